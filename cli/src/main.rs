@@ -1,0 +1,3 @@
+//! The program `goemu`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! goemu: an x86-64 emulator for functions compiled by Go.

@@ -1,0 +1,5 @@
+//! Reads Go binaries: bytes -> [`Image`](crate). Runs nothing, and never panics on any bytes.
+
+mod gotype;
+
+pub use gotype::{ChanDir, Field, FuncType, Kind, Method, Param, Signature, Type, TypeRef};
