@@ -5,7 +5,7 @@
 //! [`TypeRef`], which whoever gave the type can resolve. So types that refer to themselves are finite,
 //! and nothing is read from the file before it is asked for.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// A Go type.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +57,9 @@ pub enum Kind {
     Struct(Vec<Field>),
     /// An interface: two words, (type or itab, data)
     Interface {
-        /// Its methods, sorted by name. With none, the first word is a type descriptor, else an itab.
+        /// Whether it has no methods. Then the first word is a type descriptor, else an itab.
+        empty: bool,
+        /// Its methods, sorted by name, as far as they are known: DWARF alone does not give them.
         methods: Vec<Method>,
     },
     /// `map[key]elem`: a pointer to the runtime's map
@@ -134,13 +136,15 @@ pub enum TypeRef {
 }
 
 /// What a function takes and gives, receiver first.
+///
+/// Displayed as Go writes it, without the function's name: `func(a []uint8, k uint8) (string, error)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signature {
     /// Receiver and parameters, in order.
     pub params: Vec<Param>,
     /// Results, in order.
     pub results: Vec<Param>,
-    /// Whether the last parameter is `...T` (its type is then `[]T`).
+    /// Whether the last parameter is `...T` (its type is then `[]T`). DWARF does not tell.
     pub variadic: bool,
 }
 
@@ -151,4 +155,62 @@ pub struct Param {
     pub name: String,
     /// Its type.
     pub ty: Arc<Type>,
+}
+
+impl Param {
+    /// Whether this is the dictionary that the compiler adds to a generic function: a pointer to the types
+    /// that this instance stands for, passed before the parameters of the source.
+    pub fn is_dictionary(&self) -> bool {
+        self.name == ".dict"
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl fmt::Display for Param {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name.as_str() {
+            "" => write!(f, "{}", self.ty),
+            name => write!(f, "{name} {}", self.ty),
+        }
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("func(")?;
+        write_list(f, &self.params, self.variadic)?;
+        f.write_str(")")?;
+        match self.results.as_slice() {
+            [] => Ok(()),
+            [only] if only.name.is_empty() => write!(f, " {only}"),
+            results => {
+                f.write_str(" (")?;
+                write_list(f, results, false)?;
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+/// Writes parameters as Go does. Go wants a name for all of them or for none.
+fn write_list(f: &mut fmt::Formatter<'_>, params: &[Param], variadic: bool) -> fmt::Result {
+    let named = params.iter().any(|param| !param.name.is_empty());
+    for (i, param) in params.iter().enumerate() {
+        if i > 0 {
+            f.write_str(", ")?;
+        }
+        if named {
+            write!(f, "{} ", if param.name.is_empty() { "_" } else { &param.name })?;
+        }
+        match param.ty.name.strip_prefix("[]") {
+            Some(elem) if variadic && i + 1 == params.len() => write!(f, "...{elem}")?,
+            _ => f.write_str(&param.ty.name)?,
+        }
+    }
+    Ok(())
 }
