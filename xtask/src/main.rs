@@ -1,3 +1,27 @@
-//! `cargo xtask`: what developers of goemu run.
+//! `cargo xtask`: what developers of goemu run. One file per task; users of goemu need none of it.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task runner talks to its user")]
 
-fn main() {}
+use clap::{Parser, Subcommand};
+
+mod run;
+mod toolchains;
+
+/// Tasks of goemu's developers.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install the pinned Go toolchains that fixtures are built with.
+    Toolchains(toolchains::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().task {
+        Task::Toolchains(args) => toolchains::main(&args),
+    }
+}
