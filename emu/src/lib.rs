@@ -1,1 +1,3 @@
 //! goemu: an x86-64 emulator for functions compiled by Go.
+
+pub mod go;

@@ -157,6 +157,15 @@ pub struct Param {
     pub ty: Arc<Type>,
 }
 
+/// Which of Go's two calling conventions a function follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Abi {
+    /// Everything on the stack: assembly, and all code before Go 1.17.
+    Abi0,
+    /// `ABIInternal`: arguments and results in registers, from Go 1.17 on.
+    Internal,
+}
+
 impl Param {
     /// Whether this is the dictionary that the compiler adds to a generic function: a pointer to the types
     /// that this instance stands for, passed before the parameters of the source.

@@ -2,4 +2,4 @@
 
 mod gotype;
 
-pub use gotype::{ChanDir, Field, FuncType, Kind, Method, Param, Signature, Type, TypeRef};
+pub use gotype::{Abi, ChanDir, Field, FuncType, Kind, Method, Param, Signature, Type, TypeRef};

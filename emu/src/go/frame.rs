@@ -1,0 +1,131 @@
+//! The bytes of one call: argument registers and the stack block, as the assigner laid them out.
+//!
+//! A frame is filled from values before a call and read after it. It is no machine: whoever runs the call
+//! copies it into the processor and onto the guest's stack, and back.
+
+use crate::go::abi::{FLOAT_REGS, INT_REGS, Piece, Place};
+
+/// Registers and stack of one call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// AX BX CX DI SI R8 R9 R10 R11.
+    pub ints: [u64; INT_REGS],
+    /// The low 64 bits of X0 to X14.
+    pub floats: [u64; FLOAT_REGS],
+    /// The block that begins at the first argument slot.
+    pub stack: Vec<u8>,
+}
+
+/// A piece that is in no register and outside the stack block: it belongs to another call's assignment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the value does not belong in this frame: {0:?}")]
+pub struct OutsideFrame(pub Piece);
+
+impl Frame {
+    /// An empty frame with a stack block of `stack_size` bytes (`Assignment::stack_size`).
+    #[must_use]
+    pub fn new(stack_size: u64) -> Frame {
+        Frame { stack: vec![0; usize::try_from(stack_size).unwrap_or(0)], ..Frame::default() }
+    }
+
+    /// Puts a value in its places. `bytes` is its memory form.
+    ///
+    /// # Errors
+    /// When a piece lies outside the value or outside this frame.
+    pub fn put(&mut self, pieces: &[Piece], bytes: &[u8]) -> Result<(), OutsideFrame> {
+        for piece in pieces {
+            self.put_piece(piece, bytes).ok_or(OutsideFrame(*piece))?;
+        }
+        Ok(())
+    }
+
+    /// Collects a value of `size` bytes from its places, in its memory form. Padding is zero.
+    ///
+    /// # Errors
+    /// When a piece lies outside the value or outside this frame.
+    pub fn get(&self, pieces: &[Piece], size: u64) -> Result<Vec<u8>, OutsideFrame> {
+        // A value is no larger than the places it is in, so a size that lies allocates nothing.
+        let most = (self.stack.len() + 8 * (INT_REGS + FLOAT_REGS)) as u64;
+        let mut bytes = vec![0; size.min(2 * most) as usize];
+        for piece in pieces {
+            self.get_piece(piece, &mut bytes).ok_or(OutsideFrame(*piece))?;
+        }
+        Ok(bytes)
+    }
+
+    fn put_piece(&mut self, piece: &Piece, bytes: &[u8]) -> Option<()> {
+        let part = slice(bytes, piece.offset, piece.size)?;
+        match piece.place {
+            Place::Int(n) => *self.ints.get_mut(usize::from(n))? = word(part)?,
+            Place::Float(n) => *self.floats.get_mut(usize::from(n))? = word(part)?,
+            Place::Stack(at) => slice_mut(&mut self.stack, at, piece.size)?.copy_from_slice(part),
+        }
+        Some(())
+    }
+
+    fn get_piece(&self, piece: &Piece, bytes: &mut [u8]) -> Option<()> {
+        let part = slice_mut(bytes, piece.offset, piece.size)?;
+        match piece.place {
+            Place::Int(n) => take(part, *self.ints.get(usize::from(n))?)?,
+            Place::Float(n) => take(part, *self.floats.get(usize::from(n))?)?,
+            Place::Stack(at) => part.copy_from_slice(slice(&self.stack, at, piece.size)?),
+        }
+        Some(())
+    }
+}
+
+/// A little-endian number of up to 8 bytes.
+fn word(part: &[u8]) -> Option<u64> {
+    let mut word = [0; 8];
+    word.get_mut(..part.len())?.copy_from_slice(part);
+    Some(u64::from_le_bytes(word))
+}
+
+/// The low bytes of a register.
+fn take(part: &mut [u8], word: u64) -> Option<()> {
+    let len = part.len();
+    part.copy_from_slice(word.to_le_bytes().get(..len)?);
+    Some(())
+}
+
+fn slice(bytes: &[u8], at: u64, size: u64) -> Option<&[u8]> {
+    bytes.get(usize::try_from(at).ok()?..usize::try_from(at.checked_add(size)?).ok()?)
+}
+
+fn slice_mut(bytes: &mut [u8], at: u64, size: u64) -> Option<&mut [u8]> {
+    bytes.get_mut(usize::try_from(at).ok()?..usize::try_from(at.checked_add(size)?).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::go::{
+        abi::assign,
+        testing::{anonymous, array, basic, signature},
+    };
+    use goemu_loader::Abi;
+
+    #[test]
+    fn what_is_put_can_be_got_again() {
+        let s = anonymous(&[&basic("int8"), &basic("float64"), &basic("string")]);
+        let a = array(3, &basic("int16"));
+        let sig = signature(&[s.clone(), a.clone()], &[]);
+        for abi in [Abi::Abi0, Abi::Internal] {
+            let assignment = assign(abi, &sig).unwrap();
+            let mut frame = Frame::new(assignment.stack_size);
+            let first: Vec<u8> = (1..=32).collect();
+            frame.put(&assignment.params[0], &first).unwrap();
+            frame.put(&assignment.params[1], &[9; 6]).unwrap();
+            let got = frame.get(&assignment.params[0], s.size).unwrap();
+            assert_eq!((got[0], &got[8..]), (1, &first[8..]), "{abi:?}");
+            assert_eq!(frame.get(&assignment.params[1], a.size).unwrap(), [9; 6]);
+        }
+    }
+
+    #[test]
+    fn a_piece_of_another_call_is_an_error() {
+        let piece = Piece { offset: 0, size: 8, place: Place::Stack(u64::MAX) };
+        assert_eq!(Frame::new(8).put(&[piece], &[0; 8]), Err(OutsideFrame(piece)));
+        assert_eq!(Frame::new(8).get(&[piece], u64::MAX), Err(OutsideFrame(piece)));
+    }
+}
