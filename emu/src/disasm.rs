@@ -1,0 +1,78 @@
+//! Instructions as text, in the syntax of Go's assembler, as `go tool objdump` prints them.
+//!
+//! The text is a function of one decoded instruction, its bytes (prefixes are shown in the order in which they
+//! stand) and the names of addresses. It follows Go 1.27's tool, byte for byte, wherever that tool decodes
+//! (`golang.org/x/arch/x86/x86asm`, `GoSyntax`), oddities of the text included: `CMP` reads from left to right,
+//! a 32-bit displacement is shown unsigned (`FS:0xfffffff8`), a byte operation between registers is spelled with
+//! an `L`, the SSE instructions `MOVSD` and `CMPSD` are spelled `MOVSD_XMM` and `CMPSD_XMM`.
+//!
+//! Where it departs from that tool, and why:
+//!
+//! - What the tool shows as `?` although processors know it (BMI, ADX, RDSEED, ENDBR64, VEX forms with an ignored
+//!   bit W set, ...) is shown as Go's assembler writes it, and the walk goes on after the whole instruction.
+//! - The tool takes one byte too many for VZEROUPPER and VZEROALL, and decodes garbage after them: not here.
+//! - The tool takes the displacement of a RIP-relative VEX or EVEX operand for an absolute address: here it is
+//!   shown relative to IP, as for all other instructions.
+//! - What no processor executes (LOCK on an instruction that cannot be locked, say) is `?`; the tool may show text.
+//!
+//! Nothing here decodes, reads memory or knows of a machine.
+
+mod mnemonic;
+mod operand;
+mod prefix;
+
+use core::fmt;
+
+use iced_x86::Instruction;
+
+use prefix::Prefixes;
+
+/// Names addresses: what the formatter asks for symbols.
+pub trait Symbols {
+    /// The symbol that contains `address`: its name, and the address where it starts.
+    fn symbol(&self, address: u64) -> Option<(&str, u64)>;
+}
+
+/// No symbols: all addresses are shown as numbers.
+impl Symbols for () {
+    fn symbol(&self, _: u64) -> Option<(&str, u64)> {
+        None
+    }
+}
+
+impl<S: Symbols + ?Sized> Symbols for &S {
+    fn symbol(&self, address: u64) -> Option<(&str, u64)> {
+        (**self).symbol(address)
+    }
+}
+
+/// One instruction as text; see [`write_go_syntax`].
+#[must_use]
+pub fn go_syntax(insn: &Instruction, bytes: &[u8], symbols: &dyn Symbols) -> String {
+    let mut text = String::with_capacity(48);
+    // A String takes everything.
+    let _ = write_go_syntax(&mut text, insn, bytes, symbols);
+    text
+}
+
+/// Writes one instruction in Go's assembler syntax, without a line end, allocating nothing.
+///
+/// `insn` was decoded at its address ([`Instruction::ip`]) from `bytes`, which may be longer than it is. An
+/// instruction that could not be decoded is written `?`.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn write_go_syntax(
+    out: &mut dyn fmt::Write,
+    insn: &Instruction,
+    bytes: &[u8],
+    symbols: &dyn Symbols,
+) -> fmt::Result {
+    if insn.is_invalid() {
+        return out.write_str("?");
+    }
+    let prefixes = Prefixes::scan(insn, bytes);
+    prefixes.write(out)?;
+    mnemonic::write(out, insn, &prefixes)?;
+    operand::write_all(out, insn, &prefixes, symbols)
+}
