@@ -15,17 +15,19 @@
 //!   shown relative to IP, as for all other instructions.
 //! - What no processor executes (LOCK on an instruction that cannot be locked, say) is `?`; the tool may show text.
 //!
-//! Nothing here decodes, reads memory or knows of a machine.
+//! Nothing here reads guest memory or knows of a machine.
 
 mod mnemonic;
 mod operand;
 mod prefix;
+mod walk;
 
 use core::fmt;
 
 use iced_x86::Instruction;
 
 use prefix::Prefixes;
+pub use walk::{Decoded, Walk};
 
 /// Names addresses: what the formatter asks for symbols.
 pub trait Symbols {

@@ -1,0 +1,44 @@
+//! From code to instructions, one after the other.
+
+use iced_x86::{Decoder, DecoderOptions, Instruction};
+
+/// One instruction of a [`Walk`], or one byte that starts none.
+#[derive(Clone, Copy, Debug)]
+pub struct Decoded<'a> {
+    /// The instruction at its address; invalid ([`Instruction::is_invalid`]) where there is none.
+    pub insn: Instruction,
+    /// Its bytes; one where there is none.
+    pub bytes: &'a [u8],
+}
+
+/// Decodes code linearly, as a disassembler does: a byte that starts no instruction is passed over alone.
+#[derive(Clone, Debug)]
+pub struct Walk<'a> {
+    code: &'a [u8],
+    address: u64,
+    size: usize,
+    offset: usize,
+}
+
+impl<'a> Walk<'a> {
+    /// Walks over the first `size` bytes of `code`, which lies at `address`.
+    ///
+    /// `code` may go on after them: the last instruction may end there.
+    #[must_use]
+    pub fn new(code: &'a [u8], address: u64, size: usize) -> Walk<'a> {
+        Walk { code, address, size: size.min(code.len()), offset: 0 }
+    }
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = Decoded<'a>;
+
+    fn next(&mut self) -> Option<Decoded<'a>> {
+        let rest = self.code.get(self.offset..).filter(|_| self.offset < self.size)?;
+        let address = self.address.wrapping_add(self.offset as u64);
+        let insn = Decoder::with_ip(64, rest, address, DecoderOptions::NONE).decode();
+        let len = if insn.is_invalid() { 1 } else { insn.len() };
+        self.offset = self.offset.saturating_add(len);
+        Some(Decoded { insn, bytes: rest.get(..len)? })
+    }
+}
