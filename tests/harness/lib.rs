@@ -1,1 +1,4 @@
 //! What the tests share.
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod native;
