@@ -2,10 +2,19 @@
 //!
 //! - [`abi`] says in which registers and stack slots the arguments and results of a signature are;
 //!   [`frame`] carries their bytes there and back. Both are pure.
-//! Values themselves, and how they are read, written and printed, come beside these.
+//! - [`value`] is a Go value outside the machine. [`read`] makes one from guest memory, [`write`] puts one
+//!   there, [`print`] shows it as Go would.
+//! - [`guest`] holds the traits by which those see memory and types, so none of them knows the machine.
 
 pub mod abi;
 pub mod frame;
+pub mod guest;
+mod map;
+mod order;
+pub mod print;
+pub mod read;
+pub mod value;
+pub mod write;
 
 #[cfg(test)]
 mod testing;
