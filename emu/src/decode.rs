@@ -1,0 +1,97 @@
+//! Bytes to instructions to blocks. The only user of iced's decoder; it does not know who executes.
+
+use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, FlowControl, Instruction, OpKind};
+
+use crate::memory::{MemFault, Memory};
+
+/// Bytes that the longest instruction has.
+pub const MAX_INSN: usize = 15;
+
+/// Instructions that a block has at most.
+const MAX_BLOCK: usize = 64;
+
+/// How control leaves a block at its last instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockEnd {
+    /// To the next instruction.
+    Next,
+    /// To this address.
+    Jump(u64),
+    /// To this address, or to the next instruction.
+    Branch(u64),
+    /// To this address, with the next instruction's as return address.
+    Call(u64),
+    /// To an address that the instruction finds in a register or in memory, or to nowhere: it traps.
+    Indirect,
+}
+
+/// A run of instructions that is entered at the top only.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The instructions, at least one, each with its address and length.
+    pub insns: Vec<Instruction>,
+    /// How control leaves it.
+    pub end: BlockEnd,
+}
+
+impl Block {
+    /// Address of the first instruction.
+    pub fn start(&self) -> u64 {
+        self.insns.first().map_or(0, |insn| insn.ip())
+    }
+
+    /// Address after the last instruction.
+    pub fn next(&self) -> u64 {
+        self.insns.last().map_or(0, |insn| insn.next_ip())
+    }
+}
+
+/// Decodes one instruction. Bytes that are none give one whose code is [`Code::INVALID`]; an instruction
+/// that runs into a page without code is a fault of that page.
+pub fn decode(memory: &Memory, pc: u64) -> Result<Instruction, MemFault> {
+    let mut bytes = [0; MAX_INSN];
+    let len = memory.fetch(pc, &mut bytes)?;
+    let mut decoder = Decoder::with_ip(64, &bytes[..len], pc, DecoderOptions::NONE);
+    let insn = decoder.decode();
+    if decoder.last_error() == DecoderError::NoMoreBytes && len < MAX_INSN {
+        memory.fetch(pc.wrapping_add(len as u64), &mut [0])?;
+    }
+    Ok(insn)
+}
+
+/// Decodes from `pc` to the end of the block there: a change of control, an instruction that leaves for
+/// the kernel, or an address for which `stop` holds.
+pub fn decode_block(memory: &Memory, pc: u64, stop: impl Fn(u64) -> bool) -> Result<Block, MemFault> {
+    let mut insns = vec![decode(memory, pc)?];
+    loop {
+        let last = insns[insns.len() - 1];
+        if let Some(end) = block_end(&last) {
+            return Ok(Block { insns, end });
+        }
+        let next = last.next_ip();
+        if insns.len() >= MAX_BLOCK || stop(next) {
+            return Ok(Block { insns, end: BlockEnd::Next });
+        }
+        match decode(memory, next) {
+            Ok(insn) => insns.push(insn),
+            // It faults when it is reached.
+            Err(_) => return Ok(Block { insns, end: BlockEnd::Next }),
+        }
+    }
+}
+
+fn block_end(insn: &Instruction) -> Option<BlockEnd> {
+    let near = matches!(insn.op0_kind(), OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64);
+    match insn.flow_control() {
+        FlowControl::Next if insn.code() == Code::INVALID => Some(BlockEnd::Indirect),
+        // HLT leaves, and iced counts it as an ordinary instruction.
+        FlowControl::Next if insn.code() == Code::Hlt => Some(BlockEnd::Next),
+        FlowControl::Next => None,
+        FlowControl::UnconditionalBranch if near => Some(BlockEnd::Jump(insn.near_branch_target())),
+        FlowControl::ConditionalBranch if near => Some(BlockEnd::Branch(insn.near_branch_target())),
+        FlowControl::Call if near => Some(BlockEnd::Call(insn.near_branch_target())),
+        // SYSCALL goes on with the next instruction after somebody answered it.
+        FlowControl::Call => Some(BlockEnd::Next),
+        _ => Some(BlockEnd::Indirect),
+    }
+}

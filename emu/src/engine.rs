@@ -1,0 +1,50 @@
+//! What runs guest code.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use iced_x86::Instruction;
+
+use crate::cpu::Cpu;
+use crate::exit::Exit;
+use crate::memory::Memory;
+
+/// Addresses at which an engine leaves before it executes anything.
+pub type Stops = HashSet<u64>;
+
+/// Watches every instruction. Engines that cannot show single instructions leave watched code to one
+/// that can.
+pub trait Watch {
+    /// Before an instruction is executed: the state is complete, RIP points at it.
+    fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction);
+
+    /// After an instruction was executed, RIP being that of the next; not called after a fault.
+    fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
+        let _ = (cpu, memory, insn);
+    }
+}
+
+/// Runs guest code until there is a reason to leave.
+///
+/// Engines know stop addresses, not hooks; whoever runs them answers the [`Exit`].
+pub trait Engine: Send {
+    /// Runs from RIP. The first instruction is executed even where RIP is a stop address, so that a
+    /// machine can go on from one. `fuel` counts down by instructions executed; it is tested where
+    /// control leaves a block backwards, by a call, a return or an indirect jump.
+    fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit;
+
+    /// As [`Engine::run`], and `watch` sees every instruction.
+    fn run_watched(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: &mut i64,
+        watch: &mut dyn Watch,
+    ) -> Exit;
+
+    /// Sets the addresses at which to leave.
+    fn set_stops(&mut self, stops: Stops);
+
+    /// Forgets what was decoded from these addresses.
+    fn forget(&mut self, code: Range<u64>);
+}

@@ -1,0 +1,127 @@
+//! Why an engine stopped.
+
+use iced_x86::Mnemonic;
+
+use crate::memory::{Access, Cause, MemFault};
+
+/// Why an instruction could not be carried out, or should not be by the engine. It has changed nothing.
+///
+/// Sixteen bytes, so that a handler's result travels in registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// The address that could not be reached, for traps of memory.
+    pub addr: u64,
+    /// What happened.
+    pub kind: TrapKind,
+}
+
+/// The kinds of [`Trap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrapKind {
+    /// An access that memory does not allow: #PF.
+    Memory(Access, Cause),
+    /// A divisor of 0, or a quotient that does not fit: #DE.
+    Divide,
+    /// An instruction that does not exist, or UD2: #UD.
+    Invalid,
+    /// An instruction that exists and that this processor does not have.
+    Unsupported,
+    /// A misaligned operand, or something that only a kernel may do: #GP.
+    Protection,
+    /// An unmasked floating-point exception: #XM or #MF.
+    Float,
+    /// INT3, INT n: #BP.
+    Breakpoint,
+    /// HLT
+    Halt,
+    /// SYSCALL; RIP is past it.
+    Syscall,
+}
+
+impl Trap {
+    /// A trap that is not about memory.
+    #[inline]
+    pub fn new(kind: TrapKind) -> Trap {
+        Trap { addr: 0, kind }
+    }
+}
+
+impl From<MemFault> for Trap {
+    #[inline]
+    fn from(fault: MemFault) -> Trap {
+        Trap { addr: fault.addr, kind: TrapKind::Memory(fault.access, fault.cause) }
+    }
+}
+
+/// Something the guest did that its processor refuses. May become a Go panic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Address of the instruction that did it.
+    pub pc: u64,
+    /// What it did.
+    pub kind: FaultKind,
+}
+
+/// The kinds of [`Fault`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// An access that memory does not allow.
+    Memory(MemFault),
+    /// A divisor of 0, or a quotient that does not fit.
+    Divide,
+    /// Bytes that are no instruction, or UD2.
+    Invalid,
+    /// An instruction that goemu does not have.
+    Unsupported(Mnemonic),
+    /// A misaligned operand, or something that only a kernel may do.
+    Protection,
+    /// An unmasked floating-point exception.
+    Float,
+    /// INT3
+    Breakpoint,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pc = self.pc;
+        match self.kind {
+            FaultKind::Memory(MemFault { addr, access, cause }) => {
+                let verb = match access {
+                    Access::Read => "read of",
+                    Access::Write => "write to",
+                    Access::Fetch => "jump to",
+                };
+                let why = match (cause, access) {
+                    (Cause::Unmapped, _) => "nothing is mapped there",
+                    (Cause::Denied, Access::Fetch) => "it is not code",
+                    (Cause::Denied, _) => "the page does not allow it",
+                };
+                write!(f, "{verb} {addr:#x} at pc {pc:#x}: {why}")
+            }
+            FaultKind::Divide => write!(f, "integer divide error at pc {pc:#x}"),
+            FaultKind::Invalid => write!(f, "invalid instruction at pc {pc:#x}"),
+            FaultKind::Unsupported(mnemonic) => {
+                let name = format!("{mnemonic:?}").to_uppercase();
+                write!(f, "unsupported instruction {name} at pc {pc:#x}")
+            }
+            FaultKind::Protection => write!(f, "general protection fault at pc {pc:#x}"),
+            FaultKind::Float => write!(f, "floating-point exception at pc {pc:#x}"),
+            FaultKind::Breakpoint => write!(f, "breakpoint at pc {pc:#x}"),
+        }
+    }
+}
+
+/// Why an engine came back. RIP and all state are those of the instruction that would run next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// RIP is a stop address.
+    Stopped,
+    /// The instructions are used up.
+    OutOfFuel,
+    /// SYSCALL was executed; RIP is past it.
+    Syscall,
+    /// HLT was executed; RIP is past it.
+    Halt,
+    /// An instruction faulted; RIP points at it.
+    Fault(Fault),
+}

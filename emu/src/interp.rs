@@ -1,0 +1,250 @@
+//! The interpreter: the readable specification of what goemu executes.
+//!
+//! A block is decoded once. Each of its instructions becomes an [`Op`](op::Op): a handler, specialised
+//! for the operation, the width and the places of its operands, and the operands' numbers. Running a
+//! block is calling its handlers one after the other. Blocks know the blocks that follow them, so that
+//! only indirect jumps look anything up.
+//!
+//! `table.rs` says which handler an instruction gets, `ops/` holds the handlers, `code.rs` keeps the blocks;
+//! this file is the loop.
+
+mod code;
+mod op;
+mod operand;
+mod ops;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use code::{Block, Blocks, Id};
+use iced_x86::Instruction;
+use op::Flow;
+pub use table::supports;
+
+use crate::cpu::Cpu;
+use crate::engine::{Engine, Stops, Watch};
+use crate::exit::{Exit, Fault, FaultKind, Trap, TrapKind};
+use crate::memory::{MemFault, Memory};
+
+/// Runs guest code by carrying out one operation after the other.
+#[derive(Default)]
+pub struct Interpreter {
+    blocks: Blocks,
+}
+
+/// Somebody who watches, or nobody: then nothing of it is left in the loop.
+trait Watching {
+    /// Whether there is somebody.
+    const WATCHES: bool;
+    fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction);
+    fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction);
+}
+
+struct Nobody;
+
+impl Watching for Nobody {
+    const WATCHES: bool = false;
+    fn before(&mut self, _: &Cpu, _: &Memory, _: &Instruction) {}
+    fn after(&mut self, _: &Cpu, _: &Memory, _: &Instruction) {}
+}
+
+impl Watching for &mut dyn Watch {
+    const WATCHES: bool = true;
+    fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
+        Watch::before(*self, cpu, memory, insn);
+    }
+    fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
+        Watch::after(*self, cpu, memory, insn);
+    }
+}
+
+impl Interpreter {
+    /// An interpreter that has decoded nothing.
+    pub fn new() -> Interpreter {
+        Interpreter::default()
+    }
+
+    fn go(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64, mut watch: impl Watching) -> Exit {
+        let mut id = match self.blocks.enter(memory, cpu.rip) {
+            Ok(id) => id,
+            Err(fault) => return Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) }),
+        };
+        loop {
+            let block = self.blocks.get(id);
+            let flow = match run_block(&self.blocks, block, cpu, memory, &mut watch) {
+                Ok(flow) => flow,
+                Err((at, trap)) => return self.leave(block, at, trap, cpu, fuel),
+            };
+            *fuel -= i64::from(block.len);
+            match self.follow(id, flow, cpu, memory, *fuel) {
+                Ok(next) => id = next,
+                Err(exit) => return exit,
+            }
+        }
+    }
+
+    /// The block that runs next, or why there is none.
+    #[inline(always)]
+    fn follow(
+        &mut self,
+        id: Id,
+        flow: Flow,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: i64,
+    ) -> Result<Id, Exit> {
+        let block = self.blocks.get(id);
+        let (link, polls) = match flow {
+            Flow::Next => (block.next, false),
+            Flow::Taken => (block.taken, block.polls),
+            Flow::Indirect => (self.blocks.quick(cpu.rip), true),
+        };
+        if memory.code_written() || (polls && fuel <= 0) {
+            return self.interrupted(id, flow, cpu, memory, polls && fuel <= 0);
+        }
+        if link.is_some() { Ok(link) } else { self.link(id, flow, cpu, memory) }
+    }
+
+    /// The address at which the guest goes on.
+    fn target(&self, id: Id, flow: Flow, cpu: &Cpu) -> u64 {
+        let block = self.blocks.get(id);
+        match flow {
+            Flow::Next => block.next_rip,
+            Flow::Taken => block.taken_rip,
+            Flow::Indirect => cpu.rip,
+        }
+    }
+
+    #[cold]
+    fn interrupted(
+        &mut self,
+        id: Id,
+        flow: Flow,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        spent: bool,
+    ) -> Result<Id, Exit> {
+        let target = self.target(id, flow, cpu);
+        cpu.rip = target;
+        if memory.code_written() {
+            self.blocks.forget(memory.take_code_writes());
+        }
+        if spent { Err(Exit::OutOfFuel) } else { self.arrive(cpu, memory) }
+    }
+
+    /// Finds the next block by its address and remembers it in this one.
+    #[cold]
+    fn link(&mut self, id: Id, flow: Flow, cpu: &mut Cpu, memory: &mut Memory) -> Result<Id, Exit> {
+        cpu.rip = self.target(id, flow, cpu);
+        let version = self.blocks.version();
+        let next = self.arrive(cpu, memory)?;
+        if version == self.blocks.version() {
+            self.blocks.link(id, flow, next);
+        }
+        Ok(next)
+    }
+
+    /// The block at RIP, unless that is a stop address.
+    fn arrive(&mut self, cpu: &Cpu, memory: &mut Memory) -> Result<Id, Exit> {
+        if self.blocks.stops.contains(&cpu.rip) {
+            return Err(Exit::Stopped);
+        }
+        let found = self.blocks.enter(memory, cpu.rip);
+        found.map_err(|fault| Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) }))
+    }
+
+    /// Leaves at instruction `at` of a block.
+    #[cold]
+    fn leave(&self, block: Block, at: usize, trap: Trap, cpu: &mut Cpu, fuel: &mut i64) -> Exit {
+        let insn = self.blocks.insns(block)[at];
+        let done = matches!(trap.kind, TrapKind::Syscall | TrapKind::Halt);
+        *fuel -= at as i64 + i64::from(done);
+        cpu.rip = if done { insn.next_ip() } else { insn.ip() };
+        let kind = match trap.kind {
+            TrapKind::Syscall => return Exit::Syscall,
+            TrapKind::Halt => return Exit::Halt,
+            TrapKind::Memory(access, cause) => FaultKind::Memory(MemFault { addr: trap.addr, access, cause }),
+            TrapKind::Divide => FaultKind::Divide,
+            TrapKind::Invalid => FaultKind::Invalid,
+            TrapKind::Unsupported => FaultKind::Unsupported(insn.mnemonic()),
+            TrapKind::Protection => FaultKind::Protection,
+            TrapKind::Float => FaultKind::Float,
+            TrapKind::Breakpoint => FaultKind::Breakpoint,
+        };
+        Exit::Fault(Fault { pc: cpu.rip, kind })
+    }
+}
+
+/// Carries out a block's operations: where control goes, or which one trapped.
+#[inline(always)]
+fn run_block(
+    blocks: &Blocks,
+    block: Block,
+    cpu: &mut Cpu,
+    memory: &mut Memory,
+    watch: &mut impl Watching,
+) -> Result<Flow, (usize, Trap)> {
+    if watching(watch) {
+        return run_watched(blocks, block, cpu, memory, watch);
+    }
+    let mut flow = Flow::Next;
+    for (at, op) in blocks.ops(block).iter().enumerate() {
+        match (op.run)(cpu, memory, op) {
+            Ok(next) => flow = next,
+            Err(trap) => return Err((at, trap)),
+        }
+    }
+    Ok(flow)
+}
+
+fn watching<W: Watching>(_: &W) -> bool {
+    W::WATCHES
+}
+
+fn run_watched(
+    blocks: &Blocks,
+    block: Block,
+    cpu: &mut Cpu,
+    memory: &mut Memory,
+    watch: &mut impl Watching,
+) -> Result<Flow, (usize, Trap)> {
+    let mut flow = Flow::Next;
+    for (at, (op, insn)) in blocks.ops(block).iter().zip(blocks.insns(block)).enumerate() {
+        cpu.rip = insn.ip();
+        watch.before(cpu, memory, insn);
+        flow = (op.run)(cpu, memory, op).map_err(|trap| (at, trap))?;
+        match flow {
+            Flow::Next => cpu.rip = insn.next_ip(),
+            Flow::Taken => cpu.rip = block.taken_rip,
+            Flow::Indirect => {}
+        }
+        watch.after(cpu, memory, insn);
+    }
+    Ok(flow)
+}
+
+impl Engine for Interpreter {
+    fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit {
+        self.go(cpu, memory, fuel, Nobody)
+    }
+
+    fn run_watched(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: &mut i64,
+        watch: &mut dyn Watch,
+    ) -> Exit {
+        self.go(cpu, memory, fuel, watch)
+    }
+
+    fn set_stops(&mut self, stops: Stops) {
+        self.blocks.set_stops(stops);
+    }
+
+    fn forget(&mut self, code: Range<u64>) {
+        self.blocks.forget(vec![code]);
+    }
+}

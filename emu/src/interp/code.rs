@@ -1,0 +1,185 @@
+//! Decoded blocks, found by address, linked to each other.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use iced_x86::Instruction;
+
+use super::op::{Flow, Op};
+use super::table::lower;
+use crate::decode::{BlockEnd, decode_block};
+use crate::engine::Stops;
+use crate::memory::{MemFault, Memory};
+
+/// Number of a block, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Id(u32);
+
+impl Id {
+    const NONE: Id = Id(u32::MAX);
+
+    #[inline(always)]
+    pub(super) fn is_some(self) -> bool {
+        self.0 != u32::MAX
+    }
+}
+
+/// One block: where its operations are, and what follows it.
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    /// Number of its first operation.
+    first: u32,
+    /// Number of its operations.
+    pub(super) len: u32,
+    /// Whether fuel is tested where it jumps: backwards, or as a call.
+    pub(super) polls: bool,
+    /// The block after it, once known.
+    pub(super) next: Id,
+    /// The block at its target, once known.
+    pub(super) taken: Id,
+    /// Address after it.
+    pub(super) next_rip: u64,
+    /// Address of its target.
+    pub(super) taken_rip: u64,
+}
+
+/// Entries of the table that indirect jumps look at first. A power of two.
+const QUICK: usize = 1 << 12;
+
+/// Operations kept before everything is forgotten: half a gigabyte, more than any program has.
+const MAX_OPS: usize = 1 << 22;
+
+/// All decoded blocks.
+pub(super) struct Blocks {
+    /// Addresses no block runs over.
+    pub(super) stops: Stops,
+    blocks: Vec<Block>,
+    ops: Vec<Op>,
+    insns: Vec<Instruction>,
+    by_addr: HashMap<u64, Id>,
+    quick: Vec<(u64, Id)>,
+    version: u64,
+}
+
+impl Default for Blocks {
+    fn default() -> Blocks {
+        Blocks {
+            stops: Stops::new(),
+            blocks: Vec::new(),
+            ops: Vec::new(),
+            insns: Vec::new(),
+            by_addr: HashMap::new(),
+            quick: vec![(0, Id::NONE); QUICK],
+            version: 0,
+        }
+    }
+}
+
+impl Blocks {
+    #[inline(always)]
+    pub(super) fn get(&self, id: Id) -> Block {
+        self.blocks[id.0 as usize]
+    }
+
+    #[inline(always)]
+    pub(super) fn ops(&self, block: Block) -> &[Op] {
+        &self.ops[block.first as usize..][..block.len as usize]
+    }
+
+    pub(super) fn insns(&self, block: Block) -> &[Instruction] {
+        &self.insns[block.first as usize..][..block.len as usize]
+    }
+
+    /// Counts how often everything was forgotten: ids of another version mean nothing.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The block at an address that was jumped to indirectly before, if it is still at hand.
+    #[inline(always)]
+    pub(super) fn quick(&self, addr: u64) -> Id {
+        let (at, id) = self.quick[slot(addr)];
+        if at == addr { id } else { Id::NONE }
+    }
+
+    /// The block at an address, decoded if need be.
+    pub(super) fn enter(&mut self, memory: &mut Memory, addr: u64) -> Result<Id, MemFault> {
+        if memory.code_written() {
+            self.forget(memory.take_code_writes());
+        }
+        if let Some(&id) = self.by_addr.get(&addr) {
+            return Ok(id);
+        }
+        if self.ops.len() > MAX_OPS {
+            self.forget_all();
+        }
+        let decoded = decode_block(memory, addr, |at| self.stops.contains(&at))?;
+        memory.mark_code(addr..decoded.next());
+        let id = Id(self.blocks.len() as u32);
+        let (taken_rip, call) = match decoded.end {
+            BlockEnd::Jump(to) | BlockEnd::Branch(to) => (to, false),
+            BlockEnd::Call(to) => (to, true),
+            BlockEnd::Next | BlockEnd::Indirect => (0, false),
+        };
+        self.blocks.push(Block {
+            first: self.ops.len() as u32,
+            len: decoded.insns.len() as u32,
+            polls: call || taken_rip <= addr,
+            next: Id::NONE,
+            taken: Id::NONE,
+            next_rip: decoded.next(),
+            taken_rip,
+        });
+        self.ops.extend(decoded.insns.iter().map(lower));
+        self.insns.extend(decoded.insns);
+        self.by_addr.insert(addr, id);
+        Ok(id)
+    }
+
+    /// Remembers which block follows another.
+    pub(super) fn link(&mut self, id: Id, flow: Flow, next: Id) {
+        let to = self.ops_start(next);
+        let Some(block) = self.blocks.get_mut(id.0 as usize) else { return };
+        match flow {
+            Flow::Next => block.next = next,
+            Flow::Taken => block.taken = next,
+            Flow::Indirect => self.quick[slot(to)] = (to, next),
+        }
+    }
+
+    fn ops_start(&self, id: Id) -> u64 {
+        self.insns(self.get(id)).first().map_or(0, |insn| insn.ip())
+    }
+
+    /// New addresses to stop at. Blocks may run over them, so all are forgotten.
+    pub(super) fn set_stops(&mut self, stops: Stops) {
+        self.stops = stops;
+        self.forget_all();
+    }
+
+    /// Forgets blocks whose bytes changed. That is rare, and any block may be linked to any other, so if
+    /// there is one, all go.
+    pub(super) fn forget(&mut self, changed: Vec<Range<u64>>) {
+        let touched = |block: &Block| {
+            let start = self.insns[block.first as usize].ip();
+            changed.iter().any(|range| range.start < block.next_rip && start < range.end)
+        };
+        if self.blocks.iter().any(touched) {
+            self.forget_all();
+        }
+    }
+
+    fn forget_all(&mut self) {
+        self.blocks.clear();
+        self.ops.clear();
+        self.insns.clear();
+        self.by_addr.clear();
+        self.quick.fill((0, Id::NONE));
+        self.version += 1;
+    }
+}
+
+#[inline(always)]
+fn slot(addr: u64) -> usize {
+    (addr ^ addr >> 12) as usize % QUICK
+}

@@ -1,0 +1,158 @@
+//! Operations: instructions as the interpreter keeps them, with everything found out that can be.
+
+use iced_x86::{Instruction, OpKind, Register};
+
+use crate::cpu::{Cpu, ZERO, register_number};
+use crate::exit::Trap;
+use crate::memory::Memory;
+
+/// Where control goes after an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// To the next one.
+    Next,
+    /// To the target that the block names.
+    Taken,
+    /// To [`Cpu::rip`], which the handler has set.
+    Indirect,
+}
+
+/// What a handler gives back. `?` is a trap of the guest.
+pub(crate) type Step = Result<Flow, Trap>;
+
+/// Carries out one operation. A free function, specialised by width and by where the operands are.
+pub(crate) type Handler = fn(&mut Cpu, &mut Memory, &Op) -> Step;
+
+/// One instruction, ready to run: half a cache line.
+#[derive(Clone, Copy)]
+pub(crate) struct Op {
+    /// What it does.
+    pub(crate) run: Handler,
+    /// The immediate, sign-extended; for calls the return address; for two immediates, the second in
+    /// bits 32 and up.
+    pub(crate) imm: u64,
+    /// Displacement of the memory operand, RIP included where it is relative to that.
+    pub(crate) disp: u64,
+    /// Register number of each operand that is a register.
+    pub(crate) reg: [u8; 4],
+    /// Base of the memory operand.
+    pub(crate) base: u8,
+    /// Index of the memory operand.
+    pub(crate) index: u8,
+    /// Shift of the index.
+    pub(crate) scale: u8,
+    /// What is unusual about the memory operand's address.
+    pub(crate) odd: OddAddress,
+}
+
+/// What an address can have beyond base, index and displacement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OddAddress {
+    /// Nothing.
+    No,
+    /// The base of FS is added.
+    Fs,
+    /// The base of GS is added.
+    Gs,
+    /// Cut to 32 bits (prefix 67h).
+    Short,
+    /// Cut to 32 bits, the base of FS added.
+    ShortFs,
+    /// Cut to 32 bits, the base of GS added.
+    ShortGs,
+}
+
+impl Op {
+    /// An instruction's operands, to be carried out by `run`.
+    pub(crate) fn new(run: Handler, insn: &Instruction) -> Op {
+        let mut op = Op {
+            run,
+            imm: insn.next_ip(),
+            disp: insn.memory_displacement64(),
+            reg: [0; 4],
+            base: slot(insn.memory_base()),
+            index: slot(insn.memory_index()),
+            scale: insn.memory_index_scale().trailing_zeros() as u8,
+            odd: odd_address(insn),
+        };
+        let mut immediates = 0;
+        for n in 0..insn.op_count().min(4) {
+            match insn.op_kind(n) {
+                OpKind::Register => {
+                    op.reg[n as usize] = register_number(insn.op_register(n)).unwrap_or(0);
+                }
+                OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64 | OpKind::Memory => {}
+                kind if is_immediate(kind) => {
+                    let imm = insn.try_immediate(n).unwrap_or(0);
+                    op.imm = if immediates == 0 { imm } else { op.imm & 0xffff_ffff | imm << 32 };
+                    immediates += 1;
+                }
+                _ => {}
+            }
+        }
+        op
+    }
+
+    /// The address of the memory operand.
+    #[inline(always)]
+    pub(crate) fn addr(&self, cpu: &Cpu) -> u64 {
+        let addr =
+            cpu.gpr(self.base).wrapping_add(cpu.gpr(self.index) << (self.scale & 3)).wrapping_add(self.disp);
+        if self.odd == OddAddress::No { addr } else { self.odd_addr(cpu, addr) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn odd_addr(&self, cpu: &Cpu, addr: u64) -> u64 {
+        let short = addr & 0xffff_ffff;
+        match self.odd {
+            OddAddress::No => addr,
+            OddAddress::Fs => addr.wrapping_add(cpu.fs_base),
+            OddAddress::Gs => addr.wrapping_add(cpu.gs_base),
+            OddAddress::Short => short,
+            OddAddress::ShortFs => short.wrapping_add(cpu.fs_base),
+            OddAddress::ShortGs => short.wrapping_add(cpu.gs_base),
+        }
+    }
+}
+
+/// Whether an operand is an immediate.
+pub(crate) fn is_immediate(kind: OpKind) -> bool {
+    matches!(
+        kind,
+        OpKind::Immediate8
+            | OpKind::Immediate8_2nd
+            | OpKind::Immediate16
+            | OpKind::Immediate32
+            | OpKind::Immediate64
+            | OpKind::Immediate8to16
+            | OpKind::Immediate8to32
+            | OpKind::Immediate8to64
+            | OpKind::Immediate32to64
+    )
+}
+
+/// The slot of the register file for a base or index. RIP is in the displacement already; the index of
+/// gathers is a vector register, whose number it is.
+fn slot(register: Register) -> u8 {
+    match register {
+        Register::None | Register::RIP | Register::EIP => ZERO,
+        other => register_number(other).unwrap_or(ZERO),
+    }
+}
+
+fn odd_address(insn: &Instruction) -> OddAddress {
+    let short = insn.memory_base().size() == 4
+        || (insn.memory_index().is_gpr32())
+        || (insn.memory_base() == Register::None
+            && insn.memory_index() == Register::None
+            && insn.memory_displ_size() == 4);
+    match (insn.segment_prefix(), short) {
+        (Register::FS, false) => OddAddress::Fs,
+        (Register::GS, false) => OddAddress::Gs,
+        (Register::FS, true) => OddAddress::ShortFs,
+        (Register::GS, true) => OddAddress::ShortGs,
+        (_, true) => OddAddress::Short,
+        (_, false) => OddAddress::No,
+    }
+}

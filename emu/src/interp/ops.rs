@@ -1,0 +1,32 @@
+//! Handlers, one file a family. A function that takes an [`Instruction`](iced_x86::Instruction) picks the
+//! handler for its operands' widths and places, or `None` where there is none; the handlers are
+//! free functions that see registers and memory only.
+
+/// Types that name functions, so that handlers can be generic over them: `Add = alu::arith::add;` makes
+/// a type `Add` whose `apply` is that function.
+macro_rules! operations {
+    ($shape:ident $args:tt -> $out:ty: $($name:ident = $function:path;)*) => {
+        $( operations! { @one $shape $args -> $out: $name = $function } )*
+    };
+    (@one $shape:ident ($($arg:ident: $ty:ty),*) -> $out:ty: $name:ident = $function:path) => {
+        /// Names the function of the same name.
+        pub(crate) struct $name;
+        impl $shape for $name {
+            #[inline(always)]
+            fn apply<T: Uint>($($arg: $ty),*) -> $out {
+                $function($($arg),*)
+            }
+        }
+    };
+}
+
+pub(crate) mod arith;
+pub(crate) mod bits;
+pub(crate) mod branch;
+pub(crate) mod mov;
+pub(crate) mod muldiv;
+pub(crate) mod shift;
+pub(crate) mod stack;
+pub(crate) mod string;
+pub(crate) mod system;
+pub(crate) mod vmov;

@@ -1,0 +1,161 @@
+//! String instructions: MOVS STOS LODS CMPS SCAS, once or repeated.
+//!
+//! A repeated instruction that faults keeps its finished rounds, as processors do: the registers say
+//! where it stands. The address of RSI may have a segment, that of RDI never.
+
+use iced_x86::{Instruction, Mnemonic, Register};
+
+use crate::alu::{Uint, arith};
+use crate::cpu::{Cpu, gpr};
+use crate::exit::Trap;
+use crate::interp::op::{Flow, Handler, OddAddress, Op, Step};
+use crate::interp::operand::{Int, by_width};
+use crate::memory::Memory;
+
+/// No prefix; REP or REPE; REPNE.
+const ONCE: u8 = 0;
+const WHILE_EQUAL: u8 = 1;
+const WHILE_NOT_EQUAL: u8 = 2;
+
+/// What one round of a string instruction does.
+trait Round {
+    /// Whether ZF decides if there is another.
+    const COMPARES: bool;
+    /// Does it, and moves the registers on.
+    fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Result<(), Trap>;
+}
+
+struct Movs;
+struct Stos;
+struct Lods;
+struct Cmps;
+struct Scas;
+
+fn source(cpu: &Cpu, op: &Op) -> u64 {
+    let segment = match op.odd {
+        OddAddress::Fs => cpu.fs_base,
+        OddAddress::Gs => cpu.gs_base,
+        _ => 0,
+    };
+    cpu.gpr(gpr::RSI).wrapping_add(segment)
+}
+
+fn step<T: Int>(cpu: &mut Cpu, register: u8) {
+    let by = u64::from(T::BITS / 8);
+    let by = if cpu.direction { by.wrapping_neg() } else { by };
+    cpu.set_gpr(register, cpu.gpr(register).wrapping_add(by));
+}
+
+impl Round for Movs {
+    const COMPARES: bool = false;
+    #[inline(always)]
+    fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Result<(), Trap> {
+        let value = T::load(memory, source(cpu, op))?;
+        value.store(memory, cpu.gpr(gpr::RDI))?;
+        step::<T>(cpu, gpr::RSI);
+        step::<T>(cpu, gpr::RDI);
+        Ok(())
+    }
+}
+
+impl Round for Stos {
+    const COMPARES: bool = false;
+    #[inline(always)]
+    fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, _: &Op) -> Result<(), Trap> {
+        cpu.read::<T>(gpr::RAX).store(memory, cpu.gpr(gpr::RDI))?;
+        step::<T>(cpu, gpr::RDI);
+        Ok(())
+    }
+}
+
+impl Round for Lods {
+    const COMPARES: bool = false;
+    #[inline(always)]
+    fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Result<(), Trap> {
+        let value = T::load(memory, source(cpu, op))?;
+        cpu.write(gpr::RAX, value);
+        step::<T>(cpu, gpr::RSI);
+        Ok(())
+    }
+}
+
+impl Round for Cmps {
+    const COMPARES: bool = true;
+    #[inline(always)]
+    fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Result<(), Trap> {
+        let (a, b) = (T::load(memory, source(cpu, op))?, T::load(memory, cpu.gpr(gpr::RDI))?);
+        cpu.flags = arith::sub(a, b, cpu.flags).1;
+        step::<T>(cpu, gpr::RSI);
+        step::<T>(cpu, gpr::RDI);
+        Ok(())
+    }
+}
+
+impl Round for Scas {
+    const COMPARES: bool = true;
+    #[inline(always)]
+    fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, _: &Op) -> Result<(), Trap> {
+        let (a, b) = (cpu.read::<T>(gpr::RAX), T::load(memory, cpu.gpr(gpr::RDI))?);
+        cpu.flags = arith::sub(a, b, cpu.flags).1;
+        step::<T>(cpu, gpr::RDI);
+        Ok(())
+    }
+}
+
+fn run_string<T: Int, R: Round, const REPEAT: u8>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    if REPEAT == ONCE {
+        R::round::<T>(cpu, memory, op)?;
+        return Ok(Flow::Next);
+    }
+    while cpu.gpr(gpr::RCX) != 0 {
+        R::round::<T>(cpu, memory, op)?;
+        cpu.set_gpr(gpr::RCX, cpu.gpr(gpr::RCX) - 1);
+        if R::COMPARES && cpu.flags.zf() != (REPEAT == WHILE_EQUAL) {
+            break;
+        }
+    }
+    Ok(Flow::Next)
+}
+
+fn pick<R: Round>(insn: &Instruction, width: usize) -> Option<Handler> {
+    // With a 67h prefix ESI and EDI would count; no compiler writes that.
+    let short = [insn.op0_kind(), insn.op1_kind()].iter().any(|kind| {
+        use iced_x86::OpKind::{MemoryESEDI, MemorySegESI};
+        matches!(kind, MemoryESEDI | MemorySegESI)
+    });
+    if short {
+        return None;
+    }
+    match (insn.has_repne_prefix(), insn.has_rep_prefix()) {
+        (true, _) => by_width!(width, T => run_string::<T, R, WHILE_NOT_EQUAL>),
+        (_, true) => by_width!(width, T => run_string::<T, R, WHILE_EQUAL>),
+        _ => by_width!(width, T => run_string::<T, R, ONCE>),
+    }
+}
+
+/// MOVSB, STOSB, ... SCASQ. The manual's MOVSD and CMPSD of SSE2 have vector operands.
+pub(crate) fn string(insn: &Instruction) -> Option<Handler> {
+    if insn.op0_register().is_vector_register() || insn.op1_register().is_vector_register() {
+        return None;
+    }
+    let width = insn.memory_size().size();
+    match insn.mnemonic() {
+        Mnemonic::Movsb | Mnemonic::Movsw | Mnemonic::Movsd | Mnemonic::Movsq => pick::<Movs>(insn, width),
+        Mnemonic::Stosb | Mnemonic::Stosw | Mnemonic::Stosd | Mnemonic::Stosq => pick::<Stos>(insn, width),
+        Mnemonic::Lodsb | Mnemonic::Lodsw | Mnemonic::Lodsd | Mnemonic::Lodsq => pick::<Lods>(insn, width),
+        Mnemonic::Cmpsb | Mnemonic::Cmpsw | Mnemonic::Cmpsd | Mnemonic::Cmpsq => pick::<Cmps>(insn, width),
+        Mnemonic::Scasb | Mnemonic::Scasw | Mnemonic::Scasd | Mnemonic::Scasq => pick::<Scas>(insn, width),
+        _ => None,
+    }
+}
+
+/// XLATB
+pub(crate) fn xlat(insn: &Instruction) -> Option<Handler> {
+    (insn.memory_base() == Register::RBX).then_some(|cpu: &mut Cpu, memory: &mut Memory, op: &Op| {
+        let at = cpu.gpr(gpr::RBX).wrapping_add(cpu.read::<u8>(gpr::RAX).zext());
+        let segment = source(cpu, op).wrapping_sub(cpu.gpr(gpr::RSI));
+        let value = u8::load(memory, at.wrapping_add(segment))?;
+        cpu.write(gpr::RAX, value);
+        Ok(Flow::Next)
+    })
+}

@@ -1,0 +1,29 @@
+//! What leaves for somebody else: SYSCALL HLT INT3 UD2, and what this processor does not have.
+
+use iced_x86::{Instruction, Mnemonic};
+
+use crate::exit::{Trap, TrapKind};
+use crate::interp::op::{Handler, Step};
+
+fn trap(kind: TrapKind) -> Step {
+    Err(Trap::new(kind))
+}
+
+/// Bytes that are no instruction, or an instruction without a row in the table.
+pub(crate) fn missing(insn: &Instruction) -> Handler {
+    if insn.is_invalid() {
+        return |_, _, _| trap(TrapKind::Invalid);
+    }
+    |_, _, _| trap(TrapKind::Unsupported)
+}
+
+/// Instructions that always trap.
+pub(crate) fn leaves(insn: &Instruction) -> Option<Handler> {
+    match insn.mnemonic() {
+        Mnemonic::Syscall => Some(|_, _, _| trap(TrapKind::Syscall)),
+        Mnemonic::Hlt => Some(|_, _, _| trap(TrapKind::Halt)),
+        Mnemonic::Int3 | Mnemonic::Int => Some(|_, _, _| trap(TrapKind::Breakpoint)),
+        Mnemonic::Ud2 | Mnemonic::Ud0 | Mnemonic::Ud1 => Some(|_, _, _| trap(TrapKind::Invalid)),
+        _ => None,
+    }
+}

@@ -1,0 +1,151 @@
+//! One row per mnemonic: which function picks its handler. Rows hold names, never logic.
+
+use iced_x86::{Instruction, Mnemonic as M};
+
+use super::op::{Handler, Op};
+use super::ops::arith::{self, binary, compare, ternary, unary};
+use super::ops::shift::{self, double_shift, plain_shift};
+use super::ops::{bits, branch, mov, muldiv, stack, string, system, vmov};
+
+/// Picks the handler for an instruction's operands.
+type Pick = fn(&Instruction) -> Option<Handler>;
+
+/// An instruction as an operation; one that there is no handler for becomes one that traps.
+pub(crate) fn lower(insn: &Instruction) -> Op {
+    let handler = pick(insn.mnemonic()).and_then(|pick| pick(insn));
+    Op::new(handler.unwrap_or_else(|| system::missing(insn)), insn)
+}
+
+/// Whether there is a handler for exactly this form.
+pub fn supports(insn: &Instruction) -> bool {
+    pick(insn.mnemonic()).and_then(|pick| pick(insn)).is_some()
+}
+
+fn pick(mnemonic: M) -> Option<Pick> {
+    general(mnemonic).or_else(|| flow(mnemonic)).or_else(|| sse(mnemonic))
+}
+
+#[rustfmt::skip]
+fn general(mnemonic: M) -> Option<Pick> {
+    Some(match mnemonic {
+        M::Mov => mov::mov,
+        M::Movzx => mov::movzx,
+        M::Movsx | M::Movsxd => mov::movsx,
+        M::Lea => mov::lea,
+        M::Add => binary::<arith::Add>,
+        M::Adc => binary::<arith::Adc>,
+        M::Sub => binary::<arith::Sub>,
+        M::Sbb => binary::<arith::Sbb>,
+        M::And => binary::<arith::And>,
+        M::Or => binary::<arith::Or>,
+        M::Xor => binary::<arith::Xor>,
+        M::Adcx => binary::<arith::Adcx>,
+        M::Adox => binary::<arith::Adox>,
+        M::Andn => ternary::<arith::Andn>,
+        M::Cmp => compare::<arith::Sub>,
+        M::Test => compare::<arith::And>,
+        M::Inc => unary::<arith::Inc>,
+        M::Dec => unary::<arith::Dec>,
+        M::Neg => unary::<arith::Neg>,
+        M::Not => unary::<arith::Not>,
+        M::Shl | M::Sal => shift::shift::<shift::Shl>,
+        M::Shr => shift::shift::<shift::Shr>,
+        M::Sar => shift::shift::<shift::Sar>,
+        M::Rol => shift::shift::<shift::Rol>,
+        M::Ror => shift::shift::<shift::Ror>,
+        M::Rcl => shift::shift::<shift::Rcl>,
+        M::Rcr => shift::shift::<shift::Rcr>,
+        M::Shld => double_shift::<shift::Shld>,
+        M::Shrd => double_shift::<shift::Shrd>,
+        M::Shlx => plain_shift::<shift::Shlx>,
+        M::Shrx => plain_shift::<shift::Shrx>,
+        M::Sarx => plain_shift::<shift::Sarx>,
+        M::Rorx => shift::rorx,
+        M::Mul => muldiv::mul,
+        M::Imul => muldiv::imul,
+        M::Div => muldiv::div,
+        M::Idiv => muldiv::idiv,
+        M::Mulx => muldiv::mulx,
+        M::Cbw => muldiv::cbw,
+        M::Cwde => muldiv::cwde,
+        M::Cdqe => muldiv::cdqe,
+        M::Cwd => muldiv::cwd,
+        M::Cdq => muldiv::cdq,
+        M::Cqo => muldiv::cqo,
+        M::Bt => bits::bt,
+        M::Bts => bits::bts,
+        M::Btr => bits::btr,
+        M::Btc => bits::btc,
+        M::Bsf => bits::bsf,
+        M::Bsr => bits::bsr,
+        M::Tzcnt => bits::count::<bits::Tzcnt>,
+        M::Lzcnt => bits::count::<bits::Lzcnt>,
+        M::Popcnt => bits::count::<bits::Popcnt>,
+        M::Blsr => bits::count::<bits::Blsr>,
+        M::Blsi => bits::count::<bits::Blsi>,
+        M::Blsmsk => bits::count::<bits::Blsmsk>,
+        M::Bextr => bits::field::<bits::Bextr>,
+        M::Bzhi => bits::field::<bits::Bzhi>,
+        M::Pdep => bits::field::<bits::Pdep>,
+        M::Pext => bits::field::<bits::Pext>,
+        M::Bswap => bits::bswap,
+        M::Movbe => bits::movbe,
+        M::Crc32 => bits::crc32,
+        M::Xchg => mov::xchg,
+        M::Xadd => arith::xadd,
+        M::Cmpxchg => mov::cmpxchg,
+        M::Cmpxchg8b => mov::cmpxchg8b,
+        M::Cmpxchg16b => mov::cmpxchg16b,
+        M::Cmova | M::Cmovae | M::Cmovb | M::Cmovbe | M::Cmove | M::Cmovg | M::Cmovge | M::Cmovl | M::Cmovle
+        | M::Cmovne | M::Cmovno | M::Cmovnp | M::Cmovns | M::Cmovo | M::Cmovp | M::Cmovs => mov::cmov,
+        M::Seta | M::Setae | M::Setb | M::Setbe | M::Sete | M::Setg | M::Setge | M::Setl | M::Setle
+        | M::Setne | M::Setno | M::Setnp | M::Setns | M::Seto | M::Setp | M::Sets => mov::set,
+        M::Stc | M::Clc | M::Cmc => mov::carry,
+        M::Std | M::Cld => mov::direction,
+        M::Lahf => mov::lahf,
+        M::Sahf => mov::sahf,
+        M::Nop | M::Pause | M::Endbr64 | M::Prefetchnta | M::Prefetcht0 | M::Prefetcht1 | M::Prefetcht2
+        | M::Prefetchw | M::Lfence | M::Mfence | M::Sfence => mov::nop,
+        M::Xlatb => string::xlat,
+        M::Movsb | M::Movsw | M::Movsq | M::Stosb | M::Stosw | M::Stosd | M::Stosq | M::Lodsb | M::Lodsw
+        | M::Lodsd | M::Lodsq | M::Cmpsb | M::Cmpsw | M::Cmpsq | M::Scasb | M::Scasw | M::Scasd
+        | M::Scasq => string::string,
+        _ => return None,
+    })
+}
+
+#[rustfmt::skip]
+fn flow(mnemonic: M) -> Option<Pick> {
+    Some(match mnemonic {
+        M::Push => stack::push_operand,
+        M::Pop => stack::pop_operand,
+        M::Pushfq => stack::pushf,
+        M::Popfq => stack::popf,
+        M::Leave => stack::leave,
+        M::Call => stack::call,
+        M::Ret => stack::ret,
+        M::Jmp => branch::jmp,
+        M::Ja | M::Jae | M::Jb | M::Jbe | M::Je | M::Jg | M::Jge | M::Jl | M::Jle | M::Jne | M::Jno
+        | M::Jnp | M::Jns | M::Jo | M::Jp | M::Js => branch::jcc,
+        M::Jrcxz | M::Jecxz => branch::jrcxz,
+        M::Loop | M::Loope | M::Loopne => branch::loops,
+        M::Syscall | M::Hlt | M::Int3 | M::Int | M::Ud0 | M::Ud1 | M::Ud2 => system::leaves,
+        _ => return None,
+    })
+}
+
+#[rustfmt::skip]
+fn sse(mnemonic: M) -> Option<Pick> {
+    Some(match mnemonic {
+        M::Movups | M::Movupd | M::Movdqu | M::Lddqu => vmov::movu,
+        M::Movaps | M::Movapd | M::Movdqa | M::Movntdq | M::Movntdqa | M::Movntps | M::Movntpd => vmov::mova,
+        M::Movd | M::Movq => vmov::movd,
+        M::Movss => vmov::movss,
+        // The string instructions MOVSD and CMPSD share their names with SSE2's.
+        M::Movsd => |insn| string::string(insn).or_else(|| vmov::movsd(insn)),
+        M::Cmpsd => string::string,
+        M::Andps | M::Andpd | M::Pand | M::Andnps | M::Andnpd | M::Pandn | M::Orps | M::Orpd | M::Por
+        | M::Xorps | M::Xorpd | M::Pxor => vmov::logic,
+        _ => return None,
+    })
+}

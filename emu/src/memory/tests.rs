@@ -1,0 +1,132 @@
+//! Memory against its promises: borders, permissions, snapshots.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const RW: Perm = Perm::READ.union(Perm::WRITE);
+
+fn memory(range: Range<u64>, perm: Perm) -> Memory {
+    let mut memory = Memory::new(1 << 30).unwrap();
+    memory.map(range, perm, Contents::Zero).unwrap();
+    memory
+}
+
+#[test]
+fn an_access_over_a_border_checks_both_pages() {
+    let mut memory = memory(0x1000..0x3000, RW);
+    memory.write(0x1ffc, 0x1122_3344_5566_7788_u64.to_le_bytes()).unwrap();
+    assert_eq!(memory.read::<8>(0x1ffc).unwrap(), 0x1122_3344_5566_7788_u64.to_le_bytes());
+    memory.protect(0x2000..0x3000, Perm::READ).unwrap();
+    let fault = memory.write(0x1ffc, [0xff; 8]).unwrap_err();
+    assert_eq!(fault, MemFault { addr: 0x2000, access: Access::Write, cause: Cause::Denied });
+    assert_eq!(memory.read::<4>(0x1ffc).unwrap(), 0x5566_7788_u32.to_le_bytes(), "nothing was written");
+    let fault = memory.read::<8>(0x2ffc).unwrap_err();
+    assert_eq!(fault, MemFault { addr: 0x3000, access: Access::Read, cause: Cause::Unmapped });
+}
+
+#[test]
+fn addresses_outside_the_space_fault() {
+    let mut memory = memory(0x1000..0x2000, RW);
+    for addr in [memory.space(), memory.space() - 4, u64::MAX, u64::MAX - 3, 1 << 63] {
+        assert_eq!(memory.read::<8>(addr).unwrap_err().cause, Cause::Unmapped, "{addr:#x}");
+        assert!(memory.write::<8>(addr, [1; 8]).is_err());
+    }
+    assert!(memory.map(memory.space()..memory.space() + 1, RW, Contents::Zero).is_err());
+}
+
+#[test]
+fn maps_are_limited_and_do_not_overlap() {
+    let mut memory = Memory::new(0x4000).unwrap();
+    memory.map(0x1000..0x3000, RW, Contents::Zero).unwrap();
+    let overlap = memory.map(0x2000..0x3000, RW, Contents::Zero).unwrap_err();
+    assert!(matches!(overlap, MemoryError::Occupied { addr: 0x2000 }));
+    assert!(matches!(memory.map(0x8000..0xb000, RW, Contents::Zero), Err(MemoryError::Limit { .. })));
+    memory.unmap(0..0x10000).unwrap();
+    assert_eq!(memory.mapped(), 0);
+    memory.map(0x8000..0xb000, RW, Contents::Zero).unwrap();
+}
+
+#[test]
+fn host_writes_ignore_permissions_and_stay_protected() {
+    let mut memory = memory(0x1000..0x2000, Perm::READ);
+    memory.poke(0x1ff8, &[7; 8]).unwrap();
+    assert_eq!(memory.read::<1>(0x1ff8).unwrap(), [7]);
+    assert!(memory.write(0x1ff8, [1]).is_err());
+    assert!(matches!(memory.poke(0x1fff, &[7; 2]), Err(MemoryError::NotMapped { addr: 0x2000 })));
+}
+
+#[test]
+fn written_code_is_told() {
+    let mut memory = memory(0x1000..0x3000, RW | Perm::EXEC);
+    memory.mark_code(0x1010..0x1020);
+    memory.write(0x2000, [1]).unwrap();
+    assert!(!memory.code_written());
+    memory.write(0x1018, [1, 2]).unwrap();
+    assert_eq!(memory.take_code_writes(), [0x1018..0x101a]);
+}
+
+/// What a guest may do to its memory in the property below.
+#[derive(Clone, Debug)]
+enum Step {
+    Write(u64, Vec<u8>),
+    Map(u64),
+    Unmap(u64),
+    Protect(u64, bool),
+    Snapshot,
+    Restore(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let page = 0..6_u64;
+    prop_oneof![
+        6 => (0..0x6000_u64, prop::collection::vec(any::<u8>(), 1..40)).prop_map(|(a, b)| Step::Write(a, b)),
+        1 => page.clone().prop_map(Step::Map),
+        1 => page.clone().prop_map(Step::Unmap),
+        1 => (page, any::<bool>()).prop_map(|(p, w)| Step::Protect(p, w)),
+        1 => Just(Step::Snapshot),
+        1 => (0..4_usize).prop_map(Step::Restore),
+    ]
+}
+
+/// Everything visible of the six pages.
+fn picture(memory: &Memory) -> Vec<Option<(Perm, Vec<u8>)>> {
+    let page = |p: u64| {
+        let perm = memory.perm(p * PAGE)?;
+        let mut bytes = vec![0; PAGE as usize];
+        memory.peek(p * PAGE, &mut bytes);
+        Some((perm, bytes))
+    };
+    (0..6).map(page).collect()
+}
+
+proptest! {
+    #[test]
+    fn restoring_brings_everything_back(steps in prop::collection::vec(step(), 1..60)) {
+        let mut memory = memory(0..0x3000, RW);
+        let mut snapshots = Vec::new();
+        for step in steps {
+            match step {
+                Step::Write(addr, bytes) => drop(memory.write_bytes(addr, &bytes)),
+                Step::Map(p) => drop(memory.map(p * PAGE..(p + 1) * PAGE, RW, Contents::Zero)),
+                Step::Unmap(p) => memory.unmap(p * PAGE..(p + 1) * PAGE).unwrap(),
+                Step::Protect(p, w) => {
+                    drop(memory.protect(p * PAGE..(p + 1) * PAGE, if w { RW } else { Perm::READ }));
+                }
+                Step::Snapshot => snapshots.push((memory.snapshot(), picture(&memory), memory.mapped())),
+                Step::Restore(n) => {
+                    if let Some((snapshot, was, mapped)) = snapshots.get(n).cloned() {
+                        memory.restore(snapshot).unwrap();
+                        snapshots.truncate(n + 1);
+                        prop_assert!(picture(&memory) == was);
+                        prop_assert_eq!(memory.mapped(), mapped);
+                    }
+                }
+            }
+        }
+        if let Some((snapshot, was, _)) = snapshots.first().cloned() {
+            memory.restore(snapshot).unwrap();
+            prop_assert!(picture(&memory) == was);
+        }
+    }
+}
