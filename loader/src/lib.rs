@@ -1,5 +1,43 @@
-//! Reads Go binaries: bytes -> [`Image`](crate). Runs nothing, and never panics on any bytes.
+//! Reads Go binaries: bytes -> [`Image`]. Runs nothing, and never panics on any bytes.
+//!
+//! An image is what the program's file says: segments to map, Go's function table (names, source lines,
+//! frame sizes; it survives stripping), symbols where there are any, how the program was built, and
+//! [`Facts`], the layout of the runtime of the Go release that built it. Go 1.4 to 1.27, x86-64.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), goemu_loader::LoadError> {
+//! let image = goemu_loader::Image::open("hello")?;
+//! for func in image.funcs_named("main.main") {
+//!     println!("{:#x} {:?} {:?}", func.entry(), func.abi(), func.line_at(func.entry()));
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
+mod buildinfo;
+mod bytes;
+mod detect;
+mod elf;
+mod error;
+pub mod facts;
+mod func;
 mod gotype;
+mod image;
+mod moduledata;
+mod object;
+mod pclntab;
+mod pcvalue;
+mod source;
+mod symbol;
+mod version;
 
+pub use buildinfo::{BuildInfo, Module};
+pub use error::LoadError;
+pub use facts::Facts;
+pub use func::{Frame, Func, FuncFlags, FuncId, Line};
 pub use gotype::{Abi, ChanDir, Field, FuncType, Kind, Method, Param, Signature, Type, TypeRef};
+pub use image::Image;
+pub use moduledata::{ModuleData, Span, Table};
+pub use object::{Os, Perm, Reloc, Section, Segment, Target};
+pub use symbol::{Symbol, SymbolKind};
+pub use version::GoVersion;

@@ -1,0 +1,329 @@
+//! ELF files. The only user of goblin's ELF reader.
+
+use goblin::container::{Container, Ctx, Endian};
+use goblin::elf::header::{self, Header};
+use goblin::elf::program_header::{self as ph, ProgramHeader};
+use goblin::elf::reloc as r;
+use goblin::elf::section_header::{self as sh, SectionHeader};
+use goblin::elf::sym::{self, Symtab};
+use goblin::elf::{Elf, Reloc as Rela, RelocSection, Sym};
+
+use crate::object::{Layout, Os, Perm, Reloc, Section, Segment, Target};
+use crate::symbol::{Entry, SymbolKind, SymbolTable};
+use crate::{LoadError, bytes};
+
+const CTX: Ctx = Ctx { container: Container::Big, le: Endian::Little };
+
+/// Where position-independent programs that are linked at 0 are put, so that nil stays unmapped; it is also
+/// where others are linked.
+const PIE_BASE: u64 = 0x40_0000;
+
+/// End of what Linux gives a process: addresses are 47 bits wide.
+const USER_SPACE: u64 = 1 << 47;
+
+/// Longest section name that is kept; Go's and C's are far shorter.
+const MAX_SECTION_NAME: usize = 256;
+
+/// Reads the headers.
+pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
+    let header = parse_header(file)?;
+    let headers = program_headers(file, &header)?;
+    let position_independent = header.e_type == header::ET_DYN;
+    let lowest = headers.iter().filter(|p| p.p_type == ph::PT_LOAD).map(|p| p.p_vaddr).min();
+    let bias = if position_independent && lowest.is_none_or(|addr| addr < 0x1_0000) { PIE_BASE } else { 0 };
+    let segments = segments(file, &headers, bias)?;
+    let sections = sections(file, &header, bias)?;
+    let entry = (header.e_entry != 0).then(|| header.e_entry.wrapping_add(bias));
+    let os = os(file, &header, &headers);
+    Ok(Layout { target: Target { os, position_independent }, entry, bias, segments, sections })
+}
+
+fn parse_header(file: &[u8]) -> Result<Header, LoadError> {
+    if !file.starts_with(header::ELFMAG) {
+        return Err(not_elf(file));
+    }
+    let too_short = || truncated(file, "ELF header", header::header64::SIZEOF_EHDR as u64);
+    let class = *file.get(header::EI_CLASS).ok_or_else(too_short)?;
+    let encoding = *file.get(header::EI_DATA).ok_or_else(too_short)?;
+    // e_machine stands in the same place in all classes.
+    let machine = bytes::u16(file, 18).ok_or_else(too_short)?;
+    let machine = if encoding == header::ELFDATA2MSB { machine.swap_bytes() } else { machine };
+    if machine != header::EM_X86_64 {
+        return Err(LoadError::WrongArch { arch: arch_name(machine) });
+    }
+    if class != header::ELFCLASS64 || encoding != header::ELFDATA2LSB {
+        return Err(LoadError::WrongArch { arch: "32-bit or big-endian x86-64".to_owned() });
+    }
+    let header = Elf::parse_header(file).map_err(|_| too_short())?;
+    match header.e_type {
+        header::ET_EXEC | header::ET_DYN => Ok(header),
+        header::ET_REL => Err(LoadError::UnsupportedFormat { format: "relocatable ELF (.o)" }),
+        header::ET_CORE => Err(LoadError::UnsupportedFormat { format: "core dump" }),
+        _ => Err(LoadError::Malformed { what: "unknown ELF file type", offset: 16 }),
+    }
+}
+
+/// What a file that is not ELF is, as far as its first bytes tell.
+fn not_elf(file: &[u8]) -> LoadError {
+    let format = match file {
+        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => "Mach-O (macOS)",
+        [b'M', b'Z', ..] => "PE (Windows)",
+        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', ..] => "archive (.a, .o)",
+        _ if file.starts_with(b"go object ") => "Go object (.o)",
+        _ => {
+            let start: Vec<String> = file.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            return LoadError::NotAnObject { start: start.join(" ") };
+        }
+    };
+    LoadError::UnsupportedFormat { format }
+}
+
+/// The GOARCH of an ELF machine number, or its number.
+fn arch_name(machine: u16) -> String {
+    let name = match machine {
+        header::EM_386 => "386",
+        header::EM_AARCH64 => "arm64",
+        header::EM_ARM => "arm",
+        header::EM_MIPS => "mips",
+        header::EM_PPC64 => "ppc64",
+        header::EM_RISCV => "riscv64",
+        header::EM_S390 => "s390x",
+        258 => "loong64",
+        _ => return format!("ELF machine {machine}"),
+    };
+    name.to_owned()
+}
+
+fn truncated(file: &[u8], what: &str, end: u64) -> LoadError {
+    LoadError::Truncated { what: what.to_owned(), end, len: file.len() as u64 }
+}
+
+/// Fails unless `size` bytes from `offset` on are in the file.
+fn check_range(file: &[u8], what: &str, offset: u64, size: u64) -> Result<(), LoadError> {
+    match offset.checked_add(size) {
+        Some(end) if end <= file.len() as u64 => Ok(()),
+        Some(end) => Err(truncated(file, what, end)),
+        None => Err(LoadError::Malformed { what: "size overflows", offset }),
+    }
+}
+
+fn program_headers(file: &[u8], header: &Header) -> Result<Vec<ProgramHeader>, LoadError> {
+    let (offset, count) = (header.e_phoff, header.e_phnum);
+    let malformed = LoadError::Malformed { what: "program header table", offset };
+    if count > 0 && usize::from(header.e_phentsize) != ph::program_header64::SIZEOF_PHDR {
+        return Err(malformed);
+    }
+    let size = u64::from(count) * ph::program_header64::SIZEOF_PHDR as u64;
+    check_range(file, "program header table", offset, size)?;
+    ProgramHeader::parse(file, offset as usize, count.into(), CTX).map_err(|_| malformed)
+}
+
+fn segments(file: &[u8], headers: &[ProgramHeader], bias: u64) -> Result<Vec<Segment>, LoadError> {
+    let loaded = headers.iter().filter(|p| p.p_type == ph::PT_LOAD && p.p_memsz > 0);
+    let mut segments = loaded.map(|p| segment(file, p, bias)).collect::<Result<Vec<_>, _>>()?;
+    segments.sort_by_key(|segment| segment.addr);
+    let overlap = segments.windows(2).find_map(|pair| match pair {
+        [a, b] if a.addr + a.mem_size > b.addr => Some(b.file_offset),
+        _ => None,
+    });
+    match overlap {
+        Some(offset) => Err(LoadError::Malformed { what: "segments that overlap", offset }),
+        None => Ok(segments),
+    }
+}
+
+fn segment(file: &[u8], p: &ProgramHeader, bias: u64) -> Result<Segment, LoadError> {
+    let malformed = |what| LoadError::Malformed { what, offset: p.p_offset };
+    check_range(file, "a loaded segment", p.p_offset, p.p_filesz)?;
+    if p.p_filesz > p.p_memsz {
+        return Err(malformed("segment larger in the file than in memory"));
+    }
+    let addr = p.p_vaddr.checked_add(bias);
+    let addr = addr.filter(|addr| addr.checked_add(p.p_memsz).is_some_and(|end| end <= USER_SPACE));
+    Ok(Segment {
+        addr: addr.ok_or_else(|| malformed("segment outside of the address space"))?,
+        mem_size: p.p_memsz,
+        file_offset: p.p_offset,
+        file_size: p.p_filesz,
+        perm: perm(p.p_flags),
+    })
+}
+
+fn perm(flags: u32) -> Perm {
+    [(ph::PF_R, Perm::READ), (ph::PF_W, Perm::WRITE), (ph::PF_X, Perm::EXEC)]
+        .into_iter()
+        .filter(|(flag, _)| flags & flag != 0)
+        .map(|(_, perm)| perm)
+        .collect()
+}
+
+/// The section headers; none where the file has no table of them. Nothing needs sections, but a table that
+/// points past the end of the file means that the end is missing.
+fn section_headers(file: &[u8], header: &Header) -> Result<Vec<SectionHeader>, LoadError> {
+    let (offset, count) = (header.e_shoff, header.e_shnum);
+    if offset == 0 || count == 0 || usize::from(header.e_shentsize) != sh::section_header64::SIZEOF_SHDR {
+        return Ok(Vec::new());
+    }
+    let size = u64::from(count) * sh::section_header64::SIZEOF_SHDR as u64;
+    check_range(file, "section header table", offset, size)?;
+    SectionHeader::parse(file, offset as usize, count.into(), CTX)
+        .map_err(|_| LoadError::Malformed { what: "section header table", offset })
+}
+
+fn sections(file: &[u8], header: &Header, bias: u64) -> Result<Vec<Section>, LoadError> {
+    let headers = section_headers(file, header)?;
+    let names = headers.get(usize::from(header.e_shstrndx)).filter(|s| s.sh_type == sh::SHT_STRTAB);
+    let names = names.and_then(|s| bytes::slice(file, s.sh_offset, s.sh_size)).unwrap_or_default();
+    headers.iter().filter(|s| s.sh_type != sh::SHT_NULL).map(|s| section(file, s, names, bias)).collect()
+}
+
+fn section(file: &[u8], s: &SectionHeader, names: &[u8], bias: u64) -> Result<Section, LoadError> {
+    let name = bytes::cstr(names, s.sh_name as u64).unwrap_or_default();
+    let name = bytes::text(name.get(..MAX_SECTION_NAME).unwrap_or(name)).to_owned();
+    let file_size = if s.sh_type == sh::SHT_NOBITS { 0 } else { s.sh_size };
+    if file_size > 0 {
+        check_range(file, &format!("section {name}"), s.sh_offset, file_size)?;
+    }
+    let loaded = s.sh_flags & u64::from(sh::SHF_ALLOC) != 0;
+    Ok(Section {
+        name,
+        addr: loaded.then(|| s.sh_addr.wrapping_add(bias)),
+        size: s.sh_size,
+        file_offset: s.sh_offset,
+        file_size,
+        compressed: s.sh_flags & u64::from(sh::SHF_COMPRESSED) != 0,
+    })
+}
+
+/// The operating system by the ABI byte, the note and the dynamic linker that Go writes for each.
+fn os(file: &[u8], header: &Header, headers: &[ProgramHeader]) -> Os {
+    let interpreter = headers.iter().find(|p| p.p_type == ph::PT_INTERP);
+    let interpreter = interpreter.and_then(|p| bytes::slice(file, p.p_offset, p.p_filesz));
+    let interpreter = interpreter.map_or("", |path| bytes::text(path.strip_suffix(b"\0").unwrap_or(path)));
+    let note = headers.iter().filter(|p| p.p_type == ph::PT_NOTE);
+    let note = note.filter_map(|p| bytes::slice(file, p.p_offset, p.p_filesz.min(64)));
+    let noted = |name: &[u8]| note.clone().any(|note| note.get(12..).is_some_and(|n| n.starts_with(name)));
+    match header.e_ident.get(header::EI_OSABI).copied() {
+        Some(header::ELFOSABI_FREEBSD) => Os::FreeBsd,
+        Some(header::ELFOSABI_NETBSD) => Os::NetBsd,
+        Some(header::ELFOSABI_OPENBSD) => Os::OpenBsd,
+        Some(header::ELFOSABI_SOLARIS) => Os::Solaris,
+        _ if noted(b"NetBSD\0") => Os::NetBsd,
+        _ if noted(b"OpenBSD\0") => Os::OpenBsd,
+        _ if interpreter.starts_with("/system/bin/linker") => Os::Android,
+        _ if interpreter == "/usr/libexec/ld-elf.so.2" => Os::DragonFly,
+        _ if interpreter == "/lib/amd64/ld.so.1" => Os::Solaris,
+        _ => Os::Linux,
+    }
+}
+
+/// The symbol table; empty where the file has none.
+pub(crate) fn symbols(file: &[u8], layout: &Layout) -> SymbolTable {
+    symbol_table(file, layout).unwrap_or_default()
+}
+
+fn symbol_table(file: &[u8], layout: &Layout) -> Option<SymbolTable> {
+    let headers = section_headers(file, &parse_header(file).ok()?).ok()?;
+    let table = headers.iter().find(|s| s.sh_type == sh::SHT_SYMTAB)?;
+    let strings = headers.get(table.sh_link as usize)?;
+    bytes::slice(file, strings.sh_offset, strings.sh_size)?;
+    let strings = strings.sh_offset as usize..(strings.sh_offset + strings.sh_size) as usize;
+    let count = table.sh_size as usize / sym::sym64::SIZEOF_SYM;
+    let symbols = Symtab::parse(file, table.sh_offset as usize, count, CTX).ok()?;
+    let entries = symbols.iter().filter_map(|symbol| entry(&symbol, layout.bias)).collect();
+    Some(SymbolTable::new(strings, entries))
+}
+
+fn entry(symbol: &Sym, bias: u64) -> Option<Entry> {
+    let kind = match symbol.st_type() {
+        sym::STT_FUNC => SymbolKind::Func,
+        sym::STT_OBJECT => SymbolKind::Data,
+        sym::STT_TLS => SymbolKind::Tls,
+        sym::STT_NOTYPE => SymbolKind::Other,
+        _ => return None,
+    };
+    if symbol.st_shndx == sh::SHN_UNDEF as usize || symbol.st_name == 0 {
+        return None;
+    }
+    let bias = if kind == SymbolKind::Tls { 0 } else { bias };
+    let name = u32::try_from(symbol.st_name).ok()?;
+    Some(Entry { name, kind, addr: symbol.st_value.wrapping_add(bias), size: symbol.st_size })
+}
+
+/// What the dynamic linker is told, as far as it says which words to write.
+#[derive(Default)]
+struct Dynamic {
+    rela: (u64, u64),
+    plt_rela: (u64, u64),
+    symbols: u64,
+}
+
+/// The words that the dynamic linker would write, in no order. Those that need another file are left out.
+pub(crate) fn relocs(file: &[u8], layout: &Layout) -> Vec<Reloc> {
+    let headers = parse_header(file).and_then(|header| program_headers(file, &header)).unwrap_or_default();
+    let Some(dynamic) = dynamic(file, &headers) else { return Vec::new() };
+    let at = |addr: u64| file_offset(layout, addr.wrapping_add(layout.bias));
+    let symbols = at(dynamic.symbols);
+    let tls_size = headers.iter().find(|p| p.p_type == ph::PT_TLS).map_or(0, tls_block_size);
+    let symbol = |index: usize| {
+        let offset = (index as u64).checked_mul(sym::sym64::SIZEOF_SYM as u64)?.checked_add(symbols?)?;
+        Symtab::parse(file, usize::try_from(offset).ok()?, 1, CTX).ok()?.get(0)
+    };
+    let mut relocs = Vec::new();
+    for (addr, size) in [dynamic.rela, dynamic.plt_rela] {
+        let Some(offset) = at(addr) else { continue };
+        let Ok(section) = RelocSection::parse(file, offset as usize, size as usize, true, CTX) else {
+            continue;
+        };
+        relocs.extend(section.iter().filter_map(|rela| reloc(&rela, layout.bias, tls_size, symbol)));
+    }
+    relocs
+}
+
+fn dynamic(file: &[u8], headers: &[ProgramHeader]) -> Option<Dynamic> {
+    use goblin::elf::dynamic as d;
+    let segment = headers.iter().find(|p| p.p_type == ph::PT_DYNAMIC)?;
+    let mut dynamic = Dynamic::default();
+    for pair in bytes::slice(file, segment.p_offset, segment.p_filesz)?.chunks_exact(16) {
+        let (tag, value) = (bytes::u64(pair, 0)?, bytes::u64(pair, 8)?);
+        match tag {
+            d::DT_NULL => break,
+            d::DT_RELA => dynamic.rela.0 = value,
+            d::DT_RELASZ => dynamic.rela.1 = value,
+            d::DT_JMPREL => dynamic.plt_rela.0 = value,
+            d::DT_PLTRELSZ => dynamic.plt_rela.1 = value,
+            d::DT_SYMTAB => dynamic.symbols = value,
+            _ => {}
+        }
+    }
+    Some(dynamic)
+}
+
+/// Where the byte at a guest address is in the file.
+fn file_offset(layout: &Layout, addr: u64) -> Option<u64> {
+    let segment = layout.segments.iter().find(|segment| segment.contains(addr))?;
+    let offset = addr - segment.addr;
+    (offset < segment.file_size).then(|| segment.file_offset + offset)
+}
+
+/// Size of the executable's thread-local block, which ends where the thread pointer (FS) points.
+fn tls_block_size(p: &ProgramHeader) -> u64 {
+    p.p_memsz.checked_next_multiple_of(p.p_align.max(1)).unwrap_or(p.p_memsz)
+}
+
+/// What one relocation writes (System V ABI for x86-64, table "Relocation Types").
+fn reloc(rela: &Rela, bias: u64, tls_size: u64, symbol: impl Fn(usize) -> Option<Sym>) -> Option<Reloc> {
+    let addend = rela.r_addend.unwrap_or(0).cast_unsigned();
+    let defined = || symbol(rela.r_sym).filter(|symbol| symbol.st_shndx != sh::SHN_UNDEF as usize);
+    let value = match rela.r_type {
+        r::R_X86_64_RELATIVE => addend.wrapping_add(bias),
+        r::R_X86_64_64 => defined()?.st_value.wrapping_add(bias).wrapping_add(addend),
+        r::R_X86_64_GLOB_DAT | r::R_X86_64_JUMP_SLOT => defined()?.st_value.wrapping_add(bias),
+        r::R_X86_64_TPOFF64 => {
+            let offset = if rela.r_sym == 0 { 0 } else { defined()?.st_value };
+            offset.wrapping_add(addend).wrapping_sub(tls_size)
+        }
+        _ => return None,
+    };
+    Some(Reloc { addr: rela.r_offset.wrapping_add(bias), value })
+}

@@ -1,0 +1,84 @@
+//! Why a file could not be loaded.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a file could not be loaded. Whatever the bytes, loading ends in an [`Image`](crate::Image) or in one
+/// of these; each message is one line that says what is wrong, where, and what to do next where there is
+/// something to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file could not be opened or mapped.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The path names a directory.
+    #[error("{} is a directory; name a Go binary", .0.display())]
+    Directory(PathBuf),
+    /// The path names a pipe, a socket or a device.
+    #[error("{} is not a regular file; copy its contents to a file first", .0.display())]
+    NotAFile(PathBuf),
+    /// There are no bytes to load.
+    #[error("the file is empty")]
+    Empty,
+    /// The file starts like no executable that is known here.
+    #[error("not an executable: the file starts with {start}, expected an ELF file")]
+    NotAnObject {
+        /// Its first bytes, in hexadecimal.
+        start: String,
+    },
+    /// An executable format that is known but not read.
+    #[error("{format} files are not supported; build for GOOS=linux GOARCH=amd64")]
+    UnsupportedFormat {
+        /// The name of the format.
+        format: &'static str,
+    },
+    /// The code in the file is for another processor.
+    #[error("built for {arch}, but only x86-64 (GOARCH=amd64) is supported")]
+    WrongArch {
+        /// The processor, as GOARCH names it where Go supports it.
+        arch: String,
+    },
+    /// An x86-64 executable without Go's function table.
+    #[error("not a Go binary: it has no Go function table (pclntab); it may be written in another language")]
+    NotGo,
+    /// The program is compressed inside the file.
+    #[error("packed with {packer}: unpack it first ({hint})")]
+    Packed {
+        /// The program that packed it.
+        packer: &'static str,
+        /// The command that unpacks it.
+        hint: &'static str,
+    },
+    /// The file ends before something that it says it contains.
+    #[error(
+        "the file is truncated: {what} ends at offset {end:#x}, but the file has {len:#x} bytes; get it again"
+    )]
+    Truncated {
+        /// What is missing, wholly or in part.
+        what: String,
+        /// Offset in the file where it would end.
+        end: u64,
+        /// Size of the file in bytes.
+        len: u64,
+    },
+    /// Something in the file contradicts its format.
+    #[error("malformed file: {what} at offset {offset:#x}")]
+    Malformed {
+        /// What is wrong.
+        what: &'static str,
+        /// Where: an offset in the file.
+        offset: u64,
+    },
+    /// The section that was asked for does not exist.
+    #[error("no section {name}")]
+    NoSection {
+        /// The name that was asked for.
+        name: String,
+    },
+}

@@ -1,0 +1,82 @@
+//! Which calls were inlined at an instruction.
+
+use crate::bytes;
+use crate::func::{Func, Line};
+
+/// One of the functions that an instruction belongs to, by inlining.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Frame<'i> {
+    /// The function's name.
+    pub func: &'i str,
+    /// Where in it: the instruction's own line in the innermost frame, the call's line in the others.
+    pub line: Option<Line<'i>>,
+    /// Whether it is there by inlining; only the last frame of a list is not.
+    pub inlined: bool,
+}
+
+/// Deeper inlining than any compiler does; ends a damaged tree that runs in circles.
+const MAX_DEPTH: usize = 256;
+
+/// An entry of a function's inline tree.
+struct Call {
+    name: u32,
+    /// Where the call was, in the function around it.
+    site: Site,
+}
+
+enum Site {
+    /// An address whose line and inlining say it (Go 1.12 and later).
+    Pc(u64),
+    /// The file, the line and the entry around it (Go 1.9 to 1.11).
+    Line { file: i32, line: i32, parent: i32 },
+}
+
+impl<'i> Func<'i> {
+    /// The functions that the instruction at `pc` belongs to: the innermost inlined one first, this one last.
+    pub fn inlined_at(&self, pc: u64) -> Vec<Frame<'i>> {
+        let mut frames = Vec::new();
+        let mut line = self.line_at(pc);
+        let mut index = self.inline_index(pc);
+        while let Some(call) = index.and_then(|index| self.inlined_call(index)) {
+            frames.push(Frame { func: self.string(call.name), line, inlined: true });
+            if frames.len() == MAX_DEPTH {
+                break;
+            }
+            (line, index) = match call.site {
+                Site::Pc(pc) => (self.line_at(pc), self.inline_index(pc)),
+                Site::Line { file, line, parent } => (self.line(file, line), u32::try_from(parent).ok()),
+            };
+        }
+        frames.push(Frame { func: self.name(), line, inlined: false });
+        frames
+    }
+
+    fn line(&self, file: i32, line: i32) -> Option<Line<'i>> {
+        Some(Line { file: self.file(file)?, line: u32::try_from(line).ok()? })
+    }
+
+    fn string(&self, offset: u32) -> &'i str {
+        bytes::text(self.name_bytes_at(offset).unwrap_or_default())
+    }
+
+    /// The entry of the inline tree that the instruction at `pc` belongs to; none where nothing is inlined.
+    fn inline_index(&self, pc: u64) -> Option<u32> {
+        let table = u32::try_from(self.image.facts().pcdata.inl_tree?).ok()?;
+        u32::try_from(self.pcdata_value(table, pc)?).ok()
+    }
+
+    fn inlined_call(&self, index: u32) -> Option<Call> {
+        let facts = self.image.facts();
+        let tree = self.funcdata(u32::try_from(facts.funcdata.inl_tree?).ok()?)?;
+        let entry = tree.checked_add(u64::from(index).checked_mul(facts.inlined_call.size?)?)?;
+        let word = |offset: Option<u64>| self.image.read_u32(entry.checked_add(offset?)?);
+        let signed = |offset| word(offset).map(u32::cast_signed);
+        let at = &facts.inlined_call;
+        let site = match at.parent_pc {
+            Some(_) => Site::Pc(self.entry().checked_add(word(at.parent_pc)?.into())?),
+            None => Site::Line { file: signed(at.file)?, line: signed(at.line)?, parent: signed(at.parent)? },
+        };
+        Some(Call { name: word(at.name)?, site })
+    }
+}

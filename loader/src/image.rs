@@ -1,0 +1,224 @@
+//! A Go program as its file describes it.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use crate::LoadError;
+use crate::buildinfo::{self, BuildInfo};
+use crate::detect::{self, Tables};
+use crate::facts::Facts;
+use crate::func::{self, Frame, Func, Line, Wrappers};
+use crate::moduledata::ModuleData;
+use crate::object::{Object, Reloc, Section, Segment, Target};
+use crate::pclntab::Pclntab;
+use crate::source::Source;
+use crate::symbol::Symbol;
+use crate::version::GoVersion;
+
+/// A Go program as its file describes it.
+///
+/// Every address is a *guest address*: where the program sees itself once loaded, that is the address it was
+/// linked at plus [`Image::bias`]. Files are mapped, never copied, and tables are read when first asked for.
+#[derive(Debug)]
+pub struct Image {
+    object: Object,
+    build: BuildInfo,
+    tables: Tables,
+    wrappers: OnceLock<Wrappers>,
+}
+
+impl Image {
+    /// Maps the file at `path` and finds Go's tables in it.
+    ///
+    /// The mapping is not a copy: a process that truncates the file while the image is in use ends this
+    /// process with SIGBUS, as with any mapped file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Image, LoadError> {
+        Image::load(Source::open(path.as_ref())?)
+    }
+
+    /// Finds Go's tables in `bytes`, the contents of a whole file.
+    pub fn parse(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Image, LoadError> {
+        Image::load(Source::memory(bytes.into())?)
+    }
+
+    fn load(source: Source) -> Result<Image, LoadError> {
+        let mut object = Object::parse(source)?;
+        let build = buildinfo::read(&object);
+        let tables = detect::tables(&object, build.go)?;
+        object.layout.target.os = build.os().unwrap_or(object.layout.target.os);
+        Ok(Image { object, build, tables, wrappers: OnceLock::new() })
+    }
+
+    pub(crate) fn object(&self) -> &Object {
+        &self.object
+    }
+
+    pub(crate) fn pclntab(&self) -> &Pclntab {
+        &self.tables.pclntab
+    }
+
+    pub(crate) fn wrappers(&self) -> &Wrappers {
+        self.wrappers.get_or_init(|| func::wrappers(self))
+    }
+
+    /// The path that [`Image::open`] was given.
+    pub fn path(&self) -> Option<&Path> {
+        self.object.source.path()
+    }
+
+    /// The file behind the image, for who wants to map its segments.
+    pub fn file(&self) -> Option<&File> {
+        self.object.source.file()
+    }
+
+    /// What the program was built for.
+    pub fn target(&self) -> Target {
+        self.object.layout.target
+    }
+
+    /// Where the operating system would start it; none for libraries.
+    pub fn entry(&self) -> Option<u64> {
+        self.object.layout.entry
+    }
+
+    /// What was added to the addresses that the program was linked at: 0 unless it is position-independent.
+    pub fn bias(&self) -> u64 {
+        self.object.layout.bias
+    }
+
+    /// The memory that the program starts with, sorted by address, not overlapping.
+    pub fn segments(&self) -> &[Segment] {
+        &self.object.layout.segments
+    }
+
+    /// What the file has of a segment: `file_size` bytes, relocations not applied.
+    pub fn segment_bytes(&self, segment: &Segment) -> &[u8] {
+        self.object.segment_bytes(segment)
+    }
+
+    /// The words that the operating system's loader would write, sorted by address.
+    pub fn relocs(&self) -> &[Reloc] {
+        self.object.relocs()
+    }
+
+    /// The sections in the file's order; none where their headers were removed.
+    pub fn sections(&self) -> &[Section] {
+        &self.object.layout.sections
+    }
+
+    /// The section of that name.
+    pub fn section(&self, name: &str) -> Option<&Section> {
+        self.object.section(name)
+    }
+
+    /// The contents of a section as the file has them, compressed or not.
+    pub fn section_data(&self, name: &str) -> Result<Cow<'_, [u8]>, LoadError> {
+        self.object.section_data(name).map(Cow::Borrowed)
+    }
+
+    /// `len` bytes of the file at a guest address, relocations not applied; none where the file has fewer.
+    pub fn bytes(&self, addr: u64, len: usize) -> Option<&[u8]> {
+        self.object.bytes(addr, len)
+    }
+
+    /// The word at a guest address when the program starts, relocations applied.
+    pub fn read_u64(&self, addr: u64) -> Option<u64> {
+        self.object.read_u64(addr)
+    }
+
+    /// The 32-bit number at a guest address when the program starts.
+    pub fn read_u32(&self, addr: u64) -> Option<u32> {
+        self.object.read_u32(addr)
+    }
+
+    /// The 16-bit number at a guest address when the program starts.
+    pub fn read_u16(&self, addr: u64) -> Option<u16> {
+        self.object.read_u16(addr)
+    }
+
+    /// The byte at a guest address when the program starts.
+    pub fn read_u8(&self, addr: u64) -> Option<u8> {
+        self.object.read_u8(addr)
+    }
+
+    /// How the program was built.
+    pub fn build_info(&self) -> &BuildInfo {
+        &self.build
+    }
+
+    /// The version of Go that built it; none where the file does not tell. [`Image::facts`] then guesses.
+    pub fn go_version(&self) -> Option<GoVersion> {
+        self.build.go
+    }
+
+    /// What is known about the program's runtime.
+    pub fn facts(&self) -> &Facts {
+        &self.tables.facts
+    }
+
+    /// The runtime's table of tables; none before Go 1.5.
+    pub fn module(&self) -> Option<&ModuleData> {
+        self.tables.module.as_ref()
+    }
+
+    /// Every function in order of address.
+    pub fn funcs(&self) -> impl Iterator<Item = Func<'_>> {
+        (0..self.tables.pclntab.count).map(|index| Func::new(self, index))
+    }
+
+    /// How many functions there are.
+    pub fn func_count(&self) -> usize {
+        self.tables.pclntab.count as usize
+    }
+
+    /// The function that contains the address.
+    pub fn func_at(&self, pc: u64) -> Option<Func<'_>> {
+        self.tables.pclntab.find(&self.object, pc).map(|index| Func::new(self, index))
+    }
+
+    /// The functions of exactly this name. There are two where a function exists in both calling conventions,
+    /// and more where a package has several of one name (`init.0`, instances of a generic function). Names of
+    /// the symbol table (`runtime.goexit.abi0`, `main.max[go.shape.int]`) are understood as well.
+    pub fn funcs_named<'a>(&'a self, name: &str) -> Vec<Func<'a>> {
+        let named: Vec<_> = self.funcs().filter(|func| func.is_named(name)).collect();
+        if !named.is_empty() {
+            return named;
+        }
+        let symbol =
+            self.symbol(name).and_then(|symbol| self.func_at(symbol.addr).map(|func| (func, symbol)));
+        symbol
+            .filter(|(func, symbol)| func.entry() == symbol.addr)
+            .map(|(func, _)| func)
+            .into_iter()
+            .collect()
+    }
+
+    /// The source line of the instruction at `pc`, as `runtime.FuncForPC(pc).FileLine(pc)` gives it: where a
+    /// call was inlined, the line in the inlined function.
+    pub fn line_at(&self, pc: u64) -> Option<Line<'_>> {
+        self.func_at(pc)?.line_at(pc)
+    }
+
+    /// The functions that the instruction at `pc` belongs to: the innermost inlined one first, the one of
+    /// [`Image::func_at`] last.
+    pub fn inlined_at(&self, pc: u64) -> Vec<Frame<'_>> {
+        self.func_at(pc).map(|func| func.inlined_at(pc)).unwrap_or_default()
+    }
+
+    /// The first symbol of that name; none in a stripped file.
+    pub fn symbol(&self, name: &str) -> Option<Symbol<'_>> {
+        self.object.symbols().named(self.object.source.bytes(), name)
+    }
+
+    /// The symbol that contains the address; none in a stripped file.
+    pub fn symbol_at(&self, addr: u64) -> Option<Symbol<'_>> {
+        self.object.symbols().at(self.object.source.bytes(), addr)
+    }
+
+    /// Every symbol in the file's order.
+    pub fn symbols(&self) -> impl Iterator<Item = Symbol<'_>> {
+        self.object.symbols().iter(self.object.source.bytes())
+    }
+}
