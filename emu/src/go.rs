@@ -4,6 +4,7 @@
 //!   [`frame`] carries their bytes there and back. Both are pure.
 //! - [`value`] is a Go value outside the machine. [`read`] makes one from guest memory, [`write`] puts one
 //!   there, [`print`] shows it as Go would.
+//! - [`passing`] puts these together: arguments into a frame, results out of it.
 //! - [`guest`] holds the traits by which those see memory and types, so none of them knows the machine.
 
 pub mod abi;
@@ -11,10 +12,13 @@ pub mod frame;
 pub mod guest;
 mod map;
 mod order;
+pub mod passing;
 pub mod print;
 pub mod read;
 pub mod value;
 pub mod write;
 
+#[cfg(test)]
+mod round_trip;
 #[cfg(test)]
 mod testing;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use goemu_loader::{Field, Kind, Type, TypeRef};
 
 use crate::go::{
+    frame::OutsideFrame,
     guest::{GuestHeap, HeapError, TypeError, Types},
     read::is_byte,
     value::{Func, Interface, Pointer, Value},
@@ -41,7 +42,7 @@ pub enum Problem {
         ty: String,
     },
     /// Something else than the type wants.
-    #[error("{found} is not a {ty}")]
+    #[error("a {ty} is wanted, and this is {found}")]
     Kind {
         /// What the value is.
         found: &'static str,
@@ -58,7 +59,15 @@ pub enum Problem {
         /// The names that there are.
         known: String,
     },
-    /// Not the number of elements, fields or arguments.
+    /// Too many or too few arguments.
+    #[error("{got} argument{} given to {signature}", if *got == 1 { "" } else { "s" })]
+    Arguments {
+        /// How many were given.
+        got: usize,
+        /// What the function takes.
+        signature: String,
+    },
+    /// Not the number of elements or fields.
     #[error("{what} takes {want} values, not {got}")]
     Count {
         /// What they are for.
@@ -86,6 +95,9 @@ pub enum Problem {
     /// A type inside it is not known.
     #[error(transparent)]
     Type(#[from] TypeError),
+    /// The assignment is of another signature.
+    #[error(transparent)]
+    Frame(#[from] OutsideFrame),
     /// The guest has no place for it.
     #[error(transparent)]
     Heap(#[from] HeapError),
