@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::dwarf::DwarfError;
+
 /// Why a file could not be loaded. Whatever the bytes, loading ends in an [`Image`](crate::Image) or in one
 /// of these; each message is one line that says what is wrong, where, and what to do next where there is
 /// something to do.
@@ -81,4 +83,7 @@ pub enum LoadError {
         /// The name that was asked for.
         name: String,
     },
+    /// The debug information contradicts its format.
+    #[error("malformed debug information: {0}; `strip` removes it, the signature can then be given by hand")]
+    Dwarf(#[from] DwarfError),
 }

@@ -5,7 +5,11 @@
 //! [`TypeRef`], which whoever gave the type can resolve. So types that refer to themselves are finite,
 //! and nothing is read from the file before it is asked for.
 
+mod layout;
+
 use std::{fmt, sync::Arc};
+
+pub(crate) use layout::*;
 
 /// A Go type.
 #[derive(Clone, Debug, PartialEq)]
@@ -171,6 +175,16 @@ impl Param {
     /// that this instance stands for, passed before the parameters of the source.
     pub fn is_dictionary(&self) -> bool {
         self.name == ".dict"
+    }
+}
+
+impl Signature {
+    /// The same without names, as the types of functions are written.
+    pub fn unnamed(&self) -> Self {
+        let unname = |params: &[Param]| {
+            params.iter().map(|param| Param { name: String::new(), ty: param.ty.clone() }).collect()
+        };
+        Self { params: unname(&self.params), results: unname(&self.results), variadic: self.variadic }
     }
 }
 

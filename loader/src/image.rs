@@ -15,6 +15,7 @@ use crate::object::{Object, Reloc, Section, Segment, Target};
 use crate::pclntab::Pclntab;
 use crate::source::Source;
 use crate::symbol::Symbol;
+use crate::typed::Typed;
 use crate::version::GoVersion;
 
 /// A Go program as its file describes it.
@@ -27,6 +28,7 @@ pub struct Image {
     build: BuildInfo,
     tables: Tables,
     wrappers: OnceLock<Wrappers>,
+    typed: Typed,
 }
 
 impl Image {
@@ -48,7 +50,7 @@ impl Image {
         let build = buildinfo::read(&object);
         let tables = detect::tables(&object, build.go)?;
         object.layout.target.os = build.os().unwrap_or(object.layout.target.os);
-        Ok(Image { object, build, tables, wrappers: OnceLock::new() })
+        Ok(Image { object, build, tables, wrappers: OnceLock::new(), typed: Typed::default() })
     }
 
     pub(crate) fn object(&self) -> &Object {
@@ -57,6 +59,10 @@ impl Image {
 
     pub(crate) fn pclntab(&self) -> &Pclntab {
         &self.tables.pclntab
+    }
+
+    pub(crate) fn typed(&self) -> &Typed {
+        &self.typed
     }
 
     pub(crate) fn wrappers(&self) -> &Wrappers {

@@ -17,6 +17,7 @@
 mod buildinfo;
 mod bytes;
 mod detect;
+mod dwarf;
 mod elf;
 mod error;
 pub mod facts;
@@ -27,11 +28,14 @@ mod moduledata;
 mod object;
 mod pclntab;
 mod pcvalue;
+pub mod sigparse;
 mod source;
 mod symbol;
+mod typed;
 mod version;
 
 pub use buildinfo::{BuildInfo, Module};
+pub use dwarf::{DwarfError, Variable};
 pub use error::LoadError;
 pub use facts::Facts;
 pub use func::{Frame, Func, FuncFlags, FuncId, Line};

@@ -1,0 +1,168 @@
+//! Go's debug information: signatures of functions, types, package variables.
+//!
+//! The only user of gimli. Reads DWARF 2 to 5 as Go's compiler and linker write it, compressed or not, and
+//! nothing that was not asked for: sections are inflated and units indexed on first use, one unit's functions
+//! when one of them is looked up. Lines, locations of variables and C's units are left out.
+//!
+//! An [`Index`] holds what was found so far and borrows nothing; a [`Dwarf`] is that index and the sections.
+
+mod die;
+mod func;
+mod names;
+mod section;
+mod types;
+mod unit;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock},
+};
+
+use gimli::{EndianSlice, LittleEndian};
+
+use crate::{Signature, Type};
+
+use self::{names::Names, section::Inflated, types::Built, unit::Units};
+
+type Slice<'a> = EndianSlice<'a, LittleEndian>;
+type Unit<'a> = gimli::Unit<Slice<'a>>;
+
+/// Why debug information could not be read.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DwarfError {
+    /// A compressed section does not inflate to what its header promises.
+    #[error("debug section {section}: {what}")]
+    Section {
+        /// Its name.
+        section: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The bytes are not DWARF.
+    #[error("debug information at {offset:#x}: {source}")]
+    Read {
+        /// Offset in `.debug_info`.
+        offset: usize,
+        /// What the reader says.
+        source: gimli::Error,
+    },
+    /// The bytes are DWARF, but not what Go would write.
+    #[error("debug information at {offset:#x}: {what}")]
+    Malformed {
+        /// Offset in `.debug_info`.
+        offset: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+type Result<T> = std::result::Result<T, DwarfError>;
+
+/// Where the image lies, which its debug information does not know.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    /// Address in the image minus address in the file.
+    pub bias: u64,
+    /// `moduledata.types`: the address in the image that `DW_AT_go_runtime_type` counts from.
+    pub types: Option<u64>,
+}
+
+/// A package variable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variable {
+    /// Its address in the image.
+    pub address: u64,
+    /// Its type.
+    pub ty: Arc<Type>,
+}
+
+/// What was found in the debug information of one image so far.
+#[derive(Debug)]
+pub struct Index {
+    place: Place,
+    inflated: Inflated,
+    units: OnceLock<Result<Units>>,
+    funcs: Mutex<HashMap<usize, Arc<[func::Entry]>>>,
+    names: OnceLock<Result<Names>>,
+    types: Mutex<HashMap<usize, Built>>,
+}
+
+impl Index {
+    /// Starts an index: inflates the compressed ones of the sections that `section` gives by name. `None` if
+    /// there is no debug information.
+    pub fn new<'a>(section: impl Fn(&str) -> Option<&'a [u8]>, place: Place) -> Result<Option<Self>> {
+        let inflated = Inflated::new(&section)?;
+        if section(".debug_info").is_none() && !inflated.has(".debug_info") {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            place,
+            inflated,
+            units: OnceLock::new(),
+            funcs: Mutex::default(),
+            names: OnceLock::new(),
+            types: Mutex::default(),
+        }))
+    }
+}
+
+/// Debug information: an index, and the sections it was made of.
+pub struct Dwarf<'a> {
+    index: &'a Index,
+    gimli: gimli::Dwarf<Slice<'a>>,
+}
+
+impl<'a> Dwarf<'a> {
+    /// Puts an index and the sections that it was made of together again.
+    pub fn new(index: &'a Index, section: impl Fn(&str) -> Option<&'a [u8]>) -> Self {
+        Self { index, gimli: index.inflated.sections(section) }
+    }
+
+    /// The signature of the function with this entry point. `None` if no function starts there.
+    ///
+    /// It can miss parameters: functions in assembly have none here, and up to 1.23 those that the source gives
+    /// no name (or `_`), and what compiler-made wrappers take, are not written.
+    pub fn signature_at(&self, entry: u64) -> Result<Option<Signature>> {
+        let entry = entry.wrapping_sub(self.index.place.bias);
+        let Some(known) = self.units()?.at_address(entry) else { return Ok(None) };
+        let unit = self.open(known)?;
+        match self.func_at(&unit, entry)? {
+            Some(die) => self.signature(&unit, die, known.compiler).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The type at this offset of `.debug_info`, as [`TypeRef::Dwarf`](crate::TypeRef::Dwarf) holds it.
+    pub fn type_at(&self, offset: usize) -> Result<Arc<Type>> {
+        self.build(offset)
+    }
+
+    /// The type with this name, as the linker writes it: `main.Point`, `[]encoding/json.Token`, `*int`.
+    pub fn type_named(&self, name: &str) -> Result<Option<Arc<Type>>> {
+        self.names()?.types.get(name).map(|&offset| self.build(offset)).transpose()
+    }
+
+    /// The package variable with this name: `main.Global`, `encoding/json.textUnmarshalerType`.
+    pub fn variable(&self, name: &str) -> Result<Option<Variable>> {
+        let Some(found) = self.names()?.variables.get(name) else { return Ok(None) };
+        let address = found.address.wrapping_add(self.index.place.bias);
+        Ok(Some(Variable { address, ty: self.build(found.ty)? }))
+    }
+
+    fn units(&self) -> Result<&'a Units> {
+        self.index.units.get_or_init(|| Units::read(&self.gimli)).as_ref().map_err(Clone::clone)
+    }
+
+    fn names(&self) -> Result<&'a Names> {
+        self.index.names.get_or_init(|| self.read_names()).as_ref().map_err(Clone::clone)
+    }
+}
+
+fn malformed<T>(offset: usize, what: &'static str) -> Result<T> {
+    Err(DwarfError::Malformed { offset, what })
+}
+
+/// For `map_err`: says where in `.debug_info` gimli's error happened.
+fn at(offset: usize) -> impl Fn(gimli::Error) -> DwarfError {
+    move |source| DwarfError::Read { offset, source }
+}

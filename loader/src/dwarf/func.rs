@@ -1,0 +1,139 @@
+//! Functions: which entry describes the code at an address, and the signature in it.
+
+use std::sync::Arc;
+
+use crate::{GoVersion, Kind, Param, Signature, Type};
+
+use super::{Dwarf, Result, Unit, at, die, die::Die, malformed};
+
+/// A function with code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry {
+    /// Its first instruction.
+    address: u64,
+    /// Its offset in `.debug_info`.
+    offset: usize,
+}
+
+impl<'a> Dwarf<'a> {
+    /// The offset in `.debug_info` of the function that starts at `address`, in its unit.
+    pub(super) fn func_at(&self, unit: &Unit<'a>, address: u64) -> Result<Option<usize>> {
+        let key = die::section_offset(unit, unit.header.root_offset());
+        let known = lock(&self.index.funcs).get(&key).cloned();
+        let funcs = match known {
+            Some(funcs) => funcs,
+            None => {
+                let funcs = self.funcs(unit)?;
+                lock(&self.index.funcs).insert(key, funcs.clone());
+                funcs
+            }
+        };
+        let found = funcs.binary_search_by_key(&address, |func| func.address).ok();
+        Ok(found.and_then(|i| funcs.get(i)).map(|func| func.offset))
+    }
+
+    /// All functions of a unit, by address.
+    fn funcs(&self, unit: &Unit<'a>) -> Result<Arc<[Entry]>> {
+        let mut funcs = Vec::new();
+        let mut entries = unit.entries_raw(None).map_err(at(0))?;
+        while !entries.is_empty() {
+            let (depth, inside) = (entries.next_depth(), entries.next_offset());
+            let offset = die::section_offset(unit, inside);
+            let Some(abbrev) = entries.read_abbreviation().map_err(at(offset))? else { continue };
+            if depth != 1 || abbrev.tag() != gimli::DW_TAG_subprogram {
+                entries.skip_attributes(abbrev.attributes()).map_err(at(offset))?;
+                continue;
+            }
+            for spec in abbrev.attributes() {
+                let attr = entries.read_attribute(*spec).map_err(at(offset))?;
+                if attr.name() == gimli::DW_AT_low_pc
+                    && let Some(address) = self.gimli.attr_address(unit, attr.value()).map_err(at(offset))?
+                {
+                    funcs.push(Entry { address, offset });
+                }
+            }
+        }
+        funcs.sort_unstable();
+        Ok(funcs.into())
+    }
+
+    /// The signature of the function at an offset of `.debug_info`.
+    pub(super) fn signature(
+        &self,
+        unit: &Unit<'a>,
+        offset: usize,
+        compiler: Option<GoVersion>,
+    ) -> Result<Signature> {
+        let mut signature = Signature { params: Vec::new(), results: Vec::new(), variadic: false };
+        self.each_child(unit, offset, |die| {
+            if die.tag == gimli::DW_TAG_formal_parameter {
+                let die = self.origin(die)?;
+                let list = if die.result { &mut signature.results } else { &mut signature.params };
+                list.push(self.param(&die)?);
+            }
+            Ok(())
+        })?;
+        let name = self.origin(self.die(unit, offset)?)?.name.unwrap_or_default();
+        if let Some(place) = dictionary_place(&name, compiler)
+            && !signature.params.iter().any(Param::is_dictionary)
+        {
+            signature.params.insert(place.min(signature.params.len()), dictionary());
+        }
+        Ok(signature)
+    }
+
+    /// A function that was also inlined somewhere keeps what its copies share in an abstract entry.
+    fn origin(&self, die: Die) -> Result<Die> {
+        match die.origin {
+            Some(origin) => Ok(self.die_at(origin)?.1),
+            None => Ok(die),
+        }
+    }
+
+    fn param(&self, die: &Die) -> Result<Param> {
+        let Some(ty) = die.ty else { return malformed(die.offset, "a parameter without a type") };
+        Ok(Param { name: source_name(die.name.as_deref().unwrap_or_default()), ty: self.build(ty)? })
+    }
+}
+
+/// Where a generic function takes its dictionary: in front, but methods of 1.20 and later behind the receiver.
+/// Up to 1.24 only unoptimised functions list it. (Functions inside a generic one find it in their closure.)
+fn dictionary_place(name: &str, compiler: Option<GoVersion>) -> Option<usize> {
+    let (outer, rest) = name.rsplit_once("]")?;
+    if !outer.contains("[go.shape.") {
+        return None;
+    }
+    let is_method = match rest.trim_start_matches(')').strip_prefix('.') {
+        Some(method) if method.contains(['.', '-']) => return None,
+        Some(method) => !is_made_up(method),
+        None => return rest.is_empty().then_some(0),
+    };
+    is_method.then_some(if compiler.is_some_and(|version| version.minor < 20) { 0 } else { 1 })
+}
+
+/// Whether the compiler made up this last part of a name, for a function inside another.
+fn is_made_up(last: &str) -> bool {
+    ["func", "gowrap", "deferwrap"].iter().any(|made| {
+        last.strip_prefix(made).is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    })
+}
+
+fn dictionary() -> Param {
+    let ty =
+        Type { name: "unsafe.Pointer".to_owned(), size: 8, align: 8, kind: Kind::UnsafePointer, rtype: None };
+    Param { name: ".dict".to_owned(), ty: Arc::new(ty) }
+}
+
+/// The name as in the source. The compiler names what has none: `~r0` results, `~p0` parameters, `~b0` blanks.
+fn source_name(name: &str) -> String {
+    match name.strip_prefix('~') {
+        Some(made) if made.starts_with('b') => "_".to_owned(),
+        Some(_) => String::new(),
+        None => name.to_owned(),
+    }
+}
+
+/// A poisoned lock only says that another thread panicked; what it guards is whole.
+pub(super) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
