@@ -10,7 +10,6 @@ use crate::facts::FuncIds;
 use crate::image::Image;
 use crate::pcvalue::Runs;
 
-pub(crate) use abi::{Wrappers, wrappers};
 pub use inline::Frame;
 
 /// A function: a small handle that reads the image's tables.
@@ -163,8 +162,8 @@ impl<'i> Func<'i> {
         bytes::u8(self.table(), self.record()?.checked_add(offset?)?)
     }
 
-    /// Offset of its name in the table of names. Since Go 1.16 equal names have equal offsets.
-    pub(crate) fn name_offset(&self) -> Option<u32> {
+    /// Offset of its name in the table of names.
+    fn name_offset(&self) -> Option<u32> {
         self.field(self.image.facts().func.nameoff)
     }
 

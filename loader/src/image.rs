@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use crate::LoadError;
 use crate::buildinfo::{self, BuildInfo};
 use crate::detect::{self, Tables};
 use crate::facts::Facts;
-use crate::func::{self, Frame, Func, Line, Wrappers};
+use crate::func::{Frame, Func, Line};
 use crate::moduledata::ModuleData;
 use crate::object::{Object, Reloc, Section, Segment, Target};
 use crate::pclntab::Pclntab;
@@ -27,7 +26,6 @@ pub struct Image {
     object: Object,
     build: BuildInfo,
     tables: Tables,
-    wrappers: OnceLock<Wrappers>,
     typed: Typed,
 }
 
@@ -50,7 +48,7 @@ impl Image {
         let build = buildinfo::read(&object);
         let tables = detect::tables(&object, build.go)?;
         object.layout.target.os = build.os().unwrap_or(object.layout.target.os);
-        Ok(Image { object, build, tables, wrappers: OnceLock::new(), typed: Typed::default() })
+        Ok(Image { object, build, tables, typed: Typed::default() })
     }
 
     pub(crate) fn object(&self) -> &Object {
@@ -63,10 +61,6 @@ impl Image {
 
     pub(crate) fn typed(&self) -> &Typed {
         &self.typed
-    }
-
-    pub(crate) fn wrappers(&self) -> &Wrappers {
-        self.wrappers.get_or_init(|| func::wrappers(self))
     }
 
     /// The path that [`Image::open`] was given.
