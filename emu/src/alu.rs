@@ -8,8 +8,10 @@
 pub mod arith;
 pub mod bits;
 pub mod crc32;
+pub mod float;
 pub mod int;
 pub mod muldiv;
 pub mod shift;
+pub mod simd;
 
 pub use int::Uint;

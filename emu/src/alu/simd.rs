@@ -18,7 +18,7 @@ mod widen;
 
 pub use aes::{aesdec, aesdeclast, aesenc, aesenclast, aesimc, aeskeygenassist};
 pub use clmul::pclmulqdq;
-pub use element::{Element, each, map, zip, zip_at};
+pub use element::{Element, each, first, map, with_first, zip, zip_at};
 pub use sha::{sha1msg1, sha1msg2, sha1nexte, sha1rnds4, sha256msg1, sha256msg2, sha256rnds2};
 pub use strings::{StringCompare, StringLength, pcmpstr};
 

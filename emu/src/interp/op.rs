@@ -96,8 +96,13 @@ impl Op {
     /// The address of the memory operand.
     #[inline(always)]
     pub(crate) fn addr(&self, cpu: &Cpu) -> u64 {
-        let addr =
-            cpu.gpr(self.base).wrapping_add(cpu.gpr(self.index) << (self.scale & 3)).wrapping_add(self.disp);
+        self.addr_at(cpu, cpu.gpr(self.index))
+    }
+
+    /// The address of the memory operand for an index that is not in a general-purpose register.
+    #[inline(always)]
+    pub(crate) fn addr_at(&self, cpu: &Cpu, index: u64) -> u64 {
+        let addr = cpu.gpr(self.base).wrapping_add(index << (self.scale & 3)).wrapping_add(self.disp);
         if self.odd == OddAddress::No { addr } else { self.odd_addr(cpu, addr) }
     }
 

@@ -1,11 +1,20 @@
 //! One row per mnemonic: which function picks its handler. Rows hold names, never logic.
 
+#[macro_use]
+mod lane;
+
+mod float;
+mod fma;
+mod integer;
+mod resize;
+mod vector;
+
 use iced_x86::{Instruction, Mnemonic as M};
 
 use super::op::{Handler, Op};
 use super::ops::arith::{self, binary, compare, ternary, unary};
 use super::ops::shift::{self, double_shift, plain_shift};
-use super::ops::{bits, branch, mov, muldiv, stack, string, system, vmov};
+use super::ops::{bits, branch, mov, muldiv, stack, string, system};
 
 /// Picks the handler for an instruction's operands.
 type Pick = fn(&Instruction) -> Option<Handler>;
@@ -22,7 +31,7 @@ pub fn supports(insn: &Instruction) -> bool {
 }
 
 fn pick(mnemonic: M) -> Option<Pick> {
-    general(mnemonic).or_else(|| flow(mnemonic)).or_else(|| sse(mnemonic))
+    general(mnemonic).or_else(|| flow(mnemonic)).or_else(|| vector::pick(mnemonic))
 }
 
 #[rustfmt::skip]
@@ -130,22 +139,6 @@ fn flow(mnemonic: M) -> Option<Pick> {
         M::Jrcxz | M::Jecxz => branch::jrcxz,
         M::Loop | M::Loope | M::Loopne => branch::loops,
         M::Syscall | M::Hlt | M::Int3 | M::Int | M::Ud0 | M::Ud1 | M::Ud2 => system::leaves,
-        _ => return None,
-    })
-}
-
-#[rustfmt::skip]
-fn sse(mnemonic: M) -> Option<Pick> {
-    Some(match mnemonic {
-        M::Movups | M::Movupd | M::Movdqu | M::Lddqu => vmov::movu,
-        M::Movaps | M::Movapd | M::Movdqa | M::Movntdq | M::Movntdqa | M::Movntps | M::Movntpd => vmov::mova,
-        M::Movd | M::Movq => vmov::movd,
-        M::Movss => vmov::movss,
-        // The string instructions MOVSD and CMPSD share their names with SSE2's.
-        M::Movsd => |insn| string::string(insn).or_else(|| vmov::movsd(insn)),
-        M::Cmpsd => string::string,
-        M::Andps | M::Andpd | M::Pand | M::Andnps | M::Andnpd | M::Pandn | M::Orps | M::Orpd | M::Por
-        | M::Xorps | M::Xorpd | M::Pxor => vmov::logic,
         _ => return None,
     })
 }

@@ -82,7 +82,7 @@ fn exact_add<F: Float>(a: F, b: F, env: &mut Mxcsr) -> F {
         return if a.is_infinite() { a } else { b };
     }
     let sum = match (a.real(), b.real()) {
-        (Some(x), Some(y)) => x.add(y),
+        (Some(x), Some(y)) => x.plus(y),
         (None, None) if a == b => return a,
         (x, y) => x.or(y),
     };
@@ -129,7 +129,7 @@ fn exact_mul<F: Float>(a: F, b: F, env: &mut Mxcsr) -> F {
         return F::infinity(negative);
     }
     match (a.real(), b.real()) {
-        (Some(x), Some(y)) => F::round(x.mul(y), env),
+        (Some(x), Some(y)) => F::round(x.times(y), env),
         _ => F::zero(negative),
     }
 }
@@ -170,7 +170,7 @@ fn exact_div<F: Float>(a: F, b: F, env: &mut Mxcsr) -> F {
         return if a.is_infinite() { F::infinity(negative) } else { F::zero(negative) };
     }
     match (a.real(), b.real()) {
-        (Some(x), Some(y)) => F::round(x.div(y), env),
+        (Some(x), Some(y)) => F::round(x.over(y), env),
         _ => F::zero(negative),
     }
 }
@@ -201,7 +201,7 @@ fn exact_sqrt<F: Float>(a: F, env: &mut Mxcsr) -> F {
     }
     note_denormal(&[a], env);
     match a.real() {
-        Some(real) if !a.is_infinite() => F::round(real.sqrt(), env),
+        Some(real) if !a.is_infinite() => F::round(real.root(), env),
         _ => a,
     }
 }

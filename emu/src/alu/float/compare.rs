@@ -54,7 +54,8 @@ pub fn compare_flags<F: Float>(a: F, b: F, signaling: bool, env: &mut Mxcsr) -> 
 /// For each predicate, the outcomes that make it true: bit 0 less, 1 equal, 2 greater, 3 unordered.
 const TRUE_FOR: [u8; 16] = [
     0b0010, 0b0001, 0b0011, 0b1000, 0b1101, 0b1110, 0b1100, 0b0111, // EQ LT LE UNORD NEQ NLT NLE ORD
-    0b1010, 0b1001, 0b1011, 0b0000, 0b0101, 0b0110, 0b0100, 0b1111, // EQ_UQ NGE NGT FALSE NEQ_OQ GE GT TRUE
+    0b1010, 0b1001, 0b1011, 0b0000, 0b0101, 0b0110, 0b0100,
+    0b1111, // EQ_UQ NGE NGT FALSE NEQ_OQ GE GT TRUE
 ];
 
 /// A predicate of CMPPS (0 to 7) or VCMPPS (0 to 31).

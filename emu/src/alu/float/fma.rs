@@ -27,9 +27,9 @@ pub fn fused<F: Float>(x: F, y: F, z: F, env: &mut Mxcsr) -> F {
     if infinite || z.is_infinite() {
         return if infinite { F::infinity(negative) } else { z };
     }
-    let product = x.real().zip(y.real()).map(|(x, y)| x.mul(y));
+    let product = x.real().zip(y.real()).map(|(x, y)| x.times(y));
     let sum = match (product, z.real()) {
-        (Some(product), Some(z)) => product.add(z),
+        (Some(product), Some(z)) => product.plus(z),
         (None, None) if negative == z.negative() => return z,
         (product, z) => product.or(z),
     };

@@ -27,8 +27,7 @@ pub fn alternate<F: HostFloat + Element>(a: u128, b: u128, env: &mut Mxcsr) -> u
 /// (DPPS, DPPD). Neighbours are added first.
 pub fn dot<F: HostFloat + Element>(a: u128, b: u128, imm: u8, env: &mut Mxcsr) -> u128 {
     let zero = F::zero(false);
-    let products =
-        zip_at(a, b, |i, x: F, y| if imm >> (4 + i) & 1 != 0 { mul(x, y, env) } else { zero });
+    let products = zip_at(a, b, |i, x: F, y| if imm >> (4 + i) & 1 != 0 { mul(x, y, env) } else { zero });
     let mut pair = |i| add(F::get(products, i), F::get(products, i + 1), env);
     let sum = match F::COUNT {
         4 => {

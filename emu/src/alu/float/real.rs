@@ -96,7 +96,7 @@ impl Real {
     }
 
     /// The sum; none where it is exactly zero.
-    pub fn add(self, other: Real) -> Option<Real> {
+    pub fn plus(self, other: Real) -> Option<Real> {
         let (a, b) = (self.normalized(), other.normalized());
         let (a, b) = if (a.exponent, a.significand) >= (b.exponent, b.significand) { (a, b) } else { (b, a) };
         let small = shift_right_sticky(b.significand, a.exponent.abs_diff(b.exponent));
@@ -107,7 +107,7 @@ impl Real {
 
     /// The product of two numbers of at most 64 bits each: exact.
     #[must_use]
-    pub fn mul(self, other: Real) -> Real {
+    pub fn times(self, other: Real) -> Real {
         Real {
             negative: self.negative != other.negative,
             exponent: self.exponent + other.exponent,
@@ -117,7 +117,7 @@ impl Real {
 
     /// The quotient of two numbers of at most 64 bits each, to 96 bits and more.
     #[must_use]
-    pub fn div(self, other: Real) -> Real {
+    pub fn over(self, other: Real) -> Real {
         let zeros = self.significand.leading_zeros();
         let dividend = self.significand << zeros;
         let (high, rest) = (dividend / other.significand, dividend % other.significand);
@@ -136,7 +136,7 @@ impl Real {
 
     /// The square root of a positive number, to 70 bits and more.
     #[must_use]
-    pub fn sqrt(self) -> Real {
+    pub fn root(self) -> Real {
         let mut radicand = self.normalized();
         if radicand.exponent & 1 != 0 {
             radicand = Real {
@@ -213,6 +213,7 @@ fn overflow(format: Format, negative: bool, rounding: Rounding) -> Rounded {
         Rounding::Zero => false,
     };
     let largest = (format.max_exponent - format.min_exponent + 1).unsigned_abs();
-    let significand = if to_infinity { 1 << (format.precision - 1) } else { u64::MAX >> (64 - format.precision) };
+    let significand =
+        if to_infinity { 1 << (format.precision - 1) } else { u64::MAX >> (64 - format.precision) };
     Rounded { biased: largest + u32::from(to_infinity), significand, flags: 0, tiny: false }
 }

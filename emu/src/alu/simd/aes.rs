@@ -128,7 +128,8 @@ mod tests {
     /// The state and key of the examples in Intel's white paper on AES-NI.
     #[test]
     fn white_paper() {
-        let (state, key) = (0x7b5b_5465_7374_5665_6374_6f72_5d53_475d, 0x4869_2853_6861_7929_5b47_7565_726f_6e5d);
+        let (state, key) =
+            (0x7b5b_5465_7374_5665_6374_6f72_5d53_475d, 0x4869_2853_6861_7929_5b47_7565_726f_6e5d);
         assert_eq!(aesenc(state, key), 0xa831_1c2f_9fdb_a3c5_8b10_4b58_ded7_e595);
         assert_eq!(aesenclast(state, key), 0xc7fb_881e_938c_5964_177e_c425_53fd_c611);
         assert_eq!(aesdec(state, key), 0x138a_c342_faea_2787_b58e_b95e_b730_392a);

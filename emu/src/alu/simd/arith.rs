@@ -75,11 +75,11 @@ zipped! {
     /// PMULLD: low halves of the products of doublewords.
     pmulld: u32::wrapping_mul;
     /// PMULHUW: high halves of the products of unsigned words.
-    pmulhuw: |a: u16, b: u16| (u32::from(a) * u32::from(b) >> 16) as u16;
+    pmulhuw: |a: u16, b: u16| ((u32::from(a) * u32::from(b)) >> 16) as u16;
     /// PMULHW: high halves of the products of signed words.
-    pmulhw: |a: i16, b: i16| (i32::from(a) * i32::from(b) >> 16) as i16;
+    pmulhw: |a: i16, b: i16| ((i32::from(a) * i32::from(b)) >> 16) as i16;
     /// PMULHRSW: products of signed fixed-point words, rounded.
-    pmulhrsw: |a: i16, b: i16| ((i32::from(a) * i32::from(b) >> 14) + 1 >> 1) as i16;
+    pmulhrsw: |a: i16, b: i16| ((((i32::from(a) * i32::from(b)) >> 14) + 1) >> 1) as i16;
     /// PMULUDQ: products of the even unsigned doublewords.
     pmuludq: |a: u64, b: u64| (a & 0xffff_ffff) * (b & 0xffff_ffff);
     /// PMULDQ: products of the even signed doublewords.

@@ -67,3 +67,16 @@ pub fn zip<T: Element, R: Element>(a: u128, b: u128, mut f: impl FnMut(T, T) -> 
 pub fn zip_at<T: Element, R: Element>(a: u128, b: u128, mut f: impl FnMut(usize, T, T) -> R) -> u128 {
     each(|i| f(i, T::get(a, i), T::get(b, i)))
 }
+
+/// The lowest element.
+#[inline(always)]
+pub fn first<T: Element>(a: u128) -> T {
+    T::get(a, 0)
+}
+
+/// The lane with its lowest element replaced.
+#[inline(always)]
+pub fn with_first<T: Element>(a: u128, value: T) -> u128 {
+    let mask = u128::MAX >> (128 - 128 / T::COUNT as u32);
+    a & !mask | value.at(0)
+}

@@ -140,7 +140,13 @@ mod tests {
             w.push(sha256msg2(sum, w[i - 1]));
         }
         let start = [
-            0x6a09_e667u32, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,
+            0x6a09_e667u32,
+            0xbb67_ae85,
+            0x3c6e_f372,
+            0xa54f_f53a,
+            0x510e_527f,
+            0x9b05_688c,
+            0x1f83_d9ab,
             0x5be0_cd19,
         ];
         let [a, b, c, d, e, f, g, h] = start;

@@ -1,0 +1,61 @@
+//! Gathers of AVX2: elements from addresses that a vector of indices gives.
+
+use iced_x86::{Instruction, Register};
+
+use super::packed::{is_vex, ymm};
+use crate::alu::simd::{Element, insert, ymm_each, ymm_get};
+use crate::cpu::Cpu;
+use crate::exit::{Trap, TrapKind};
+use crate::interp::op::{Flow, Handler, Op, Step};
+use crate::interp::operand::Int;
+use crate::memory::Memory;
+
+/// Loads the elements whose mask has its top bit set, lowest first. Where one faults, those before it are in the
+/// destination already and out of the mask, so that the instruction can be started again.
+fn run<T: Int + Element, I: Element + Into<i64>, const WIDE: bool>(
+    cpu: &mut Cpu,
+    memory: &mut Memory,
+    op: &Op,
+) -> Step {
+    let (target, indices, mask) = (op.reg[0], ymm(cpu, op.index), op.reg[2]);
+    // As many elements as the vectors of both have room for.
+    let lanes = if WIDE { 2 } else { 1 };
+    let count = lanes * T::COUNT.min(I::COUNT);
+    for i in 0..count {
+        if ymm_get::<T>(ymm(cpu, mask), i).is_negative() {
+            let index: i64 = ymm_get::<I>(indices, i).into();
+            let value = T::load(memory, op.addr_at(cpu, index as u64))?;
+            set_element(cpu, target, i, value);
+        }
+        set_element(cpu, mask, i, T::ZERO);
+    }
+    let kept = ymm(cpu, target);
+    cpu.ymm[usize::from(target & 15)] = ymm_each(|i| if i < count { ymm_get::<T>(kept, i) } else { T::ZERO });
+    cpu.ymm[usize::from(mask & 15)] = [0; 2];
+    Ok(Flow::Next)
+}
+
+fn set_element<T: Element>(cpu: &mut Cpu, register: u8, i: usize, value: T) {
+    let lane = &mut cpu.ymm[usize::from(register & 15)][i / T::COUNT % 2];
+    *lane = insert(*lane, value, (i % T::COUNT) as u8);
+}
+
+/// Two of the three registers are the same: #UD.
+fn invalid(_: &mut Cpu, _: &mut Memory, _: &Op) -> Step {
+    Err(Trap::new(TrapKind::Invalid))
+}
+
+/// VPGATHERDD, VGATHERDPD and their kin: elements `T`, indices `I`.
+pub(crate) fn gather<T: Int + Element, I: Element + Into<i64>>(insn: &Instruction) -> Option<Handler> {
+    if !is_vex(insn)? {
+        return None;
+    }
+    let number = |register: Register| register.number();
+    let (target, index, mask) =
+        (number(insn.op0_register()), number(insn.memory_index()), number(insn.op2_register()));
+    if target == index || target == mask || index == mask {
+        return Some(invalid);
+    }
+    let wide = insn.op0_register().is_ymm() || insn.memory_index().is_ymm();
+    Some(if wide { run::<T, I, true> } else { run::<T, I, false> })
+}

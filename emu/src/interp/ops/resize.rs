@@ -1,0 +1,109 @@
+//! Vector instructions whose elements change their size: PMOVSX and its kin widen, CVTPD2PS and its kin narrow.
+
+use iced_x86::Instruction;
+
+use super::packed::{Source, by_source, is_vex, load256, set_lane, with_mxcsr, ymm};
+use crate::alu::float::Mxcsr;
+use crate::cpu::Cpu;
+use crate::interp::op::{Flow, Handler, Op, Step};
+use crate::interp::operand::{Form, form};
+use crate::memory::Memory;
+
+/// Makes a lane of a part of one.
+pub(crate) trait Widen {
+    /// The lane that the elements of `a` give, from the low one on (`upper` 0) or for the upper lane (1).
+    fn apply(a: u128, upper: usize, env: &mut Mxcsr) -> u128;
+}
+
+/// Makes half a lane of a lane.
+pub(crate) trait Narrow {
+    /// The narrowed elements.
+    fn apply(a: u128, imm: u8, env: &mut Mxcsr) -> u64;
+}
+
+#[inline(always)]
+fn run_widen<F: Widen, S: Source, const VEX: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let source = S::get(cpu, memory, op)?;
+    let lane = with_mxcsr(cpu, |env| F::apply(source, 0, env))?;
+    set_lane::<VEX>(cpu, op, lane);
+    Ok(Flow::Next)
+}
+
+#[inline(always)]
+fn run_widen256<F: Widen, S: Source>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let source = S::get(cpu, memory, op)?;
+    let lanes = with_mxcsr(cpu, |env| [F::apply(source, 0, env), F::apply(source, 1, env)])?;
+    cpu.ymm[usize::from(op.reg[0] & 15)] = lanes;
+    Ok(Flow::Next)
+}
+
+/// First operand = the low elements of the second, widened.
+pub(crate) fn widen<F: Widen>(insn: &Instruction) -> Option<Handler> {
+    match (is_vex(insn)?, insn.op0_register().is_ymm()) {
+        (false, _) => by_source!(insn, 1, false, S => run_widen::<F, S, false>),
+        (true, false) => by_source!(insn, 1, true, S => run_widen::<F, S, true>),
+        (true, true) => by_source!(insn, 1, true, S => run_widen256::<F, S>),
+    }
+}
+
+#[inline(always)]
+fn run_narrow<F: Narrow, S: Source, const VEX: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let source = S::get(cpu, memory, op)?;
+    let half = with_mxcsr(cpu, |env| F::apply(source, op.imm as u8, env))?;
+    set_lane::<VEX>(cpu, op, half.into());
+    Ok(Flow::Next)
+}
+
+/// Both halves of the result.
+#[inline(always)]
+fn narrow_ymm<F: Narrow>(cpu: &mut Cpu, source: [u128; 2], imm: u8) -> Result<u128, crate::exit::Trap> {
+    with_mxcsr(cpu, |env| {
+        let low = F::apply(source[0], imm, env);
+        u128::from(low) | u128::from(F::apply(source[1], imm, env)) << 64
+    })
+}
+
+fn run_narrow256<F: Narrow, const MEM: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let source = if MEM { load256(cpu, memory, op)? } else { ymm(cpu, op.reg[1]) };
+    let lane = narrow_ymm::<F>(cpu, source, op.imm as u8)?;
+    set_lane::<true>(cpu, op, lane);
+    Ok(Flow::Next)
+}
+
+/// First operand = the elements of the second, narrowed; the rest of the register is cleared.
+pub(crate) fn narrow<F: Narrow>(insn: &Instruction) -> Option<Handler> {
+    let wide = insn.op1_register().is_ymm() || insn.memory_size().size() == 32;
+    match (is_vex(insn)?, wide, form(insn, 1)) {
+        (false, ..) => by_source!(insn, 1, false, S => run_narrow::<F, S, false>),
+        (true, false, _) => by_source!(insn, 1, true, S => run_narrow::<F, S, true>),
+        (true, true, Form::Reg) => Some(run_narrow256::<F, false>),
+        (true, true, Form::Mem) => Some(run_narrow256::<F, true>),
+        _ => None,
+    }
+}
+
+fn run_narrow_store<F: Narrow, const WIDE: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let (source, addr) = (ymm(cpu, op.reg[1]), op.addr(cpu));
+    // A fault of the store must not leave exceptions noted.
+    let before = cpu.mxcsr;
+    let stored = if WIDE {
+        let lane = narrow_ymm::<F>(cpu, source, op.imm as u8)?;
+        memory.write(addr, lane.to_le_bytes())
+    } else {
+        let half = with_mxcsr(cpu, |env| F::apply(source[0], op.imm as u8, env))?;
+        memory.write(addr, half.to_le_bytes())
+    };
+    if stored.is_err() {
+        cpu.mxcsr = before;
+    }
+    Ok(stored.map(|()| Flow::Next)?)
+}
+
+/// VCVTPS2PH, whose first operand may be memory.
+pub(crate) fn narrow_store<F: Narrow>(insn: &Instruction) -> Option<Handler> {
+    match (form(insn, 0), insn.op1_register().is_ymm()) {
+        (Form::Mem, false) => is_vex(insn)?.then_some(run_narrow_store::<F, false>),
+        (Form::Mem, true) => is_vex(insn)?.then_some(run_narrow_store::<F, true>),
+        _ => narrow::<F>(insn),
+    }
+}

@@ -1,0 +1,78 @@
+//! How a row names a function on lanes: each macro makes the row's [`Lane`](super::super::ops::packed::Lane)
+//! out of a function of a certain signature, and picks among its handlers.
+
+/// `|a, b, imm, env| …` on whole lanes.
+macro_rules! lane {
+    ($lane:expr) => { lane!($lane, upper 0) };
+    ($lane:expr, upper $shift:literal) => {{
+        struct Row;
+        impl $crate::interp::ops::packed::Lane for Row {
+            const UPPER_IMM: u32 = $shift;
+            #[inline(always)]
+            fn apply(a: u128, b: u128, imm: u8, env: &mut $crate::alu::float::Mxcsr) -> u128 {
+                let lane: fn(u128, u128, u8, &mut $crate::alu::float::Mxcsr) -> u128 = $lane;
+                lane(a, b, imm, env)
+            }
+        }
+        $crate::interp::ops::packed::packed::<Row>
+    }};
+}
+
+/// `f(a, b)`
+macro_rules! pair {
+    ($f:path) => {
+        lane!(|a, b, _, _| $f(a, b))
+    };
+}
+
+/// `f(a, b, imm)`
+macro_rules! pair_imm {
+    ($f:path $(, upper $shift:literal)?) => { lane!(|a, b, imm, _| $f(a, b, imm) $(, upper $shift)?) };
+}
+
+/// `f(b)`
+macro_rules! single {
+    ($f:path) => {
+        lane!(|_, b, _, _| $f(b))
+    };
+}
+
+/// `f(b, imm)`
+macro_rules! single_imm {
+    ($f:path) => {
+        lane!(|_, b, imm, _| $f(b, imm))
+    };
+}
+
+/// `f(x, y, env)` on all pairs of elements of type `$t`.
+macro_rules! each_pair {
+    ($t:ty, $f:path) => {
+        lane!(|a, b, _, env| $crate::alu::simd::zip(a, b, |x: $t, y| $f(x, y, env)))
+    };
+}
+
+/// `f(x, y, env)` on the lowest elements; the rest is that of `a`.
+macro_rules! one_pair {
+    ($t:ty, $f:path) => {
+        lane!(|a, b, _, env| {
+            $crate::alu::simd::with_first(
+                a,
+                $f($crate::alu::simd::first::<$t>(a), $crate::alu::simd::first(b), env),
+            )
+        })
+    };
+}
+
+/// `f(x, env)` on all elements of type `$t`.
+macro_rules! each_single {
+    ($t:ty, $f:expr) => {
+        lane!(|_, b, _, env| $crate::alu::simd::map(b, |x: $t| $f(x, env)))
+    };
+}
+
+/// `f(x, env)` on the lowest element; the rest is that of `a`.
+macro_rules! one_single {
+    ($t:ty, $f:expr) => {
+        lane!(|a, b, _, env| $crate::alu::simd::with_first(a, $f($crate::alu::simd::first::<$t>(b), env)))
+    };
+}

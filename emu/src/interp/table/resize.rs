@@ -1,0 +1,86 @@
+//! Rows of the vector instructions whose elements change their size.
+
+use iced_x86::Mnemonic as M;
+
+use super::Pick;
+use crate::alu::float::{self, Mxcsr, Rounding};
+use crate::alu::simd::{self, Element, each};
+use crate::interp::ops::resize::{Narrow, Widen, narrow, narrow_store, widen};
+
+macro_rules! widened {
+    ($widen:expr) => {{
+        struct Row;
+        impl Widen for Row {
+            #[inline(always)]
+            fn apply(a: u128, upper: usize, env: &mut Mxcsr) -> u128 {
+                let widen: fn(u128, usize, &mut Mxcsr) -> u128 = $widen;
+                widen(a, upper, env)
+            }
+        }
+        widen::<Row>
+    }};
+}
+
+/// `f(a, from)`, where the upper lane starts at element `$count`.
+macro_rules! integers {
+    ($f:path, $count:literal) => {
+        widened!(|a, upper, _| $f(a, upper * $count))
+    };
+}
+
+macro_rules! narrowed {
+    ($shape:ident, $narrow:expr) => {{
+        struct Row;
+        impl Narrow for Row {
+            #[inline(always)]
+            fn apply(a: u128, imm: u8, env: &mut Mxcsr) -> u64 {
+                let narrow: fn(u128, u8, &mut Mxcsr) -> u64 = $narrow;
+                narrow(a, imm, env)
+            }
+        }
+        $shape::<Row>
+    }};
+}
+
+#[rustfmt::skip]
+pub(super) fn resize(mnemonic: M) -> Option<Pick> {
+    Some(match mnemonic {
+        M::Pmovsxbw | M::Vpmovsxbw => integers!(simd::pmovsxbw, 8),
+        M::Pmovsxbd | M::Vpmovsxbd => integers!(simd::pmovsxbd, 4),
+        M::Pmovsxbq | M::Vpmovsxbq => integers!(simd::pmovsxbq, 2),
+        M::Pmovsxwd | M::Vpmovsxwd => integers!(simd::pmovsxwd, 4),
+        M::Pmovsxwq | M::Vpmovsxwq => integers!(simd::pmovsxwq, 2),
+        M::Pmovsxdq | M::Vpmovsxdq => integers!(simd::pmovsxdq, 2),
+        M::Pmovzxbw | M::Vpmovzxbw => integers!(simd::pmovzxbw, 8),
+        M::Pmovzxbd | M::Vpmovzxbd => integers!(simd::pmovzxbd, 4),
+        M::Pmovzxbq | M::Vpmovzxbq => integers!(simd::pmovzxbq, 2),
+        M::Pmovzxwd | M::Vpmovzxwd => integers!(simd::pmovzxwd, 4),
+        M::Pmovzxwq | M::Vpmovzxwq => integers!(simd::pmovzxwq, 2),
+        M::Pmovzxdq | M::Vpmovzxdq => integers!(simd::pmovzxdq, 2),
+        M::Cvtps2pd | M::Vcvtps2pd =>
+            widened!(|a, upper, env| each(|i| float::from_single(u32::get(a, 2 * upper + i), env))),
+        M::Cvtdq2pd | M::Vcvtdq2pd =>
+            widened!(|a, upper, env| each(|i| float::from_i32::<u64>(i32::get(a, 2 * upper + i), env))),
+        M::Vcvtph2ps =>
+            widened!(|a, upper, env| each(|i| float::from_half(u16::get(a, 4 * upper + i), env))),
+        M::Cvtpd2ps | M::Vcvtpd2ps => narrowed!(narrow, |a, _, env| pair(a, |x| float::to_single(x, env))),
+        M::Cvtpd2dq | M::Vcvtpd2dq =>
+            narrowed!(narrow, |a, _, env| pair(a, |x| float::to_i32(x, env.rounding(), env) as u32)),
+        M::Cvttpd2dq | M::Vcvttpd2dq =>
+            narrowed!(narrow, |a, _, env| pair(a, |x| float::to_i32(x, Rounding::Zero, env) as u32)),
+        M::Vcvtps2ph => narrowed!(narrow_store, halves),
+        _ => return None,
+    })
+}
+
+/// Both quadwords of a lane as doublewords.
+fn pair(a: u128, mut narrow: impl FnMut(u64) -> u32) -> u64 {
+    let low = narrow(u64::get(a, 0));
+    u64::from(low) | u64::from(narrow(u64::get(a, 1))) << 32
+}
+
+/// Bit 2 of the immediate asks for MXCSR's rounding.
+fn halves(a: u128, imm: u8, env: &mut Mxcsr) -> u64 {
+    let rounding = if imm & 4 != 0 { env.rounding() } else { Rounding::from_field(imm.into()) };
+    (0..4).fold(0, |half, i| half | u64::from(float::to_half(u32::get(a, i), rounding, env)) << (16 * i))
+}
