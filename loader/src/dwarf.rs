@@ -20,9 +20,10 @@ use std::{
 
 use gimli::{EndianSlice, LittleEndian};
 
-use crate::{Signature, Type};
+use crate::gotype::{Memo, Signature, Type};
+use crate::rtype::Rtypes;
 
-use self::{names::Names, section::Inflated, types::Built, unit::Units};
+use self::{names::Names, section::Inflated, unit::Units};
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 type Unit<'a> = gimli::Unit<Slice<'a>>;
@@ -60,11 +61,11 @@ type Result<T> = std::result::Result<T, DwarfError>;
 
 /// Where the image lies, which its debug information does not know.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Place {
+pub(crate) struct Place {
     /// Address in the image minus address in the file.
-    pub bias: u64,
+    pub(crate) bias: u64,
     /// `moduledata.types`: the address in the image that `DW_AT_go_runtime_type` counts from.
-    pub types: Option<u64>,
+    pub(crate) types: Option<u64>,
 }
 
 /// A package variable.
@@ -78,19 +79,19 @@ pub struct Variable {
 
 /// What was found in the debug information of one image so far.
 #[derive(Debug)]
-pub struct Index {
+pub(crate) struct Index {
     place: Place,
     inflated: Inflated,
     units: OnceLock<Result<Units>>,
     funcs: Mutex<HashMap<usize, Arc<[func::Entry]>>>,
     names: OnceLock<Result<Names>>,
-    types: Mutex<HashMap<usize, Built>>,
+    types: Memo,
 }
 
 impl Index {
     /// Starts an index: inflates the compressed ones of the sections that `section` gives by name. `None` if
     /// there is no debug information.
-    pub fn new<'a>(section: impl Fn(&str) -> Option<&'a [u8]>, place: Place) -> Result<Option<Self>> {
+    pub(crate) fn new<'a>(section: impl Fn(&str) -> Option<&'a [u8]>, place: Place) -> Result<Option<Self>> {
         let inflated = Inflated::new(&section)?;
         if section(".debug_info").is_none() && !inflated.has(".debug_info") {
             return Ok(None);
@@ -101,28 +102,34 @@ impl Index {
             units: OnceLock::new(),
             funcs: Mutex::default(),
             names: OnceLock::new(),
-            types: Mutex::default(),
+            types: Memo::default(),
         }))
     }
 }
 
 /// Debug information: an index, and the sections it was made of.
-pub struct Dwarf<'a> {
+pub(crate) struct Dwarf<'a> {
     index: &'a Index,
     gimli: gimli::Dwarf<Slice<'a>>,
+    /// What the runtime knows of the same types.
+    rtypes: Option<Rtypes<'a>>,
 }
 
 impl<'a> Dwarf<'a> {
     /// Puts an index and the sections that it was made of together again.
-    pub fn new(index: &'a Index, section: impl Fn(&str) -> Option<&'a [u8]>) -> Self {
-        Self { index, gimli: index.inflated.sections(section) }
+    pub(crate) fn new(
+        index: &'a Index,
+        section: impl Fn(&str) -> Option<&'a [u8]>,
+        rtypes: Option<Rtypes<'a>>,
+    ) -> Self {
+        Self { index, gimli: index.inflated.sections(section), rtypes }
     }
 
     /// The signature of the function with this entry point. `None` if no function starts there.
     ///
-    /// It can miss parameters: functions in assembly have none here, and up to 1.23 those that the source gives
+    /// It can miss parameters: functions in assembly have none here, and up to 1.21 those that the source gives
     /// no name (or `_`), and what compiler-made wrappers take, are not written.
-    pub fn signature_at(&self, entry: u64) -> Result<Option<Signature>> {
+    pub(crate) fn signature_at(&self, entry: u64) -> Result<Option<Signature>> {
         let entry = entry.wrapping_sub(self.index.place.bias);
         let Some(known) = self.units()?.at_address(entry) else { return Ok(None) };
         let unit = self.open(known)?;
@@ -133,17 +140,17 @@ impl<'a> Dwarf<'a> {
     }
 
     /// The type at this offset of `.debug_info`, as [`TypeRef::Dwarf`](crate::TypeRef::Dwarf) holds it.
-    pub fn type_at(&self, offset: usize) -> Result<Arc<Type>> {
+    pub(crate) fn type_at(&self, offset: usize) -> Result<Arc<Type>> {
         self.build(offset)
     }
 
     /// The type with this name, as the linker writes it: `main.Point`, `[]encoding/json.Token`, `*int`.
-    pub fn type_named(&self, name: &str) -> Result<Option<Arc<Type>>> {
+    pub(crate) fn type_named(&self, name: &str) -> Result<Option<Arc<Type>>> {
         self.names()?.types.get(name).map(|&offset| self.build(offset)).transpose()
     }
 
     /// The package variable with this name: `main.Global`, `encoding/json.textUnmarshalerType`.
-    pub fn variable(&self, name: &str) -> Result<Option<Variable>> {
+    pub(crate) fn variable(&self, name: &str) -> Result<Option<Variable>> {
         let Some(found) = self.names()?.variables.get(name) else { return Ok(None) };
         let address = found.address.wrapping_add(self.index.place.bias);
         Ok(Some(Variable { address, ty: self.build(found.ty)? }))

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::dwarf::DwarfError;
+use crate::rtype::RtypeError;
 
 /// Why a file could not be loaded. Whatever the bytes, loading ends in an [`Image`](crate::Image) or in one
 /// of these; each message is one line that says what is wrong, where, and what to do next where there is
@@ -86,4 +87,18 @@ pub enum LoadError {
     /// The debug information contradicts its format.
     #[error("malformed debug information: {0}; `strip` removes it, the signature can then be given by hand")]
     Dwarf(#[from] DwarfError),
+    /// A type descriptor of the runtime cannot be read.
+    #[error(transparent)]
+    Rtype(#[from] RtypeError),
+    /// A type that nothing in the file describes.
+    #[error("a type is not described in the file: its debug information was removed")]
+    UnknownType,
+    /// Debug information leaves out some of the function's parameters.
+    #[error(
+        "{func} has parameters without a name, which its debug information leaves out; give its signature"
+    )]
+    Unnamed {
+        /// The function's name.
+        func: String,
+    },
 }

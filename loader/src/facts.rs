@@ -17,10 +17,16 @@
 mod cpu;
 mod runtime;
 mod tables;
+mod types;
 
 pub use cpu::X86;
 pub use runtime::{Defer, Eface, G, Gobuf, Hchan, Hmap, InitTask, Itab, M, P, Panic, Stack, SwissMap, WbBuf};
 pub use tables::{Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab};
+
+pub use types::{
+    ArrayType, ChanType, FuncType, Imethod, InterfaceType, MapType, Method, PtrType, Rtype, StructField,
+    StructType, TypeFacts, UncommonType,
+};
 
 use crate::version::GoVersion;
 
@@ -195,6 +201,8 @@ pub struct Facts {
     pub funcdata: FuncData,
     /// Numbers of functions that the runtime treats specially.
     pub func_ids: FuncIds,
+    /// Type descriptors.
+    pub types: TypeFacts,
 }
 
 impl Facts {
@@ -226,6 +234,7 @@ impl Facts {
             pcdata: PcData::of(minor),
             funcdata: FuncData::of(minor),
             func_ids: FuncIds::of(minor),
+            types: TypeFacts::of(minor),
         }
     }
 
@@ -259,6 +268,7 @@ impl Facts {
         self.func.rows(&mut rows);
         self.inlined_call.rows(&mut rows);
         self.module.rows(&mut rows);
+        self.types.rows(&mut rows);
         rows
     }
 }

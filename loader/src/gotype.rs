@@ -6,10 +6,12 @@
 //! and nothing is read from the file before it is asked for.
 
 mod layout;
+mod nest;
 
 use std::{fmt, sync::Arc};
 
 pub(crate) use layout::*;
+pub(crate) use nest::{Memo, Nest};
 
 /// A Go type.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod argsize;
 mod buildinfo;
 mod bytes;
 mod detect;
@@ -28,6 +29,7 @@ mod moduledata;
 mod object;
 mod pclntab;
 mod pcvalue;
+mod rtype;
 pub mod sigparse;
 mod source;
 mod symbol;
@@ -43,5 +45,6 @@ pub use gotype::{Abi, ChanDir, Field, FuncType, Kind, Method, Param, Signature, 
 pub use image::Image;
 pub use moduledata::{ModuleData, Span, Table};
 pub use object::{Os, Perm, Reloc, Section, Segment, Target};
+pub use rtype::RtypeError;
 pub use symbol::{Symbol, SymbolKind};
 pub use version::GoVersion;

@@ -6,46 +6,79 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::LoadError;
+use crate::argsize::args_size;
 use crate::dwarf::{Dwarf, DwarfError, Index, Place, Variable};
 use crate::func::Func;
-use crate::gotype::{Signature, Type, TypeRef};
+use crate::gotype::{Abi, Signature, Type, TypeRef};
 use crate::image::Image;
+use crate::rtype::{self, Rtypes};
 
 /// What was found out about an image's types so far.
 #[derive(Debug, Default)]
 pub(crate) struct Typed {
     dwarf: OnceLock<Result<Option<Index>, DwarfError>>,
+    rtypes: rtype::Memory,
 }
 
 impl Image {
-    /// What the function takes and gives. `None` if the file does not tell.
+    /// What the function takes and gives. `None` if the file does not tell: it was stripped, or the function
+    /// is in assembly.
+    ///
+    /// Up to Go 1.21 debug information leaves out parameters that have no name. That is noticed; then the
+    /// signature comes from the method's type, or it is [`LoadError::Unnamed`].
     pub fn signature(&self, func: &Func<'_>) -> Result<Option<Signature>, LoadError> {
-        let Some(dwarf) = self.dwarf()? else { return Ok(None) };
-        Ok(dwarf.signature_at(func.entry())?)
+        let written = match self.dwarf()? {
+            Some(dwarf) => dwarf.signature_at(func.entry())?,
+            None => None,
+        };
+        if written.as_ref().is_some_and(|signature| is_whole(func, signature)) {
+            return Ok(written);
+        }
+        let method = self.rtypes().map(|rtypes| rtypes.method_at(func.entry())).transpose()?.flatten();
+        match method.filter(|method| is_whole(func, method)) {
+            Some(method) => Ok(Some(method)),
+            None if written.is_none() || func.is_asm() => Ok(None),
+            None => Err(LoadError::Unnamed { func: func.name().to_owned() }),
+        }
     }
 
-    /// The type that a reference names. Types that are not known are `None`.
-    pub fn resolve(&self, reference: &TypeRef) -> Result<Option<Arc<Type>>, LoadError> {
+    /// The type that a reference names.
+    pub fn resolve(&self, reference: &TypeRef) -> Result<Arc<Type>, LoadError> {
         match reference {
-            TypeRef::Here(ty) => Ok(Some(ty.clone())),
-            TypeRef::Dwarf(offset) => match self.dwarf()? {
-                Some(dwarf) => Ok(Some(dwarf.type_at(*offset)?)),
-                None => Ok(None),
-            },
-            TypeRef::Rtype(_) | TypeRef::Unknown => Ok(None),
+            TypeRef::Here(ty) => Ok(ty.clone()),
+            TypeRef::Dwarf(offset) => Ok(self.dwarf()?.ok_or(LoadError::UnknownType)?.type_at(*offset)?),
+            TypeRef::Rtype(addr) => Ok(self.rtypes().ok_or(LoadError::UnknownType)?.ty(*addr)?),
+            TypeRef::Unknown => Err(LoadError::UnknownType),
         }
     }
 
     /// The type of that name: `main.Point`, `[]encoding/json.Token`, `*int`, `main.Pair[int,string]`.
     pub fn type_named(&self, name: &str) -> Result<Option<Arc<Type>>, LoadError> {
-        let Some(dwarf) = self.dwarf()? else { return Ok(None) };
-        Ok(dwarf.type_named(name)?)
+        if let Some(dwarf) = self.dwarf()?
+            && let Some(ty) = dwarf.type_named(name)?
+        {
+            return Ok(Some(ty));
+        }
+        Ok(self.rtypes().map(|rtypes| rtypes.named(name)).transpose()?.flatten())
     }
 
-    /// The package variable of that name: `main.count`, `encoding/json.textUnmarshalerType`.
+    /// The package variable of that name: `main.count`, `encoding/json.textUnmarshalerType`. Only debug
+    /// information knows them.
     pub fn variable(&self, name: &str) -> Result<Option<Variable>, LoadError> {
         let Some(dwarf) = self.dwarf()? else { return Ok(None) };
         Ok(dwarf.variable(name)?)
+    }
+
+    /// The types that have a descriptor at run time, which those have that a value in an interface may have:
+    /// references for [`Image::resolve`].
+    pub fn types(&self) -> impl Iterator<Item = TypeRef> {
+        let all = self.rtypes().map(|rtypes| rtypes.all()).unwrap_or_default();
+        all.iter().copied().map(TypeRef::Rtype)
+    }
+
+    /// Type descriptors, if the image has any.
+    fn rtypes(&self) -> Option<Rtypes<'_>> {
+        Rtypes::new(self, &self.typed().rtypes)
     }
 
     /// Debug information, if the file has any.
@@ -56,6 +89,16 @@ impl Image {
             Index::new(section, Place { bias: self.bias(), types })
         });
         let index = index.as_ref().map_err(Clone::clone)?;
-        Ok(index.as_ref().map(|index| Dwarf::new(index, section)))
+        Ok(index.as_ref().map(|index| Dwarf::new(index, section, self.rtypes())))
     }
+}
+
+/// Whether a signature needs as much stack as the function table says that the function takes. Where nothing is
+/// left out, that may be in either calling convention.
+fn is_whole(func: &Func<'_>, signature: &Signature) -> bool {
+    let facts = func.image().facts();
+    let Some(size) = func.args_size() else { return !func.is_asm() };
+    let needs = |in_registers| args_size(signature, in_registers) == Some(size.into());
+    let in_registers = facts.register_abi() && func.abi() == Abi::Internal;
+    needs(in_registers) || facts.version.minor >= 22 && needs(!in_registers)
 }

@@ -99,8 +99,9 @@ impl<'a> Dwarf<'a> {
 /// Where a generic function takes its dictionary: in front, but methods of 1.20 and later behind the receiver.
 /// Up to 1.24 only unoptimised functions list it. (Functions inside a generic one find it in their closure.)
 fn dictionary_place(name: &str, compiler: Option<GoVersion>) -> Option<usize> {
-    let (outer, rest) = name.rsplit_once("]")?;
-    if !outer.contains("[go.shape.") {
+    let (outer, rest) = name.rsplit_once(']')?;
+    let compares_types = name.starts_with("type:.") || name.starts_with("type..");
+    if !outer.contains("[go.shape.") || compares_types {
         return None;
     }
     let is_method = match rest.trim_start_matches(')').strip_prefix('.') {

@@ -6,95 +6,88 @@
 
 use std::sync::Arc;
 
-use crate::{ChanDir, Field, FuncType, Kind, Type, TypeRef, gotype};
+use crate::gotype::{self, ChanDir, Field, FuncType, Kind, Nest, Type, TypeRef};
 
-use super::{Dwarf, Result, Unit, die::Die, func::lock, malformed};
-
-/// No struct of a real program nests this deep by value.
-const MAX_DEPTH: u32 = 64;
-/// Parts of a type that is laid out in full: what walks it takes time in proportion.
-const MAX_PARTS: u32 = 1 << 20;
-
-/// A type, and how many types it is made of.
-#[derive(Clone, Debug)]
-pub(super) struct Built {
-    ty: Arc<Type>,
-    parts: u32,
-}
+use super::die::Die;
+use super::{Dwarf, DwarfError, Result, Unit, malformed};
 
 /// A type that is being put together.
-struct Builder<'d, 'a> {
+struct Builder<'d, 'a, 'n> {
     dwarf: &'d Dwarf<'a>,
-    depth: u32,
-    /// What the types inside the current one are made of.
-    parts: u32,
+    nest: &'n mut Nest<'a>,
 }
 
 impl Dwarf<'_> {
     /// The type whose entry is at this offset of `.debug_info`.
     pub(super) fn build(&self, offset: usize) -> Result<Arc<Type>> {
-        Ok(Builder { dwarf: self, depth: 0, parts: 0 }.inner(offset)?.ty)
+        Builder { dwarf: self, nest: &mut Nest::new(&self.index.types) }.inner(offset)
     }
 }
 
-impl<'a> Builder<'_, 'a> {
-    fn inner(&mut self, offset: usize) -> Result<Built> {
-        let known = lock(&self.dwarf.index.types).get(&offset).cloned();
-        if let Some(built) = known {
-            return Ok(built);
-        }
-        if self.depth >= MAX_DEPTH {
-            return malformed(offset, "types nest too deep");
-        }
-        let mut below = Builder { dwarf: self.dwarf, depth: self.depth + 1, parts: 1 };
-        let ty = below.ty(offset)?;
-        let built = Built { ty, parts: below.parts };
-        lock(&self.dwarf.index.types).insert(offset, built.clone());
-        Ok(built)
+impl<'a> Builder<'_, 'a, '_> {
+    fn inner(&mut self, offset: usize) -> Result<Arc<Type>> {
+        let refuse = |what| DwarfError::Malformed { offset, what };
+        let dwarf = self.dwarf;
+        self.nest.get(offset as u64, refuse, |nest| Builder { dwarf, nest }.ty(offset))
     }
 
     /// The type of a part that lies inside the current type.
     fn part(&mut self, from: &Die) -> Result<Arc<Type>> {
-        let Some(offset) = from.ty else { return malformed(from.offset, "has no type") };
-        let built = self.inner(offset)?;
-        self.parts = self.parts.saturating_add(built.parts);
-        if self.parts > MAX_PARTS {
-            return malformed(from.offset, "a type of too many parts");
+        match from.ty {
+            Some(offset) => self.inner(offset),
+            None => malformed(from.offset, "has no type"),
         }
-        Ok(built.ty)
     }
 
-    fn ty(&mut self, offset: usize) -> Result<Arc<Type>> {
+    fn ty(&mut self, offset: usize) -> Result<Type> {
         let (unit, die) = self.dwarf.die_at(offset)?;
         if die.tag == gimli::DW_TAG_typedef && die.kind.is_none() {
             return self.typedef(&die);
         }
         let kind = self.kind(&unit, &die)?;
-        let size = die.size.or_else(|| gotype::fixed_size(&kind));
-        let Some(size) = size.or_else(|| array_size(&kind)) else {
-            return malformed(offset, "a type without a size");
+        let size = die.size.or_else(|| gotype::fixed_size(&kind)).or_else(|| array_size(&kind));
+        let Some(size) = size.filter(|&size| gotype::fits(&kind, size)) else {
+            return malformed(offset, "a type whose parts do not fit its size");
         };
-        check(&die, &kind, size)?;
         let align = gotype::align(&kind, size);
-        let rtype = self
-            .dwarf
-            .index
-            .place
-            .types
-            .filter(|_| die.rtype != 0)
-            .map(|types| types.wrapping_add(die.rtype));
-        Ok(Arc::new(Type { name: die.name.unwrap_or_default(), size, align, kind, rtype }))
+        let types = self.dwarf.index.place.types.filter(|_| die.rtype != 0);
+        let rtype = types.map(|types| types.wrapping_add(die.rtype));
+        let kind = self.complete(kind, rtype);
+        Ok(Type { name: die.name.unwrap_or_default(), size, align, kind, rtype })
+    }
+
+    /// Adds what only the runtime's descriptor knows: methods, the direction of a named channel type, and up to
+    /// Go 1.24 where a function type's results begin.
+    fn complete(&self, kind: Kind, rtype: Option<u64>) -> Kind {
+        let known = || rtype.and_then(|addr| self.dwarf.rtypes?.ty(addr).ok()).map(|ty| ty.kind.clone());
+        match kind {
+            Kind::Interface { empty: false, .. } => match known() {
+                Some(Kind::Interface { empty: false, methods }) => Kind::Interface { empty: false, methods },
+                _ => kind,
+            },
+            Kind::Chan { elem, dir } => match known() {
+                Some(Kind::Chan { dir, .. }) => Kind::Chan { elem, dir },
+                _ => Kind::Chan { elem, dir },
+            },
+            Kind::Func(mut func) => {
+                if let Some(Kind::Func(known)) = known()
+                    && func.results.is_empty()
+                {
+                    func.results = func.params.split_off(known.params.len().min(func.params.len()));
+                }
+                Kind::Func(func)
+            }
+            kind => kind,
+        }
     }
 
     /// A name for another entry: mostly the same name. `.param0` stands for a type parameter.
-    fn typedef(&mut self, die: &Die) -> Result<Arc<Type>> {
-        let ty = self.part(die)?;
-        match &die.name {
-            Some(name) if *name != ty.name && !name.starts_with('.') => {
-                Ok(Arc::new(Type { name: name.clone(), ..Type::clone(&ty) }))
-            }
-            _ => Ok(ty),
+    fn typedef(&mut self, die: &Die) -> Result<Type> {
+        let mut ty = Type::clone(&*self.part(die)?);
+        if let Some(name) = die.name.as_ref().filter(|name| !name.starts_with('.')) {
+            ty.name.clone_from(name);
         }
+        Ok(ty)
     }
 
     fn kind(&mut self, unit: &Unit<'a>, die: &Die) -> Result<Kind> {
@@ -167,21 +160,6 @@ impl<'a> Builder<'_, 'a> {
         let Some(words) = die.ty else { return malformed(die.offset, "an interface without a type") };
         Ok(self.dwarf.die_at(words)?.1.name.as_deref() == Some("runtime.eface"))
     }
-}
-
-/// Holds the parts of a type to its size, so that who copies a value never leaves it.
-fn check(die: &Die, kind: &Kind, size: u64) -> Result<()> {
-    let fits = match kind {
-        Kind::Struct(fields) => {
-            fields.iter().all(|field| field.offset.checked_add(field.ty.size).is_some_and(|end| end <= size))
-        }
-        Kind::Array { .. } => array_size(kind) == Some(size),
-        Kind::Bool | Kind::Int | Kind::Uint | Kind::Float | Kind::Complex => {
-            size.is_power_of_two() && size <= if matches!(kind, Kind::Complex) { 16 } else { 8 }
-        }
-        other => gotype::fixed_size(other) == Some(size),
-    };
-    if fits { Ok(()) } else { malformed(die.offset, "a type whose parts do not fit its size") }
 }
 
 fn array_size(kind: &Kind) -> Option<u64> {

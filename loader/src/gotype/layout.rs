@@ -47,3 +47,17 @@ pub(crate) fn align(kind: &Kind, size: u64) -> u64 {
         _ => 8,
     }
 }
+
+/// Whether the parts of a type lie inside it, so that who copies a value never leaves it.
+pub(crate) fn fits(kind: &Kind, size: u64) -> bool {
+    match kind {
+        Kind::Struct(fields) => {
+            fields.iter().all(|field| field.offset.checked_add(field.ty.size).is_some_and(|end| end <= size))
+        }
+        Kind::Array { elem, len } => elem.size.checked_mul(*len) == Some(size),
+        Kind::Int | Kind::Uint => matches!(size, 1 | 2 | 4 | 8),
+        Kind::Float => matches!(size, 4 | 8),
+        Kind::Complex => matches!(size, 8 | 16),
+        other => fixed_size(other) == Some(size),
+    }
+}
