@@ -1,6 +1,6 @@
 //! Finds Go's tables in an executable: with sections or without, stripped or not, whatever the release.
 
-use crate::facts::Facts;
+use crate::facts::{Facts, NEWEST};
 use crate::moduledata::{self, ModuleData};
 use crate::object::{Object, Perm};
 use crate::pclntab::{self, Pclntab};
@@ -15,9 +15,12 @@ pub(crate) struct Tables {
     pub(crate) pclntab: Pclntab,
 }
 
+/// How many places that look like a function table are tried. Real files have one.
+const MAX_CANDIDATES: usize = 16;
+
 /// Finds the function table, and with it everything else. `version` is what the build information says.
 pub(crate) fn tables(object: &Object, version: Option<GoVersion>) -> Result<Tables, LoadError> {
-    let mut tables = candidates(object).filter_map(|addr| at(object, version, addr));
+    let mut tables = candidates(object).take(MAX_CANDIDATES).filter_map(|addr| at(object, version, addr));
     tables.next().ok_or_else(|| packed(object.source.bytes()).unwrap_or(LoadError::NotGo))
 }
 
@@ -34,34 +37,34 @@ fn candidates(object: &Object) -> impl Iterator<Item = u64> {
     let executable = object.layout.segments.iter().filter(|segment| segment.perm.contains(Perm::EXEC));
     let scanned = segments.chain(executable).flat_map(|segment| {
         let words = object.segment_bytes(segment).chunks_exact(ALIGN).zip((segment.addr..).step_by(ALIGN));
-        words.filter(|(word, _)| pclntab::releases(word).is_some()).map(|(_, addr)| addr)
+        words.filter(|(word, _)| word.ends_with(&pclntab::SHAPE)).map(|(_, addr)| addr)
     });
-    named.chain(scanned)
+    named.chain(scanned).filter(|addr| object.tail(*addr).and_then(pclntab::releases).is_some())
 }
 
 /// The tables that belong to the function table at `addr`, if there is one.
-fn at(object: &Object, version: Option<GoVersion>, addr: u64) -> Option<Tables> {
+///
+/// Build information may be missing, changed or removed, so a version counts only if the runtime's table of
+/// tables, read as that version lays it out, fits the file. Without one that does, the function table has to
+/// do alone, as in Go 1.4, which has no other.
+fn at(object: &Object, told: Option<GoVersion>, addr: u64) -> Option<Tables> {
     let (oldest, newest) = pclntab::releases(object.tail(addr)?)?;
-    let told = version.filter(|version| (oldest..=newest).contains(&version.minor));
-    if let Some(version) = told {
-        let facts = Facts::of(version);
-        let module = moduledata::find(object, &facts, addr);
-        return read(object, facts, module, addr);
-    }
-    // The binary does not tell its version: the newest whose layout fits.
-    let guesses = (oldest..=newest.min(crate::facts::NEWEST)).rev();
-    let guesses = guesses.map(|minor| Facts { guessed: true, ..Facts::of(GoVersion::new(minor, 0)) });
-    let fits = guesses.clone().find_map(|facts| {
-        let module = moduledata::find(object, &facts, addr)?;
-        read(object, facts, Some(module), addr)
+    let told = told.filter(|version| (oldest..=newest).contains(&version.minor)).map(Facts::of);
+    let guesses = (oldest..=newest.min(NEWEST)).rev().map(|minor| GoVersion::new(minor, 0));
+    let guesses = guesses.map(|version| Facts { guessed: true, ..Facts::of(version) });
+    let facts: Vec<Facts> = told.into_iter().chain(guesses).collect();
+    let modules = moduledata::candidates(object, addr);
+    let with_module = facts.iter().find_map(|facts| {
+        let module = moduledata::find(object, facts, addr, &modules)?;
+        read(object, *facts, Some(module), addr)
     });
-    fits.or_else(|| guesses.clone().find_map(|facts| read(object, facts, None, addr)))
+    with_module.or_else(|| facts.iter().find_map(|facts| read(object, *facts, None, addr)))
 }
 
 fn read(object: &Object, facts: Facts, module: Option<ModuleData>, addr: u64) -> Option<Tables> {
     let pclntab = Pclntab::read(object, &facts, module.as_ref(), addr)?;
     let first = pclntab.entry(object, 0)?;
-    object.is_code(first).then_some(Tables { facts, module, pclntab })
+    (pclntab.count > 0 && object.is_code(first)).then_some(Tables { facts, module, pclntab })
 }
 
 /// How far from the start and from the end of a file a packer's mark is looked for.

@@ -75,29 +75,33 @@ pub struct ModuleData {
     pub inittasks: Option<Table>,
 }
 
-/// Finds the structure: its section (Go 1.26 and later), or else the word that points to the function table
-/// in data and that fits as its first field.
-pub(crate) fn find(object: &Object, facts: &Facts, pclntab: u64) -> Option<ModuleData> {
-    let section = object.section(".go.module").and_then(|section| section.addr);
-    let fits =
-        |addr| read(object, &facts.module, addr).filter(|module| is_plausible(object, module, pclntab));
-    section.and_then(fits).or_else(|| candidates(object, pclntab).find_map(fits))
-}
+/// How many words that point to the function table are tried. Real files have a handful.
+const MAX_CANDIDATES: usize = 64;
 
-/// Addresses of words that point to the function table, those in writable data first.
-fn candidates(object: &Object, pclntab: u64) -> impl Iterator<Item = u64> {
+/// Where the structure may be: at its section (Go 1.26 and later), or else at any word that points to the
+/// function table, those in writable data first.
+pub(crate) fn candidates(object: &Object, pclntab: u64) -> Vec<u64> {
+    let section = object.section(".go.module").and_then(|section| section.addr);
     let linked = pclntab.wrapping_sub(object.layout.bias);
     let segments = |writable: bool| {
         let with = move |segment: &&Segment| segment.perm.contains(Perm::WRITE) == writable;
         object.layout.segments.iter().filter(|segment| !segment.perm.contains(Perm::EXEC)).filter(with)
     };
-    let relocated =
-        object.relocs().iter().filter(move |reloc| reloc.value == pclntab).map(|reloc| reloc.addr);
-    let words = segments(true).chain(segments(false)).flat_map(move |segment| {
+    let relocated = object.relocs().iter().filter(|reloc| reloc.value == pclntab).map(|reloc| reloc.addr);
+    let words = segments(true).chain(segments(false)).flat_map(|segment| {
         let words = object.segment_bytes(segment).chunks_exact(8).zip((segment.addr..).step_by(8));
-        words.filter(move |(word, _)| **word == linked.to_le_bytes()).map(|(_, addr)| addr)
+        words.filter(|(word, _)| **word == linked.to_le_bytes()).map(|(_, addr)| addr)
     });
-    relocated.chain(words)
+    match section.filter(|addr| object.read_u64(*addr) == Some(pclntab)) {
+        Some(addr) => vec![addr],
+        None => relocated.chain(words).take(MAX_CANDIDATES).collect(),
+    }
+}
+
+/// The first of the candidates that fits, read as this release lays it out.
+pub(crate) fn find(object: &Object, facts: &Facts, pclntab: u64, candidates: &[u64]) -> Option<ModuleData> {
+    let modules = candidates.iter().filter_map(|addr| read(object, &facts.module, *addr));
+    modules.into_iter().find(|module| is_plausible(object, module, pclntab))
 }
 
 fn is_plausible(object: &Object, module: &ModuleData, pclntab: u64) -> bool {

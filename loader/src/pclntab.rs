@@ -40,18 +40,31 @@ const MAGICS: [(u32, u16, u16); 4] =
     [(0xffff_fffb, 4, 15), (0xffff_fffa, 16, 17), (0xffff_fff0, 18, 19), (0xffff_fff1, 20, u16::MAX)];
 
 /// What follows the magic: two zeros, the instruction alignment 1 of x86 and the pointer size 8.
-const SHAPE: [u8; 4] = [0, 0, 1, 8];
+pub(crate) const SHAPE: [u8; 4] = [0, 0, 1, 8];
 
 /// Size of the header up to its first variable part, the same in all releases.
 const HEADER_MIN: u64 = 16;
 
 /// The oldest and the newest minor release of Go that write a table like the one that `bytes` starts with.
+///
+/// Obfuscators change the magic. The header of Go 1.18 and later is known without it, by its offsets.
 pub(crate) fn releases(bytes: &[u8]) -> Option<(u16, u16)> {
     let (magic, shape) = (bytes::u32(bytes, 0)?, bytes.get(4..8)?);
     if shape != SHAPE {
         return None;
     }
-    MAGICS.iter().find(|(known, ..)| *known == magic).map(|(_, oldest, newest)| (*oldest, *newest))
+    let known = MAGICS.iter().find(|(known, ..)| *known == magic);
+    let known = known.map(|(_, oldest, newest)| (*oldest, *newest));
+    known.or_else(|| is_header_of_18(bytes).then_some((18, u16::MAX)))
+}
+
+/// Whether the offsets of the table's parts are those of a header of Go 1.18 or later: in order, the first
+/// right after the header.
+fn is_header_of_18(bytes: &[u8]) -> bool {
+    const PARTS: [u64; 5] = [32, 40, 48, 56, 64];
+    const SIZE: u64 = 72;
+    let parts = PARTS.map(|offset| bytes::u64(bytes, offset));
+    parts[0] == Some(SIZE) && parts.is_sorted() && parts[4] < Some(bytes.len() as u64)
 }
 
 impl Pclntab {

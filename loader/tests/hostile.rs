@@ -1,0 +1,192 @@
+//! Whatever the bytes, loading ends in an image or an error, and reading all of an image ends.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use goemu_loader::{GoVersion, Image, LoadError};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/../cli/demo/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A program of each kind of function table: addresses (Go 1.15), offsets (Go 1.27).
+static PROGRAMS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| ["demo-go1.15", "demo-go1.27"].map(fixture));
+
+/// Asks everything that an image can be asked, of some functions; answers how many answers there were.
+fn walk(image: &Image) -> usize {
+    let mut answers = image.relocs().len() + image.symbols().count() + image.sections().len();
+    for section in image.sections() {
+        answers += image.section_data(&section.name).map_or(0, |data| data.len().min(1));
+    }
+    let step = image.func_count() / 200 + 1;
+    for func in image.funcs().step_by(step) {
+        answers += func.name().len() + usize::from(image.funcs_named(func.name()).contains(&func));
+        let (entry, end) = (func.entry(), func.end());
+        let middle = entry / 2 + end / 2;
+        for pc in [entry, middle, end.wrapping_sub(1), end] {
+            answers += usize::from(func.line_at(pc).is_some()) + func.inlined_at(pc).len();
+            answers += usize::from(image.line_at(pc).is_some()) + image.inlined_at(pc).len();
+            answers += usize::from(func.sp_delta(pc).is_some()) + usize::from(image.func_at(pc).is_some());
+            answers += (0..5).filter_map(|table| func.pcdata_value(table, pc)).count();
+            answers += usize::from(image.symbol_at(pc).is_some());
+        }
+        answers += (0..9).filter_map(|index| func.funcdata(index)).count();
+        answers += format!("{:?} {:?} {:?} {func:?}", func.abi(), func.func_id(), func.flags()).len();
+        answers += usize::from(func.args_size().is_some()) + usize::from(func.deferreturn().is_some());
+        answers += usize::from(func.start_line().is_some());
+    }
+    for segment in image.segments() {
+        let last = segment.addr + segment.mem_size - 1;
+        for addr in [segment.addr, segment.addr + segment.file_size, last] {
+            answers +=
+                usize::from(image.read_u64(addr).is_some()) + usize::from(image.read_u8(addr).is_some());
+            answers += usize::from(image.bytes(addr, usize::MAX).is_some());
+        }
+    }
+    answers
+}
+
+/// Loads and reads everything; an error has to be one line.
+fn survives(bytes: Vec<u8>) -> Result<(), TestCaseError> {
+    match Image::parse(bytes) {
+        Ok(image) => {
+            walk(&image);
+        }
+        Err(error) => prop_assert!(!error.to_string().contains('\n'), "{error}"),
+    }
+    Ok(())
+}
+
+#[test]
+fn whole_programs_answer() {
+    for (program, minor) in PROGRAMS.iter().zip([15, 27]) {
+        let image = Image::parse(program.clone()).expect("a whole program");
+        assert_eq!(image.go_version().map(|version: GoVersion| version.minor), Some(minor));
+        assert!(walk(&image) > 10_000);
+    }
+}
+
+#[test]
+fn what_is_no_program_is_refused_by_name() {
+    let message = |bytes: &'static [u8]| Image::parse(bytes).expect_err("no program").to_string();
+    assert_eq!(message(b""), "the file is empty");
+    assert!(message(b"#!/bin/sh").starts_with("not an executable: the file starts with 23 21 2f 62"));
+    assert!(message(b"\x7fELF").starts_with("the file is truncated: ELF header"));
+    assert!(message(b"MZ\x90\0").starts_with("PE (Windows)"));
+    assert!(message(b"\xcf\xfa\xed\xfe").starts_with("Mach-O"));
+}
+
+#[test]
+fn paths_that_are_no_files_are_refused() {
+    let message = |path: &str| Image::open(path).expect_err("no file").to_string();
+    assert!(message("/").contains("is a directory"));
+    assert!(message("/dev/null").contains("not a regular file"));
+    assert!(message("/no/such/file").starts_with("cannot read /no/such/file:"));
+}
+
+#[test]
+fn another_processor_is_named() {
+    let mut program = PROGRAMS[1].clone();
+    program[18] = 183; // e_machine: EM_AARCH64
+    let error = Image::parse(program).expect_err("another processor");
+    assert_eq!(error.to_string(), "built for arm64, but only x86-64 (GOARCH=amd64) is supported");
+}
+
+#[test]
+fn a_program_without_a_function_table_is_not_go() {
+    for program in PROGRAMS.iter() {
+        let mut program = program.clone();
+        let shape = [0, 0, 1, 8];
+        let tables: Vec<usize> =
+            (4..program.len() - 4).filter(|at| program[*at..at + 4] == shape && at % 4 == 0).collect();
+        tables.iter().for_each(|at| program[*at] = 1);
+        assert!(matches!(Image::parse(program), Err(LoadError::NotGo)));
+    }
+}
+
+#[test]
+fn a_packed_program_says_so() {
+    let mut program = PROGRAMS[1].clone();
+    for at in (4..program.len() - 4).step_by(4) {
+        if program[at..at + 4] == [0, 0, 1, 8] {
+            program[at] = 1;
+        }
+    }
+    program[0x800..0x804].copy_from_slice(b"UPX!");
+    let error = Image::parse(program).expect_err("packed").to_string();
+    assert_eq!(error, "packed with UPX: unpack it first (upx -d FILE)");
+}
+
+/// Addresses, offsets and sizes near the ends of their ranges.
+fn nasty() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        any::<u64>(),
+        Just(0),
+        Just(u64::MAX),
+        Just(u64::from(u32::MAX)),
+        (0u32..64).prop_map(|bit| 1 << bit),
+        (0u64..4096).prop_map(|less| u64::MAX - less),
+    ]
+}
+
+/// Where a change does most: the headers, the tables' own headers, or anywhere.
+fn places(program: &[u8]) -> Vec<usize> {
+    let image = Image::parse(program.to_vec()).expect("a whole program");
+    let tables = image.module().map(|module| [module.addr, module.pclntab, module.ftab.addr]);
+    let offset = |addr: u64| {
+        let segment = image.segments().iter().find(|segment| segment.contains(addr))?;
+        Some((segment.file_offset + addr - segment.addr) as usize)
+    };
+    let tables = tables.into_iter().flatten().filter_map(offset).flat_map(|start| start..start + 600);
+    (0..1200).chain(tables).collect()
+}
+
+static PLACES: LazyLock<[Vec<usize>; 2]> = LazyLock::new(|| [places(&PROGRAMS[0]), places(&PROGRAMS[1])]);
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn truncated_anywhere(program in 0..2usize, end in any::<Index>()) {
+        let program = &PROGRAMS[program];
+        let end = end.index(program.len());
+        let error = Image::parse(program[..end].to_vec()).err().map(|error| error.to_string());
+        let error = error.unwrap_or_default();
+        prop_assert!(error.contains("truncated") || error == "the file is empty" || end < 16, "{end}: {error}");
+    }
+
+    #[test]
+    fn bytes_changed_where_it_hurts(
+        program in 0..2usize,
+        changes in prop::collection::vec((any::<Index>(), nasty(), 1..9usize), 1..4),
+    ) {
+        let mut bytes = PROGRAMS[program].clone();
+        for (place, value, width) in changes {
+            let at = PLACES[program][place.index(PLACES[program].len())];
+            bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+        }
+        survives(bytes)?;
+    }
+
+    #[test]
+    fn bytes_changed_anywhere(
+        program in 0..2usize,
+        changes in prop::collection::vec((any::<Index>(), any::<u8>()), 1..200),
+    ) {
+        let mut bytes = PROGRAMS[program].clone();
+        for (place, value) in changes {
+            let at = place.index(bytes.len());
+            bytes[at] = value;
+        }
+        survives(bytes)?;
+    }
+
+    #[test]
+    fn any_bytes(start in 0..20usize, rest in prop::collection::vec(any::<u8>(), 0..300)) {
+        let bytes = Cow::<[u8]>::Owned([&PROGRAMS[1][..start], &rest].concat());
+        prop_assert!(Image::parse(bytes).is_err());
+    }
+}
