@@ -6,17 +6,23 @@
 //! a 32-bit displacement is shown unsigned (`FS:0xfffffff8`), a byte operation between registers is spelled with
 //! an `L`, the SSE instructions `MOVSD` and `CMPSD` are spelled `MOVSD_XMM` and `CMPSD_XMM`.
 //!
-//! Where it departs from that tool, and why:
+//! Where it departs from that tool, and why (`cargo xtask objdump-diff` counts these over whole programs, and
+//! fails on any other difference):
 //!
 //! - What the tool shows as `?` although processors know it (BMI, ADX, RDSEED, ENDBR64, VEX forms with an ignored
-//!   bit W set, ...) is shown as Go's assembler writes it, and the walk goes on after the whole instruction.
-//! - The tool takes one byte too many for VZEROUPPER and VZEROALL, and decodes garbage after them: not here.
+//!   bit W set, ...) is shown as Go's assembler writes it, and the walk goes on after the whole instruction. The
+//!   tool goes on after one byte, and may show text that starts inside the instruction.
+//! - The tool takes one byte too many for VZEROUPPER and VZEROALL, and so misses the instruction after them.
 //! - The tool takes the displacement of a RIP-relative VEX or EVEX operand for an absolute address: here it is
-//!   shown relative to IP, as for all other instructions.
+//!   shown relative to IP, or as the symbol there, as for all other instructions.
+//! - The tool may not name a variable (`runtime.zerobase`) where a symbol of no size has the same address.
 //! - What no processor executes (LOCK on an instruction that cannot be locked, say) is `?`; the tool may show text.
+//! - RDRAND of a 64-bit register, MOV to and from control registers with strange ModRM bytes, and what was defined
+//!   as another instruction with a prefix (CLFLUSHOPT, CLWB, WBNOINVD, ...) are shown as what they are.
 //!
 //! Nothing here reads guest memory or knows of a machine.
 
+mod listing;
 mod mnemonic;
 mod operand;
 mod prefix;
@@ -26,6 +32,7 @@ use core::fmt;
 
 use iced_x86::Instruction;
 
+pub use listing::{Line, disassemble, write_listing};
 use prefix::Prefixes;
 pub use walk::{Decoded, Walk};
 

@@ -2,7 +2,8 @@
 
 use std::{fmt::Write, fs, path::Path};
 
-use goemu::disasm::{Symbols, Walk, go_syntax};
+use goemu::disasm::{Symbols, Walk, go_syntax, write_listing};
+use goemu_loader::Image;
 use proptest::prelude::*;
 
 /// The symbols of one program, in no order.
@@ -24,7 +25,10 @@ fn number(text: &str) -> u64 {
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("two digits"))
+        .collect()
 }
 
 /// Checks the rows of one file: what was wrong, and how many rows there were.
@@ -38,7 +42,7 @@ fn check(file: &str) -> (String, usize) {
             symbols = Table::default();
         } else if let Some(symbol) = line.strip_prefix("= ") {
             let mut fields = symbol.splitn(3, ' ');
-            let mut next = || fields.next().unwrap();
+            let mut next = || fields.next().expect("start, size and name");
             symbols.0.push((number(next()), number(next()), next().to_owned()));
         } else if let [hex, address, expected] = line.splitn(3, " | ").collect::<Vec<_>>()[..] {
             let code = bytes(hex);
@@ -47,7 +51,8 @@ fn check(file: &str) -> (String, usize) {
                 .collect();
             count += 1;
             if lines != [expected] {
-                writeln!(wrong, "{file}:{row}: {hex}: {lines:?}, want {expected:?}").unwrap();
+                writeln!(wrong, "{file}:{row}: {hex}: {lines:?}, want {expected:?}")
+                    .expect("a String takes everything");
             }
         }
     }
@@ -60,6 +65,26 @@ fn rows_of_the_tool_are_equal() {
         let (wrong, count) = check(file);
         assert!(wrong.is_empty(), "\n{wrong}");
         assert!(count > at_least, "{file}: only {count} rows were read");
+    }
+}
+
+/// What `go tool objdump -s` prints of some functions of the demonstration programs.
+#[test]
+fn listings_of_the_tool_are_equal() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for version in ["go1.15", "go1.27"] {
+        let image = Image::open(root.join(format!("cli/demo/demo-{version}"))).unwrap();
+        let golden = root.join(format!("testdata/disasm/listing-{version}.txt"));
+        let expected = fs::read_to_string(golden).unwrap();
+        let functions = expected.trim_end_matches('\n').split("\n\n");
+        assert!(functions.clone().count() >= 4, "{version}: hardly a function");
+        for function in functions {
+            let (name, _) = function.strip_prefix("TEXT ").and_then(|rest| rest.split_once("(SB)")).unwrap();
+            let func = image.funcs_named(name).into_iter().next().unwrap_or_else(|| panic!("{name}"));
+            let mut ours = String::new();
+            write_listing(&mut ours, &image, &func).unwrap();
+            assert_eq!(ours.trim_end_matches('\n'), function, "{version}: {name}");
+        }
     }
 }
 

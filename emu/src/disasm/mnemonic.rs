@@ -23,12 +23,16 @@ pub(super) fn write(out: &mut dyn Write, insn: &Instruction, prefixes: &Prefixes
     }
 }
 
-/// Passes text on in upper case.
+/// Passes words on in upper case.
 struct Upper<'a>(&'a mut dyn Write);
 
 impl Write for Upper<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.chars().try_for_each(|c| self.0.write_char(c.to_ascii_uppercase()))
+    fn write_str(&mut self, word: &str) -> fmt::Result {
+        let mut upper = [0; 32]; // the longest mnemonic has 17 letters
+        let upper = upper.get_mut(..word.len()).ok_or(fmt::Error)?;
+        upper.copy_from_slice(word.as_bytes());
+        upper.make_ascii_uppercase();
+        self.0.write_str(str::from_utf8(upper).map_err(|_| fmt::Error)?)
     }
 }
 

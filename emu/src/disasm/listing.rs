@@ -1,0 +1,130 @@
+//! Functions of an image as listings, printed as `go tool objdump -s` prints them.
+
+use core::fmt::{self, Write};
+
+use goemu_loader::{Func, Image, Os};
+use iced_x86::Mnemonic;
+
+use super::{Symbols, Walk, go_syntax};
+
+/// Longest instruction of the architecture, in bytes.
+const MAX_INSN: usize = 15;
+
+/// One instruction of a function, or one byte that starts none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line<'i> {
+    /// Where it is from in the source, where the image tells.
+    pub source: Option<goemu_loader::Line<'i>>,
+    /// Guest address.
+    pub address: u64,
+    /// The bytes of the instruction.
+    pub bytes: &'i [u8],
+    /// The instruction in Go's assembler syntax.
+    pub text: String,
+}
+
+/// Names by the file's symbols, or by Go's function table where the file has none or does not tell their sizes.
+impl Symbols for Image {
+    fn symbol(&self, address: u64) -> Option<(&str, u64)> {
+        let symbol = self.symbol_at(address);
+        let sizes_told = !matches!(self.target().os, Os::Darwin | Os::Windows);
+        if sizes_told && self.symbols().next().is_some() {
+            return symbol.filter(|symbol| symbol.size != 0).map(|symbol| (symbol.name, symbol.addr));
+        }
+        let func = || self.func_at(address).map(|func| (func.name(), func.entry()));
+        symbol.map(|symbol| (symbol.name, symbol.addr)).or_else(func)
+    }
+}
+
+/// The instructions of `func`, in order, without the padding after it.
+pub fn disassemble<'i>(image: &'i Image, func: &Func<'i>) -> impl Iterator<Item = Line<'i>> + use<'i> {
+    let (entry, size) = extent(image, func);
+    Walk::new(code(image, entry, size), entry, size).map(|step| {
+        let address = step.insn.ip();
+        let text = go_syntax(&step.insn, step.bytes, image);
+        Line { source: image.line_at(address), address, bytes: step.bytes, text }
+    })
+}
+
+/// Writes the listing of `func`: a line `TEXT name(SB) file`, and one for each instruction, in columns.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn write_listing(out: &mut dyn Write, image: &Image, func: &Func<'_>) -> fmt::Result {
+    let entry = func.entry();
+    let name = Symbols::symbol(image, entry).map_or(func.name(), |(name, _)| name);
+    let file = image.line_at(entry).map_or("", |line| line.file);
+    writeln!(out, "TEXT {name}(SB) {file}")?;
+    let rows: Vec<[String; 4]> = disassemble(image, func).map(|line| line.columns()).collect();
+    let width = |column: usize| {
+        let longest = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+        column_width(longest.unwrap_or(0))
+    };
+    let widths = [width(0), width(1), width(2), width(3)];
+    for row in &rows {
+        for (cell, width) in row.iter().zip(widths) {
+            write_cell(out, cell, width)?;
+        }
+        out.write_str("\n")?;
+    }
+    Ok(())
+}
+
+impl Line<'_> {
+    /// The source file without its folders, and the line in it; `:-1` where the image does not tell.
+    #[must_use]
+    pub fn position(&self) -> String {
+        let Some(source) = self.source else { return ":-1".to_owned() };
+        let file = source.file.rsplit(['/', '\\']).next().unwrap_or_default();
+        format!("{file}:{}", source.line)
+    }
+
+    /// The line in the columns of the listing.
+    fn columns(&self) -> [String; 4] {
+        let mut bytes = String::with_capacity(2 * MAX_INSN);
+        for byte in self.bytes {
+            // A String takes everything.
+            let _ = write!(bytes, "{byte:02x}");
+        }
+        [format!("  {}", self.position()), format!("{:#x}", self.address), bytes, self.text.clone()]
+    }
+}
+
+/// The first address of `func`, and its size in bytes: as its symbol tells, else up to the padding that ends it.
+fn extent(image: &Image, func: &Func<'_>) -> (u64, usize) {
+    let entry = func.entry();
+    let limit = usize::try_from(func.end().saturating_sub(entry)).unwrap_or(0);
+    match image.symbol_at(entry) {
+        Some(symbol) if symbol.addr == entry && symbol.size != 0 => {
+            (entry, usize::try_from(symbol.size).unwrap_or(limit))
+        }
+        _ => {
+            let steps = Walk::new(code(image, entry, limit), entry, limit);
+            let last = steps.filter(|step| step.insn.mnemonic() != Mnemonic::Int3).last();
+            let end = last.map_or(entry, |step| step.insn.ip().wrapping_add(step.bytes.len() as u64));
+            (entry, usize::try_from(end.wrapping_sub(entry)).unwrap_or(limit))
+        }
+    }
+}
+
+/// The bytes at `entry`, and those after them that its last instruction may reach.
+fn code(image: &Image, entry: u64, size: usize) -> &[u8] {
+    let reach = size.saturating_add(MAX_INSN);
+    image.bytes(entry, reach).or_else(|| image.bytes(entry, size)).unwrap_or_default()
+}
+
+/// Width of a tab, and of the columns of the tool at least.
+const TAB: usize = 8;
+const MIN_COLUMN: usize = 18;
+
+/// The width of a column whose longest cell has `longest` letters, a multiple of the tab's.
+fn column_width(longest: usize) -> usize {
+    longest.saturating_add(1).max(MIN_COLUMN).next_multiple_of(TAB)
+}
+
+/// Writes a cell, and tabs up to the end of its column.
+fn write_cell(out: &mut dyn Write, cell: &str, width: usize) -> fmt::Result {
+    out.write_str(cell)?;
+    let rest = width.saturating_sub(cell.chars().count());
+    (0..rest.div_ceil(TAB)).try_for_each(|_| out.write_char('\t'))
+}
