@@ -151,7 +151,7 @@ impl Cpu {
 pub(crate) fn register_number(register: Register) -> Option<u8> {
     let number = register.number() as u8;
     if register.is_gpr8() && (Register::AH..=Register::BH).contains(&register) {
-        return Some(register as u8 - Register::AH as u8 | HIGH);
+        return Some((register as u8 - Register::AH as u8) | HIGH);
     }
     // iced numbers SPL, BPL, SIL, DIL (and R8L up) after AH to BH.
     if register.is_gpr8() && register >= Register::SPL {

@@ -9,13 +9,18 @@
 
 pub mod abi;
 pub mod frame;
+pub mod goroutine;
 pub mod guest;
 mod map;
+pub(crate) mod names;
 mod order;
 pub mod passing;
 pub mod print;
 pub mod read;
+pub mod runtime;
+pub mod types;
 pub mod value;
+pub mod world;
 pub mod write;
 
 #[cfg(test)]

@@ -1,26 +1,43 @@
 //! goemu: an x86-64 emulator for functions compiled by Go.
+//!
+//! A [`Machine`] maps a Go program that is never started, and calls one of its functions at a time on an
+//! emulated processor, against a goroutine of goemu's own making:
+//!
+//! ```no_run
+//! use goemu::{Image, Machine};
+//!
+//! let image = Image::open("program")?;
+//! let mut machine = Machine::new(image)?;
+//! let report = machine.call("main.add")?.arg(40).arg(2).run()?;
+//! println!("{}", report.outcome);
+//! # Ok::<(), goemu::Error>(())
+//! ```
+//!
+//! From the bottom up: [`memory`], [`cpu`] and [`alu`] are a bare machine, [`decode`] and [`interp`] run code
+//! on it behind the trait [`engine::Engine`]. [`go`] adds what Go adds: values, calling conventions, the
+//! goroutine. [`hook`] and [`observe`] are the two ways in: to change what the guest does, and to watch
+//! it. [`Machine`] owns all of it.
 
 pub mod alu;
+pub mod call;
 pub mod cpu;
 pub mod decode;
 pub mod disasm;
 pub mod engine;
+mod error;
 pub mod exit;
 pub mod go;
+pub mod hook;
 pub mod interp;
+pub mod machine;
 pub mod memory;
+pub mod observe;
+pub mod os;
+pub mod outcome;
 
-use bitflags::bitflags;
-
-bitflags! {
-    /// What may be done with memory.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Perm: u8 {
-        /// Loads.
-        const READ = 1;
-        /// Stores.
-        const WRITE = 2;
-        /// Fetches of instructions.
-        const EXEC = 4;
-    }
-}
+pub use call::Call;
+pub use error::Error;
+pub use go::value::Value;
+pub use goemu_loader::{Func, Image, LoadError, Perm};
+pub use machine::{Config, Machine};
+pub use outcome::{Outcome, Panic, Report};

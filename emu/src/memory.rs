@@ -21,7 +21,7 @@ use region::Region;
 use snapshot::Journal;
 pub use snapshot::Snapshot;
 
-use crate::Perm;
+use goemu_loader::Perm;
 
 bitflags! {
     /// What one page is.
@@ -231,10 +231,10 @@ impl Memory {
     /// The permissions at an address; `None` where nothing is mapped.
     pub fn perm(&self, addr: u64) -> Option<Perm> {
         let flags = self.region.flags(addr / PAGE);
-        let bits = u8::from(flags.contains(PageFlags::READ)) * Perm::READ.bits()
-            | u8::from(flags.contains(PageFlags::WRITE)) * Perm::WRITE.bits()
-            | u8::from(flags.contains(PageFlags::EXEC)) * Perm::EXEC.bits();
-        flags.contains(PageFlags::MAPPED).then(|| Perm::from_bits_truncate(bits))
+        let pairs =
+            [(PageFlags::READ, Perm::READ), (PageFlags::WRITE, Perm::WRITE), (PageFlags::EXEC, Perm::EXEC)];
+        let set = pairs.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, perm)| perm);
+        flags.contains(PageFlags::MAPPED).then(|| set.collect())
     }
 
     /// Loads `N` bytes.
@@ -329,6 +329,11 @@ impl Memory {
             }
             done += len;
         }
+    }
+
+    /// Reads from the host's side: permissions do not matter. What is not mapped reads as it is in `bytes`.
+    pub(crate) fn peek_mapped(&self, addr: u64, bytes: &mut [u8]) {
+        self.peek(addr, bytes);
     }
 
     /// Writes from the host's side: permissions do not matter, being mapped does.

@@ -77,7 +77,7 @@ impl Flags {
     /// CF and OF replaced.
     #[inline(always)]
     pub fn with_carry_overflow(self, cf: bool, of: bool) -> Flags {
-        let top = u32::from(cf) << 31 | u32::from(cf ^ of) << 30;
+        let top = (u32::from(cf) << 31) | (u32::from(cf ^ of) << 30);
         Flags { carries: (self.carries & !(CF | CARRY_IN)) | top, ..self }
     }
 
@@ -147,9 +147,8 @@ impl Flags {
         // A result that is zero or not, as ZF wants; its byte is 0, of even parity, its sign is 0.
         let result = if flags.contains(Rflags::ZF) { 0 } else { 1 << 32 };
         let odd = u32::from(!flags.contains(Rflags::PF));
-        let carries = u32::from(flags.contains(Rflags::SF)) * SF_DELTA
-            | odd << PF_SHIFT
-            | u32::from(flags.contains(Rflags::AF)) * AF;
+        let sign = u32::from(flags.contains(Rflags::SF)) * SF_DELTA;
+        let carries = sign | (odd << PF_SHIFT) | (u32::from(flags.contains(Rflags::AF)) * AF);
         Flags { result, carries }.with_carry_overflow(flags.contains(Rflags::CF), flags.contains(Rflags::OF))
     }
 

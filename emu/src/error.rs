@@ -1,0 +1,82 @@
+//! What goemu cannot do: the caller's mistakes, and what is not supported.
+
+use goemu_loader::LoadError;
+use goemu_loader::sigparse::SigError;
+
+use crate::go::abi::AbiError;
+use crate::go::frame::OutsideFrame;
+use crate::go::write::ValueError;
+use crate::memory::MemoryError;
+
+/// Why a call could not be made or could not be carried out. What the guest does wrong is an
+/// [`Outcome`](crate::Outcome) instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be used.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The host or a limit would not give memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// There is no such function.
+    #[error("no function {name}{}", did_you_mean(near))]
+    NoSuchFunction {
+        /// What was asked for.
+        name: String,
+        /// Names that are like it, best first.
+        near: Vec<String>,
+    },
+    /// Several functions have this name, or end in it.
+    #[error("{name} is ambiguous: {}; give the full name or the address", candidates.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// All that it can mean, with their addresses.
+        candidates: Vec<String>,
+    },
+    /// The address is in no function.
+    #[error("no function at {0:#x} (see `goemu funcs`)")]
+    NoFunctionAt(u64),
+    /// Arguments were given, and the function's parameters are not known.
+    #[error(
+        "the parameters of {0} are not known: give its signature, as in --sig 'func(a int, s string) error'"
+    )]
+    NoSignature(String),
+    /// The signature that was given is none.
+    #[error(transparent)]
+    Signature(#[from] SigError),
+    /// The types of the signature contradict themselves.
+    #[error("the signature of {func} cannot be used: {source}")]
+    Abi {
+        /// The function.
+        func: String,
+        /// What is wrong.
+        source: AbiError,
+    },
+    /// An argument does not fit.
+    #[error(transparent)]
+    Argument(#[from] ValueError),
+    /// A result is not where the signature has it.
+    #[error(transparent)]
+    Result(#[from] OutsideFrame),
+    /// The guest asked for something that this machine does not have.
+    #[error("{what} is not supported here{}", asked_by(caller))]
+    Unsupported {
+        /// What was asked for.
+        what: String,
+        /// The function that asked.
+        caller: Option<String>,
+    },
+}
+
+fn did_you_mean(near: &[String]) -> String {
+    match near {
+        [] => " (see `goemu funcs` for all names)".to_owned(),
+        names => format!("; did you mean {}?", names.join(", ")),
+    }
+}
+
+fn asked_by(caller: &Option<String>) -> String {
+    caller.as_ref().map_or_else(String::new, |name| format!(" (asked for by {name})"))
+}

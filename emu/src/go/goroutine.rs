@@ -1,0 +1,202 @@
+//! A goroutine of our own making: `g`, `m`, `p` and `g0` laid out in guest memory by the facts of the
+//! program's version, the thread-local slot that points to `g`, and a stack that grows in place.
+//!
+//! This is the least that Go code needs to run without its runtime having been started: the fields set here
+//! are those that compiled code, defers, panics and the memory-less parts of the runtime read.
+
+use goemu_loader::{Facts, Image, Os, Perm};
+
+use crate::cpu::{Cpu, gpr};
+use crate::memory::{Contents, Memory, MemoryError, PAGE};
+
+/// Where `g`, `m`, `p`, `g0` and what they point to lie.
+const STRUCTS: u64 = 0x7f_0000_0000;
+/// The first stack ends here; it may reach down to [`STRUCTS`] at most, but limits are smaller.
+const STACK_END: u64 = 0xbf_0000_0000;
+/// Size of g0's stack: the runtime expects 64 KiB from the system at least.
+const G0_STACK: u64 = 256 << 10;
+/// `_Grunning`
+const RUNNING: u32 = 2;
+/// Slots of each of `p`'s pools of defer records. With none the runtime indexes an empty slice.
+const POOL: u64 = 32;
+/// Up to Go 1.17 there is a pool for each of five sizes.
+const POOLS: u64 = 5;
+
+// Offsets of the parts from STRUCTS.
+const G: u64 = 0;
+const G0: u64 = 0x1000;
+const M: u64 = 0x2000;
+const P: u64 = 0x8000;
+const TLS: u64 = 0x10000;
+const TEB: u64 = 0x11000;
+const MCACHE: u64 = 0x14000;
+const DEFER_POOLS: u64 = 0x18000;
+const STRUCTS_SIZE: u64 = 0x1a000;
+const G0_STACK_LO: u64 = 0x100_0000;
+
+/// The running goroutine.
+#[derive(Clone, Debug)]
+pub struct Goroutine {
+    /// Address of its `g`.
+    pub g: u64,
+    /// Lowest address of its stack.
+    pub stack_lo: u64,
+    /// End of its stack.
+    pub stack_hi: u64,
+    /// Bytes that the stack may grow to.
+    pub max_stack: u64,
+    /// The lowest stack address that is mapped.
+    mapped: u64,
+}
+
+/// What a goroutine needs of the program it belongs to.
+struct Layout<'a> {
+    facts: &'a Facts,
+    base: u64,
+    /// The stack guard of the target system, in bytes above the stack's low end.
+    guard: u64,
+}
+
+impl Goroutine {
+    /// Lays everything out in memory, and points the processor at it.
+    pub(crate) fn new(
+        image: &Image,
+        memory: &mut Memory,
+        cpu: &mut Cpu,
+        max_stack: u64,
+    ) -> Result<Goroutine, MemoryError> {
+        let base = scaled(STRUCTS, memory.space());
+        let stack_hi = scaled(STACK_END, memory.space());
+        let rw = Perm::READ | Perm::WRITE;
+        memory.map(base..base + STRUCTS_SIZE, rw, Contents::Zero)?;
+        let g0_lo = base + G0_STACK_LO;
+        memory.map(g0_lo..g0_lo + G0_STACK, rw, Contents::Zero)?;
+        let layout = Layout { facts: image.facts(), base, guard: stack_guard(image) };
+        let mut words = layout.words(g0_lo);
+        words.extend(thread_local(image, base));
+        for (addr, value) in words {
+            memory.poke(addr, &value.to_le_bytes())?;
+        }
+        memory.poke(base + G + image.facts().g.atomicstatus, &RUNNING.to_le_bytes())?;
+        memory.poke(base + P + image.facts().p.status, &1_u32.to_le_bytes())?;
+        set_segments(image, cpu, base);
+        let room = stack_hi - (g0_lo + G0_STACK) - PAGE;
+        let mut goroutine = Goroutine {
+            g: base + G,
+            stack_lo: stack_hi,
+            stack_hi,
+            max_stack: max_stack.min(room),
+            mapped: stack_hi,
+        };
+        goroutine.set_stack(image, memory, min_stack(image))?;
+        Ok(goroutine)
+    }
+
+    /// Bytes of stack.
+    pub fn stack_size(&self) -> u64 {
+        self.stack_hi - self.stack_lo
+    }
+
+    /// Makes the stack `size` bytes, and tells `g`.
+    pub(crate) fn set_stack(
+        &mut self,
+        image: &Image,
+        memory: &mut Memory,
+        size: u64,
+    ) -> Result<(), MemoryError> {
+        let lo = self.stack_hi - size;
+        let first = lo / PAGE * PAGE;
+        if first < self.mapped {
+            memory.map(first..self.mapped, Perm::READ | Perm::WRITE, Contents::Zero)?;
+            self.mapped = first;
+        }
+        self.stack_lo = lo;
+        let (g, guard) = (&image.facts().g, lo + stack_guard(image));
+        let fields =
+            [(g.stack_lo, lo), (g.stack_hi, self.stack_hi), (g.stackguard0, guard), (g.stackguard1, guard)];
+        fields.into_iter().try_for_each(|(at, value)| memory.poke(self.g + at, &value.to_le_bytes()))
+    }
+
+    /// Puts the processor in the state in which Go code is entered: `g` where the convention wants it.
+    pub(crate) fn enter(&self, image: &Image, cpu: &mut Cpu) {
+        cpu.set_gpr(gpr::RBP, 0);
+        cpu.direction = false;
+        if image.facts().register_abi() {
+            cpu.set_gpr(gpr::R14, self.g);
+            cpu.ymm[15] = [0; 2];
+        }
+    }
+}
+
+impl Layout<'_> {
+    /// The words to write: (address, value).
+    fn words(&self, g0_lo: u64) -> Vec<(u64, u64)> {
+        let Facts { g, m, p, gobuf, .. } = self.facts;
+        let [g_at, g0_at, m_at, p_at] = [G, G0, M, P].map(|part| self.base + part);
+        let g0_hi = g0_lo + G0_STACK - 64;
+        let g0_guard = g0_lo + self.guard;
+        let mut words = vec![
+            (g_at + g.m, m_at),
+            (g_at + g.sched + gobuf.g, g_at),
+            (g_at + g.goid, 1),
+            (g0_at + g.m, m_at),
+            (g0_at + g.stack_lo, g0_lo),
+            (g0_at + g.stack_hi, g0_hi),
+            (g0_at + g.stackguard0, g0_guard),
+            (g0_at + g.stackguard1, g0_guard),
+            (g0_at + g.sched + gobuf.g, g0_at),
+            (g0_at + g.sched + gobuf.sp, g0_hi),
+            (m_at + m.g0, g0_at),
+            (m_at + m.curg, g_at),
+            (m_at + m.p, p_at),
+            (p_at + p.m, m_at),
+            (p_at + p.mcache, self.base + MCACHE),
+        ];
+        let pools = if self.facts.version.minor >= 18 { 1 } else { POOLS };
+        for pool in 0..pools {
+            let slice = p_at + p.deferpool + 24 * pool;
+            words.push((slice, self.base + DEFER_POOLS + 8 * POOL * pool));
+            words.push((slice + 16, POOL));
+        }
+        words
+    }
+}
+
+/// The words by which code finds `g` without a register, for each system (`cmd/internal/obj/x86/obj6.go`).
+fn thread_local(image: &Image, base: u64) -> Vec<(u64, u64)> {
+    let (g, tls, teb) = (base + G, base + TLS, base + TEB);
+    match image.target().os {
+        // GS:0x30, a slot of pthread's keys; GS:0x8a0 up to Go 1.10.
+        Os::Darwin => vec![(teb + 0x30, g), (teb + 0x8a0, g)],
+        // GS:0x28 holds the address of the slot. Since Go 1.20 the 0x28 is a variable, 0 before start-up.
+        Os::Windows => vec![(teb + 0x28, tls), (teb, tls), (tls, g)],
+        _ => vec![(tls.wrapping_add_signed(image.facts().linux_tls_g()), g)],
+    }
+}
+
+fn set_segments(image: &Image, cpu: &mut Cpu, base: u64) {
+    match image.target().os {
+        Os::Darwin | Os::Windows => cpu.gs_base = base + TEB,
+        _ => cpu.fs_base = base + TLS,
+    }
+}
+
+/// Windows needs room for the system below Go's guard.
+fn stack_system(image: &Image) -> u64 {
+    if image.target().os == Os::Windows { 4096 } else { 0 }
+}
+
+/// Bytes from the stack's low end to `stackguard0`.
+pub(crate) fn stack_guard(image: &Image) -> u64 {
+    image.facts().stack.guard + stack_system(image)
+}
+
+/// Bytes of the smallest stack.
+pub(crate) fn min_stack(image: &Image) -> u64 {
+    (image.facts().stack.min + stack_system(image)).next_power_of_two()
+}
+
+/// An address of the full space, in a smaller one.
+fn scaled(addr: u64, space: u64) -> u64 {
+    if space >= 1 << 40 { addr } else { (addr >> (40 - space.ilog2())) / PAGE * PAGE }
+}

@@ -1,0 +1,91 @@
+//! Hooks that stand in for Go's runtime, or watch it. Few: whatever can run from the program's own text does.
+//!
+//! A function of the runtime is replaced only where it needs state that a goroutine of our making does not
+//! have: memory from the allocator, a stack from the scheduler, a process to end. Defers are carried out in
+//! Rust where records hold them, so that programs without a runtime (object files) have them too.
+
+mod alloc;
+mod defers;
+mod fatal;
+mod panics;
+mod stack;
+
+use std::sync::Arc;
+
+use goemu_loader::{FuncId, Image};
+
+use crate::hook::{Action, Cx, Hook, Hooks, Refused};
+
+/// A hook on a function of the runtime.
+type Body = fn(&mut Cx<'_>) -> Result<Action, Refused>;
+
+/// One row of the table of hooks.
+pub struct Entry {
+    /// The function, without its package `runtime.`
+    pub name: &'static str,
+    /// Releases (minor versions) that have the function with this meaning: from, to.
+    pub versions: (u16, u16),
+    /// Whether it stands in for the function, or only watches.
+    pub kind: Kind,
+    /// What it is for.
+    pub why: &'static str,
+    body: Body,
+}
+
+/// What a hook does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It stands in for the function.
+    Replaces,
+    /// It tells observers, and the function runs.
+    Watches,
+}
+
+const ANY: (u16, u16) = (0, u16::MAX);
+
+macro_rules! entry {
+    ($name:literal $versions:expr, $kind:ident $body:path, $why:literal) => {
+        Entry { name: $name, versions: $versions, kind: Kind::$kind, why: $why, body: $body }
+    };
+}
+
+/// The hooks on Go's runtime: names, versions, reasons.
+pub const HOOKS: &[Entry] = &[
+    entry!("morestack" ANY, Replaces stack::morestack, "the stack grows in place"),
+    entry!("morestack_noctxt" ANY, Replaces stack::morestack, "the stack grows in place"),
+    entry!("mallocgc" ANY, Replaces alloc::mallocgc, "the allocator's spans exist only in a started program"),
+    entry!("deferproc" ANY, Replaces defers::deferproc, "a deferred call is recorded"),
+    entry!("deferprocStack" (13, u16::MAX), Replaces defers::deferproc_stack, "a deferred call is recorded"),
+    entry!("deferreturn" ANY, Replaces defers::deferreturn, "the frame's deferred calls run"),
+    entry!("gopanic" ANY, Watches panics::gopanic, "a panic begins"),
+    entry!("gorecover" ANY, Watches panics::gorecover, "a deferred function asks for the panic"),
+    entry!("recovery" ANY, Watches panics::recovery, "the panic was recovered"),
+    entry!("fatalpanic" (11, u16::MAX), Replaces fatal::fatalpanic, "nobody recovered the panic: the call ends"),
+    entry!("throw" ANY, Replaces fatal::throw, "a fatal error: the call ends"),
+    entry!("fatal" (19, u16::MAX), Replaces fatal::throw, "a fatal error: the call ends"),
+    entry!("exit" ANY, Replaces fatal::exit, "the program ends: the call does"),
+];
+
+/// Entry points of the allocator that compiled code of Go 1.27 calls directly: arguments as `mallocgc`.
+const SIZED_MALLOC: [&str; 3] = ["mallocgcTinySC", "mallocgcSmallNoScanSC", "mallocgcSmallScanNoHeaderSC"];
+
+/// Sets the hooks on the functions that an image has.
+pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
+    let minor = image.facts().version.minor;
+    for func in image.funcs() {
+        let Some(name) = func.name().strip_prefix("runtime.") else { continue };
+        let sized = minor >= 26 && SIZED_MALLOC.iter().any(|prefix| name.starts_with(prefix));
+        let body = if sized { Some(alloc::mallocgc as Body) } else { body(name, minor) };
+        // A wrapper between calling conventions calls the function itself.
+        if let Some(body) = body
+            && func.func_id() != FuncId::Wrapper
+        {
+            hooks.set(func.entry(), Arc::new(body) as Arc<dyn Hook>);
+        }
+    }
+}
+
+fn body(name: &str, minor: u16) -> Option<Body> {
+    let entry = HOOKS.iter().find(|entry| entry.name == name)?;
+    (entry.versions.0..=entry.versions.1).contains(&minor).then_some(entry.body)
+}

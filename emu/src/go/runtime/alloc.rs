@@ -1,0 +1,16 @@
+//! Allocation (`mallocgc` in `runtime/malloc.go`): the one function that all others end in.
+
+use super::fatal;
+use crate::hook::{Action, Cx, Refused};
+use crate::observe::Event;
+
+/// `mallocgc(size uintptr, typ *_type, needzero bool) unsafe.Pointer`
+pub(super) fn mallocgc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let (size, ty) = (cx.arg(0)?, cx.arg(1)?);
+    let Ok(addr) = cx.world.alloc(cx.memory, size) else {
+        return Ok(fatal::out_of_memory(cx));
+    };
+    cx.set_result(3, 0, addr)?;
+    cx.emit(|_| Event::Allocated { addr, size, ty });
+    Ok(Action::Return)
+}

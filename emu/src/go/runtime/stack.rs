@@ -1,0 +1,38 @@
+//! Stack growth (`runtime/stack.go`, `morestack` in `runtime/asm_amd64.s`).
+//!
+//! Go copies a stack that is too small to one of twice the size. Here the address space below a stack is
+//! its own, so it grows downwards and nothing moves. The function's prologue, which found the stack too
+//! small, runs again from the start.
+
+use super::fatal;
+use crate::cpu::gpr;
+use crate::hook::{Action, Cx, Refused};
+use crate::observe::Event;
+
+/// `morestack`, `morestack_noctxt`: the caller wants a larger stack, and to begin again. All registers are
+/// as the caller had them; DX may be its closure.
+pub(super) fn morestack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let from = cx.goroutine.stack_size();
+    let to = from.saturating_mul(2);
+    let caller = cx.return_address()?;
+    if to > cx.goroutine.max_stack {
+        return Ok(overflow(cx));
+    }
+    cx.goroutine.set_stack(cx.image, cx.memory, to)?;
+    cx.emit(|cx| Event::StackGrew { func: entry_of(cx, caller), from, to });
+    // What follows the CALL jumps back to the function's entry.
+    let sp = cx.caller_sp();
+    cx.cpu.set_gpr(gpr::RSP, sp);
+    cx.cpu.rip = caller;
+    Ok(Action::Resume)
+}
+
+fn entry_of(cx: &Cx<'_>, pc: u64) -> u64 {
+    cx.image.func_at(pc.wrapping_sub(1)).map_or(pc, |func| func.entry())
+}
+
+fn overflow(cx: &mut Cx<'_>) -> Action {
+    let limit = cx.goroutine.max_stack;
+    cx.world.print(2, format!("runtime: goroutine stack exceeds {limit}-byte limit\n").as_bytes());
+    fatal::error(cx, "stack overflow")
+}

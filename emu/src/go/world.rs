@@ -1,0 +1,99 @@
+//! What surrounds a guest: its heap, its output, its limits. Part of the machine's state: it goes back with
+//! a snapshot.
+
+use std::ops::Range;
+
+use goemu_loader::Perm;
+
+use crate::go::guest::HeapError;
+use crate::memory::{Contents, Memory};
+
+/// Where the heap begins: Go's own arenas do, too.
+const HEAP: u64 = 0xc0_0000_0000;
+/// Where the memory that the guest maps itself begins.
+const MAPPINGS: u64 = 0xe0_0000_0000;
+/// The heap is mapped in steps of this size.
+const STEP: u64 = 256 << 10;
+/// Bytes of output that are kept for the report.
+const MAX_OUTPUT: usize = 64 << 20;
+
+/// A range that is handed out from the bottom up and mapped as it is needed.
+#[derive(Clone, Debug)]
+struct Arena {
+    range: Range<u64>,
+    mapped: u64,
+}
+
+impl Arena {
+    /// `size` bytes at a multiple of `align`.
+    fn take(&mut self, memory: &mut Memory, size: u64, align: u64) -> Result<u64, HeapError> {
+        let no_room = HeapError::OutOfMemory(size);
+        let at = self.range.start.checked_next_multiple_of(align.max(1)).ok_or(no_room.clone())?;
+        let end = at.checked_add(size).filter(|&end| end <= self.range.end).ok_or(no_room.clone())?;
+        if end > self.mapped {
+            let upto = end.next_multiple_of(STEP).min(self.range.end);
+            let rw = Perm::READ | Perm::WRITE;
+            memory.map(self.mapped..upto, rw, Contents::Zero).map_err(|_| no_room)?;
+            self.mapped = upto;
+        }
+        self.range.start = end;
+        Ok(at)
+    }
+}
+
+/// The surroundings of a guest.
+#[derive(Clone, Debug)]
+pub struct World {
+    heap: Arena,
+    mappings: Arena,
+    /// The object that all allocations of no bytes share.
+    nothing: Option<u64>,
+    /// What the guest wrote to standard output.
+    pub stdout: Vec<u8>,
+    /// What the guest wrote to standard error.
+    pub stderr: Vec<u8>,
+    /// The two words of the newest panic's value, as `gopanic` was given it.
+    pub(crate) panic_value: Option<(u64, u64)>,
+}
+
+impl World {
+    /// An empty heap in a space of `space` bytes.
+    pub(crate) fn new(space: u64) -> World {
+        // A host that gives less than 2^40 bytes of space gets everything further down.
+        let scale = |addr: u64| if space >= 1 << 40 { addr } else { addr >> (40 - space.ilog2()) };
+        let heap = Arena { range: scale(HEAP)..scale(MAPPINGS), mapped: scale(HEAP) };
+        let mappings = Arena { range: scale(MAPPINGS)..space, mapped: scale(MAPPINGS) };
+        World { heap, mappings, nothing: None, stdout: Vec::new(), stderr: Vec::new(), panic_value: None }
+    }
+
+    /// Zeroed memory for an object, aligned as Go's size classes are. Nothing is ever freed.
+    pub fn alloc(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
+        if size > 0 {
+            let align = if size.is_multiple_of(16) || size > 16 { 16 } else { 8 };
+            return self.heap.take(memory, size, align);
+        }
+        if let Some(nothing) = self.nothing {
+            return Ok(nothing);
+        }
+        let nothing = self.heap.take(memory, 8, 8)?;
+        self.nothing = Some(nothing);
+        Ok(nothing)
+    }
+
+    /// Zeroed memory at a multiple of `align`.
+    pub fn alloc_aligned(&mut self, memory: &mut Memory, size: u64, align: u64) -> Result<u64, HeapError> {
+        self.heap.take(memory, size, align.clamp(1, 1 << 20))
+    }
+
+    /// Zeroed pages, as the system call mmap gives them.
+    pub(crate) fn map_pages(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
+        self.mappings.take(memory, size, crate::memory::PAGE)
+    }
+
+    /// Adds to an output; what is beyond all reason is dropped.
+    pub(crate) fn print(&mut self, fd: u64, bytes: &[u8]) {
+        let out = if fd == 1 { &mut self.stdout } else { &mut self.stderr };
+        let room = MAX_OUTPUT.saturating_sub(out.len());
+        out.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+}

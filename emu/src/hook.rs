@@ -1,0 +1,167 @@
+//! Changing what the guest does: hooks stand in for functions of the program, or step in before them.
+//!
+//! A hook sits on the entry of a function. When the guest gets there, the engine leaves, and the machine asks
+//! the hook, which sees and may change everything, and says how to go on. Hooks on Go's runtime are in
+//! [`go::runtime`](crate::go::runtime); a user's go the same way, through
+//! [`Machine::hook`](crate::Machine::hook).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use goemu_loader::{Func, Image};
+
+use crate::cpu::{Cpu, gpr};
+use crate::engine::Stops;
+use crate::error::Error;
+use crate::go::goroutine::Goroutine;
+use crate::go::world::World;
+use crate::memory::{MemFault, Memory, MemoryError};
+use crate::observe::{Event, Interest, Observers, View};
+use crate::outcome::Outcome;
+
+/// How the guest goes on after a hook.
+#[derive(Debug)]
+pub enum Action {
+    /// The function runs as if there were no hook.
+    Run,
+    /// The function has been carried out: it returns to its caller.
+    Return,
+    /// The hook has set RIP and the stack as they should be.
+    Resume,
+    /// The call ends.
+    End(Outcome),
+}
+
+/// What a hook does with accesses to guest memory that fail: the guest's mistake, not goemu's.
+#[derive(Debug)]
+pub enum Refused {
+    /// The guest's memory does not allow what the function would do.
+    Fault(MemFault),
+    /// Goemu cannot.
+    Error(Error),
+}
+
+impl From<MemFault> for Refused {
+    fn from(fault: MemFault) -> Refused {
+        Refused::Fault(fault)
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        Refused::Error(error)
+    }
+}
+
+impl From<MemoryError> for Refused {
+    fn from(error: MemoryError) -> Refused {
+        Refused::Error(error.into())
+    }
+}
+
+/// Steps in where a function begins. Closures of this shape are hooks.
+pub trait Hook: Send + Sync {
+    /// Called at the function's entry: RSP points at the return address.
+    fn call(&self, cx: &mut Cx<'_>) -> Result<Action, Refused>;
+}
+
+impl<F: Fn(&mut Cx<'_>) -> Result<Action, Refused> + Send + Sync> Hook for F {
+    fn call(&self, cx: &mut Cx<'_>) -> Result<Action, Refused> {
+        self(cx)
+    }
+}
+
+/// What a hook sees and may change.
+pub struct Cx<'a> {
+    /// The program.
+    pub image: &'a Image,
+    /// The processor.
+    pub cpu: &'a mut Cpu,
+    /// The memory.
+    pub memory: &'a mut Memory,
+    /// The running goroutine.
+    pub goroutine: &'a mut Goroutine,
+    /// What surrounds it: heap, output, limits.
+    pub world: &'a mut World,
+    pub(crate) observers: &'a mut Observers,
+}
+
+impl<'a> Cx<'a> {
+    /// The function whose entry RIP is.
+    pub fn func(&self) -> Option<Func<'a>> {
+        self.image.func_at(self.cpu.rip)
+    }
+
+    /// The address that the function will return to.
+    pub fn return_address(&self) -> Result<u64, MemFault> {
+        self.word(self.cpu.gpr(gpr::RSP))
+    }
+
+    /// The stack pointer of the caller, before its CALL.
+    pub fn caller_sp(&self) -> u64 {
+        self.cpu.gpr(gpr::RSP).wrapping_add(8)
+    }
+
+    /// The n-th word of the function's arguments (nine at most): registers or stack, as the program's
+    /// version of Go has it for functions written in Go.
+    pub fn arg(&self, n: usize) -> Result<u64, MemFault> {
+        if self.image.facts().register_abi() {
+            return Ok(self.cpu.gpr(INT_REGISTERS[n.min(8)]));
+        }
+        self.word(self.caller_sp().wrapping_add(8 * n as u64))
+    }
+
+    /// Sets the n-th word of the results of a function whose arguments take `args` words.
+    pub fn set_result(&mut self, args: usize, n: usize, value: u64) -> Result<(), MemFault> {
+        if self.image.facts().register_abi() {
+            self.cpu.set_gpr(INT_REGISTERS[n.min(8)], value);
+            return Ok(());
+        }
+        let at = self.caller_sp().wrapping_add(8 * (args + n) as u64);
+        self.memory.write(at, value.to_le_bytes())
+    }
+
+    /// A word of guest memory.
+    pub fn word(&self, addr: u64) -> Result<u64, MemFault> {
+        self.memory.read(addr).map(u64::from_le_bytes)
+    }
+
+    /// Sets a word of guest memory.
+    pub fn set_word(&mut self, addr: u64, value: u64) -> Result<(), MemFault> {
+        self.memory.write(addr, value.to_le_bytes())
+    }
+
+    /// Tells observers; the event is made only if there are any.
+    pub fn emit(&mut self, event: impl FnOnce(&Cx<'_>) -> Event) {
+        if self.observers.want(Interest::EVENTS) {
+            let event = event(self);
+            let view = View { image: self.image, cpu: self.cpu, memory: self.memory, g: self.goroutine.g };
+            self.observers.event(&view, &event);
+        }
+    }
+}
+
+/// Integer registers in the order in which ABIInternal hands them out.
+pub const INT_REGISTERS: [u8; 9] =
+    [gpr::RAX, gpr::RBX, gpr::RCX, gpr::RDI, gpr::RSI, gpr::R8, gpr::R9, gpr::R10, gpr::R11];
+
+/// Hooks by address. Later ones come first.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    by_addr: HashMap<u64, Arc<dyn Hook>>,
+}
+
+impl Hooks {
+    pub(crate) fn set(&mut self, addr: u64, hook: Arc<dyn Hook>) {
+        self.by_addr.insert(addr, hook);
+    }
+
+    pub(crate) fn at(&self, addr: u64) -> Option<Arc<dyn Hook>> {
+        self.by_addr.get(&addr).cloned()
+    }
+
+    /// The addresses at which the engine must leave.
+    pub(crate) fn stops(&self) -> Stops {
+        self.by_addr.keys().copied().collect()
+    }
+}

@@ -1,0 +1,326 @@
+//! A machine: one program in memory, one goroutine, one processor, and the answers to why it stopped.
+
+mod faults;
+mod load;
+
+use std::sync::Arc;
+
+use goemu_loader::{Func, Image};
+use iced_x86::Instruction;
+
+use crate::call::Call;
+use crate::cpu::{Cpu, gpr};
+use crate::engine::{Engine, Watch};
+use crate::error::Error;
+use crate::exit::{Exit, Fault};
+use crate::go::goroutine::Goroutine;
+use crate::go::world::World;
+use crate::go::{names, runtime};
+use crate::hook::{Action, Cx, Hook, Hooks, Refused};
+use crate::interp::Interpreter;
+use crate::memory::{Memory, Snapshot};
+use crate::observe::{Event, Interest, Observer, Observers, View};
+use crate::os::{Answer, NoOs, Os};
+use crate::outcome::Outcome;
+
+/// Where a call returns to in a program without `runtime.goexit`. Nothing is mapped there.
+const NOWHERE: u64 = 0x7e_0000_0000;
+
+/// Limits and choices of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Bytes of memory that the guest may have, the program's own included.
+    pub max_memory: u64,
+    /// Bytes that a stack may grow to. Go's own limit is 1 000 000 000.
+    pub max_stack: u64,
+    /// Instructions that one call may execute.
+    pub fuel: u64,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { max_memory: 2 << 30, max_stack: 1_000_000_000, fuel: 1_000_000_000 }
+    }
+}
+
+/// One program, ready for calls.
+///
+/// Every call starts from the same state, that of the new machine: what one call writes, the next does not
+/// see. [`Machine::keep`] makes the present state the one to start from.
+pub struct Machine {
+    image: Arc<Image>,
+    config: Config,
+    pub(crate) memory: Memory,
+    pub(crate) cpu: Cpu,
+    pub(crate) goroutine: Goroutine,
+    pub(crate) world: World,
+    engine: Box<dyn Engine>,
+    hooks: Hooks,
+    observers: Observers,
+    os: Box<dyn Os>,
+    /// The address that calls return to.
+    pub(crate) home: u64,
+    start: Start,
+}
+
+/// The state that calls start from.
+struct Start {
+    memory: Snapshot,
+    cpu: Cpu,
+    goroutine: Goroutine,
+    world: World,
+}
+
+impl Machine {
+    /// A machine with this program, and default limits.
+    pub fn new(image: impl Into<Arc<Image>>) -> Result<Machine, Error> {
+        Machine::with_config(image, Config::default())
+    }
+
+    /// A machine with this program.
+    pub fn with_config(image: impl Into<Arc<Image>>, config: Config) -> Result<Machine, Error> {
+        let image = image.into();
+        let mut memory = Memory::new(config.max_memory)?;
+        let mut cpu = Cpu::default();
+        load::map(&image, &mut memory)?;
+        let goroutine = Goroutine::new(&image, &mut memory, &mut cpu, config.max_stack)?;
+        let world = World::new(memory.space());
+        let mut hooks = Hooks::default();
+        runtime::install(&image, &mut hooks);
+        let home = names::goexit(&image).map_or(NOWHERE, |func| func.entry() + 1);
+        let snapshot = memory.snapshot();
+        let start =
+            Start { memory: snapshot, cpu: cpu.clone(), goroutine: goroutine.clone(), world: world.clone() };
+        let mut machine = Machine {
+            image,
+            config,
+            memory,
+            cpu,
+            goroutine,
+            world,
+            engine: Box::new(Interpreter::new()),
+            hooks,
+            observers: Observers::default(),
+            os: Box::new(NoOs),
+            home,
+            start,
+        };
+        machine.set_stops();
+        Ok(machine)
+    }
+
+    /// The program.
+    pub fn image(&self) -> &Arc<Image> {
+        &self.image
+    }
+
+    /// Limits and choices.
+    pub fn config(&self) -> Config {
+        self.config
+    }
+
+    /// Changes how many instructions a call may execute.
+    pub fn set_fuel(&mut self, fuel: u64) {
+        self.config.fuel = fuel;
+    }
+
+    /// The guest's memory.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The processor.
+    pub fn cpu(&self) -> &Cpu {
+        &self.cpu
+    }
+
+    /// A call of a function: by its full name, by an end of it that no other function has (`f1` for
+    /// `main.f1`), or by address (`0x45e1a0`).
+    pub fn call(&mut self, func: &str) -> Result<Call<'_>, Error> {
+        let image = Arc::clone(&self.image);
+        let func = names::find(&image, func)?;
+        Ok(Call::new(self, func.entry()))
+    }
+
+    /// The function that a name means, as [`Machine::call`] finds it.
+    pub fn find(&self, func: &str) -> Result<Func<'_>, Error> {
+        names::find(&self.image, func)
+    }
+
+    /// Puts a hook on a function, which is found as [`Machine::call`] finds it.
+    pub fn hook(&mut self, func: &str, hook: impl Hook + 'static) -> Result<(), Error> {
+        let entry = names::find(&self.image, func)?.entry();
+        self.hooks.set(entry, Arc::new(hook));
+        self.set_stops();
+        Ok(())
+    }
+
+    /// Lets somebody watch from now on.
+    pub fn observe(&mut self, observer: impl Observer + Send + 'static) {
+        self.observers.add(Box::new(observer));
+    }
+
+    /// Sends all observers away.
+    pub fn unobserve(&mut self) {
+        self.observers.clear();
+    }
+
+    fn set_stops(&mut self) {
+        let mut stops = self.hooks.stops();
+        stops.insert(self.home);
+        self.engine.set_stops(stops);
+    }
+
+    /// Goes back to the state that calls start from. Calls do this themselves.
+    pub fn reset(&mut self) -> Result<(), Error> {
+        self.memory.restore(self.start.memory)?;
+        self.cpu.clone_from(&self.start.cpu);
+        self.goroutine.clone_from(&self.start.goroutine);
+        self.world.clone_from(&self.start.world);
+        Ok(())
+    }
+
+    /// Makes the present state the one that calls start from: package variables, the heap.
+    pub fn keep(&mut self) {
+        self.world.stdout.clear();
+        self.world.stderr.clear();
+        self.start = Start {
+            memory: self.memory.snapshot(),
+            cpu: self.cpu.clone(),
+            goroutine: self.goroutine.clone(),
+            world: self.world.clone(),
+        };
+    }
+
+    /// Runs until the call is over: `None` where it returned.
+    pub(crate) fn run(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
+        loop {
+            // The start and every return to the machine may be at a hook.
+            if self.cpu.rip == self.home {
+                return Ok(None);
+            }
+            if let Some(hook) = self.hooks.at(self.cpu.rip) {
+                match self.answer_hook(&*hook)? {
+                    Next::Run => {}
+                    Next::Again => continue,
+                    Next::End(outcome) => return Ok(Some(outcome)),
+                }
+            }
+            if let Some(outcome) = self.step(fuel)? {
+                return Ok(Some(outcome));
+            }
+        }
+    }
+
+    /// Runs the engine once and answers why it left. `Some` ends the call.
+    fn step(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
+        match self.run_engine(fuel) {
+            Exit::Stopped => Ok(None),
+            Exit::OutOfFuel => Ok(Some(Outcome::OutOfFuel { limit: self.config.fuel })),
+            Exit::Syscall => self.answer_syscall(),
+            Exit::Fault(fault) => Ok(self.answer_fault(fault)),
+            Exit::Halt => {
+                let pc = self.cpu.rip.wrapping_sub(1);
+                Ok(self.answer_fault(Fault { pc, kind: crate::exit::FaultKind::Protection }))
+            }
+        }
+    }
+
+    fn run_engine(&mut self, fuel: &mut i64) -> Exit {
+        if self.observers.want(Interest::INSTRUCTIONS) {
+            let (image, observers) = (&*self.image, &mut self.observers);
+            let mut watch = WatchAll { image, g: self.goroutine.g, observers };
+            return self.engine.run_watched(&mut self.cpu, &mut self.memory, fuel, &mut watch);
+        }
+        self.engine.run(&mut self.cpu, &mut self.memory, fuel)
+    }
+
+    fn answer_hook(&mut self, hook: &dyn Hook) -> Result<Next, Error> {
+        match hook.call(&mut self.cx()) {
+            Ok(Action::Run) => Ok(Next::Run),
+            Ok(Action::Resume) => Ok(Next::Again),
+            Ok(Action::End(outcome)) => Ok(Next::End(outcome)),
+            Ok(Action::Return) => Ok(self.ret()),
+            Err(refused) => self.refused(refused),
+        }
+    }
+
+    /// Returns from a function that a hook has carried out.
+    fn ret(&mut self) -> Next {
+        let sp = self.cpu.gpr(gpr::RSP);
+        match self.memory.read(sp) {
+            Ok(address) => {
+                self.cpu.rip = u64::from_le_bytes(address);
+                self.cpu.set_gpr(gpr::RSP, sp.wrapping_add(8));
+                Next::Again
+            }
+            Err(fault) => self.faulted(fault),
+        }
+    }
+
+    fn refused(&mut self, refused: Refused) -> Result<Next, Error> {
+        match refused {
+            Refused::Error(error) => Err(error),
+            Refused::Fault(fault) => Ok(self.faulted(fault)),
+        }
+    }
+
+    /// What a hook did in the guest's name, the guest's memory did not allow.
+    fn faulted(&mut self, fault: crate::memory::MemFault) -> Next {
+        let fault = Fault { pc: self.cpu.rip, kind: crate::exit::FaultKind::Memory(fault) };
+        self.answer_fault(fault).map_or(Next::Again, Next::End)
+    }
+
+    fn answer_syscall(&mut self) -> Result<Option<Outcome>, Error> {
+        let number = self.cpu.gpr(gpr::RAX);
+        let Machine { image, cpu, memory, goroutine, world, observers, os, .. } = self;
+        let mut cx = Cx { image, cpu, memory, goroutine, world, observers };
+        match os.syscall(&mut cx) {
+            Ok(Answer::Return(result)) => {
+                cx.emit(|_| Event::Syscall { number, result });
+                // The kernel clobbers RCX and R11.
+                cx.cpu.set_gpr(gpr::RAX, result as u64);
+                cx.cpu.set_gpr(gpr::RCX, cx.cpu.rip);
+                cx.cpu.set_gpr(gpr::R11, cx.cpu.rflags());
+                Ok(None)
+            }
+            Ok(Answer::End(outcome)) => Ok(Some(outcome)),
+            Err(refused) => match self.refused(refused)? {
+                Next::End(outcome) => Ok(Some(outcome)),
+                Next::Run | Next::Again => Ok(None),
+            },
+        }
+    }
+
+    pub(crate) fn cx(&mut self) -> Cx<'_> {
+        let Machine { image, cpu, memory, goroutine, world, observers, .. } = self;
+        Cx { image, cpu, memory, goroutine, world, observers }
+    }
+}
+
+/// What the machine does after a hook.
+enum Next {
+    /// Runs from here, though there is a hook.
+    Run,
+    /// Looks at RIP again.
+    Again,
+    /// The call is over.
+    End(Outcome),
+}
+
+/// Shows instructions to observers.
+struct WatchAll<'a> {
+    image: &'a Image,
+    g: u64,
+    observers: &'a mut Observers,
+}
+
+impl Watch for WatchAll<'_> {
+    fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
+        self.observers.before(&View { image: self.image, cpu, memory, g: self.g }, insn);
+    }
+
+    fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
+        self.observers.after(&View { image: self.image, cpu, memory, g: self.g }, insn);
+    }
+}

@@ -1,0 +1,79 @@
+//! An image into guest memory. File pages are mapped, not copied, wherever the file allows.
+
+use goemu_loader::{Image, Perm, Reloc, Segment};
+
+use crate::memory::{Contents, Memory, MemoryError, PAGE};
+
+/// Maps all segments and writes the words that the system's loader would have written.
+pub(super) fn map(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
+    for segment in image.segments() {
+        map_segment(image, memory, segment)?;
+    }
+    apply(image.relocs(), memory)
+}
+
+fn map_segment(image: &Image, memory: &mut Memory, segment: &Segment) -> Result<(), MemoryError> {
+    let end = segment.addr.saturating_add(segment.mem_size);
+    let first = segment.addr / PAGE * PAGE;
+    if end <= segment.addr {
+        return Ok(());
+    }
+    let shared = memory.perm(first);
+    let from = if shared.is_some() { first + PAGE } else { first };
+    let mapped = if shared.is_none() { map_file(image, memory, segment)? } else { from };
+    if mapped < end {
+        memory.map(mapped..end, segment.perm, Contents::Zero)?;
+    }
+    if let Some(perm) = shared {
+        // Two segments in one page: it allows what either does.
+        memory.protect(first..first + PAGE, perm | segment.perm)?;
+    }
+    if mapped == from {
+        memory.poke(segment.addr, image.segment_bytes(segment))?;
+    }
+    Ok(())
+}
+
+/// Maps the pages that the file has contents for; says where the next page begins, which is the first
+/// one's address if it cannot be done.
+fn map_file(image: &Image, memory: &mut Memory, segment: &Segment) -> Result<u64, MemoryError> {
+    let first = segment.addr / PAGE * PAGE;
+    let skew = segment.addr - first;
+    let congruent = segment.file_offset % PAGE == skew;
+    let Some(file) = image.file().filter(|_| congruent && segment.file_size > 0) else { return Ok(first) };
+    let file_end = segment.addr + segment.file_size;
+    let contents = Contents::File(file, segment.file_offset - skew);
+    if memory.map(first..file_end, segment.perm, contents).is_err() {
+        // A file system that cannot be mapped from, or larger pages: copy.
+        return Ok(first);
+    }
+    let next = file_end.next_multiple_of(PAGE);
+    if segment.perm.contains(Perm::WRITE) && next > file_end {
+        // The rest of the last page is the start of zeroed variables, not what follows in the file.
+        memory.poke(file_end, &vec![0; (next - file_end) as usize])?;
+    }
+    Ok(next)
+}
+
+/// Writes relocated words, page by page.
+fn apply(relocs: &[Reloc], memory: &mut Memory) -> Result<(), MemoryError> {
+    let mut rest = relocs;
+    while let Some(first) = rest.first() {
+        // A word may reach over the end of its page.
+        let page = first.addr / PAGE * PAGE;
+        let count = rest.iter().take_while(|r| r.addr / PAGE * PAGE == page).count();
+        let (now, later) = rest.split_at(count);
+        let mut bytes = [0; PAGE as usize + 8];
+        let len = (now[count - 1].addr + 8 - page).max(PAGE) as usize;
+        memory.peek_mapped(page, &mut bytes[..len]);
+        for reloc in now {
+            let at = (reloc.addr - page) as usize;
+            bytes[at..at + 8].copy_from_slice(&reloc.value.to_le_bytes());
+        }
+        let from = (first.addr - page) as usize;
+        let upto = (now[count - 1].addr + 8 - page) as usize;
+        memory.poke(first.addr, &bytes[from..upto])?;
+        rest = later;
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! Watching a call. An observer sees everything and changes nothing; what it does not ask for costs
+//! nothing.
+
+use bitflags::bitflags;
+use goemu_loader::Image;
+use iced_x86::Instruction;
+
+use crate::cpu::Cpu;
+use crate::exit::Fault;
+use crate::memory::Memory;
+use crate::outcome::Outcome;
+
+bitflags! {
+    /// What an observer wants to be told.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Interest: u8 {
+        /// Every instruction, before and after.
+        const INSTRUCTIONS = 1;
+        /// What Go's runtime does.
+        const EVENTS = 2;
+    }
+}
+
+/// The machine as an observer sees it.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The program.
+    pub image: &'a Image,
+    /// The processor; RIP is that of the instruction in question.
+    pub cpu: &'a Cpu,
+    /// The memory.
+    pub memory: &'a Memory,
+    /// Address of the running goroutine's `g`.
+    pub g: u64,
+}
+
+/// What Go's runtime does, as its hooks tell it. Addresses are the guest's.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A call is about to begin: RIP is at the function's entry.
+    CallBegins {
+        /// Address of the function.
+        func: u64,
+        /// Where the stack pointer stands: at the return address.
+        sp: u64,
+        /// Size of the stack in bytes.
+        stack: u64,
+    },
+    /// The stack was too small and grew in place, downwards.
+    StackGrew {
+        /// The function that asked for it.
+        func: u64,
+        /// Bytes before.
+        from: u64,
+        /// Bytes now.
+        to: u64,
+    },
+    /// A deferred call was registered.
+    DeferPushed {
+        /// Who did it: `deferproc`, `deferprocStack`.
+        by: &'static str,
+        /// Address of the `_defer` record.
+        record: u64,
+        /// Address of the closure.
+        closure: u64,
+        /// Address of the deferred function.
+        func: u64,
+        /// SP of the frame that it belongs to.
+        sp: u64,
+        /// Bytes of arguments that were copied to the record (up to Go 1.16).
+        args: Vec<u8>,
+    },
+    /// `deferreturn` runs the newest deferred call of the frame.
+    DeferRuns {
+        /// Address of the `_defer` record.
+        record: u64,
+        /// Address of the closure.
+        closure: u64,
+        /// Address of the deferred function.
+        func: u64,
+    },
+    /// `deferreturn` finds nothing more to run in the frame.
+    DefersDone,
+    /// `deferreturn` was left to the program's own runtime, as the frame's defers are not in records.
+    DefersLeftToRuntime,
+    /// `panic` was called.
+    Panicking {
+        /// Address of the value's type descriptor.
+        ty: u64,
+        /// The value's data word.
+        data: u64,
+    },
+    /// `recover` was called.
+    RecoverCalled,
+    /// A panic was recovered: the deferring function goes on to its end.
+    Recovered,
+    /// An instruction faulted, and the runtime makes a panic of it.
+    FaultBecomesPanic(Fault),
+    /// Memory was allocated.
+    Allocated {
+        /// Where.
+        addr: u64,
+        /// Bytes.
+        size: u64,
+        /// Address of the type descriptor; 0 for memory without pointers.
+        ty: u64,
+    },
+    /// The guest made a system call.
+    Syscall {
+        /// Linux's number.
+        number: u64,
+        /// What it was answered.
+        result: i64,
+    },
+    /// The call has ended.
+    CallEnded(Outcome),
+}
+
+/// Watches a call.
+pub trait Observer {
+    /// What it wants to be told. Asked once, when it is given to the machine.
+    fn interest(&self) -> Interest;
+
+    /// Before an instruction.
+    fn before(&mut self, at: &View<'_>, insn: &Instruction) {
+        let _ = (at, insn);
+    }
+
+    /// After an instruction that did not fault. RIP is that of the next.
+    fn after(&mut self, at: &View<'_>, insn: &Instruction) {
+        let _ = (at, insn);
+    }
+
+    /// Something happened in Go's runtime.
+    fn event(&mut self, at: &View<'_>, event: &Event) {
+        let _ = (at, event);
+    }
+}
+
+/// The observers of a machine.
+#[derive(Default)]
+pub(crate) struct Observers {
+    list: Vec<Box<dyn Observer + Send>>,
+    wanted: Option<Interest>,
+}
+
+impl Observers {
+    pub(crate) fn add(&mut self, observer: Box<dyn Observer + Send>) {
+        let wanted = self.wanted.unwrap_or(Interest::empty()) | observer.interest();
+        self.wanted = Some(wanted);
+        self.list.push(observer);
+    }
+
+    /// Takes all observers away.
+    pub(crate) fn clear(&mut self) {
+        *self = Observers::default();
+    }
+
+    /// Whether somebody wants this.
+    pub(crate) fn want(&self, interest: Interest) -> bool {
+        self.wanted.is_some_and(|wanted| wanted.intersects(interest))
+    }
+
+    /// Those who want this.
+    fn interested(&mut self, interest: Interest) -> impl Iterator<Item = &mut Box<dyn Observer + Send>> {
+        self.list.iter_mut().filter(move |o| o.interest().intersects(interest))
+    }
+
+    /// Tells an event.
+    pub(crate) fn event(&mut self, at: &View<'_>, event: &Event) {
+        self.interested(Interest::EVENTS).for_each(|o| o.event(at, event));
+    }
+
+    pub(crate) fn before(&mut self, at: &View<'_>, insn: &Instruction) {
+        self.interested(Interest::INSTRUCTIONS).for_each(|o| o.before(at, insn));
+    }
+
+    pub(crate) fn after(&mut self, at: &View<'_>, insn: &Instruction) {
+        self.interested(Interest::INSTRUCTIONS).for_each(|o| o.after(at, insn));
+    }
+}

@@ -1,0 +1,78 @@
+//! What answers system calls.
+//!
+//! A goroutine of our making has no operating system. Its code gets memory and may print; everything else
+//! ends the call with an error that names what was asked for.
+
+use crate::cpu::gpr;
+use crate::error::Error;
+use crate::hook::{Cx, Refused};
+use crate::outcome::Outcome;
+
+/// What a system call is answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// This result; negative ones are error numbers.
+    Return(i64),
+    /// The call ends.
+    End(Outcome),
+}
+
+/// Answers system calls. The registers are as the guest set them; the result is put in RAX by the machine.
+pub trait Os: Send {
+    /// Answers the call that the guest makes.
+    fn syscall(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused>;
+}
+
+/// Linux, as far as it is needed to run functions of a program that was never started.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoOs;
+
+const EBADF: i64 = 9;
+const ENOMEM: i64 = 12;
+
+const WRITE: u64 = 1;
+const MMAP: u64 = 9;
+const MUNMAP: u64 = 11;
+const MADVISE: u64 = 28;
+const EXIT: u64 = 60;
+const EXIT_GROUP: u64 = 231;
+/// Flag of mmap: at this address.
+const MAP_FIXED: u64 = 0x10;
+
+impl Os for NoOs {
+    fn syscall(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused> {
+        let number = cx.cpu.gpr(gpr::RAX);
+        match number {
+            WRITE => write(cx),
+            MMAP if cx.cpu.gpr(gpr::R10) & MAP_FIXED == 0 => {
+                let size = cx.cpu.gpr(gpr::RSI);
+                let at = cx.world.map_pages(cx.memory, size);
+                Ok(Answer::Return(at.map_or(-ENOMEM, |at| at as i64)))
+            }
+            MUNMAP | MADVISE => Ok(Answer::Return(0)),
+            EXIT | EXIT_GROUP => {
+                let code = cx.cpu.gpr(gpr::RDI) as i32;
+                Ok(Answer::End(Outcome::Exited { code, fatal: None }))
+            }
+            _ => {
+                let caller = cx.image.func_at(cx.cpu.rip.wrapping_sub(1)).map(|f| f.name().to_owned());
+                Err(Error::Unsupported { what: format!("system call {number}"), caller }.into())
+            }
+        }
+    }
+}
+
+/// write(fd, buf, len) to standard output or error.
+fn write(cx: &mut Cx<'_>) -> Result<Answer, Refused> {
+    /// A write may be shorter than asked for; this bounds what one takes of the host's memory.
+    const MOST: u64 = 1 << 20;
+    let (fd, at) = (cx.cpu.gpr(gpr::RDI), cx.cpu.gpr(gpr::RSI));
+    if fd != 1 && fd != 2 {
+        return Ok(Answer::Return(-EBADF));
+    }
+    let len = cx.cpu.gpr(gpr::RDX).min(MOST);
+    let mut bytes = vec![0; len as usize];
+    cx.memory.read_bytes(at, &mut bytes)?;
+    cx.world.print(fd, &bytes);
+    Ok(Answer::Return(len as i64))
+}

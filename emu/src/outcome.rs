@@ -1,0 +1,157 @@
+//! How a call ended.
+
+use std::fmt;
+
+use crate::exit::Fault;
+use crate::go::value::Value;
+
+/// How a call ended. What the guest did is all here; what goemu could not do is an
+/// [`Error`](crate::Error).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It returned.
+    Returned(Returned),
+    /// A panic was not recovered.
+    Panicked(Panic),
+    /// The guest ended the program.
+    Exited {
+        /// The exit status.
+        code: i32,
+        /// The runtime's reason, where it was a fatal error: `stack overflow`.
+        fatal: Option<String>,
+    },
+    /// An instruction faulted, and it was nothing that Go makes a panic of.
+    Faulted {
+        /// What happened.
+        fault: Fault,
+        /// The function it happened in.
+        func: Option<String>,
+    },
+    /// The limit of instructions was reached.
+    OutOfFuel {
+        /// That limit.
+        limit: u64,
+    },
+    /// All goroutines are asleep.
+    Deadlock,
+}
+
+/// What a function returned.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Returned {
+    /// Its results, by their signature.
+    Values(Vec<NamedValue>),
+    /// The signature is not known: what the result registers hold, should there be results.
+    Registers {
+        /// AX BX CX DI SI R8 R9 R10 R11; empty where results are on the stack.
+        ints: Vec<u64>,
+        /// The first words above the return address, where results are on the stack.
+        stack: Vec<u64>,
+    },
+}
+
+/// A result and what it is called.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedValue {
+    /// Its name; empty where the source gives none.
+    pub name: String,
+    /// Its type, as Go writes it.
+    pub ty: String,
+    /// The result.
+    pub value: Value,
+}
+
+/// A panic that was not recovered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Panic {
+    /// What `panic` was given.
+    pub value: Value,
+    /// What Go prints of it after `panic: `.
+    pub text: String,
+}
+
+/// A call's outcome and what there is to know of the run.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Instructions executed.
+    pub instructions: u64,
+    /// What the guest wrote to its standard output.
+    pub stdout: Vec<u8>,
+    /// What the guest wrote to its standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl Outcome {
+    /// The results, if the function returned and they are known.
+    pub fn values(&self) -> Option<Vec<&Value>> {
+        match self {
+            Outcome::Returned(Returned::Values(values)) => Some(values.iter().map(|v| &v.value).collect()),
+            _ => None,
+        }
+    }
+
+    /// The only result, if there is exactly one.
+    pub fn value(&self) -> Option<&Value> {
+        match self {
+            Outcome::Returned(Returned::Values(values)) => match &values[..] {
+                [only] => Some(&only.value),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// One word for it: `returned`, `panicked`, `exited`, `faulted`, `out_of_fuel`, `deadlock`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Outcome::Returned(_) => "returned",
+            Outcome::Panicked(_) => "panicked",
+            Outcome::Exited { .. } => "exited",
+            Outcome::Faulted { .. } => "faulted",
+            Outcome::OutOfFuel { .. } => "out_of_fuel",
+            Outcome::Deadlock => "deadlock",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Returned(returned) => returned.fmt(f),
+            Outcome::Panicked(panic) => write!(f, "panic: {}", panic.text),
+            Outcome::Exited { fatal: Some(reason), .. } => write!(f, "fatal error: {reason}"),
+            Outcome::Exited { code, fatal: None } => write!(f, "exit status {code}"),
+            Outcome::Faulted { fault, func: Some(func) } => write!(f, "fault in {func}: {fault}"),
+            Outcome::Faulted { fault, func: None } => write!(f, "fault: {fault}"),
+            Outcome::OutOfFuel { limit } => {
+                write!(f, "out of fuel: the limit of {limit} instructions is reached (raise it with --fuel)")
+            }
+            Outcome::Deadlock => write!(f, "fatal error: all goroutines are asleep - deadlock!"),
+        }
+    }
+}
+
+impl fmt::Display for Returned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Returned::Values(values) => {
+                let texts: Vec<_> = values.iter().map(|v| v.value.to_string()).collect();
+                f.write_str(&texts.join(", "))
+            }
+            Returned::Registers { ints, .. } if !ints.is_empty() => {
+                let names = ["AX", "BX", "CX", "DI", "SI", "R8", "R9", "R10", "R11"];
+                let texts: Vec<_> = names.iter().zip(ints).map(|(n, v)| format!("{n}={v:#x}")).collect();
+                f.write_str(&texts.join(" "))
+            }
+            Returned::Registers { stack, .. } => {
+                let word = |(i, v): (usize, &u64)| format!("{}(FP)={v:#x}", 8 * i);
+                f.write_str(&stack.iter().enumerate().map(word).collect::<Vec<_>>().join(" "))
+            }
+        }
+    }
+}
