@@ -3,6 +3,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod objdump_diff;
 mod run;
 mod toolchains;
 
@@ -16,12 +17,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Compare the disassembler with `go tool objdump` over whole programs.
+    ObjdumpDiff(objdump_diff::Args),
     /// Install the pinned Go toolchains that fixtures are built with.
     Toolchains(toolchains::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
+        Task::ObjdumpDiff(args) => objdump_diff::main(&args),
         Task::Toolchains(args) => toolchains::main(&args),
     }
 }
