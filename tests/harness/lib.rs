@@ -1,4 +1,6 @@
 //! What the tests share.
 
+pub mod facts;
+pub mod fixtures;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod native;

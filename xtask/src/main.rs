@@ -3,6 +3,8 @@
 
 use clap::{Parser, Subcommand};
 
+mod ci;
+mod fixtures;
 mod objdump_diff;
 mod run;
 mod toolchains;
@@ -21,11 +23,20 @@ enum Task {
     ObjdumpDiff(objdump_diff::Args),
     /// Install the pinned Go toolchains that fixtures are built with.
     Toolchains(toolchains::Args),
+    /// Build the Go programs of testdata, run them natively, record what they did.
+    Fixtures(fixtures::Args),
+    /// Accept what the golden tests see now as what they expect.
+    Bless,
+    /// Format, lints, documentation and tests, as they are run before a change is merged.
+    Ci,
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::ObjdumpDiff(args) => objdump_diff::main(&args),
         Task::Toolchains(args) => toolchains::main(&args),
+        Task::Fixtures(args) => fixtures::main(&args),
+        Task::Bless => ci::bless(),
+        Task::Ci => ci::main(),
     }
 }

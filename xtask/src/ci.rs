@@ -1,0 +1,88 @@
+//! `cargo xtask ci`: everything that has to hold before a change is merged, the tests last. And
+//! `cargo xtask bless`: accepts what the golden tests see now.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{command, root, run};
+
+/// How many tests passed and failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+pub(crate) fn main() -> Result<()> {
+    cargo(&["fmt", "--all", "--check"], &[])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
+    test()
+}
+
+/// Runs the golden tests so that they overwrite what they compare with.
+pub(crate) fn bless() -> Result<()> {
+    cargo(&["test", "--workspace", "--no-fail-fast"], &[("UPDATE_EXPECT", "1")])
+}
+
+fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<()> {
+    println!("\n== cargo {}", args.join(" "));
+    run(command("cargo", args).envs(env.iter().copied()).current_dir(root()))
+}
+
+/// Runs all tests, shows what they print, and closes with one line that counts them all.
+fn test() -> Result<()> {
+    let args = ["test", "--workspace", "--no-fail-fast"];
+    println!("\n== cargo {}", args.join(" "));
+    let mut child = command("cargo", args).current_dir(root()).stdout(Stdio::piped()).spawn()?;
+    let stdout = child.stdout.take().context("cargo's output")?;
+    let mut tally = Tally::default();
+    for line in BufReader::new(stdout).lines() {
+        let line = line?;
+        println!("{line}");
+        tally.add(&line);
+    }
+    let status = child.wait()?;
+    println!("\n{} passed, {} failed", tally.passed, tally.failed);
+    if !status.success() {
+        bail!("cargo test: {status}");
+    }
+    Ok(())
+}
+
+impl Tally {
+    /// Adds a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; ...`; others say nothing.
+    fn add(&mut self, line: &str) {
+        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
+        else {
+            return;
+        };
+        for count in counts.split("; ") {
+            match count.split_once(' ') {
+                Some((n, "passed")) => self.passed += n.parse().unwrap_or(0),
+                Some((n, "failed")) => self.failed += n.parse().unwrap_or(0),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_several_test_binaries_add_up() {
+        let mut tally = Tally::default();
+        tally.add(
+            "test result: ok. 12 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; finished in 0.1s",
+        );
+        tally.add("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out");
+        tally.add("test some::name ... ok");
+        assert_eq!(tally, Tally { passed: 13, failed: 2 });
+    }
+}

@@ -1,0 +1,193 @@
+//! `cargo xtask fixtures`: builds the programs of `testdata/go` by every pinned Go release in every mode,
+//! runs them natively, and writes down what their cases did.
+//!
+//! All binaries go to `target/fixtures`; the few that tests cannot do without are copied to `testdata/bin`.
+//! Checksums of all of them stand in `testdata/bin/SHA256SUMS`: a build is the same on every machine.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    run::{root, run, sha256},
+    toolchains::{self, go_command},
+};
+
+mod cases;
+mod native;
+
+/// What `cargo xtask fixtures` takes.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The folder that `cargo xtask toolchains` filled.
+    #[arg(long, default_value_os_t = toolchains::default_dir())]
+    toolchains: PathBuf,
+    /// Also build for darwin and windows.
+    #[arg(long)]
+    all_systems: bool,
+}
+
+impl Args {
+    fn modes(&self) -> impl Iterator<Item = &'static Mode> {
+        MODES.iter().filter(|mode| self.all_systems || mode.os == "linux")
+    }
+}
+
+/// The Go releases, by minor version.
+const VERSIONS: [u32; 9] = [15, 19, 21, 22, 23, 24, 25, 26, 27];
+
+/// The programs: folders of `testdata/go`.
+const PROGRAMS: [&str; 2] = ["corpus", "library"];
+
+/// How a program can be built.
+struct Mode {
+    /// What is appended to the binary's name.
+    suffix: &'static str,
+    flags: &'static [&'static str],
+    /// The target system; only Linux programs are run.
+    os: &'static str,
+    /// The releases whose corpus in this mode is checked in.
+    checked_in: &'static [u32],
+}
+
+static MODES: [Mode; 6] = [
+    Mode { suffix: "", flags: &["-ldflags=-buildid="], os: "linux", checked_in: &VERSIONS },
+    Mode {
+        suffix: "-noopt",
+        flags: &["-ldflags=-buildid=", "-gcflags=-N -l"],
+        os: "linux",
+        checked_in: &[15, 21, 27],
+    },
+    Mode {
+        suffix: "-stripped",
+        flags: &["-ldflags=-buildid= -s -w"],
+        os: "linux",
+        checked_in: &[15, 21, 27],
+    },
+    Mode {
+        suffix: "-pie",
+        flags: &["-ldflags=-buildid=", "-buildmode=pie"],
+        os: "linux",
+        checked_in: &[15, 27],
+    },
+    Mode { suffix: "-darwin", flags: &["-ldflags=-buildid="], os: "darwin", checked_in: &[] },
+    Mode { suffix: "-windows", flags: &["-ldflags=-buildid="], os: "windows", checked_in: &[] },
+];
+
+/// One binary.
+struct Fixture {
+    program: &'static str,
+    version: u32,
+    mode: &'static Mode,
+}
+
+impl Fixture {
+    /// `corpus-go1.27-pie`
+    fn name(&self) -> String {
+        format!("{}-go1.{}{}", self.program, self.version, self.mode.suffix)
+    }
+
+    fn is_checked_in(&self) -> bool {
+        self.program == "corpus" && self.mode.checked_in.contains(&self.version)
+    }
+}
+
+pub(crate) fn main(args: &Args) -> Result<()> {
+    let built = root().join("target/fixtures");
+    for folder in [&built, &root().join("testdata/bin"), &root().join("testdata/native")] {
+        fs::create_dir_all(folder)?;
+    }
+    for program in PROGRAMS {
+        let mut table = native::Table::default();
+        for version in VERSIONS {
+            let cases = cases::find(&root().join("testdata/go").join(program), version)?;
+            for mode in args.modes() {
+                let fixture = Fixture { program, version, mode };
+                let binary = built.join(fixture.name());
+                build(&fixture, &cases, args, &binary)
+                    .with_context(|| format!("building {}", fixture.name()))?;
+                if mode.os == "linux" {
+                    native::run(&binary, &cases, mode.suffix.is_empty())
+                        .and_then(|outcomes| table.add(version, &cases, outcomes))
+                        .with_context(|| format!("running {}", fixture.name()))?;
+                }
+            }
+        }
+        let file = root().join(format!("testdata/native/{program}.tsv"));
+        fs::write(&file, table.to_tsv()).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    demos(args)?;
+    check_in(args, &built)
+}
+
+/// Builds one program in a folder of its own, with the generated cases beside its sources.
+fn build(fixture: &Fixture, cases: &cases::Cases, args: &Args, binary: &Path) -> Result<()> {
+    println!("{}", fixture.name());
+    let sources = root().join("testdata/go");
+    let work = root().join("target/fixtures-src").join(fixture.program);
+    if work.exists() {
+        fs::remove_dir_all(&work)?;
+    }
+    fs::create_dir_all(&work)?;
+    fs::copy(sources.join("harness.go"), work.join("harness.go"))?;
+    for entry in fs::read_dir(sources.join(fixture.program))? {
+        let entry = entry?;
+        fs::copy(entry.path(), work.join(entry.file_name()))?;
+    }
+    fs::write(work.join("cases.go"), cases.to_go())?;
+    go_build(args, fixture.version, fixture.program, &work, fixture.mode, binary)
+}
+
+/// `go build` of a folder as a module, in a way that gives the same bytes everywhere.
+fn go_build(
+    args: &Args,
+    version: u32,
+    module: &str,
+    folder: &Path,
+    mode: &Mode,
+    binary: &Path,
+) -> Result<()> {
+    fs::write(folder.join("go.mod"), format!("module {module}\n\ngo 1.{version}\n"))?;
+    let mut go = go_command(&args.toolchains.join(format!("go1.{version}")));
+    go.args(["build", "-trimpath"]).args(mode.flags);
+    if version >= 18 {
+        go.arg("-buildvcs=false");
+    }
+    go.env("GOOS", mode.os).env("GOARCH", "amd64");
+    run(go.arg("-o").arg(binary).arg(".").current_dir(folder))
+}
+
+/// The two builds of the demo: one that reads like the source, and one as people build today.
+fn demos(args: &Args) -> Result<()> {
+    let demo = root().join("cli/demo");
+    for (version, mode) in [(15, &MODES[1]), (27, &MODES[0])] {
+        let work = root().join("target/fixtures-src/demo");
+        fs::create_dir_all(&work)?;
+        fs::copy(demo.join("demo.go"), work.join("demo.go"))?;
+        go_build(args, version, "demo", &work, mode, &demo.join(format!("demo-go1.{version}")))?;
+    }
+    Ok(())
+}
+
+/// Copies what is checked in, and writes the checksums of everything.
+fn check_in(args: &Args, built: &Path) -> Result<()> {
+    let bin = root().join("testdata/bin");
+    let mut sums = String::new();
+    for program in PROGRAMS {
+        for version in VERSIONS {
+            for mode in args.modes() {
+                let fixture = Fixture { program, version, mode };
+                let binary = built.join(fixture.name());
+                sums += &format!("{}  {}\n", sha256(&binary)?, fixture.name());
+                if fixture.is_checked_in() {
+                    fs::copy(&binary, bin.join(fixture.name()))?;
+                }
+            }
+        }
+    }
+    fs::write(bin.join("SHA256SUMS"), sums)?;
+    Ok(())
+}
