@@ -3,7 +3,7 @@
 use goemu_loader::sigparse::parse_signature;
 use goemu_loader::{Abi, Func, Signature};
 
-use crate::cpu::gpr;
+use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::abi::{Assignment, INT_REGS, assign};
 use crate::go::frame::Frame;
@@ -14,6 +14,7 @@ use crate::go::types::Heap;
 use crate::go::value::Value;
 use crate::hook::INT_REGISTERS;
 use crate::machine::Machine;
+use crate::memory::Memory;
 use crate::observe::Event;
 use crate::outcome::{NamedValue, Outcome, Report, Returned};
 
@@ -130,11 +131,7 @@ impl<'m> Call<'m> {
     /// The results, from where the convention has them.
     fn returned(&self, plan: &Plan, block: u64) -> Result<Returned, Error> {
         let machine = &*self.machine;
-        let mut frame = Frame::new(plan.block);
-        // The block is the machine's own and stays mapped; a guest that unmaps it finds zeros there.
-        let _ = machine.memory.read_bytes(block, &mut frame.stack);
-        frame.ints = INT_REGISTERS.map(|register| machine.cpu.gpr(register));
-        frame.floats = std::array::from_fn(|n| machine.cpu.ymm[n][0] as u64);
+        let frame = frame_at(&machine.cpu, &machine.memory, block, plan.block);
         let Some((signature, places)) = &plan.typed else { return Ok(untyped(plan, &frame)) };
         let image = machine.image();
         let values = passing::results(signature, places, &frame, &Reader::new(&machine.memory, &**image))?;
@@ -145,6 +142,18 @@ impl<'m> Call<'m> {
         });
         Ok(Returned::Values(named.collect()))
     }
+}
+
+/// The frame of a call, from the registers and the block of `size` bytes above its return address. What
+/// cannot be read there is zero.
+pub(crate) fn frame_at(cpu: &Cpu, memory: &Memory, block: u64, size: u64) -> Frame {
+    let mut frame = Frame::new(size);
+    if memory.read_bytes(block, &mut frame.stack).is_err() {
+        frame.stack.fill(0);
+    }
+    frame.ints = INT_REGISTERS.map(|register| cpu.gpr(register));
+    frame.floats = std::array::from_fn(|n| cpu.ymm[n][0] as u64);
+    frame
 }
 
 fn untyped(plan: &Plan, frame: &Frame) -> Returned {

@@ -34,6 +34,7 @@ pub mod memory;
 pub mod observe;
 pub mod os;
 pub mod outcome;
+pub mod trace;
 
 pub use call::Call;
 pub use error::Error;

@@ -84,6 +84,18 @@ impl<'a> Reader<'a> {
         self.walk().load(ty, addr, 0)
     }
 
+    /// The value of an `any` with these words: type descriptor and data.
+    #[must_use]
+    pub fn eface(&self, descriptor: u64, data: u64) -> Value {
+        let mut words = [0; 16];
+        let (low, high) = words.split_at_mut(8);
+        low.copy_from_slice(&descriptor.to_le_bytes());
+        high.copy_from_slice(&data.to_le_bytes());
+        let kind = Kind::Interface { empty: true, methods: Vec::new() };
+        let any = Type { name: "interface {}".to_owned(), size: 16, align: 8, kind, rtype: None };
+        self.decode(&Arc::new(any), &words)
+    }
+
     fn walk(&self) -> Walk<'a> {
         Walk { reader: *self, budget: Budget(self.limits.work), inside: Vec::new(), pointers: 0 }
     }

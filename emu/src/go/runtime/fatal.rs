@@ -1,6 +1,6 @@
 //! The ends of a program: a panic that nobody recovered, fatal errors, exit.
 
-use crate::go::read::{Limits, Reader};
+use crate::go::read::Reader;
 use crate::go::value::Value;
 use crate::hook::{Action, Cx, Refused};
 use crate::memory::MemFault;
@@ -16,8 +16,9 @@ pub(super) fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let arg = panic.wrapping_add(cx.image.facts().panic.arg);
     let printable = (cx.word(arg)?, cx.word(arg.wrapping_add(8))?);
     let (ty, data) = cx.world.panic_value.unwrap_or(printable);
-    let value = eface(cx, ty, data);
-    let text = panic_text(&eface(cx, printable.0, printable.1));
+    let reader = Reader::new(cx.memory, cx.image);
+    let value = reader.eface(ty, data);
+    let text = panic_text(&reader.eface(printable.0, printable.1));
     Ok(Action::End(Outcome::Panicked(Panic { value, text })))
 }
 
@@ -48,22 +49,6 @@ fn string(cx: &Cx<'_>, addr: u64, len: u64) -> Result<String, MemFault> {
     let mut bytes = vec![0; len.min(MAX_TEXT) as usize];
     cx.memory.read_bytes(addr, &mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// The value of an `any` with these words.
-fn eface(cx: &Cx<'_>, ty: u64, data: u64) -> Value {
-    let reader = Reader { limits: Limits::default(), ..Reader::new(cx.memory, cx.image) };
-    let mut words = [0; 16];
-    words[..8].copy_from_slice(&ty.to_le_bytes());
-    words[8..].copy_from_slice(&data.to_le_bytes());
-    let any = goemu_loader::Type {
-        name: "interface {}".to_owned(),
-        size: 16,
-        align: 8,
-        kind: goemu_loader::Kind::Interface { empty: true, methods: Vec::new() },
-        rtype: None,
-    };
-    reader.decode(&std::sync::Arc::new(any), &words)
 }
 
 /// What Go prints after `panic: ` (`printpanicval`): strings and numbers as they are, what else is there as

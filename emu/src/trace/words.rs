@@ -1,0 +1,88 @@
+//! The events of Go's runtime, in words.
+
+use super::frames::Frames;
+use super::function::{captured, name};
+use crate::exit::{Fault, FaultKind};
+use crate::go::read::Reader;
+use crate::observe::{Event, View};
+
+/// What the comparison at a function's start found.
+pub(super) fn stack_check(margin: i64) -> String {
+    match margin {
+        1.. => format!("stack check: {margin} bytes above the guard, enough room"),
+        _ => format!("stack check: {} bytes short, the stack must grow", margin.unsigned_abs()),
+    }
+}
+
+/// An event in words.
+pub(super) fn event(at: &View<'_>, event: &Event, frames: &Frames) -> String {
+    match event {
+        Event::CallBegins { func, stack, .. } => {
+            format!("calling {} on a new goroutine with a stack of {stack} bytes", name(at.image, *func))
+        }
+        Event::StackGrew { func, from, to } => {
+            format!("stack grew in place from {from} to {to} bytes; {} starts again", name(at.image, *func))
+        }
+        Event::DeferPushed { by, closure, func, sp, args, .. } => {
+            let words = if args.is_empty() {
+                captured(at.memory, *func, *closure)
+            } else {
+                args.chunks(8).map(word).collect()
+            };
+            let what = if args.is_empty() { "captured" } else { "arguments" };
+            format!(
+                "{by}: {} is deferred, {what} {}; it belongs to the frame with SP={sp:#x}",
+                name(at.image, *func),
+                list(&words, frames)
+            )
+        }
+        Event::DeferRuns { func, .. } => format!("deferreturn runs {}", name(at.image, *func)),
+        Event::DefersDone => "deferreturn: the frame has no more deferred calls".to_owned(),
+        Event::DefersLeftToRuntime => {
+            "deferreturn: the frame's defers are open-coded, the program's runtime runs them".to_owned()
+        }
+        Event::Panicking { ty, data } => format!("panic({})", any(at, *ty, *data)),
+        Event::RecoverCalled => "recover is called".to_owned(),
+        Event::Recovered => "recovered: the deferring function goes on to its end".to_owned(),
+        Event::FaultBecomesPanic(fault) => format!("{}: Go makes a panic of it", cause(fault)),
+        Event::Allocated { addr, size, ty } => allocated(at, *addr, *size, *ty),
+        Event::Syscall { number, result } => format!("system call {number} = {result}"),
+        Event::CallEnded(outcome) => format!("{}: {outcome}", outcome.word()),
+    }
+}
+
+fn word(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+}
+
+/// Words, those that are addresses of results called so.
+fn list(words: &[u64], frames: &Frames) -> String {
+    if words.is_empty() {
+        return "nothing".to_owned();
+    }
+    let text = |word: &u64| match frames.result_at(*word) {
+        Some(result) => format!("{word:#x} (the address of {result})"),
+        None => format!("{word:#x}"),
+    };
+    words.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// The value of an `any`.
+fn any(at: &View<'_>, ty: u64, data: u64) -> String {
+    Reader::new(at.memory, at.image).eface(ty, data).to_string()
+}
+
+fn cause(fault: &Fault) -> String {
+    match fault.kind {
+        FaultKind::Divide => "division by zero".to_owned(),
+        _ => fault.to_string(),
+    }
+}
+
+fn allocated(at: &View<'_>, addr: u64, size: u64, ty: u64) -> String {
+    let reference = goemu_loader::TypeRef::Rtype(ty);
+    match at.image.resolve(&reference) {
+        Ok(known) if ty != 0 => format!("allocated {size} bytes at {addr:#x} for {}", known.name),
+        _ => format!("allocated {size} bytes at {addr:#x}"),
+    }
+}
