@@ -124,7 +124,7 @@ impl Printer<'_, '_> {
             Value::Func(func) => self.func(func),
             Value::Chan { ty, addr } => self.address(type_name(ty, "chan"), *addr),
             Value::UnsafePointer(addr) => self.address("unsafe.Pointer", *addr),
-            Value::Nil(ty) => self.nil(ty.as_deref()),
+            Value::Nil(ty) => self.nil(ty.as_deref(), depth),
             Value::Variable { name, .. } => self.out.write_str(name),
             Value::Invalid(Invalid { ty, addr, reason }) => self.invalid(type_name(ty, "?"), *addr, reason),
             _ => self.out.write_str("..."),
@@ -150,11 +150,7 @@ impl Printer<'_, '_> {
     }
 
     fn bytes(&mut self, bytes: &Bytes, len: u64, depth: usize) -> fmt::Result {
-        // Package fmt has a case of its own for a []byte that is the whole value.
-        let name = match type_name(&bytes.ty, "[]byte") {
-            "[]uint8" if depth == 0 => "[]byte",
-            name => name,
-        };
+        let name = whole_name(type_name(&bytes.ty, "[]byte"), depth);
         self.items(name, &bytes.bytes, len, |printer, byte| printer.unsigned(u64::from(*byte)))
     }
 
@@ -281,13 +277,12 @@ impl Printer<'_, '_> {
         }
     }
 
-    fn nil(&mut self, ty: Option<&Type>) -> fmt::Result {
+    fn nil(&mut self, ty: Option<&Type>, depth: usize) -> fmt::Result {
         let Some(ty) = ty else {
             return self.out.write_str(if self.go() { "nil" } else { "<nil>" });
         };
-        let name = &ty.name;
+        let name = whole_name(&ty.name, depth);
         match (self.go(), &ty.kind) {
-            (true, Kind::Slice(_)) if name == "[]uint8" => self.out.write_str("[]byte(nil)"),
             (true, Kind::Slice(_) | Kind::Map { .. } | Kind::Interface { .. }) => {
                 write!(self.out, "{name}(nil)")
             }
@@ -297,6 +292,11 @@ impl Printer<'_, '_> {
             (false, _) => self.out.write_str("<nil>"),
         }
     }
+}
+
+/// Package fmt has a case of its own for a `[]byte` that is the whole value.
+fn whole_name(name: &str, depth: usize) -> &str {
+    if depth == 0 && name == "[]uint8" { "[]byte" } else { name }
 }
 
 fn type_name<'a>(ty: &'a MaybeType, unknown: &'a str) -> &'a str {

@@ -219,7 +219,7 @@ impl Types for SpaceTypes {
     }
 
     fn named(&self, name: &str) -> Option<Arc<Type>> {
-        let short = |ty: &Ty| ty.name.strip_suffix(name).is_some_and(|p| p.is_empty() || p.ends_with('.'));
+        let short = |ty: &Ty| ty.name == name || ty.name.split_once('.').is_some_and(|n| n == ("main", name));
         self.types.values().find(|ty| short(ty)).cloned()
     }
 

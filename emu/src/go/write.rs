@@ -237,13 +237,13 @@ impl<'a> Writer<'a> {
 
     fn array(&mut self, value: &Value, ty: &Type, elem: &Type, len: u64, out: &mut [u8]) -> Written {
         let count = |got: usize| Problem::Count { what: ty.to_string(), want: len, got };
+        // As in Go, elements that are not given are zero.
         match value {
             Value::Bytes(b) if is_byte(elem) => {
-                let out = out.get_mut(..b.bytes.len()).filter(|_| b.bytes.len() as u64 == len);
-                out.ok_or_else(|| count(b.bytes.len()))?.copy_from_slice(&b.bytes);
+                let out = out.get_mut(..b.bytes.len()).ok_or_else(|| count(b.bytes.len()))?;
+                out.copy_from_slice(&b.bytes);
                 Ok(())
             }
-            // As in Go, elements that are not given are zero.
             Value::List(list) if list.elems.len() as u64 <= len => self.elements(&list.elems, elem, out),
             Value::List(list) => Err(count(list.elems.len()).into()),
             _ => Err(kind(value, ty)),
