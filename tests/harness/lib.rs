@@ -3,4 +3,10 @@
 pub mod facts;
 pub mod fixtures;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod form;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod native;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod oracle;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod random;

@@ -24,17 +24,20 @@ pub fn alternate<F: HostFloat + Element>(a: u128, b: u128, env: &mut Mxcsr) -> u
 }
 
 /// The sum of the products that the upper half of `imm` chooses, in the elements that the lower half chooses
-/// (DPPS, DPPD). Neighbours are added first.
+/// (DPPS, DPPD). Neighbours are added first. The manual leaves open which of several NaNs is kept: as in current
+/// processors each element adds in its own order.
 pub fn dot<F: HostFloat + Element>(a: u128, b: u128, imm: u8, env: &mut Mxcsr) -> u128 {
     let zero = F::zero(false);
-    let products = zip_at(a, b, |i, x: F, y| if imm >> (4 + i) & 1 != 0 { mul(x, y, env) } else { zero });
-    let mut pair = |i| add(F::get(products, i), F::get(products, i + 1), env);
-    let sum = match F::COUNT {
-        4 => {
-            let (low, high) = (pair(0), pair(2));
-            add(low, high, env)
-        }
-        _ => pair(0),
+    let mut sums = zip_at(a, b, |i, x: F, y| if imm >> (4 + i) & 1 != 0 { mul(x, y, env) } else { zero });
+    let mut add_across = |lane, distance: usize, own_first| {
+        each(|i| {
+            let (own, other) = (F::get(lane, i), F::get(lane, i ^ distance));
+            if own_first { add(own, other, env) } else { add(other, own, env) }
+        })
     };
-    each(|i| if imm >> i & 1 != 0 { sum } else { zero })
+    sums = add_across(sums, 1, F::COUNT == 2);
+    if F::COUNT == 4 {
+        sums = add_across(sums, 2, true);
+    }
+    each(|i| if imm >> i & 1 != 0 { F::get(sums, i) } else { zero })
 }

@@ -6,7 +6,6 @@ use super::element::{Element, each, map, zip};
 macro_rules! zipped {
     ($($(#[$doc:meta])* $name:ident: $op:expr;)*) => {$(
         $(#[$doc])*
-        #[inline]
         pub fn $name(a: u128, b: u128) -> u128 {
             zip(a, b, $op)
         }

@@ -5,7 +5,6 @@ use super::element::{Element, each, zip, zip_at};
 macro_rules! zipped {
     ($($(#[$doc:meta])* $name:ident: $op:expr;)*) => {$(
         $(#[$doc])*
-        #[inline]
         pub fn $name(a: u128, b: u128) -> u128 {
             zip(a, b, $op)
         }
@@ -60,7 +59,6 @@ fn sign_mask<T: Element + PartialOrd + Default>(a: u128) -> u32 {
 }
 
 /// PMOVMSKB: the top bits of the bytes.
-#[inline]
 pub fn pmovmskb(a: u128) -> u32 {
     // Gathers the top bits of eight bytes by one multiplication each.
     let gather = |half: u64| ((half & 0x8080_8080_8080_8080) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;

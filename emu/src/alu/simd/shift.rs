@@ -7,7 +7,6 @@ use super::element::{map, zip};
 macro_rules! shifts {
     ($($(#[$doc:meta])* $name:ident: $element:ty, $shift:expr;)*) => {$(
         $(#[$doc])*
-        #[inline]
         pub fn $name(a: u128, count: u64) -> u128 {
             map(a, |x: $element| $shift(x, count))
         }
@@ -93,19 +92,16 @@ variable_shifts! {
 }
 
 /// PSLLDQ: the lane to the left by bytes.
-#[inline]
 pub fn pslldq(a: u128, bytes: u8) -> u128 {
     a.checked_shl(u32::from(bytes) * 8).unwrap_or(0)
 }
 
 /// PSRLDQ: the lane to the right by bytes.
-#[inline]
 pub fn psrldq(a: u128, bytes: u8) -> u128 {
     a.checked_shr(u32::from(bytes) * 8).unwrap_or(0)
 }
 
 /// PALIGNR: sixteen bytes out of `a` (high) and `b` (low), from byte `imm` on.
-#[inline]
 pub fn palignr(a: u128, b: u128, imm: u8) -> u128 {
     match imm {
         0..16 => psrldq(b, imm) | pslldq(a, 16 - imm),

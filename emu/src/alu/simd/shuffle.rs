@@ -3,7 +3,6 @@
 use super::element::{Element, each, zip_at};
 
 /// PSHUFD, VPERMILPS by immediate: each doubleword chosen by two bits.
-#[inline]
 pub fn pshufd(a: u128, imm: u8) -> u128 {
     each(|i| u32::get(a, usize::from(imm >> (2 * i) & 3)))
 }
@@ -19,7 +18,6 @@ pub fn pshufhw(a: u128, imm: u8) -> u128 {
 }
 
 /// PSHUFB: each byte chosen by the low four bits of its place in `b`, or zero where the top bit is set.
-#[inline]
 pub fn pshufb(a: u128, b: u128) -> u128 {
     let (table, chosen) = (a.to_le_bytes(), b.to_le_bytes());
     u128::from_le_bytes(chosen.map(|c| if c & 0x80 != 0 { 0 } else { table[usize::from(c & 0xf)] }))
@@ -61,14 +59,12 @@ pub fn movddup(a: u128) -> u128 {
 }
 
 /// The lane with element `i` replaced; the index is taken modulo the number of elements (PINSRB and its kin).
-#[inline]
 pub fn insert<T: Element>(a: u128, value: T, i: u8) -> u128 {
     let place = usize::from(i) % T::COUNT;
     zip_at(a, value.at(place), |i, x: T, y| if i == place { y } else { x })
 }
 
 /// Element `i`, taken modulo the number of elements (PEXTRB and its kin).
-#[inline]
 pub fn extract<T: Element>(a: u128, i: u8) -> T {
     T::get(a, usize::from(i) % T::COUNT)
 }

@@ -2,7 +2,7 @@
 
 use iced_x86::Instruction;
 
-use super::packed::{self, by_source, is_vex, set_lane, with_mxcsr, ymm};
+use super::packed::{self, Load, Xmm, is_vex, set_lane, with_mxcsr, ymm};
 use crate::alu::float::{self, Float, HostFloat, Rounding};
 use crate::alu::simd::{Element, first, with_first};
 use crate::cpu::{Cpu, Flags, Rflags};
@@ -16,7 +16,7 @@ fn run_compare<F: Float + Element, S: packed::Source, const SIGNALING: bool>(
     memory: &mut Memory,
     op: &Op,
 ) -> Step {
-    let (a, b) = (first::<F>(ymm(cpu, op.reg[0])[0]), first::<F>(S::get(cpu, memory, op)?));
+    let (a, b) = (first::<F>(ymm(cpu, op.reg[0])[0]), first::<F>(S::get::<true>(cpu, memory, op)?));
     let flags = with_mxcsr(cpu, |env| float::compare_flags(a, b, SIGNALING, env))?;
     cpu.flags = Flags::from_rflags(Rflags::from_bits_truncate(flags));
     Ok(Flow::Next)
@@ -24,7 +24,13 @@ fn run_compare<F: Float + Element, S: packed::Source, const SIGNALING: bool>(
 
 /// UCOMISS, UCOMISD; signaling: COMISS, COMISD
 pub(crate) fn compare<F: Float + Element, const SIGNALING: bool>(insn: &Instruction) -> Option<Handler> {
-    by_source!(insn, 1, is_vex(insn)?, S => run_compare::<F, S, SIGNALING>)
+    is_vex(insn)?;
+    match (form(insn, 1), F::BITS) {
+        (Form::Reg, _) => Some(run_compare::<F, Xmm<1>, SIGNALING>),
+        (Form::Mem, 32) => Some(run_compare::<F, Load<4>, SIGNALING>),
+        (Form::Mem, _) => Some(run_compare::<F, Load<8>, SIGNALING>),
+        _ => None,
+    }
 }
 
 /// The rest of the lane is that of operand `A`.
@@ -63,7 +69,7 @@ fn run_to_integer<F: Float + Element, S: packed::Source, const TRUNCATE: bool, c
     memory: &mut Memory,
     op: &Op,
 ) -> Step {
-    let number = first::<F>(S::get(cpu, memory, op)?);
+    let number = first::<F>(S::get::<true>(cpu, memory, op)?);
     let integer = with_mxcsr(cpu, |env| {
         let rounding = if TRUNCATE { Rounding::Zero } else { env.rounding() };
         if WIDE {
@@ -78,10 +84,21 @@ fn run_to_integer<F: Float + Element, S: packed::Source, const TRUNCATE: bool, c
 
 /// CVTSS2SI, CVTSD2SI; truncating: CVTTSS2SI, CVTTSD2SI
 pub(crate) fn to_integer<F: Float + Element, const TRUNCATE: bool>(insn: &Instruction) -> Option<Handler> {
-    let vex = is_vex(insn)?;
+    is_vex(insn)?;
     if width(insn, 0) == 8 {
-        by_source!(insn, 1, vex, S => run_to_integer::<F, S, TRUNCATE, true>)
+        to_width::<F, TRUNCATE, true>(insn)
     } else {
-        by_source!(insn, 1, vex, S => run_to_integer::<F, S, TRUNCATE, false>)
+        to_width::<F, TRUNCATE, false>(insn)
+    }
+}
+
+fn to_width<F: Float + Element, const TRUNCATE: bool, const WIDE: bool>(
+    insn: &Instruction,
+) -> Option<Handler> {
+    match (form(insn, 1), F::BITS) {
+        (Form::Reg, _) => Some(run_to_integer::<F, Xmm<1>, TRUNCATE, WIDE>),
+        (Form::Mem, 32) => Some(run_to_integer::<F, Load<4>, TRUNCATE, WIDE>),
+        (Form::Mem, _) => Some(run_to_integer::<F, Load<8>, TRUNCATE, WIDE>),
+        _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use iced_x86::Instruction;
 
-use super::packed::{self, by_source, is_vex, load256, set_lane, ymm};
+use super::packed::{self, Load, Xmm, choose, is_vex, load256, set_lane, ymm};
 use crate::alu::simd::{self, Element, Ymm};
 use crate::cpu::{Cpu, Flags, Rflags};
 use crate::interp::op::{Flow, Handler, Op, Step};
@@ -61,7 +61,7 @@ fn run_insertps<S: packed::Source, const A: usize, const VEX: bool, const MEM: b
     op: &Op,
 ) -> Step {
     let imm = op.imm as u8;
-    let value = simd::extract(S::get(cpu, memory, op)?, if MEM { 0 } else { imm >> 6 });
+    let value = simd::extract(S::get::<VEX>(cpu, memory, op)?, if MEM { 0 } else { imm >> 6 });
     let lane = simd::insertps(ymm(cpu, op.reg[A])[0], value, imm);
     set_lane::<VEX>(cpu, op, lane);
     Ok(Flow::Next)
@@ -71,10 +71,10 @@ fn run_insertps<S: packed::Source, const A: usize, const VEX: bool, const MEM: b
 pub(crate) fn insertps(insn: &Instruction) -> Option<Handler> {
     let vex = is_vex(insn)?;
     Some(match (vex, form(insn, if vex { 2 } else { 1 })) {
-        (false, Form::Reg) => run_insertps::<packed::Xmm<1>, 0, false, false>,
-        (false, Form::Mem) => run_insertps::<packed::Load<4>, 0, false, true>,
-        (true, Form::Reg) => run_insertps::<packed::Xmm<2>, 1, true, false>,
-        (true, Form::Mem) => run_insertps::<packed::Load<4>, 1, true, true>,
+        (false, Form::Reg) => run_insertps::<Xmm<1>, 0, false, false>,
+        (false, Form::Mem) => run_insertps::<Load<4>, 0, false, true>,
+        (true, Form::Reg) => run_insertps::<Xmm<2>, 1, true, false>,
+        (true, Form::Mem) => run_insertps::<Load<4>, 1, true, true>,
         _ => return None,
     })
 }
@@ -163,8 +163,12 @@ fn set_test_flags<F: Tested>(cpu: &mut Cpu, a: Ymm, b: Ymm) {
 }
 
 #[inline(always)]
-fn run_test<F: Tested, S: packed::Source>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let (a, b) = (ymm(cpu, op.reg[0])[0], S::get(cpu, memory, op)?);
+fn run_test<F: Tested, S: packed::Source, const VEX: bool>(
+    cpu: &mut Cpu,
+    memory: &mut Memory,
+    op: &Op,
+) -> Step {
+    let (a, b) = (ymm(cpu, op.reg[0])[0], S::get::<VEX>(cpu, memory, op)?);
     set_test_flags::<F>(cpu, [a, 0], [b, 0]);
     Ok(Flow::Next)
 }
@@ -178,9 +182,9 @@ fn run_test256<F: Tested, const MEM: bool>(cpu: &mut Cpu, memory: &mut Memory, o
 /// PTEST, VTESTPS, VTESTPD
 pub(crate) fn test<F: Tested>(insn: &Instruction) -> Option<Handler> {
     let vex = is_vex(insn)?;
-    match (insn.op0_register().is_ymm(), form(insn, 1)) {
-        (true, Form::Reg) => Some(run_test256::<F, false>),
-        (true, Form::Mem) => Some(run_test256::<F, true>),
-        _ => by_source!(insn, 1, vex, S => run_test::<F, S>),
+    match (vex, insn.op0_register().is_ymm()) {
+        (true, true) => choose(insn, 1, run_test256::<F, false>, run_test256::<F, true>),
+        (true, false) => choose(insn, 1, run_test::<F, Xmm<1>, true>, run_test::<F, Load<16>, true>),
+        (false, _) => choose(insn, 1, run_test::<F, Xmm<1>, false>, run_test::<F, Load<16>, false>),
     }
 }

@@ -21,23 +21,33 @@ fn run<T: Int + Element, I: Element + Into<i64>, const WIDE: bool>(
     // As many elements as the vectors of both have room for.
     let lanes = if WIDE { 2 } else { 1 };
     let count = lanes * T::COUNT.min(I::COUNT);
-    for i in 0..count {
-        if ymm_get::<T>(ymm(cpu, mask), i).is_negative() {
-            let index: i64 = ymm_get::<I>(indices, i).into();
-            let value = T::load(memory, op.addr_at(cpu, index as u64))?;
-            set_element(cpu, target, i, value);
-        }
-        set_element(cpu, mask, i, T::ZERO);
+    // The whole mask becomes ones and zeros first: that is to be seen where a load faults.
+    let old = ymm(cpu, mask);
+    let chosen = |i| i < lanes * T::COUNT && ymm_get::<T>(old, i).is_negative();
+    let sign = |i| if chosen(i) { T::truncate(u64::MAX) } else { T::ZERO };
+    cpu.ymm[usize::from(mask & 15)] = ymm_each(sign);
+    for i in (0..count).filter(|&i| chosen(i)) {
+        let index: i64 = ymm_get::<I>(indices, i).into();
+        let value = T::load(memory, op.addr_at(cpu, index as u64))?;
+        set_element::<T, WIDE>(cpu, target, i, value);
+        set_element::<T, WIDE>(cpu, mask, i, T::ZERO);
     }
-    let kept = ymm(cpu, target);
-    cpu.ymm[usize::from(target & 15)] = ymm_each(|i| if i < count { ymm_get::<T>(kept, i) } else { T::ZERO });
+    let loaded = ymm(cpu, target);
+    cpu.ymm[usize::from(target & 15)] =
+        ymm_each(|i| if i < count { ymm_get::<T>(loaded, i) } else { T::ZERO });
     cpu.ymm[usize::from(mask & 15)] = [0; 2];
     Ok(Flow::Next)
 }
 
-fn set_element<T: Element>(cpu: &mut Cpu, register: u8, i: usize, value: T) {
-    let lane = &mut cpu.ymm[usize::from(register & 15)][i / T::COUNT % 2];
+/// Replaces one element; the upper lane is cleared unless `WIDE`.
+fn set_element<T: Int + Element, const WIDE: bool>(cpu: &mut Cpu, register: u8, i: usize, value: T) {
+    let mut new = ymm(cpu, register);
+    if !WIDE {
+        new[1] = 0;
+    }
+    let lane = &mut new[i / T::COUNT % 2];
     *lane = insert(*lane, value, (i % T::COUNT) as u8);
+    cpu.ymm[usize::from(register & 15)] = new;
 }
 
 /// Two of the three registers are the same: #UD.

@@ -74,12 +74,16 @@ struct Permilps;
 struct Permilpd;
 
 impl Lane for PermilpsImmediate {
+    type Mem = Load<16>;
+    const UNARY: bool = true;
     fn apply(_: u128, b: u128, imm: u8, _: &mut Mxcsr) -> u128 {
         simd::pshufd(b, imm)
     }
 }
 
 impl Lane for PermilpdImmediate {
+    type Mem = Load<16>;
+    const UNARY: bool = true;
     const UPPER_IMM: u32 = 2;
     fn apply(_: u128, b: u128, imm: u8, _: &mut Mxcsr) -> u128 {
         simd::shufpd(b, b, imm)
@@ -87,12 +91,14 @@ impl Lane for PermilpdImmediate {
 }
 
 impl Lane for Permilps {
+    type Mem = Load<16>;
     fn apply(a: u128, b: u128, _: u8, _: &mut Mxcsr) -> u128 {
         simd::vpermilps(a, b)
     }
 }
 
 impl Lane for Permilpd {
+    type Mem = Load<16>;
     fn apply(a: u128, b: u128, _: u8, _: &mut Mxcsr) -> u128 {
         simd::vpermilpd(a, b)
     }
@@ -109,7 +115,7 @@ pub(crate) fn vpermilpd(insn: &Instruction) -> Option<Handler> {
 }
 
 fn run_insert<S: Source>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let lane = S::get(cpu, memory, op)?;
+    let lane = S::get::<true>(cpu, memory, op)?;
     cpu.ymm[usize::from(op.reg[0] & 15)] = simd::vinserti128(ymm(cpu, op.reg[1]), lane, op.imm as u8);
     Ok(Flow::Next)
 }
@@ -147,7 +153,7 @@ fn run_broadcast<T: Element, S: Source, const WIDE: bool>(
     memory: &mut Memory,
     op: &Op,
 ) -> Step {
-    let value: T = simd::first(S::get(cpu, memory, op)?);
+    let value: T = simd::first(S::get::<true>(cpu, memory, op)?);
     let lane = each(|_| value);
     cpu.ymm[usize::from(op.reg[0] & 15)] = [lane, if WIDE { lane } else { 0 }];
     Ok(Flow::Next)
@@ -176,7 +182,7 @@ pub(crate) fn broadcast<T: Element>(insn: &Instruction) -> Option<Handler> {
 /// VBROADCASTF128, VBROADCASTI128: both lanes the same, from memory.
 pub(crate) fn broadcast128(insn: &Instruction) -> Option<Handler> {
     is_vex(insn)?.then_some(|cpu, memory, op| {
-        let lane = Load::<16>::get(cpu, memory, op)?;
+        let lane = Load::<16>::get::<true>(cpu, memory, op)?;
         cpu.ymm[usize::from(op.reg[0] & 15)] = [lane; 2];
         Ok(Flow::Next)
     })

@@ -10,12 +10,16 @@ use crate::alu::float::Mxcsr;
 use crate::alu::simd::Ymm;
 use crate::cpu::Cpu;
 use crate::exit::{Trap, TrapKind};
-use crate::interp::op::{Flow, Handler, Op, Step, is_immediate};
+use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, form};
 use crate::memory::Memory;
 
 /// What happens to one lane.
 pub(crate) trait Lane {
+    /// The second source where it is in memory: [`Load`] of 16 bytes, or of one element for scalars.
+    type Mem: Source;
+    /// Whether there is one source only, so that the VEX form has no operand more than the legacy one.
+    const UNARY: bool = false;
     /// How far the immediate is shifted for the upper lane, where each lane has its own bits of it.
     const UPPER_IMM: u32 = 0;
 
@@ -66,43 +70,41 @@ pub(crate) fn is_vex(insn: &Instruction) -> Option<bool> {
     }
 }
 
-/// A second source of up to 128 bits.
+/// A source of up to 128 bits.
 pub(crate) trait Source {
+    /// Whether it is a whole lane.
+    const WHOLE: bool;
+
     /// The lane, zero-extended from memory operands that are smaller.
-    fn get(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<u128, Trap>;
+    fn get<const VEX: bool>(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<u128, Trap>;
 }
 
 /// Vector register operand `N`.
 pub(crate) struct Xmm<const N: usize>;
-/// Memory of `BYTES` bytes, anywhere.
+/// Memory of `BYTES` bytes. Whole lanes must be aligned for legacy instructions: else #GP.
 pub(crate) struct Load<const BYTES: usize>;
-/// 16 bytes of memory at a multiple of 16: else #GP, as legacy SSE has it.
-pub(crate) struct Aligned;
 
 impl<const N: usize> Source for Xmm<N> {
+    const WHOLE: bool = true;
+
     #[inline(always)]
-    fn get(cpu: &Cpu, _: &Memory, op: &Op) -> Result<u128, Trap> {
+    fn get<const VEX: bool>(cpu: &Cpu, _: &Memory, op: &Op) -> Result<u128, Trap> {
         Ok(ymm(cpu, op.reg[N])[0])
     }
 }
 
 impl<const BYTES: usize> Source for Load<BYTES> {
-    #[inline(always)]
-    fn get(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<u128, Trap> {
-        let mut lane = [0; 16];
-        lane[..BYTES].copy_from_slice(&memory.read::<BYTES>(op.addr(cpu))?);
-        Ok(u128::from_le_bytes(lane))
-    }
-}
+    const WHOLE: bool = BYTES == 16;
 
-impl Source for Aligned {
     #[inline(always)]
-    fn get(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<u128, Trap> {
+    fn get<const VEX: bool>(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<u128, Trap> {
         let addr = op.addr(cpu);
-        if !addr.is_multiple_of(16) {
+        if Self::WHOLE && !VEX && !addr.is_multiple_of(16) {
             return Err(Trap::new(TrapKind::Protection));
         }
-        Ok(u128::from_le_bytes(memory.read(addr)?))
+        let mut lane = [0; 16];
+        lane[..BYTES].copy_from_slice(&memory.read::<BYTES>(addr)?);
+        Ok(u128::from_le_bytes(lane))
     }
 }
 
@@ -114,58 +116,17 @@ pub(crate) fn load256(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<Ymm, Trap> 
     Ok([lane(0), lane(16)])
 }
 
-/// An expression with `$S` as the source that operand `$n` is.
-macro_rules! by_source {
-    ($insn:expr, $n:expr, $vex:expr, $S:ident => $handler:expr) => {{
-        use $crate::interp::ops::packed::{Aligned, Load, Xmm};
-        match (form($insn, $n), $n, $insn.memory_size().size(), $vex) {
-            (Form::Reg, 1, ..) => {
-                type $S = Xmm<1>;
-                Some($handler as $crate::interp::op::Handler)
-            }
-            (Form::Reg, 2, ..) => {
-                type $S = Xmm<2>;
-                Some($handler as $crate::interp::op::Handler)
-            }
-            (Form::Mem, _, 16, false) => {
-                type $S = Aligned;
-                Some($handler as $crate::interp::op::Handler)
-            }
-            (Form::Mem, _, 16, true) => {
-                type $S = Load<16>;
-                Some($handler as $crate::interp::op::Handler)
-            }
-            (Form::Mem, _, 8, _) => {
-                type $S = Load<8>;
-                Some($handler as $crate::interp::op::Handler)
-            }
-            (Form::Mem, _, 4, _) => {
-                type $S = Load<4>;
-                Some($handler as $crate::interp::op::Handler)
-            }
-            (Form::Mem, _, 2, _) => {
-                type $S = Load<2>;
-                Some($handler as $crate::interp::op::Handler)
-            }
-            _ => None,
-        }
-    }};
-}
-pub(crate) use by_source;
-
-#[inline(always)]
 fn run<F: Lane, const A: usize, B: Source, const VEX: bool>(
     cpu: &mut Cpu,
     memory: &mut Memory,
     op: &Op,
 ) -> Step {
-    let (a, b) = (ymm(cpu, op.reg[A])[0], B::get(cpu, memory, op)?);
+    let (a, b) = (ymm(cpu, op.reg[A])[0], B::get::<VEX>(cpu, memory, op)?);
     let lane = with_mxcsr(cpu, |env| F::apply(a, b, op.imm as u8, env))?;
     set_lane::<VEX>(cpu, op, lane);
     Ok(Flow::Next)
 }
 
-#[inline(always)]
 fn run256<F: Lane, const A: usize, const MEM: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let b = if MEM { load256(cpu, memory, op)? } else { ymm(cpu, op.reg[A + 1]) };
     let (a, imm) = (ymm(cpu, op.reg[A]), op.imm as u8);
@@ -176,30 +137,32 @@ fn run256<F: Lane, const A: usize, const MEM: bool>(cpu: &mut Cpu, memory: &mut 
     Ok(Flow::Next)
 }
 
-/// The number of the last operand that is no immediate.
-pub(crate) fn last_operand(insn: &Instruction) -> u32 {
-    let operands = insn.op_count();
-    let immediates = (0..operands).filter(|&n| is_immediate(insn.op_kind(n))).count() as u32;
-    operands.saturating_sub(immediates + 1)
+/// The handler for operand `n` in a register or in memory.
+pub(crate) fn choose(insn: &Instruction, n: u32, register: Handler, memory: Handler) -> Option<Handler> {
+    match form(insn, n) {
+        Form::Reg => Some(register),
+        Form::Mem => Some(memory),
+        _ => None,
+    }
+}
+
+fn vex<F: Lane>(insn: &Instruction) -> Option<Handler> {
+    let wide = insn.op0_register().is_ymm();
+    if wide && !F::Mem::WHOLE {
+        return None;
+    }
+    match (F::UNARY, wide) {
+        (true, false) => choose(insn, 1, run::<F, 0, Xmm<1>, true>, run::<F, 0, F::Mem, true>),
+        (true, true) => choose(insn, 1, run256::<F, 0, false>, run256::<F, 0, true>),
+        (false, false) => choose(insn, 2, run::<F, 1, Xmm<2>, true>, run::<F, 1, F::Mem, true>),
+        (false, true) => choose(insn, 2, run256::<F, 1, false>, run256::<F, 1, true>),
+    }
 }
 
 /// First operand = both sources, lane by lane.
 pub(crate) fn packed<F: Lane>(insn: &Instruction) -> Option<Handler> {
-    let vex = is_vex(insn)?;
-    let b = last_operand(insn);
-    if insn.op0_register().is_ymm() {
-        return match (form(insn, b), b) {
-            (Form::Reg, 1) => Some(run256::<F, 0, false>),
-            (Form::Reg, 2) => Some(run256::<F, 1, false>),
-            (Form::Mem, 1) => Some(run256::<F, 0, true>),
-            (Form::Mem, 2) => Some(run256::<F, 1, true>),
-            _ => None,
-        };
+    if is_vex(insn)? {
+        return vex::<F>(insn);
     }
-    match (b, vex) {
-        (1, false) => by_source!(insn, 1, false, S => run::<F, 0, S, false>),
-        (1, true) => by_source!(insn, 1, true, S => run::<F, 0, S, true>),
-        (2, true) => by_source!(insn, 2, true, S => run::<F, 1, S, true>),
-        _ => None,
-    }
+    choose(insn, 1, run::<F, 0, Xmm<1>, false>, run::<F, 0, F::Mem, false>)
 }

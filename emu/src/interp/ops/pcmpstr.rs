@@ -17,7 +17,8 @@ fn compare<S: Source, const EXPLICIT: bool, const WIDE: bool>(
     memory: &Memory,
     op: &Op,
 ) -> Result<StringCompare, Trap> {
-    let (a, b) = (ymm(cpu, op.reg[0])[0], S::get(cpu, memory, op)?);
+    // As with VEX: no alignment is asked for.
+    let (a, b) = (ymm(cpu, op.reg[0])[0], S::get::<true>(cpu, memory, op)?);
     let length = |n| if WIDE { cpu.gpr(n) as i64 } else { (cpu.gpr(n) as i32).into() };
     let lengths = match EXPLICIT {
         true => StringLength::Explicit(length(gpr::RAX), length(gpr::RDX)),

@@ -2,7 +2,7 @@
 
 use iced_x86::Instruction;
 
-use super::packed::{Source, by_source, is_vex, load256, set_lane, with_mxcsr, ymm};
+use super::packed::{Load, Source, Xmm, choose, is_vex, load256, set_lane, with_mxcsr, ymm};
 use crate::alu::float::Mxcsr;
 use crate::cpu::Cpu;
 use crate::interp::op::{Flow, Handler, Op, Step};
@@ -11,6 +11,11 @@ use crate::memory::Memory;
 
 /// Makes a lane of a part of one.
 pub(crate) trait Widen {
+    /// Where one lane's elements are in memory.
+    type Mem: Source;
+    /// Where two lanes' elements are in memory.
+    type WideMem: Source;
+
     /// The lane that the elements of `a` give, from the low one on (`upper` 0) or for the upper lane (1).
     fn apply(a: u128, upper: usize, env: &mut Mxcsr) -> u128;
 }
@@ -21,17 +26,15 @@ pub(crate) trait Narrow {
     fn apply(a: u128, imm: u8, env: &mut Mxcsr) -> u64;
 }
 
-#[inline(always)]
 fn run_widen<F: Widen, S: Source, const VEX: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let source = S::get(cpu, memory, op)?;
+    let source = S::get::<VEX>(cpu, memory, op)?;
     let lane = with_mxcsr(cpu, |env| F::apply(source, 0, env))?;
     set_lane::<VEX>(cpu, op, lane);
     Ok(Flow::Next)
 }
 
-#[inline(always)]
 fn run_widen256<F: Widen, S: Source>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let source = S::get(cpu, memory, op)?;
+    let source = S::get::<true>(cpu, memory, op)?;
     let lanes = with_mxcsr(cpu, |env| [F::apply(source, 0, env), F::apply(source, 1, env)])?;
     cpu.ymm[usize::from(op.reg[0] & 15)] = lanes;
     Ok(Flow::Next)
@@ -40,15 +43,14 @@ fn run_widen256<F: Widen, S: Source>(cpu: &mut Cpu, memory: &mut Memory, op: &Op
 /// First operand = the low elements of the second, widened.
 pub(crate) fn widen<F: Widen>(insn: &Instruction) -> Option<Handler> {
     match (is_vex(insn)?, insn.op0_register().is_ymm()) {
-        (false, _) => by_source!(insn, 1, false, S => run_widen::<F, S, false>),
-        (true, false) => by_source!(insn, 1, true, S => run_widen::<F, S, true>),
-        (true, true) => by_source!(insn, 1, true, S => run_widen256::<F, S>),
+        (false, _) => choose(insn, 1, run_widen::<F, Xmm<1>, false>, run_widen::<F, F::Mem, false>),
+        (true, false) => choose(insn, 1, run_widen::<F, Xmm<1>, true>, run_widen::<F, F::Mem, true>),
+        (true, true) => choose(insn, 1, run_widen256::<F, Xmm<1>>, run_widen256::<F, F::WideMem>),
     }
 }
 
-#[inline(always)]
 fn run_narrow<F: Narrow, S: Source, const VEX: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let source = S::get(cpu, memory, op)?;
+    let source = S::get::<VEX>(cpu, memory, op)?;
     let half = with_mxcsr(cpu, |env| F::apply(source, op.imm as u8, env))?;
     set_lane::<VEX>(cpu, op, half.into());
     Ok(Flow::Next)
@@ -73,30 +75,24 @@ fn run_narrow256<F: Narrow, const MEM: bool>(cpu: &mut Cpu, memory: &mut Memory,
 /// First operand = the elements of the second, narrowed; the rest of the register is cleared.
 pub(crate) fn narrow<F: Narrow>(insn: &Instruction) -> Option<Handler> {
     let wide = insn.op1_register().is_ymm() || insn.memory_size().size() == 32;
-    match (is_vex(insn)?, wide, form(insn, 1)) {
-        (false, ..) => by_source!(insn, 1, false, S => run_narrow::<F, S, false>),
-        (true, false, _) => by_source!(insn, 1, true, S => run_narrow::<F, S, true>),
-        (true, true, Form::Reg) => Some(run_narrow256::<F, false>),
-        (true, true, Form::Mem) => Some(run_narrow256::<F, true>),
-        _ => None,
+    match (is_vex(insn)?, wide) {
+        (false, _) => choose(insn, 1, run_narrow::<F, Xmm<1>, false>, run_narrow::<F, Load<16>, false>),
+        (true, false) => choose(insn, 1, run_narrow::<F, Xmm<1>, true>, run_narrow::<F, Load<16>, true>),
+        (true, true) => choose(insn, 1, run_narrow256::<F, false>, run_narrow256::<F, true>),
     }
 }
 
 fn run_narrow_store<F: Narrow, const WIDE: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let (source, addr) = (ymm(cpu, op.reg[1]), op.addr(cpu));
-    // A fault of the store must not leave exceptions noted.
-    let before = cpu.mxcsr;
-    let stored = if WIDE {
+    // As processors do: the exceptions of the conversion are noted even where the store faults.
+    if WIDE {
         let lane = narrow_ymm::<F>(cpu, source, op.imm as u8)?;
-        memory.write(addr, lane.to_le_bytes())
+        memory.write(addr, lane.to_le_bytes())?;
     } else {
         let half = with_mxcsr(cpu, |env| F::apply(source[0], op.imm as u8, env))?;
-        memory.write(addr, half.to_le_bytes())
-    };
-    if stored.is_err() {
-        cpu.mxcsr = before;
+        memory.write(addr, half.to_le_bytes())?;
     }
-    Ok(stored.map(|()| Flow::Next)?)
+    Ok(Flow::Next)
 }
 
 /// VCVTPS2PH, whose first operand may be memory.

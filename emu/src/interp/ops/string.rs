@@ -107,8 +107,13 @@ fn run_string<T: Int, R: Round, const REPEAT: u8>(cpu: &mut Cpu, memory: &mut Me
         R::round::<T>(cpu, memory, op)?;
         return Ok(Flow::Next);
     }
+    let before = cpu.flags;
     while cpu.gpr(gpr::RCX) != 0 {
-        R::round::<T>(cpu, memory, op)?;
+        if let Err(trap) = R::round::<T>(cpu, memory, op) {
+            // The flags are those before the first round (SDM volume 2, CMPS): they are no input of the next.
+            cpu.flags = before;
+            return Err(trap);
+        }
         cpu.set_gpr(gpr::RCX, cpu.gpr(gpr::RCX) - 1);
         if R::COMPARES && cpu.flags.zf() != (REPEAT == WHILE_EQUAL) {
             break;

@@ -2,16 +2,18 @@
 
 use iced_x86::Instruction;
 
-use super::packed::{Source, by_source, is_vex, load256, set_lane, with_mxcsr, ymm};
+use super::packed::{Source, Xmm, choose, is_vex, load256, set_lane, with_mxcsr, ymm};
 use crate::alu::float::Mxcsr;
 use crate::alu::simd::Ymm;
 use crate::cpu::Cpu;
 use crate::interp::op::{Flow, Handler, Op, Step};
-use crate::interp::operand::{Form, form};
 use crate::memory::Memory;
 
 /// What happens to one lane.
 pub(crate) trait Triple {
+    /// The operand that may be memory, if it is.
+    type Mem: Source;
+
     /// The lane that `a` and `b` (the second and third operand; of legacy instructions the first two) and
     /// the third source give.
     fn apply(a: u128, b: u128, c: u128, env: &mut Mxcsr) -> u128;
@@ -52,15 +54,13 @@ impl Third for Implied {
     }
 }
 
-#[inline(always)]
 fn run<F: Triple, C: Third, B: Source, const VEX: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let (a, b, c) = (ymm(cpu, op.reg[C::A])[0], B::get(cpu, memory, op)?, C::get(cpu, op)[0]);
+    let (a, b, c) = (ymm(cpu, op.reg[C::A])[0], B::get::<VEX>(cpu, memory, op)?, C::get(cpu, op)[0]);
     let lane = with_mxcsr(cpu, |env| F::apply(a, b, c, env))?;
     set_lane::<VEX>(cpu, op, lane);
     Ok(Flow::Next)
 }
 
-#[inline(always)]
 fn run256<F: Triple, C: Third, const MEM: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let b = if MEM { load256(cpu, memory, op)? } else { ymm(cpu, op.reg[2]) };
     let (a, c) = (ymm(cpu, op.reg[1]), C::get(cpu, op));
@@ -70,11 +70,10 @@ fn run256<F: Triple, C: Third, const MEM: bool>(cpu: &mut Cpu, memory: &mut Memo
 }
 
 fn vex<F: Triple, C: Third>(insn: &Instruction) -> Option<Handler> {
-    match (insn.op0_register().is_ymm(), form(insn, 2)) {
-        (true, Form::Reg) => Some(run256::<F, C, false>),
-        (true, Form::Mem) => Some(run256::<F, C, true>),
-        _ => by_source!(insn, 2, true, S => run::<F, C, S, true>),
+    if !insn.op0_register().is_ymm() {
+        return choose(insn, 2, run::<F, C, Xmm<2>, true>, run::<F, C, F::Mem, true>);
     }
+    if F::Mem::WHOLE { choose(insn, 2, run256::<F, C, false>, run256::<F, C, true>) } else { None }
 }
 
 /// Fused multiply-add: the destination is a source too.
@@ -87,5 +86,5 @@ pub(crate) fn blended<F: Triple>(insn: &Instruction) -> Option<Handler> {
     if is_vex(insn)? {
         return vex::<F, Fourth>(insn);
     }
-    by_source!(insn, 1, false, S => run::<F, Implied, S, false>)
+    choose(insn, 1, run::<F, Implied, Xmm<1>, false>, run::<F, Implied, F::Mem, false>)
 }

@@ -2,7 +2,7 @@
 
 use iced_x86::Instruction;
 
-use super::packed::{Source, by_source, is_vex, set_lane, ymm};
+use super::packed::{Load, Source, Xmm, choose, is_vex, set_lane, ymm};
 use crate::cpu::Cpu;
 use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, form};
@@ -55,7 +55,7 @@ fn run_counted<F: Shift<u64>, S: Source, const A: usize, const VEX: bool, const 
     memory: &mut Memory,
     op: &Op,
 ) -> Step {
-    let count = S::get(cpu, memory, op)? as u64;
+    let count = S::get::<VEX>(cpu, memory, op)? as u64;
     run::<A, VEX, WIDE>(cpu, op, |a| F::apply(a, count));
     Ok(Flow::Next)
 }
@@ -71,9 +71,24 @@ pub(crate) fn shift<F: Shift<u64>>(insn: &Instruction) -> Option<Handler> {
         });
     }
     match (vex, wide) {
-        (false, _) => by_source!(insn, 1, false, S => run_counted::<F, S, 0, false, false>),
-        (true, false) => by_source!(insn, 2, true, S => run_counted::<F, S, 1, true, false>),
-        (true, true) => by_source!(insn, 2, true, S => run_counted::<F, S, 1, true, true>),
+        (false, _) => choose(
+            insn,
+            1,
+            run_counted::<F, Xmm<1>, 0, false, false>,
+            run_counted::<F, Load<16>, 0, false, false>,
+        ),
+        (true, false) => choose(
+            insn,
+            2,
+            run_counted::<F, Xmm<2>, 1, true, false>,
+            run_counted::<F, Load<16>, 1, true, false>,
+        ),
+        (true, true) => choose(
+            insn,
+            2,
+            run_counted::<F, Xmm<2>, 1, true, true>,
+            run_counted::<F, Load<16>, 1, true, true>,
+        ),
     }
 }
 

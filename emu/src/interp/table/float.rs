@@ -41,10 +41,10 @@ pub(super) fn arithmetic(mnemonic: M) -> Option<Pick> {
         M::Sqrtpd | M::Vsqrtpd => each_single!(u64, float::sqrt),
         M::Sqrtss | M::Vsqrtss => one_single!(u32, float::sqrt),
         M::Sqrtsd | M::Vsqrtsd => one_single!(u64, float::sqrt),
-        M::Rcpps | M::Vrcpps => lane!(|_, b, _, _| map(b, float::reciprocal)),
-        M::Rcpss | M::Vrcpss => lane!(|a, b, _, _| with_first(a, float::reciprocal(first(b)))),
-        M::Rsqrtps | M::Vrsqrtps => lane!(|_, b, _, _| map(b, float::reciprocal_sqrt)),
-        M::Rsqrtss | M::Vrsqrtss => lane!(|a, b, _, _| with_first(a, float::reciprocal_sqrt(first(b)))),
+        M::Rcpps | M::Vrcpps => lane_single!(|_, b, _, _| map(b, float::reciprocal)),
+        M::Rcpss | M::Vrcpss => lane_scalar!(u32, |a, b, _, _| with_first(a, float::reciprocal(first(b)))),
+        M::Rsqrtps | M::Vrsqrtps => lane_single!(|_, b, _, _| map(b, float::reciprocal_sqrt)),
+        M::Rsqrtss | M::Vrsqrtss => lane_scalar!(u32, |a, b, _, _| with_first(a, float::reciprocal_sqrt(first(b)))),
         M::Haddps | M::Vhaddps => lane!(|a, b, _, env| float::horizontal::<u32>(a, b, float::add, env)),
         M::Haddpd | M::Vhaddpd => lane!(|a, b, _, env| float::horizontal::<u64>(a, b, float::add, env)),
         M::Hsubps | M::Vhsubps => lane!(|a, b, _, env| float::horizontal::<u32>(a, b, float::sub, env)),
@@ -63,17 +63,17 @@ pub(super) fn conversion(mnemonic: M) -> Option<Pick> {
     Some(match mnemonic {
         M::Cmpps => lane!(|a, b, imm, env| compare_all::<u32>(a, b, imm & 7, env)),
         M::Cmppd => lane!(|a, b, imm, env| compare_all::<u64>(a, b, imm & 7, env)),
-        M::Cmpss => lane!(|a, b, imm, env| compare_first::<u32>(a, b, imm & 7, env)),
+        M::Cmpss => lane_scalar!(u32, |a, b, imm, env| compare_first::<u32>(a, b, imm & 7, env)),
         M::Cmpsd => cmpsd,
         M::Vcmpps => lane!(|a, b, imm, env| compare_all::<u32>(a, b, imm & 31, env)),
         M::Vcmppd => lane!(|a, b, imm, env| compare_all::<u64>(a, b, imm & 31, env)),
-        M::Vcmpss => lane!(|a, b, imm, env| compare_first::<u32>(a, b, imm & 31, env)),
-        M::Vcmpsd => lane!(|a, b, imm, env| compare_first::<u64>(a, b, imm & 31, env)),
-        M::Roundps | M::Vroundps => lane!(|_, b, imm, env| map(b, |x: u32| round(x, imm, env))),
-        M::Roundpd | M::Vroundpd => lane!(|_, b, imm, env| map(b, |x: u64| round(x, imm, env))),
-        M::Roundss | M::Vroundss => lane!(|a, b, imm, env| with_first(a, round::<u32>(first(b), imm, env))),
-        M::Roundsd | M::Vroundsd => lane!(|a, b, imm, env| with_first(a, round::<u64>(first(b), imm, env))),
-        M::Cvtdq2ps | M::Vcvtdq2ps => lane!(|_, b, _, env| map(b, |x| float::from_i32::<u32>(x, env))),
+        M::Vcmpss => lane_scalar!(u32, |a, b, imm, env| compare_first::<u32>(a, b, imm & 31, env)),
+        M::Vcmpsd => lane_scalar!(u64, |a, b, imm, env| compare_first::<u64>(a, b, imm & 31, env)),
+        M::Roundps | M::Vroundps => lane_single!(|_, b, imm, env| map(b, |x: u32| round(x, imm, env))),
+        M::Roundpd | M::Vroundpd => lane_single!(|_, b, imm, env| map(b, |x: u64| round(x, imm, env))),
+        M::Roundss | M::Vroundss => lane_scalar!(u32, |a, b, imm, env| with_first(a, round::<u32>(first(b), imm, env))),
+        M::Roundsd | M::Vroundsd => lane_scalar!(u64, |a, b, imm, env| with_first(a, round::<u64>(first(b), imm, env))),
+        M::Cvtdq2ps | M::Vcvtdq2ps => lane_single!(|_, b, _, env| map(b, |x| float::from_i32::<u32>(x, env))),
         M::Cvtps2dq | M::Vcvtps2dq => each_single!(u32, nearby),
         M::Cvttps2dq | M::Vcvttps2dq => each_single!(u32, truncated),
         M::Cvtss2sd | M::Vcvtss2sd => one_single!(u32, float::from_single),
@@ -84,7 +84,7 @@ pub(super) fn conversion(mnemonic: M) -> Option<Pick> {
 
 /// CMPSD of SSE2; the string instruction of that name has no vector operand.
 fn cmpsd(insn: &Instruction) -> Option<Handler> {
-    let vector: Pick = lane!(|a, b, imm, env| compare_first::<u64>(a, b, imm & 7, env));
+    let vector: Pick = lane_scalar!(u64, |a, b, imm, env| compare_first::<u64>(a, b, imm & 7, env));
     if insn.is_string_instruction() { string::string(insn) } else { vector(insn) }
 }
 

@@ -5,14 +5,18 @@ use iced_x86::Mnemonic as M;
 use super::Pick;
 use crate::alu::float::{Float, Mxcsr, fused as multiply_add, negated};
 use crate::alu::simd::{self, Element, each, first, with_first};
+use crate::interp::ops::packed::Load;
 use crate::interp::ops::triple::{Triple, blended, fused};
 
-/// `|a, b, c, env| …` on whole lanes.
+/// `|a, b, c, env| …` on whole lanes; before it the bytes of a memory operand, where it is not a lane.
 macro_rules! triple {
-    ($shape:ident, $lane:expr) => {{
+    ($shape:ident, $lane:expr) => {
+        triple!($shape, 16, $lane)
+    };
+    ($shape:ident, $bytes:literal, $lane:expr) => {{
         struct Row;
         impl Triple for Row {
-            #[inline(always)]
+            type Mem = Load<$bytes>;
             fn apply(a: u128, b: u128, c: u128, env: &mut Mxcsr) -> u128 {
                 let lane: fn(u128, u128, u128, &mut Mxcsr) -> u128 = $lane;
                 lane(a, b, c, env)
@@ -29,8 +33,8 @@ macro_rules! fused_rows {
             $(
                 M::$ps => triple!(fused, |a, b, c, env| packed::<u32>($form(a, b, c), $signs, env)),
                 M::$pd => triple!(fused, |a, b, c, env| packed::<u64>($form(a, b, c), $signs, env)),
-                M::$ss => triple!(fused, |a, b, c, env| scalar::<u32>(c, $form(a, b, c), $signs, env)),
-                M::$sd => triple!(fused, |a, b, c, env| scalar::<u64>(c, $form(a, b, c), $signs, env)),
+                M::$ss => triple!(fused, 4, |a, b, c, env| scalar::<u32>(c, $form(a, b, c), $signs, env)),
+                M::$sd => triple!(fused, 8, |a, b, c, env| scalar::<u64>(c, $form(a, b, c), $signs, env)),
             )*
             _ => return None,
         }

@@ -1,9 +1,10 @@
 //! Rows of the vector instructions on integers and bits, lane by lane.
 
-use iced_x86::Mnemonic as M;
+use iced_x86::{Instruction, Mnemonic as M};
 
 use super::Pick;
 use crate::alu::simd;
+use crate::interp::op::Handler;
 
 /// Arithmetic and comparisons.
 #[rustfmt::skip]
@@ -112,7 +113,7 @@ pub(super) fn arrangement(mnemonic: M) -> Option<Pick> {
         M::Blendpd | M::Vblendpd => pair_imm!(simd::blendpd, upper 2),
         M::Movsldup | M::Vmovsldup => single!(simd::movsldup),
         M::Movshdup | M::Vmovshdup => single!(simd::movshdup),
-        M::Movddup | M::Vmovddup => single!(simd::movddup),
+        M::Movddup | M::Vmovddup => movddup,
         M::Aesenc | M::Vaesenc => pair!(simd::aesenc),
         M::Aesenclast | M::Vaesenclast => pair!(simd::aesenclast),
         M::Aesdec | M::Vaesdec => pair!(simd::aesdec),
@@ -128,4 +129,11 @@ pub(super) fn arrangement(mnemonic: M) -> Option<Pick> {
         M::Sha256msg2 => pair!(simd::sha256msg2),
         _ => return None,
     })
+}
+
+/// MOVDDUP takes 8 bytes from memory, except into YMM registers.
+fn movddup(insn: &Instruction) -> Option<Handler> {
+    let whole: Pick = single!(simd::movddup);
+    let half: Pick = lane!([8, true, 0] | _, b, _, _ | simd::movddup(b));
+    if insn.op0_register().is_ymm() { whole(insn) } else { half(insn) }
 }

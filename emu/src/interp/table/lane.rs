@@ -1,14 +1,16 @@
 //! How a row names a function on lanes: each macro makes the row's [`Lane`](super::super::ops::packed::Lane)
 //! out of a function of a certain signature, and picks among its handlers.
 
-/// `|a, b, imm, env| …` on whole lanes.
+/// `|a, b, imm, env| …` on whole lanes. In brackets: bytes of a memory operand, whether there is one source
+/// only, and how far the immediate is shifted for the upper lane.
 macro_rules! lane {
-    ($lane:expr) => { lane!($lane, upper 0) };
-    ($lane:expr, upper $shift:literal) => {{
+    ($lane:expr) => { lane!([16, false, 0] $lane) };
+    ([$bytes:literal, $unary:literal, $upper:literal] $lane:expr) => {{
         struct Row;
         impl $crate::interp::ops::packed::Lane for Row {
-            const UPPER_IMM: u32 = $shift;
-            #[inline(always)]
+            type Mem = $crate::interp::ops::packed::Load<$bytes>;
+            const UNARY: bool = $unary;
+            const UPPER_IMM: u32 = $upper;
             fn apply(a: u128, b: u128, imm: u8, env: &mut $crate::alu::float::Mxcsr) -> u128 {
                 let lane: fn(u128, u128, u8, &mut $crate::alu::float::Mxcsr) -> u128 = $lane;
                 lane(a, b, imm, env)
@@ -16,6 +18,17 @@ macro_rules! lane {
         }
         $crate::interp::ops::packed::packed::<Row>
     }};
+}
+
+/// As [`lane!`], for one source.
+macro_rules! lane_single {
+    ($lane:expr) => { lane!([16, true, 0] $lane) };
+}
+
+/// As [`lane!`], for the lowest element of a type.
+macro_rules! lane_scalar {
+    (u32, $lane:expr) => { lane!([4, false, 0] $lane) };
+    (u64, $lane:expr) => { lane!([8, false, 0] $lane) };
 }
 
 /// `f(a, b)`
@@ -27,20 +40,21 @@ macro_rules! pair {
 
 /// `f(a, b, imm)`
 macro_rules! pair_imm {
-    ($f:path $(, upper $shift:literal)?) => { lane!(|a, b, imm, _| $f(a, b, imm) $(, upper $shift)?) };
+    ($f:path) => { pair_imm!($f, upper 0) };
+    ($f:path, upper $shift:literal) => { lane!([16, false, $shift] |a, b, imm, _| $f(a, b, imm)) };
 }
 
 /// `f(b)`
 macro_rules! single {
     ($f:path) => {
-        lane!(|_, b, _, _| $f(b))
+        lane_single!(|_, b, _, _| $f(b))
     };
 }
 
 /// `f(b, imm)`
 macro_rules! single_imm {
     ($f:path) => {
-        lane!(|_, b, imm, _| $f(b, imm))
+        lane_single!(|_, b, imm, _| $f(b, imm))
     };
 }
 
@@ -53,8 +67,8 @@ macro_rules! each_pair {
 
 /// `f(x, y, env)` on the lowest elements; the rest is that of `a`.
 macro_rules! one_pair {
-    ($t:ty, $f:path) => {
-        lane!(|a, b, _, env| {
+    ($t:tt, $f:path) => {
+        lane_scalar!($t, |a, b, _, env| {
             $crate::alu::simd::with_first(
                 a,
                 $f($crate::alu::simd::first::<$t>(a), $crate::alu::simd::first(b), env),
@@ -66,13 +80,15 @@ macro_rules! one_pair {
 /// `f(x, env)` on all elements of type `$t`.
 macro_rules! each_single {
     ($t:ty, $f:expr) => {
-        lane!(|_, b, _, env| $crate::alu::simd::map(b, |x: $t| $f(x, env)))
+        lane_single!(|_, b, _, env| $crate::alu::simd::map(b, |x: $t| $f(x, env)))
     };
 }
 
 /// `f(x, env)` on the lowest element; the rest is that of `a`.
 macro_rules! one_single {
-    ($t:ty, $f:expr) => {
-        lane!(|a, b, _, env| $crate::alu::simd::with_first(a, $f($crate::alu::simd::first::<$t>(b), env)))
+    ($t:tt, $f:expr) => {
+        lane_scalar!($t, |a, b, _, env| {
+            $crate::alu::simd::with_first(a, $f($crate::alu::simd::first::<$t>(b), env))
+        })
     };
 }

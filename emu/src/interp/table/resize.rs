@@ -5,13 +5,16 @@ use iced_x86::Mnemonic as M;
 use super::Pick;
 use crate::alu::float::{self, Mxcsr, Rounding};
 use crate::alu::simd::{self, Element, each};
+use crate::interp::ops::packed::Load;
 use crate::interp::ops::resize::{Narrow, Widen, narrow, narrow_store, widen};
 
+/// A row for `|a, upper, env| …`; before it the bytes of a memory operand for one lane and for two.
 macro_rules! widened {
-    ($widen:expr) => {{
+    ($bytes:literal, $wide:literal, $widen:expr) => {{
         struct Row;
         impl Widen for Row {
-            #[inline(always)]
+            type Mem = Load<$bytes>;
+            type WideMem = Load<$wide>;
             fn apply(a: u128, upper: usize, env: &mut Mxcsr) -> u128 {
                 let widen: fn(u128, usize, &mut Mxcsr) -> u128 = $widen;
                 widen(a, upper, env)
@@ -21,10 +24,10 @@ macro_rules! widened {
     }};
 }
 
-/// `f(a, from)`, where the upper lane starts at element `$count`.
+/// `f(a, from)`, where a lane takes `$count` elements, which are `$bytes` in memory, two lanes' `$wide`.
 macro_rules! integers {
-    ($f:path, $count:literal) => {
-        widened!(|a, upper, _| $f(a, upper * $count))
+    ($f:path, $count:literal, $bytes:literal, $wide:literal) => {
+        widened!($bytes, $wide, |a, upper, _| $f(a, upper * $count))
     };
 }
 
@@ -32,7 +35,6 @@ macro_rules! narrowed {
     ($shape:ident, $narrow:expr) => {{
         struct Row;
         impl Narrow for Row {
-            #[inline(always)]
             fn apply(a: u128, imm: u8, env: &mut Mxcsr) -> u64 {
                 let narrow: fn(u128, u8, &mut Mxcsr) -> u64 = $narrow;
                 narrow(a, imm, env)
@@ -45,24 +47,24 @@ macro_rules! narrowed {
 #[rustfmt::skip]
 pub(super) fn resize(mnemonic: M) -> Option<Pick> {
     Some(match mnemonic {
-        M::Pmovsxbw | M::Vpmovsxbw => integers!(simd::pmovsxbw, 8),
-        M::Pmovsxbd | M::Vpmovsxbd => integers!(simd::pmovsxbd, 4),
-        M::Pmovsxbq | M::Vpmovsxbq => integers!(simd::pmovsxbq, 2),
-        M::Pmovsxwd | M::Vpmovsxwd => integers!(simd::pmovsxwd, 4),
-        M::Pmovsxwq | M::Vpmovsxwq => integers!(simd::pmovsxwq, 2),
-        M::Pmovsxdq | M::Vpmovsxdq => integers!(simd::pmovsxdq, 2),
-        M::Pmovzxbw | M::Vpmovzxbw => integers!(simd::pmovzxbw, 8),
-        M::Pmovzxbd | M::Vpmovzxbd => integers!(simd::pmovzxbd, 4),
-        M::Pmovzxbq | M::Vpmovzxbq => integers!(simd::pmovzxbq, 2),
-        M::Pmovzxwd | M::Vpmovzxwd => integers!(simd::pmovzxwd, 4),
-        M::Pmovzxwq | M::Vpmovzxwq => integers!(simd::pmovzxwq, 2),
-        M::Pmovzxdq | M::Vpmovzxdq => integers!(simd::pmovzxdq, 2),
+        M::Pmovsxbw | M::Vpmovsxbw => integers!(simd::pmovsxbw, 8, 8, 16),
+        M::Pmovsxbd | M::Vpmovsxbd => integers!(simd::pmovsxbd, 4, 4, 8),
+        M::Pmovsxbq | M::Vpmovsxbq => integers!(simd::pmovsxbq, 2, 2, 4),
+        M::Pmovsxwd | M::Vpmovsxwd => integers!(simd::pmovsxwd, 4, 8, 16),
+        M::Pmovsxwq | M::Vpmovsxwq => integers!(simd::pmovsxwq, 2, 4, 8),
+        M::Pmovsxdq | M::Vpmovsxdq => integers!(simd::pmovsxdq, 2, 8, 16),
+        M::Pmovzxbw | M::Vpmovzxbw => integers!(simd::pmovzxbw, 8, 8, 16),
+        M::Pmovzxbd | M::Vpmovzxbd => integers!(simd::pmovzxbd, 4, 4, 8),
+        M::Pmovzxbq | M::Vpmovzxbq => integers!(simd::pmovzxbq, 2, 2, 4),
+        M::Pmovzxwd | M::Vpmovzxwd => integers!(simd::pmovzxwd, 4, 8, 16),
+        M::Pmovzxwq | M::Vpmovzxwq => integers!(simd::pmovzxwq, 2, 4, 8),
+        M::Pmovzxdq | M::Vpmovzxdq => integers!(simd::pmovzxdq, 2, 8, 16),
         M::Cvtps2pd | M::Vcvtps2pd =>
-            widened!(|a, upper, env| each(|i| float::from_single(u32::get(a, 2 * upper + i), env))),
+            widened!(8, 16, |a, upper, env| each(|i| float::from_single(u32::get(a, 2 * upper + i), env))),
         M::Cvtdq2pd | M::Vcvtdq2pd =>
-            widened!(|a, upper, env| each(|i| float::from_i32::<u64>(i32::get(a, 2 * upper + i), env))),
+            widened!(8, 16, |a, upper, env| each(|i| float::from_i32::<u64>(i32::get(a, 2 * upper + i), env))),
         M::Vcvtph2ps =>
-            widened!(|a, upper, env| each(|i| float::from_half(u16::get(a, 4 * upper + i), env))),
+            widened!(8, 16, |a, upper, env| each(|i| float::from_half(u16::get(a, 4 * upper + i), env))),
         M::Cvtpd2ps | M::Vcvtpd2ps => narrowed!(narrow, |a, _, env| pair(a, |x| float::to_single(x, env))),
         M::Cvtpd2dq | M::Vcvtpd2dq =>
             narrowed!(narrow, |a, _, env| pair(a, |x| float::to_i32(x, env.rounding(), env) as u32)),

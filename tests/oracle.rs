@@ -1,0 +1,140 @@
+//! Every form that goemu executes, against the host processor.
+//!
+//! `GOEMU_ORACLE_STATES` is the number of states a form (`cargo xtask oracle` sets it); `GOEMU_ORACLE_FORMS` limits
+//! the run to forms whose name contains it; `GOEMU_ORACLE_TABLE` names a file for the summary.
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+
+use std::{collections::BTreeMap, env, fmt::Write as _, fs};
+
+use goemu_tests::{
+    form::{case, codes},
+    native::{CODE, Native},
+    oracle::{Emulated, askable, compare, host_lacks, random_state},
+    random::Random,
+};
+use iced_x86::{Code, Mnemonic as M};
+
+/// States a form without being asked for more: a second or two.
+const QUICK: u64 = 24;
+/// States before other operands are chosen.
+const PER_ENCODING: u64 = 4;
+
+/// What there is no sense in comparing: the host's own clock, identity and random numbers, its kernel, and
+/// control flow, which has tests of its own.
+fn comparable(code: Code) -> bool {
+    use iced_x86::FlowControl;
+    let excluded = matches!(
+        code.mnemonic(),
+        M::Hlt
+            | M::Cpuid
+            | M::Rdtsc
+            | M::Rdtscp
+            | M::Rdrand
+            | M::Rdseed
+            | M::Xgetbv
+            | M::Rdpid
+            | M::Popfq
+            | M::Popf
+            | M::Rdfsbase
+            | M::Rdgsbase
+            | M::Wrfsbase
+            | M::Wrgsbase
+            | M::Fxsave
+            | M::Fxsave64
+            | M::Fxrstor
+            | M::Fxrstor64
+            | M::Xsave
+            | M::Xsave64
+            | M::Xrstor
+            | M::Xrstor64
+            | M::Xsavec
+            | M::Xsavec64
+            | M::Xsaveopt
+            | M::Xsaveopt64
+            | M::Enter
+    );
+    !excluded && code.op_code().op_count() <= 5 && matches!(code.flow_control(), FlowControl::Next)
+}
+
+#[derive(Default)]
+struct Tally {
+    forms: u64,
+    states: u64,
+    differences: u64,
+    unproven: u64,
+}
+
+#[test]
+fn every_form_agrees_with_the_processor() {
+    let states = env::var("GOEMU_ORACLE_STATES").ok().and_then(|n| n.parse().ok()).unwrap_or(QUICK);
+    let only = env::var("GOEMU_ORACLE_FORMS").unwrap_or_default();
+    let (mut native, mut emulated) = (Native::lock(), Emulated::default());
+    let (mut tallies, mut failures) = (BTreeMap::<String, Tally>::new(), String::new());
+    for code in codes().filter(|&code| comparable(code) && format!("{code:?}").contains(&only)) {
+        let feature = code.cpuid_features().first().map_or_else(String::new, |f| format!("{f:?}"));
+        let tally = tallies.entry(feature).or_default();
+        tally.forms += 1;
+        if host_lacks(code) {
+            tally.unproven += 1;
+            continue;
+        }
+        if let Some(failure) = check(code, states, &mut native, &mut emulated, tally) {
+            writeln!(failures, "{failure}").expect("a string takes it");
+        }
+    }
+    if let Ok(path) = env::var("GOEMU_ORACLE_TABLE") {
+        fs::write(path, table(&tallies)).expect("the table can be written");
+    }
+    let forms: u64 = tallies.values().map(|tally| tally.forms).sum();
+    assert!(!only.is_empty() || forms > 1000, "only {forms} forms were found");
+    assert!(failures.is_empty(), "{failures}");
+}
+
+/// Compares one form on many states; the first difference, with all that is needed to see it again.
+fn check(
+    code: Code,
+    states: u64,
+    native: &mut Native,
+    emulated: &mut Emulated,
+    tally: &mut Tally,
+) -> Option<String> {
+    let mut random = Random(code as u64);
+    let (mut failure, mut current) = (None, None);
+    for n in 0..states {
+        if n % PER_ENCODING == 0 || current.is_none() {
+            current = (0..16).find_map(|_| case(code, CODE, &mut random));
+            emulated.place(&current.as_ref()?.bytes);
+        }
+        let case = current.as_ref()?;
+        let before = random_state(case, &mut random);
+        if !askable(case, &before) {
+            continue;
+        }
+        tally.states += 1;
+        let found = compare(native, emulated, case, &before);
+        if !found.is_empty() {
+            tally.differences += 1;
+            failure.get_or_insert_with(|| {
+                format!(
+                    "{code:?} {:02x?} mxcsr {:#x} rflags {:#x}\n    {}",
+                    case.bytes,
+                    before.mxcsr,
+                    before.rflags,
+                    found.join("\n    ")
+                )
+            });
+        }
+    }
+    failure
+}
+
+fn table(tallies: &BTreeMap<String, Tally>) -> String {
+    let mut text =
+        String::from("| extension | forms | states | differences | not proven |\n|---|---|---|---|---|\n");
+    for (feature, tally) in tallies {
+        let Tally { forms, states, differences, unproven } = tally;
+        writeln!(text, "| {feature} | {forms} | {states} | {differences} | {unproven} |")
+            .expect("a string takes it");
+    }
+    text
+}
