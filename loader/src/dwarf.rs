@@ -77,6 +77,14 @@ pub struct Variable {
     pub ty: Arc<Type>,
 }
 
+/// What debug information says of a function.
+pub(crate) struct Written {
+    pub(crate) signature: Signature,
+    /// Whether results may be missing: a result without a name that the body of a range-over-func loop returns
+    /// is shared with the function that the body became, and not written (Go 1.23 and later).
+    pub(crate) doubtful: bool,
+}
+
 /// What was found in the debug information of one image so far.
 #[derive(Debug)]
 pub(crate) struct Index {
@@ -129,7 +137,7 @@ impl<'a> Dwarf<'a> {
     ///
     /// It can miss parameters: functions in assembly have none here, and up to 1.21 those that the source gives
     /// no name (or `_`), and what compiler-made wrappers take, are not written.
-    pub(crate) fn signature_at(&self, entry: u64) -> Result<Option<Signature>> {
+    pub(crate) fn signature_at(&self, entry: u64) -> Result<Option<Written>> {
         let entry = entry.wrapping_sub(self.index.place.bias);
         let Some(known) = self.units()?.at_address(entry) else { return Ok(None) };
         let unit = self.open(known)?;
@@ -173,3 +181,6 @@ fn malformed<T>(offset: usize, what: &'static str) -> Result<T> {
 fn at(offset: usize) -> impl Fn(gimli::Error) -> DwarfError {
     move |source| DwarfError::Read { offset, source }
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,9 +93,9 @@ pub enum LoadError {
     /// A type that nothing in the file describes.
     #[error("a type is not described in the file: its debug information was removed")]
     UnknownType,
-    /// Debug information leaves out some of the function's parameters.
+    /// Debug information leaves out some of the function's parameters or results.
     #[error(
-        "{func} has parameters without a name, which its debug information leaves out; give its signature"
+        "{func} has parameters or results without a name, which its debug information leaves out; give its signature"
     )]
     Unnamed {
         /// The function's name.

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::LoadError;
 use crate::argsize::args_size;
-use crate::dwarf::{Dwarf, DwarfError, Index, Place, Variable};
+use crate::dwarf::{Dwarf, DwarfError, Index, Place, Variable, Written};
 use crate::func::Func;
 use crate::gotype::{Abi, Signature, Type, TypeRef};
 use crate::image::Image;
@@ -24,15 +24,18 @@ impl Image {
     /// What the function takes and gives. `None` if the file does not tell: it was stripped, or the function
     /// is in assembly.
     ///
-    /// Up to Go 1.21 debug information leaves out parameters that have no name. That is noticed; then the
-    /// signature comes from the method's type, or it is [`LoadError::Unnamed`].
+    /// Debug information leaves out parameters that have no name (up to Go 1.21), and results that have none
+    /// where a range-over-func loop returns them. Then the signature comes from the method's type, or it is
+    /// [`LoadError::Unnamed`].
     pub fn signature(&self, func: &Func<'_>) -> Result<Option<Signature>, LoadError> {
         let written = match self.dwarf()? {
             Some(dwarf) => dwarf.signature_at(func.entry())?,
             None => None,
         };
-        if written.as_ref().is_some_and(|signature| is_whole(func, signature)) {
-            return Ok(written);
+        if let Some(Written { signature, doubtful: false }) = &written
+            && is_whole(func, signature)
+        {
+            return Ok(written.map(|written| written.signature));
         }
         let method = self.rtypes().map(|rtypes| rtypes.method_at(func.entry())).transpose()?.flatten();
         match method.filter(|method| is_whole(func, method)) {

@@ -1,10 +1,10 @@
 //! Functions: which entry describes the code at an address, and the signature in it.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{GoVersion, Kind, Param, Signature, Type};
 
-use super::{Dwarf, Result, Unit, at, die, die::Die, malformed};
+use super::{Dwarf, Result, Unit, Written, at, die, die::Die, malformed};
 
 /// A function with code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,11 +63,18 @@ impl<'a> Dwarf<'a> {
         unit: &Unit<'a>,
         offset: usize,
         compiler: Option<GoVersion>,
-    ) -> Result<Signature> {
+    ) -> Result<Written> {
         let mut signature = Signature { params: Vec::new(), results: Vec::new(), variadic: false };
+        let (mut seen, mut ranges_over_func) = (HashSet::new(), false);
         self.each_child(unit, offset, |die| {
-            if die.tag == gimli::DW_TAG_formal_parameter {
-                let die = self.origin(die)?;
+            if die.tag != gimli::DW_TAG_formal_parameter {
+                ranges_over_func |= die.name.is_some_and(|name| name.starts_with("#yield"));
+                return Ok(());
+            }
+            let die = self.origin(die)?;
+            // The compiler writes some results twice.
+            let name = die.name.as_deref().unwrap_or_default();
+            if matches!(name, "" | "_") || seen.insert(name.to_owned()) {
                 let list = if die.result { &mut signature.results } else { &mut signature.params };
                 list.push(self.param(&die)?);
             }
@@ -79,7 +86,8 @@ impl<'a> Dwarf<'a> {
         {
             signature.params.insert(place.min(signature.params.len()), dictionary());
         }
-        Ok(signature)
+        let doubtful = ranges_over_func && signature.results.is_empty();
+        Ok(Written { signature, doubtful })
     }
 
     /// A function that was also inlined somewhere keeps what its copies share in an abstract entry.
@@ -98,7 +106,7 @@ impl<'a> Dwarf<'a> {
 
 /// Where a generic function takes its dictionary: in front, but methods of 1.20 and later behind the receiver.
 /// Up to 1.24 only unoptimised functions list it. (Functions inside a generic one find it in their closure.)
-fn dictionary_place(name: &str, compiler: Option<GoVersion>) -> Option<usize> {
+pub(super) fn dictionary_place(name: &str, compiler: Option<GoVersion>) -> Option<usize> {
     let (outer, rest) = name.rsplit_once(']')?;
     let compares_types = name.starts_with("type:.") || name.starts_with("type..");
     if !outer.contains("[go.shape.") || compares_types {
@@ -125,12 +133,14 @@ fn dictionary() -> Param {
     Param { name: ".dict".to_owned(), ty: Arc::new(ty) }
 }
 
-/// The name as in the source. The compiler names what has none: `~r0` results, `~p0` parameters, `~b0` blanks.
+/// The name as in the source. The compiler names what has none (`~r0` results, `~p0` parameters, `~b0` blanks,
+/// `.this` receivers of wrappers), and marks what stands for a variable that a closure shares: `&count`.
 fn source_name(name: &str) -> String {
     match name.strip_prefix('~') {
         Some(made) if made.starts_with('b') => "_".to_owned(),
         Some(_) => String::new(),
-        None => name.to_owned(),
+        None if name.starts_with('.') && name != ".dict" => String::new(),
+        None => name.strip_prefix('&').unwrap_or(name).to_owned(),
     }
 }
 

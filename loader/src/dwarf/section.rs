@@ -11,7 +11,7 @@ use gimli::{EndianSlice, LittleEndian, SectionId};
 use super::{DwarfError, Result, Slice};
 
 /// What signatures and types need. Lines, frames and locations are for others.
-const WANTED: [SectionId; 8] = [
+pub(super) const WANTED: [SectionId; 8] = [
     SectionId::DebugInfo,
     SectionId::DebugAbbrev,
     SectionId::DebugRanges,
