@@ -10,11 +10,12 @@ mod fatal;
 mod panics;
 mod stack;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use goemu_loader::{FuncId, Image};
 
-use crate::hook::{Action, Cx, Hook, Hooks, Refused};
+use crate::hook::{Action, Cx, Hooks, Refused};
 
 /// A hook on a function of the runtime.
 type Body = fn(&mut Cx<'_>) -> Result<Action, Refused>;
@@ -69,19 +70,27 @@ pub const HOOKS: &[Entry] = &[
 /// Entry points of the allocator that compiled code of Go 1.27 calls directly: arguments as `mallocgc`.
 const SIZED_MALLOC: [&str; 3] = ["mallocgcTinySC", "mallocgcSmallNoScanSC", "mallocgcSmallScanNoHeaderSC"];
 
-/// Sets the hooks on the functions that an image has.
+/// Sets the hooks on the functions that an image has. Of two functions of one name, the wrapper between
+/// calling conventions calls the other and needs none; a wrapper alone is the function itself (the runtime
+/// marks `deferreturn` so, to keep it out of tracebacks).
 pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
     let minor = image.facts().version.minor;
+    let mut wrappers = Vec::new();
+    let mut hooked = HashSet::new();
     for func in image.funcs() {
         let Some(name) = func.name().strip_prefix("runtime.") else { continue };
         let sized = minor >= 26 && SIZED_MALLOC.iter().any(|prefix| name.starts_with(prefix));
         let body = if sized { Some(alloc::mallocgc as Body) } else { body(name, minor) };
-        // A wrapper between calling conventions calls the function itself.
-        if let Some(body) = body
-            && func.func_id() != FuncId::Wrapper
-        {
-            hooks.set(func.entry(), Arc::new(body) as Arc<dyn Hook>);
+        let Some(body) = body else { continue };
+        if func.func_id() == FuncId::Wrapper {
+            wrappers.push((name, func.entry(), body));
+        } else {
+            hooked.insert(name);
+            hooks.set(func.entry(), Arc::new(body));
         }
+    }
+    for (_, entry, body) in wrappers.into_iter().filter(|(name, ..)| !hooked.contains(name)) {
+        hooks.set(entry, Arc::new(body));
     }
 }
 

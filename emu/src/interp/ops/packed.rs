@@ -116,14 +116,21 @@ pub(crate) fn load256(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<Ymm, Trap> 
     Ok([lane(0), lane(16)])
 }
 
+/// One lane. A function of its own, so that the many handlers that share it stay small: inlined, they are
+/// most of what compiling this crate takes.
+#[inline(never)]
+fn lane<F: Lane>(a: u128, b: u128, imm: u8, env: &mut Mxcsr) -> u128 {
+    F::apply(a, b, imm, env)
+}
+
 fn run<F: Lane, const A: usize, B: Source, const VEX: bool>(
     cpu: &mut Cpu,
     memory: &mut Memory,
     op: &Op,
 ) -> Step {
     let (a, b) = (ymm(cpu, op.reg[A])[0], B::get::<VEX>(cpu, memory, op)?);
-    let lane = with_mxcsr(cpu, |env| F::apply(a, b, op.imm as u8, env))?;
-    set_lane::<VEX>(cpu, op, lane);
+    let result = with_mxcsr(cpu, |env| lane::<F>(a, b, op.imm as u8, env))?;
+    set_lane::<VEX>(cpu, op, result);
     Ok(Flow::Next)
 }
 
@@ -131,7 +138,7 @@ fn run256<F: Lane, const A: usize, const MEM: bool>(cpu: &mut Cpu, memory: &mut 
     let b = if MEM { load256(cpu, memory, op)? } else { ymm(cpu, op.reg[A + 1]) };
     let (a, imm) = (ymm(cpu, op.reg[A]), op.imm as u8);
     let lanes = with_mxcsr(cpu, |env| {
-        [F::apply(a[0], b[0], imm, env), F::apply(a[1], b[1], imm >> F::UPPER_IMM, env)]
+        [lane::<F>(a[0], b[0], imm, env), lane::<F>(a[1], b[1], imm >> F::UPPER_IMM, env)]
     })?;
     cpu.ymm[usize::from(op.reg[0] & 15)] = lanes;
     Ok(Flow::Next)

@@ -26,16 +26,22 @@ pub(crate) trait Narrow {
     fn apply(a: u128, imm: u8, env: &mut Mxcsr) -> u64;
 }
 
+/// One lane, not inlined in the handlers that share it.
+#[inline(never)]
+fn lane<F: Widen>(a: u128, upper: usize, env: &mut Mxcsr) -> u128 {
+    F::apply(a, upper, env)
+}
+
 fn run_widen<F: Widen, S: Source, const VEX: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let source = S::get::<VEX>(cpu, memory, op)?;
-    let lane = with_mxcsr(cpu, |env| F::apply(source, 0, env))?;
-    set_lane::<VEX>(cpu, op, lane);
+    let result = with_mxcsr(cpu, |env| lane::<F>(source, 0, env))?;
+    set_lane::<VEX>(cpu, op, result);
     Ok(Flow::Next)
 }
 
 fn run_widen256<F: Widen, S: Source>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let source = S::get::<true>(cpu, memory, op)?;
-    let lanes = with_mxcsr(cpu, |env| [F::apply(source, 0, env), F::apply(source, 1, env)])?;
+    let lanes = with_mxcsr(cpu, |env| [lane::<F>(source, 0, env), lane::<F>(source, 1, env)])?;
     cpu.ymm[usize::from(op.reg[0] & 15)] = lanes;
     Ok(Flow::Next)
 }

@@ -54,17 +54,23 @@ impl Third for Implied {
     }
 }
 
+/// One lane, not inlined in the handlers that share it.
+#[inline(never)]
+fn lane<F: Triple>(a: u128, b: u128, c: u128, env: &mut Mxcsr) -> u128 {
+    F::apply(a, b, c, env)
+}
+
 fn run<F: Triple, C: Third, B: Source, const VEX: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let (a, b, c) = (ymm(cpu, op.reg[C::A])[0], B::get::<VEX>(cpu, memory, op)?, C::get(cpu, op)[0]);
-    let lane = with_mxcsr(cpu, |env| F::apply(a, b, c, env))?;
-    set_lane::<VEX>(cpu, op, lane);
+    let result = with_mxcsr(cpu, |env| lane::<F>(a, b, c, env))?;
+    set_lane::<VEX>(cpu, op, result);
     Ok(Flow::Next)
 }
 
 fn run256<F: Triple, C: Third, const MEM: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let b = if MEM { load256(cpu, memory, op)? } else { ymm(cpu, op.reg[2]) };
     let (a, c) = (ymm(cpu, op.reg[1]), C::get(cpu, op));
-    let lanes = with_mxcsr(cpu, |env| [F::apply(a[0], b[0], c[0], env), F::apply(a[1], b[1], c[1], env)])?;
+    let lanes = with_mxcsr(cpu, |env| [lane::<F>(a[0], b[0], c[0], env), lane::<F>(a[1], b[1], c[1], env)])?;
     cpu.ymm[usize::from(op.reg[0] & 15)] = lanes;
     Ok(Flow::Next)
 }
