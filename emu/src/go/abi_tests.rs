@@ -320,3 +320,40 @@ proptest! {
         }
     }
 }
+
+/// Package reflect calls functions by an assigner of its own, which must agree with the compiler's.
+#[test]
+fn random_signatures_are_assigned_as_go_calls_them() {
+    for row in include_str!("../../../testdata/values/assign.tsv").lines() {
+        let fields: Vec<_> = row.split('\t').collect();
+        let sig = goemu_loader::sigparse::parse_signature(fields[0], &|_| None).unwrap();
+        let a = assign(Abi::Internal, &sig).unwrap();
+        assert_eq!(
+            (pieces(&a.params), pieces(&a.results)),
+            (fields[1].to_owned(), fields[2].to_owned()),
+            "{row}"
+        );
+        let sizes: Vec<u64> = fields[3].split(' ').map(|n| n.parse().unwrap()).collect();
+        assert_eq!(a.results_offset, sizes[1], "{row}");
+        // Reflect aligns the spill area for values of size zero, too, which the compiler has no slots for.
+        if !fields[1].contains('-') {
+            assert_eq!(a.stack_size - a.spill_offset, sizes[2], "{row}");
+        }
+    }
+}
+
+fn pieces(values: &[Vec<Piece>]) -> String {
+    let place = |p: &Piece| {
+        let place = match p.place {
+            Place::Int(n) => format!("I{n}"),
+            Place::Float(n) => format!("F{n}"),
+            Place::Stack(at) => format!("S{at}"),
+        };
+        format!("{}+{}:{place}", p.offset, p.size)
+    };
+    let value = |pieces: &Vec<Piece>| match pieces.as_slice() {
+        [Piece { size: 0, .. }] => "-".to_owned(),
+        pieces => pieces.iter().map(place).collect::<Vec<_>>().join(","),
+    };
+    values.iter().map(value).collect::<Vec<_>>().join(" ")
+}
