@@ -131,10 +131,28 @@ fn check(
 fn table(tallies: &BTreeMap<String, Tally>) -> String {
     let mut text =
         String::from("| extension | forms | states | differences | not proven |\n|---|---|---|---|---|\n");
-    for (feature, tally) in tallies {
+    let mut total = Tally::default();
+    for tally in tallies.values() {
+        total.forms += tally.forms;
+        total.states += tally.states;
+        total.differences += tally.differences;
+        total.unproven += tally.unproven;
+    }
+    let rows = tallies.iter().map(|(feature, tally)| (feature.as_str(), tally));
+    for (feature, tally) in rows.chain([("all", &total)]) {
         let Tally { forms, states, differences, unproven } = tally;
         writeln!(text, "| {feature} | {forms} | {states} | {differences} | {unproven} |")
             .expect("a string takes it");
     }
     text
+}
+
+/// The processor's name for itself.
+fn processor() -> String {
+    let words = (0x8000_0002..=0x8000_0004_u32).flat_map(|leaf| {
+        let answer = std::arch::x86_64::__cpuid(leaf);
+        [answer.eax, answer.ebx, answer.ecx, answer.edx]
+    });
+    let bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).take_while(|&byte| byte != 0).collect();
+    String::from_utf8_lossy(&bytes).trim().to_owned()
 }

@@ -1,9 +1,11 @@
 //! The processor's state: registers, flags, vectors. No behaviour beyond reading and writing them.
 
 mod flags;
+mod level;
 
 pub use flags::{Flags, Rflags};
 use iced_x86::Register;
+pub use level::Level;
 
 use crate::alu::Uint;
 
@@ -39,6 +41,9 @@ pub(crate) const HIGH: u8 = 0x80;
 /// MXCSR as processors start: all exceptions masked, rounding to nearest.
 pub const MXCSR_DEFAULT: u32 = 0x1f80;
 
+/// Cycles between two readings of the time stamp counter.
+pub const TSC_STEP: u64 = 1000;
+
 /// The state of one logical processor in 64-bit mode.
 #[derive(Clone)]
 pub struct Cpu {
@@ -58,6 +63,12 @@ pub struct Cpu {
     pub ymm: [Ymm; 16],
     /// Control and status of SSE.
     pub mxcsr: u32,
+    /// What CPUID shows.
+    pub level: Level,
+    /// What RDTSC reads next. It is virtual: every reading takes [`TSC_STEP`] cycles.
+    pub tsc: u64,
+    /// Where RDRAND and RDSEED stand: the same seed gives the same numbers.
+    pub entropy: u64,
 }
 
 impl Default for Cpu {
@@ -71,6 +82,9 @@ impl Default for Cpu {
             gs_base: 0,
             ymm: [[0; 2]; 16],
             mxcsr: MXCSR_DEFAULT,
+            level: Level::default(),
+            tsc: 0,
+            entropy: 0,
         }
     }
 }
@@ -130,6 +144,21 @@ impl Cpu {
             2 => self.read::<u16>(n).zext(),
             _ => self.read::<u8>(n).zext(),
         }
+    }
+
+    /// Reads the time stamp counter.
+    pub(crate) fn next_tsc(&mut self) -> u64 {
+        self.tsc = self.tsc.wrapping_add(TSC_STEP);
+        self.tsc
+    }
+
+    /// The next number of RDRAND (SplitMix64).
+    pub(crate) fn next_random(&mut self) -> u64 {
+        self.entropy = self.entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = self.entropy;
+        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
     }
 
     /// RFLAGS as PUSHF stores it: bit 1 and IF are set.

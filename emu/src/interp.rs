@@ -9,6 +9,7 @@
 //! this file is the loop.
 
 mod code;
+mod cpuid;
 mod op;
 mod operand;
 mod ops;

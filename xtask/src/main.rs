@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 mod ci;
 mod fixtures;
 mod objdump_diff;
+mod oracle;
 mod run;
 mod toolchains;
 
@@ -25,6 +26,8 @@ enum Task {
     Toolchains(toolchains::Args),
     /// Build the Go programs of testdata, run them natively, record what they did.
     Fixtures(fixtures::Args),
+    /// Compare every instruction with the host processor, and write docs/oracle.md.
+    Oracle(oracle::Args),
     /// Accept what the golden tests see now as what they expect.
     Bless,
     /// Format, lints, documentation and tests, as they are run before a change is merged.
@@ -36,6 +39,7 @@ fn main() -> anyhow::Result<()> {
         Task::ObjdumpDiff(args) => objdump_diff::main(&args),
         Task::Toolchains(args) => toolchains::main(&args),
         Task::Fixtures(args) => fixtures::main(&args),
+        Task::Oracle(args) => oracle::main(&args),
         Task::Bless => ci::bless(),
         Task::Ci => ci::main(),
     }

@@ -32,6 +32,7 @@ pub(crate) mod mov;
 pub(crate) mod muldiv;
 pub(crate) mod packed;
 pub(crate) mod pcmpstr;
+pub(crate) mod processor;
 pub(crate) mod resize;
 pub(crate) mod shift;
 pub(crate) mod stack;

@@ -14,7 +14,7 @@ use iced_x86::{Instruction, Mnemonic as M};
 use super::op::{Handler, Op};
 use super::ops::arith::{self, binary, compare, ternary, unary};
 use super::ops::shift::{self, double_shift, plain_shift};
-use super::ops::{bits, branch, mov, muldiv, stack, string, system};
+use super::ops::{bits, branch, mov, muldiv, processor, stack, string, system};
 
 /// Picks the handler for an instruction's operands.
 type Pick = fn(&Instruction) -> Option<Handler>;
@@ -30,8 +30,16 @@ pub fn supports(insn: &Instruction) -> bool {
     pick(insn.mnemonic()).and_then(|pick| pick(insn)).is_some()
 }
 
+/// Whether there is a row for a mnemonic.
+pub(super) fn has_row(mnemonic: M) -> bool {
+    pick(mnemonic).is_some()
+}
+
 fn pick(mnemonic: M) -> Option<Pick> {
-    general(mnemonic).or_else(|| flow(mnemonic)).or_else(|| vector::pick(mnemonic))
+    general(mnemonic)
+        .or_else(|| flow(mnemonic))
+        .or_else(|| vector::pick(mnemonic))
+        .or_else(|| processor(mnemonic))
 }
 
 #[rustfmt::skip]
@@ -114,7 +122,7 @@ fn general(mnemonic: M) -> Option<Pick> {
         M::Lahf => mov::lahf,
         M::Sahf => mov::sahf,
         M::Nop | M::Pause | M::Endbr64 | M::Prefetchnta | M::Prefetcht0 | M::Prefetcht1 | M::Prefetcht2
-        | M::Prefetchw | M::Lfence | M::Mfence | M::Sfence => mov::nop,
+        | M::Prefetch | M::Prefetchw | M::Lfence | M::Mfence | M::Sfence => mov::nop,
         M::Xlatb => string::xlat,
         M::Movsb | M::Movsw | M::Movsq | M::Stosb | M::Stosw | M::Stosd | M::Stosq | M::Lodsb | M::Lodsw
         | M::Lodsd | M::Lodsq | M::Cmpsb | M::Cmpsw | M::Cmpsq | M::Scasb | M::Scasw | M::Scasd
@@ -139,6 +147,20 @@ fn flow(mnemonic: M) -> Option<Pick> {
         M::Jrcxz | M::Jecxz => branch::jrcxz,
         M::Loop | M::Loope | M::Loopne => branch::loops,
         M::Syscall | M::Hlt | M::Int3 | M::Int | M::Ud0 | M::Ud1 | M::Ud2 => system::leaves,
+        _ => return None,
+    })
+}
+
+fn processor(mnemonic: M) -> Option<Pick> {
+    Some(match mnemonic {
+        M::Cpuid => processor::cpuid,
+        M::Xgetbv => processor::xgetbv,
+        M::Rdtsc | M::Rdtscp => processor::rdtsc,
+        M::Rdrand | M::Rdseed => processor::random,
+        M::Ldmxcsr | M::Vldmxcsr => processor::ldmxcsr,
+        M::Stmxcsr | M::Vstmxcsr => processor::stmxcsr,
+        M::Rdfsbase | M::Rdgsbase | M::Wrfsbase | M::Wrgsbase => processor::segment,
+        M::Clflush | M::Clflushopt | M::Clwb => processor::flush,
         _ => return None,
     })
 }

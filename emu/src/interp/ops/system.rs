@@ -14,6 +14,9 @@ pub(crate) fn missing(insn: &Instruction) -> Handler {
     if insn.is_invalid() {
         return |_, _, _| trap(TrapKind::Invalid);
     }
+    if insn.op_code().is_privileged() {
+        return |_, _, _| trap(TrapKind::Protection);
+    }
     |_, _, _| trap(TrapKind::Unsupported)
 }
 
