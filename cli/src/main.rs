@@ -1,3 +1,98 @@
-//! The program `goemu`.
+//! The program `goemu`: one file per subcommand, and no logic of its own; what it does is in the libraries.
 
-fn main() {}
+mod binary;
+mod call;
+mod disasm;
+mod funcs;
+mod hyphen;
+mod info;
+mod number;
+mod output;
+mod pattern;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// Exit status when goemu could not do what it was asked for.
+const FAILED: u8 = 1;
+
+/// Calls single functions of Go programs, without starting them
+///
+/// The program is mapped, one of its functions runs on an emulated x86-64 processor against a goroutine of
+/// goemu's own making, and what it returns is printed as Go would write it. Nothing of it runs on this
+/// computer, so it may be untrusted, optimised, stripped, or built for another system.
+#[derive(Parser)]
+#[command(name = "goemu", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Examples:
+  goemu call main.f1 --trace        call a function of the built-in demo, and watch it
+  goemu funcs -b prog 'main.*'      which functions are there?
+  goemu call -b prog main.add 2 -3  call one of them
+  goemu help call                   arguments, limits, exit status")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Call(call::Args),
+    Funcs(funcs::Args),
+    Disasm(disasm::Args),
+    Info(info::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = match parse(std::env::args_os().collect()) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let done = match cli.command {
+        Command::Call(args) => call::main(&args),
+        Command::Funcs(args) => funcs::main(&args),
+        Command::Disasm(args) => disasm::main(&args),
+        Command::Info(args) => info::main(&args),
+    };
+    match done {
+        Ok(status) => ExitCode::from(status),
+        // Whoever reads has seen enough: `goemu funcs | head`.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&format!("{error:#}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    let args = hyphen::options_first(&command, args);
+    let mut matches = command.try_get_matches_from_mut(args)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// Help and version as asked for; else what is wrong with the command line.
+fn usage(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // Nobody is left to be told that printing failed.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+        }
+        _ => output::complain(&one_line(&error.to_string())),
+    }
+    ExitCode::from(FAILED)
+}
+
+/// What the parser says over several paragraphs, on one line: what is wrong, and tips.
+fn one_line(text: &str) -> String {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.starts_with("Usage:"));
+    let lines = paragraphs.map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.collect::<Vec<_>>().join("; ").replace("; For more information, try '--help'.", " (see --help)")
+}

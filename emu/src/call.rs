@@ -6,6 +6,7 @@ use goemu_loader::{Abi, Func, Signature};
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::abi::{Assignment, INT_REGS, assign};
+use crate::go::arguments;
 use crate::go::frame::Frame;
 use crate::go::goroutine::min_stack;
 use crate::go::passing;
@@ -57,6 +58,24 @@ impl<'m> Call<'m> {
         let image = self.machine.image().clone();
         let named = |name: &str| image.type_named(name).ok().flatten();
         self.signature = Some(parse_signature(text, &named)?);
+        Ok(self)
+    }
+
+    /// Adds all arguments in Go syntax, one text for each: `5`, `"text"`, `[]int{1, 2}`, `main.Point{X: 1}`; see
+    /// [`literal`](crate::go::literal). The signature must be known by now.
+    pub fn literals(mut self, texts: &[&str]) -> Result<Self, Error> {
+        let image = self.machine.image().clone();
+        let func = image.func_at(self.entry).ok_or(Error::NoFunctionAt(self.entry))?;
+        let signature = match self.signature.take() {
+            Some(signature) => Some(signature),
+            None => image.signature(&func)?,
+        };
+        match &signature {
+            Some(signature) => self.args.extend(arguments::parse(signature, texts, &*image)?),
+            None if texts.is_empty() => {}
+            None => return Err(Error::NoSignature(func.name().to_owned())),
+        }
+        self.signature = signature;
         Ok(self)
     }
 

@@ -4,6 +4,7 @@ use goemu_loader::LoadError;
 use goemu_loader::sigparse::SigError;
 
 use crate::go::abi::AbiError;
+use crate::go::arguments::ArgumentError;
 use crate::go::frame::OutsideFrame;
 use crate::go::write::ValueError;
 use crate::memory::MemoryError;
@@ -57,6 +58,9 @@ pub enum Error {
     /// An argument does not fit.
     #[error(transparent)]
     Argument(#[from] ValueError),
+    /// The text of an argument does not fit.
+    #[error(transparent)]
+    Text(#[from] ArgumentError),
     /// A result is not where the signature has it.
     #[error(transparent)]
     Result(#[from] OutsideFrame),

@@ -9,8 +9,12 @@ const NEAR: usize = 3;
 /// How alike a name must be to be suggested; 1 is the same.
 const ALIKE: f64 = 0.8;
 
-/// The function that a name or an address means.
-pub(crate) fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
+/// The function that a name or an address means: its full name, an end of it that no other function has (`f1`
+/// for `main.f1`), or where it begins (`0x45e1a0`).
+///
+/// # Errors
+/// When there is none (the error names some that are like it), or more than one.
+pub fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
     if let Some(addr) = address(name) {
         return image.func_at(addr).filter(|f| f.entry() == addr).ok_or(Error::NoFunctionAt(addr));
     }

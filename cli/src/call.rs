@@ -1,0 +1,245 @@
+//! `goemu call`: one function, its arguments, and what came of it.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use goemu::outcome::Returned;
+use goemu::trace::{Detail, Tracer};
+use goemu::{Config, Machine, Outcome, Report};
+use serde_json::{Map, Value as Json, json};
+
+use crate::binary::Binary;
+use crate::{FAILED, number, output};
+
+/// Exit status of a panic and of Go's fatal errors, as Go has it.
+const PANICKED: u8 = 2;
+/// Exit status when the call had to be stopped.
+const STOPPED: u8 = 3;
+
+/// Call a function and print what it returns
+///
+/// FUNC is a full name (main.f1, main.(*T).Method), an end of a name that no other function has (f1,
+/// Method), or an address (0x45e1a0). ARGS are in Go syntax, by the types of the parameters:
+///
+///   5  0xff  -1.5  'x'  true  nil  hello  "a\tb"
+///   '[]int{1, 2}'  '[]byte("abc")'  'map[string]int{"a": 1}'  'main.Point{X: 1}'  '&main.Point{1, 2}'
+///
+/// Types come from the program's debug information. Where that was stripped, give the signature with --sig.
+/// For a method, the receiver is the first argument.
+///
+/// The results are printed on one line, in Go syntax. What the function itself prints goes to standard output
+/// and standard error.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+#[command(after_help = "Exit status:
+  0  it returned
+  1  goemu could not: bad file, unknown function, wrong arguments
+  2  it panicked, or died of a fatal error, as with Go
+  3  it faulted, used up its fuel, or waits for ever
+  or the status that it gave to os.Exit
+
+Examples:
+  goemu call main.f1 --trace
+  goemu call -b prog main.add 2 -3
+  goemu call -b stripped main.decode '[]byte(\"abc\")' 7 --sig 'func(b []byte, k uint8) (string, error)'
+  goemu call -b prog main.parse '1 + 2' --json | jq -r '.results[0].value'")]
+pub(crate) struct Args {
+    /// The function: a name, an end of a name, or an address
+    func: String,
+    /// Its arguments in Go syntax; after -- all is an argument
+    args: Vec<String>,
+    #[command(flatten)]
+    binary: Binary,
+    /// Show on standard error what happens: every instruction, the tree of calls, or what Go's runtime does
+    #[arg(long, value_name = "DETAIL", num_args = 0..=1, require_equals = true, default_missing_value = "insns")]
+    trace: Option<Trace>,
+    /// Write the trace to a file instead
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    trace_out: Option<PathBuf>,
+    /// Print one JSON object: outcome, results, output, instructions
+    #[arg(long)]
+    json: bool,
+    /// The function's signature in Go syntax: 'func(a int, s string) (string, error)'
+    #[arg(long, value_name = "SIGNATURE")]
+    sig: Option<String>,
+    /// Instructions that the call may execute [default: 1g]
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    fuel: Option<u64>,
+    /// Bytes of memory that the program may have [default: 2g]
+    #[arg(long, value_name = "N", value_parser = number::bytes)]
+    max_memory: Option<u64>,
+    /// Bytes that the stack may grow to [default: 1_000_000_000, as in Go]
+    #[arg(long, value_name = "N", value_parser = number::bytes)]
+    max_stack: Option<u64>,
+}
+
+/// What a trace shows.
+#[derive(Clone, Copy, ValueEnum)]
+enum Trace {
+    /// Every instruction, what it changed, and between them what Go does
+    Insns,
+    /// The tree of calls, with arguments and results
+    Calls,
+    /// Stack growth, defers, panics
+    Events,
+}
+
+impl From<Trace> for Detail {
+    fn from(trace: Trace) -> Detail {
+        match trace {
+            Trace::Insns => Detail::Instructions,
+            Trace::Calls => Detail::Calls,
+            Trace::Events => Detail::Events,
+        }
+    }
+}
+
+pub(crate) fn main(args: &Args) -> Result<u8> {
+    let called = call(args);
+    match called {
+        Ok(called) if args.json => print_json(&called.object()).map(|()| called.status()),
+        Ok(called) => called.print().map(|()| called.status()),
+        Err(error) if args.json => print_json(&json!({ "error": format!("{error:#}") })).map(|()| FAILED),
+        Err(error) => Err(error),
+    }
+}
+
+/// A call that was made.
+struct Called {
+    /// The full name of the function.
+    func: String,
+    /// The version of Go that built the program; empty where it is not known.
+    go: String,
+    report: Report,
+}
+
+fn call(args: &Args) -> Result<Called> {
+    let image = args.binary.open()?;
+    let go = image.build_info().version.clone();
+    let mut machine = Machine::with_config(image, args.config())?;
+    let func = machine.find(&args.func)?.name().to_owned();
+    if let Some(tracer) = args.tracer()? {
+        machine.observe(tracer);
+    }
+    let mut call = machine.call(&args.func)?;
+    if let Some(sig) = &args.sig {
+        call = call.signature(sig)?;
+    }
+    let texts: Vec<&str> = args.args.iter().map(String::as_str).collect();
+    let report = call.literals(&texts)?.run()?;
+    // The trace is complete, and written, before the result.
+    machine.unobserve();
+    Ok(Called { func, go, report })
+}
+
+impl Args {
+    fn config(&self) -> Config {
+        let default = Config::default();
+        Config {
+            max_memory: self.max_memory.unwrap_or(default.max_memory),
+            max_stack: self.max_stack.unwrap_or(default.max_stack),
+            fuel: self.fuel.unwrap_or(default.fuel),
+        }
+    }
+
+    fn tracer(&self) -> Result<Option<Tracer<Box<dyn Write + Send>>>> {
+        let detail = match (self.trace, &self.trace_out) {
+            (None, None) => return Ok(None),
+            (trace, _) => trace.unwrap_or(Trace::Insns).into(),
+        };
+        let out: Box<dyn Write + Send> = match &self.trace_out {
+            Some(path) => {
+                let file = File::create(path);
+                Box::new(file.with_context(|| format!("cannot write the trace to {}", path.display()))?)
+            }
+            None => Box::new(io::stderr()),
+        };
+        Ok(Some(Tracer::new(Box::new(BufWriter::new(out)), detail)))
+    }
+}
+
+impl Called {
+    fn status(&self) -> u8 {
+        match &self.report.outcome {
+            Outcome::Returned(_) => 0,
+            Outcome::Panicked(_) => PANICKED,
+            // As wait(2) has it: the lowest eight bits.
+            Outcome::Exited { code, .. } => code.to_le_bytes()[0],
+            _ => STOPPED,
+        }
+    }
+
+    /// The guest's output where it belongs, then the results, or why there are none.
+    fn print(&self) -> Result<()> {
+        let Report { outcome, stdout, stderr, .. } = &self.report;
+        io::stderr().write_all(stderr)?;
+        let mut out = output::stdout();
+        out.write_all(stdout)?;
+        match outcome {
+            Outcome::Returned(returned) => {
+                if let Returned::Registers { .. } = returned {
+                    output::note(&format!(
+                        "the results of {} are not known: give --sig 'func(...) ...'; the registers are:",
+                        self.func
+                    ));
+                }
+                let text = returned.to_string();
+                if !text.is_empty() {
+                    writeln!(out, "{text}")?;
+                }
+            }
+            // The runtime has printed the reason.
+            Outcome::Exited { .. } => {}
+            Outcome::Panicked(_) | Outcome::Deadlock => writeln!(anstream::stderr(), "{outcome}")?,
+            _ => output::complain(&outcome.to_string()),
+        }
+        Ok(out.flush()?)
+    }
+
+    fn object(&self) -> Json {
+        let Report { outcome, stdout, stderr, instructions, .. } = &self.report;
+        let text = |bytes: &[u8]| Json::from(String::from_utf8_lossy(bytes));
+        let mut object = json!({
+            "function": self.func,
+            "outcome": outcome.word(),
+            "results": [],
+            "panic": null,
+            "fault": null,
+            "stdout": text(stdout),
+            "stderr": text(stderr),
+            "instructions": instructions,
+            "go": self.go,
+        });
+        match outcome {
+            Outcome::Returned(Returned::Values(values)) => {
+                let value = |v: &goemu::outcome::NamedValue| json!({ "name": v.name, "type": v.ty, "value": v.value.to_string() });
+                object["results"] = values.iter().map(value).collect();
+            }
+            Outcome::Returned(returned) => object["registers"] = registers(returned),
+            Outcome::Panicked(panic) => object["panic"] = panic.text.as_str().into(),
+            Outcome::Faulted { fault, .. } => object["fault"] = fault.to_string().into(),
+            Outcome::Exited { code, fatal } => {
+                object["fault"] = fatal.as_deref().into();
+                object["exit_code"] = (*code).into();
+            }
+            _ => {}
+        }
+        object
+    }
+}
+
+/// The registers, or words of the stack, by their names.
+fn registers(returned: &Returned) -> Json {
+    let text = returned.to_string();
+    let pairs = text.split(' ').filter_map(|pair| pair.split_once('='));
+    Json::Object(pairs.map(|(name, value)| (name.to_owned(), value.into())).collect::<Map<_, _>>())
+}
+
+fn print_json(object: &Json) -> Result<()> {
+    let mut out = output::stdout();
+    writeln!(out, "{object}")?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,181 @@
+//! `goemu funcs`: which functions a program has.
+
+use std::fmt;
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use goemu::{Func, Image};
+use goemu_loader::{Abi, Signature};
+use serde_json::json;
+
+use crate::binary::{Binary, has_debug_info};
+use crate::output::{DIM, NAME};
+use crate::{number, output, pattern};
+
+/// List functions
+///
+/// Each line: address, size in bytes, calling convention (ABI0: arguments on the stack; ABIInternal: in
+/// registers), name with parameters and results where they are known, source line.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  goemu funcs                                   of the built-in demo
+  goemu funcs -b prog 'main.*'                  of package main
+  goemu funcs -b prog --sig 'string) (int, error)' --callable
+  goemu funcs -b prog --json | jq -r .name")]
+pub(crate) struct Args {
+    /// A part of the name, or all of it with * and ?
+    pattern: Option<String>,
+    #[command(flatten)]
+    binary: Binary,
+    /// Only functions of this package, given by its import path
+    #[arg(long, value_name = "PATH")]
+    package: Option<String>,
+    /// Only functions whose source file has this in its path (a part, or all with * and ?)
+    #[arg(long, value_name = "PATTERN")]
+    file: Option<String>,
+    /// Only functions whose signature is known and has this in it (a part, or all with * and ?)
+    #[arg(long, value_name = "PATTERN")]
+    sig: Option<String>,
+    /// Only functions of at least this many bytes
+    #[arg(long, value_name = "N", value_parser = number::bytes)]
+    min_size: Option<u64>,
+    /// Only functions of at most this many bytes
+    #[arg(long, value_name = "N", value_parser = number::bytes)]
+    max_size: Option<u64>,
+    /// Only functions whose signature is known, so that they can be called without --sig
+    #[arg(long)]
+    callable: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn main(args: &Args) -> Result<u8> {
+    let image = args.binary.open()?;
+    let mut out = output::stdout();
+    let mut found = false;
+    for func in image.funcs().filter(|func| args.admits(func)) {
+        // What the debug information does not tell, or tells wrongly, is not known.
+        let signature = image.signature(&func).ok().flatten();
+        if !args.admits_signature(signature.as_ref()) {
+            continue;
+        }
+        found = true;
+        let row = Row { func, signature };
+        if args.json { writeln!(out, "{}", row.object())? } else { writeln!(out, "{row}")? }
+    }
+    out.flush()?;
+    if !found {
+        bail!("no such functions; `goemu funcs` lists all{}", args.known(&image));
+    }
+    Ok(0)
+}
+
+impl Args {
+    /// All that can be said without the signature, cheapest first.
+    fn admits(&self, func: &Func<'_>) -> bool {
+        let (name, size) = (func.name(), size(func));
+        self.pattern.as_ref().is_none_or(|pattern| pattern::matches(pattern, name))
+            && self.package.as_ref().is_none_or(|path| package(name) == path)
+            && self.min_size.is_none_or(|min| size >= min)
+            && self.max_size.is_none_or(|max| size <= max)
+            && self.file.as_ref().is_none_or(|pattern| pattern::matches(pattern, file(func)))
+    }
+
+    fn admits_signature(&self, signature: Option<&Signature>) -> bool {
+        let Some(signature) = signature else { return self.sig.is_none() && !self.callable };
+        self.sig.as_ref().is_none_or(|pattern| pattern::matches(pattern, &signature.to_string()))
+    }
+
+    /// Why nothing may have been found.
+    fn known(&self, image: &Image) -> &'static str {
+        let asks = self.sig.is_some() || self.callable;
+        if asks && !has_debug_info(image) {
+            " (this program has no debug information, which tells signatures)"
+        } else {
+            ""
+        }
+    }
+}
+
+fn size(func: &Func<'_>) -> u64 {
+    func.end().saturating_sub(func.entry())
+}
+
+fn file<'i>(func: &Func<'i>) -> &'i str {
+    func.line_at(func.entry()).map_or("", |line| line.file)
+}
+
+/// The import path in a function's name: `encoding/json` in `encoding/json.(*Decoder).Decode`.
+fn package(name: &str) -> &str {
+    // Slashes of the path come before its last dot; those in type arguments after a bracket.
+    let path_end = name.find('[').unwrap_or(name.len());
+    let base = name.get(..path_end).and_then(|path| path.rfind('/')).map_or(0, |slash| slash + 1);
+    let dot = name.get(base..).and_then(|rest| rest.find('.'));
+    dot.and_then(|dot| name.get(..base + dot)).unwrap_or("")
+}
+
+/// One function.
+struct Row<'i> {
+    func: Func<'i>,
+    signature: Option<Signature>,
+}
+
+impl Row<'_> {
+    fn abi(&self) -> &'static str {
+        match self.func.abi() {
+            Abi::Abi0 => "ABI0",
+            Abi::Internal => "ABIInternal",
+        }
+    }
+
+    fn object(&self) -> serde_json::Value {
+        let line = self.func.line_at(self.func.entry());
+        json!({
+            "name": self.func.name(),
+            "address": format!("{:#x}", self.func.entry()),
+            "size": size(&self.func),
+            "abi": self.abi(),
+            "signature": self.signature.as_ref().map(Signature::to_string),
+            "file": line.map(|line| line.file),
+            "line": line.map(|line| line.line),
+        })
+    }
+}
+
+impl fmt::Display for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let func = &self.func;
+        write!(f, "{:#x} {:>6} {:<11} ", func.entry(), size(func), self.abi())?;
+        write!(f, "{NAME}{}{NAME:#}", func.name())?;
+        if let Some(signature) = &self.signature {
+            let text = signature.to_string();
+            f.write_str(text.strip_prefix("func").unwrap_or(&text))?;
+        }
+        if let Some(line) = func.line_at(func.entry()) {
+            let file = line.file.rsplit(['/', '\\']).next().unwrap_or_default();
+            write!(f, "  {DIM}{file}:{}{DIM:#}", line.line)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::package;
+
+    #[test]
+    fn packages_of_names() {
+        for (name, path) in [
+            ("main.f1", "main"),
+            ("main.(*T).Method", "main"),
+            ("encoding/json.(*Decoder).Decode", "encoding/json"),
+            ("example.org/x.f", "example.org/x"),
+            ("main.Map[a/b.T]", "main"),
+            ("gosave_systemstack_switch", ""),
+            ("", ""),
+        ] {
+            assert_eq!(package(name), path, "{name}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `goemu info`: how a program was built, and what was found in it.
+
+use std::io::Write;
+
+use anyhow::Result;
+use goemu::Image;
+use goemu_loader::{Module, Os};
+use serde_json::{Value as Json, json};
+
+use crate::binary::{Binary, has_debug_info};
+use crate::output;
+
+/// Show how a program was built, and what goemu finds in it
+///
+/// First what `go version -m` prints, then the target, functions, and what is known of them.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    binary: Binary,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn main(args: &Args) -> Result<u8> {
+    let image = args.binary.open()?;
+    let mut out = output::stdout();
+    if args.json {
+        writeln!(out, "{}", object(&image))?;
+    } else {
+        write_build(&mut out, &image)?;
+        for (key, value) in found(&image) {
+            writeln!(out, "{key:<12} {value}")?;
+        }
+    }
+    out.flush()?;
+    Ok(0)
+}
+
+/// The same lines as `go version -m`.
+fn write_build(out: &mut impl Write, image: &Image) -> Result<()> {
+    let build = image.build_info();
+    let path = image.path().map_or("demo".into(), |path| path.to_string_lossy());
+    let version = if build.version.is_empty() { "unknown version of Go" } else { &build.version };
+    writeln!(out, "{path}: {version}")?;
+    if !build.path.is_empty() {
+        writeln!(out, "\tpath\t{}", build.path)?;
+    }
+    if let Some(module) = &build.main {
+        write_module(out, "mod", module)?;
+    }
+    for module in &build.deps {
+        write_module(out, "dep", module)?;
+    }
+    for (key, value) in &build.settings {
+        writeln!(out, "\tbuild\t{key}={value}")?;
+    }
+    Ok(())
+}
+
+fn write_module(out: &mut impl Write, word: &str, module: &Module) -> Result<()> {
+    writeln!(out, "\t{word}\t{}\t{}", module.path, module.version)?;
+    match &module.replaced_by {
+        Some(by) => Ok(writeln!(out, "\t=>\t{}\t{}", by.path, by.version)?),
+        None => Ok(()),
+    }
+}
+
+/// What goemu found, in the order in which it is shown.
+fn found(image: &Image) -> Vec<(&'static str, String)> {
+    let facts = image.facts();
+    let guess = if facts.guessed { " (guessed from its tables)" } else { "" };
+    let calls = if facts.register_abi() { "in registers (ABIInternal)" } else { "on the stack (ABI0)" };
+    let signatures = if has_debug_info(image) {
+        "from debug information"
+    } else {
+        "of methods only (give others with --sig)"
+    };
+    let symbols = match image.symbols().count() {
+        0 => "none (stripped)".to_owned(),
+        count => count.to_string(),
+    };
+    vec![
+        ("target", target(image)),
+        ("runtime", format!("go1.{}{guess}", facts.version.minor)),
+        ("arguments", calls.to_owned()),
+        ("functions", image.func_count().to_string()),
+        ("symbols", symbols),
+        ("signatures", signatures.to_owned()),
+        ("types", image.types().count().to_string()),
+    ]
+}
+
+/// `linux/amd64, position-independent`
+fn target(image: &Image) -> String {
+    let target = image.target();
+    let level = image.build_info().goamd64().map_or(String::new(), |level| format!(" v{level}"));
+    let moves = if target.position_independent { ", position-independent" } else { "" };
+    format!("{}/amd64{level}{moves}", os_name(target.os))
+}
+
+/// The system as GOOS has it.
+fn os_name(os: Os) -> String {
+    format!("{os:?}").to_lowercase()
+}
+
+fn object(image: &Image) -> Json {
+    let build = image.build_info();
+    let module = |module: &Module| json!({ "path": module.path, "version": module.version });
+    let settings = build.settings.iter().map(|(key, value)| (key.clone(), Json::from(value.as_str())));
+    json!({
+        "go": build.version,
+        "path": build.path,
+        "module": build.main.as_ref().map(module),
+        "dependencies": build.deps.iter().map(module).collect::<Vec<_>>(),
+        "settings": settings.collect::<serde_json::Map<_, _>>(),
+        "os": os_name(image.target().os),
+        "arch": "amd64",
+        "position_independent": image.target().position_independent,
+        "runtime": format!("go1.{}", image.facts().version.minor),
+        "runtime_guessed": image.facts().guessed,
+        "register_arguments": image.facts().register_abi(),
+        "functions": image.func_count(),
+        "symbols": image.symbols().count(),
+        "debug_info": has_debug_info(image),
+        "types": image.types().count(),
+    })
+}

@@ -1,0 +1,55 @@
+//! Numbers as people write limits: `64m`, `1_000_000`, `2G`.
+
+/// A count: `k`, `m` and `g` are thousands, millions and billions.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    with_suffix(text, 1000)
+}
+
+/// A size in bytes: `k`, `m` and `g` are KiB, MiB and GiB.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    with_suffix(text, 1024)
+}
+
+fn with_suffix(text: &str, unit: u64) -> Result<u64, String> {
+    let (digits, power) = match text.char_indices().next_back() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1),
+        Some((at, 'm' | 'M')) => (&text[..at], 2),
+        Some((at, 'g' | 'G')) => (&text[..at], 3),
+        _ => (text, 0),
+    };
+    let number: u64 = match digits.replace('_', "") {
+        digits if digits.is_empty() || digits.starts_with('+') => return Err(hint()),
+        digits => digits.parse().map_err(|_| hint())?,
+    };
+    number.checked_mul(unit.pow(power)).ok_or_else(|| "the number is too large".to_owned())
+}
+
+fn hint() -> String {
+    "write a whole number, as in 500, 64k, 10m, 2g or 1_000_000".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        for (text, as_count, as_bytes) in [
+            ("0", Some(0), Some(0)),
+            ("1_000", Some(1000), Some(1000)),
+            ("64k", Some(64_000), Some(65_536)),
+            ("2G", Some(2_000_000_000), Some(2 << 30)),
+            ("18446744073709551615", Some(u64::MAX), Some(u64::MAX)),
+            ("18446744073709551615k", None, None),
+            ("18446744073709551616", None, None),
+            ("", None, None),
+            ("m", None, None),
+            ("+1", None, None),
+            ("-1", None, None),
+            ("1é", None, None),
+            ("1.5g", None, None),
+        ] {
+            assert_eq!((count(text).ok(), bytes(text).ok()), (as_count, as_bytes), "{text}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Where output goes: plain where it is no terminal or NO_COLOR is set, and quiet when nobody reads on.
+
+use std::io::{self, BufWriter, Write};
+
+use anstyle::{AnsiColor, Style};
+
+/// What one should see first.
+pub(crate) const NAME: Style = AnsiColor::Cyan.on_default().bold();
+/// What one may pass over.
+pub(crate) const DIM: Style = Style::new().dimmed();
+/// What went wrong.
+const WRONG: Style = AnsiColor::Red.on_default().bold();
+
+/// Standard output, buffered. Flush it: an error on drop is lost.
+pub(crate) fn stdout() -> impl Write {
+    BufWriter::with_capacity(64 << 10, anstream::stdout().lock())
+}
+
+/// Says on standard error what is wrong.
+pub(crate) fn complain(message: &str) {
+    // Nobody is left to be told that this failed.
+    let _ = writeln!(anstream::stderr(), "{WRONG}goemu{WRONG:#}: {message}");
+}
+
+/// Says something on standard error that is not wrong.
+pub(crate) fn note(message: &str) {
+    let _ = writeln!(anstream::stderr(), "{DIM}goemu: {message}{DIM:#}");
+}
+
+/// Whether the error is that nobody reads the output any more.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(broken))
+}

@@ -1,0 +1,129 @@
+//! Arguments of a call in Go syntax: each text by the type of its parameter.
+
+use goemu_loader::{Kind, Param, Signature, Type};
+
+use crate::go::guest::Types;
+use crate::go::literal::{LiteralError, parse_value};
+use crate::go::value::{List, Value};
+use crate::go::write::{Problem, ValueError};
+
+/// Why a text is no argument.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ArgumentError {
+    /// There are more or fewer than the function has parameters.
+    #[error(transparent)]
+    Count(ValueError),
+    /// A text is no value of its parameter's type.
+    #[error("argument {number} ({param}), {error}")]
+    Literal {
+        /// Which argument, from 1.
+        number: usize,
+        /// Its parameter.
+        param: String,
+        /// What is wrong with the text.
+        error: LiteralError,
+    },
+}
+
+/// The arguments that these texts are, one for each parameter.
+///
+/// The last parameter may be variadic: the texts for it are given one by one, or as in Go as one slice that is
+/// followed by three dots, `[]int{1, 2}...`.
+///
+/// # Errors
+/// When there are too many or too few, or one of them is no value of its parameter's type.
+pub fn parse(sig: &Signature, texts: &[&str], types: &dyn Types) -> Result<Vec<Value>, ArgumentError> {
+    let variadic = sig.params.last().filter(|_| sig.variadic);
+    let fixed = sig.params.len() - usize::from(variadic.is_some());
+    let fits = if variadic.is_some() { texts.len() >= fixed } else { texts.len() == fixed };
+    if !fits {
+        let problem = Problem::Arguments { got: texts.len(), signature: sig.to_string() };
+        return Err(ArgumentError::Count(problem.into()));
+    }
+    let (first, rest) = texts.split_at(fixed);
+    let numbered = first.iter().zip(&sig.params).enumerate();
+    let mut values = numbered
+        .map(|(i, (text, param))| parse_one(i + 1, text, param, &param.ty, types))
+        .collect::<Result<Vec<_>, _>>()?;
+    if let Some(param) = variadic {
+        values.push(parse_rest(fixed + 1, rest, param, types)?);
+    }
+    Ok(values)
+}
+
+fn parse_one(
+    number: usize,
+    text: &str,
+    param: &Param,
+    ty: &Type,
+    types: &dyn Types,
+) -> Result<Value, ArgumentError> {
+    parse_value(text, ty, types).map_err(|error| ArgumentError::Literal {
+        number,
+        param: param.to_string(),
+        error,
+    })
+}
+
+/// The slice that these texts are for a variadic parameter.
+fn parse_rest(
+    number: usize,
+    texts: &[&str],
+    param: &Param,
+    types: &dyn Types,
+) -> Result<Value, ArgumentError> {
+    if let [text] = texts
+        && let Some(slice) = text.trim_end().strip_suffix("...")
+        && let Ok(value) = parse_value(slice, &param.ty, types)
+    {
+        return Ok(value);
+    }
+    if texts.is_empty() {
+        return Ok(Value::Nil(Some(param.ty.clone())));
+    }
+    // A variadic parameter's type is a slice.
+    let Kind::Slice(elem) = &param.ty.kind else { return Ok(Value::Nil(None)) };
+    let elem = types.resolve(elem).map_err(|error| ArgumentError::Literal {
+        number,
+        param: param.to_string(),
+        error: LiteralError { column: 1, flaw: error.into() },
+    })?;
+    let elems = texts.iter().zip(number..).map(|(text, n)| parse_one(n, text, param, &elem, types));
+    Ok(Value::List(List { ty: Some(param.ty.clone()), elems: elems.collect::<Result<_, _>>()? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::go::testing::{Space, Ty, basic, slice};
+
+    fn sig(params: &[(&str, Ty)], variadic: bool) -> Signature {
+        let params = params.iter().map(|(name, ty)| Param { name: (*name).to_owned(), ty: ty.clone() });
+        Signature { params: params.collect(), results: Vec::new(), variadic }
+    }
+
+    fn texts(sig: &Signature, texts: &[&str]) -> Result<Vec<String>, String> {
+        let values = parse(sig, texts, &Space::new().types()).map_err(|error| error.to_string())?;
+        Ok(values.iter().map(Value::to_string).collect())
+    }
+
+    #[test]
+    fn one_for_each_parameter() {
+        let sig = sig(&[("a", basic("int")), ("s", basic("string"))], false);
+        assert_eq!(texts(&sig, &["-5", "hi"]).unwrap(), ["-5", r#""hi""#]);
+        assert_eq!(texts(&sig, &["1"]).unwrap_err(), "1 argument given to func(a int, s string)");
+        assert_eq!(texts(&sig, &["1", "2", "3"]).unwrap_err(), "3 arguments given to func(a int, s string)");
+        let message = texts(&sig, &["x", "y"]).unwrap_err();
+        assert!(message.starts_with("argument 1 (a int), column 1: "), "{message}");
+    }
+
+    #[test]
+    fn variadic_ones_one_by_one_or_spread() {
+        let sig = sig(&[("a", basic("int")), ("rest", slice(&basic("string")))], true);
+        assert_eq!(texts(&sig, &["1"]).unwrap(), ["1", "[]string(nil)"]);
+        assert_eq!(texts(&sig, &["1", "x", "y..."]).unwrap(), ["1", r#"[]string{"x", "y..."}"#]);
+        assert_eq!(texts(&sig, &["1", r#"[]string{"x"}..."#]).unwrap(), ["1", r#"[]string{"x"}"#]);
+        assert_eq!(texts(&sig, &["1", "wait..."]).unwrap(), ["1", r#"[]string{"wait..."}"#]);
+        assert!(texts(&sig, &[]).is_err());
+    }
+}
