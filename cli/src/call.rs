@@ -102,7 +102,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     match called {
         Ok(called) if args.json => print_json(&called.object()).map(|()| called.status()),
         Ok(called) => called.print().map(|()| called.status()),
-        Err(error) if args.json => print_json(&json!({ "error": format!("{error:#}") })).map(|()| FAILED),
+        Err(error) if args.json => print_json(&json!({ "error": output::message(&error) })).map(|()| FAILED),
         Err(error) => Err(error),
     }
 }

@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         // Whoever reads has seen enough: `goemu funcs | head`.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&format!("{error:#}"));
+            output::complain(&output::message(&error));
             ExitCode::from(FAILED)
         }
     }

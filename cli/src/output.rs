@@ -22,6 +22,15 @@ pub(crate) fn complain(message: &str) {
     let _ = writeln!(anstream::stderr(), "{WRONG}goemu{WRONG:#}: {message}");
 }
 
+/// An error and its causes on one line. Errors of the libraries name their cause themselves: it is not said twice.
+pub(crate) fn message(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match () {
+        () if text.is_empty() => cause,
+        () if text.contains(&cause) => text,
+        () => format!("{text}: {cause}"),
+    })
+}
+
 /// Says something on standard error that is not wrong.
 pub(crate) fn note(message: &str) {
     let _ = writeln!(anstream::stderr(), "{DIM}goemu: {message}{DIM:#}");
