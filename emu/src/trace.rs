@@ -187,6 +187,9 @@ impl<W: Write> Observer for Tracer<W> {
                 self.out.line(&text);
             }
         }
+        if let Event::DeferRuns { func, .. } = event {
+            self.frames.replace(at, *func, &mut self.functions);
+        }
         let text = words::event(at, event, &self.frames);
         self.tell(&text);
         if let Event::CallEnded(outcome) = event {

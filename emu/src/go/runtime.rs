@@ -89,6 +89,7 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
             hooks.set(func.entry(), Arc::new(body));
         }
     }
+    hooks.set(fatal::PRINTED, Arc::new(fatal::printed as Body));
     for (_, entry, body) in wrappers.into_iter().filter(|(name, ..)| !hooked.contains(name)) {
         hooks.set(entry, Arc::new(body));
     }

@@ -54,6 +54,8 @@ pub struct World {
     pub stderr: Vec<u8>,
     /// The two words of the newest panic's value, as `gopanic` was given it.
     pub(crate) panic_value: Option<(u64, u64)>,
+    /// Where in `stderr` the runtime began to print a panic that nobody recovered.
+    pub(crate) panic_printed_from: usize,
 }
 
 impl World {
@@ -63,7 +65,15 @@ impl World {
         let scale = |addr: u64| if space >= 1 << 40 { addr } else { addr >> (40 - space.ilog2()) };
         let heap = Arena { range: scale(HEAP)..scale(MAPPINGS), mapped: scale(HEAP) };
         let mappings = Arena { range: scale(MAPPINGS)..space, mapped: scale(MAPPINGS) };
-        World { heap, mappings, nothing: None, stdout: Vec::new(), stderr: Vec::new(), panic_value: None }
+        World {
+            heap,
+            mappings,
+            nothing: None,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            panic_value: None,
+            panic_printed_from: 0,
+        }
     }
 
     /// Zeroed memory for an object, aligned as Go's size classes are. Nothing is ever freed.

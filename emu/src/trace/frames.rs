@@ -27,6 +27,14 @@ struct Frame {
     args: String,
 }
 
+impl Frame {
+    /// The call as source would have it. What the runtime is given is in its events.
+    fn call(&self) -> String {
+        let args = if self.function.name.starts_with("runtime.") { "" } else { &self.args };
+        format!("{}({args})", self.function.name)
+    }
+}
+
 /// The calls that are under way, outermost first.
 #[derive(Default)]
 pub(super) struct Frames(Vec<Frame>);
@@ -61,7 +69,7 @@ impl Frames {
 
     /// The outermost call, as a line of the tree.
     pub(super) fn opening(&self) -> Option<String> {
-        self.0.first().map(|frame| format!("{}({})", frame.function.name, frame.args))
+        self.0.first().map(Frame::call)
     }
 
     fn enter(&mut self, at: &View<'_>, func: u64, sp: u64, functions: &mut Functions) {
@@ -89,7 +97,7 @@ impl Frames {
                 self.enter(at, at.cpu.rip, sp, functions);
                 match self.0.last().filter(|_| self.0.len() > before) {
                     Some(frame) => {
-                        let call = format!("{}({})", frame.function.name, frame.args);
+                        let call = frame.call();
                         let of = deferring.filter(|of| frame.function.name.starts_with(&format!("{of}.")));
                         vec![Change::Entered(before, call, of)]
                     }
@@ -97,6 +105,13 @@ impl Frames {
                 }
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// `deferreturn` has become a call of this deferred function, in the same place.
+    pub(super) fn replace(&mut self, at: &View<'_>, func: u64, functions: &mut Functions) {
+        if let Some(frame) = self.0.pop() {
+            self.enter(at, func, frame.sp, functions);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The ends of a program: a panic that nobody recovered, fatal errors, exit.
 
+use crate::cpu::gpr;
 use crate::go::read::Reader;
-use crate::go::value::Value;
 use crate::hook::{Action, Cx, Refused};
 use crate::memory::MemFault;
 use crate::outcome::{Outcome, Panic};
@@ -10,16 +10,37 @@ use crate::outcome::{Outcome, Panic};
 const MAX_TEXT: u64 = 4096;
 
 /// `fatalpanic(msgs *_panic)`: the deferred functions have run, and the panic's values have been made
-/// printable (errors by their Error method) by `preprintpanics`.
+/// printable (errors by their Error method) by `preprintpanics`. The program's own `printpanics`, which takes
+/// the same argument, puts it in words, and returns to [`PRINTED`].
 pub(super) fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    let panic = cx.arg(0)?;
-    let arg = panic.wrapping_add(cx.image.facts().panic.arg);
-    let printable = (cx.word(arg)?, cx.word(arg.wrapping_add(8))?);
-    let (ty, data) = cx.world.panic_value.unwrap_or(printable);
-    let reader = Reader::new(cx.memory, cx.image);
-    let value = reader.eface(ty, data);
-    let text = panic_text(&reader.eface(printable.0, printable.1));
-    Ok(Action::End(Outcome::Panicked(Panic { value, text })))
+    cx.world.panic_printed_from = cx.world.stderr.len();
+    let Some(printer) = cx.image.funcs_named("runtime.printpanics").first().map(|func| func.entry()) else {
+        let panic = cx.arg(0)?;
+        let arg = panic.wrapping_add(cx.image.facts().panic.arg);
+        let (ty, data) = (cx.word(arg)?, cx.word(arg.wrapping_add(8))?);
+        let text = Reader::new(cx.memory, cx.image).eface(ty, data).to_string();
+        return Ok(panicked(cx, text));
+    };
+    cx.set_word(cx.cpu.gpr(gpr::RSP), PRINTED)?;
+    cx.cpu.rip = printer;
+    Ok(Action::Resume)
+}
+
+/// Where `printpanics` returns to: no memory is there, but a hook.
+pub(super) const PRINTED: u64 = 0x7e_0000_1000;
+
+/// The panic's text is the last that was written to standard error.
+pub(super) fn printed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let from = cx.world.panic_printed_from.min(cx.world.stderr.len());
+    let text = String::from_utf8_lossy(&cx.world.stderr.split_off(from)).into_owned();
+    let text = text.strip_prefix("panic: ").unwrap_or(&text).trim_end().to_owned();
+    Ok(panicked(cx, text))
+}
+
+fn panicked(cx: &Cx<'_>, text: String) -> Action {
+    let (ty, data) = cx.world.panic_value.unwrap_or_default();
+    let value = Reader::new(cx.memory, cx.image).eface(ty, data);
+    Action::End(Outcome::Panicked(Panic { value, text }))
 }
 
 /// `throw(s string)`, `fatal(s string)`
@@ -49,14 +70,4 @@ fn string(cx: &Cx<'_>, addr: u64, len: u64) -> Result<String, MemFault> {
     let mut bytes = vec![0; len.min(MAX_TEXT) as usize];
     cx.memory.read_bytes(addr, &mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// What Go prints after `panic: ` (`printpanicval`): strings and numbers as they are, what else is there as
-/// Go syntax would have it.
-fn panic_text(value: &Value) -> String {
-    let Value::Interface(inner) = value else { return value.to_string() };
-    match &*inner.value {
-        Value::String(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        _ => value.to_string(),
-    }
 }
