@@ -31,8 +31,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    fn modes(&self) -> impl Iterator<Item = &'static Mode> {
-        MODES.iter().filter(|mode| self.all_systems || mode.os == "linux")
+    /// The binaries that are asked for, of one program and release.
+    fn fixtures(&self, program: &'static str, version: u32) -> impl Iterator<Item = Fixture> {
+        let modes = MODES.iter().filter(|mode| self.all_systems || mode.os == "linux");
+        let modes = modes.filter(move |mode| mode.versions.contains(&version));
+        modes.map(move |mode| Fixture { program, version, mode })
     }
 }
 
@@ -40,7 +43,7 @@ impl Args {
 const VERSIONS: [u32; 9] = [15, 19, 21, 22, 23, 24, 25, 26, 27];
 
 /// The programs: folders of `testdata/go`.
-const PROGRAMS: [&str; 2] = ["corpus", "library"];
+const PROGRAMS: [&str; 3] = ["corpus", "library", "world"];
 
 /// How a program can be built.
 struct Mode {
@@ -49,32 +52,54 @@ struct Mode {
     flags: &'static [&'static str],
     /// The target system; only Linux programs are run.
     os: &'static str,
+    versions: &'static [u32],
     /// The releases whose corpus in this mode is checked in.
     checked_in: &'static [u32],
 }
 
 static MODES: [Mode; 6] = [
-    Mode { suffix: "", flags: &["-ldflags=-buildid="], os: "linux", checked_in: &VERSIONS },
+    Mode {
+        suffix: "",
+        flags: &["-ldflags=-buildid="],
+        os: "linux",
+        versions: &VERSIONS,
+        checked_in: &VERSIONS,
+    },
     Mode {
         suffix: "-noopt",
         flags: &["-ldflags=-buildid=", "-gcflags=-N -l"],
         os: "linux",
-        checked_in: &[15, 21, 27],
+        versions: &VERSIONS,
+        checked_in: &[15, 27],
     },
     Mode {
         suffix: "-stripped",
         flags: &["-ldflags=-buildid= -s -w"],
         os: "linux",
-        checked_in: &[15, 21, 27],
+        versions: &VERSIONS,
+        checked_in: &[15, 27],
     },
     Mode {
         suffix: "-pie",
         flags: &["-ldflags=-buildid=", "-buildmode=pie"],
         os: "linux",
+        versions: &VERSIONS,
         checked_in: &[15, 27],
     },
-    Mode { suffix: "-darwin", flags: &["-ldflags=-buildid="], os: "darwin", checked_in: &[] },
-    Mode { suffix: "-windows", flags: &["-ldflags=-buildid="], os: "windows", checked_in: &[] },
+    Mode {
+        suffix: "-darwin",
+        flags: &["-ldflags=-buildid="],
+        os: "darwin",
+        versions: &[15, 19, 23, 27],
+        checked_in: &[],
+    },
+    Mode {
+        suffix: "-windows",
+        flags: &["-ldflags=-buildid="],
+        os: "windows",
+        versions: &[15, 19, 23, 27],
+        checked_in: &[],
+    },
 ];
 
 /// One binary.
@@ -91,7 +116,10 @@ impl Fixture {
     }
 
     fn is_checked_in(&self) -> bool {
-        self.program == "corpus" && self.mode.checked_in.contains(&self.version)
+        match self.program {
+            "corpus" => self.mode.checked_in.contains(&self.version),
+            _ => self.mode.suffix.is_empty() && self.version == 27,
+        }
     }
 }
 
@@ -104,13 +132,12 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         let mut table = native::Table::default();
         for version in VERSIONS {
             let cases = cases::find(&root().join("testdata/go").join(program), version)?;
-            for mode in args.modes() {
-                let fixture = Fixture { program, version, mode };
+            for fixture in args.fixtures(program, version) {
                 let binary = built.join(fixture.name());
                 build(&fixture, &cases, args, &binary)
                     .with_context(|| format!("building {}", fixture.name()))?;
-                if mode.os == "linux" {
-                    native::run(&binary, &cases, mode.suffix.is_empty())
+                if fixture.mode.os == "linux" {
+                    native::run(&binary, &cases, fixture.mode.suffix.is_empty())
                         .and_then(|outcomes| table.add(version, &cases, outcomes))
                         .with_context(|| format!("running {}", fixture.name()))?;
                 }
@@ -178,8 +205,7 @@ fn check_in(args: &Args, built: &Path) -> Result<()> {
     let mut sums = String::new();
     for program in PROGRAMS {
         for version in VERSIONS {
-            for mode in args.modes() {
-                let fixture = Fixture { program, version, mode };
+            for fixture in args.fixtures(program, version) {
                 let binary = built.join(fixture.name());
                 sums += &format!("{}  {}\n", sha256(&binary)?, fixture.name());
                 if fixture.is_checked_in() {

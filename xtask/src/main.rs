@@ -4,6 +4,7 @@
 use clap::{Parser, Subcommand};
 
 mod ci;
+mod facts;
 mod fixtures;
 mod objdump_diff;
 mod oracle;
@@ -28,6 +29,8 @@ enum Task {
     Fixtures(fixtures::Args),
     /// Compare every instruction with the host processor, and write docs/oracle.md.
     Oracle(oracle::Args),
+    /// Check the facts on Go's runtime against the debug information of binaries.
+    Facts(facts::Args),
     /// Accept what the golden tests see now as what they expect.
     Bless,
     /// Format, lints, documentation and tests, as they are run before a change is merged.
@@ -40,6 +43,7 @@ fn main() -> anyhow::Result<()> {
         Task::Toolchains(args) => toolchains::main(&args),
         Task::Fixtures(args) => fixtures::main(&args),
         Task::Oracle(args) => oracle::main(&args),
+        Task::Facts(args) => facts::main(&args),
         Task::Bless => ci::bless(),
         Task::Ci => ci::main(),
     }
