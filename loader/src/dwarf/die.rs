@@ -11,8 +11,11 @@ const DW_AT_GO_ELEM: DwAt = DwAt(0x2902);
 const DW_AT_GO_EMBEDDED_FIELD: DwAt = DwAt(0x2903);
 const DW_AT_GO_RUNTIME_TYPE: DwAt = DwAt(0x2904);
 
-/// Fields of a struct, parameters and variables of a function: far more than any real one has.
+/// Fields of a struct, parameters and variables of a function, counted with 16 bytes of their names each: far
+/// more than any real one has.
 const MAX_CHILDREN: usize = 1 << 16;
+/// Longer names are not believed.
+const MAX_NAME: usize = 1 << 16;
 
 /// An entry. References are offsets in `.debug_info`.
 #[derive(Debug)]
@@ -96,7 +99,7 @@ impl<'a> Dwarf<'a> {
             if entries.next_depth() > 1 {
                 self.skip(unit, &mut entries)?;
             } else if let Some(die) = self.next(unit, &mut entries)? {
-                visited += 1;
+                visited += 1 + die.name.as_ref().map_or(0, |name| name.len() / 16);
                 if visited > MAX_CHILDREN {
                     return malformed(offset, "too many parts");
                 }
@@ -163,8 +166,8 @@ impl<'a> Dwarf<'a> {
     }
 
     fn string(&self, unit: &Unit<'a>, value: AttributeValue<Slice<'a>>) -> Option<String> {
-        let bytes = self.gimli.attr_string(unit, value).ok()?;
-        Some(String::from_utf8_lossy(bytes.slice()).into_owned())
+        let bytes = self.gimli.attr_string(unit, value).ok()?.slice();
+        (bytes.len() <= MAX_NAME).then(|| String::from_utf8_lossy(bytes).into_owned())
     }
 
     /// The address of a variable that has one place for all its life.

@@ -6,6 +6,9 @@ use crate::{GoVersion, Kind, Param, Signature, Type};
 
 use super::{Dwarf, Result, Unit, Written, at, die, die::Die, malformed};
 
+/// Bytes of the names of one function's parameters.
+const MAX_NAMES: usize = 1 << 20;
+
 /// A function with code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
@@ -65,15 +68,19 @@ impl<'a> Dwarf<'a> {
         compiler: Option<GoVersion>,
     ) -> Result<Written> {
         let mut signature = Signature { params: Vec::new(), results: Vec::new(), variadic: false };
-        let (mut seen, mut ranges_over_func) = (HashSet::new(), false);
+        let (mut seen, mut seen_bytes, mut ranges_over_func) = (HashSet::new(), 0, false);
         self.each_child(unit, offset, |die| {
             if die.tag != gimli::DW_TAG_formal_parameter {
                 ranges_over_func |= die.name.is_some_and(|name| name.starts_with("#yield"));
                 return Ok(());
             }
             let die = self.origin(die)?;
-            // The compiler writes some results twice.
             let name = die.name.as_deref().unwrap_or_default();
+            seen_bytes += name.len();
+            if seen_bytes > MAX_NAMES {
+                return malformed(die.offset, "a function with too long names");
+            }
+            // The compiler writes some results twice.
             if matches!(name, "" | "_") || seen.insert(name.to_owned()) {
                 let list = if die.result { &mut signature.results } else { &mut signature.params };
                 list.push(self.param(&die)?);

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use gimli::DwTag;
+use gimli::{DwTag, Section};
 
-use super::{Dwarf, Result, die::Die};
+use super::{Dwarf, Result, die::Die, malformed};
 
 /// What has a name at the top of a Go unit.
 #[derive(Debug, Default)]
@@ -26,6 +26,8 @@ pub(super) struct Global {
 impl Dwarf<'_> {
     pub(super) fn read_names(&self) -> Result<Names> {
         let mut names = Names::default();
+        // Go writes every name once, where it is used.
+        let mut bytes_left = 2 * (self.gimli.debug_info.reader().len() + self.gimli.debug_str.reader().len());
         for entry in self.units()?.go() {
             let unit = self.open(entry)?;
             let mut entries = unit.entries_raw(None).map_err(super::at(0))?;
@@ -36,10 +38,15 @@ impl Dwarf<'_> {
                 }
                 let mut ahead = entries.clone();
                 let wanted = self.skip(&unit, &mut ahead)?.is_some_and(is_named);
-                if wanted {
-                    names.extend(self.next(&unit, &mut entries)?);
-                } else {
+                if !wanted {
                     entries = ahead;
+                } else if let Some(die) = self.next(&unit, &mut entries)? {
+                    let len = die.name.as_ref().map_or(0, String::len);
+                    let Some(left) = bytes_left.checked_sub(len) else {
+                        return malformed(die.offset, "more names than there is text");
+                    };
+                    bytes_left = left;
+                    names.add(die);
                 }
             }
         }
@@ -48,8 +55,8 @@ impl Dwarf<'_> {
 }
 
 impl Names {
-    fn extend(&mut self, die: Option<Die>) {
-        let Some(Die { name: Some(name), tag, offset, address, ty, .. }) = die else { return };
+    fn add(&mut self, die: Die) {
+        let Die { name: Some(name), tag, offset, address, ty, .. } = die else { return };
         if tag != gimli::DW_TAG_variable {
             self.types.entry(name).or_insert(offset);
         } else if let (Some(address), Some(ty)) = (address, ty) {

@@ -50,8 +50,14 @@ impl<'m> Nest<'m> {
                 self.memo.keep(key, Built { ty, parts: inside.parts })
             }
         };
-        self.parts = self.parts.saturating_add(built.parts);
-        if self.parts > MAX_PARTS { Err(refuse("a type of too many parts")) } else { Ok(built.ty) }
+        self.spend(built.parts, &refuse)?;
+        Ok(built.ty)
+    }
+
+    /// Counts what the current type is made of beside types: names, 16 bytes of them as one part.
+    pub(crate) fn spend<E>(&mut self, parts: u32, refuse: impl Fn(&'static str) -> E) -> Result<(), E> {
+        self.parts = self.parts.saturating_add(parts);
+        if self.parts > MAX_PARTS { Err(refuse("a type of too many parts")) } else { Ok(()) }
     }
 }
 

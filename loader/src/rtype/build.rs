@@ -41,7 +41,7 @@ impl Rtypes<'_> {
             }
             gotype::CHAN => Kind::Chan { elem: refer(at.chan.elem)?, dir: self.chan_dir(addr)? },
             gotype::FUNC => Kind::Func(self.func(header)?),
-            gotype::INTERFACE => self.interface(addr)?,
+            gotype::INTERFACE => self.interface(addr, nest)?,
             gotype::MAP => Kind::Map { key: refer(at.map.key)?, elem: refer(at.map.elem)? },
             gotype::POINTER => Kind::Pointer(refer(at.pointer.elem)?),
             gotype::SLICE => Kind::Slice(refer(at.pointer.elem)?),
@@ -68,6 +68,7 @@ impl Rtypes<'_> {
         let mut fields = Vec::new();
         for field in self.slice(addr, self.at.structure.fields, at.sizeof)? {
             let name = self.name(self.word(field, at.name)?)?;
+            nest.spend(name.text.len() as u32 / 16, |what| RtypeError { addr, what })?;
             let ty = self.build(self.word(field, at.ty)?, nest)?;
             let offset = self.word(field, at.offset)?;
             let (offset, embedded) = match minor {
@@ -79,12 +80,13 @@ impl Rtypes<'_> {
         Ok(Kind::Struct(fields))
     }
 
-    fn interface(&self, addr: u64) -> Result<Kind> {
+    fn interface(&self, addr: u64, nest: &mut Nest<'_>) -> Result<Kind> {
         let at = &self.at.imethod;
         let mut methods = Vec::new();
         for method in self.slice(addr, self.at.interface.methods, at.sizeof)? {
-            let name = self.name_at(self.half(method, at.name)?)?.text.into_owned();
-            methods.push(Method { name });
+            let name = self.name_at(self.half(method, at.name)?)?.text;
+            nest.spend(1 + name.len() as u32 / 16, |what| RtypeError { addr, what })?;
+            methods.push(Method { name: name.into_owned() });
         }
         methods.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Kind::Interface { empty: methods.is_empty(), methods })

@@ -35,16 +35,24 @@ impl Found {
         let mut found = Found::default();
         let mut seen = HashMap::new();
         let mut waiting = rtypes.roots();
+        // References and names take room among the descriptors, which few of them share.
+        let mut left = rtypes.span.end.saturating_sub(rtypes.span.start).saturating_mul(4);
         while let Some(addr) = waiting.pop() {
             if !rtypes.span.contains(addr) || seen.insert(addr, ()).is_some() {
                 continue;
             }
             // A descriptor that cannot be read hides no other.
             if let Ok(header) = rtypes.header(addr) {
+                let before = waiting.len();
                 found.add_name(rtypes, &header);
                 let _ = rtypes.refers_to(&header, &mut waiting);
                 let _ = found.add_methods(rtypes, &header, &mut waiting);
                 found.all.push(addr);
+                let cost = (waiting.len() - before + header.name.len()) as u64;
+                left = left.saturating_sub(cost);
+            }
+            if left == 0 {
+                break;
             }
         }
         found.all.sort_unstable();
