@@ -188,7 +188,10 @@ impl<W: Write> Observer for Tracer<W> {
             }
         }
         if let Event::DeferRuns { func, .. } = event {
-            self.frames.replace(at, *func, &mut self.functions);
+            let change = self.frames.replace(at, *func, &mut self.functions);
+            if let Some(change) = change.filter(|_| self.detail == Detail::Calls) {
+                self.out.line(&change.text(true));
+            }
         }
         let text = words::event(at, event, &self.frames);
         self.tell(&text);

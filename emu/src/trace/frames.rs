@@ -109,10 +109,11 @@ impl Frames {
     }
 
     /// `deferreturn` has become a call of this deferred function, in the same place.
-    pub(super) fn replace(&mut self, at: &View<'_>, func: u64, functions: &mut Functions) {
-        if let Some(frame) = self.0.pop() {
-            self.enter(at, func, frame.sp, functions);
-        }
+    pub(super) fn replace(&mut self, at: &View<'_>, func: u64, functions: &mut Functions) -> Option<Change> {
+        let frame = self.0.pop()?;
+        self.enter(at, func, frame.sp, functions);
+        let call = self.0.last()?.call();
+        Some(Change::Entered(self.0.len(), call, None))
     }
 
     /// The function that makes a call, if it has open-coded defers.
