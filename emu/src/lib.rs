@@ -26,6 +26,7 @@ pub mod disasm;
 pub mod engine;
 mod error;
 pub mod exit;
+pub mod function;
 pub mod go;
 pub mod hook;
 pub mod interp;
@@ -38,6 +39,7 @@ pub mod trace;
 
 pub use call::Call;
 pub use error::Error;
+pub use function::Function;
 pub use go::value::Value;
 pub use goemu_loader::{Func, Image, LoadError, Perm};
 pub use machine::{Config, Machine};

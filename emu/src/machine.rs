@@ -8,11 +8,12 @@ use std::sync::Arc;
 use goemu_loader::{Func, Image};
 use iced_x86::Instruction;
 
-use crate::call::Call;
+use crate::call::{self, Call};
 use crate::cpu::{Cpu, gpr};
 use crate::engine::{Engine, Watch};
 use crate::error::Error;
 use crate::exit::{Exit, Fault};
+use crate::function::Function;
 use crate::go::goroutine::Goroutine;
 use crate::go::world::World;
 use crate::go::{names, runtime};
@@ -140,6 +141,17 @@ impl Machine {
         let image = Arc::clone(&self.image);
         let func = names::find(&image, func)?;
         Ok(Call::new(self, func.entry()))
+    }
+
+    /// A function to be called many times. Its signature, in Go syntax, is needed where the program has no debug
+    /// information.
+    pub fn function(&self, func: &str, signature: Option<&str>) -> Result<Function, Error> {
+        let func = names::find(&self.image, func)?;
+        let signature = match signature {
+            Some(text) => Some(call::signature(self, text)?),
+            None => self.image.signature(&func)?,
+        };
+        Function::new(&func, signature)
     }
 
     /// The function that a name means, as [`Machine::call`] finds it.

@@ -34,6 +34,10 @@ const DEFER_POOLS: u64 = 0x18000;
 const STRUCTS_SIZE: u64 = 0x1a000;
 const G0_STACK_LO: u64 = 0x100_0000;
 
+/// Bytes at the top of a stack that are kept for the arguments and results of the outermost call, where they
+/// need no more.
+pub(crate) const TOP_BLOCK: u64 = 128;
+
 /// The running goroutine.
 #[derive(Clone, Debug)]
 pub struct Goroutine {
@@ -89,7 +93,16 @@ impl Goroutine {
             mapped: stack_hi,
         };
         goroutine.set_stack(image, memory, min_stack(image))?;
+        goroutine.set_top(image, memory, stack_hi - TOP_BLOCK)?;
         Ok(goroutine)
+    }
+
+    /// Tells `g` where the outermost frame's arguments begin: unwinders end there.
+    pub(crate) fn set_top(&self, image: &Image, memory: &mut Memory, top: u64) -> Result<(), MemoryError> {
+        match image.facts().g.stktopsp {
+            Some(at) => memory.poke(self.g + at, &top.to_le_bytes()),
+            None => Ok(()),
+        }
     }
 
     /// Bytes of stack.

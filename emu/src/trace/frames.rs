@@ -6,8 +6,8 @@ use goemu_loader::Type;
 use iced_x86::{FlowControl, Instruction, Mnemonic};
 
 use super::function::{Function, Functions};
-use crate::call::frame_at;
 use crate::cpu::gpr;
+use crate::function::frame_at;
 use crate::go::abi::{Assignment, Place};
 use crate::go::passing;
 use crate::go::read::{Limits, Reader};

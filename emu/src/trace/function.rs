@@ -94,7 +94,7 @@ pub(super) fn captured(memory: &Memory, func: u64, closure: u64) -> Vec<u64> {
     }
     offsets.sort_unstable();
     offsets.dedup();
-    offsets.retain(|&offset| offset >= 8 && offset < 1 << 12);
+    offsets.retain(|offset| (8..1 << 12).contains(offset));
     offsets.truncate(MAX_CAPTURED);
     let word = |offset: u64| memory.read(closure.wrapping_add(offset)).ok().map(u64::from_le_bytes);
     offsets.into_iter().filter_map(word).collect()
