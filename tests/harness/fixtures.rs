@@ -75,8 +75,10 @@ fn case(row: &str) -> Case {
         panic!("six columns and the arguments expected: {row}");
     };
     let minor = |version: &str| version.strip_prefix("1.").and_then(|minor| minor.parse().ok());
+    let known = |version: &u16| VERSIONS.contains(version);
+    let release = |version| minor(version).filter(known).unwrap_or_else(|| panic!("Go {version}?: {row}"));
     Case {
-        versions: versions.split(',').map(|version| minor(version).expect("1.N")).collect(),
+        versions: versions.split(',').map(release).collect(),
         function: (*function).to_owned(),
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
         outcome: match *outcome {

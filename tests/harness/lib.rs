@@ -10,3 +10,4 @@ pub mod native;
 pub mod oracle;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod random;
+pub mod table;

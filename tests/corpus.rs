@@ -1,0 +1,90 @@
+//! Every case of the corpus and the other programs, on every build that is checked in, against what it did natively.
+//!
+//! One test for a build and function: `cargo test --test corpus go1.27-pie::main.f1`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use goemu_tests::fixtures::{Case, VERSIONS, cases, testdata};
+use goemu_tests::table::{Build, Ending, Gap, call, gaps, source};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// The programs that have builds and a table.
+const PROGRAMS: [&str; 3] = ["corpus", "library", "world"];
+
+fn main() -> ExitCode {
+    let gaps = Arc::new(gaps());
+    let builds: Vec<Arc<Build>> = checked_in().iter().map(|name| Arc::new(Build::new(name))).collect();
+    let mut trials = vec![{
+        let (builds, gaps) = (builds.clone(), Arc::clone(&gaps));
+        Trial::test("the tables are complete", move || complete(&builds, &gaps))
+    }];
+    for build in &builds {
+        let whole = build.name.strip_suffix("-stripped");
+        let whole = whole.and_then(|name| builds.iter().find(|build| build.name == name)).cloned();
+        for (function, cases) in by_function(build) {
+            let (build, whole, gaps) = (Arc::clone(build), whole.clone(), Arc::clone(&gaps));
+            let name = format!("{}::{function}", build.name);
+            trials.push(Trial::test(name, move || compare(&build, whole.as_deref(), &cases, &gaps)));
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// The names of all builds in testdata/bin.
+fn checked_in() -> Vec<String> {
+    let entries = fs::read_dir(testdata("bin")).expect("testdata/bin is there");
+    let names = entries.map(|entry| entry.expect("a readable folder").file_name());
+    let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.retain(|name| PROGRAMS.iter().any(|program| name.starts_with(&format!("{program}-go"))));
+    names.sort();
+    names
+}
+
+fn by_function(build: &Build) -> BTreeMap<String, Vec<Case>> {
+    let mut functions: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+    for case in cases(build.program(), build.version) {
+        functions.entry(case.function.clone()).or_default().push(case);
+    }
+    functions
+}
+
+/// Every release has builds, every build has many cases, every gap is about some case.
+fn complete(builds: &[Arc<Build>], gaps: &[Gap]) -> Result<(), Failed> {
+    let mut unused: Vec<&Gap> = gaps.iter().collect();
+    for build in builds {
+        let cases = cases(build.program(), build.version);
+        assert!(cases.len() > 20, "{}: only {} cases", build.name, cases.len());
+        unused.retain(|gap| !cases.iter().any(|case| gap.covers(build, case)));
+    }
+    assert!(unused.is_empty(), "gaps of no case: {unused:?}");
+    for version in VERSIONS {
+        assert!(builds.iter().any(|build| build.version == version), "no build of Go 1.{version}");
+    }
+    Ok(())
+}
+
+/// Makes the calls of one function.
+fn compare(build: &Build, whole: Option<&Build>, cases: &[Case], gaps: &[Gap]) -> Result<(), Failed> {
+    let mut machine = build.machine();
+    let mut wrong = Vec::new();
+    for case in cases {
+        let signature = whole.and_then(|whole| whole.signature(&case.function));
+        let expected = Ending::from(case);
+        let difference = match call(&mut machine, case, signature.as_deref()) {
+            Ok(found) if found == expected => None,
+            Ok(found) => Some(format!("native: {expected}\n    goemu:  {found}")),
+            Err(error) => Some(format!("native: {expected}\n    goemu:  error: {error}")),
+        };
+        match (difference, gaps.iter().find(|gap| gap.covers(build, case))) {
+            (Some(difference), None) => wrong.push(format!("{}\n    {difference}", source(case))),
+            (None, Some(gap)) => {
+                wrong.push(format!("{} works, and gaps.tsv lists it: {}", source(case), gap.reason));
+            }
+            _ => {}
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
