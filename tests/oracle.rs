@@ -129,8 +129,15 @@ fn check(
 }
 
 fn table(tallies: &BTreeMap<String, Tally>) -> String {
-    let mut text =
-        String::from("| extension | forms | states | differences | not proven |\n|---|---|---|---|---|\n");
+    let mut text = format!(
+        "# Instructions compared with the processor\n\n\
+         Written by `cargo xtask oracle` on {}. A form is an\n\
+         encoding with its operand sizes; a state is one choice of registers, flags, MXCSR and memory. Not\n\
+         proven: the processor lacks the instruction. Not in the table: jumps, calls, system calls, and what\n\
+         reads the processor's own identity, clock and random numbers.\n\n\
+         | extension | forms | states | differences | not proven |\n|---|---|---|---|---|\n",
+        processor()
+    );
     let mut total = Tally::default();
     for tally in tallies.values() {
         total.forms += tally.forms;

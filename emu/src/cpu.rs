@@ -2,10 +2,12 @@
 
 mod flags;
 mod level;
+mod x87;
 
 pub use flags::{Flags, Rflags};
 use iced_x86::Register;
 pub use level::Level;
+pub use x87::X87;
 
 use crate::alu::Uint;
 
@@ -63,6 +65,8 @@ pub struct Cpu {
     pub ymm: [Ymm; 16],
     /// Control and status of SSE.
     pub mxcsr: u32,
+    /// The x87 unit.
+    pub x87: X87,
     /// What CPUID shows.
     pub level: Level,
     /// What RDTSC reads next. It is virtual: every reading takes [`TSC_STEP`] cycles.
@@ -82,6 +86,7 @@ impl Default for Cpu {
             gs_base: 0,
             ymm: [[0; 2]; 16],
             mxcsr: MXCSR_DEFAULT,
+            x87: X87::default(),
             level: Level::default(),
             tsc: 0,
             entropy: 0,

@@ -2,17 +2,18 @@
 
 use goemu::{
     Perm,
+    alu::float::F80,
     cpu::Cpu,
     engine::{Engine, Stops},
     exit::{Exit, FaultKind},
     interp::Interpreter,
     memory::{Access, Contents, Memory},
 };
-use iced_x86::{Code, Instruction, Mnemonic as M, OpKind, Register, RflagsBits};
+use iced_x86::{Code, CpuidFeature, Instruction, Mnemonic as M, OpKind, Register, RflagsBits};
 
 use crate::{
     form::Case,
-    native::{CODE, CODE_MAX, Native, State, Trap, WINDOW, WINDOW_SIZE},
+    native::{CODE, CODE_MAX, Native, State, Trap, WINDOW, WINDOW_SIZE, X87},
     random::Random,
 };
 
@@ -62,10 +63,12 @@ impl Emulated {
         }
         cpu.set_rflags(state.rflags);
         (cpu.ymm, cpu.mxcsr, cpu.rip) = (state.ymm, state.mxcsr, CODE);
+        put_x87(&mut cpu, &state.x87);
         self.memory.poke(WINDOW, &state.mem[..]).expect("the window is mapped");
         let exit = self.engine.run(&mut cpu, &mut self.memory, &mut 1000);
         (state.gpr, state.ymm, state.mxcsr) = (cpu.gprs(), cpu.ymm, cpu.mxcsr);
         state.rflags = cpu.rflags() & 0xcd5;
+        state.x87 = get_x87(&cpu);
         self.memory.read_bytes(WINDOW, &mut state.mem[..]).expect("the window is mapped");
         match exit {
             Exit::Stopped => Ok(()),
@@ -73,6 +76,33 @@ impl Emulated {
             other => panic!("the code {:02x?} ended with {other:?}", self.code),
         }
     }
+}
+
+fn put_x87(cpu: &mut Cpu, from: &X87) {
+    let x87 = &mut cpu.x87;
+    (x87.control, x87.status, x87.tags) = (from.control, from.status, from.tags);
+    for i in 0..8 {
+        let value = from.st[usize::from(i)];
+        let slot = x87.slot(i);
+        x87.registers[slot] = F80 { exponent: (value >> 64) as u16, significand: value as u64 };
+    }
+}
+
+fn get_x87(cpu: &Cpu) -> X87 {
+    let x87 = &cpu.x87;
+    let st = std::array::from_fn(|i| {
+        let value = x87.peek(i as u8);
+        u128::from(value.exponent) << 64 | u128::from(value.significand)
+    });
+    X87 { control: x87.control, status: x87.status, tags: x87.tags, st }
+}
+
+/// A random stack, mostly full of what operations give, with two or three registers empty.
+fn random_x87(random: &mut Random) -> X87 {
+    let control = 0x37f | (random.below(4) as u16) << 10;
+    let status = (random.below(8) as u16) << 11 | random.pick(&[0, 0x4700]);
+    let tags = (random.next() | random.next() | random.next()) as u8;
+    X87 { control, status, tags, st: std::array::from_fn(|_| random.extended()) }
 }
 
 /// The processor's exception for a fault.
@@ -95,12 +125,22 @@ pub fn random_state(case: &Case, random: &mut Random) -> State {
     state.gpr = std::array::from_fn(|_| random.integer());
     state.ymm = std::array::from_fn(|_| [random.lane(), random.lane()]);
     state.mxcsr = random_mxcsr(random);
+    if uses_x87(&case.insn) {
+        state.x87 = random_x87(random);
+    }
     for chunk in state.mem.chunks_exact_mut(16) {
         // Random bytes everywhere are cheap; operands worth having are put where they are read, below.
         chunk.copy_from_slice(&random.0.wrapping_mul(0x9e37_79b9).to_le_bytes().repeat(2));
     }
     aim(case, &mut state, random);
     state
+}
+
+/// Whether an instruction is one of the x87 unit.
+fn uses_x87(insn: &Instruction) -> bool {
+    insn.cpuid_features()
+        .iter()
+        .any(|f| matches!(f, CpuidFeature::FPU | CpuidFeature::FPU287 | CpuidFeature::FPU387))
 }
 
 fn random_mxcsr(random: &mut Random) -> u32 {
@@ -286,11 +326,37 @@ pub fn differences(
     if host.mxcsr != guest.mxcsr {
         differ("mxcsr".into(), format!("{:#x}", host.mxcsr), format!("{:#x}", guest.mxcsr));
     }
+    if uses_x87(&case.insn) && host_ok {
+        if let Some(difference) = x87_difference(&case.insn, &host.x87, &guest.x87) {
+            differ("x87".into(), difference.0, difference.1);
+        }
+    }
+    // FSTP of 80 bits is two stores: the first may be done when the second faults.
+    let torn = !host_ok && case.insn.code() == Code::Fstp_m80fp;
+    if torn {
+        return found;
+    }
     if let Some(at) = host.mem.iter().zip(&guest.mem[..]).position(|(a, b)| a != b) {
         let bytes = |mem: &[u8]| format!("{:02x?}", &mem[at..(at + 16).min(WINDOW_SIZE)]);
         differ(format!("memory {:#x}", WINDOW + at as u64), bytes(&host.mem[..]), bytes(&guest.mem[..]));
     }
     found
+}
+
+/// Condition codes 0, 2 and 3 are undefined but after comparisons; what an empty register holds is not compared.
+fn x87_difference(insn: &Instruction, host: &X87, guest: &X87) -> Option<(String, String)> {
+    let name = format!("{:?}", insn.mnemonic());
+    let compares =
+        ["Fcom", "Fucom", "Ficom", "Ftst", "Fxam", "Fn", "Fldcw"].iter().any(|p| name.starts_with(p));
+    let defined = if compares { 0xffff } else { 0xbaff };
+    let view = |x87: &X87| {
+        let top = usize::from(x87.status >> 11 & 7);
+        let held = |i: usize| x87.tags >> ((top + i) % 8) & 1 != 0;
+        let st: [Option<u128>; 8] = std::array::from_fn(|i| held(i).then(|| x87.st[i]));
+        (x87.control, x87.status & defined, x87.tags, st)
+    };
+    let (host, guest) = (view(host), view(guest));
+    (host != guest).then(|| (format!("{host:x?}"), format!("{guest:x?}")))
 }
 
 /// RCPPS and RSQRTPS: the manual bounds the relative error by 1.5 * 2^-12, so two results may be twice that apart.

@@ -140,6 +140,22 @@ impl Random {
         }
     }
 
+    /// An 80-bit number: one that operations give, mostly.
+    pub fn extended(&mut self) -> u128 {
+        let sign = (self.next() as u16) & 0x8000;
+        let leading = 1 << 63;
+        let (exponent, significand) = match self.below(8) {
+            0 => (0, 0),
+            1 => (0x7fff, self.pick(&[leading, leading | 1 << 62, leading | 1 << 62 | 5, leading | 5])),
+            2 => (0, self.next() >> 1),
+            3 => (self.pick(&[1, 0x7ffe, 0x3fff, 0x3c01]), self.next() | leading),
+            4 => (0x3fff + self.below(64) as u16, leading | self.next() << 40),
+            5 => (self.next() as u16 & 0x7fff, self.next()),
+            _ => (0x3fff - 40 + self.below(110) as u16, self.next() | leading),
+        };
+        u128::from(sign | exponent) << 64 | u128::from(significand)
+    }
+
     /// One lane of a vector register: floats, integers or bytes.
     pub fn lane(&mut self) -> u128 {
         let (low, high) = match self.below(5) {

@@ -19,7 +19,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    let mut test = command("cargo", ["test", "--release", "--package", "goemu-tests", "--test", "oracle"]);
+    let mut test = command("cargo", ["test", "--package", "goemu-tests", "--test", "oracle"]);
     test.current_dir(root()).env("GOEMU_ORACLE_STATES", args.states.to_string());
     match &args.forms {
         Some(forms) => test.env("GOEMU_ORACLE_FORMS", forms),

@@ -8,6 +8,7 @@
 mod arith;
 mod compare;
 mod convert;
+mod extended;
 mod fma;
 mod format;
 mod mxcsr;
@@ -19,6 +20,7 @@ pub use compare::{Compared, compare, compare_flags, predicate};
 pub use convert::{
     from_half, from_i32, from_i64, from_single, round_to_integral, to_half, to_i32, to_i64, to_single,
 };
+pub use extended::{Extended, F80};
 pub use fma::{fused, negated};
 pub use format::{Float, HostFloat};
 pub use mxcsr::{Mxcsr, Rounding};

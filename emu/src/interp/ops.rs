@@ -41,3 +41,4 @@ pub(crate) mod system;
 pub(crate) mod triple;
 pub(crate) mod vmov;
 pub(crate) mod vshift;
+pub(crate) mod x87;

@@ -8,6 +8,7 @@ mod fma;
 mod integer;
 mod resize;
 mod vector;
+mod x87;
 
 use iced_x86::{Instruction, Mnemonic as M};
 
@@ -40,6 +41,7 @@ fn pick(mnemonic: M) -> Option<Pick> {
         .or_else(|| flow(mnemonic))
         .or_else(|| vector::pick(mnemonic))
         .or_else(|| processor(mnemonic))
+        .or_else(|| x87::pick(mnemonic))
 }
 
 #[rustfmt::skip]

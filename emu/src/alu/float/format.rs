@@ -2,7 +2,7 @@
 
 use super::{
     mxcsr::Mxcsr,
-    real::{Format, Real},
+    real::{Format, Real, Rounded},
 };
 
 /// A number of an IEEE-754 interchange format, as its bits.
@@ -125,9 +125,14 @@ pub trait Float: Copy + PartialEq {
         if rounded.tiny && !env.masks(Mxcsr::UE) {
             env.raise(Mxcsr::UE);
         }
+        Self::assemble(real.negative, rounded)
+    }
+
+    /// The bits of a rounded number.
+    fn assemble(negative: bool, rounded: Rounded) -> Self {
         let fraction = rounded.significand & ((1 << Self::FRACTION) - 1);
         let exponent = u64::from(rounded.biased) << Self::FRACTION;
-        Self::from_bits(Self::zero(real.negative).bits() | exponent | fraction)
+        Self::from_bits(Self::zero(negative).bits() | exponent | fraction)
     }
 }
 

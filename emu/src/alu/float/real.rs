@@ -37,6 +37,8 @@ pub struct Rounded {
     pub flags: u32,
     /// Smaller than every normal number, after rounding.
     pub tiny: bool,
+    /// Rounded away from zero.
+    pub up: bool,
 }
 
 /// Where the leading one stands in a normalized significand: one bit is left for a carry.
@@ -51,11 +53,18 @@ fn shift_right_sticky(value: u128, count: u32) -> u128 {
     }
 }
 
-/// `value >> count` rounded, and whether something was lost.
-fn shift_right_rounded(value: u128, count: u32, negative: bool, rounding: Rounding) -> (u128, bool) {
+/// A number with bits cut off.
+struct Cut {
+    value: u128,
+    inexact: bool,
+    up: bool,
+}
+
+/// `value >> count`, rounded.
+fn shift_right_rounded(value: u128, count: u32, negative: bool, rounding: Rounding) -> Cut {
     // Two bits below the result say everything: the half, and whether there is more.
     let scaled = match count {
-        0 => return (value, false),
+        0 => return Cut { value, inexact: false, up: false },
         1 => value << 1,
         _ => shift_right_sticky(value, count - 2),
     };
@@ -66,7 +75,7 @@ fn shift_right_rounded(value: u128, count: u32, negative: bool, rounding: Roundi
         Rounding::Up => !negative && rest != 0,
         Rounding::Zero => false,
     };
-    (kept + u128::from(up), rest != 0)
+    Cut { value: kept + u128::from(up), inexact: rest != 0, up }
 }
 
 impl Real {
@@ -170,7 +179,9 @@ impl Real {
             let fits = self.exponent.unsigned_abs() < self.significand.leading_zeros();
             return if fits { (self.significand << self.exponent, false) } else { (u128::MAX, false) };
         }
-        shift_right_rounded(self.significand, self.exponent.unsigned_abs(), self.negative, rounding)
+        let cut =
+            shift_right_rounded(self.significand, self.exponent.unsigned_abs(), self.negative, rounding);
+        (cut.value, cut.inexact)
     }
 
     /// The number of the format that `rounding` chooses, with overflow, underflow and inexact noted.
@@ -178,29 +189,30 @@ impl Real {
         let normal = self.normalized();
         let top = normal.exponent + TOP as i32;
         let drop = TOP + 1 - format.precision;
-        let (kept, inexact) = shift_right_rounded(normal.significand, drop, self.negative, rounding);
-        let carried = kept >> format.precision != 0;
+        let cut = shift_right_rounded(normal.significand, drop, self.negative, rounding);
+        let carried = cut.value >> format.precision != 0;
         let top_after = top + i32::from(carried);
         if top_after < format.min_exponent {
             return normal.round_tiny(format, rounding, top, drop);
         }
-        let mut flags = if inexact { Mxcsr::PE } else { 0 };
+        let mut flags = if cut.inexact { Mxcsr::PE } else { 0 };
         if top_after > format.max_exponent {
             flags |= Mxcsr::OE | Mxcsr::PE;
             return Rounded { flags, ..overflow(format, self.negative, rounding) };
         }
         let biased = (top_after - format.min_exponent + 1).unsigned_abs();
-        Rounded { biased, significand: (kept >> u32::from(carried)) as u64, flags, tiny: false }
+        let significand = (cut.value >> u32::from(carried)) as u64;
+        Rounded { biased, significand, flags, tiny: false, up: cut.up }
     }
 
     fn round_tiny(self, format: Format, rounding: Rounding, top: i32, drop: u32) -> Rounded {
         let drop = drop.saturating_add(format.min_exponent.abs_diff(top));
-        let (kept, inexact) = shift_right_rounded(self.significand, drop, self.negative, rounding);
-        let significand = kept as u64;
+        let cut = shift_right_rounded(self.significand, drop, self.negative, rounding);
+        let significand = cut.value as u64;
         // It may still round up to the smallest normal number.
         let biased = u32::from(significand >> (format.precision - 1) != 0);
-        let flags = if inexact { Mxcsr::PE | Mxcsr::UE } else { 0 };
-        Rounded { biased, significand, flags, tiny: true }
+        let flags = if cut.inexact { Mxcsr::PE | Mxcsr::UE } else { 0 };
+        Rounded { biased, significand, flags, tiny: true, up: cut.up }
     }
 }
 
@@ -215,5 +227,5 @@ fn overflow(format: Format, negative: bool, rounding: Rounding) -> Rounded {
     let largest = (format.max_exponent - format.min_exponent + 1).unsigned_abs();
     let significand =
         if to_infinity { 1 << (format.precision - 1) } else { u64::MAX >> (64 - format.precision) };
-    Rounded { biased: largest + u32::from(to_infinity), significand, flags: 0, tiny: false }
+    Rounded { biased: largest + u32::from(to_infinity), significand, flags: 0, tiny: false, up: to_infinity }
 }

@@ -1,0 +1,73 @@
+//! The x87 unit's registers: a stack of eight, control, status. Intel SDM volume 1, chapter 8.
+
+use crate::alu::float::F80;
+
+/// The x87 unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct X87 {
+    /// Control word: masks, precision, rounding.
+    pub control: u16,
+    /// Status word: exceptions, condition codes, the top of the stack.
+    pub status: u16,
+    /// One bit a physical register: set where it holds a value.
+    pub tags: u8,
+    /// Physical registers; the stack's top is the one that the status word names.
+    pub registers: [F80; 8],
+}
+
+impl Default for X87 {
+    fn default() -> X87 {
+        X87 { control: 0x37f, status: 0, tags: 0, registers: [F80::default(); 8] }
+    }
+}
+
+impl X87 {
+    /// Condition code 0.
+    pub const C0: u16 = 1 << 8;
+    /// Condition code 1: rounded up, or the direction of a stack fault.
+    pub const C1: u16 = 1 << 9;
+    /// Condition code 2.
+    pub const C2: u16 = 1 << 10;
+    /// Condition code 3.
+    pub const C3: u16 = 1 << 14;
+    /// Invalid operation on the stack: overflow or underflow.
+    pub const STACK_FAULT: u16 = 0x41;
+
+    /// Number of the physical register that ST(i) is.
+    pub fn slot(&self, i: u8) -> usize {
+        usize::from((self.status >> 11) as u8 + i & 7)
+    }
+
+    /// Whether ST(i) holds a value.
+    pub fn holds(&self, i: u8) -> bool {
+        self.tags >> self.slot(i) & 1 != 0
+    }
+
+    /// What ST(i) holds, valid or not.
+    pub fn peek(&self, i: u8) -> F80 {
+        self.registers[self.slot(i)]
+    }
+
+    /// Sets ST(i).
+    pub fn set(&mut self, i: u8, value: F80) {
+        let slot = self.slot(i);
+        self.registers[slot] = value;
+        self.tags |= 1 << slot;
+    }
+
+    /// Empties ST(i).
+    pub fn free(&mut self, i: u8) {
+        self.tags &= !(1 << self.slot(i));
+    }
+
+    /// Moves the top of the stack: by 1 to pop, by 7 to push.
+    pub fn turn(&mut self, by: u16) {
+        let top = (self.status >> 11 & 7) + by & 7;
+        self.status = self.status & !(7 << 11) | top << 11;
+    }
+
+    /// Replaces condition code 1.
+    pub fn set_c1(&mut self, set: bool) {
+        self.status = if set { self.status | X87::C1 } else { self.status & !X87::C1 };
+    }
+}
