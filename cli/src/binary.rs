@@ -1,6 +1,6 @@
 //! Which program: `--binary`, or `GOEMU_BINARY`, or the demo that is built in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use goemu::Image;
@@ -19,20 +19,31 @@ pub(crate) struct Binary {
 }
 
 impl Binary {
-    /// Maps the program.
+    /// The program at this path, or the demo.
+    pub(crate) fn named(path: Option<PathBuf>) -> Binary {
+        Binary { path }
+    }
+
+    /// Maps the program, and says so when it is the demo.
     pub(crate) fn open(&self) -> Result<Image> {
-        // A variable that is set to nothing is not set.
-        match self.path.as_ref().filter(|path| !path.as_os_str().is_empty()) {
-            Some(path) => open(path),
-            None => {
-                output::note("no program given (-b PATH or GOEMU_BINARY): this is the built-in demo");
-                Ok(Image::parse(DEMO)?)
-            }
+        if self.path().is_none() {
+            output::note("no program given (-b PATH or GOEMU_BINARY): this is the built-in demo");
         }
+        self.open_quietly()
+    }
+
+    /// Maps the program.
+    pub(crate) fn open_quietly(&self) -> Result<Image> {
+        self.path().map_or_else(|| Ok(Image::parse(DEMO)?), open)
+    }
+
+    /// A variable that is set to nothing is not set.
+    fn path(&self) -> Option<&Path> {
+        self.path.as_deref().filter(|path| !path.as_os_str().is_empty())
     }
 }
 
-fn open(path: &PathBuf) -> Result<Image> {
+fn open(path: &Path) -> Result<Image> {
     use goemu::LoadError::{Directory, Io, NotAFile};
     match Image::open(path) {
         // These name the file themselves.

@@ -1,37 +1,46 @@
 //! `goemu call`: one function, its arguments, and what came of it.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use goemu::go::arguments::Argument;
+use goemu::go::print::{Format, Style};
 use goemu::outcome::Returned;
 use goemu::trace::{Detail, Tracer};
-use goemu::{Config, Machine, Outcome, Report};
+use goemu::{Config, Machine, Outcome, Report, Value};
 use serde_json::{Map, Value as Json, json};
 
 use crate::binary::Binary;
-use crate::{FAILED, number, output};
+use crate::{FAILED, completions, number, output};
 
 /// Exit status of a panic and of Go's fatal errors, as Go has it.
 const PANICKED: u8 = 2;
 /// Exit status when the call had to be stopped.
 const STOPPED: u8 = 3;
+/// Bytes of a file that are an argument; the guest has no room for more.
+const MAX_FILE: u64 = 1 << 30;
 
 /// Call a function and print what it returns
 ///
-/// FUNC is a full name (main.f1, main.(*T).Method), an end of a name that no other function has (f1,
-/// Method), or an address (0x45e1a0). ARGS are in Go syntax, by the types of the parameters:
+/// FUNC is a full name (main.f1, main.(*T).Method), an end of a name that no
+/// other function has (f1, Method), or an address (0x45e1a0).
+///
+/// ARGS are in Go syntax, by the types of the parameters:
 ///
 ///   5  0xff  -1.5  'x'  true  nil  hello  "a\tb"
-///   '[]int{1, 2}'  '[]byte("abc")'  'map[string]int{"a": 1}'  'main.Point{X: 1}'  '&main.Point{1, 2}'
+///   '[]int{1, 2}'  'map[string]int{"a": 1}'  '[]byte("abc")'
+///   'main.Point{X: 1, Y: 2}'  '&main.Point{1, 2}'  main.variable
+///   @FILE and @- (standard input): its bytes, as a string or []byte
 ///
-/// Types come from the program's debug information. Where that was stripped, give the signature with --sig.
-/// For a method, the receiver is the first argument.
+/// For a method, the receiver is the first argument. Types come from the
+/// program's debug information; where that was stripped, give the signature
+/// with --sig.
 ///
-/// The results are printed on one line, in Go syntax. What the function itself prints goes to standard output
-/// and standard error.
+/// The results are printed on one line, in Go syntax. What the function itself
+/// prints goes to standard output and standard error.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "Exit status:
@@ -44,10 +53,12 @@ const STOPPED: u8 = 3;
 Examples:
   goemu call main.f1 --trace
   goemu call -b prog main.add 2 -3
-  goemu call -b stripped main.decode '[]byte(\"abc\")' 7 --sig 'func(b []byte, k uint8) (string, error)'
+  goemu call -b stripped main.decode @blob 7 \\
+      --sig 'func(b []byte, k uint8) (string, error)'
   goemu call -b prog main.parse '1 + 2' --json | jq -r '.results[0].value'")]
 pub(crate) struct Args {
     /// The function: a name, an end of a name, or an address
+    #[arg(add = completions::functions())]
     func: String,
     /// Its arguments in Go syntax; after -- all is an argument
     args: Vec<String>,
@@ -59,6 +70,9 @@ pub(crate) struct Args {
     /// Write the trace to a file instead
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     trace_out: Option<PathBuf>,
+    /// Print results as fmt's %+v does, not as %#v: {X:1 Y:2}, hello
+    #[arg(long)]
+    plain: bool,
     /// Print one JSON object: outcome, results, output, instructions
     #[arg(long)]
     json: bool,
@@ -101,7 +115,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     let called = call(args);
     match called {
         Ok(called) if args.json => print_json(&called.object()).map(|()| called.status()),
-        Ok(called) => called.print().map(|()| called.status()),
+        Ok(called) => called.print(args.format()).map(|()| called.status()),
         Err(error) if args.json => print_json(&json!({ "error": output::message(&error) })).map(|()| FAILED),
         Err(error) => Err(error),
     }
@@ -126,13 +140,24 @@ fn call(args: &Args) -> Result<Called> {
     }
     let mut call = machine.call(&args.func)?;
     if let Some(sig) = &args.sig {
-        call = call.signature(sig)?;
+        call = call.signature(sig).context("--sig")?;
     }
-    let texts: Vec<&str> = args.args.iter().map(String::as_str).collect();
-    let report = call.literals(&texts)?.run()?;
+    let given = args.args.iter().map(|arg| argument(arg)).collect::<Result<Vec<_>>>()?;
+    let report = call.literals(&given)?.run()?;
     // The trace is complete, and written, before the result.
     machine.unobserve();
     Ok(Called { func, go, report })
+}
+
+/// An argument: a text, or the contents of a file where it begins with `@`.
+fn argument(text: &str) -> Result<Argument<'_>> {
+    let Some(path) = text.strip_prefix('@') else { return Ok(Argument::Text(text)) };
+    let mut bytes = Vec::new();
+    let mut read = |from: &mut dyn Read| from.take(MAX_FILE).read_to_end(&mut bytes);
+    let done =
+        if path == "-" { read(&mut io::stdin()) } else { File::open(path).and_then(|mut f| read(&mut f)) };
+    done.with_context(|| format!("cannot read {text}"))?;
+    Ok(Argument::Value(Value::String(bytes)))
 }
 
 impl Args {
@@ -143,6 +168,10 @@ impl Args {
             max_stack: self.max_stack.unwrap_or(default.max_stack),
             fuel: self.fuel.unwrap_or(default.fuel),
         }
+    }
+
+    fn format(&self) -> Format {
+        Format::new(if self.plain { Style::Plain } else { Style::Go })
     }
 
     fn tracer(&self) -> Result<Option<Tracer<Box<dyn Write + Send>>>> {
@@ -173,23 +202,21 @@ impl Called {
     }
 
     /// The guest's output where it belongs, then the results, or why there are none.
-    fn print(&self) -> Result<()> {
+    fn print(&self, format: Format) -> Result<()> {
         let Report { outcome, stdout, stderr, .. } = &self.report;
         io::stderr().write_all(stderr)?;
         let mut out = output::stdout();
         out.write_all(stdout)?;
         match outcome {
-            Outcome::Returned(returned) => {
-                if let Returned::Registers { .. } = returned {
-                    output::note(&format!(
-                        "the results of {} are not known: give --sig 'func(...) ...'; the registers are:",
-                        self.func
-                    ));
-                }
-                let text = returned.to_string();
-                if !text.is_empty() {
-                    writeln!(out, "{text}")?;
-                }
+            Outcome::Returned(Returned::Values(values)) if values.is_empty() => {}
+            Outcome::Returned(Returned::Values(values)) => {
+                let texts: Vec<_> = values.iter().map(|v| format.show(&v.value).to_string()).collect();
+                writeln!(out, "{}", texts.join(", "))?;
+            }
+            Outcome::Returned(registers) => {
+                let func = &self.func;
+                output::note(&format!("the results of {func} are not known: give --sig 'func(...) ...'"));
+                writeln!(out, "{registers}")?;
             }
             // The runtime has printed the reason.
             Outcome::Exited { .. } => {}

@@ -7,7 +7,7 @@ use goemu::disasm::write_listing;
 use goemu::go::names;
 
 use crate::binary::Binary;
-use crate::output;
+use crate::{completions, output};
 
 /// Disassemble functions, as `go tool objdump` does
 ///
@@ -18,7 +18,7 @@ use crate::output;
   goemu disasm -b prog 0x45e1a0")]
 pub(crate) struct Args {
     /// Functions: names, ends of names, or addresses
-    #[arg(required = true, value_name = "FUNC")]
+    #[arg(required = true, value_name = "FUNC", add = completions::functions())]
     funcs: Vec<String>,
     #[command(flatten)]
     binary: Binary,

@@ -2,6 +2,7 @@
 
 mod binary;
 mod call;
+mod completions;
 mod disasm;
 mod funcs;
 mod hyphen;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
 /// Exit status when goemu could not do what it was asked for.
 const FAILED: u8 = 1;
@@ -42,9 +44,12 @@ enum Command {
     Funcs(funcs::Args),
     Disasm(disasm::Args),
     Info(info::Args),
+    Completions(completions::Args),
 }
 
 fn main() -> ExitCode {
+    // When a shell asks what a word may become, this answers, and ends the process.
+    CompleteEnv::with_factory(Cli::command).complete();
     let cli = match parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -54,6 +59,7 @@ fn main() -> ExitCode {
         Command::Funcs(args) => funcs::main(&args),
         Command::Disasm(args) => disasm::main(&args),
         Command::Info(args) => info::main(&args),
+        Command::Completions(args) => completions::main(&args),
     };
     match done {
         Ok(status) => ExitCode::from(status),

@@ -5,7 +5,7 @@ use goemu_loader::sigparse::parse_signature;
 
 use crate::error::Error;
 use crate::function::Function;
-use crate::go::arguments;
+use crate::go::arguments::{self, Argument};
 use crate::go::value::Value;
 use crate::machine::Machine;
 use crate::outcome::Report;
@@ -44,9 +44,9 @@ impl<'m> Call<'m> {
         Ok(self)
     }
 
-    /// Adds all arguments in Go syntax, one text for each: `5`, `"text"`, `[]int{1, 2}`, `main.Point{X: 1}`; see
+    /// Adds all arguments as a user gives them, in Go syntax: `5`, `"text"`, `[]int{1, 2}`, `main.Point{X: 1}`; see
     /// [`literal`](crate::go::literal). The signature must be known by now.
-    pub fn literals(mut self, texts: &[&str]) -> Result<Self, Error> {
+    pub fn literals(mut self, args: &[Argument<'_>]) -> Result<Self, Error> {
         let image = self.machine.image().clone();
         let func = image.func_at(self.entry).ok_or(Error::NoFunctionAt(self.entry))?;
         let signature = match self.signature.take() {
@@ -54,8 +54,8 @@ impl<'m> Call<'m> {
             None => image.signature(&func)?,
         };
         match &signature {
-            Some(signature) => self.args.extend(arguments::parse(signature, texts, &*image)?),
-            None if texts.is_empty() => {}
+            Some(signature) => self.args.extend(arguments::parse(signature, args, &*image)?),
+            None if args.is_empty() => {}
             None => return Err(Error::NoSignature(func.name().to_owned())),
         }
         self.signature = signature;

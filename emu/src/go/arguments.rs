@@ -1,4 +1,4 @@
-//! Arguments of a call in Go syntax: each text by the type of its parameter.
+//! Arguments of a call as a user gives them: in Go syntax, each text by the type of its parameter.
 
 use goemu_loader::{Kind, Param, Signature, Type};
 
@@ -6,6 +6,21 @@ use crate::go::guest::Types;
 use crate::go::literal::{LiteralError, parse_value};
 use crate::go::value::{List, Value};
 use crate::go::write::{Problem, ValueError};
+
+/// An argument as a user gives it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument<'a> {
+    /// In Go syntax.
+    Text(&'a str),
+    /// As it is, as the contents of a file are.
+    Value(Value),
+}
+
+impl<'a> From<&'a str> for Argument<'a> {
+    fn from(text: &'a str) -> Argument<'a> {
+        Argument::Text(text)
+    }
+}
 
 /// Why a text is no argument.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,25 +40,25 @@ pub enum ArgumentError {
     },
 }
 
-/// The arguments that these texts are, one for each parameter.
+/// The values that these arguments are, one for each parameter.
 ///
 /// The last parameter may be variadic: the texts for it are given one by one, or as in Go as one slice that is
 /// followed by three dots, `[]int{1, 2}...`.
 ///
 /// # Errors
 /// When there are too many or too few, or one of them is no value of its parameter's type.
-pub fn parse(sig: &Signature, texts: &[&str], types: &dyn Types) -> Result<Vec<Value>, ArgumentError> {
+pub fn parse(sig: &Signature, args: &[Argument<'_>], types: &dyn Types) -> Result<Vec<Value>, ArgumentError> {
     let variadic = sig.params.last().filter(|_| sig.variadic);
     let fixed = sig.params.len() - usize::from(variadic.is_some());
-    let fits = if variadic.is_some() { texts.len() >= fixed } else { texts.len() == fixed };
+    let fits = if variadic.is_some() { args.len() >= fixed } else { args.len() == fixed };
     if !fits {
-        let problem = Problem::Arguments { got: texts.len(), signature: sig.to_string() };
+        let problem = Problem::Arguments { got: args.len(), signature: sig.to_string() };
         return Err(ArgumentError::Count(problem.into()));
     }
-    let (first, rest) = texts.split_at(fixed);
+    let (first, rest) = args.split_at(fixed);
     let numbered = first.iter().zip(&sig.params).enumerate();
     let mut values = numbered
-        .map(|(i, (text, param))| parse_one(i + 1, text, param, &param.ty, types))
+        .map(|(i, (arg, param))| parse_one(i + 1, arg, param, &param.ty, types))
         .collect::<Result<Vec<_>, _>>()?;
     if let Some(param) = variadic {
         values.push(parse_rest(fixed + 1, rest, param, types)?);
@@ -53,11 +68,15 @@ pub fn parse(sig: &Signature, texts: &[&str], types: &dyn Types) -> Result<Vec<V
 
 fn parse_one(
     number: usize,
-    text: &str,
+    arg: &Argument<'_>,
     param: &Param,
     ty: &Type,
     types: &dyn Types,
 ) -> Result<Value, ArgumentError> {
+    let text = match arg {
+        Argument::Text(text) => text,
+        Argument::Value(value) => return Ok(value.clone()),
+    };
     parse_value(text, ty, types).map_err(|error| ArgumentError::Literal {
         number,
         param: param.to_string(),
@@ -65,20 +84,20 @@ fn parse_one(
     })
 }
 
-/// The slice that these texts are for a variadic parameter.
+/// The slice that these arguments are for a variadic parameter.
 fn parse_rest(
     number: usize,
-    texts: &[&str],
+    args: &[Argument<'_>],
     param: &Param,
     types: &dyn Types,
 ) -> Result<Value, ArgumentError> {
-    if let [text] = texts
+    if let [Argument::Text(text)] = args
         && let Some(slice) = text.trim_end().strip_suffix("...")
         && let Ok(value) = parse_value(slice, &param.ty, types)
     {
         return Ok(value);
     }
-    if texts.is_empty() {
+    if args.is_empty() {
         return Ok(Value::Nil(Some(param.ty.clone())));
     }
     // A variadic parameter's type is a slice.
@@ -88,7 +107,7 @@ fn parse_rest(
         param: param.to_string(),
         error: LiteralError { column: 1, flaw: error.into() },
     })?;
-    let elems = texts.iter().zip(number..).map(|(text, n)| parse_one(n, text, param, &elem, types));
+    let elems = args.iter().zip(number..).map(|(arg, n)| parse_one(n, arg, param, &elem, types));
     Ok(Value::List(List { ty: Some(param.ty.clone()), elems: elems.collect::<Result<_, _>>()? }))
 }
 
@@ -103,7 +122,8 @@ mod tests {
     }
 
     fn texts(sig: &Signature, texts: &[&str]) -> Result<Vec<String>, String> {
-        let values = parse(sig, texts, &Space::new().types()).map_err(|error| error.to_string())?;
+        let args: Vec<_> = texts.iter().copied().map(Argument::from).collect();
+        let values = parse(sig, &args, &Space::new().types()).map_err(|error| error.to_string())?;
         Ok(values.iter().map(Value::to_string).collect())
     }
 
@@ -122,7 +142,7 @@ mod tests {
         let sig = sig(&[("a", basic("int")), ("rest", slice(&basic("string")))], true);
         assert_eq!(texts(&sig, &["1"]).unwrap(), ["1", "[]string(nil)"]);
         assert_eq!(texts(&sig, &["1", "x", "y..."]).unwrap(), ["1", r#"[]string{"x", "y..."}"#]);
-        assert_eq!(texts(&sig, &["1", r#"[]string{"x"}..."#]).unwrap(), ["1", r#"[]string{"x"}"#]);
+        assert_eq!(texts(&sig, &["1", r#"[]string{"x"}..."#]).unwrap(), ["1", r#"[]{"x"}"#]);
         assert_eq!(texts(&sig, &["1", "wait..."]).unwrap(), ["1", r#"[]string{"wait..."}"#]);
         assert!(texts(&sig, &[]).is_err());
     }

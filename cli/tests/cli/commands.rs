@@ -1,0 +1,108 @@
+//! The other subcommands, help, and how output behaves in pipes.
+
+use std::process::Stdio;
+
+use crate::run::{DEMO, Ran, command, corpus, goemu, ran};
+
+fn on_corpus(args: &[&str]) -> Ran {
+    ran(command().env("GOEMU_BINARY", corpus("go1.27")).args(args))
+}
+
+#[test]
+fn functions_of_the_demo() {
+    let expected = "\
+0x45dda0    352 ABI0        main.main()  demo.go:10
+0x45df00    160 ABI0        main.f1() (result int)  demo.go:18
+0x45dfa0    160 ABI0        main.f2() (r int)  demo.go:26
+0x45e040    160 ABI0        main.f3() (r int)  demo.go:35
+0x45e0e0    160 ABI0        main.c() (i int)  demo.go:43
+0x45e180     32 ABI0        main.f1.func1(result *int)  demo.go:20
+0x45e1a0     32 ABI0        main.f2.func1(t *int)  demo.go:29
+0x45e1c0     32 ABI0        main.f3.func1(r int)  demo.go:37
+0x45e1e0     20 ABI0        main.c.func1(i *int)  demo.go:45
+";
+    assert_eq!(goemu(["funcs", "main.*"]), Ran::new(0, expected, DEMO));
+}
+
+#[test]
+fn filters_of_functions() {
+    let names = |args: &[&str]| {
+        let ran = on_corpus(&[&["funcs", "--json"], args].concat());
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        let name = |line: &str| {
+            let object: serde_json::Value = serde_json::from_str(line).unwrap();
+            object["name"].as_str().unwrap().to_owned()
+        };
+        ran.stdout.lines().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["main.f?"]), ["main.f1", "main.f2", "main.f3"]);
+    assert_eq!(
+        names(&["area", "--package", "main", "--file", "interfaces.go", "--max-size", "32"])[..2],
+        ["main.circle.area", "main.(*rect).area"]
+    );
+    assert_eq!(names(&["--sig", "func(n int, seed uint64) uint64"]), ["main.mix"]);
+    assert!(names(&["--callable", "--package", "runtime"]).contains(&"runtime.gopanic".to_owned()));
+    assert!(names(&["--min-size", "4k", "--package", "main"]).contains(&"main.init.0".to_owned()));
+    let none = on_corpus(&["funcs", "nosuch"]);
+    assert_eq!(none, Ran::new(1, "", "goemu: no such functions; `goemu funcs` lists all\n"));
+}
+
+#[test]
+fn how_a_program_was_built() {
+    let ran = on_corpus(&["info"]);
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
+    for part in
+        [": go1.27.3\n", "\tpath\tcorpus\n", "\tbuild\tGOAMD64=v1\n", "\ntarget       linux/amd64 v1\n"]
+    {
+        assert!(ran.stdout.contains(part), "{part} in {}", ran.stdout);
+    }
+    let object: serde_json::Value = serde_json::from_str(&on_corpus(&["info", "--json"]).stdout).unwrap();
+    assert_eq!((&object["go"], &object["debug_info"]), (&"go1.27.3".into(), &true.into()));
+}
+
+#[test]
+fn listings() {
+    let ran = goemu(["disasm", "main.f1", "f2"]);
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, DEMO));
+    assert!(ran.stdout.starts_with("TEXT main.f1(SB) demo/demo.go\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("\n\nTEXT main.f2(SB) "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("CALL runtime.deferprocStack(SB)"), "{}", ran.stdout);
+}
+
+#[test]
+fn shells_complete_names_of_functions() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = goemu(["completions", shell]);
+        assert!(ran.status == 0 && ran.stdout.contains("goemu"), "{ran:?}");
+    }
+    let mut asked = command();
+    asked.envs([("COMPLETE", "bash"), ("_CLAP_COMPLETE_INDEX", "4"), ("_CLAP_IFS", "\n")]);
+    let ran = ran(asked.args(["--", "goemu", "call", "-b"]).arg(corpus("go1.27")).arg("main.genericM"));
+    assert_eq!(ran.stdout, "main.genericMax\nmain.genericMap");
+}
+
+#[test]
+fn help_and_version() {
+    for args in [&["--help"][..], &["help", "call"], &["call", "-h"], &["funcs", "--help"], &["--version"]] {
+        let ran = goemu(args);
+        assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{args:?}");
+        assert!(!ran.stdout.is_empty());
+    }
+    assert_eq!(goemu([""; 0]).status, 1);
+}
+
+#[test]
+fn colour_only_where_it_is_wanted() {
+    let funcs = |name: &str| ran(command().args(["funcs", "main.f1"]).env(name, "1")).stdout;
+    assert!(!funcs("NO_COLOR").contains('\x1b'));
+    assert!(funcs("CLICOLOR_FORCE").contains('\x1b'));
+}
+
+#[test]
+fn nobody_reads_to_the_end() {
+    let mut child = command().arg("funcs").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), DEMO);
+}

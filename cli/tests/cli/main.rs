@@ -1,0 +1,7 @@
+//! The program `goemu`, run as a user runs it.
+
+mod bad_call;
+mod bad_file;
+mod commands;
+mod outcome;
+mod run;

@@ -1,0 +1,127 @@
+//! How calls end: results on standard output, reasons on standard error, and the status of each.
+
+use crate::run::{DEMO, Ran, call, goemu};
+
+#[test]
+fn the_demo() {
+    for (func, result) in [("main.f1", "1\n"), ("f2", "5\n"), ("main.f3", "1\n"), ("main.c", "2\n")] {
+        assert_eq!(goemu(["call", func]), Ran::new(0, result, DEMO), "{func}");
+    }
+}
+
+#[test]
+fn results_in_go_syntax() {
+    for (line, result) in [
+        ("fib 10", "55\n"),
+        ("addOverflow8 127 -1", "126, -128, -127\n"),
+        ("addOverflow8 0x7f -- -1", "126, -128, -127\n"),
+        ("quicksort []int{3,1,2}", "[]int{1, 2, 3}\n"),
+        ("quicksort []int{3,1,2} --plain", "[1 2 3]\n"),
+        ("anyValue 3", "main.point{x:1, y:2}\n"),
+        ("main.init.0", ""),
+    ] {
+        let ran = call("go1.27", line);
+        assert_eq!((ran.status, ran.stdout.as_str()), (0, result), "{line}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_signature_for_a_stripped_program() {
+    let bare = call("go1.27-stripped", "fib");
+    assert_eq!(bare.status, 0);
+    assert!(bare.stdout.starts_with("AX=0x"), "{}", bare.stdout);
+    assert_eq!(bare.stderr, "goemu: the results of main.fib are not known: give --sig 'func(...) ...'\n");
+    let sig = ["call", "fib", "10", "--sig", "func(n int) int"];
+    let path = crate::run::corpus("go1.27-stripped");
+    let ran = crate::run::ran(crate::run::command().env("GOEMU_BINARY", path).args(sig));
+    assert_eq!(ran, Ran::new(0, "55\n", ""));
+}
+
+#[test]
+fn panics_as_go_prints_them() {
+    for build in ["go1.15", "go1.21", "go1.27"] {
+        for (how, message) in [
+            (0, "boom"),
+            (1, "runtime error: index out of range [101] with length 3"),
+            (2, "runtime error: integer divide by zero"),
+            (3, "runtime error: invalid memory address or nil pointer dereference"),
+        ] {
+            let ran = call(build, &format!("unrecovered {how}"));
+            let start = format!("panic: {message}");
+            assert!(ran.stderr.starts_with(&start), "{build} {how}: {}", ran.stderr);
+            assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{build} {how}");
+        }
+    }
+}
+
+#[test]
+fn recursion_without_end_is_gos_stack_overflow() {
+    for build in ["go1.15", "go1.27"] {
+        let ran = call(build, "deep 100000000 --max-stack 1m");
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{build}: {}", ran.stderr);
+        assert!(ran.stderr.contains("fatal error: stack overflow\n"), "{build}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn loops_end_with_their_fuel() {
+    let message = "goemu: out of fuel: the limit of 1000000 instructions is reached (raise it with --fuel)\n";
+    assert_eq!(call("go1.27", "loops 1000000000 --fuel 1m"), Ran::new(3, "", message));
+}
+
+#[test]
+fn what_the_guest_prints_goes_through() {
+    let ran = call("go1.27", "printAll 1 2 -1.5 hello true");
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, "1\n"));
+    assert!(ran.stderr.contains("hello"), "{}", ran.stderr);
+}
+
+#[test]
+fn one_json_object() {
+    let ran = call("go1.27", "fib 1 --json");
+    let expected = concat!(
+        r#"{"function":"main.fib","outcome":"returned","#,
+        r#""results":[{"name":"","type":"int","value":"1"}],"panic":null,"fault":null,"#,
+        r#""stdout":"","stderr":"","instructions":"#
+    );
+    assert!(ran.stdout.starts_with(expected), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with(",\"go\":\"go1.27.3\"}\n") && ran.stderr.is_empty(), "{ran:?}");
+    for (line, status, parts) in [
+        ("unrecovered 0 --json", 2, [r#""outcome":"panicked""#, r#""panic":"boom""#]),
+        ("loops 1000000000 --fuel 1k --json", 3, [r#""outcome":"out_of_fuel""#, r#""results":[]"#]),
+        ("deep 100000000 --max-stack 1m --json", 2, [r#""fault":"stack overflow""#, r#""exit_code":2"#]),
+        ("printAll 1 2 -1.5 hello true --json", 0, [r#""outcome":"returned""#, r#"hello"#]),
+    ] {
+        let ran = call("go1.27", line);
+        assert_eq!((ran.status, ran.stderr.as_str(), ran.stdout.lines().count()), (status, "", 1), "{line}");
+        assert!(parts.iter().all(|part| ran.stdout.contains(part)), "{line}: {}", ran.stdout);
+    }
+    let ran = call("go1.15-stripped", "f1 --json");
+    assert!(ran.stdout.ends_with("\"registers\":{\"0(FP)\":\"0x1\"}}\n"), "{}", ran.stdout);
+}
+
+#[test]
+fn traces_go_to_standard_error_or_a_file() {
+    for detail in ["--trace", "--trace=insns", "--trace=calls", "--trace=events"] {
+        let ran = goemu(["call", "main.f1", detail]);
+        assert_eq!((ran.status, ran.stdout.as_str()), (0, "1\n"));
+        assert!(ran.stderr.contains("main.f1") && ran.stderr.lines().count() > 5, "{}", ran.stderr);
+    }
+    let path = crate::run::file("trace", b"");
+    let to_file = goemu(["call", "main.f1", "--trace-out", path.to_str().unwrap()]);
+    assert_eq!(to_file, Ran::new(0, "1\n", DEMO));
+    assert!(std::fs::read_to_string(path).unwrap().contains("runtime.deferprocStack"));
+}
+
+#[test]
+fn bytes_of_files_and_of_standard_input() {
+    // The check value of CRC-32.
+    let path = crate::run::file("bytes", b"123456789");
+    for arg in [format!("@{}", path.display()), "[]byte(\"123456789\")".to_owned()] {
+        assert_eq!(call("go1.27", &format!("crc32 0 {arg}")), Ran::new(0, "0xcbf43926\n", ""));
+    }
+    let mut command = crate::run::command();
+    command.args(["call", "crc32", "0", "@-"]).env("GOEMU_BINARY", crate::run::corpus("go1.27"));
+    let stdin = std::fs::File::open(path).unwrap();
+    assert_eq!(crate::run::ran(command.stdin(stdin)), Ran::new(0, "0xcbf43926\n", ""));
+}
