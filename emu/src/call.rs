@@ -46,7 +46,8 @@ impl<'m> Call<'m> {
 
     /// Adds all arguments as a user gives them, in Go syntax: `5`, `"text"`, `[]int{1, 2}`, `main.Point{X: 1}`; see
     /// [`literal`](crate::go::literal). The signature must be known by now.
-    pub fn literals(mut self, args: &[Argument<'_>]) -> Result<Self, Error> {
+    pub fn literals<'a>(mut self, args: &[impl Into<Argument<'a>> + Clone]) -> Result<Self, Error> {
+        let args: Vec<Argument<'a>> = args.iter().cloned().map(Into::into).collect();
         let image = self.machine.image().clone();
         let func = image.func_at(self.entry).ok_or(Error::NoFunctionAt(self.entry))?;
         let signature = match self.signature.take() {
@@ -54,7 +55,7 @@ impl<'m> Call<'m> {
             None => image.signature(&func)?,
         };
         match &signature {
-            Some(signature) => self.args.extend(arguments::parse(signature, args, &*image)?),
+            Some(signature) => self.args.extend(arguments::parse(signature, &args, &*image)?),
             None if args.is_empty() => {}
             None => return Err(Error::NoSignature(func.name().to_owned())),
         }
