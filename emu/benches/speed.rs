@@ -130,16 +130,15 @@ impl Observer for Count {
 
 fn watching() -> Result<(), Box<dyn std::error::Error>> {
     println!("\n{:<44}{:>14}", "fib(20)", "instructions/s");
-    let observe: [(&str, fn(&mut Machine)); 3] = [
-        ("nobody watches", |_| {}),
-        ("an observer counts instructions", |machine| machine.observe(Count(0))),
-        ("text of every instruction", |machine| {
-            machine.observe(Tracer::new(std::io::sink(), Detail::Instructions));
-        }),
+    let (nobody, mut counted, mut traced) = (machine()?, machine()?, machine()?);
+    counted.observe(Count(0));
+    traced.observe(Tracer::new(std::io::sink(), Detail::Instructions));
+    let machines = [
+        ("nobody watches", nobody),
+        ("an observer counts instructions", counted),
+        ("text of every instruction", traced),
     ];
-    for (what, start) in observe {
-        let mut machine = machine()?;
-        start(&mut machine);
+    for (what, mut machine) in machines {
         let mut instructions = 0;
         let time = fastest(|| {
             instructions =

@@ -1,6 +1,6 @@
 // The functions that goemu's benches run, natively and emulated. Built by Go 1.27:
 //
-//	go build -trimpath -ldflags=-buildid= -o guest-go1.27 guest.go
+//	go build -trimpath -ldflags="-buildid= -s -w" -o guest-go1.27 guest.go
 //
 // With a name and a number it calls that function until half a second has passed, and prints the
 // nanoseconds of the fastest call.
@@ -119,6 +119,8 @@ func matmul(n int) float64 {
 }
 
 var calls = map[string]func(n int){
+	"add":       func(n int) { add(n, n) },
+	"f1":        func(n int) { f1() },
 	"fib":       func(n int) { fib(n) },
 	"sieve":     func(n int) { sieve(n) },
 	"quicksort": func(n int) { quicksort(n) },
