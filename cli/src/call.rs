@@ -112,12 +112,16 @@ impl From<Trace> for Detail {
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
-    let called = call(args);
-    match called {
-        Ok(called) if args.json => print_json(&called.object()).map(|()| called.status()),
-        Ok(called) => called.print(args.format()).map(|()| called.status()),
-        Err(error) if args.json => print_json(&json!({ "error": output::message(&error) })).map(|()| FAILED),
-        Err(error) => Err(error),
+    let (printed, status) = match call(args) {
+        Ok(called) if args.json => (print_json(&called.object()), called.status()),
+        Ok(called) => (called.print(args.format()), called.status()),
+        Err(error) if args.json => (print_json(&json!({ "error": output::message(&error) })), FAILED),
+        Err(error) => return Err(error),
+    };
+    match printed {
+        // What became of the call is said by the status, though nobody reads the rest.
+        Err(error) if !output::is_broken_pipe(&error) => Err(error),
+        _ => Ok(status),
     }
 }
 

@@ -106,3 +106,12 @@ fn nobody_reads_to_the_end() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), DEMO);
 }
+
+#[test]
+fn the_status_is_kept_though_nobody_reads() {
+    let mut failing = command();
+    failing.args(["call", "unrecovered", "0"]).env("GOEMU_BINARY", corpus("go1.27"));
+    let mut child = failing.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+}
