@@ -84,7 +84,7 @@ fn native(name: &str, n: i64) -> Result<Duration, Box<dyn std::error::Error>> {
 /// The same function in Unicorn, if there is one.
 fn unicorn(machine: &Machine, name: &str, n: i64) -> Option<Duration> {
     let entry = machine.find(&format!("main.{name}")).ok()?.entry();
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches/unicorn.py");
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches/in_unicorn.py");
     let args = [script.into(), guest().into_os_string(), format!("{entry:#x}").into(), n.to_string().into()];
     let out = Command::new("python3").args(args).output().ok()?;
     let nanoseconds = String::from_utf8(out.stdout).ok()?.trim().parse().ok()?;

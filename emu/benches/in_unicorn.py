@@ -1,4 +1,4 @@
-"""One function of a Go program in Unicorn, for comparison: unicorn.py PROGRAM ENTRY N prints nanoseconds.
+"""One function of a Go program in Unicorn, for comparison: in_unicorn.py PROGRAM ENTRY N prints nanoseconds.
 
 Not part of goemu: it needs `pip install unicorn`. Prints nothing where that is missing.
 """
