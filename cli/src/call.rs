@@ -208,9 +208,10 @@ impl Called {
     /// The guest's output where it belongs, then the results, or why there are none.
     fn print(&self, format: Format) -> Result<()> {
         let Report { outcome, stdout, stderr, .. } = &self.report;
-        io::stderr().write_all(stderr)?;
+        // The guest's bytes as they are. Its results are shown also where nobody reads its standard error.
+        let _ = io::stderr().write_all(stderr);
+        io::stdout().write_all(stdout)?;
         let mut out = output::stdout();
-        out.write_all(stdout)?;
         match outcome {
             Outcome::Returned(Returned::Values(values)) if values.is_empty() => {}
             Outcome::Returned(Returned::Values(values)) => {
@@ -224,7 +225,8 @@ impl Called {
             }
             // The runtime has printed the reason.
             Outcome::Exited { .. } => {}
-            Outcome::Panicked(_) | Outcome::Deadlock => writeln!(anstream::stderr(), "{outcome}")?,
+            // As Go says it.
+            Outcome::Panicked(_) | Outcome::Deadlock => output::say(&outcome.to_string()),
             _ => output::complain(&outcome.to_string()),
         }
         Ok(out.flush()?)

@@ -16,10 +16,15 @@ pub(crate) fn stdout() -> impl Write {
     BufWriter::with_capacity(64 << 10, anstream::stdout().lock())
 }
 
+/// Says something on standard error, as it is.
+pub(crate) fn say(text: &str) {
+    // Nobody is left to be told that this failed.
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
 /// Says on standard error what is wrong.
 pub(crate) fn complain(message: &str) {
-    // Nobody is left to be told that this failed.
-    let _ = writeln!(anstream::stderr(), "{WRONG}goemu{WRONG:#}: {message}");
+    say(&format!("{WRONG}goemu{WRONG:#}: {message}"));
 }
 
 /// An error and its causes on one line. Errors of the libraries name their cause themselves: it is not said twice.
@@ -33,7 +38,7 @@ pub(crate) fn message(error: &anyhow::Error) -> String {
 
 /// Says something on standard error that is not wrong.
 pub(crate) fn note(message: &str) {
-    let _ = writeln!(anstream::stderr(), "{DIM}goemu: {message}{DIM:#}");
+    say(&format!("{DIM}goemu: {message}{DIM:#}"));
 }
 
 /// Whether the error is that nobody reads the output any more.

@@ -1,5 +1,7 @@
 //! Runs the built program.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot run its program has failed")]
+
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
