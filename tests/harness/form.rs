@@ -201,7 +201,7 @@ fn displacement(base: Register, random: &mut Random) -> i64 {
     }
     match random.below(3) {
         0 => 0,
-        1 => i64::from(random.next() as i8),
-        _ => i64::from(random.next() as i16),
+        1 => i64::from(random.bits() as i8),
+        _ => i64::from(random.bits() as i16),
     }
 }

@@ -101,7 +101,7 @@ fn get_x87(cpu: &Cpu) -> X87 {
 fn random_x87(random: &mut Random) -> X87 {
     let control = 0x37f | (random.below(4) as u16) << 10;
     let status = (random.below(8) as u16) << 11 | random.pick(&[0, 0x4700]);
-    let tags = (random.next() | random.next() | random.next()) as u8;
+    let tags = (random.bits() | random.bits() | random.bits()) as u8;
     X87 { control, status, tags, st: std::array::from_fn(|_| random.extended()) }
 }
 
@@ -214,7 +214,7 @@ fn aim_memory(insn: &Instruction, state: &mut State, random: &mut Random) {
         };
         let needed = goal.wrapping_sub(scaled).wrapping_sub(insn.memory_displacement64());
         let spare = base.is_gpr32() && base != Register::ESP;
-        let garbage = if spare { random.next() << 32 } else { 0 };
+        let garbage = if spare { random.bits() << 32 } else { 0 };
         state.gpr[base.number()] = if base.is_gpr32() { needed & 0xffff_ffff | garbage } else { needed };
     }
     fill(state, goal, random);
@@ -326,10 +326,11 @@ pub fn differences(
     if host.mxcsr != guest.mxcsr {
         differ("mxcsr".into(), format!("{:#x}", host.mxcsr), format!("{:#x}", guest.mxcsr));
     }
-    if uses_x87(&case.insn) && host_ok {
-        if let Some(difference) = x87_difference(&case.insn, &host.x87, &guest.x87) {
-            differ("x87".into(), difference.0, difference.1);
-        }
+    if uses_x87(&case.insn)
+        && host_ok
+        && let Some(difference) = x87_difference(&case.insn, &host.x87, &guest.x87)
+    {
+        differ("x87".into(), difference.0, difference.1);
     }
     // FSTP of 80 bits is two stores: the first may be done when the second faults.
     let torn = !host_ok && case.insn.code() == Code::Fstp_m80fp;

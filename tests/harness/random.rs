@@ -83,7 +83,7 @@ const DOUBLES: [u64; 21] = [
 
 impl Random {
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -93,7 +93,7 @@ impl Random {
 
     /// A number below `n`.
     pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
+        self.bits() % n
     }
 
     /// True once in `n` times.
@@ -111,15 +111,15 @@ impl Random {
         match self.below(4) {
             0 => self.pick(&INTEGERS),
             1 => self.pick(&INTEGERS).wrapping_neg(),
-            2 => self.next() >> self.below(64),
-            _ => self.next(),
+            2 => self.bits() >> self.below(64),
+            _ => self.bits(),
         }
     }
 
     /// A binary32: an edge, one near 1, a small integer, or any.
     pub fn single(&mut self) -> u32 {
-        let sign = (self.next() as u32) & 0x8000_0000;
-        let fraction = (self.next() as u32) & 0x7f_ffff;
+        let sign = (self.bits() as u32) & 0x8000_0000;
+        let fraction = (self.bits() as u32) & 0x7f_ffff;
         sign | match self.below(5) {
             0 | 1 => self.pick(&SINGLES),
             2 => ((110 + self.below(40) as u32) << 23) | fraction,
@@ -130,8 +130,8 @@ impl Random {
 
     /// A binary64, as [`Random::single`].
     pub fn double(&mut self) -> u64 {
-        let sign = self.next() & 1 << 63;
-        let fraction = self.next() & 0xf_ffff_ffff_ffff;
+        let sign = self.bits() & 1 << 63;
+        let fraction = self.bits() & 0xf_ffff_ffff_ffff;
         sign | match self.below(5) {
             0 | 1 => self.pick(&DOUBLES),
             2 => ((1000 + self.below(60)) << 52) | fraction,
@@ -142,16 +142,16 @@ impl Random {
 
     /// An 80-bit number: one that operations give, mostly.
     pub fn extended(&mut self) -> u128 {
-        let sign = (self.next() as u16) & 0x8000;
+        let sign = (self.bits() as u16) & 0x8000;
         let leading = 1 << 63;
         let (exponent, significand) = match self.below(8) {
             0 => (0, 0),
             1 => (0x7fff, self.pick(&[leading, leading | 1 << 62, leading | 1 << 62 | 5, leading | 5])),
-            2 => (0, self.next() >> 1),
-            3 => (self.pick(&[1, 0x7ffe, 0x3fff, 0x3c01]), self.next() | leading),
-            4 => (0x3fff + self.below(64) as u16, leading | self.next() << 40),
-            5 => (self.next() as u16 & 0x7fff, self.next()),
-            _ => (0x3fff - 40 + self.below(110) as u16, self.next() | leading),
+            2 => (0, self.bits() >> 1),
+            3 => (self.pick(&[1, 0x7ffe, 0x3fff, 0x3c01]), self.bits() | leading),
+            4 => (0x3fff + self.below(64) as u16, leading | self.bits() << 40),
+            5 => (self.bits() as u16 & 0x7fff, self.bits()),
+            _ => (0x3fff - 40 + self.below(110) as u16, self.bits() | leading),
         };
         u128::from(sign | exponent) << 64 | u128::from(significand)
     }
@@ -162,8 +162,8 @@ impl Random {
             0 => (self.integer(), self.integer()),
             1 => (self.double(), self.double()),
             2 => (self.single_pair(), self.single_pair()),
-            3 => (self.next() & self.next() & self.next(), self.next() | self.next()),
-            _ => (self.next(), self.next()),
+            3 => (self.bits() & self.bits() & self.bits(), self.bits() | self.bits()),
+            _ => (self.bits(), self.bits()),
         };
         u128::from(high) << 64 | u128::from(low)
     }

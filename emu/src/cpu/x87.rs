@@ -35,7 +35,7 @@ impl X87 {
 
     /// Number of the physical register that ST(i) is.
     pub fn slot(&self, i: u8) -> usize {
-        usize::from((self.status >> 11) as u8 + i & 7)
+        usize::from(((self.status >> 11) as u8).wrapping_add(i) & 7)
     }
 
     /// Whether ST(i) holds a value.
@@ -62,7 +62,7 @@ impl X87 {
 
     /// Moves the top of the stack: by 1 to pop, by 7 to push.
     pub fn turn(&mut self, by: u16) {
-        let top = (self.status >> 11 & 7) + by & 7;
+        let top = (self.status >> 11).wrapping_add(by) & 7;
         self.status = self.status & !(7 << 11) | top << 11;
     }
 

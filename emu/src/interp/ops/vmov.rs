@@ -121,8 +121,9 @@ fn into_vector<const VEX: bool>(insn: &Instruction) -> Option<Handler> {
 
 /// MOVD, MOVQ
 pub(crate) fn movd(insn: &Instruction) -> Option<Handler> {
+    let vex = is_vex(insn)?;
     if is_vector(insn, 0) {
-        return if is_vex(insn)? { into_vector::<true>(insn) } else { into_vector::<false>(insn) };
+        return if vex { into_vector::<true>(insn) } else { into_vector::<false>(insn) };
     }
     if !is_vector(insn, 1) {
         return None;
