@@ -33,6 +33,9 @@ pub trait Engine: Send {
     /// control leaves a block backwards, by a call, a return or an indirect jump.
     fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit;
 
+    /// Executes the instruction at RIP, stop address or not. `None` if RIP is now that of the next.
+    fn step(&mut self, cpu: &mut Cpu, memory: &mut Memory) -> Option<Exit>;
+
     /// As [`Engine::run`], and `watch` sees every instruction.
     fn run_watched(
         &mut self,

@@ -22,9 +22,11 @@ use std::ops::Range;
 use code::{Block, Blocks, Id};
 use iced_x86::Instruction;
 use op::Flow;
+use table::lower;
 pub use table::supports;
 
 use crate::cpu::Cpu;
+use crate::decode::decode;
 use crate::engine::{Engine, Stops, Watch};
 use crate::exit::{Exit, Fault, FaultKind, Trap, TrapKind};
 use crate::memory::{MemFault, Memory};
@@ -160,22 +162,31 @@ impl Interpreter {
     #[cold]
     fn leave(&self, block: Block, at: usize, trap: Trap, cpu: &mut Cpu, fuel: &mut i64) -> Exit {
         let insn = self.blocks.insns(block)[at];
-        let done = matches!(trap.kind, TrapKind::Syscall | TrapKind::Halt);
-        *fuel -= at as i64 + i64::from(done);
-        cpu.rip = if done { insn.next_ip() } else { insn.ip() };
-        let kind = match trap.kind {
-            TrapKind::Syscall => return Exit::Syscall,
-            TrapKind::Halt => return Exit::Halt,
-            TrapKind::Memory(access, cause) => FaultKind::Memory(MemFault { addr: trap.addr, access, cause }),
-            TrapKind::Divide => FaultKind::Divide,
-            TrapKind::Invalid => FaultKind::Invalid,
-            TrapKind::Unsupported => FaultKind::Unsupported(insn.mnemonic()),
-            TrapKind::Protection => FaultKind::Protection,
-            TrapKind::Float => FaultKind::Float,
-            TrapKind::Breakpoint => FaultKind::Breakpoint,
-        };
-        Exit::Fault(Fault { pc: cpu.rip, kind })
+        *fuel -= at as i64 + i64::from(is_done(trap.kind));
+        exit(&insn, trap, cpu)
     }
+}
+
+/// Whether the instruction that trapped counts as executed.
+fn is_done(kind: TrapKind) -> bool {
+    matches!(kind, TrapKind::Syscall | TrapKind::Halt)
+}
+
+/// The exit that a trap is; RIP is set for it.
+fn exit(insn: &Instruction, trap: Trap, cpu: &mut Cpu) -> Exit {
+    cpu.rip = if is_done(trap.kind) { insn.next_ip() } else { insn.ip() };
+    let kind = match trap.kind {
+        TrapKind::Syscall => return Exit::Syscall,
+        TrapKind::Halt => return Exit::Halt,
+        TrapKind::Memory(access, cause) => FaultKind::Memory(MemFault { addr: trap.addr, access, cause }),
+        TrapKind::Divide => FaultKind::Divide,
+        TrapKind::Invalid => FaultKind::Invalid,
+        TrapKind::Unsupported => FaultKind::Unsupported(insn.mnemonic()),
+        TrapKind::Protection => FaultKind::Protection,
+        TrapKind::Float => FaultKind::Float,
+        TrapKind::Breakpoint => FaultKind::Breakpoint,
+    };
+    Exit::Fault(Fault { pc: cpu.rip, kind })
 }
 
 /// Carries out a block's operations: where control goes, or which one trapped.
@@ -239,6 +250,21 @@ impl Engine for Interpreter {
         watch: &mut dyn Watch,
     ) -> Exit {
         self.go(cpu, memory, fuel, watch)
+    }
+
+    fn step(&mut self, cpu: &mut Cpu, memory: &mut Memory) -> Option<Exit> {
+        let insn = match decode(memory, cpu.rip) {
+            Ok(insn) => insn,
+            Err(fault) => return Some(Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) })),
+        };
+        let op = lower(&insn);
+        match (op.run)(cpu, memory, &op) {
+            Ok(Flow::Next) => cpu.rip = insn.next_ip(),
+            Ok(Flow::Taken) => cpu.rip = insn.near_branch_target(),
+            Ok(Flow::Indirect) => {}
+            Err(trap) => return Some(exit(&insn, trap, cpu)),
+        }
+        None
     }
 
     fn set_stops(&mut self, stops: Stops) {

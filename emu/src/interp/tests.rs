@@ -62,6 +62,20 @@ fn stops_are_seen_wherever_control_arrives() {
 }
 
 #[test]
+fn stepping_gets_where_running_gets() {
+    let (mut engine, mut cpu, mut memory) = machine(&SUM);
+    let mut steps = 0;
+    let exit = loop {
+        if let Some(exit) = engine.step(&mut cpu, &mut memory) {
+            break exit;
+        }
+        steps += 1;
+    };
+    assert_eq!((exit, steps), (Exit::Halt, 2 + 3 * 10));
+    assert_eq!((cpu.rip, cpu.gpr(gpr::RAX)), (CODE + 16, 55));
+}
+
+#[test]
 fn calls_return() {
     // call f; hlt; f: mov eax,7; ret
     let code = [0xe8, 1, 0, 0, 0, 0xf4, 0xb8, 7, 0, 0, 0, 0xc3];
