@@ -203,9 +203,9 @@ mod rows {
     /// What changed, as words.
     fn words(before: &State, after: &State, open: u64) -> String {
         let mut text = String::new();
-        for n in 0..16 {
+        for (n, name) in GPRS.iter().enumerate() {
             if before.gpr[n] != after.gpr[n] {
-                let _ = write!(text, "{}={:#x} ", GPRS[n], after.gpr[n]);
+                let _ = write!(text, "{name}={:#x} ", after.gpr[n]);
             }
             if before.ymm[n][0] != after.ymm[n][0] {
                 let _ = write!(text, "xmm{n}={:#x} ", after.ymm[n][0]);

@@ -1,0 +1,86 @@
+//! Sequences of instructions: goemu and the host processor end in the same state, or fault at the same place in the
+//! same state; and arbitrary bytes do no harm.
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+
+use goemu_tests::{
+    form::{Case, case, codes},
+    native::{CODE, Native, State},
+    oracle::{Emulated, host_lacks, random_state},
+    random::Random,
+};
+use iced_x86::{Code, CpuidFeature, FlowControl, Mnemonic as M, OpKind};
+
+/// Registers only, every flag defined, nothing that asks for the host's clock, identity or stack.
+fn simple(case: &Case) -> bool {
+    let insn = &case.insn;
+    let excluded = matches!(
+        insn.mnemonic(),
+        M::Hlt
+            | M::Cpuid
+            | M::Rdtsc
+            | M::Rdtscp
+            | M::Rdrand
+            | M::Rdseed
+            | M::Xgetbv
+            | M::Rcpps
+            | M::Vrcpps
+            | M::Rcpss
+            | M::Vrcpss
+            | M::Rsqrtps
+            | M::Vrsqrtps
+            | M::Rsqrtss
+            | M::Vrsqrtss
+            | M::Leave
+            | M::Xlatb
+            | M::Rdfsbase
+            | M::Rdgsbase
+            | M::Wrfsbase
+            | M::Wrgsbase
+    );
+    let x87 = [CpuidFeature::FPU, CpuidFeature::FPU287, CpuidFeature::FPU387];
+    !excluded
+        && insn.rflags_undefined() == 0
+        && !insn.is_stack_instruction()
+        && insn.flow_control() == FlowControl::Next
+        && insn.op_kinds().all(|kind| kind == OpKind::Register || insn.memory_size().size() == 0)
+        && !insn.is_string_instruction()
+        && !insn.cpuid_features().iter().any(|feature| x87.contains(feature))
+}
+
+fn sequence(forms: &[Code], random: &mut Random) -> Vec<Case> {
+    let length = 2 + random.below(12);
+    (0..length).filter_map(|_| case(random.pick(forms), CODE, random)).filter(simple).collect()
+}
+
+#[test]
+fn sequences_agree_with_the_processor() {
+    let forms: Vec<Code> = codes().filter(|&code| !host_lacks(code)).collect();
+    let (mut native, mut emulated, mut random) = (Native::lock(), Emulated::default(), Random(1));
+    let mut longest = 0;
+    for _ in 0..4000 {
+        let cases = sequence(&forms, &mut random);
+        let Some(first) = cases.first() else { continue };
+        longest = longest.max(cases.len());
+        let code: Vec<u8> = cases.iter().flat_map(|case| case.bytes.iter().copied()).collect();
+        let before = random_state(first, &mut random);
+        let (mut host, mut guest): (State, State) = (before.clone(), before);
+        emulated.place(&code);
+        let outcomes = (native.run(&code, &mut host), emulated.run(&mut guest));
+        let place = |trap: goemu_tests::native::Trap| (trap.vector, trap.at);
+        assert_eq!(outcomes.0.map_err(place), outcomes.1.map_err(place), "{code:02x?}");
+        assert!(host == guest, "{code:02x?}: the states differ");
+    }
+    assert!(longest > 4, "the sequences are too short to mean anything");
+}
+
+#[test]
+fn arbitrary_bytes_do_no_harm() {
+    let mut random = Random(2);
+    for _ in 0..200_000 {
+        let bytes: Vec<u8> = (0..15).map(|_| random.bits() as u8).collect();
+        let insn = iced_x86::Decoder::with_ip(64, &bytes, CODE, 0).decode();
+        // Asking for the handler is what decoding does with it.
+        let known = goemu::interp::supports(&insn);
+        assert!(!(known && insn.is_invalid()), "{bytes:02x?} is no instruction");
+    }
+}
