@@ -1,6 +1,6 @@
 //! Why an engine stopped.
 
-use iced_x86::Mnemonic;
+use iced_x86::Code;
 
 use crate::memory::{Access, Cause, MemFault};
 
@@ -72,7 +72,7 @@ pub enum FaultKind {
     /// Bytes that are no instruction, or UD2.
     Invalid,
     /// An instruction that goemu does not have.
-    Unsupported(Mnemonic),
+    Unsupported(Code),
     /// A misaligned operand, or something that only a kernel may do.
     Protection,
     /// An unmasked floating-point exception.
@@ -100,9 +100,10 @@ impl std::fmt::Display for Fault {
             }
             FaultKind::Divide => write!(f, "integer divide error at pc {pc:#x}"),
             FaultKind::Invalid => write!(f, "invalid instruction at pc {pc:#x}"),
-            FaultKind::Unsupported(mnemonic) => {
-                let name = format!("{mnemonic:?}").to_uppercase();
-                write!(f, "unsupported instruction {name} at pc {pc:#x}")
+            FaultKind::Unsupported(code) => {
+                let name = format!("{:?}", code.mnemonic()).to_uppercase();
+                let features: Vec<_> = code.cpuid_features().iter().map(|f| format!("{f:?}")).collect();
+                write!(f, "unsupported instruction {name} ({}) at pc {pc:#x}", features.join(", "))
             }
             FaultKind::Protection => write!(f, "general protection fault at pc {pc:#x}"),
             FaultKind::Float => write!(f, "floating-point exception at pc {pc:#x}"),

@@ -181,7 +181,7 @@ fn exit(insn: &Instruction, trap: Trap, cpu: &mut Cpu) -> Exit {
         TrapKind::Memory(access, cause) => FaultKind::Memory(MemFault { addr: trap.addr, access, cause }),
         TrapKind::Divide => FaultKind::Divide,
         TrapKind::Invalid => FaultKind::Invalid,
-        TrapKind::Unsupported => FaultKind::Unsupported(insn.mnemonic()),
+        TrapKind::Unsupported => FaultKind::Unsupported(insn.code()),
         TrapKind::Protection => FaultKind::Protection,
         TrapKind::Float => FaultKind::Float,
         TrapKind::Breakpoint => FaultKind::Breakpoint,

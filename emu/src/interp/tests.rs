@@ -1,6 +1,6 @@
 //! The loop: blocks, links, stops, fuel, faults. What single instructions do is tested elsewhere.
 
-use iced_x86::Mnemonic;
+use iced_x86::Code;
 
 use crate::Perm;
 use crate::cpu::{Cpu, gpr};
@@ -103,9 +103,9 @@ fn what_is_missing_is_named() {
     // vpxord zmm0,zmm0,zmm0
     let (mut engine, mut cpu, mut memory) = machine(&[0x62, 0xf1, 0x7d, 0x48, 0xef, 0xc0]);
     let exit = engine.run(&mut cpu, &mut memory, &mut 100);
-    let fault = Fault { pc: CODE, kind: FaultKind::Unsupported(Mnemonic::Vpxord) };
+    let fault = Fault { pc: CODE, kind: FaultKind::Unsupported(Code::EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32) };
     assert_eq!(exit, Exit::Fault(fault));
-    assert_eq!(fault.to_string(), "unsupported instruction VPXORD at pc 0x1000");
+    assert_eq!(fault.to_string(), "unsupported instruction VPXORD (AVX512F) at pc 0x1000");
 }
 
 #[test]
