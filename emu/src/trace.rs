@@ -126,7 +126,9 @@ impl<W: Write> Tracer<W> {
             let text = change.text(self.detail == Detail::Calls);
             match self.detail {
                 Detail::Calls => self.out.line(&text),
-                _ => self.tell(&text),
+                Detail::Instructions => self.tell(&text),
+                Detail::Events if change.is_event() => self.tell(&text),
+                Detail::Events => {}
             }
         }
     }

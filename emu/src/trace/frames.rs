@@ -48,6 +48,11 @@ pub(super) enum Change {
 }
 
 impl Change {
+    /// Whether it is more than a call: an open-coded defer runs.
+    pub(super) fn is_event(&self) -> bool {
+        matches!(self, Change::Entered(_, _, Some(_)))
+    }
+
     /// The change in words, or as a line of the tree of calls.
     pub(super) fn text(&self, tree: bool) -> String {
         match self {
