@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use goemu::cpu::Level;
 use goemu::go::arguments::Argument;
 use goemu::go::print::{Format, Style};
 use goemu::outcome::Returned;
@@ -88,6 +89,33 @@ pub(crate) struct Args {
     /// Bytes that the stack may grow to [default: 1_000_000_000, as in Go]
     #[arg(long, value_name = "N", value_parser = number::bytes)]
     max_stack: Option<u64>,
+    /// What CPUID shows, and so which code programs choose [default: v3]
+    #[arg(long, value_name = "LEVEL")]
+    cpu: Option<Cpu>,
+    /// What everything random follows from: the same seed is the same run [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+/// Levels of the x86-64 architecture.
+#[derive(Clone, Copy, ValueEnum)]
+enum Cpu {
+    /// To SSE2
+    V1,
+    /// To SSE4.2 and POPCNT, with AES and PCLMULQDQ
+    V2,
+    /// To AVX2, FMA, BMI1 and BMI2, with ADX and SHA
+    V3,
+}
+
+impl From<Cpu> for Level {
+    fn from(cpu: Cpu) -> Level {
+        match cpu {
+            Cpu::V1 => Level::V1,
+            Cpu::V2 => Level::V2,
+            Cpu::V3 => Level::V3,
+        }
+    }
 }
 
 /// What a trace shows.
@@ -170,6 +198,8 @@ impl Args {
         Config {
             max_memory: self.max_memory.unwrap_or(default.max_memory),
             max_stack: self.max_stack.unwrap_or(default.max_stack),
+            cpu: self.cpu.map_or(default.cpu, Level::from),
+            seed: self.seed.unwrap_or(default.seed),
             fuel: self.fuel.unwrap_or(default.fuel),
         }
     }

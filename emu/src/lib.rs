@@ -44,3 +44,8 @@ pub use go::value::Value;
 pub use goemu_loader::{Func, Image, LoadError, Perm};
 pub use machine::{Config, Machine};
 pub use outcome::{Outcome, Panic, Report};
+
+/// The examples of the readme.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -9,7 +9,7 @@ use goemu_loader::{Func, Image};
 use iced_x86::Instruction;
 
 use crate::call::{self, Call};
-use crate::cpu::{Cpu, gpr};
+use crate::cpu::{Cpu, Level, gpr};
 use crate::engine::{Engine, Watch};
 use crate::error::Error;
 use crate::exit::{Exit, Fault};
@@ -36,11 +36,21 @@ pub struct Config {
     pub max_stack: u64,
     /// Instructions that one call may execute.
     pub fuel: u64,
+    /// What the processor shows of itself: programs choose their code by it.
+    pub cpu: Level,
+    /// What everything random follows from. The same seed is the same run.
+    pub seed: u64,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { max_memory: 2 << 30, max_stack: 1_000_000_000, fuel: 1_000_000_000 }
+        Config {
+            max_memory: 2 << 30,
+            max_stack: 1_000_000_000,
+            fuel: 1_000_000_000,
+            cpu: Level::default(),
+            seed: 1,
+        }
     }
 }
 
@@ -83,6 +93,7 @@ impl Machine {
         let image = image.into();
         let mut memory = Memory::new(config.max_memory)?;
         let mut cpu = Cpu::default();
+        (cpu.level, cpu.entropy) = (config.cpu, config.seed);
         load::map(&image, &mut memory)?;
         let goroutine = Goroutine::new(&image, &mut memory, &mut cpu, config.max_stack)?;
         let world = World::new(memory.space());
