@@ -138,45 +138,51 @@ pub trait Observer {
     }
 }
 
-/// The observers of a machine.
+/// The observers of a machine, each with what it wants.
 #[derive(Default)]
 pub(crate) struct Observers {
-    list: Vec<Box<dyn Observer + Send>>,
-    wanted: Option<Interest>,
+    list: Vec<(Interest, Box<dyn Observer + Send>)>,
 }
 
 impl Observers {
     pub(crate) fn add(&mut self, observer: Box<dyn Observer + Send>) {
-        let wanted = self.wanted.unwrap_or(Interest::empty()) | observer.interest();
-        self.wanted = Some(wanted);
-        self.list.push(observer);
+        self.list.push((observer.interest(), observer));
     }
 
     /// Takes all observers away.
     pub(crate) fn clear(&mut self) {
-        *self = Observers::default();
+        self.list.clear();
     }
 
     /// Whether somebody wants this.
     pub(crate) fn want(&self, interest: Interest) -> bool {
-        self.wanted.is_some_and(|wanted| wanted.intersects(interest))
-    }
-
-    /// Those who want this.
-    fn interested(&mut self, interest: Interest) -> impl Iterator<Item = &mut Box<dyn Observer + Send>> {
-        self.list.iter_mut().filter(move |o| o.interest().intersects(interest))
+        self.list.iter().any(|(wants, _)| wants.intersects(interest))
     }
 
     /// Tells an event.
     pub(crate) fn event(&mut self, at: &View<'_>, event: &Event) {
-        self.interested(Interest::EVENTS).for_each(|o| o.event(at, event));
+        for (wants, observer) in &mut self.list {
+            if wants.contains(Interest::EVENTS) {
+                observer.event(at, event);
+            }
+        }
     }
 
+    #[inline]
     pub(crate) fn before(&mut self, at: &View<'_>, insn: &Instruction) {
-        self.interested(Interest::INSTRUCTIONS).for_each(|o| o.before(at, insn));
+        for (wants, observer) in &mut self.list {
+            if wants.contains(Interest::INSTRUCTIONS) {
+                observer.before(at, insn);
+            }
+        }
     }
 
+    #[inline]
     pub(crate) fn after(&mut self, at: &View<'_>, insn: &Instruction) {
-        self.interested(Interest::INSTRUCTIONS).for_each(|o| o.after(at, insn));
+        for (wants, observer) in &mut self.list {
+            if wants.contains(Interest::INSTRUCTIONS) {
+                observer.after(at, insn);
+            }
+        }
     }
 }

@@ -23,7 +23,6 @@ use std::io::Write;
 
 use frames::Frames;
 use function::Functions;
-use goemu_loader::Image;
 use iced_x86::Instruction;
 use step::{Effects, Prepared};
 
@@ -50,23 +49,34 @@ pub struct Tracer<W> {
     seen: HashMap<u64, Prepared>,
     functions: Functions,
     frames: Frames,
-    /// The instruction under way, and what it read before it ran.
-    pending: Option<(u64, Effects)>,
-    /// File and line that were named last.
-    position: Option<(String, u32)>,
+    /// Address of the instruction under way, and what there was to see before it ran.
+    pending: Option<u64>,
+    effects: Effects,
+    /// File, line and function that were named last.
+    position: String,
 }
 
 /// Where the text goes, until it cannot.
 struct Output<W> {
     to: W,
     broken: bool,
+    /// The line being written.
+    line: String,
 }
 
 impl<W: Write> Output<W> {
     fn line(&mut self, text: &str) {
+        self.line.push_str(text);
+        self.end();
+    }
+
+    /// Ends the line being written.
+    fn end(&mut self) {
+        self.line.push('\n');
         if !self.broken {
-            self.broken = writeln!(self.to, "{text}").is_err();
+            self.broken = self.to.write_all(self.line.as_bytes()).is_err();
         }
+        self.line.clear();
     }
 }
 
@@ -74,13 +84,14 @@ impl<W: Write> Tracer<W> {
     /// A tracer that writes here. Give it a buffered writer: it writes line by line.
     pub fn new(out: W, detail: Detail) -> Tracer<W> {
         Tracer {
-            out: Output { to: out, broken: false },
+            out: Output { to: out, broken: false, line: String::new() },
             detail,
             seen: HashMap::new(),
             functions: Functions::default(),
             frames: Frames::default(),
             pending: None,
-            position: None,
+            effects: Effects::default(),
+            position: String::new(),
         }
     }
 
@@ -97,26 +108,14 @@ impl<W: Write> Tracer<W> {
         }
     }
 
-    /// Names file and line where they have changed.
-    fn show_position(&mut self, image: &Image, pc: u64) {
-        let Some(line) = image.line_at(pc) else { return };
-        if self.position.as_ref().is_some_and(|(file, n)| *n == line.line && file == line.file) {
-            return;
-        }
-        let name = line.file.rsplit(['/', '\\']).next().unwrap_or_default();
-        let func = image.func_at(pc).map_or("", |func| func.name());
-        self.out.line(&format!("{name}:{}  {func}", line.line));
-        self.position = Some((line.file.to_owned(), line.line));
-    }
-
     /// Finishes the line of an instruction that did not get to its end: it left for the machine.
     fn flush(&mut self) {
-        if let Some((pc, effects)) = self.pending.take()
+        if let Some(pc) = self.pending.take()
             && self.show_instructions()
             && let Some(prepared) = self.seen.get(&pc)
         {
-            let text = prepared.line(&effects.unfinished());
-            self.out.line(&text);
+            prepared.write_unfinished(&mut self.out.line, &self.effects);
+            self.out.end();
         }
     }
 
@@ -132,6 +131,16 @@ impl<W: Write> Tracer<W> {
             }
         }
     }
+
+    /// What a finished instruction means for Go: stack checks, results.
+    fn explain(&mut self, at: &View<'_>) {
+        if let Some(margin) = self.effects.margin {
+            self.tell(&words::stack_check(margin));
+        }
+        let texts: Vec<String> =
+            self.effects.written().flat_map(|(addr, size)| self.frames.written(at, addr, size)).collect();
+        texts.iter().for_each(|text| self.tell(text));
+    }
 }
 
 impl<W: Write> Observer for Tracer<W> {
@@ -145,35 +154,30 @@ impl<W: Write> Observer for Tracer<W> {
             return;
         }
         let pc = insn.ip();
-        let fresh = self.seen.get(&pc).is_none_or(|prepared| !prepared.is_of(insn));
-        if fresh {
-            self.seen.insert(pc, Prepared::new(at, insn));
+        let prepared = self.seen.entry(pc).or_insert_with(|| Prepared::new(at, insn));
+        if !prepared.is_of(insn) {
+            *prepared = Prepared::new(at, insn);
         }
-        if self.show_instructions() {
-            self.show_position(at.image, pc);
-        }
-        if let Some(prepared) = self.seen.get(&pc) {
-            self.pending = Some((pc, prepared.before(at)));
+        prepared.before(at, &mut self.effects);
+        self.pending = Some(pc);
+        if self.detail == Detail::Instructions
+            && let Some(position) = &prepared.position
+            && *position != self.position
+        {
+            self.position.clone_from(position);
+            self.out.line(position);
         }
     }
 
     fn after(&mut self, at: &View<'_>, insn: &Instruction) {
-        if let Some((pc, effects)) = self.pending.take()
-            && let Some(prepared) = self.seen.get(&pc)
-        {
-            let done = prepared.after(at, effects);
-            if self.show_instructions() {
-                let text = prepared.line(&done.text);
-                self.out.line(&text);
+        if let Some(pc) = self.pending.take() {
+            if self.show_instructions()
+                && let Some(prepared) = self.seen.get(&pc)
+            {
+                prepared.write(&mut self.out.line, at, &self.effects);
+                self.out.end();
             }
-            if let Some(margin) = done.margin {
-                self.tell(&words::stack_check(margin));
-            }
-            for (addr, size) in done.written {
-                for text in self.frames.written(at, addr, size) {
-                    self.tell(&text);
-                }
-            }
+            self.explain(at);
         }
         self.follow(at, insn);
     }
@@ -182,7 +186,7 @@ impl<W: Write> Observer for Tracer<W> {
         self.flush();
         if let Event::CallBegins { func, sp, .. } = event {
             self.frames.begin(at, *func, *sp, &mut self.functions);
-            self.position = None;
+            self.position.clear();
             if self.detail == Detail::Calls
                 && let Some(text) = self.frames.opening()
             {

@@ -1,10 +1,12 @@
 //! One instruction: its text, and what it changed.
+//!
+//! What is the same each time an instruction runs is worked out once ([`Prepared`]); what differs is written
+//! straight into the line, so that a trace costs little more than its text.
 
 use std::fmt::Write;
 
 use iced_x86::{
-    ConditionCode, FlowControl, Instruction, InstructionInfoFactory, OpAccess, Register, RflagsBits,
-    UsedMemory,
+    FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register, RflagsBits, UsedMemory,
 };
 
 use crate::cpu::{Cpu, Rflags};
@@ -20,22 +22,26 @@ const TEXT_WIDTH: usize = 38;
 /// What is the same each time an instruction runs.
 pub(super) struct Prepared {
     insn: Instruction,
+    /// File, line and function, where the image tells.
+    pub(super) position: Option<String>,
     /// Address, function and offset, instruction.
     text: String,
-    /// Registers that it writes, in full width.
-    writes: Vec<Register>,
+    /// Registers that it writes, in full width, and what to call them.
+    writes: Vec<(Register, String)>,
     memory: Vec<UsedMemory>,
     /// Flags that it reads.
     reads_flags: u32,
+    is_branch: bool,
 }
 
-/// What was seen of an instruction before it ran.
+/// What was seen of an instruction before it ran. Reused from one to the next.
+#[derive(Default)]
 pub(super) struct Effects {
     /// Its memory operands: where, how many bytes, whether they are written, what was there.
     memory: Vec<Operand>,
-    flags: String,
+    flags: Option<Rflags>,
     /// Bytes that the stack has left above the guard, where the instruction compares them.
-    margin: Option<i64>,
+    pub(super) margin: Option<i64>,
 }
 
 struct Operand {
@@ -46,38 +52,35 @@ struct Operand {
     before: Option<u128>,
 }
 
-/// What an instruction did.
-pub(super) struct Done {
-    pub(super) text: String,
-    pub(super) margin: Option<i64>,
-    /// Memory that it wrote: address, bytes.
-    pub(super) written: Vec<(u64, usize)>,
-}
-
 impl Prepared {
     pub(super) fn new(at: &View<'_>, insn: &Instruction) -> Prepared {
         let mut bytes = [0; MAX_INSN];
         let len = at.memory.fetch(insn.ip(), &mut bytes).unwrap_or(0);
-        let place = match at.image.func_at(insn.ip()) {
-            Some(func) => format!("{}+{:#x}", func.name(), insn.ip() - func.entry()),
-            None => String::new(),
-        };
+        let func = at.image.func_at(insn.ip());
+        let place = func.map_or_else(String::new, |f| format!("{}+{:#x}", f.name(), insn.ip() - f.entry()));
         let code = go_syntax(insn, &bytes[..len.min(insn.len())], at.image);
+        let position = at.image.line_at(insn.ip()).map(|line| {
+            let file = line.file.rsplit(['/', '\\']).next().unwrap_or_default();
+            format!("{file}:{}  {}", line.line, func.map_or("", |func| func.name()))
+        });
         let mut factory = InstructionInfoFactory::new();
         let info = factory.info(insn);
-        let mut writes: Vec<Register> = Vec::new();
+        let mut writes: Vec<(Register, String)> = Vec::new();
         for used in info.used_registers() {
             let register = used.register().full_register();
-            if is_write(used.access()) && shown(register) && !writes.contains(&register) {
-                writes.push(register);
+            let known = writes.iter().any(|(other, _)| *other == register);
+            if is_write(used.access()) && shown(register) && !known {
+                writes.push((register, name(register)));
             }
         }
         Prepared {
             insn: *insn,
+            position,
             text: format!("  {:#x}  {place:<NAME_WIDTH$}  {code:<TEXT_WIDTH$}", insn.ip()),
             writes,
             memory: info.used_memory().to_vec(),
             reads_flags: insn.rflags_read() & 0xff,
+            is_branch: insn.flow_control() == FlowControl::ConditionalBranch,
         }
     }
 
@@ -86,52 +89,76 @@ impl Prepared {
         self.insn == *insn && self.insn.len() == insn.len()
     }
 
-    /// The whole line.
-    pub(super) fn line(&self, effects: &str) -> String {
-        format!("{}  {effects}", self.text).trim_end().to_owned()
+    /// Notes what the instruction will change.
+    pub(super) fn before(&self, at: &View<'_>, effects: &mut Effects) {
+        effects.memory.clear();
+        effects.memory.extend(self.memory.iter().filter_map(|used| operand(at, used)));
+        effects.flags = (self.reads_flags != 0).then(|| at.cpu.flags.rflags());
+        effects.margin = self.margin(at, &effects.memory);
     }
 
-    pub(super) fn before(&self, at: &View<'_>) -> Effects {
-        let memory: Vec<Operand> = self.memory.iter().filter_map(|used| operand(at, used)).collect();
-        let guard = at.g.wrapping_add(at.image.facts().g.stackguard0);
-        let is_check = self.insn.mnemonic() == iced_x86::Mnemonic::Cmp;
-        let margin = memory
-            .iter()
-            .find(|m| is_check && m.addr == guard && m.size == 8)
-            .and_then(|m| Some((other(at.cpu, &self.insn)? as i64).wrapping_sub(m.before? as i64)));
-        Effects { memory, flags: flags_text(at.cpu, self.reads_flags, &self.insn), margin }
-    }
-
-    pub(super) fn after(&self, at: &View<'_>, effects: Effects) -> Done {
-        let mut parts = Vec::new();
-        for register in &self.writes {
-            parts.push(register_text(at.cpu, *register));
+    /// What a comparison with `g.stackguard0` compares: bytes above it.
+    fn margin(&self, at: &View<'_>, memory: &[Operand]) -> Option<i64> {
+        if self.insn.mnemonic() != Mnemonic::Cmp {
+            return None;
         }
-        let mut written = Vec::new();
+        let guard = at.g.wrapping_add(at.image.facts().g.stackguard0);
+        let operand = memory.iter().find(|m| m.addr == guard && m.size == 8)?;
+        Some((other(at.cpu, &self.insn)? as i64).wrapping_sub(operand.before? as i64))
+    }
+
+    /// Writes the line of an instruction that has run.
+    pub(super) fn write(&self, line: &mut String, at: &View<'_>, effects: &Effects) {
+        line.push_str(&self.text);
+        for (register, name) in &self.writes {
+            line.push_str("  ");
+            write_register(line, at.cpu, *register, name);
+        }
         for operand in &effects.memory {
             if operand.written {
-                written.push((operand.addr, operand.size));
-                let now = load(at.memory, operand.addr, operand.size);
-                parts.push(memory_text(operand.addr, now));
+                write_memory(line, operand.addr, load(at.memory, operand.addr, operand.size));
             } else if operand.read && self.writes.is_empty() {
-                parts.push(memory_text(operand.addr, operand.before));
+                write_memory(line, operand.addr, operand.before);
             }
         }
-        if !effects.flags.is_empty() {
-            parts.push(effects.flags);
+        self.write_flags(line, effects);
+        if self.is_branch {
+            line.push_str(if at.cpu.rip != self.insn.next_ip() { "  taken" } else { "  not taken" });
         }
-        if self.insn.flow_control() == FlowControl::ConditionalBranch {
-            let taken = at.cpu.rip != self.insn.next_ip();
-            parts.push(if taken { "taken" } else { "not taken" }.to_owned());
+        line.truncate(line.trim_end().len());
+    }
+
+    /// Writes the line of an instruction that left before its end.
+    pub(super) fn write_unfinished(&self, line: &mut String, effects: &Effects) {
+        line.push_str(&self.text);
+        self.write_flags(line, effects);
+        line.truncate(line.trim_end().len());
+    }
+
+    /// The flags that the instruction reads, as they were when it did.
+    fn write_flags(&self, line: &mut String, effects: &Effects) {
+        const NAMES: [(u32, Rflags, &str); 6] = [
+            (RflagsBits::CF, Rflags::CF, "CF"),
+            (RflagsBits::PF, Rflags::PF, "PF"),
+            (RflagsBits::AF, Rflags::AF, "AF"),
+            (RflagsBits::ZF, Rflags::ZF, "ZF"),
+            (RflagsBits::SF, Rflags::SF, "SF"),
+            (RflagsBits::OF, Rflags::OF, "OF"),
+        ];
+        let Some(flags) = effects.flags else { return };
+        let mut space = "  ";
+        for (_, flag, name) in NAMES.iter().filter(|(bit, ..)| self.reads_flags & bit != 0) {
+            // A String takes everything.
+            let _ = write!(line, "{space}{name}={}", u8::from(flags.contains(*flag)));
+            space = " ";
         }
-        Done { text: parts.join("  "), margin: effects.margin, written }
     }
 }
 
 impl Effects {
-    /// The effects of an instruction that left before its end.
-    pub(super) fn unfinished(&self) -> String {
-        self.flags.clone()
+    /// Memory that was written: address, bytes.
+    pub(super) fn written(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.memory.iter().filter(|operand| operand.written).map(|operand| (operand.addr, operand.size))
     }
 }
 
@@ -181,47 +208,32 @@ fn load(memory: &Memory, addr: u64, size: usize) -> Option<u128> {
     Some(u128::from_le_bytes(bytes))
 }
 
-fn memory_text(addr: u64, value: Option<u128>) -> String {
-    match value {
-        Some(value) => format!("[{addr:#x}]={value:#x}"),
-        None => format!("[{addr:#x}]"),
-    }
+fn write_memory(line: &mut String, addr: u64, value: Option<u128>) {
+    // A String takes everything.
+    let _ = match value.map(|value| (u64::try_from(value), value)) {
+        Some((Ok(value), _)) => write!(line, "  [{addr:#x}]={value:#x}"),
+        Some((Err(_), value)) => write!(line, "  [{addr:#x}]={value:#x}"),
+        None => write!(line, "  [{addr:#x}]"),
+    };
 }
 
-fn register_text(cpu: &Cpu, register: Register) -> String {
+/// What Go's assembler calls a register: RAX is AX.
+fn name(register: Register) -> String {
     if register.is_vector_register() {
-        let n = register.number();
-        let [low, high] = cpu.ymm.get(n).copied().unwrap_or_default();
-        let upper = if high == 0 { String::new() } else { format!("{high:#x}:") };
-        return format!("X{n}={upper}{low:#x}");
+        return format!("X{}", register.number());
     }
-    // Go's assembler calls RAX AX.
     let name = format!("{register:?}");
-    let name = if register.number() < 8 { name.trim_start_matches('R') } else { &name };
-    format!("{name}={:#x}", cpu.get(register))
+    if register.number() < 8 { name.trim_start_matches('R').to_owned() } else { name }
 }
 
-/// The flags that an instruction reads, as they are when it does.
-fn flags_text(cpu: &Cpu, reads: u32, insn: &Instruction) -> String {
-    if insn.condition_code() == ConditionCode::None && reads == 0 {
-        return String::new();
-    }
-    let names = [
-        (RflagsBits::CF, Rflags::CF, "CF"),
-        (RflagsBits::PF, Rflags::PF, "PF"),
-        (RflagsBits::AF, Rflags::AF, "AF"),
-        (RflagsBits::ZF, Rflags::ZF, "ZF"),
-        (RflagsBits::SF, Rflags::SF, "SF"),
-        (RflagsBits::OF, Rflags::OF, "OF"),
-    ];
-    let flags = cpu.flags.rflags();
-    let mut text = String::new();
-    for (bit, flag, name) in names {
-        if reads & bit != 0 {
-            let space = if text.is_empty() { "" } else { " " };
-            // A String takes everything.
-            let _ = write!(text, "{space}{name}={}", u8::from(flags.contains(flag)));
+fn write_register(line: &mut String, cpu: &Cpu, register: Register, name: &str) {
+    // A String takes everything.
+    let _ = if register.is_vector_register() {
+        match cpu.ymm.get(register.number()).copied().unwrap_or_default() {
+            [low, 0] => write!(line, "{name}={low:#x}"),
+            [low, high] => write!(line, "{name}={high:#x}:{low:#x}"),
         }
-    }
-    text
+    } else {
+        write!(line, "{name}={:#x}", cpu.get(register))
+    };
 }
