@@ -1,6 +1,6 @@
 //! A function that can be called: where it is, what it takes and gives, and where the convention puts that.
 
-use goemu_loader::{Abi, Func, Image, Signature};
+use goemu_loader::{Abi, Func, Signature};
 
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
@@ -91,17 +91,15 @@ impl Function {
             let none = args.is_empty().then(|| Frame::new(self.block));
             return none.ok_or_else(|| Error::NoSignature(self.name.clone()));
         };
-        let image = machine.image().clone();
-        let Machine { memory, world, .. } = machine;
-        Ok(passing::pass(signature, places, args, &mut Heap { memory, world }, &*image)?)
+        let Machine { image, memory, world, .. } = machine;
+        Ok(passing::pass(signature, places, args, &mut Heap { memory, world }, &**image)?)
     }
 
     /// Puts the frame on the stack and in the registers, and RIP at the function. Gives the address of the
     /// block above the return address.
     fn enter(&self, machine: &mut Machine, frame: &Frame) -> Result<u64, Error> {
-        let image = machine.image().clone();
-        let block = self.make_room(machine, &image)?;
-        let Machine { memory, goroutine, cpu, home, .. } = machine;
+        let block = self.make_room(machine)?;
+        let Machine { image, memory, goroutine, cpu, home, .. } = machine;
         let sp = block - 8;
         memory.poke(block, &frame.stack)?;
         memory.poke(sp, &home.to_le_bytes())?;
@@ -113,7 +111,7 @@ impl Function {
         }
         cpu.set_gpr(gpr::RSP, sp);
         cpu.set_gpr(gpr::RDX, 0);
-        goroutine.enter(&image, cpu);
+        goroutine.enter(image, cpu);
         cpu.rip = self.entry;
         let func = self.entry;
         machine.cx().emit(|cx| Event::CallBegins { func, sp, stack: cx.goroutine.stack_size() });
@@ -121,8 +119,8 @@ impl Function {
     }
 
     /// The block at the top of the stack, with room below it. Small ones are all in the same place.
-    fn make_room(&self, machine: &mut Machine, image: &Image) -> Result<u64, Error> {
-        let Machine { memory, goroutine, .. } = machine;
+    fn make_room(&self, machine: &mut Machine) -> Result<u64, Error> {
+        let Machine { image, memory, goroutine, .. } = machine;
         let block = (goroutine.stack_hi - self.block.max(TOP_BLOCK)) & !15;
         let free = min_stack(image);
         if block - goroutine.stack_lo < free - TOP_BLOCK {

@@ -5,10 +5,10 @@
 //! [`go::runtime`](crate::go::runtime); a user's go the same way, through
 //! [`Machine::hook`](crate::Machine::hook).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use goemu_loader::{Func, Image};
+use rustc_hash::FxHashMap;
 
 use crate::cpu::{Cpu, gpr};
 use crate::engine::Stops;
@@ -148,7 +148,7 @@ pub const INT_REGISTERS: [u8; 9] =
 /// Hooks by address. Later ones come first.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
-    by_addr: HashMap<u64, Arc<dyn Hook>>,
+    by_addr: FxHashMap<u64, Arc<dyn Hook>>,
 }
 
 impl Hooks {

@@ -59,7 +59,7 @@ impl Default for Config {
 /// Every call starts from the same state, that of the new machine: what one call writes, the next does not
 /// see. [`Machine::keep`] makes the present state the one to start from.
 pub struct Machine {
-    image: Arc<Image>,
+    pub(crate) image: Arc<Image>,
     config: Config,
     pub(crate) memory: Memory,
     pub(crate) cpu: Cpu,

@@ -1,9 +1,9 @@
 //! Decoded blocks, found by address, linked to each other.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use iced_x86::Instruction;
+use rustc_hash::FxHashMap;
 
 use super::op::{Flow, Op};
 use super::table::lower;
@@ -56,7 +56,7 @@ pub(super) struct Blocks {
     blocks: Vec<Block>,
     ops: Vec<Op>,
     insns: Vec<Instruction>,
-    by_addr: HashMap<u64, Id>,
+    by_addr: FxHashMap<u64, Id>,
     quick: Vec<(u64, Id)>,
     version: u64,
 }
@@ -68,7 +68,7 @@ impl Default for Blocks {
             blocks: Vec::new(),
             ops: Vec::new(),
             insns: Vec::new(),
-            by_addr: HashMap::new(),
+            by_addr: FxHashMap::default(),
             quick: vec![(0, Id::NONE); QUICK],
             version: 0,
         }

@@ -4,8 +4,9 @@
 //! (its `DIRTY` flag is off, so the write takes the slow path); changes of the map are kept as a list of
 //! things to undo. Going back costs what changed, however large the machine is.
 
-use std::collections::HashMap;
 use std::ops::Range;
+
+use rustc_hash::FxHashMap;
 
 use super::region::{PAGE, Region};
 use super::{MemoryError, PageFlags};
@@ -34,10 +35,13 @@ enum Change {
 /// What changed since one snapshot.
 struct Layer {
     serial: u64,
-    /// Contents, at the snapshot, of pages written since; kept after going back, for the next time.
-    saved: HashMap<u64, PageBytes>,
-    /// Pages that are dirty now.
-    dirty: Vec<u64>,
+    /// Pages written since the snapshot, and their contents at that time; kept after going back, for the
+    /// next time.
+    saved: Vec<(u64, PageBytes)>,
+    /// Where a page is in `saved`.
+    index: FxHashMap<u64, usize>,
+    /// The saved pages that are dirty now.
+    dirty: Vec<usize>,
     changes: Vec<Change>,
     /// Mapped bytes at the snapshot.
     mapped: u64,
@@ -62,7 +66,7 @@ impl Journal {
     pub(super) fn begin(&mut self, region: &mut Region, mapped: u64) -> Snapshot {
         clean(region, self.ground.drain(..));
         if let Some(top) = self.layers.last() {
-            clean(region, top.dirty.iter().copied());
+            clean(region, top.dirty_pages());
             for change in &top.changes {
                 if let Change::Mapped(pages) = change {
                     clean(region, pages.clone());
@@ -71,18 +75,15 @@ impl Journal {
         }
         self.serial += 1;
         let (serial, depth) = (self.serial, self.layers.len());
-        let (saved, dirty, changes) = (HashMap::new(), Vec::new(), Vec::new());
-        self.layers.push(Layer { serial, saved, dirty, changes, mapped });
+        let (saved, index, dirty, changes) = Default::default();
+        self.layers.push(Layer { serial, saved, index, dirty, changes, mapped });
         Snapshot { depth, serial }
     }
 
     /// Before the first write to a clean page.
     pub(super) fn before_write(&mut self, region: &Region, page: u64) {
         if let Some(top) = self.layers.last_mut() {
-            if let Some(bytes) = region.page(page) {
-                top.saved.entry(page).or_insert_with(|| Box::new(*bytes));
-            }
-            top.dirty.push(page);
+            top.save(region, page);
         } else {
             self.ground.push(page);
         }
@@ -129,7 +130,7 @@ impl Journal {
                 layer.undo(region, &mut touched)?;
                 // What is clean now was dirty for the layer below, whose list still has it.
                 if let Some(below) = self.layers.last() {
-                    below.dirty.iter().for_each(|&p| region.mark(p, PageFlags::DIRTY, PageFlags::empty()));
+                    below.dirty_pages().for_each(|p| region.mark(p, PageFlags::DIRTY, PageFlags::empty()));
                 }
             }
         }
@@ -140,19 +141,36 @@ impl Journal {
 }
 
 impl Layer {
+    /// Keeps a page that is about to become dirty.
+    fn save(&mut self, region: &Region, page: u64) {
+        let Some(bytes) = region.page(page) else { return };
+        let next = self.saved.len();
+        let at = *self.index.entry(page).or_insert(next);
+        if at == next {
+            self.saved.push((page, Box::new(*bytes)));
+        }
+        self.dirty.push(at);
+    }
+
+    fn dirty_pages(&self) -> impl Iterator<Item = u64> {
+        self.dirty.iter().filter_map(|&at| Some(self.saved.get(at)?.0))
+    }
+
     fn undo(&mut self, region: &mut Region, touched: &mut impl FnMut(u64)) -> Result<(), MemoryError> {
         while let Some(change) = self.changes.pop() {
             undo_change(region, change, touched)?;
         }
-        for page in self.dirty.drain(..) {
-            if region.flags(page).contains(PageFlags::CODE) {
-                touched(page);
+        for at in self.dirty.drain(..) {
+            let Some((page, bytes)) = self.saved.get(at) else { continue };
+            let flags = region.flags(*page);
+            if flags.contains(PageFlags::CODE) {
+                touched(*page);
             }
             // A page that was mapped after the snapshot is gone by now.
-            if let Some(bytes) = self.saved.get(&page).filter(|_| region.page(page).is_some()) {
-                region.patch(page, 0, &bytes[..])?;
+            if flags.contains(PageFlags::MAPPED) {
+                region.patch(*page, 0, &bytes[..])?;
+                region.mark(*page, PageFlags::empty(), PageFlags::DIRTY);
             }
-            region.mark(page, PageFlags::empty(), PageFlags::DIRTY);
         }
         Ok(())
     }
