@@ -11,3 +11,4 @@ pub mod oracle;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod random;
 pub mod table;
+pub mod trace;

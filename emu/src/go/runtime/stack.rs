@@ -7,6 +7,7 @@
 use super::fatal;
 use crate::cpu::gpr;
 use crate::hook::{Action, Cx, Refused};
+use crate::memory::MemoryError;
 use crate::observe::Event;
 
 /// `morestack`, `morestack_noctxt`: the caller wants a larger stack, and to begin again. All registers are
@@ -18,7 +19,10 @@ pub(super) fn morestack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     if to > cx.goroutine.max_stack {
         return Ok(overflow(cx));
     }
-    cx.goroutine.set_stack(cx.image, cx.memory, to)?;
+    match cx.goroutine.set_stack(cx.image, cx.memory, to) {
+        Err(MemoryError::Limit { .. }) => return Ok(fatal::out_of_memory(cx)),
+        grown => grown?,
+    }
     cx.emit(|cx| Event::StackGrew { func: entry_of(cx, caller), from, to });
     // What follows the CALL jumps back to the function's entry.
     let sp = cx.caller_sp();
