@@ -1,4 +1,5 @@
 //! Property tests of compiled Go functions, written as users of goemu write them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::{Arc, LazyLock};
 

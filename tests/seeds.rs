@@ -1,5 +1,6 @@
 //! Two published listings, run on the bare parts: memory, processor, interpreter. There is no program and no
 //! goroutine here. What Go's runtime does at the addresses that the code calls, the tests do.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::cell::RefCell;
 use std::collections::HashMap;

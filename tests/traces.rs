@@ -1,4 +1,5 @@
 //! What traces look like. `cargo xtask bless` accepts what they look like now.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use expect_test::expect_file;
 use goemu::trace::Detail;

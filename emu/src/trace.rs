@@ -121,20 +121,20 @@ impl<W: Write> Tracer<W> {
 
     /// Calls and returns, as they show in the stack pointer after an instruction.
     fn follow(&mut self, at: &View<'_>, insn: &Instruction) {
-        for change in self.frames.follow(at, insn, &mut self.functions) {
-            let text = change.text(self.detail == Detail::Calls);
-            match self.detail {
-                Detail::Calls => self.out.line(&text),
-                Detail::Instructions => self.tell(&text),
-                Detail::Events if change.is_event() => self.tell(&text),
-                Detail::Events => {}
-            }
+        let change = self.frames.follow(at, insn, &mut self.functions);
+        let Some(change) = change.filter(|change| change.is_shown(self.detail)) else { return };
+        let text = change.text(self.detail == Detail::Calls);
+        match self.detail {
+            Detail::Calls => self.out.line(&text),
+            Detail::Instructions | Detail::Events => self.tell(&text),
         }
     }
 
     /// What a finished instruction means for Go: stack checks, results.
     fn explain(&mut self, at: &View<'_>) {
-        if let Some(margin) = self.effects.margin {
+        if let Some(margin) = self.effects.margin
+            && (self.show_instructions() || !self.frames.in_runtime())
+        {
             self.tell(&words::stack_check(margin));
         }
         let texts: Vec<String> =
@@ -192,6 +192,9 @@ impl<W: Write> Observer for Tracer<W> {
             {
                 self.out.line(&text);
             }
+        }
+        if let Event::DeferPushed { func, closure, args, .. } = event {
+            self.frames.defers(&words::deferred(at, *func, *closure, args));
         }
         if let Event::DeferRuns { func, .. } = event {
             let change = self.frames.replace(at, *func, &mut self.functions);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use goemu_loader::Type;
 use iced_x86::{FlowControl, Instruction, Mnemonic};
 
-use super::function::{Function, Functions};
+use super::Detail;
+use super::function::{Function, Functions, captured};
 use crate::cpu::gpr;
 use crate::function::frame_at;
 use crate::go::abi::{Assignment, Place};
@@ -25,42 +26,82 @@ struct Frame {
     /// Where its return address is.
     sp: u64,
     args: String,
+    /// A call within Go's runtime, which the tree and the events leave out.
+    inner: bool,
+    /// Calls around it that are not left out.
+    depth: usize,
 }
 
 impl Frame {
     /// The call as source would have it. What the runtime is given is in its events.
     fn call(&self) -> String {
-        let args = if self.function.name.starts_with("runtime.") { "" } else { &self.args };
+        let args = if self.function.runtime { "" } else { &self.args };
         format!("{}({args})", self.function.name)
     }
 }
 
 /// The calls that are under way, outermost first.
 #[derive(Default)]
-pub(super) struct Frames(Vec<Frame>);
+pub(super) struct Frames {
+    calls: Vec<Frame>,
+    /// Variables that deferred closures captured.
+    captured: Vec<Captured>,
+}
 
-/// What an instruction did to them.
-pub(super) enum Change {
-    /// A function was entered: depth, name and arguments, and who runs it as an open-coded defer.
-    Entered(usize, String, Option<String>),
-    /// A function returned: depth, name and results.
-    Left(usize, String),
+/// A variable in a frame, whose address a closure has.
+struct Captured {
+    addr: u64,
+    /// Where the frame's return address is.
+    sp: u64,
+}
+
+/// What an instruction did to the calls.
+pub(super) struct Change {
+    /// It is about a call within Go's runtime.
+    inner: bool,
+    depth: usize,
+    what: What,
+}
+
+enum What {
+    /// A function was entered: its name and arguments.
+    Entered(String),
+    /// Go's runtime called a function that is not its own: name and arguments.
+    ByRuntime(String),
+    /// An open-coded defer runs: of whom, name and arguments, what it captured.
+    Deferred(String, String, String),
+    /// A function returned: its name and results.
+    Left(String),
 }
 
 impl Change {
-    /// Whether it is more than a call: an open-coded defer runs.
-    pub(super) fn is_event(&self) -> bool {
-        matches!(self, Change::Entered(_, _, Some(_)))
+    fn new(frame: &Frame, what: What) -> Change {
+        Change { inner: frame.inner, depth: frame.depth, what }
+    }
+
+    /// Whether a trace of this detail tells it.
+    pub(super) fn is_shown(&self, detail: Detail) -> bool {
+        match detail {
+            Detail::Instructions => true,
+            Detail::Calls => !self.inner,
+            Detail::Events => matches!(self.what, What::Deferred(..) | What::ByRuntime(_)),
+        }
     }
 
     /// The change in words, or as a line of the tree of calls.
     pub(super) fn text(&self, tree: bool) -> String {
-        match self {
-            Change::Entered(depth, call, _) if tree => format!("{:1$}{call}", "", 2 * depth),
-            Change::Left(depth, results) if tree => format!("{:1$}= {results}", "", 2 * depth),
-            Change::Entered(_, call, Some(of)) => format!("open-coded defer of {of} runs: {call}"),
-            Change::Entered(_, call, None) => format!("call {call}"),
-            Change::Left(_, results) => format!("return {results}"),
+        let indent = 2 * self.depth;
+        match &self.what {
+            What::Entered(call) | What::ByRuntime(call) | What::Deferred(_, call, _) if tree => {
+                format!("{:indent$}{call}", "")
+            }
+            What::Left(results) if tree => format!("{:indent$}= {results}", ""),
+            What::Entered(call) => format!("call {call}"),
+            What::ByRuntime(call) => format!("Go's runtime calls {call}"),
+            What::Deferred(of, call, captured) => {
+                format!("open-coded defer of {of} runs: {call}, captured {captured}")
+            }
+            What::Left(results) => format!("return {results}"),
         }
     }
 }
@@ -68,20 +109,22 @@ impl Change {
 impl Frames {
     /// The outermost call begins.
     pub(super) fn begin(&mut self, at: &View<'_>, func: u64, sp: u64, functions: &mut Functions) {
-        self.0.clear();
+        *self = Frames::default();
         self.enter(at, func, sp, functions);
     }
 
     /// The outermost call, as a line of the tree.
     pub(super) fn opening(&self) -> Option<String> {
-        self.0.first().map(Frame::call)
+        self.calls.first().map(Frame::call)
     }
 
     fn enter(&mut self, at: &View<'_>, func: u64, sp: u64, functions: &mut Functions) {
         let Some(function) = functions.entered(at.image, func) else { return };
-        if self.0.len() < MAX_FRAMES {
+        if self.calls.len() < MAX_FRAMES {
             let args = arguments(at, &function, sp);
-            self.0.push(Frame { function, sp, args });
+            let inner = self.in_runtime() && function.runtime;
+            let depth = self.calls.last().map_or(0, |caller| caller.depth + usize::from(!caller.inner));
+            self.calls.push(Frame { function, sp, args, inner, depth });
         }
     }
 
@@ -91,58 +134,111 @@ impl Frames {
         at: &View<'_>,
         insn: &Instruction,
         functions: &mut Functions,
-    ) -> Vec<Change> {
+    ) -> Option<Change> {
         let sp = at.cpu.gpr(gpr::RSP);
         match insn.flow_control() {
             FlowControl::Return => self.left(at, sp),
             FlowControl::Call | FlowControl::IndirectCall if insn.mnemonic() == Mnemonic::Call => {
                 self.unwind(sp);
-                let deferring = self.open_coded(insn);
-                let before = self.0.len();
+                let (deferring, by_runtime) = (self.open_coded(insn), self.in_runtime());
+                let before = self.calls.len();
                 self.enter(at, at.cpu.rip, sp, functions);
-                match self.0.last().filter(|_| self.0.len() > before) {
-                    Some(frame) => {
-                        let call = frame.call();
-                        let of = deferring.filter(|of| frame.function.name.starts_with(&format!("{of}.")));
-                        vec![Change::Entered(before, call, of)]
-                    }
-                    None => Vec::new(),
-                }
+                let frame = self.calls.last().filter(|_| self.calls.len() > before)?;
+                let of = deferring.filter(|of| frame.function.name.starts_with(&format!("{of}.")));
+                let Some(of) = of else {
+                    let by_runtime = by_runtime && !frame.function.runtime;
+                    let what = if by_runtime { What::ByRuntime } else { What::Entered };
+                    return Some(Change::new(frame, what(frame.call())));
+                };
+                let words = captured(at.memory, at.cpu.rip, at.cpu.gpr(gpr::RDX));
+                let change = Change::new(frame, What::Deferred(of, frame.call(), self.list(&words)));
+                self.defers(&words);
+                Some(change)
             }
-            _ => Vec::new(),
+            _ => None,
+        }
+    }
+
+    /// Whether Go's runtime is at work, not having been asked for itself.
+    pub(super) fn in_runtime(&self) -> bool {
+        self.calls.last().is_some_and(|frame| self.is_helper(frame))
+    }
+
+    /// Whether a call is the runtime's, in the service of a function that is not.
+    fn is_helper(&self, frame: &Frame) -> bool {
+        frame.function.runtime && self.calls.first().is_some_and(|outermost| !outermost.function.runtime)
+    }
+
+    /// The innermost calls that are not the runtime's.
+    fn nearest(&self) -> impl Iterator<Item = &Frame> {
+        self.calls.iter().rev().take(SEARCHED).filter(|frame| !self.is_helper(frame))
+    }
+
+    /// A closure with these words is deferred: writes to the variables that they point to are told.
+    pub(super) fn defers(&mut self, words: &[u64]) {
+        for &addr in words {
+            if let Some(frame) = self.frame_around(addr)
+                && self.result_at(addr).is_none()
+            {
+                let sp = frame.sp;
+                self.captured.retain(|captured| captured.addr != addr);
+                self.captured.push(Captured { addr, sp });
+            }
+        }
+        let surplus = self.captured.len().saturating_sub(SEARCHED);
+        self.captured.drain(..surplus);
+    }
+
+    /// The call in whose frame an address is, the innermost call's excepted.
+    fn frame_around(&self, addr: u64) -> Option<&Frame> {
+        self.calls.last().filter(|innermost| innermost.sp < addr)?;
+        self.calls.iter().rev().take(SEARCHED).find(|frame| addr < frame.sp)
+    }
+
+    /// Words, those that are addresses of results and variables called so.
+    pub(super) fn list(&self, words: &[u64]) -> String {
+        let text = |&word: &u64| match (self.result_at(word), self.frame_around(word)) {
+            (Some(result), _) => format!("{word:#x} (the address of {result})"),
+            (None, Some(frame)) => {
+                format!("{word:#x} (the address of a variable of {})", frame.function.name)
+            }
+            (None, None) => format!("{word:#x}"),
+        };
+        if words.is_empty() {
+            "nothing".to_owned()
+        } else {
+            words.iter().map(text).collect::<Vec<_>>().join(", ")
         }
     }
 
     /// `deferreturn` has become a call of this deferred function, in the same place.
     pub(super) fn replace(&mut self, at: &View<'_>, func: u64, functions: &mut Functions) -> Option<Change> {
-        let frame = self.0.pop()?;
+        let frame = self.calls.pop()?;
         self.enter(at, func, frame.sp, functions);
-        let call = self.0.last()?.call();
-        Some(Change::Entered(self.0.len(), call, None))
+        let frame = self.calls.last()?;
+        Some(Change::new(frame, What::Entered(frame.call())))
     }
 
     /// The function that makes a call, if it has open-coded defers.
     fn open_coded(&self, insn: &Instruction) -> Option<String> {
-        let caller = self.0.last().filter(|frame| frame.function.defer_bits.is_some())?;
+        let caller = self.calls.last().filter(|frame| frame.function.defer_bits.is_some())?;
         (insn.ip() >= caller.function.entry).then(|| caller.function.name.clone())
     }
 
     /// Frames whose return address the stack pointer has passed are gone, without having returned: their
     /// function was replaced by a hook, or a recovered panic jumped over them.
     fn unwind(&mut self, sp: u64) {
-        while self.0.last().is_some_and(|frame| frame.sp <= sp) {
-            self.0.pop();
+        while self.calls.last().is_some_and(|frame| frame.sp <= sp) {
+            self.calls.pop();
         }
     }
 
-    fn left(&mut self, at: &View<'_>, sp: u64) -> Vec<Change> {
+    fn left(&mut self, at: &View<'_>, sp: u64) -> Option<Change> {
         // A return has passed exactly its own frame's return address.
         let returned = sp.wrapping_sub(8);
         self.unwind(returned.wrapping_sub(1));
-        match self.0.pop_if(|frame| frame.sp == returned) {
-            Some(frame) => vec![Change::Left(self.0.len(), results(at, &frame))],
-            None => Vec::new(),
-        }
+        let frame = self.calls.pop_if(|frame| frame.sp == returned)?;
+        Some(Change::new(&frame, What::Left(results(at, &frame))))
     }
 
     /// Whether the word is the address of a result of one of the calls: its name.
@@ -150,27 +246,31 @@ impl Frames {
         self.slots().find(|slot| slot.addr == addr).map(|slot| slot.name())
     }
 
-    /// What it means that memory was written: results, and the bits of open-coded defers.
+    /// What it means that memory was written: captured variables, results, the bits of open-coded defers.
     pub(super) fn written(&self, at: &View<'_>, addr: u64, size: usize) -> Vec<String> {
-        let end = addr.wrapping_add(size as u64);
         let mut texts = Vec::new();
-        for slot in self.slots().filter(|slot| slot.addr < end && addr < slot.addr + slot.ty.size.max(1)) {
-            let value = shown(&reader(at).at(slot.ty, slot.addr));
-            texts.push(format!("result slot: {} = {value}", slot.name()));
+        let end = addr.saturating_add(size as u64);
+        for captured in self.captured.iter().filter(|captured| (addr..end).contains(&captured.addr)) {
+            texts.extend(self.captured_text(at, captured));
         }
-        for frame in self.0.iter().rev().take(SEARCHED) {
-            let top = frame.sp.wrapping_sub(8);
-            if frame.function.defer_bits.is_some_and(|offset| top.wrapping_sub(offset) == addr)
-                && let Ok([bits]) = at.memory.read(addr)
-            {
-                texts.push(format!("open-coded defers of {}: pending {bits:#b}", frame.function.name));
+        for slot in self.slots().filter(|slot| slot.addr < end && addr < slot.end()) {
+            let value = reader(at).at(slot.ty, slot.addr);
+            if is_whole(&value) {
+                texts.push(format!("result slot: {} = {}", slot.name(), shown(&value)));
             }
         }
+        texts.extend(self.nearest().filter_map(|frame| pending_text(at, frame, addr)));
         texts
     }
 
+    fn captured_text(&self, at: &View<'_>, captured: &Captured) -> Option<String> {
+        let frame = self.calls.iter().rev().take(SEARCHED).find(|frame| frame.sp == captured.sp)?;
+        let word = u64::from_le_bytes(at.memory.read(captured.addr).ok()?);
+        Some(format!("captured variable of {} at {:#x} = {word:#x}", frame.function.name, captured.addr))
+    }
+
     fn slots(&self) -> impl Iterator<Item = Slot<'_>> {
-        self.0.iter().rev().take(SEARCHED).filter_map(|f| Some((f, f.function.typed.as_ref()?))).flat_map(
+        self.nearest().filter_map(|f| Some((f, f.function.typed.as_ref()?))).flat_map(
             |(frame, (signature, places))| {
                 signature.results.iter().zip(&places.results).filter_map(move |(result, pieces)| {
                     let Some(Place::Stack(offset)) = pieces.first().map(|piece| piece.place) else {
@@ -193,15 +293,40 @@ struct Slot<'a> {
 }
 
 impl Slot<'_> {
+    fn end(&self) -> u64 {
+        self.addr.saturating_add(self.ty.size.max(1))
+    }
+
     fn name(&self) -> String {
         let result = if self.result.is_empty() { "the result" } else { self.result };
         format!("{result} of {}", self.func)
     }
 }
 
+/// What it means that the byte at `addr` was written, if it holds the bits of a call's open-coded defers: those
+/// that a panic would find.
+fn pending_text(at: &View<'_>, frame: &Frame, addr: u64) -> Option<String> {
+    let offset = frame.function.defer_bits?;
+    if frame.sp.wrapping_sub(8).wrapping_sub(offset) != addr {
+        return None;
+    }
+    let [bits] = at.memory.read(addr).ok()?;
+    let pending = if bits == 0 { "none is".to_owned() } else { format!("{bits:#b} are") };
+    Some(format!("open-coded defers of {}: {pending} pending, should it panic", frame.function.name))
+}
+
 fn reader<'a>(at: &View<'a>) -> Reader<'a> {
     let limits = Limits { depth: 4, pointers: 2, elems: 16, bytes: 80, work: 1000 };
     Reader { limits, ..Reader::new(at.memory, at.image) }
+}
+
+/// Whether a value makes sense: one of several words does not while it is being written.
+fn is_whole(value: &Value) -> bool {
+    match value {
+        Value::Invalid(_) => false,
+        Value::Interface(interface) => is_whole(&interface.value),
+        _ => true,
+    }
 }
 
 fn shown(value: &Value) -> String {

@@ -23,6 +23,8 @@ pub(super) struct Function {
     pub(super) typed: Option<(Signature, Assignment)>,
     /// How far below the frame's top the bits of open-coded defers are.
     pub(super) defer_bits: Option<u64>,
+    /// It belongs to Go's runtime.
+    pub(super) runtime: bool,
 }
 
 /// The functions that were met.
@@ -40,10 +42,18 @@ impl Functions {
         let typed = signature.and_then(|s| assign(func.abi(), &s).ok().map(|places| (s, places)));
         let name = func.name().to_owned();
         let defer_bits = defer_bits(image, &func);
-        let function = Arc::new(Function { name, entry, typed, defer_bits });
+        let runtime = of_runtime(&name);
+        let function = Arc::new(Function { name, entry, typed, defer_bits, runtime });
         self.0.insert(entry, Arc::clone(&function));
         Some(function)
     }
+}
+
+/// Whether a function is one of the runtime's packages, or assembly without a package.
+fn of_runtime(name: &str) -> bool {
+    let packages =
+        ["runtime.", "runtime/", "internal/runtime/", "internal/abi.", "internal/bytealg.", "internal/cpu."];
+    !name.contains('.') || packages.iter().any(|package| name.starts_with(package))
 }
 
 /// The offset of `deferBits`, from FUNCDATA_OpenCodedDeferInfo: the first number since Go 1.18, the second

@@ -24,16 +24,11 @@ pub(super) fn event(at: &View<'_>, event: &Event, frames: &Frames) -> String {
             format!("stack grew in place from {from} to {to} bytes; {} starts again", name(at.image, *func))
         }
         Event::DeferPushed { by, closure, func, sp, args, .. } => {
-            let words = if args.is_empty() {
-                captured(at.memory, *func, *closure)
-            } else {
-                args.chunks(8).map(word).collect()
-            };
             let what = if args.is_empty() { "captured" } else { "arguments" };
             format!(
                 "{by}: {} is deferred, {what} {}; it belongs to the frame with SP={sp:#x}",
                 name(at.image, *func),
-                list(&words, frames)
+                frames.list(&deferred(at, *func, *closure, args))
             )
         }
         Event::DeferRuns { func, .. } => format!("deferreturn runs {}", name(at.image, *func)),
@@ -51,20 +46,13 @@ pub(super) fn event(at: &View<'_>, event: &Event, frames: &Frames) -> String {
     }
 }
 
-fn word(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+/// The words that go with a deferred call: its arguments, or what its closure captured.
+pub(super) fn deferred(at: &View<'_>, func: u64, closure: u64, args: &[u8]) -> Vec<u64> {
+    if args.is_empty() { captured(at.memory, func, closure) } else { args.chunks(8).map(word).collect() }
 }
 
-/// Words, those that are addresses of results called so.
-fn list(words: &[u64], frames: &Frames) -> String {
-    if words.is_empty() {
-        return "nothing".to_owned();
-    }
-    let text = |word: &u64| match frames.result_at(*word) {
-        Some(result) => format!("{word:#x} (the address of {result})"),
-        None => format!("{word:#x}"),
-    };
-    words.iter().map(text).collect::<Vec<_>>().join(", ")
+fn word(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
 /// The value of an `any`.
