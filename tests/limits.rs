@@ -30,7 +30,7 @@ fn patched(code: &[u8]) -> Image {
 
 /// Calls a function with small limits.
 fn call(image: Image, func: &str, args: &[&str]) -> Result<Report, Error> {
-    let config = Config { fuel: 1_000_000, max_memory: 64 << 20, max_stack: 1 << 20 };
+    let config = Config { fuel: 1_000_000, max_memory: 64 << 20, max_stack: 1 << 20, ..Config::default() };
     Machine::with_config(image, config)?.call(func)?.literals(args)?.run()
 }
 
@@ -142,7 +142,7 @@ fn a_jump_into_data_faults() {
 fn what_goemu_does_not_have_is_named() {
     let pc = add();
     // vpxord zmm0, zmm0, zmm0
-    let text = format!("fault in main.add: unsupported instruction VPXORD at pc {pc:#x}");
+    let text = format!("fault in main.add: unsupported instruction VPXORD (AVX512F) at pc {pc:#x}");
     assert_fault(&run(&[0x62, 0xf1, 0x7d, 0x48, 0xef, 0xc0]), &text);
     // ud2
     assert_fault(&run(&[0x0f, 0x0b]), &format!("fault in main.add: invalid instruction at pc {pc:#x}"));

@@ -26,6 +26,7 @@ use function::Functions;
 use iced_x86::Instruction;
 use step::{Effects, Prepared};
 
+use crate::cpu::gpr;
 use crate::observe::{Event, Interest, Observer, View};
 
 /// What a trace shows.
@@ -135,7 +136,7 @@ impl<W: Write> Tracer<W> {
         if let Some(margin) = self.effects.margin
             && (self.show_instructions() || !self.frames.in_runtime())
         {
-            self.tell(&words::stack_check(margin));
+            self.tell(&words::stack_check(at, margin));
         }
         let texts: Vec<String> =
             self.effects.written().flat_map(|(addr, size)| self.frames.written(at, addr, size)).collect();
@@ -201,6 +202,9 @@ impl<W: Write> Observer for Tracer<W> {
             if let Some(change) = change.filter(|_| self.detail == Detail::Calls) {
                 self.out.line(&change.text(true));
             }
+        }
+        if let Event::StackGrew { .. } = event {
+            self.frames.unwind(at.cpu.gpr(gpr::RSP));
         }
         let text = words::event(at, event, &self.frames);
         self.tell(&text);

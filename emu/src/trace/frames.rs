@@ -227,7 +227,7 @@ impl Frames {
 
     /// Frames whose return address the stack pointer has passed are gone, without having returned: their
     /// function was replaced by a hook, or a recovered panic jumped over them.
-    fn unwind(&mut self, sp: u64) {
+    pub(super) fn unwind(&mut self, sp: u64) {
         while self.calls.last().is_some_and(|frame| frame.sp <= sp) {
             self.calls.pop();
         }

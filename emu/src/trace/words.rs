@@ -7,10 +7,12 @@ use crate::go::read::Reader;
 use crate::observe::{Event, View};
 
 /// What the comparison at a function's start found.
-pub(super) fn stack_check(margin: i64) -> String {
+pub(super) fn stack_check(at: &View<'_>, margin: i64) -> String {
+    let func = name(at.image, at.cpu.rip);
     match margin {
-        1.. => format!("stack check: {margin} bytes above the guard, enough room"),
-        _ => format!("stack check: {} bytes short, the stack must grow", margin.unsigned_abs()),
+        1.. => format!("stack check of {func}: {margin} bytes above the guard, enough room"),
+        0 => format!("stack check of {func}: at the guard, the stack must grow"),
+        _ => format!("stack check of {func}: {} bytes short, the stack must grow", margin.unsigned_abs()),
     }
 }
 
