@@ -2,8 +2,8 @@
 //!
 //! - [`abi`] says in which registers and stack slots the arguments and results of a signature are;
 //!   [`frame`] carries their bytes there and back. Both are pure.
-//! - [`value`] is a Go value outside the machine. [`read`] makes one from guest memory, [`write`] puts one
-//!   there, [`print`] shows it as Go would, [`literal`] takes it from Go syntax, and [`arguments`] all those of
+//! - [`value`] is a Go value outside the machine. [`read`] makes one from guest memory, [`write`](mod@write) puts one
+//!   there, [`print`](mod@print) shows it as Go would, [`literal`] takes it from Go syntax, and [`arguments`] all those of
 //!   a call.
 //! - [`passing`] puts these together: arguments into a frame, results out of it.
 //! - [`guest`] holds the traits by which those see memory and types, so none of them knows the machine.

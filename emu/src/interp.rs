@@ -1,6 +1,6 @@
 //! The interpreter: the readable specification of what goemu executes.
 //!
-//! A block is decoded once. Each of its instructions becomes an [`Op`](op::Op): a handler, specialised
+//! A block is decoded once. Each of its instructions becomes an operation: a handler, specialised
 //! for the operation, the width and the places of its operands, and the operands' numbers. Running a
 //! block is calling its handlers one after the other. Blocks know the blocks that follow them, so that
 //! only indirect jumps look anything up.

@@ -10,8 +10,8 @@
 //! # Ok::<(), goemu::Error>(())
 //! ```
 //!
-//! [`Tracer`] is an [`Observer`]; the parts below it each turn one thing into text: [`step`] an instruction and
-//! its effects, [`frames`] calls and returns, [`words`] the events of Go's runtime.
+//! [`Tracer`] is an [`Observer`]; the parts below it each turn one thing into text: `step` an instruction and
+//! its effects, `frames` calls and returns, `words` the events of Go's runtime.
 
 mod frames;
 mod function;
