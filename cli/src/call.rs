@@ -77,6 +77,9 @@ pub(crate) struct Args {
     /// Print one JSON object: outcome, results, output, instructions
     #[arg(long)]
     json: bool,
+    /// First initialise the program's packages, as main does: variables have their values
+    #[arg(long)]
+    init: bool,
     /// The function's signature in Go syntax: 'func(a int, s string) (string, error)'
     #[arg(long, value_name = "SIGNATURE")]
     sig: Option<String>,
@@ -167,6 +170,11 @@ fn call(args: &Args) -> Result<Called> {
     let go = image.build_info().version.clone();
     let mut machine = Machine::with_config(image, args.config())?;
     let func = machine.find(&args.func)?.name().to_owned();
+    if args.init {
+        let done = machine.initialise()?;
+        io::stderr().write_all(&done.stderr)?;
+        output::stdout().write_all(&done.stdout)?;
+    }
     if let Some(tracer) = args.tracer()? {
         machine.observe(tracer);
     }

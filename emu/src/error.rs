@@ -64,6 +64,14 @@ pub enum Error {
     /// A result is not where the signature has it.
     #[error(transparent)]
     Result(#[from] OutsideFrame),
+    /// The program's initialisation did not get to its end.
+    #[error("the program cannot be initialised: {func}: {why}")]
+    Initialisation {
+        /// The function, by which the package can be told: `net.init.0`.
+        func: String,
+        /// What became of it.
+        why: String,
+    },
     /// The guest asked for something that this machine does not have.
     #[error("{what} is not supported here{}", asked_by(caller))]
     Unsupported {

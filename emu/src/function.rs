@@ -72,17 +72,27 @@ impl Function {
     /// Calls it, from the machine's starting state.
     pub fn call(&self, machine: &mut Machine, args: &[Value]) -> Result<Report, Error> {
         machine.reset()?;
-        let frame = self.frame(machine, args)?;
-        let block = self.enter(machine, &frame)?;
         let limit = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
         let mut fuel = limit;
-        let outcome = match machine.run(&mut fuel)? {
-            Some(outcome) => outcome,
-            None => Outcome::Returned(self.returned(machine, block)?),
-        };
+        let outcome = self.proceed(machine, args, &mut fuel)?;
         machine.cx().emit(|_| Event::CallEnded(outcome.clone()));
         let (stdout, stderr) = (machine.world.stdout.clone(), machine.world.stderr.clone());
         Ok(Report { outcome, instructions: limit.saturating_sub(fuel) as u64, stdout, stderr })
+    }
+
+    /// Calls it from the machine's present state.
+    pub(crate) fn proceed(
+        &self,
+        machine: &mut Machine,
+        args: &[Value],
+        fuel: &mut i64,
+    ) -> Result<Outcome, Error> {
+        let frame = self.frame(machine, args)?;
+        let block = self.enter(machine, &frame)?;
+        match machine.run(fuel)? {
+            Some(outcome) => Ok(outcome),
+            None => Ok(Outcome::Returned(self.returned(machine, block)?)),
+        }
     }
 
     /// The frame with the arguments; what they refer to is placed in the guest.

@@ -6,6 +6,7 @@
 //!   there, [`print`](mod@print) shows it as Go would, [`literal`] takes it from Go syntax, and [`arguments`] all those of
 //!   a call.
 //! - [`passing`] puts these together: arguments into a frame, results out of it.
+//! - [`init`] runs what a program runs before `main.main`.
 //! - [`guest`] holds the traits by which those see memory and types, so none of them knows the machine.
 
 pub mod abi;
@@ -13,6 +14,7 @@ pub mod arguments;
 pub mod frame;
 pub mod goroutine;
 pub mod guest;
+pub mod init;
 pub mod literal;
 mod map;
 pub mod names;

@@ -35,6 +35,9 @@ impl Args {
     fn fixtures(&self, program: &'static str, version: u32) -> impl Iterator<Item = Fixture> {
         let modes = MODES.iter().filter(|mode| self.all_systems || mode.os == "linux");
         let modes = modes.filter(move |mode| mode.versions.contains(&version));
+        let algorithms = program.starts_with("algorithms");
+        let modes = modes
+            .filter(move |mode| !algorithms || mode.suffix == "-stripped" && ALGORITHMS.contains(&version));
         modes.map(move |mode| Fixture { program, version, mode })
     }
 }
@@ -42,8 +45,12 @@ impl Args {
 /// The Go releases, by minor version.
 const VERSIONS: [u32; 9] = [15, 19, 21, 22, 23, 24, 25, 26, 27];
 
-/// The programs: folders of `testdata/go`.
-const PROGRAMS: [&str; 3] = ["corpus", "library", "world"];
+/// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
+/// may differ, since products are added without being rounded.
+const PROGRAMS: [&str; 5] = ["corpus", "library", "world", "algorithms", "algorithms-v3"];
+
+/// The releases that build the algorithms, always stripped.
+const ALGORITHMS: [u32; 3] = [19, 23, 27];
 
 /// How a program can be built.
 struct Mode {
@@ -118,7 +125,18 @@ impl Fixture {
     fn is_checked_in(&self) -> bool {
         match self.program {
             "corpus" => self.mode.checked_in.contains(&self.version),
+            "algorithms" => self.version == 27,
+            // They take much room; tests run them where they have been built.
+            "algorithms-v3" => false,
             _ => self.mode.suffix.is_empty() && self.version == 27,
+        }
+    }
+
+    /// The folder of its sources, and the level of the architecture that it is compiled for.
+    fn sources(&self) -> (&'static str, &'static str) {
+        match self.program.strip_suffix("-v3") {
+            Some(folder) => (folder, "v3"),
+            None => (self.program, "v1"),
         }
     }
 }
@@ -131,7 +149,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     for program in PROGRAMS {
         let mut table = native::Table::default();
         for version in VERSIONS {
-            let cases = cases::find(&root().join("testdata/go").join(program), version)?;
+            let folder = program.strip_suffix("-v3").unwrap_or(program);
+            let cases = cases::find(&root().join("testdata/go").join(folder), version)?;
             for fixture in args.fixtures(program, version) {
                 let binary = built.join(fixture.name());
                 build(&fixture, &cases, args, &binary)
@@ -160,19 +179,20 @@ fn build(fixture: &Fixture, cases: &cases::Cases, args: &Args, binary: &Path) ->
     }
     fs::create_dir_all(&work)?;
     fs::copy(sources.join("harness.go"), work.join("harness.go"))?;
-    for entry in fs::read_dir(sources.join(fixture.program))? {
+    let (folder, level) = fixture.sources();
+    for entry in fs::read_dir(sources.join(folder))? {
         let entry = entry?;
         fs::copy(entry.path(), work.join(entry.file_name()))?;
     }
     fs::write(work.join("cases.go"), cases.to_go())?;
-    go_build(args, fixture.version, fixture.program, &work, fixture.mode, binary)
+    go_build(args, fixture.version, (folder, level), &work, fixture.mode, binary)
 }
 
 /// `go build` of a folder as a module, in a way that gives the same bytes everywhere.
 fn go_build(
     args: &Args,
     version: u32,
-    module: &str,
+    (module, level): (&str, &str),
     folder: &Path,
     mode: &Mode,
     binary: &Path,
@@ -183,7 +203,7 @@ fn go_build(
     if version >= 18 {
         go.arg("-buildvcs=false");
     }
-    go.env("GOOS", mode.os).env("GOARCH", "amd64");
+    go.env("GOOS", mode.os).env("GOARCH", "amd64").env("GOAMD64", level);
     run(go.arg("-o").arg(binary).arg(".").current_dir(folder))
 }
 
@@ -194,7 +214,7 @@ fn demos(args: &Args) -> Result<()> {
         let work = root().join("target/fixtures-src/demo");
         fs::create_dir_all(&work)?;
         fs::copy(demo.join("demo.go"), work.join("demo.go"))?;
-        go_build(args, version, "demo", &work, mode, &demo.join(format!("demo-go1.{version}")))?;
+        go_build(args, version, ("demo", "v1"), &work, mode, &demo.join(format!("demo-go1.{version}")))?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ mod defers;
 mod fatal;
 mod panics;
 mod stack;
+mod system;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ type Body = fn(&mut Cx<'_>) -> Result<Action, Refused>;
 
 /// One row of the table of hooks.
 pub struct Entry {
-    /// The function, without its package `runtime.`
+    /// The function, without its package if that is `runtime.`
     pub name: &'static str,
     /// Releases (minor versions) that have the function with this meaning: from, to.
     pub versions: (u16, u16),
@@ -65,6 +66,12 @@ pub const HOOKS: &[Entry] = &[
     entry!("throw" ANY, Replaces fatal::throw, "a fatal error: the call ends"),
     entry!("fatal" (19, u16::MAX), Replaces fatal::throw, "a fatal error: the call ends"),
     entry!("exit" ANY, Replaces fatal::exit, "the program ends: the call does"),
+    entry!("entersyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
+    entry!("exitsyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
+    entry!("GOMAXPROCS" ANY, Replaces system::processors, "there is one processor, and no number of them yet"),
+    entry!("SetFinalizer" ANY, Replaces system::nothing, "nothing is ever freed"),
+    entry!("getOrAddWeakHandle" (23, u16::MAX), Replaces system::weak_handle, "nothing is ever freed"),
+    entry!("weak.runtime_makeStrongFromWeak" (24, u16::MAX), Replaces system::strong, "nothing is ever freed"),
 ];
 
 /// Entry points of the allocator that compiled code of Go 1.27 calls directly: arguments as `mallocgc`.
@@ -78,9 +85,17 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
     let mut wrappers = Vec::new();
     let mut hooked = HashSet::new();
     for func in image.funcs() {
-        let Some(name) = func.name().strip_prefix("runtime.") else { continue };
+        // Linknamed functions are the runtime's, though their names begin with another package.
+        let Some(name) = func.name().strip_prefix("runtime.").or_else(|| foreign(func.name())) else {
+            continue;
+        };
         let sized = minor >= 26 && SIZED_MALLOC.iter().any(|prefix| name.starts_with(prefix));
-        let body = if sized { Some(alloc::mallocgc as Body) } else { body(name, minor) };
+        let body = match name {
+            _ if sized => Some(alloc::mallocgc as Body),
+            // An instance of the generic function.
+            _ if name.starts_with("AddCleanup[") => Some(system::add_cleanup as Body),
+            _ => body(name, minor),
+        };
         let Some(body) = body else { continue };
         if func.func_id() == FuncId::Wrapper {
             wrappers.push((name, func.entry(), body));
@@ -90,9 +105,14 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
         }
     }
     hooks.set(fatal::PRINTED, Arc::new(fatal::printed as Body));
+    hooks.set(system::VSYSCALL, Arc::new(system::time_of_day as Body));
     for (_, entry, body) in wrappers.into_iter().filter(|(name, ..)| !hooked.contains(name)) {
         hooks.set(entry, Arc::new(body));
     }
+}
+
+fn foreign(name: &str) -> Option<&str> {
+    name.starts_with("weak.").then_some(name)
 }
 
 fn body(name: &str, minor: u16) -> Option<Body> {

@@ -1,6 +1,7 @@
 //! What surrounds a guest: its heap, its output, its limits. Part of the machine's state: it goes back with
 //! a snapshot.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use goemu_loader::Perm;
@@ -48,6 +49,8 @@ pub struct World {
     mappings: Arena,
     /// The object that all allocations of no bytes share.
     nothing: Option<u64>,
+    /// Of objects that weak pointers refer to: the word that these share.
+    pub(crate) weak_handles: HashMap<u64, u64>,
     /// What the guest wrote to standard output.
     pub stdout: Vec<u8>,
     /// What the guest wrote to standard error.
@@ -69,6 +72,7 @@ impl World {
             heap,
             mappings,
             nothing: None,
+            weak_handles: HashMap::new(),
             stdout: Vec::new(),
             stderr: Vec::new(),
             panic_value: None,

@@ -1,0 +1,209 @@
+//! What a program has run before `main.main`: the runtime's start, as far as calls need it, and the initialisation
+//! of its packages. Carried out on the machine's goroutine; no scheduler is started.
+//!
+//! Go 1.13 and later keep a task for each package: a state and the functions to call. Up to 1.20 a task names
+//! those it depends on (`runtime.doInit`); since 1.21 the linker has put them in order (`runtime.doInit1`,
+//! `cmd/link/internal/ld/inittask.go`). Before 1.13 `main.init` does all.
+
+mod tasks;
+
+use std::sync::Arc;
+
+use goemu_loader::{Func, Image};
+
+use crate::call;
+use crate::error::Error;
+use crate::function::Function;
+use crate::go::value::Value;
+use crate::machine::Machine;
+use crate::memory::MemoryError;
+use crate::outcome::Outcome;
+use tasks::{DONE, RUNNING, Task, Tasks};
+
+/// What [`Machine::initialise`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Initialised {
+    /// Functions that ran to their end.
+    pub functions: usize,
+    /// Instructions executed.
+    pub instructions: u64,
+    /// Functions of the runtime that need a started one: what they did is undone.
+    pub skipped: Vec<String>,
+    /// What the program wrote to its standard output meanwhile.
+    pub stdout: Vec<u8>,
+    /// What the program wrote to its standard error meanwhile.
+    pub stderr: Vec<u8>,
+}
+
+/// The words above the program's first stack frame: one argument, no environment, and of the auxiliary vector
+/// AT_PAGESZ alone, without which the runtime would look for files that tell it.
+const AUXV: [u64; 6] = [0, 0, 6, 4096, 0, 0];
+/// `os.Args[0]`
+const PROGRAM: &[u8] = b"goemu\0";
+
+impl Machine {
+    /// Runs what a started program has run before `main.main`, and makes that the state that calls start from:
+    /// the processor's features are known ([`Config::cpu`](crate::Config) says which), package variables have their
+    /// values. A second time does nothing.
+    ///
+    /// # Errors
+    /// [`Error::Initialisation`] where a package's initialisation does not return. Calls then start from a state in
+    /// which only the runtime's packages are initialised.
+    pub fn initialise(&mut self) -> Result<Initialised, Error> {
+        self.reset()?;
+        let fuel = i64::try_from(self.config().fuel).unwrap_or(i64::MAX);
+        let image = Arc::clone(self.image());
+        let tasks = Tasks::of(&image, &self.memory)?;
+        let mut init = Init { machine: self, image: &image, fuel, done: Initialised::default() };
+        init.start_runtime()?;
+        init.run_runtime(&tasks.runtime)?;
+        let ran = init.run_packages(&tasks.packages);
+        let mut done = init.done;
+        done.instructions = fuel.saturating_sub(init.fuel).max(0) as u64;
+        if let Err(error) = ran {
+            self.reset()?;
+            return Err(error);
+        }
+        done.stdout = std::mem::take(&mut self.world.stdout);
+        done.stderr = std::mem::take(&mut self.world.stderr);
+        self.keep();
+        Ok(done)
+    }
+}
+
+struct Init<'m> {
+    machine: &'m mut Machine,
+    image: &'m Image,
+    fuel: i64,
+    done: Initialised,
+}
+
+impl Init<'_> {
+    /// The parts of `rt0_go` and `schedinit` that need nothing of the operating system, where they are functions of
+    /// their own: arguments and environment, the processor's features.
+    fn start_runtime(&mut self) -> Result<(), Error> {
+        let argv = self.argv()?;
+        self.run_named("runtime.args", "func(c int32, v uintptr)", &[Value::from(1), Value::from(argv)])?;
+        // Up to Go 1.20 it finds GODEBUG by itself.
+        let takes_env = self.image.facts().version.minor >= 21;
+        let (signature, args) =
+            if takes_env { ("func(env string)", vec![Value::from("")]) } else { ("func()", vec![]) };
+        if !self.run_named("runtime.cpuinit", signature, &args)? {
+            self.run_named("internal/cpu.Initialize", "func(env string)", &[Value::from("")])?;
+            self.copy_features()?;
+        }
+        for name in ["runtime.goargs", "runtime.goenvs_unix"] {
+            self.run_named(name, "func()", &[])?;
+        }
+        Ok(())
+    }
+
+    /// The program's arguments in guest memory, as the kernel leaves them on the stack.
+    fn argv(&mut self) -> Result<u64, Error> {
+        let Machine { memory, world, .. } = &mut *self.machine;
+        let size = PROGRAM.len() as u64 + 8 * (AUXV.len() as u64 + 1);
+        let argv = world.alloc(memory, size).map_err(|_| MemoryError::Limit { limit: memory.limit() })?;
+        let name = argv + 8 * (AUXV.len() as u64 + 1);
+        let words = std::iter::once(name).chain(AUXV).flat_map(u64::to_le_bytes);
+        let block: Vec<u8> = words.chain(PROGRAM.iter().copied()).collect();
+        memory.poke(argv, &block)?;
+        Ok(argv)
+    }
+
+    /// The runtime's own copies of what compiled code asks, where `cpuinit` is part of `schedinit` (Go 1.22 and
+    /// later). A stripped program does not say where they are; its code takes the paths of older processors.
+    fn copy_features(&mut self) -> Result<(), Error> {
+        let Some(x86) = self.image.symbol("internal/cpu.X86") else { return Ok(()) };
+        let at = &self.image.facts().x86;
+        let copies = [("POPCNT", at.popcnt), ("SSE41", at.sse41), ("FMA", at.fma), ("AVX", at.avx)];
+        for (name, offset) in copies {
+            let copy = self.image.symbol(&format!("runtime.x86Has{name}"));
+            if let (Some(copy), Some(offset)) = (copy, offset) {
+                let mut flag = [0];
+                let memory = &mut self.machine.memory;
+                if memory.read_bytes(x86.addr + offset, &mut flag).is_ok() {
+                    memory.poke(copy.addr, &flag)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a function of the runtime, if the program has it. What does not return is undone.
+    fn run_named(&mut self, name: &str, signature: &str, args: &[Value]) -> Result<bool, Error> {
+        let Some(func) = named(self.image, name) else { return Ok(false) };
+        self.try_run(&func, signature, args)
+    }
+
+    /// The runtime's own packages. Some of their functions start goroutines, or need the collector: calls here do
+    /// without.
+    fn run_runtime(&mut self, tasks: &[Task]) -> Result<(), Error> {
+        for task in tasks {
+            for &entry in &task.functions {
+                let func = self.image.func_at(entry).ok_or(Error::NoFunctionAt(entry))?;
+                self.try_run(&func, "func()", &[])?;
+            }
+            self.mark(task, DONE)?;
+            self.machine.keep();
+        }
+        Ok(())
+    }
+
+    fn run_packages(&mut self, tasks: &[Task]) -> Result<(), Error> {
+        for task in tasks {
+            self.mark(task, RUNNING)?;
+            for &entry in &task.functions {
+                let func = self.image.func_at(entry).ok_or(Error::NoFunctionAt(entry))?;
+                self.run(&func, "func()", &[])?;
+            }
+            self.mark(task, DONE)?;
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, task: &Task, state: u32) -> Result<(), Error> {
+        match task.state {
+            Some(at) => Ok(self.machine.memory.poke(at, &state.to_le_bytes())?),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs a function; goes back to the state before it, and notes that, if it does not return.
+    fn try_run(&mut self, func: &Func<'_>, signature: &str, args: &[Value]) -> Result<bool, Error> {
+        match self.run(func, signature, args) {
+            Ok(()) => {
+                self.machine.keep();
+                Ok(true)
+            }
+            Err(Error::Initialisation { .. }) => {
+                self.machine.reset()?;
+                self.done.skipped.push(func.name().to_owned());
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn run(&mut self, func: &Func<'_>, signature: &str, args: &[Value]) -> Result<(), Error> {
+        let signature = call::signature(self.machine, signature)?;
+        let function = Function::new(func, Some(signature))?;
+        let failed = |why: String| Error::Initialisation { func: func.name().to_owned(), why };
+        let ended = function
+            .proceed(self.machine, args, &mut self.fuel)
+            .map_err(|error| failed(error.to_string()))?;
+        match ended {
+            Outcome::Returned(_) => {
+                self.done.functions += 1;
+                Ok(())
+            }
+            outcome => Err(failed(outcome.to_string())),
+        }
+    }
+}
+
+/// The function of this name that is not a wrapper between calling conventions.
+fn named<'i>(image: &'i Image, name: &str) -> Option<Func<'i>> {
+    let funcs = image.funcs_named(name);
+    funcs.iter().find(|func| func.func_id() != goemu_loader::FuncId::Wrapper).or(funcs.first()).copied()
+}

@@ -1,0 +1,59 @@
+//! Where the runtime meets the operating system and the collector, which are not there.
+
+use super::fatal;
+use crate::cpu::gpr;
+use crate::hook::{Action, Cx, Refused};
+use crate::os;
+
+/// `entersyscall`, `exitsyscall`: no other thread wants the processor meanwhile. `SetFinalizer`: nothing is ever
+/// freed.
+pub(super) fn nothing(_: &mut Cx<'_>) -> Result<Action, Refused> {
+    Ok(Action::Return)
+}
+
+/// `GOMAXPROCS(n int) int`
+pub(super) fn processors(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    cx.set_result(1, 0, 1)?;
+    Ok(Action::Return)
+}
+
+/// `getOrAddWeakHandle(p unsafe.Pointer) *atomic.Uintptr`: the word that all weak pointers to an object share.
+pub(super) fn weak_handle(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let object = cx.arg(0)?;
+    let handle = match cx.world.weak_handles.get(&object) {
+        Some(handle) => *handle,
+        None => {
+            let Ok(handle) = cx.world.alloc(cx.memory, 8) else { return Ok(fatal::out_of_memory(cx)) };
+            cx.set_word(handle, object)?;
+            cx.world.weak_handles.insert(object, handle);
+            handle
+        }
+    };
+    cx.set_result(1, 0, handle)?;
+    Ok(Action::Return)
+}
+
+/// `weak.runtime_makeStrongFromWeak(u unsafe.Pointer) unsafe.Pointer`
+pub(super) fn strong(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let handle = cx.arg(0)?;
+    let object = if handle == 0 { 0 } else { cx.word(handle)? };
+    cx.set_result(1, 0, object)?;
+    Ok(Action::Return)
+}
+
+/// `AddCleanup`: the cleanup never runs. Its result has two words; nothing can be stopped by them.
+pub(super) fn add_cleanup(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    cx.set_result(4, 0, 0)?;
+    cx.set_result(4, 1, 0)?;
+    Ok(Action::Return)
+}
+
+/// Linux's page of calls into the kernel that need no switch, at the address of gettimeofday. Up to Go 1.15 the
+/// clock is read there.
+pub(super) const VSYSCALL: u64 = 0xffff_ffff_ff60_0000;
+
+pub(super) fn time_of_day(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let result = os::time_of_day(cx)?;
+    cx.cpu.set_gpr(gpr::RAX, result as u64);
+    Ok(Action::Return)
+}

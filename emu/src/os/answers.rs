@@ -1,0 +1,100 @@
+//! Calls that a program makes while it starts, answered as a Linux would on which nothing is allowed: one
+//! processor, a virtual clock, no files.
+
+use crate::cpu::gpr;
+use crate::hook::{Cx, Refused};
+
+const EPERM: i64 = 1;
+const ENOENT: i64 = 2;
+
+/// What the clock shows at first: the beginning of time on Go's playground, 2009-11-10 23:00:00 UTC.
+const EPOCH: u64 = 1_257_894_000;
+const SECOND: u64 = 1_000_000_000;
+/// `CLOCK_REALTIME`, `CLOCK_REALTIME_COARSE`; all others count from the start.
+const REALTIME: [u64; 2] = [0, 5];
+/// Bytes that one getrandom gives at most; as in the kernel a caller asks again for the rest.
+const MOST_RANDOM: u64 = 256;
+/// `O_RDWR`: how the three files that a process begins with are open.
+const READ_WRITE: i64 = 2;
+
+/// The result of the call, if it is one of these.
+pub(super) fn answer(cx: &mut Cx<'_>, number: u64) -> Result<Option<i64>, Refused> {
+    let argument = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::R10].map(|register| cx.cpu.gpr(register));
+    Ok(Some(match number {
+        // open, openat
+        2 | 257 => -EPERM,
+        // rt_sigaction, rt_sigprocmask, sigaltstack
+        13 | 14 | 131 => 0,
+        // getpid, gettid
+        39 | 186 => 1,
+        // fcntl: F_GETFD, F_SETFD; F_GETFL; F_SETFL
+        72 => match argument[1] {
+            1 | 2 | 4 => 0,
+            3 => READ_WRITE,
+            _ => -EPERM,
+        },
+        // readlink, readlinkat
+        89 | 267 => -ENOENT,
+        // getrlimit; setrlimit
+        97 => limits(cx, argument[1])?,
+        160 => 0,
+        // prlimit64
+        302 => limits(cx, argument[3])?,
+        // sched_getaffinity
+        204 => affinity(cx, argument[1], argument[2])?,
+        // clock_gettime
+        228 => clock(cx, argument[0], argument[1])?,
+        // getrandom
+        318 => random(cx, argument[0], argument[1])?,
+        _ => return Ok(None),
+    }))
+}
+
+/// The present time: seconds and nanoseconds since the epoch or the start.
+fn now(cx: &mut Cx<'_>, real: bool) -> (u64, u64) {
+    let nanoseconds = cx.cpu.next_tsc();
+    (nanoseconds / SECOND + if real { EPOCH } else { 1 }, nanoseconds % SECOND)
+}
+
+fn clock(cx: &mut Cx<'_>, which: u64, to: u64) -> Result<i64, Refused> {
+    let (seconds, nanoseconds) = now(cx, REALTIME.contains(&which));
+    cx.set_word(to, seconds)?;
+    cx.set_word(to.wrapping_add(8), nanoseconds)?;
+    Ok(0)
+}
+
+/// `gettimeofday(tv, tz)`
+pub(crate) fn time_of_day(cx: &mut Cx<'_>) -> Result<i64, Refused> {
+    let to = cx.cpu.gpr(gpr::RDI);
+    let (seconds, nanoseconds) = now(cx, true);
+    cx.set_word(to, seconds)?;
+    cx.set_word(to.wrapping_add(8), nanoseconds / 1000)?;
+    Ok(0)
+}
+
+/// `struct rlimit`: as many as there can be.
+fn limits(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
+    if to != 0 {
+        cx.set_word(to, u64::MAX)?;
+        cx.set_word(to.wrapping_add(8), u64::MAX)?;
+    }
+    Ok(0)
+}
+
+/// One processor. The result is the number of bytes written.
+fn affinity(cx: &mut Cx<'_>, size: u64, to: u64) -> Result<i64, Refused> {
+    const EINVAL: i64 = 22;
+    if size < 8 {
+        return Ok(-EINVAL);
+    }
+    cx.set_word(to, 1)?;
+    Ok(8)
+}
+
+fn random(cx: &mut Cx<'_>, to: u64, size: u64) -> Result<i64, Refused> {
+    let size = size.min(MOST_RANDOM);
+    let words = std::iter::repeat_with(|| cx.cpu.next_random());
+    let bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).take(size as usize).collect();
+    cx.memory.write_bytes(to, &bytes)?;
+    Ok(size as i64)
+}

@@ -1,0 +1,63 @@
+//! Initialised programs are as started ones: package variables have their values.
+
+use goemu::outcome::Returned;
+use goemu::{Error, Outcome};
+use goemu_tests::fixtures::{VERSIONS, cases};
+use goemu_tests::table::{Build, Ending, call, source};
+
+/// Functions of `world` that read what initialisation has set.
+const READERS: [&str; 4] = ["main.initialised", "main.lookup", "main.describe", "main.environment"];
+
+/// The builds of `world` that there are.
+fn worlds() -> impl Iterator<Item = Build> {
+    let modes = ["", "-noopt", "-stripped", "-pie"];
+    let names = VERSIONS.iter().flat_map(move |minor| modes.map(|mode| format!("world-go1.{minor}{mode}")));
+    names.filter(|name| goemu_tests::fixtures::binary(name).is_some()).map(|name| Build::new(&name))
+}
+
+#[test]
+fn package_variables_are_set() {
+    let builds: Vec<Build> = worlds().collect();
+    assert!(!builds.is_empty(), "one build is checked in");
+    let mut wrong = Vec::new();
+    for build in builds {
+        let mut machine = build.machine();
+        machine.initialise().unwrap_or_else(|error| panic!("{}: {error}", build.name));
+        let cases = cases(build.program(), build.version);
+        for case in cases.iter().filter(|case| READERS.contains(&case.function.as_str())) {
+            let whole = Build::new(&format!("world-go1.{}", build.version));
+            let signature =
+                build.name.ends_with("-stripped").then(|| whole.signature(&case.function)).flatten();
+            match call(&mut machine, case, signature.as_deref()) {
+                Ok(found) if found == Ending::from(case) => {}
+                other => wrong.push(format!("{}: {}: {other:?}", build.name, source(case))),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_second_time_does_nothing() {
+    let mut machine = Build::new("world-go1.27").machine();
+    let first = machine.initialise().expect("the first time");
+    let second = machine.initialise().expect("the second time");
+    assert!(first.functions > 20, "{first:?}");
+    assert!(second.functions < 10, "only the runtime's start runs again: {second:?}");
+}
+
+/// With little fuel the error names the package's function, and calls can be made all the same.
+#[test]
+fn what_does_not_end_is_named() {
+    let mut machine = Build::new("world-go1.27").machine();
+    machine.set_fuel(9000);
+    match machine.initialise() {
+        Err(Error::Initialisation { func, why }) => {
+            assert!(func.contains(".init"), "{func}");
+            assert!(why.contains("fuel"), "{why}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let report = machine.call("main.describe").and_then(|call| call.arg(7).run()).expect("a call");
+    assert!(matches!(report.outcome, Outcome::Returned(Returned::Values(_))), "{report:?}");
+}
