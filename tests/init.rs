@@ -58,6 +58,7 @@ fn what_does_not_end_is_named() {
         }
         other => panic!("{other:?}"),
     }
+    machine.set_fuel(1_000_000);
     let report = machine.call("main.describe").and_then(|call| call.arg(7).run()).expect("a call");
     assert!(matches!(report.outcome, Outcome::Returned(Returned::Values(_))), "{report:?}");
 }
