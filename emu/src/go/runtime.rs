@@ -66,6 +66,8 @@ pub const HOOKS: &[Entry] = &[
     entry!("throw" ANY, Replaces fatal::throw, "a fatal error: the call ends"),
     entry!("fatal" (19, u16::MAX), Replaces fatal::throw, "a fatal error: the call ends"),
     entry!("exit" ANY, Replaces fatal::exit, "the program ends: the call does"),
+    entry!("newproc" ANY, Replaces system::newproc, "there is no scheduler: a clear error"),
+    entry!("gopark" ANY, Replaces system::gopark, "there is no scheduler: a clear error"),
     entry!("entersyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("exitsyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("GOMAXPROCS" ANY, Replaces system::processors, "there is one processor, and no number of them yet"),
