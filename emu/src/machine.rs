@@ -3,6 +3,7 @@
 mod faults;
 mod load;
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use goemu_loader::{Func, Image};
@@ -72,6 +73,8 @@ pub struct Machine {
     /// The address that calls return to.
     pub(crate) home: u64,
     start: Start,
+    /// The entry of Go's `sigpanic`, once a fault has asked for it.
+    sigpanic: OnceCell<Option<u64>>,
 }
 
 /// The state that calls start from.
@@ -116,6 +119,7 @@ impl Machine {
             os: Box::new(NoOs),
             home,
             start,
+            sigpanic: OnceCell::new(),
         };
         machine.set_stops();
         Ok(machine)
@@ -208,7 +212,7 @@ impl Machine {
         self.world.stdout.clear();
         self.world.stderr.clear();
         self.start = Start {
-            memory: self.memory.snapshot(),
+            memory: self.memory.rebase(),
             cpu: self.cpu.clone(),
             goroutine: self.goroutine.clone(),
             world: self.world.clone(),

@@ -317,8 +317,8 @@ impl Memory {
         Ok(())
     }
 
-    /// Copies bytes that were checked; what is not mapped stays as it is in `bytes`.
-    fn peek(&self, addr: u64, bytes: &mut [u8]) {
+    /// Reads from the host's side: permissions do not matter; what is not mapped stays as it is in `bytes`.
+    pub(crate) fn peek(&self, addr: u64, bytes: &mut [u8]) {
         let mut done = 0;
         while done < bytes.len() {
             let at = addr.wrapping_add(done as u64);
@@ -329,11 +329,6 @@ impl Memory {
             }
             done += len;
         }
-    }
-
-    /// Reads from the host's side: permissions do not matter. What is not mapped reads as it is in `bytes`.
-    pub(crate) fn peek_mapped(&self, addr: u64, bytes: &mut [u8]) {
-        self.peek(addr, bytes);
     }
 
     /// Writes from the host's side: permissions do not matter, being mapped does.
@@ -392,6 +387,11 @@ impl Memory {
         self.journal.begin(&mut self.region, self.mapped)
     }
 
+    /// A point to go back to that takes the place of all earlier ones: they are gone, and what they kept.
+    pub fn rebase(&mut self) -> Snapshot {
+        self.journal.restart(&mut self.region, self.mapped)
+    }
+
     /// Goes back to a snapshot, which stays; later ones are gone.
     pub fn restore(&mut self, to: Snapshot) -> Result<(), MemoryError> {
         let code = &mut self.code_writes;
@@ -410,10 +410,10 @@ impl Memory {
     }
 
     fn mapped_pages(&self, range: &Range<u64>) -> Result<Range<u64>, MemoryError> {
-        let mut pages = self.pages(range)?;
+        let pages = self.pages(range)?;
         match pages.clone().find(|&p| !self.is_mapped(p)) {
             Some(page) => Err(MemoryError::NotMapped { addr: page * PAGE }),
-            None => Ok(std::mem::replace(&mut pages, 0..0)),
+            None => Ok(pages),
         }
     }
 }

@@ -136,22 +136,11 @@ macro_rules! by_width {
                 type $T = u8;
                 Some($handler as $crate::interp::op::Handler)
             }
-            2 => {
-                type $T = u16;
-                Some($handler as $crate::interp::op::Handler)
-            }
-            4 => {
-                type $T = u32;
-                Some($handler as $crate::interp::op::Handler)
-            }
-            8 => {
-                type $T = u64;
-                Some($handler as $crate::interp::op::Handler)
-            }
-            _ => None,
+            wide => $crate::interp::operand::by_wide_width!(wide, $T => $handler),
         }
     };
 }
+
 /// The same for the widths that all but byte operations have.
 macro_rules! by_wide_width {
     ($width:expr, $T:ident => $handler:expr) => {

@@ -3,7 +3,7 @@
 //! Linux's signal handler of Go (`runtime/signal_amd64.go`, `preparePanic`) notes the signal in `g` and makes
 //! the faulting instruction look as if it had called `sigpanic`, which panics. The same is done here.
 
-use goemu_loader::Func;
+use goemu_loader::{Func, Image};
 
 use super::Machine;
 use crate::cpu::gpr;
@@ -37,8 +37,7 @@ impl Machine {
         if !(self.goroutine.stack_lo..self.goroutine.stack_hi).contains(&sp) {
             return None;
         }
-        let names = ["runtime.sigpanic0", "runtime.sigpanic"];
-        let target = names.iter().find_map(|name| image.funcs_named(name).first().map(Func::entry))?;
+        let target = (*self.sigpanic.get_or_init(|| sigpanic(image)))?;
         let in_go = image.func_at(fault.pc).is_some();
         if !in_go {
             // A jump to nowhere: the return address, which the CALL pushed, stands for it.
@@ -59,6 +58,12 @@ impl Machine {
         self.cx().emit(|_| Event::FaultBecomesPanic(fault));
         Some(())
     }
+}
+
+/// Where faults enter Go's runtime. Looked for once: a guest may fault in a loop.
+fn sigpanic(image: &Image) -> Option<u64> {
+    let names = ["runtime.sigpanic0", "runtime.sigpanic"];
+    names.iter().find_map(|name| image.funcs_named(name).first().map(Func::entry))
 }
 
 /// The signal that Linux would send, and its address, for faults that Go makes panics of.

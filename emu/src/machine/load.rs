@@ -65,7 +65,7 @@ fn apply(relocs: &[Reloc], memory: &mut Memory) -> Result<(), MemoryError> {
         let (now, later) = rest.split_at(count);
         let mut bytes = [0; PAGE as usize + 8];
         let len = (now[count - 1].addr + 8 - page).max(PAGE) as usize;
-        memory.peek_mapped(page, &mut bytes[..len]);
+        memory.peek(page, &mut bytes[..len]);
         for reloc in now {
             let at = (reloc.addr - page) as usize;
             bytes[at..at + 8].copy_from_slice(&reloc.value.to_le_bytes());

@@ -80,6 +80,13 @@ impl Journal {
         Snapshot { depth, serial }
     }
 
+    /// A new snapshot in the place of all others.
+    pub(super) fn restart(&mut self, region: &mut Region, mapped: u64) -> Snapshot {
+        let snapshot = self.begin(region, mapped);
+        self.layers.drain(..snapshot.depth);
+        Snapshot { depth: 0, ..snapshot }
+    }
+
     /// Before the first write to a clean page.
     pub(super) fn before_write(&mut self, region: &Region, page: u64) {
         if let Some(top) = self.layers.last_mut() {

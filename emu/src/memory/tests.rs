@@ -74,6 +74,7 @@ enum Step {
     Unmap(u64),
     Protect(u64, bool),
     Snapshot,
+    Rebase,
     Restore(usize),
 }
 
@@ -85,6 +86,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => page.clone().prop_map(Step::Unmap),
         1 => (page, any::<bool>()).prop_map(|(p, w)| Step::Protect(p, w)),
         1 => Just(Step::Snapshot),
+        1 => Just(Step::Rebase),
         1 => (0..4_usize).prop_map(Step::Restore),
     ]
 }
@@ -114,6 +116,13 @@ proptest! {
                     drop(memory.protect(p * PAGE..(p + 1) * PAGE, if w { RW } else { Perm::READ }));
                 }
                 Step::Snapshot => snapshots.push((memory.snapshot(), picture(&memory), memory.mapped())),
+                Step::Rebase => {
+                    let before = snapshots.first().map(|(snapshot, ..)| *snapshot);
+                    snapshots = vec![(memory.rebase(), picture(&memory), memory.mapped())];
+                    if let Some(gone) = before {
+                        prop_assert!(matches!(memory.restore(gone), Err(MemoryError::NoSuchSnapshot)));
+                    }
+                }
                 Step::Restore(n) => {
                     if let Some((snapshot, was, mapped)) = snapshots.get(n).cloned() {
                         memory.restore(snapshot).unwrap();
