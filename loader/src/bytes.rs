@@ -2,6 +2,8 @@
 //!
 //! All files that are read here are little-endian.
 
+use crate::LoadError;
+
 /// Longest name or path that is believed. Go's longest are a few KiB; the limit keeps a file without a
 /// terminating NUL from costing its whole length again for every name.
 const MAX_STRING: usize = 1 << 16;
@@ -11,6 +13,15 @@ pub(crate) fn slice(bytes: &[u8], offset: u64, len: u64) -> Option<&[u8]> {
     let start = usize::try_from(offset).ok()?;
     let end = start.checked_add(usize::try_from(len).ok()?)?;
     bytes.get(start..end)
+}
+
+/// Fails unless `size` bytes from `offset` on are in the file; `what` they are.
+pub(crate) fn check_range(file: &[u8], what: &str, offset: u64, size: u64) -> Result<(), LoadError> {
+    match offset.checked_add(size) {
+        Some(end) if end <= file.len() as u64 => Ok(()),
+        Some(end) => Err(LoadError::Truncated { what: what.to_owned(), end, len: file.len() as u64 }),
+        None => Err(LoadError::Malformed { what: "size overflows", offset }),
+    }
 }
 
 fn array<const N: usize>(bytes: &[u8], offset: u64) -> Option<[u8; N]> {
@@ -69,6 +80,20 @@ pub(crate) fn take_uvarint(bytes: &mut &[u8]) -> Option<u32> {
         let (&byte, rest) = bytes.split_first()?;
         *bytes = rest;
         value |= u32::from(byte & 0x7f).wrapping_shl(shift);
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Takes an unsigned LEB128 number of up to 64 bits off the front.
+pub(crate) fn take_uvarint64(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for shift in (0..70).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f).wrapping_shl(shift);
         if byte & 0x80 == 0 {
             return Some(value);
         }

@@ -8,18 +8,13 @@ use goblin::elf::section_header::{self as sh, SectionHeader};
 use goblin::elf::sym::{self, Symtab};
 use goblin::elf::{Elf, Reloc as Rela, RelocSection, Sym};
 
-use crate::object::{Layout, Os, Perm, Reloc, Section, Segment, Target};
+use crate::object::{
+    self, Import, LOWEST, Layout, MAX_IMPORTS, Os, PIE_BASE, Perm, Reloc, Section, Segment, Target,
+};
 use crate::symbol::{Entry, SymbolKind, SymbolTable};
 use crate::{LoadError, bytes};
 
 const CTX: Ctx = Ctx { container: Container::Big, le: Endian::Little };
-
-/// Where position-independent programs that are linked at 0 are put, so that nil stays unmapped; it is also
-/// where others are linked.
-const PIE_BASE: u64 = 0x40_0000;
-
-/// End of what Linux gives a process: addresses are 47 bits wide.
-const USER_SPACE: u64 = 1 << 47;
 
 /// Longest section name that is kept; Go's and C's are far shorter.
 const MAX_SECTION_NAME: usize = 256;
@@ -30,8 +25,10 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
     let headers = program_headers(file, &header)?;
     let position_independent = header.e_type == header::ET_DYN;
     let lowest = headers.iter().filter(|p| p.p_type == ph::PT_LOAD).map(|p| p.p_vaddr).min();
-    let bias = if position_independent && lowest.is_none_or(|addr| addr < 0x1_0000) { PIE_BASE } else { 0 };
-    let segments = segments(file, &headers, bias)?;
+    let bias = if position_independent && lowest.is_none_or(|addr| addr < LOWEST) { PIE_BASE } else { 0 };
+    let loaded = headers.iter().filter(|p| p.p_type == ph::PT_LOAD && p.p_memsz > 0);
+    let segments = loaded.map(|p| segment(p, bias)).collect::<Result<_, _>>()?;
+    let segments = object::checked_segments(file, segments)?;
     let sections = sections(file, &header, bias)?;
     let entry = (header.e_entry != 0).then(|| header.e_entry.wrapping_add(bias));
     let os = os(file, &header, &headers);
@@ -39,9 +36,6 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
 }
 
 fn parse_header(file: &[u8]) -> Result<Header, LoadError> {
-    if !file.starts_with(header::ELFMAG) {
-        return Err(not_elf(file));
-    }
     let too_short = || truncated(file, "ELF header", header::header64::SIZEOF_EHDR as u64);
     let class = *file.get(header::EI_CLASS).ok_or_else(too_short)?;
     let encoding = *file.get(header::EI_DATA).ok_or_else(too_short)?;
@@ -57,25 +51,10 @@ fn parse_header(file: &[u8]) -> Result<Header, LoadError> {
     let header = Elf::parse_header(file).map_err(|_| too_short())?;
     match header.e_type {
         header::ET_EXEC | header::ET_DYN => Ok(header),
-        header::ET_REL => Err(LoadError::UnsupportedFormat { format: "relocatable ELF (.o)" }),
-        header::ET_CORE => Err(LoadError::UnsupportedFormat { format: "core dump" }),
+        header::ET_REL => Err(LoadError::UnsupportedFormat { format: "relocatable ELF (.o)".to_owned() }),
+        header::ET_CORE => Err(LoadError::UnsupportedFormat { format: "core dump".to_owned() }),
         _ => Err(LoadError::Malformed { what: "unknown ELF file type", offset: 16 }),
     }
-}
-
-/// What a file that is not ELF is, as far as its first bytes tell.
-fn not_elf(file: &[u8]) -> LoadError {
-    let format = match file {
-        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => "Mach-O (macOS)",
-        [b'M', b'Z', ..] => "PE (Windows)",
-        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', ..] => "archive (.a, .o)",
-        _ if file.starts_with(b"go object ") => "Go object (.o)",
-        _ => {
-            let start: Vec<String> = file.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-            return LoadError::NotAnObject { start: start.join(" ") };
-        }
-    };
-    LoadError::UnsupportedFormat { format }
 }
 
 /// The GOARCH of an ELF machine number, or its number.
@@ -98,15 +77,6 @@ fn truncated(file: &[u8], what: &str, end: u64) -> LoadError {
     LoadError::Truncated { what: what.to_owned(), end, len: file.len() as u64 }
 }
 
-/// Fails unless `size` bytes from `offset` on are in the file.
-fn check_range(file: &[u8], what: &str, offset: u64, size: u64) -> Result<(), LoadError> {
-    match offset.checked_add(size) {
-        Some(end) if end <= file.len() as u64 => Ok(()),
-        Some(end) => Err(truncated(file, what, end)),
-        None => Err(LoadError::Malformed { what: "size overflows", offset }),
-    }
-}
-
 fn program_headers(file: &[u8], header: &Header) -> Result<Vec<ProgramHeader>, LoadError> {
     let (offset, count) = (header.e_phoff, header.e_phnum);
     let malformed = LoadError::Malformed { what: "program header table", offset };
@@ -114,34 +84,14 @@ fn program_headers(file: &[u8], header: &Header) -> Result<Vec<ProgramHeader>, L
         return Err(malformed);
     }
     let size = u64::from(count) * ph::program_header64::SIZEOF_PHDR as u64;
-    check_range(file, "program header table", offset, size)?;
+    bytes::check_range(file, "program header table", offset, size)?;
     ProgramHeader::parse(file, offset as usize, count.into(), CTX).map_err(|_| malformed)
 }
 
-fn segments(file: &[u8], headers: &[ProgramHeader], bias: u64) -> Result<Vec<Segment>, LoadError> {
-    let loaded = headers.iter().filter(|p| p.p_type == ph::PT_LOAD && p.p_memsz > 0);
-    let mut segments = loaded.map(|p| segment(file, p, bias)).collect::<Result<Vec<_>, _>>()?;
-    segments.sort_by_key(|segment| segment.addr);
-    let overlap = segments.windows(2).find_map(|pair| match pair {
-        [a, b] if a.addr + a.mem_size > b.addr => Some(b.file_offset),
-        _ => None,
-    });
-    match overlap {
-        Some(offset) => Err(LoadError::Malformed { what: "segments that overlap", offset }),
-        None => Ok(segments),
-    }
-}
-
-fn segment(file: &[u8], p: &ProgramHeader, bias: u64) -> Result<Segment, LoadError> {
-    let malformed = |what| LoadError::Malformed { what, offset: p.p_offset };
-    check_range(file, "a loaded segment", p.p_offset, p.p_filesz)?;
-    if p.p_filesz > p.p_memsz {
-        return Err(malformed("segment larger in the file than in memory"));
-    }
-    let addr = p.p_vaddr.checked_add(bias);
-    let addr = addr.filter(|addr| addr.checked_add(p.p_memsz).is_some_and(|end| end <= USER_SPACE));
+fn segment(p: &ProgramHeader, bias: u64) -> Result<Segment, LoadError> {
+    let outside = LoadError::Malformed { what: "segment outside of the address space", offset: p.p_offset };
     Ok(Segment {
-        addr: addr.ok_or_else(|| malformed("segment outside of the address space"))?,
+        addr: p.p_vaddr.checked_add(bias).ok_or(outside)?,
         mem_size: p.p_memsz,
         file_offset: p.p_offset,
         file_size: p.p_filesz,
@@ -165,7 +115,7 @@ fn section_headers(file: &[u8], header: &Header) -> Result<Vec<SectionHeader>, L
         return Ok(Vec::new());
     }
     let size = u64::from(count) * sh::section_header64::SIZEOF_SHDR as u64;
-    check_range(file, "section header table", offset, size)?;
+    bytes::check_range(file, "section header table", offset, size)?;
     SectionHeader::parse(file, offset as usize, count.into(), CTX)
         .map_err(|_| LoadError::Malformed { what: "section header table", offset })
 }
@@ -182,7 +132,7 @@ fn section(file: &[u8], s: &SectionHeader, names: &[u8], bias: u64) -> Result<Se
     let name = bytes::text(name.get(..MAX_SECTION_NAME).unwrap_or(name)).to_owned();
     let file_size = if s.sh_type == sh::SHT_NOBITS { 0 } else { s.sh_size };
     if file_size > 0 {
-        check_range(file, &format!("section {name}"), s.sh_offset, file_size)?;
+        bytes::check_range(file, &format!("section {name}"), s.sh_offset, file_size)?;
     }
     let loaded = s.sh_flags & u64::from(sh::SHF_ALLOC) != 0;
     Ok(Section {
@@ -247,7 +197,13 @@ fn entry(symbol: &Sym, bias: u64) -> Option<Entry> {
     }
     let bias = if kind == SymbolKind::Tls { 0 } else { bias };
     let name = u32::try_from(symbol.st_name).ok()?;
-    Some(Entry { name, kind, addr: symbol.st_value.wrapping_add(bias), size: symbol.st_size })
+    Some(Entry {
+        name,
+        name_width: None,
+        kind,
+        addr: symbol.st_value.wrapping_add(bias),
+        size: symbol.st_size,
+    })
 }
 
 /// What the dynamic linker is told, as far as it says which words to write.
@@ -256,28 +212,93 @@ struct Dynamic {
     rela: (u64, u64),
     plt_rela: (u64, u64),
     symbols: u64,
+    strings: u64,
 }
 
-/// The words that the dynamic linker would write, in no order. Those that need another file are left out.
+/// The words that the dynamic linker would write, in no order. Those that need another file are
+/// [`imports`].
 pub(crate) fn relocs(file: &[u8], layout: &Layout) -> Vec<Reloc> {
-    let headers = parse_header(file).and_then(|header| program_headers(file, &header)).unwrap_or_default();
-    let Some(dynamic) = dynamic(file, &headers) else { return Vec::new() };
-    let at = |addr: u64| file_offset(layout, addr.wrapping_add(layout.bias));
-    let symbols = at(dynamic.symbols);
-    let tls_size = headers.iter().find(|p| p.p_type == ph::PT_TLS).map_or(0, tls_block_size);
-    let symbol = |index: usize| {
-        let offset = (index as u64).checked_mul(sym::sym64::SIZEOF_SYM as u64)?.checked_add(symbols?)?;
-        Symtab::parse(file, usize::try_from(offset).ok()?, 1, CTX).ok()?.get(0)
-    };
-    let mut relocs = Vec::new();
-    for (addr, size) in [dynamic.rela, dynamic.plt_rela] {
-        let Some(offset) = at(addr) else { continue };
-        let Ok(section) = RelocSection::parse(file, offset as usize, size as usize, true, CTX) else {
-            continue;
-        };
-        relocs.extend(section.iter().filter_map(|rela| reloc(&rela, layout.bias, tls_size, symbol)));
+    let Some(linking) = Linking::of(file, layout) else { return Vec::new() };
+    linking.relas().filter_map(|rela| linking.reloc(&rela)).collect()
+}
+
+/// The words that the dynamic linker would fill from other files, in no order.
+pub(crate) fn imports(file: &[u8], layout: &Layout) -> Vec<Import> {
+    let Some(linking) = Linking::of(file, layout) else { return Vec::new() };
+    linking.relas().filter_map(|rela| linking.import(&rela)).take(MAX_IMPORTS).collect()
+}
+
+/// What the dynamic linker works with.
+struct Linking<'f> {
+    file: &'f [u8],
+    layout: &'f Layout,
+    dynamic: Dynamic,
+    tls_size: u64,
+}
+
+impl<'f> Linking<'f> {
+    fn of(file: &'f [u8], layout: &'f Layout) -> Option<Linking<'f>> {
+        let headers = parse_header(file).and_then(|header| program_headers(file, &header)).ok()?;
+        let tls_size = headers.iter().find(|p| p.p_type == ph::PT_TLS).map_or(0, tls_block_size);
+        Some(Linking { file, layout, dynamic: dynamic(file, &headers)?, tls_size })
     }
-    relocs
+
+    /// Where the byte at an address that the file gives is in the file.
+    fn at(&self, addr: u64) -> Option<u64> {
+        self.layout.file_offset(addr.wrapping_add(self.layout.bias))
+    }
+
+    fn relas(&self) -> impl Iterator<Item = Rela> {
+        let tables = [self.dynamic.rela, self.dynamic.plt_rela].into_iter();
+        tables.flat_map(|(addr, size)| {
+            let offset = self.at(addr).and_then(|offset| usize::try_from(offset).ok());
+            let parse = |offset| RelocSection::parse(self.file, offset, size as usize, true, CTX).ok();
+            let section = offset.and_then(parse);
+            section.map(|section| section.iter().collect::<Vec<_>>()).unwrap_or_default()
+        })
+    }
+
+    fn symbol(&self, index: usize) -> Option<Sym> {
+        let offset = (index as u64).checked_mul(sym::sym64::SIZEOF_SYM as u64)?;
+        let offset = offset.checked_add(self.at(self.dynamic.symbols)?)?;
+        Symtab::parse(self.file, usize::try_from(offset).ok()?, 1, CTX).ok()?.get(0)
+    }
+
+    /// The address of a symbol that this file has itself.
+    fn defined(&self, index: usize) -> Option<u64> {
+        let symbol = self.symbol(index).filter(|symbol| symbol.st_shndx != sh::SHN_UNDEF as usize)?;
+        Some(symbol.st_value)
+    }
+
+    /// What one relocation writes (System V ABI for x86-64, table "Relocation Types").
+    fn reloc(&self, rela: &Rela) -> Option<Reloc> {
+        let (addend, bias) = (rela.r_addend.unwrap_or(0).cast_unsigned(), self.layout.bias);
+        let value = match rela.r_type {
+            r::R_X86_64_RELATIVE => addend.wrapping_add(bias),
+            r::R_X86_64_64 => self.defined(rela.r_sym)?.wrapping_add(bias).wrapping_add(addend),
+            r::R_X86_64_GLOB_DAT | r::R_X86_64_JUMP_SLOT => self.defined(rela.r_sym)?.wrapping_add(bias),
+            r::R_X86_64_TPOFF64 => {
+                let offset = if rela.r_sym == 0 { 0 } else { self.defined(rela.r_sym)? };
+                offset.wrapping_add(addend).wrapping_sub(self.tls_size)
+            }
+            _ => return None,
+        };
+        Some(Reloc { addr: rela.r_offset.wrapping_add(bias), value })
+    }
+
+    /// What one relocation takes from another file. Weak symbols that nobody has are 0, and stay so here.
+    fn import(&self, rela: &Rela) -> Option<Import> {
+        if !matches!(rela.r_type, r::R_X86_64_64 | r::R_X86_64_GLOB_DAT | r::R_X86_64_JUMP_SLOT) {
+            return None;
+        }
+        let symbol = self.symbol(rela.r_sym)?;
+        if symbol.st_shndx != sh::SHN_UNDEF as usize || symbol.st_bind() == sym::STB_WEAK {
+            return None;
+        }
+        let name = self.at(self.dynamic.strings)?.checked_add(symbol.st_name as u64)?;
+        let name = bytes::cstr(self.file, name)?;
+        Some(Import::new(rela.r_offset.wrapping_add(self.layout.bias), name, None))
+    }
 }
 
 fn dynamic(file: &[u8], headers: &[ProgramHeader]) -> Option<Dynamic> {
@@ -293,37 +314,14 @@ fn dynamic(file: &[u8], headers: &[ProgramHeader]) -> Option<Dynamic> {
             d::DT_JMPREL => dynamic.plt_rela.0 = value,
             d::DT_PLTRELSZ => dynamic.plt_rela.1 = value,
             d::DT_SYMTAB => dynamic.symbols = value,
+            d::DT_STRTAB => dynamic.strings = value,
             _ => {}
         }
     }
     Some(dynamic)
 }
 
-/// Where the byte at a guest address is in the file.
-fn file_offset(layout: &Layout, addr: u64) -> Option<u64> {
-    let segment = layout.segments.iter().find(|segment| segment.contains(addr))?;
-    let offset = addr - segment.addr;
-    (offset < segment.file_size).then(|| segment.file_offset + offset)
-}
-
 /// Size of the executable's thread-local block, which ends where the thread pointer (FS) points.
 fn tls_block_size(p: &ProgramHeader) -> u64 {
     p.p_memsz.checked_next_multiple_of(p.p_align.max(1)).unwrap_or(p.p_memsz)
-}
-
-/// What one relocation writes (System V ABI for x86-64, table "Relocation Types").
-fn reloc(rela: &Rela, bias: u64, tls_size: u64, symbol: impl Fn(usize) -> Option<Sym>) -> Option<Reloc> {
-    let addend = rela.r_addend.unwrap_or(0).cast_unsigned();
-    let defined = || symbol(rela.r_sym).filter(|symbol| symbol.st_shndx != sh::SHN_UNDEF as usize);
-    let value = match rela.r_type {
-        r::R_X86_64_RELATIVE => addend.wrapping_add(bias),
-        r::R_X86_64_64 => defined()?.st_value.wrapping_add(bias).wrapping_add(addend),
-        r::R_X86_64_GLOB_DAT | r::R_X86_64_JUMP_SLOT => defined()?.st_value.wrapping_add(bias),
-        r::R_X86_64_TPOFF64 => {
-            let offset = if rela.r_sym == 0 { 0 } else { defined()?.st_value };
-            offset.wrapping_add(addend).wrapping_sub(tls_size)
-        }
-        _ => return None,
-    };
-    Some(Reloc { addr: rela.r_offset.wrapping_add(bias), value })
 }

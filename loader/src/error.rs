@@ -30,16 +30,22 @@ pub enum LoadError {
     #[error("the file is empty")]
     Empty,
     /// The file starts like no executable that is known here.
-    #[error("not an executable: the file starts with {start}, expected an ELF file")]
+    #[error("not an executable: the file starts with {start}, expected an ELF, Mach-O or PE file")]
     NotAnObject {
         /// Its first bytes, in hexadecimal.
         start: String,
     },
-    /// An executable format that is known but not read.
-    #[error("{format} files are not supported; build for GOOS=linux GOARCH=amd64")]
+    /// Something that people take for an executable.
+    #[error("not an executable: the file is {what}")]
+    NotExecutable {
+        /// What it is, and what to do.
+        what: &'static str,
+    },
+    /// A format of executables that is known but not read.
+    #[error("{format} files are not supported; name a linked program (ELF, Mach-O or PE)")]
     UnsupportedFormat {
         /// The name of the format.
-        format: &'static str,
+        format: String,
     },
     /// The code in the file is for another processor.
     #[error("built for {arch}, but only x86-64 (GOARCH=amd64) is supported")]

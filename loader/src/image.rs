@@ -10,7 +10,7 @@ use crate::detect::{self, Tables};
 use crate::facts::Facts;
 use crate::func::{Frame, Func, Line};
 use crate::moduledata::ModuleData;
-use crate::object::{Object, Reloc, Section, Segment, Target};
+use crate::object::{Import, Object, Reloc, Section, Segment, Target};
 use crate::pclntab::Pclntab;
 use crate::source::Source;
 use crate::symbol::Symbol;
@@ -103,12 +103,17 @@ impl Image {
         self.object.relocs()
     }
 
+    /// The words that the operating system's loader would fill from other files, sorted by address.
+    pub fn imports(&self) -> &[Import] {
+        self.object.imports()
+    }
+
     /// The sections in the file's order; none where their headers were removed.
     pub fn sections(&self) -> &[Section] {
         &self.object.layout.sections
     }
 
-    /// The section of that name.
+    /// The section of that name, as the file has it or as ELF would (`.debug_info` for `__debug_info`).
     pub fn section(&self, name: &str) -> Option<&Section> {
         self.object.section(name)
     }

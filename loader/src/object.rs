@@ -5,9 +5,10 @@
 
 use std::sync::OnceLock;
 
+use crate::format::{self, Format};
 use crate::source::Source;
 use crate::symbol::SymbolTable;
-use crate::{LoadError, bytes, elf};
+use crate::{LoadError, bytes};
 
 bitflags::bitflags! {
     /// What the guest may do with the bytes of a segment.
@@ -100,6 +101,39 @@ pub struct Reloc {
     pub value: u64,
 }
 
+/// A word that the operating system's loader fills with an address in another file: of a C function, of a variable.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Import {
+    /// Guest address of the eight bytes.
+    pub addr: u64,
+    /// What is imported: `puts`.
+    pub name: String,
+    /// The file that has it, where the program says so: `kernel32.dll`.
+    pub library: Option<String>,
+}
+
+/// More imports than any program has; what is beyond them is not read.
+pub(crate) const MAX_IMPORTS: usize = 1 << 16;
+
+impl Import {
+    pub(crate) fn new(addr: u64, name: &[u8], library: Option<&[u8]>) -> Import {
+        /// Longest name that is kept; C's are far shorter.
+        const MAX_NAME: usize = 256;
+        let text = |name: &[u8]| bytes::text(name.get(..MAX_NAME).unwrap_or(name)).to_owned();
+        Import { addr, name: text(name), library: library.map(text) }
+    }
+}
+
+/// End of what the system gives a process: addresses are 47 bits wide.
+pub(crate) const USER_SPACE: u64 = 1 << 47;
+
+/// Where files that are linked at 0 are put, so that nil stays unmapped; it is also where Go links for Linux.
+pub(crate) const PIE_BASE: u64 = 0x40_0000;
+
+/// Addresses below this are kept unmapped.
+pub(crate) const LOWEST: u64 = 0x1_0000;
+
 /// What a format's reader finds in a file.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -111,37 +145,101 @@ pub(crate) struct Layout {
     pub(crate) sections: Vec<Section>,
 }
 
+impl Layout {
+    /// Where the byte at a guest address is in the file.
+    pub(crate) fn file_offset(&self, addr: u64) -> Option<u64> {
+        let segment = self.segments.iter().find(|segment| segment.contains(addr))?;
+        let offset = addr.checked_sub(segment.addr)?;
+        (offset < segment.file_size).then(|| segment.file_offset.checked_add(offset))?
+    }
+}
+
+impl Section {
+    /// Whether this is the section that ELF calls `name`. Mach-O has `__` in place of the first dot, `_` in
+    /// place of others, and cuts names at 16 bytes.
+    fn is(&self, name: &str) -> bool {
+        const MACHO_NAME: usize = 16;
+        if self.name == name {
+            return true;
+        }
+        let (Some(own), Some(name)) = (self.name.strip_prefix("__"), name.strip_prefix('.')) else {
+            return false;
+        };
+        let name = name.get(..MACHO_NAME - 2).unwrap_or(name);
+        own.len() == name.len()
+            && own.bytes().zip(name.bytes()).all(|(a, b)| a == b || (a, b) == (b'_', b'.'))
+    }
+}
+
+/// Sorts segments; fails where one is outside of the file or of the address space, or where two overlap.
+pub(crate) fn checked_segments(file: &[u8], mut segments: Vec<Segment>) -> Result<Vec<Segment>, LoadError> {
+    for segment in &segments {
+        let malformed = |what| LoadError::Malformed { what, offset: segment.file_offset };
+        bytes::check_range(file, "a loaded segment", segment.file_offset, segment.file_size)?;
+        if segment.file_size > segment.mem_size {
+            return Err(malformed("segment larger in the file than in memory"));
+        }
+        if segment.addr.checked_add(segment.mem_size).is_none_or(|end| end > USER_SPACE) {
+            return Err(malformed("segment outside of the address space"));
+        }
+    }
+    segments.sort_by_key(|segment| segment.addr);
+    let overlap = segments.windows(2).find_map(|pair| match pair {
+        [a, b] if a.addr + a.mem_size > b.addr => Some(b.file_offset),
+        _ => None,
+    });
+    match overlap {
+        Some(offset) => Err(LoadError::Malformed { what: "segments that overlap", offset }),
+        None => Ok(segments),
+    }
+}
+
 /// An executable file.
 #[derive(Debug)]
 pub(crate) struct Object {
     pub(crate) source: Source,
     pub(crate) layout: Layout,
+    format: &'static Format,
     relocs: OnceLock<Vec<Reloc>>,
+    imports: OnceLock<Vec<Import>>,
     symbols: OnceLock<SymbolTable>,
 }
 
 impl Object {
     pub(crate) fn parse(source: Source) -> Result<Object, LoadError> {
-        let layout = elf::layout(source.bytes())?;
-        Ok(Object { source, layout, relocs: OnceLock::new(), symbols: OnceLock::new() })
+        let format = format::of(source.bytes())?;
+        let layout = (format.layout)(source.bytes())?;
+        let (relocs, imports, symbols) = Default::default();
+        Ok(Object { source, layout, format, relocs, imports, symbols })
     }
 
     /// Sorted by address, one for an address.
     pub(crate) fn relocs(&self) -> &[Reloc] {
         self.relocs.get_or_init(|| {
-            let mut relocs = elf::relocs(self.source.bytes(), &self.layout);
+            let mut relocs = (self.format.relocs)(self.source.bytes(), &self.layout);
             relocs.sort_by_key(|reloc| reloc.addr);
             relocs.dedup_by_key(|reloc| reloc.addr);
             relocs
         })
     }
 
-    pub(crate) fn symbols(&self) -> &SymbolTable {
-        self.symbols.get_or_init(|| elf::symbols(self.source.bytes(), &self.layout))
+    /// Sorted by address, one for an address.
+    pub(crate) fn imports(&self) -> &[Import] {
+        self.imports.get_or_init(|| {
+            let mut imports = (self.format.imports)(self.source.bytes(), &self.layout);
+            imports.sort_by_key(|import| import.addr);
+            imports.dedup_by_key(|import| import.addr);
+            imports
+        })
     }
 
+    pub(crate) fn symbols(&self) -> &SymbolTable {
+        self.symbols.get_or_init(|| (self.format.symbols)(self.source.bytes(), &self.layout))
+    }
+
+    /// The section of that name, as the file has it or as ELF would.
     pub(crate) fn section(&self, name: &str) -> Option<&Section> {
-        self.layout.sections.iter().find(|section| section.name == name)
+        self.layout.sections.iter().find(|section| section.is(name))
     }
 
     /// The contents of a section, as the file has them.

@@ -38,8 +38,10 @@ pub struct Symbol<'i> {
 /// One symbol as the format's reader gives it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
-    /// Offset of the NUL-terminated name in the string table.
+    /// Offset of the name in the string table.
     pub(crate) name: u32,
+    /// Bytes of the field that the name stands in; none where it ends in a NUL.
+    pub(crate) name_width: Option<u8>,
     pub(crate) kind: SymbolKind,
     pub(crate) addr: u64,
     pub(crate) size: u64,
@@ -62,12 +64,42 @@ impl SymbolTable {
         SymbolTable { strings, entries, by_addr: OnceLock::new() }
     }
 
+    /// Of a format that has no sizes: each symbol reaches to the next, or to the end of its section in
+    /// `sections` (as (start, end)). `go tool objdump` infers them in the same way.
+    pub(crate) fn with_inferred_sizes(
+        strings: Range<usize>,
+        mut entries: Vec<Entry>,
+        sections: &[(u64, u64)],
+    ) -> SymbolTable {
+        let mut borders: Vec<u64> = entries.iter().map(|entry| entry.addr).collect();
+        borders.extend(sections.iter().map(|(_, end)| end));
+        borders.sort_unstable();
+        for entry in entries.iter_mut().filter(|entry| entry.kind != SymbolKind::Tls) {
+            let next = borders.partition_point(|border| *border <= entry.addr);
+            let inside = sections.iter().any(|(start, end)| (*start..*end).contains(&entry.addr));
+            let next = borders.get(next).filter(|_| inside);
+            entry.size = next.map_or(0, |next| next - entry.addr);
+        }
+        SymbolTable::new(strings, entries)
+    }
+
     fn strings<'i>(&self, file: &'i [u8]) -> &'i [u8] {
         file.get(self.strings.clone()).unwrap_or_default()
     }
 
+    fn name<'i>(&self, file: &'i [u8], entry: &Entry) -> &'i [u8] {
+        let strings = self.strings(file);
+        match entry.name_width {
+            None => bytes::cstr(strings, entry.name.into()).unwrap_or_default(),
+            Some(width) => {
+                let field = bytes::slice(strings, entry.name.into(), width.into()).unwrap_or_default();
+                field.split(|byte| *byte == 0).next().unwrap_or_default()
+            }
+        }
+    }
+
     fn symbol<'i>(&self, file: &'i [u8], entry: &Entry) -> Symbol<'i> {
-        let name = bytes::text(bytes::cstr(self.strings(file), entry.name.into()).unwrap_or_default());
+        let name = bytes::text(self.name(file, entry));
         Symbol { name, addr: entry.addr, size: entry.size, kind: entry.kind }
     }
 
@@ -78,8 +110,11 @@ impl SymbolTable {
     /// The first symbol of that name.
     pub(crate) fn named<'i>(&self, file: &'i [u8], name: &str) -> Option<Symbol<'i>> {
         let strings = self.strings(file);
-        let entry =
-            self.entries.iter().find(|entry| bytes::cstr_is(strings, entry.name.into(), name.as_bytes()))?;
+        let is_named = |entry: &&Entry| match entry.name_width {
+            None => bytes::cstr_is(strings, entry.name.into(), name.as_bytes()),
+            Some(_) => self.name(file, entry) == name.as_bytes(),
+        };
+        let entry = self.entries.iter().find(is_named)?;
         Some(self.symbol(file, entry))
     }
 

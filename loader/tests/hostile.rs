@@ -73,10 +73,15 @@ fn whole_programs_answer() {
 fn what_is_no_program_is_refused_by_name() {
     let message = |bytes: &'static [u8]| Image::parse(bytes).expect_err("no program").to_string();
     assert_eq!(message(b""), "the file is empty");
-    assert!(message(b"#!/bin/sh").starts_with("not an executable: the file starts with 23 21 2f 62"));
-    assert!(message(b"\x7fELF").starts_with("the file is truncated: ELF header"));
-    assert!(message(b"MZ\x90\0").starts_with("PE (Windows)"));
-    assert!(message(b"\xcf\xfa\xed\xfe").starts_with("Mach-O"));
+    assert!(message(b"abcdef").starts_with("not an executable: the file starts with 61 62 63 64, expected"));
+    assert_eq!(message(b"#!/bin/sh"), "not an executable: the file is a script");
+    assert!(message(b"PK\x03\x04").starts_with("not an executable: the file is a zip archive"));
+    assert_eq!(message(b"\xca\xfe\xba\xbe\0\0\0\x34"), "not an executable: the file is a Java class");
+    assert!(message(b"\0asm\x01\0\0\0").starts_with("built for wasm, but"));
+    assert!(message(b"\0\0\x8a\x97").starts_with("Plan 9 executable (amd64) files are not supported"));
+    assert!(message(b"\x7fELF").starts_with("the file is truncated: ELF header ends at offset 0x40"));
+    assert!(message(b"MZ\x90\0").starts_with("the file is truncated: DOS header ends at offset 0x40"));
+    assert!(message(b"\xcf\xfa\xed\xfe").starts_with("the file is truncated: Mach-O header ends at"));
 }
 
 #[test]
@@ -85,6 +90,37 @@ fn paths_that_are_no_files_are_refused() {
     assert!(message("/").contains("is a directory"));
     assert!(message("/dev/null").contains("not a regular file"));
     assert!(message("/no/such/file").starts_with("cannot read /no/such/file:"));
+}
+
+/// `bytes` at the start of a file of zeros.
+fn padded(bytes: &[u8]) -> Vec<u8> {
+    let mut file = vec![0; 1024];
+    file[..bytes.len()].copy_from_slice(bytes);
+    file
+}
+
+#[test]
+fn another_processor_is_named_in_every_format() {
+    let message = |bytes: Vec<u8>| Image::parse(bytes).expect_err("another processor").to_string();
+    let built_for = |arch: &str| format!("built for {arch}, but only x86-64 (GOARCH=amd64) is supported");
+    let arm64 = padded(&[0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1]);
+    assert_eq!(message(arm64), built_for("arm64"));
+    assert_eq!(message(padded(&[0xce, 0xfa, 0xed, 0xfe, 7, 0, 0, 0])), built_for("386"));
+    assert_eq!(message(padded(&[0xfe, 0xed, 0xfa, 0xcf, 1, 0, 0, 18])), built_for("ppc64"));
+    // A universal file with two parts, neither of them for x86-64.
+    let mut universal = padded(&[0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 2, 1, 0, 0, 12]);
+    universal[28..32].copy_from_slice(&[0, 0, 0, 7]);
+    assert_eq!(message(universal), built_for("arm64, 386"));
+    let pe = |machine: [u8; 2]| {
+        let mut file = padded(b"MZ");
+        file[0x3c] = 0x80;
+        file[0x80..0x84].copy_from_slice(b"PE\0\0");
+        file[0x84..0x86].copy_from_slice(&machine);
+        file
+    };
+    assert_eq!(message(pe([0x4c, 1])), built_for("386"));
+    assert_eq!(message(pe([0x64, 0xaa])), built_for("arm64"));
+    assert!(message(padded(b"MZ")).starts_with("DOS or 16-bit Windows executable files are not supported"));
 }
 
 #[test]

@@ -40,10 +40,7 @@ fn contents_that_are_no_go_program() {
     let path = file("text", b"#!/bin/sh\n");
     assert_eq!(
         message(&path),
-        format!(
-            "goemu: {}: not an executable: the file starts with 23 21 2f 62, expected an ELF file\n",
-            path.display()
-        )
+        format!("goemu: {}: not an executable: the file is a script\n", path.display())
     );
     // This test itself is an ELF file of another language.
     let path = std::env::current_exe().unwrap();
