@@ -1,36 +1,44 @@
 //! Finding functions by what users call them.
 
+mod shape;
+mod spelling;
+
 use goemu_loader::{Func, FuncId, Image};
 
 use crate::error::Error;
+use shape::same_type;
+use spelling::{Likeness, Spelling, unquote};
 
 /// Names that a message suggests.
 const NEAR: usize = 3;
 /// How alike a name must be to be suggested; 1 is the same.
 const ALIKE: f64 = 0.8;
+/// Letters of a name for which others that are like it are looked for: comparing takes time.
+const MAX_LIKE: usize = 200;
+/// Functions that a message about an ambiguous name lists.
+const LISTED: usize = 100;
 
 /// The function that a name or an address means: its full name, an end of it that no other function has (`f1`
 /// for `main.f1`), or where it begins (`0x45e1a0`).
 ///
+/// The receiver of a method may be written `(*T).Method` or `T.Method`, and the type arguments of a generic function as
+/// in Go, `Map[int,string]`, or not at all. Quotes around the name are not part of it.
+///
 /// # Errors
 /// When there is none (the error names some that are like it), or more than one.
 pub fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
+    let name = unquote(name);
     if let Some(addr) = address(name) {
         return image.func_at(addr).filter(|f| f.entry() == addr).ok_or(Error::NoFunctionAt(addr));
     }
-    let exact = image.funcs_named(name);
-    if let Some(func) = pick(&exact) {
-        return Ok(func);
+    let mut found = image.funcs_named(name);
+    if found.is_empty() {
+        found = meant(image, name);
     }
-    let mut found: Vec<Func<'i>> = image.funcs().filter(|func| ends_in(func.name(), name)).collect();
-    found.retain(|func| func.func_id() != FuncId::Wrapper);
-    match found[..] {
+    match prefer_real(found)[..] {
         [only] => Ok(only),
         [] => Err(Error::NoSuchFunction { name: name.to_owned(), near: near(image, name) }),
-        _ => {
-            let candidates = found.iter().map(|f| format!("{} ({:#x})", f.name(), f.entry())).collect();
-            Err(Error::Ambiguous { name: name.to_owned(), candidates })
-        }
+        ref found => Err(ambiguous(image, name, found)),
     }
 }
 
@@ -38,33 +46,74 @@ fn address(text: &str) -> Option<u64> {
     u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
 }
 
-/// Of functions of one name, the one that is not a wrapper between calling conventions.
-fn pick<'i>(funcs: &[Func<'i>]) -> Option<Func<'i>> {
-    funcs.iter().find(|func| func.func_id() != FuncId::Wrapper).or(funcs.first()).copied()
+/// The full name of a function with its type arguments: up to Go 1.20 only the symbol has them.
+fn full_name<'i>(image: &'i Image, func: &Func<'i>) -> &'i str {
+    let name = func.name();
+    let symbol = || image.symbol_at(func.entry()).filter(|symbol| symbol.addr == func.entry());
+    if name.contains("[...]") { symbol().map_or(name, |symbol| symbol.name) } else { name }
 }
 
-/// Whether a full name ends in what the user gave, at a border: `f1` and `Method` for `main.f1` and
-/// `main.(*T).Method`.
-fn ends_in(full: &str, name: &str) -> bool {
-    !name.is_empty() && full.strip_suffix(name).is_some_and(|rest| rest.ends_with(['.', '/']))
+/// The functions that a name means best.
+fn meant<'i>(image: &'i Image, name: &str) -> Vec<Func<'i>> {
+    let wanted = Spelling::of(name);
+    let same = |wanted: &str, has: &str| same_type(image, wanted, has);
+    let (mut best, mut found) = (Likeness::End, Vec::new());
+    let last = wanted.last();
+    // Cheaper than spelling all names.
+    for func in image.funcs().filter(|func| func.name().contains(last)) {
+        match wanted.means(&Spelling::of(full_name(image, &func)), &same) {
+            Some(likeness) if likeness > best => (best, found) = (likeness, vec![func]),
+            Some(likeness) if likeness == best => found.push(func),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What was compiled from source, if there is any, else the wrappers: those between calling conventions, and for
+/// methods of embedded fields.
+fn prefer_real(mut found: Vec<Func<'_>>) -> Vec<Func<'_>> {
+    if found.iter().any(|func| func.func_id() != FuncId::Wrapper) {
+        found.retain(|func| func.func_id() != FuncId::Wrapper);
+    } else if let [first, rest @ ..] = &found[..]
+        && rest.iter().all(|func| func.name() == first.name())
+    {
+        found.truncate(1);
+    }
+    found
+}
+
+fn ambiguous(image: &Image, name: &str, found: &[Func<'_>]) -> Error {
+    let show = |func: &Func<'_>| format!("{} ({:#x})", full_name(image, func), func.entry());
+    let mut candidates: Vec<String> = found.iter().take(LISTED).map(show).collect();
+    if found.len() > LISTED {
+        candidates.push(format!("and {} more", found.len() - LISTED));
+    }
+    Error::Ambiguous { name: name.to_owned(), candidates }
 }
 
 /// Names like the one that was given, best first.
 fn near(image: &Image, name: &str) -> Vec<String> {
-    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
-    let short = !name.contains('.');
+    if name.len() > MAX_LIKE {
+        return Vec::new();
+    }
+    let dots = name.matches('.').count();
     let mut scored: Vec<(f64, &str)> = image
         .funcs()
         .map(|func| func.name())
-        .map(|full| {
-            let candidate = if short { last(full) } else { full.to_owned() };
-            (strsim::jaro_winkler(name, &candidate), full)
-        })
+        .filter(|full| full.len() <= MAX_LIKE)
+        .map(|full| (strsim::jaro_winkler(name, last_parts(full, dots + 1)), full))
         .filter(|(score, _)| *score >= ALIKE)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     scored.dedup_by(|a, b| a.1 == b.1);
     scored.into_iter().take(NEAR).map(|(_, name)| name.to_owned()).collect()
+}
+
+/// The last parts of a name, as many as the user gave.
+fn last_parts(full: &str, count: usize) -> &str {
+    let dot = full.rmatch_indices('.').nth(count.saturating_sub(1));
+    dot.and_then(|(dot, _)| full.get(dot + 1..)).unwrap_or(full)
 }
 
 /// `runtime.goexit`, the function that goroutines return to.

@@ -1,0 +1,73 @@
+//! What users call functions, on programs of several releases: who is meant, or what the message says.
+
+use goemu::go::names::find;
+use goemu_tests::fixtures::testdata;
+
+/// Release, what is asked for, and the name of the function or a part of the message.
+const NAMES: &str = "
+1.27  f1                             = main.f1
+1.27  'main.f1'                      = main.f1
+1.27  f1()                           = main.f1
+1.27  f1.func1                       = main.f1.func1
+1.27  main.(*rect).area              = main.(*rect).area
+1.27  main.rect.area                 = main.(*rect).area
+1.27  (*rect).area                   = main.(*rect).area
+1.27  rect.area                      = main.(*rect).area
+1.27  circle.area                    = main.circle.area
+1.27  (*circle).area                 = main.(*circle).area
+1.27  area                           ! ambiguous: main.circle.area (0x
+1.27  rect.aera                      ! did you mean main.(*rect).area?
+1.27  fibb                           ! did you mean main.fib?
+1.27  nosuch                         ! no function nosuch (see
+1.27  main.largest                   ! largest[go.shape.float64] (0x4a3000), main.largest[go.shape.string]
+1.27  main.largest[int]              = main.largest[go.shape.int]
+1.27  largest[string]                = main.largest[go.shape.string]
+1.27  largest[bool]                  ! no function largest[bool]
+1.27  mapTo[int, string]             = main.mapTo[go.shape.int,go.shape.string]
+1.27  mapTo[int,main.pair[string,int]] = main.mapTo[go.shape.int,go.shape.struct { main.key string; main.value int }]
+1.27  typeName[[]main.stack[int]]    = main.typeName[go.shape.[]main.stack[int]]
+1.27  runtime.goexit.abi0            = runtime.goexit
+1.23  mapTo[int,string]              = main.mapTo[go.shape.int,go.shape.string]
+1.19  mapTo[int,string]              = main.mapTo[...]
+1.19  mapTo                          ! main.mapTo[go.shape.int_0,go.shape.string_1] (0x
+1.19  main.mapTo[...]                ! ambiguous
+1.19  (*box).area                    = main.(*box).area
+1.19  stack.push                     = main.(*stack[...]).push
+1.15  (*point).scale                 = main.(*point).scale
+1.15  point.scale                    = main.(*point).scale
+1.15  f1.func1                       = main.f1.func1
+";
+
+#[test]
+fn names_as_users_write_them() {
+    for row in NAMES.lines().filter(|row| !row.is_empty()) {
+        let (version, rest) = row.split_once(' ').unwrap();
+        let (name, mark, expected) = match rest.split_once(" = ") {
+            Some((name, expected)) => (name, '=', expected),
+            None => rest.split_once(" ! ").map(|(name, expected)| (name, '!', expected)).unwrap(),
+        };
+        let image = goemu::Image::open(testdata(&format!("bin/corpus-go{version}"))).unwrap();
+        match find(&image, name.trim()) {
+            Ok(func) => assert_eq!(('=', func.name()), (mark, expected), "{row}"),
+            Err(error) => {
+                let text = error.to_string();
+                assert!(mark == '!' && text.contains(expected), "{row}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn absurd_names_take_no_time() {
+    let image = goemu::Image::open(testdata("bin/corpus-go1.27")).unwrap();
+    let begun = std::time::Instant::now();
+    for name in
+        ["", "[", "]]", "(", "()", "''", ".", "/", "%", "0x", "0xfffffffffffffffff", "é", "\0", "[[[int]"]
+    {
+        assert!(find(&image, name).is_err(), "{name:?}");
+    }
+    for part in ["a", "main.", "[", "(*", "f[int,", "%2e", "*?"] {
+        assert!(find(&image, &part.repeat(1 << 20)).is_err(), "{part}");
+    }
+    assert!(begun.elapsed().as_secs() < 60);
+}
