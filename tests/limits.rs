@@ -42,7 +42,7 @@ fn run(code: &[u8]) -> Outcome {
 #[track_caller]
 fn assert_fatal(report: &Report, reason: &str) {
     match &report.outcome {
-        Outcome::Exited { code: 2, fatal: Some(fatal) } => assert_eq!(fatal, reason),
+        Outcome::Exited { code: 2, fatal: Some(fatal) } => assert_eq!(fatal.text, reason),
         other => panic!("{other:?}"),
     }
 }

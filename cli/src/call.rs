@@ -15,7 +15,7 @@ use goemu::{Config, Machine, Outcome, Report, Value};
 use serde_json::{Map, Value as Json, json};
 
 use crate::binary::Binary;
-use crate::{FAILED, completions, number, output};
+use crate::{FAILED, completions, number, output, traceback};
 
 /// Exit status of a panic and of Go's fatal errors, as Go has it.
 const PANICKED: u8 = 2;
@@ -262,9 +262,12 @@ impl Called {
                 writeln!(out, "{registers}")?;
             }
             // The runtime has printed the reason.
+            Outcome::Exited { fatal: Some(_), .. } => output::say(&traceback::text(outcome)),
             Outcome::Exited { .. } => {}
             // As Go says it.
-            Outcome::Panicked(_) | Outcome::Deadlock => output::say(&outcome.to_string()),
+            Outcome::Panicked(_) | Outcome::Deadlock(_) => {
+                output::say(&format!("{outcome}\n{}", traceback::text(outcome)));
+            }
             _ => output::complain(&outcome.to_string()),
         }
         Ok(out.flush()?)
@@ -290,13 +293,19 @@ impl Called {
                 object["results"] = values.iter().map(value).collect();
             }
             Outcome::Returned(returned) => object["registers"] = registers(returned),
-            Outcome::Panicked(panic) => object["panic"] = panic.text.as_str().into(),
+            Outcome::Panicked(panic) => {
+                object["panic"] = panic.text.as_str().into();
+                object["panic_value"] = panic.value.to_string().into();
+            }
             Outcome::Faulted { fault, .. } => object["fault"] = fault.to_string().into(),
             Outcome::Exited { code, fatal } => {
-                object["fault"] = fatal.as_deref().into();
+                object["fault"] = fatal.as_ref().map(|fatal| fatal.text.as_str()).into();
                 object["exit_code"] = (*code).into();
             }
             _ => {}
+        }
+        if let Some(stacks) = outcome.traceback() {
+            object["traceback"] = traceback::object(stacks);
         }
         object
     }

@@ -10,6 +10,7 @@ mod info;
 mod number;
 mod output;
 mod pattern;
+mod traceback;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -6,6 +6,7 @@
 //!   there, [`print`](mod@print) shows it as Go would, [`literal`] takes it from Go syntax, and [`arguments`] all those of
 //!   a call.
 //! - [`passing`] puts these together: arguments into a frame, results out of it.
+//! - [`traceback`](mod@traceback) says in which calls a goroutine is.
 //! - [`init`] runs what a program runs before `main.main`.
 //! - [`guest`] holds the traits by which those see memory and types, so none of them knows the machine.
 
@@ -23,6 +24,7 @@ pub mod passing;
 pub mod print;
 pub mod read;
 pub mod runtime;
+pub mod traceback;
 pub mod types;
 pub mod value;
 pub mod world;

@@ -79,6 +79,8 @@ pub enum Event {
         closure: u64,
         /// Address of the deferred function.
         func: u64,
+        /// Where its return address is.
+        sp: u64,
     },
     /// `deferreturn` finds nothing more to run in the frame.
     DefersDone,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::exit::Fault;
+use crate::go::traceback::Traceback;
 use crate::go::value::Value;
 
 /// How a call ended. What the guest did is all here; what goemu could not do is an
@@ -18,8 +19,8 @@ pub enum Outcome {
     Exited {
         /// The exit status.
         code: i32,
-        /// The runtime's reason, where it was a fatal error: `stack overflow`.
-        fatal: Option<String>,
+        /// The runtime's reason, where it was a fatal error.
+        fatal: Option<Fatal>,
     },
     /// An instruction faulted, and it was nothing that Go makes a panic of.
     Faulted {
@@ -33,8 +34,8 @@ pub enum Outcome {
         /// That limit.
         limit: u64,
     },
-    /// All goroutines are asleep.
-    Deadlock,
+    /// All goroutines are asleep: what each of them waits for.
+    Deadlock(Traceback),
 }
 
 /// What a function returned.
@@ -70,6 +71,32 @@ pub struct Panic {
     pub value: Value,
     /// What Go prints of it after `panic: `.
     pub text: String,
+    /// The fault that became a panic, if one did.
+    pub signal: Option<Signal>,
+    /// Where it happened.
+    pub traceback: Traceback,
+}
+
+/// A fault as the operating system told Go's runtime of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signal {
+    /// What Go calls it: `SIGSEGV: segmentation violation`.
+    pub name: String,
+    /// The signal's code.
+    pub code: u64,
+    /// The address that could not be reached; of a division, the instruction's.
+    pub addr: u64,
+    /// The instruction.
+    pub pc: u64,
+}
+
+/// A fatal error of Go's runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fatal {
+    /// What Go prints of it after `fatal error: `.
+    pub text: String,
+    /// Where it happened.
+    pub traceback: Traceback,
 }
 
 /// A call's outcome and what there is to know of the run.
@@ -95,6 +122,16 @@ impl Outcome {
         }
     }
 
+    /// The stacks that Go prints with it; none where it prints none.
+    pub fn traceback(&self) -> Option<&Traceback> {
+        match self {
+            Outcome::Panicked(panic) => Some(&panic.traceback),
+            Outcome::Exited { fatal: Some(fatal), .. } => Some(&fatal.traceback),
+            Outcome::Deadlock(traceback) => Some(traceback),
+            _ => None,
+        }
+    }
+
     /// The only result, if there is exactly one.
     pub fn value(&self) -> Option<&Value> {
         match self {
@@ -114,7 +151,7 @@ impl Outcome {
             Outcome::Exited { .. } => "exited",
             Outcome::Faulted { .. } => "faulted",
             Outcome::OutOfFuel { .. } => "out_of_fuel",
-            Outcome::Deadlock => "deadlock",
+            Outcome::Deadlock(_) => "deadlock",
         }
     }
 }
@@ -124,15 +161,22 @@ impl fmt::Display for Outcome {
         match self {
             Outcome::Returned(returned) => returned.fmt(f),
             Outcome::Panicked(panic) => write!(f, "panic: {}", panic.text),
-            Outcome::Exited { fatal: Some(reason), .. } => write!(f, "fatal error: {reason}"),
+            Outcome::Exited { fatal: Some(fatal), .. } => write!(f, "fatal error: {}", fatal.text),
             Outcome::Exited { code, fatal: None } => write!(f, "exit status {code}"),
             Outcome::Faulted { fault, func: Some(func) } => write!(f, "fault in {func}: {fault}"),
             Outcome::Faulted { fault, func: None } => write!(f, "fault: {fault}"),
             Outcome::OutOfFuel { limit } => {
                 write!(f, "out of fuel: the limit of {limit} instructions is reached (raise it with --fuel)")
             }
-            Outcome::Deadlock => write!(f, "fatal error: all goroutines are asleep - deadlock!"),
+            Outcome::Deadlock(_) => write!(f, "fatal error: all goroutines are asleep - deadlock!"),
         }
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Signal { name, code, addr, pc } = self;
+        write!(f, "[signal {name} code={code:#x} addr={addr:#x} pc={pc:#x}]")
     }
 }
 

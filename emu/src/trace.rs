@@ -197,8 +197,8 @@ impl<W: Write> Observer for Tracer<W> {
         if let Event::DeferPushed { func, closure, args, .. } = event {
             self.frames.defers(&words::deferred(at, *func, *closure, args));
         }
-        if let Event::DeferRuns { func, .. } = event {
-            let change = self.frames.replace(at, *func, &mut self.functions);
+        if let Event::DeferRuns { func, sp, .. } = event {
+            let change = self.frames.replace(at, *func, *sp, &mut self.functions);
             if let Some(change) = change.filter(|_| self.detail == Detail::Calls) {
                 self.out.line(&change.text(true));
             }

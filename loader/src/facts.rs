@@ -16,12 +16,14 @@
 
 mod cpu;
 mod runtime;
+mod signals;
 mod tables;
 mod types;
 
 pub use cpu::X86;
 pub use runtime::{Defer, Eface, G, Gobuf, Hchan, Hmap, InitTask, Itab, M, P, Panic, Stack, SwissMap, WbBuf};
-pub use tables::{Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab};
+pub use signals::{Signal, Signals};
+pub use tables::{Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab, TraceArgs, TraceLimits};
 
 pub use types::{
     ArrayType, ChanType, FuncType, Imethod, InterfaceType, MapType, Method, PtrType, Rtype, StructField,
@@ -199,6 +201,10 @@ pub struct Facts {
     pub pcdata: PcData,
     /// Indexes of per-function data.
     pub funcdata: FuncData,
+    /// Codes of the programs that print arguments in tracebacks.
+    pub trace_args: TraceArgs,
+    /// How long tracebacks are.
+    pub trace_limits: TraceLimits,
     /// Numbers of functions that the runtime treats specially.
     pub func_ids: FuncIds,
     /// Type descriptors.
@@ -233,6 +239,8 @@ impl Facts {
             module: Module::of(minor),
             pcdata: PcData::of(minor),
             funcdata: FuncData::of(minor),
+            trace_args: TraceArgs::of(minor),
+            trace_limits: TraceLimits::of(minor),
             func_ids: FuncIds::of(minor),
             types: TypeFacts::of(minor),
         }

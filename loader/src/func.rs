@@ -1,6 +1,7 @@
 //! One function of Go's function table, read when asked.
 
 mod abi;
+mod args;
 mod inline;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use crate::facts::FuncIds;
 use crate::image::Image;
 use crate::pcvalue::Runs;
 
+pub use args::TracedArg;
 pub use inline::Frame;
 
 /// A function: a small handle that reads the image's tables.

@@ -18,6 +18,7 @@ use crate::{
 
 mod cases;
 mod native;
+pub(crate) mod tracebacks;
 
 /// What `cargo xtask fixtures` takes.
 #[derive(clap::Args)]
@@ -166,7 +167,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         fs::write(&file, table.to_tsv()).with_context(|| format!("cannot write {}", file.display()))?;
     }
     demos(args)?;
-    check_in(args, &built)
+    check_in(args, &built)?;
+    tracebacks::main()
 }
 
 /// Builds one program in a folder of its own, with the generated cases beside its sources.

@@ -27,6 +27,8 @@ enum Task {
     Toolchains(toolchains::Args),
     /// Build the Go programs of testdata, run them natively, record what they did.
     Fixtures(fixtures::Args),
+    /// Record what Go prints where cases of the checked-in programs panic.
+    Tracebacks,
     /// Compare every instruction with the host processor, and write docs/oracle.md.
     Oracle(oracle::Args),
     /// Check the facts on Go's runtime against the debug information of binaries.
@@ -42,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         Task::ObjdumpDiff(args) => objdump_diff::main(&args),
         Task::Toolchains(args) => toolchains::main(&args),
         Task::Fixtures(args) => fixtures::main(&args),
+        Task::Tracebacks => fixtures::tracebacks::main(),
         Task::Oracle(args) => oracle::main(&args),
         Task::Facts(args) => facts::main(&args),
         Task::Bless => ci::bless(),

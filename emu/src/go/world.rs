@@ -7,6 +7,7 @@ use std::ops::Range;
 use goemu_loader::Perm;
 
 use crate::go::guest::HeapError;
+use crate::go::traceback::unwind::Start;
 use crate::memory::{Contents, Memory};
 
 /// Where the heap begins: Go's own arenas do, too.
@@ -59,6 +60,8 @@ pub struct World {
     pub(crate) panic_value: Option<(u64, u64)>,
     /// Where in `stderr` the runtime began to print a panic that nobody recovered.
     pub(crate) panic_printed_from: usize,
+    /// Where that panic ended the goroutine.
+    pub(crate) panic_at: Start,
 }
 
 impl World {
@@ -77,6 +80,7 @@ impl World {
             stderr: Vec::new(),
             panic_value: None,
             panic_printed_from: 0,
+            panic_at: Start::default(),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Faults of the guest: which of them Go makes a panic of, and how.
 //!
-//! Linux's signal handler of Go (`runtime/signal_amd64.go`, `preparePanic`) notes the signal in `g` and makes
-//! the faulting instruction look as if it had called `sigpanic`, which panics. The same is done here.
+//! Go's signal handler (`runtime/signal_amd64.go`, `preparePanic`) notes the signal in `g` and makes the faulting
+//! instruction look as if it had called `sigpanic`, which panics. The same is done here.
 
+use goemu_loader::facts::{Signal, Signals};
 use goemu_loader::{Func, Image};
 
 use super::Machine;
@@ -11,18 +12,14 @@ use crate::exit::{Fault, FaultKind};
 use crate::observe::Event;
 use crate::outcome::Outcome;
 
-const SIGFPE: u32 = 8;
-const SIGSEGV: u32 = 11;
-/// `FPE_INTDIV`, and `SEGV_MAPERR`
-const CODE: u64 = 1;
 /// Below this an address counts as nil; above, Go dies with "unexpected fault address".
 const NIL_PAGE: u64 = 0x1000;
 
 impl Machine {
     /// Makes a fault a panic of Go's, or the outcome of the call.
     pub(super) fn answer_fault(&mut self, fault: Fault) -> Option<Outcome> {
-        if let Some((sig, addr)) = signal(fault)
-            && self.enter_sigpanic(sig, addr, fault).is_some()
+        if let Some((signal, addr)) = signal(&Signals::of(self.image.target().os), fault)
+            && self.enter_sigpanic(signal, addr, fault).is_some()
         {
             return None;
         }
@@ -30,7 +27,7 @@ impl Machine {
         Some(Outcome::Faulted { fault, func })
     }
 
-    fn enter_sigpanic(&mut self, sig: u32, addr: u64, fault: Fault) -> Option<()> {
+    fn enter_sigpanic(&mut self, signal: Signal, addr: u64, fault: Fault) -> Option<()> {
         let image = &*self.image;
         let sp = self.cpu.gpr(gpr::RSP);
         // On another stack than the goroutine's, the runtime itself has faulted.
@@ -49,11 +46,11 @@ impl Machine {
             self.cpu.set_gpr(gpr::RSP, below);
         }
         let (at, g) = (self.goroutine.g, image.facts().g);
-        let words = [(g.sigcode0, CODE), (g.sigcode1, addr), (g.sigpc, fault.pc)];
+        let words = [(g.sigcode0, signal.code), (g.sigcode1, addr), (g.sigpc, fault.pc)];
         for (field, value) in words {
             self.memory.write(at + field, value.to_le_bytes()).ok()?;
         }
-        self.memory.write(at + g.sig, sig.to_le_bytes()).ok()?;
+        self.memory.write(at + g.sig, signal.number.to_le_bytes()).ok()?;
         self.cpu.rip = target;
         self.cx().emit(|_| Event::FaultBecomesPanic(fault));
         Some(())
@@ -66,11 +63,11 @@ fn sigpanic(image: &Image) -> Option<u64> {
     names.iter().find_map(|name| image.funcs_named(name).first().map(Func::entry))
 }
 
-/// The signal that Linux would send, and its address, for faults that Go makes panics of.
-fn signal(fault: Fault) -> Option<(u32, u64)> {
+/// The signal that the program's system would send, and its address, for faults that Go makes panics of.
+fn signal(signals: &Signals, fault: Fault) -> Option<(Signal, u64)> {
     match fault.kind {
-        FaultKind::Memory(memory) if memory.addr < NIL_PAGE => Some((SIGSEGV, memory.addr)),
-        FaultKind::Divide => Some((SIGFPE, fault.pc)),
+        FaultKind::Memory(memory) if memory.addr < NIL_PAGE => Some((signals.memory, memory.addr)),
+        FaultKind::Divide => Some((signals.divide, fault.pc)),
         _ => None,
     }
 }

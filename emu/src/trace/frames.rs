@@ -211,10 +211,18 @@ impl Frames {
         }
     }
 
-    /// `deferreturn` has become a call of this deferred function, in the same place.
-    pub(super) fn replace(&mut self, at: &View<'_>, func: u64, functions: &mut Functions) -> Option<Change> {
-        let frame = self.calls.pop()?;
-        self.enter(at, func, frame.sp, functions);
+    /// `deferreturn` has become a call of this deferred function, whose return address is at `sp`. It has no frame
+    /// any more when it does so a second time.
+    pub(super) fn replace(
+        &mut self,
+        at: &View<'_>,
+        func: u64,
+        sp: u64,
+        functions: &mut Functions,
+    ) -> Option<Change> {
+        let own = at.cpu.gpr(gpr::RSP);
+        self.calls.pop_if(|frame| frame.sp == own);
+        self.enter(at, func, sp, functions);
         let frame = self.calls.last()?;
         Some(Change::new(frame, What::Entered(frame.call())))
     }

@@ -113,6 +113,23 @@ layouts! {
         wrap_info      "FUNCDATA_WrapInfo":           Option<u64> = 18 => 7;
     }
 
+    /// Codes of the program that prints a function's arguments (`internal/abi`, `TraceArgs...`; the runtime reads
+    /// such programs since Go 1.17). Every other code is an offset.
+    TraceArgs "" {
+        end               "TraceArgsEndSeq":         u64 = 4 => 0xff;
+        start_aggregate   "TraceArgsStartAgg":       u64 = 4 => 0xfe;
+        end_aggregate     "TraceArgsEndAgg":         u64 = 4 => 0xfd;
+        dots              "TraceArgsDotdotdot":      u64 = 4 => 0xfc;
+        offset_too_large  "TraceArgsOffsetTooLarge": u64 = 4 => 0xfb;
+    }
+
+    /// How long tracebacks are (`runtime/traceback.go`).
+    TraceLimits "" {
+        inner             "tracebackInnerFrames|_TracebackMaxFrames": u64         = 4 => 100, 21 => 50;
+        outer             "tracebackOuterFrames":                     Option<u64> = 21 => 50;
+        words             "words of arguments, where no program says": u64        = 4 => 10;
+    }
+
     /// Numbers of the functions that the runtime treats specially (`_func.funcID`; 0 is any other function).
     FuncIds "" {
         abort                   "abort":                   Option<u64> = 17 => 1;

@@ -1,7 +1,7 @@
 //! Which calls were inlined at an instruction.
 
 use crate::bytes;
-use crate::func::{Func, Line};
+use crate::func::{Func, FuncId, Line};
 
 /// One of the functions that an instruction belongs to, by inlining.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Frame<'i> {
     pub line: Option<Line<'i>>,
     /// Whether it is there by inlining; only the last frame of a list is not.
     pub inlined: bool,
+    /// Whether the runtime treats it specially.
+    pub func_id: FuncId,
 }
 
 /// Deeper inlining than any compiler does; ends a damaged tree that runs in circles.
@@ -21,6 +23,7 @@ const MAX_DEPTH: usize = 256;
 /// An entry of a function's inline tree.
 struct Call {
     name: u32,
+    func_id: FuncId,
     /// Where the call was, in the function around it.
     site: Site,
 }
@@ -39,7 +42,8 @@ impl<'i> Func<'i> {
         let mut line = self.line_at(pc);
         let mut index = self.inline_index(pc);
         while let Some(call) = index.and_then(|index| self.inlined_call(index)) {
-            frames.push(Frame { func: self.string(call.name), line, inlined: true });
+            let func = self.string(call.name);
+            frames.push(Frame { func, line, inlined: true, func_id: call.func_id });
             if frames.len() == MAX_DEPTH {
                 break;
             }
@@ -48,7 +52,7 @@ impl<'i> Func<'i> {
                 Site::Line { file, line, parent } => (self.line(file, line), u32::try_from(parent).ok()),
             };
         }
-        frames.push(Frame { func: self.name(), line, inlined: false });
+        frames.push(Frame { func: self.name(), line, inlined: false, func_id: self.func_id() });
         frames
     }
 
@@ -77,6 +81,8 @@ impl<'i> Func<'i> {
             Some(_) => Site::Pc(self.entry().checked_add(word(at.parent_pc)?.into())?),
             None => Site::Line { file: signed(at.file)?, line: signed(at.line)?, parent: signed(at.parent)? },
         };
-        Some(Call { name: word(at.name)?, site })
+        let number = at.func_id.and_then(|field| self.image.read_u8(entry.checked_add(field)?));
+        let func_id = number.map_or(FuncId::Normal, |number| FuncId::from_number(number, &facts.func_ids));
+        Some(Call { name: word(at.name)?, func_id, site })
     }
 }

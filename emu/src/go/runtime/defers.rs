@@ -90,8 +90,9 @@ fn push(cx: &mut Cx<'_>, record: u64, by: &'static str, args: Vec<u8>) -> Result
     Ok(Action::Return)
 }
 
-/// `deferreturn`: runs the newest deferred call of the frame, which returns to the CALL of `deferreturn`, so
-/// that this is asked again until none is left. Go's own did so up to 1.17.
+/// `deferreturn`: runs the newest deferred call of the frame, and is asked again until none is left. Up to Go 1.17
+/// the call returns to the CALL of `deferreturn`, as Go's own did; since 1.18 to `deferreturn` itself, which has
+/// not moved the stack pointer. Either way unwinders, Go's and ours, see what they would see natively.
 pub(super) fn deferreturn(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     if left_to_runtime(cx)? {
         cx.emit(|_| Event::DefersLeftToRuntime);
@@ -115,9 +116,12 @@ pub(super) fn deferreturn(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     }
     cx.set_word(head, next)?;
     cx.set_word(record.wrapping_add(layout.func), 0)?;
-    cx.emit(|_| Event::DeferRuns { record, closure, func });
-    let again = cx.return_address()?.wrapping_sub(CALL);
-    cx.set_word(cx.cpu.gpr(gpr::RSP), again)?;
+    let (own, again) = (cx.cpu.gpr(gpr::RSP), cx.return_address()?.wrapping_sub(CALL));
+    let below = facts.version.minor >= 18;
+    let (sp, back) = if below { (own.wrapping_sub(8), cx.cpu.rip) } else { (own, again) };
+    cx.set_word(sp, back)?;
+    cx.emit(|_| Event::DeferRuns { record, closure, func, sp });
+    cx.cpu.set_gpr(gpr::RSP, sp);
     cx.cpu.set_gpr(gpr::RDX, closure);
     cx.cpu.rip = func;
     Ok(Action::Resume)

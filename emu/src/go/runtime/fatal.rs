@@ -1,10 +1,14 @@
 //! The ends of a program: a panic that nobody recovered, fatal errors, exit.
 
+use goemu_loader::facts::Signals;
+
 use crate::cpu::gpr;
 use crate::go::read::Reader;
+use crate::go::traceback::unwind::Start;
+use crate::go::traceback::{Stack, Traceback};
 use crate::hook::{Action, Cx, Refused};
 use crate::memory::MemFault;
-use crate::outcome::{Outcome, Panic};
+use crate::outcome::{Fatal, Outcome, Panic, Signal};
 
 /// Bytes of a fatal error's text that are read.
 const MAX_TEXT: u64 = 4096;
@@ -14,6 +18,8 @@ const MAX_TEXT: u64 = 4096;
 /// the same argument, puts it in words, and returns to [`PRINTED`].
 pub(super) fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     cx.world.panic_printed_from = cx.world.stderr.len();
+    // The frames above stay as they are while the values are printed.
+    cx.world.panic_at = caller(cx)?;
     let Some(printer) = cx.image.funcs_named("runtime.printpanics").first().map(|func| func.entry()) else {
         let panic = cx.arg(0)?;
         let arg = panic.wrapping_add(cx.image.facts().panic.arg);
@@ -40,19 +46,73 @@ pub(super) fn printed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 fn panicked(cx: &Cx<'_>, text: String) -> Action {
     let (ty, data) = cx.world.panic_value.unwrap_or_default();
     let value = Reader::new(cx.memory, cx.image).eface(ty, data);
-    Action::End(Outcome::Panicked(Panic { value, text }))
+    let traceback = Traceback::of_one(running(cx, cx.world.panic_at, false));
+    Action::End(Outcome::Panicked(Panic { value, text, signal: signal(cx), traceback }))
 }
 
-/// `throw(s string)`, `fatal(s string)`
+/// The newest fault that became a panic, as `g` has it, even if that was recovered: so does Go show it.
+fn signal(cx: &Cx<'_>) -> Option<Signal> {
+    let (at, g) = (cx.goroutine.g, cx.image.facts().g);
+    let number = u32::from_le_bytes(cx.memory.read(at.checked_add(g.sig)?).ok()?);
+    let known = Signals::of(cx.image.target().os).numbered(number)?;
+    let word = |field: u64| cx.word(at.wrapping_add(field)).ok();
+    let (code, addr, pc) = (word(g.sigcode0)?, word(g.sigcode1)?, word(g.sigpc)?);
+    Some(Signal { name: known.name.to_owned(), code, addr, pc })
+}
+
+/// The hooked function, which has not begun: it is at its first instruction.
+fn here(cx: &Cx<'_>) -> Start {
+    Start { pc: cx.cpu.rip, sp: cx.cpu.gpr(gpr::RSP), trap: true }
+}
+
+/// The place that called the hooked function.
+fn caller(cx: &Cx<'_>) -> Result<Start, MemFault> {
+    Ok(Start { pc: cx.return_address()?, sp: cx.caller_sp(), trap: false })
+}
+
+/// The stack of the running goroutine. The runtime may be on the system's stack, where nothing is to be seen: then
+/// the goroutine stands where it left its own.
+fn running(cx: &Cx<'_>, start: Start, runtime: bool) -> Stack {
+    let (at, facts) = (cx.goroutine.g, cx.image.facts());
+    let word = |field: u64| cx.word(at.wrapping_add(field)).unwrap_or_default();
+    let own = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&start.sp);
+    let sched = |field: u64| word(facts.g.sched.wrapping_add(field));
+    let left = Start { pc: sched(facts.gobuf.pc), sp: sched(facts.gobuf.sp), trap: false };
+    let start = if own { start } else { left };
+    Stack::read(cx.image, cx.memory, start, (word(facts.g.goid), "running"), runtime)
+}
+
+/// `throw(s string)`: the runtime itself is at fault, and its functions are shown too.
 pub(super) fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
     Ok(error(cx, &text))
 }
 
+/// `fatal(s string)`: the program is at fault.
+pub(super) fn fatal(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
+    let start = here(cx);
+    Ok(end(cx, &text, start, false))
+}
+
 /// Ends the call as the runtime's fatal errors end a program.
 pub(super) fn error(cx: &mut Cx<'_>, text: &str) -> Action {
+    let start = here(cx);
+    end(cx, text, start, true)
+}
+
+/// `newstack` finds that the stack may not grow any further.
+pub(super) fn stack_overflow(cx: &mut Cx<'_>) -> Result<Action, MemFault> {
+    let limit = cx.goroutine.max_stack;
+    cx.world.print(2, format!("runtime: goroutine stack exceeds {limit}-byte limit\n").as_bytes());
+    let start = caller(cx)?;
+    Ok(end(cx, "stack overflow", start, true))
+}
+
+fn end(cx: &mut Cx<'_>, text: &str, start: Start, runtime: bool) -> Action {
     cx.world.print(2, format!("fatal error: {text}\n").as_bytes());
-    Action::End(Outcome::Exited { code: 2, fatal: Some(text.to_owned()) })
+    let traceback = Traceback::of_one(running(cx, start, runtime));
+    Action::End(Outcome::Exited { code: 2, fatal: Some(Fatal { text: text.to_owned(), traceback }) })
 }
 
 /// The heap is used up.

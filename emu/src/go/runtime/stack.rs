@@ -17,7 +17,7 @@ pub(super) fn morestack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let to = from.saturating_mul(2);
     let caller = cx.return_address()?;
     if to > cx.goroutine.max_stack {
-        return Ok(overflow(cx));
+        return Ok(fatal::stack_overflow(cx)?);
     }
     match cx.goroutine.set_stack(cx.image, cx.memory, to) {
         Err(MemoryError::Limit { .. }) => return Ok(fatal::out_of_memory(cx)),
@@ -33,10 +33,4 @@ pub(super) fn morestack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 
 fn entry_of(cx: &Cx<'_>, pc: u64) -> u64 {
     cx.image.func_at(pc.wrapping_sub(1)).map_or(pc, |func| func.entry())
-}
-
-fn overflow(cx: &mut Cx<'_>) -> Action {
-    let limit = cx.goroutine.max_stack;
-    cx.world.print(2, format!("runtime: goroutine stack exceeds {limit}-byte limit\n").as_bytes());
-    fatal::error(cx, "stack overflow")
 }

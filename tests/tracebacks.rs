@@ -1,0 +1,100 @@
+//! What a panic that nobody recovers prints, frame by frame, against what Go itself printed for every build.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+
+use goemu::go::traceback::Stack;
+use goemu_tests::fixtures::testdata;
+use goemu_tests::table::Build;
+
+/// Programs, heaps and stacks begin here: words from here on are pointers, which no two runs share.
+const POINTERS: u64 = 0x40_0000;
+
+/// A call and the frames that Go printed of it.
+struct Recorded<'a> {
+    func: &'a str,
+    args: Vec<&'a str>,
+    frames: &'a str,
+}
+
+fn recorded(text: &str) -> impl Iterator<Item = Recorded<'_>> {
+    text.split("== ").skip(1).map(|case| {
+        let (call, frames) = case.split_once('\n').unwrap();
+        let mut columns = call.split('\t');
+        let func = columns.next().unwrap();
+        Recorded { func, args: columns.filter(|arg| !arg.is_empty()).collect(), frames }
+    })
+}
+
+/// A traceback without what no two runs share: pointers, and words that the compiler does not vouch for.
+fn comparable(frames: &str, version: u16) -> String {
+    let lines: Vec<&str> = frames.lines().collect();
+    let count = lines.len();
+    let line = |(number, line): (usize, &&str)| {
+        let Some((name, args)) = line.rsplit_once('(').filter(|_| !line.starts_with('\t')) else {
+            return (*line).to_owned();
+        };
+        // Up to Go 1.16 results are shown as well. Those of the outermost call lie in its caller's frame, which
+        // is Go's harness in one run and nothing in the other.
+        if version < 17 && number + 2 == count {
+            return name.to_owned();
+        }
+        let words = args.split_inclusive([' ', ',', '{', '}', ')']);
+        format!("{name}({}", words.map(word).collect::<String>())
+    };
+    lines.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn word(text: &str) -> String {
+    let digits = text.trim_start_matches("0x");
+    let number = digits.len() < text.len();
+    let end = digits.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(digits.len());
+    let (digits, rest) = digits.split_at(end);
+    match u64::from_str_radix(digits, 16) {
+        Ok(_) if number && rest.starts_with('?') => rest.to_owned(),
+        Ok(value) if number && (POINTERS..1 << 48).contains(&value) => format!("pointer{rest}"),
+        _ => text.to_owned(),
+    }
+}
+
+fn found(build: &Build, whole: &Build, case: &Recorded<'_>) -> Result<Stack, String> {
+    let mut machine = build.machine();
+    let say = |error: goemu::Error| error.to_string();
+    let call = machine.call(case.func).map_err(say)?;
+    let signature = whole.signature(case.func).ok_or("no signature")?;
+    let report = call.signature(&signature).map_err(say)?.literals(&case.args).map_err(say)?.run();
+    let outcome = report.map_err(say)?.outcome;
+    let traceback = outcome.traceback().ok_or_else(|| outcome.to_string())?;
+    Ok(traceback.goroutines[0].clone())
+}
+
+/// The calls of one build whose frames are not those that Go printed.
+fn wrong(build: &str, text: &str) -> Vec<String> {
+    let whole = Build::new(build.trim_end_matches("-stripped"));
+    let build = Build::new(build);
+    let differs = |case: Recorded<'_>| {
+        let native = comparable(case.frames, build.version);
+        let ours = found(&build, &whole, &case).map(|stack| {
+            let text = stack.to_string();
+            comparable(text.split_once('\n').unwrap().1, build.version)
+        });
+        let ours = ours.unwrap_or_else(|error| format!("error: {error}"));
+        let call = format!("{} {}({})", build.name, case.func, case.args.join(", "));
+        (ours != native).then(|| format!("{call}\nnative:\n{native}\ngoemu:\n{ours}"))
+    };
+    recorded(text).filter_map(differs).collect()
+}
+
+#[test]
+fn frames_are_those_that_go_prints() {
+    let (mut all, mut builds) = (Vec::new(), 0);
+    for entry in fs::read_dir(testdata("native/tracebacks")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(recorded(&text).count() > 30, "{}", path.display());
+        builds += 1;
+        all.extend(wrong(path.file_stem().unwrap().to_str().unwrap(), &text));
+    }
+    assert!(builds >= 15, "only {builds} builds");
+    assert!(all.is_empty(), "{} wrong\n{}", all.len(), all.join("\n\n"));
+}
