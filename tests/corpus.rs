@@ -1,13 +1,13 @@
-//! Every case of the corpus and the other programs, on every build that is checked in, against what it did natively.
+//! Every case of the corpus and the other programs, on every build that is there, against what it did natively on
+//! Linux: on those that are checked in, and on those that `cargo xtask fixtures` left in `target/fixtures`.
 //!
 //! One test for a build and function: `cargo test --test corpus go1.27-pie::main.f1`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use goemu_tests::fixtures::{Case, VERSIONS, cases, testdata};
+use goemu_tests::fixtures::{Case, VERSIONS, all_binaries, cases, testdata};
 use goemu_tests::table::{Build, Ending, Gap, call, gaps, source};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -16,14 +16,15 @@ const PROGRAMS: [&str; 3] = ["corpus", "library", "world"];
 
 fn main() -> ExitCode {
     let gaps = Arc::new(gaps());
-    let builds: Vec<Arc<Build>> = checked_in().iter().map(|name| Arc::new(Build::new(name))).collect();
+    let builds: Vec<Arc<Build>> = built().iter().map(|name| Arc::new(Build::new(name))).collect();
     let mut trials = vec![{
         let (builds, gaps) = (builds.clone(), Arc::clone(&gaps));
         Trial::test("the tables are complete", move || complete(&builds, &gaps))
     }];
     for build in &builds {
-        let whole = build.name.strip_suffix("-stripped");
-        let whole = whole.and_then(|name| builds.iter().find(|build| build.name == name)).cloned();
+        // Signatures are the same for all systems.
+        let whole = format!("{}-go1.{}", build.program(), build.version);
+        let whole = builds.iter().find(|other| build.is_stripped() && other.name == whole).cloned();
         for (function, cases) in by_function(build) {
             let (build, whole, gaps) = (Arc::clone(build), whole.clone(), Arc::clone(&gaps));
             let name = format!("{}::{function}", build.name);
@@ -33,13 +34,12 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-/// The names of all builds in testdata/bin.
-fn checked_in() -> Vec<String> {
-    let entries = fs::read_dir(testdata("bin")).expect("testdata/bin is there");
-    let names = entries.map(|entry| entry.expect("a readable folder").file_name());
-    let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+/// The names of the builds: those that are checked in, and all of the corpus. (The library's functions need their
+/// packages initialised in old releases.)
+fn built() -> Vec<String> {
+    let mut names = all_binaries();
     names.retain(|name| PROGRAMS.iter().any(|program| name.starts_with(&format!("{program}-go"))));
-    names.sort();
+    names.retain(|name| name.starts_with("corpus") || testdata("bin").join(name).exists());
     names
 }
 

@@ -29,6 +29,7 @@ pub mod exit;
 pub mod function;
 pub mod go;
 pub mod hook;
+mod imports;
 pub mod interp;
 pub mod machine;
 pub mod memory;

@@ -19,10 +19,11 @@ use crate::go::goroutine::Goroutine;
 use crate::go::world::World;
 use crate::go::{names, runtime};
 use crate::hook::{Action, Cx, Hook, Hooks, Refused};
+use crate::imports;
 use crate::interp::Interpreter;
 use crate::memory::{Memory, Snapshot};
 use crate::observe::{Event, Interest, Observer, Observers, View};
-use crate::os::{Answer, NoOs, Os};
+use crate::os::{self, Answer, NoOs, Os};
 use crate::outcome::Outcome;
 
 /// Where a call returns to in a program without `runtime.goexit`. Nothing is mapped there.
@@ -245,6 +246,10 @@ impl Machine {
             Exit::Stopped => Ok(None),
             Exit::OutOfFuel => Ok(Some(Outcome::OutOfFuel { limit: self.config.fuel })),
             Exit::Syscall => self.answer_syscall(),
+            Exit::Fault(fault) if imports::is_call(&fault) => match self.answer_hook(&imports::call)? {
+                Next::End(outcome) => Ok(Some(outcome)),
+                Next::Run | Next::Again => Ok(None),
+            },
             Exit::Fault(fault) => Ok(self.answer_fault(fault)),
             Exit::Halt => {
                 let pc = self.cpu.rip.wrapping_sub(1);
@@ -305,8 +310,8 @@ impl Machine {
         match os.syscall(&mut cx) {
             Ok(Answer::Return(result)) => {
                 cx.emit(|_| Event::Syscall { number, result });
+                os::set_result(cx.image.target().os, cx.cpu, result);
                 // The kernel clobbers RCX and R11.
-                cx.cpu.set_gpr(gpr::RAX, result as u64);
                 cx.cpu.set_gpr(gpr::RCX, cx.cpu.rip);
                 cx.cpu.set_gpr(gpr::R11, cx.cpu.rflags());
                 Ok(None)

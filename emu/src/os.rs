@@ -4,13 +4,16 @@
 //! asks while it starts; everything else ends the call with an error that names what was asked for.
 
 mod answers;
+mod bsd;
 
-use crate::cpu::gpr;
+use goemu_loader::Os as System;
+
+use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::hook::{Cx, Refused};
 use crate::outcome::Outcome;
 
-pub(crate) use answers::time_of_day;
+pub(crate) use answers::{EPOCH, fill_random, now, time_of_day};
 
 /// What a system call is answered.
 #[derive(Debug)]
@@ -27,6 +30,15 @@ pub trait Os: Send {
     fn syscall(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused>;
 }
 
+/// Hands a system call's result to the guest as its system does; negative ones are error numbers.
+pub(crate) fn set_result(system: System, cpu: &mut Cpu, result: i64) {
+    if !bsd::tells_by_carry(system) {
+        return cpu.set_gpr(gpr::RAX, result as u64);
+    }
+    cpu.flags = cpu.flags.with_carry(result < 0);
+    cpu.set_gpr(gpr::RAX, result.unsigned_abs());
+}
+
 /// Linux, as far as it is needed to run functions of a program that was never started.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoOs;
@@ -34,6 +46,8 @@ pub struct NoOs;
 const EBADF: i64 = 9;
 const ENOMEM: i64 = 12;
 
+/// No system call's number.
+const NONE: u64 = u64::MAX;
 const WRITE: u64 = 1;
 const MMAP: u64 = 9;
 const MUNMAP: u64 = 11;
@@ -45,7 +59,9 @@ const MAP_FIXED: u64 = 0x10;
 
 impl Os for NoOs {
     fn syscall(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused> {
-        let number = cx.cpu.gpr(gpr::RAX);
+        let own_number = cx.cpu.gpr(gpr::RAX);
+        let system = cx.image.target().os;
+        let number = bsd::linux_number(system, own_number).unwrap_or(NONE);
         match number {
             WRITE => write(cx),
             MMAP if cx.cpu.gpr(gpr::R10) & MAP_FIXED == 0 => {
@@ -63,7 +79,8 @@ impl Os for NoOs {
                     return Ok(Answer::Return(result));
                 }
                 let caller = cx.image.func_at(cx.cpu.rip.wrapping_sub(1)).map(|f| f.name().to_owned());
-                Err(Error::Unsupported { what: format!("system call {number}"), caller }.into())
+                let of = if system == System::Linux { String::new() } else { format!(" of {system:?}") };
+                Err(Error::Unsupported { what: format!("system call {own_number}{of}"), caller }.into())
             }
         }
     }

@@ -30,6 +30,7 @@ pub use types::{
     StructType, TypeFacts, UncommonType,
 };
 
+use crate::object::Os;
 use crate::version::GoVersion;
 
 /// The oldest release that the rows know: Go 1.4.
@@ -244,6 +245,21 @@ impl Facts {
             func_ids: FuncIds::of(minor),
             types: TypeFacts::of(minor),
         }
+    }
+
+    /// The facts for a system: where they differ, they are those of Linux before.
+    ///
+    /// `runtime.m` has two fields of different sizes: the signal stack (`gsignalStack`, Go 1.9 and later) and the
+    /// signal mask (`sigset`, Go 1.6 and later). Windows has neither, some systems have a larger mask.
+    pub(crate) fn on(self, os: Os) -> Facts {
+        let minor = self.version.minor;
+        let by = match os {
+            Os::Windows if minor >= 9 => -48,
+            Os::Windows if minor >= 6 => -8,
+            Os::FreeBsd | Os::NetBsd | Os::DragonFly | Os::Solaris | Os::Illumos if minor >= 6 => 8,
+            _ => 0,
+        };
+        Facts { m: self.m.moved(by), ..self }
     }
 
     /// Whether Go code passes arguments in registers (ABIInternal of Go 1.17 and later).

@@ -46,8 +46,9 @@ impl Image {
     fn load(source: Source) -> Result<Image, LoadError> {
         let mut object = Object::parse(source)?;
         let build = buildinfo::read(&object);
-        let tables = detect::tables(&object, build.go)?;
+        let mut tables = detect::tables(&object, build.go)?;
         object.layout.target.os = build.os().unwrap_or(object.layout.target.os);
+        tables.facts = tables.facts.on(object.layout.target.os);
         Ok(Image { object, build, tables, typed: Typed::default() })
     }
 

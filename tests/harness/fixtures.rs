@@ -1,6 +1,7 @@
 //! The checked-in binaries and what their cases did natively (`testdata/README.md`).
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -18,6 +19,15 @@ pub fn testdata(path: &str) -> PathBuf {
 pub fn binary(name: &str) -> Option<PathBuf> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/fixtures").join(name);
     [testdata("bin").join(name), built].into_iter().find(|path| path.exists())
+}
+
+/// The names of all fixtures that [`binary`] finds, sorted.
+pub fn all_binaries() -> Vec<String> {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/fixtures");
+    let folders = [testdata("bin"), built].into_iter().filter_map(|folder| fs::read_dir(folder).ok());
+    let names = folders.flatten().map(|entry| entry.expect("a readable folder").file_name());
+    let names: BTreeSet<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.into_iter().collect()
 }
 
 /// All checked-in builds of the corpus, by name.

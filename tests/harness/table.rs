@@ -45,6 +45,11 @@ impl Build {
         self.name.split("-go").next().unwrap_or_default()
     }
 
+    /// Whether it has no debug information, so that signatures must be given.
+    pub fn is_stripped(&self) -> bool {
+        !self.image().sections().iter().any(|section| section.name.ends_with("debug_info"))
+    }
+
     fn image(&self) -> &Arc<Image> {
         self.image.get_or_init(|| {
             let path = binary(&self.name).unwrap_or_else(|| panic!("{} is not built", self.name));

@@ -5,6 +5,7 @@
 //! Checksums of all of them stand in `testdata/bin/SHA256SUMS`: a build is the same on every machine.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -26,9 +27,12 @@ pub(crate) struct Args {
     /// The folder that `cargo xtask toolchains` filled.
     #[arg(long, default_value_os_t = toolchains::default_dir())]
     toolchains: PathBuf,
-    /// Also build for darwin and windows.
+    /// Also build for other systems than Linux.
     #[arg(long)]
     all_systems: bool,
+    /// Build those whose names contain this, and leave native results alone.
+    #[arg(long)]
+    only: Option<String>,
 }
 
 impl Args {
@@ -39,7 +43,9 @@ impl Args {
         let algorithms = program.starts_with("algorithms");
         let modes = modes
             .filter(move |mode| !algorithms || mode.suffix == "-stripped" && ALGORITHMS.contains(&version));
-        modes.map(move |mode| Fixture { program, version, mode })
+        let modes = modes.filter(move |mode| program == "corpus" || !mode.corpus_only);
+        let fixtures = modes.map(move |mode| Fixture { program, version, mode });
+        fixtures.filter(|fixture| self.only.as_ref().is_none_or(|part| fixture.name().contains(part)))
     }
 }
 
@@ -63,51 +69,47 @@ struct Mode {
     versions: &'static [u32],
     /// The releases whose corpus in this mode is checked in.
     checked_in: &'static [u32],
+    /// Whether no other program is built so.
+    corpus_only: bool,
 }
 
-static MODES: [Mode; 6] = [
-    Mode {
-        suffix: "",
-        flags: &["-ldflags=-buildid="],
-        os: "linux",
-        versions: &VERSIONS,
-        checked_in: &VERSIONS,
-    },
-    Mode {
-        suffix: "-noopt",
-        flags: &["-ldflags=-buildid=", "-gcflags=-N -l"],
-        os: "linux",
-        versions: &VERSIONS,
-        checked_in: &[15, 27],
-    },
-    Mode {
-        suffix: "-stripped",
-        flags: &["-ldflags=-buildid= -s -w"],
-        os: "linux",
-        versions: &VERSIONS,
-        checked_in: &[15, 27],
-    },
-    Mode {
-        suffix: "-pie",
-        flags: &["-ldflags=-buildid=", "-buildmode=pie"],
-        os: "linux",
-        versions: &VERSIONS,
-        checked_in: &[15, 27],
-    },
-    Mode {
-        suffix: "-darwin",
-        flags: &["-ldflags=-buildid="],
-        os: "darwin",
-        versions: &[15, 19, 23, 27],
-        checked_in: &[],
-    },
-    Mode {
-        suffix: "-windows",
-        flags: &["-ldflags=-buildid="],
-        os: "windows",
-        versions: &[15, 19, 23, 27],
-        checked_in: &[],
-    },
+/// The releases that build for other systems.
+const ABROAD: [u32; 4] = [15, 19, 23, 27];
+
+/// The ways to build for Linux, with the releases whose builds are checked in.
+const fn linux(suffix: &'static str, flags: &'static [&'static str], checked_in: &'static [u32]) -> Mode {
+    Mode { suffix, flags, os: "linux", versions: &VERSIONS, checked_in, corpus_only: false }
+}
+
+/// The ways to build for other systems.
+const fn abroad(
+    suffix: &'static str,
+    os: &'static str,
+    flags: &'static [&'static str],
+    checked_in: &'static [u32],
+) -> Mode {
+    Mode { suffix, flags, os, versions: &ABROAD, checked_in, corpus_only: true }
+}
+
+const WHOLE: &[&str] = &["-ldflags=-buildid="];
+const STRIPPED: &[&str] = &["-ldflags=-buildid= -s -w"];
+const PIE: &[&str] = &["-ldflags=-buildid= -s -w", "-buildmode=pie"];
+
+static MODES: [Mode; 13] = [
+    linux("", WHOLE, &VERSIONS),
+    linux("-noopt", &["-ldflags=-buildid=", "-gcflags=-N -l"], &[15, 27]),
+    linux("-stripped", STRIPPED, &[15, 27]),
+    linux("-pie", &["-ldflags=-buildid=", "-buildmode=pie"], &[15, 27]),
+    abroad("-darwin", "darwin", WHOLE, &[27]),
+    abroad("-darwin-stripped", "darwin", STRIPPED, &[15]),
+    // Earlier releases leave it to the system's linker.
+    Mode { versions: &[19, 23, 27], ..abroad("-darwin-pie", "darwin", PIE, &[]) },
+    abroad("-windows", "windows", WHOLE, &[27]),
+    abroad("-windows-stripped", "windows", STRIPPED, &[15]),
+    abroad("-windows-pie", "windows", PIE, &[]),
+    abroad("-freebsd", "freebsd", STRIPPED, &[]),
+    abroad("-openbsd", "openbsd", STRIPPED, &[]),
+    abroad("-netbsd", "netbsd", STRIPPED, &[]),
 ];
 
 /// One binary.
@@ -164,11 +166,18 @@ pub(crate) fn main(args: &Args) -> Result<()> {
             }
         }
         let file = root().join(format!("testdata/native/{program}.tsv"));
-        fs::write(&file, table.to_tsv()).with_context(|| format!("cannot write {}", file.display()))?;
+        if args.only.is_none() {
+            fs::write(&file, table.to_tsv()).with_context(|| format!("cannot write {}", file.display()))?;
+        }
     }
-    demos(args)?;
+    if args.only.is_none() {
+        demos(args)?;
+    }
     check_in(args, &built)?;
-    tracebacks::main()
+    if args.only.is_none() {
+        tracebacks::main()?;
+    }
+    Ok(())
 }
 
 /// Builds one program in a folder of its own, with the generated cases beside its sources.
@@ -221,21 +230,26 @@ fn demos(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Copies what is checked in, and writes the checksums of everything.
+/// Copies what is checked in, and writes the checksums of what was built; those of others stay.
 fn check_in(args: &Args, built: &Path) -> Result<()> {
     let bin = root().join("testdata/bin");
-    let mut sums = String::new();
+    let file = bin.join("SHA256SUMS");
+    let old = if args.only.is_some() { fs::read_to_string(&file)? } else { String::new() };
+    let rows = old.lines().filter_map(|row| row.split_once("  "));
+    let mut sums: BTreeMap<String, String> =
+        rows.map(|(sum, name)| (name.to_owned(), sum.to_owned())).collect();
     for program in PROGRAMS {
         for version in VERSIONS {
             for fixture in args.fixtures(program, version) {
                 let binary = built.join(fixture.name());
-                sums += &format!("{}  {}\n", sha256(&binary)?, fixture.name());
+                sums.insert(fixture.name(), sha256(&binary)?);
                 if fixture.is_checked_in() {
                     fs::copy(&binary, bin.join(fixture.name()))?;
                 }
             }
         }
     }
-    fs::write(bin.join("SHA256SUMS"), sums)?;
+    let rows: String = sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
+    fs::write(file, rows)?;
     Ok(())
 }

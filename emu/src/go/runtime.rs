@@ -14,9 +14,10 @@ mod system;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use goemu_loader::{FuncId, Image};
+use goemu_loader::{FuncId, Image, Os};
 
 use crate::hook::{Action, Cx, Hooks, Refused};
+use crate::imports;
 
 /// A hook on a function of the runtime.
 type Body = fn(&mut Cx<'_>) -> Result<Action, Refused>;
@@ -96,6 +97,7 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
             _ if sized => Some(alloc::mallocgc as Body),
             // An instance of the generic function.
             _ if name.starts_with("AddCleanup[") => Some(system::add_cleanup as Body),
+            "asmcgocall" if image.target().os == Os::Windows => Some(imports::asmcgocall as Body),
             _ => body(name, minor),
         };
         let Some(body) = body else { continue };

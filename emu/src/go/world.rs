@@ -58,6 +58,8 @@ pub struct World {
     pub stderr: Vec<u8>,
     /// The two words of the newest panic's value, as `gopanic` was given it.
     pub(crate) panic_value: Option<(u64, u64)>,
+    /// Functions of the system's libraries that the program looked up by name.
+    pub(crate) found: Vec<String>,
     /// Where in `stderr` the runtime began to print a panic that nobody recovered.
     pub(crate) panic_printed_from: usize,
     /// Where that panic ended the goroutine.
@@ -79,6 +81,7 @@ impl World {
             stdout: Vec::new(),
             stderr: Vec::new(),
             panic_value: None,
+            found: Vec::new(),
             panic_printed_from: 0,
             panic_at: Start::default(),
         }

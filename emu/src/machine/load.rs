@@ -2,6 +2,7 @@
 
 use goemu_loader::{Image, Perm, Reloc, Segment};
 
+use crate::imports;
 use crate::memory::{Contents, Memory, MemoryError, PAGE};
 
 /// Maps all segments and writes the words that the system's loader would have written.
@@ -9,7 +10,9 @@ pub(super) fn map(image: &Image, memory: &mut Memory) -> Result<(), MemoryError>
     for segment in image.segments() {
         map_segment(image, memory, segment)?;
     }
-    apply(image.relocs(), memory)
+    apply(image.relocs(), memory)?;
+    imports::set_up(image, memory)?;
+    imports::link(image, memory)
 }
 
 fn map_segment(image: &Image, memory: &mut Memory, segment: &Segment) -> Result<(), MemoryError> {

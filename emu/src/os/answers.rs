@@ -8,7 +8,7 @@ const EPERM: i64 = 1;
 const ENOENT: i64 = 2;
 
 /// What the clock shows at first: the beginning of time on Go's playground, 2009-11-10 23:00:00 UTC.
-const EPOCH: u64 = 1_257_894_000;
+pub(crate) const EPOCH: u64 = 1_257_894_000;
 const SECOND: u64 = 1_000_000_000;
 /// `CLOCK_REALTIME`, `CLOCK_REALTIME_COARSE`; all others count from the start.
 const REALTIME: [u64; 2] = [0, 5];
@@ -51,7 +51,7 @@ pub(super) fn answer(cx: &mut Cx<'_>, number: u64) -> Result<Option<i64>, Refuse
 }
 
 /// The present time: seconds and nanoseconds since the epoch or the start.
-fn now(cx: &mut Cx<'_>, real: bool) -> (u64, u64) {
+pub(crate) fn now(cx: &mut Cx<'_>, real: bool) -> (u64, u64) {
     let nanoseconds = cx.cpu.next_tsc();
     (nanoseconds / SECOND + if real { EPOCH } else { 1 }, nanoseconds % SECOND)
 }
@@ -93,8 +93,17 @@ fn affinity(cx: &mut Cx<'_>, size: u64, to: u64) -> Result<i64, Refused> {
 
 fn random(cx: &mut Cx<'_>, to: u64, size: u64) -> Result<i64, Refused> {
     let size = size.min(MOST_RANDOM);
+    fill_random(cx, to, size)?;
+    Ok(size as i64)
+}
+
+/// Fills memory with random bytes.
+pub(crate) fn fill_random(cx: &mut Cx<'_>, to: u64, size: u64) -> Result<(), Refused> {
+    /// No program asks for more at once.
+    const MOST: u64 = 1 << 20;
+    let size = size.min(MOST);
     let words = std::iter::repeat_with(|| cx.cpu.next_random());
     let bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).take(size as usize).collect();
     cx.memory.write_bytes(to, &bytes)?;
-    Ok(size as i64)
+    Ok(())
 }

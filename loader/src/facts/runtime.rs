@@ -5,6 +5,23 @@
 
 use crate::facts::layouts;
 
+impl M {
+    /// Moves the fields that follow those whose sizes depend on the system.
+    pub(super) fn moved(self, by: i64) -> M {
+        let moved = |offset: u64| offset.wrapping_add_signed(by);
+        M {
+            tls: moved(self.tls),
+            curg: moved(self.curg),
+            p: moved(self.p),
+            mallocing: moved(self.mallocing),
+            throwing: moved(self.throwing),
+            preemptoff: self.preemptoff.map(moved),
+            locks: moved(self.locks),
+            ..self
+        }
+    }
+}
+
 layouts! {
     /// `runtime.g`, a goroutine.
     G "runtime.g" {
@@ -44,7 +61,7 @@ layouts! {
         size          "sizeof":       u64         = 4 => 48, 5 => 56, 25 => 48;
     }
 
-    /// `runtime.m`, a thread.
+    /// `runtime.m`, a thread, on Linux. What differs on other systems is in `Facts::on`.
     M "runtime.m" {
         g0            "g0":           u64         = 4 => 0;
         morebuf       "morebuf":      u64         = 4 => 8;

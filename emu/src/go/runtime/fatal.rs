@@ -1,5 +1,6 @@
 //! The ends of a program: a panic that nobody recovered, fatal errors, exit.
 
+use goemu_loader::Abi;
 use goemu_loader::facts::Signals;
 
 use crate::cpu::gpr;
@@ -120,9 +121,14 @@ pub(super) fn out_of_memory(cx: &mut Cx<'_>) -> Action {
     error(cx, "runtime: out of memory")
 }
 
-/// `exit(code int32)`, ABI0 in every release.
+/// `exit(code int32)`: assembly where the system is asked directly, Go where it is asked through its libraries.
 pub(super) fn exit(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    let code = i32::from_le_bytes(cx.memory.read(cx.caller_sp())?);
+    let in_register = cx.func().is_some_and(|func| func.abi() == Abi::Internal);
+    let code = if in_register {
+        cx.cpu.gpr(gpr::RAX) as i32
+    } else {
+        i32::from_le_bytes(cx.memory.read(cx.caller_sp())?)
+    };
     Ok(Action::End(Outcome::Exited { code, fatal: None }))
 }
 

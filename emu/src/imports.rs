@@ -1,0 +1,157 @@
+//! Functions in other files: what a program calls in its system's libraries.
+//!
+//! The word that the system's loader would fill with a function's address holds a *stub* here, an address with no
+//! memory behind it. A jump there is a call of that function. What a program needs that was never started is
+//! answered: memory, output, the clock. Everything else ends the call with an error that names the function.
+
+mod libc;
+mod windows;
+
+use goemu_loader::{Image, Os};
+
+use crate::cpu::gpr;
+use crate::error::Error;
+use crate::exit::{Fault, FaultKind};
+use crate::hook::{Action, Cx, Refused};
+use crate::memory::{Access, MemFault, Memory, MemoryError};
+use crate::outcome::Outcome;
+
+pub(crate) use windows::{asmcgocall, set_up};
+
+/// Where the stubs are.
+const STUBS: u64 = 0x7e_1000_0000;
+/// Bytes between two stubs.
+const STUB: u64 = 16;
+/// The stubs of functions that the program looked up by name follow those of its imports.
+const FIRST_FOUND: u64 = 1 << 20;
+/// Names that a program may look up.
+const MAX_FOUND: usize = 1 << 12;
+
+/// What a function in another file does.
+pub(crate) enum Answer {
+    /// It returns this.
+    Return(u64),
+    /// It ends the program.
+    End(Outcome),
+}
+
+/// Writes the stubs' addresses into the program's words.
+pub(crate) fn link(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
+    let stubs = (STUBS..).step_by(STUB as usize);
+    // A word outside of all segments is nobody's to write.
+    let imports = image.imports().iter().zip(stubs).filter(|(import, _)| memory_has(image, import.addr));
+    let mut imports = imports.collect::<Vec<_>>().into_iter();
+    imports.try_for_each(|(import, stub)| memory.poke(import.addr, &stub.to_le_bytes()))
+}
+
+fn memory_has(image: &Image, addr: u64) -> bool {
+    let last = addr.saturating_add(7);
+    image.segments().iter().any(|segment| segment.contains(addr) && segment.contains(last))
+}
+
+/// Whether the fault is a jump to a stub.
+pub(crate) fn is_call(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::Memory(MemFault { addr, access: Access::Fetch, .. })
+        if addr == fault.pc && (STUBS..STUBS + STUB * (FIRST_FOUND + MAX_FOUND as u64)).contains(&addr))
+}
+
+/// The stub of a function that the program asks for by name.
+fn find(cx: &mut Cx<'_>, name: String) -> Option<u64> {
+    let found = &mut cx.world.found;
+    let index = found.iter().position(|known| *known == name).unwrap_or(found.len());
+    if index == found.len() {
+        if found.len() == MAX_FOUND {
+            return None;
+        }
+        found.push(name);
+    }
+    Some(STUBS + STUB * (FIRST_FOUND + index as u64))
+}
+
+/// The function whose stub this is: its library, if that is known, and its name.
+fn named<'c>(cx: &'c Cx<'_>, stub: u64) -> Option<(Option<&'c str>, &'c str)> {
+    let index = stub.checked_sub(STUBS)? / STUB;
+    match index.checked_sub(FIRST_FOUND) {
+        Some(found) => Some((None, cx.world.found.get(usize::try_from(found).ok()?)?)),
+        None => {
+            let import = cx.image.imports().get(usize::try_from(index).ok()?)?;
+            Some((import.library.as_deref(), &import.name))
+        }
+    }
+}
+
+/// Carries out the function whose stub RIP is at.
+pub(crate) fn call(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    match answer(cx, cx.cpu.rip, &Arguments::Registers)? {
+        Answer::Return(result) => {
+            cx.cpu.set_gpr(gpr::RAX, result);
+            Ok(Action::Return)
+        }
+        Answer::End(outcome) => Ok(Action::End(outcome)),
+    }
+}
+
+/// Where the arguments of a function are.
+enum Arguments {
+    /// Where the system's C compilers put them.
+    Registers,
+    /// In an array at this address, of so many words.
+    Array(u64, u64),
+}
+
+impl Arguments {
+    /// The n-th argument.
+    fn get(&self, cx: &Cx<'_>, n: u64) -> Result<u64, MemFault> {
+        const SYSTEM_V: [u8; 6] = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::RCX, gpr::R8, gpr::R9];
+        const WIN64: [u8; 4] = [gpr::RCX, gpr::RDX, gpr::R8, gpr::R9];
+        match *self {
+            Arguments::Array(at, count) if n < count => cx.word(at.wrapping_add(8 * n)),
+            Arguments::Array(..) => Ok(0),
+            Arguments::Registers => {
+                let windows = cx.image.target().os == Os::Windows;
+                let registers: &[u8] = if windows { &WIN64 } else { &SYSTEM_V };
+                match registers.get(n as usize) {
+                    Some(register) => Ok(cx.cpu.gpr(*register)),
+                    // Win64 leaves room for the registers before what is on the stack.
+                    None if windows => cx.word(cx.caller_sp().wrapping_add(8 * n)),
+                    None => cx.word(cx.caller_sp().wrapping_add(8 * (n - registers.len() as u64))),
+                }
+            }
+        }
+    }
+}
+
+/// What the function does that has this stub.
+fn answer(cx: &mut Cx<'_>, stub: u64, arguments: &Arguments) -> Result<Answer, Refused> {
+    let named = named(cx, stub).map(|(library, name)| (library.map(str::to_owned), name.to_owned()));
+    let Some((library, name)) = named else {
+        return Err(unsupported(
+            cx,
+            "calling a function of the system that the runtime looks up when it starts",
+        ));
+    };
+    let answered = match cx.image.target().os {
+        Os::Windows => windows::answer(cx, &name, arguments)?,
+        _ => libc::answer(cx, &name, arguments)?,
+    };
+    answered.ok_or_else(|| {
+        let of = library.map_or(String::new(), |library| format!(" of {library}"));
+        unsupported(cx, &format!("calling the C function {name}{of}, which is not in this file,"))
+    })
+}
+
+fn unsupported(cx: &Cx<'_>, what: &str) -> Refused {
+    let from = cx.return_address().ok().and_then(|pc| cx.image.func_at(pc.wrapping_sub(1)));
+    let caller = from.map(|func| func.name().to_owned());
+    Error::Unsupported { what: what.to_owned(), caller }.into()
+}
+
+/// Prints `len` bytes at `at`; how many.
+fn print(cx: &mut Cx<'_>, fd: u64, at: u64, len: u64) -> Result<u64, Refused> {
+    /// A write may be shorter than asked for; this bounds what one takes of the host's memory.
+    const MOST: u64 = 1 << 20;
+    let mut bytes = vec![0; len.min(MOST) as usize];
+    cx.memory.read_bytes(at, &mut bytes)?;
+    cx.world.print(fd, &bytes);
+    Ok(bytes.len() as u64)
+}

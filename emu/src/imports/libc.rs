@@ -1,0 +1,69 @@
+//! The C library of macOS, OpenBSD and Solaris, whose Go programs make their system calls through it.
+
+use goemu_loader::Os;
+
+use super::{Answer, Arguments, print};
+use crate::hook::{Cx, Refused};
+use crate::os;
+use crate::outcome::Outcome;
+
+/// `MAP_FIXED` on all of them.
+const MAP_FIXED: u64 = 0x10;
+
+/// What the function does, if it is one of those that are answered.
+pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+    if !matches!(cx.image.target().os, Os::Darwin | Os::OpenBsd | Os::Solaris | Os::Illumos) {
+        return Ok(None);
+    }
+    let argument = |cx: &Cx<'_>, n| arguments.get(cx, n);
+    let result = match name {
+        "write" => {
+            let (fd, at, len) = (argument(cx, 0)?, argument(cx, 1)?, argument(cx, 2)?);
+            if fd != 1 && fd != 2 {
+                return Ok(None);
+            }
+            print(cx, fd, at, len)?
+        }
+        "mmap" if argument(cx, 3)? & MAP_FIXED == 0 => {
+            let size = argument(cx, 1)?;
+            let Ok(at) = cx.world.map_pages(cx.memory, size) else { return Ok(None) };
+            at
+        }
+        "munmap" | "madvise" | "fcntl" | "sigaction" | "sigprocmask" | "pthread_sigmask" => 0,
+        "getpid" => 1,
+        "exit" | "_exit" => {
+            let code = argument(cx, 0)? as i32;
+            return Ok(Some(Answer::End(Outcome::Exited { code, fatal: None })));
+        }
+        "clock_gettime" => {
+            let (clock, to) = (argument(cx, 0)?, argument(cx, 1)?);
+            let (seconds, nanoseconds) = os::now(cx, clock == 0);
+            cx.set_word(to, seconds)?;
+            cx.set_word(to.wrapping_add(8), nanoseconds)?;
+            0
+        }
+        "gettimeofday" => {
+            let to = argument(cx, 0)?;
+            let (seconds, nanoseconds) = os::now(cx, true);
+            cx.set_word(to, seconds)?;
+            cx.set_word(to.wrapping_add(8), nanoseconds / 1000)?;
+            0
+        }
+        "mach_absolute_time" => {
+            let (seconds, nanoseconds) = os::now(cx, false);
+            seconds.wrapping_mul(1_000_000_000).wrapping_add(nanoseconds)
+        }
+        "mach_timebase_info" => {
+            // One nanosecond is one nanosecond: two numbers of 32 bits.
+            cx.set_word(argument(cx, 0)?, 1 << 32 | 1)?;
+            0
+        }
+        "arc4random_buf" | "getentropy" => {
+            let (to, size) = (argument(cx, 0)?, argument(cx, 1)?);
+            os::fill_random(cx, to, size)?;
+            0
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Answer::Return(result)))
+}
