@@ -7,6 +7,7 @@
 //!   a call.
 //! - [`passing`] puts these together: arguments into a frame, results out of it.
 //! - [`traceback`](mod@traceback) says in which calls a goroutine is.
+//! - [`intercept`] lets users replace and watch functions, with values.
 //! - [`init`] runs what a program runs before `main.main`.
 //! - [`guest`] holds the traits by which those see memory and types, so none of them knows the machine.
 
@@ -16,6 +17,7 @@ pub mod frame;
 pub mod goroutine;
 pub mod guest;
 pub mod init;
+pub mod intercept;
 pub mod literal;
 mod map;
 pub mod names;

@@ -145,18 +145,24 @@ impl<'a> Cx<'a> {
 pub const INT_REGISTERS: [u8; 9] =
     [gpr::RAX, gpr::RBX, gpr::RCX, gpr::RDI, gpr::RSI, gpr::R8, gpr::R9, gpr::R10, gpr::R11];
 
-/// Hooks by address. Later ones come first.
+/// The hooks on one address, newest first: where one lets the function run, the next is asked.
+pub(crate) type Chain = Arc<[Arc<dyn Hook>]>;
+
+/// Hooks by address.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
-    by_addr: FxHashMap<u64, Arc<dyn Hook>>,
+    by_addr: FxHashMap<u64, Chain>,
 }
 
 impl Hooks {
-    pub(crate) fn set(&mut self, addr: u64, hook: Arc<dyn Hook>) {
-        self.by_addr.insert(addr, hook);
+    /// Puts a hook before those that are there.
+    pub(crate) fn add(&mut self, addr: u64, hook: Arc<dyn Hook>) {
+        let others = self.by_addr.get(&addr).into_iter().flat_map(|chain| chain.iter().cloned());
+        let chain: Chain = std::iter::once(hook).chain(others).collect();
+        self.by_addr.insert(addr, chain);
     }
 
-    pub(crate) fn at(&self, addr: u64) -> Option<Arc<dyn Hook>> {
+    pub(crate) fn at(&self, addr: u64) -> Option<Chain> {
         self.by_addr.get(&addr).cloned()
     }
 

@@ -175,12 +175,22 @@ impl Machine {
         names::find(&self.image, func)
     }
 
-    /// Puts a hook on a function, which is found as [`Machine::call`] finds it.
+    /// Puts a hook on a function, which is found as [`Machine::call`] finds it. Hooks that were there before are
+    /// asked where this one lets the function run. See [`Machine::replace`] and [`Machine::watch`] for hooks that
+    /// get arguments and results as values.
     pub fn hook(&mut self, func: &str, hook: impl Hook + 'static) -> Result<(), Error> {
         let entry = names::find(&self.image, func)?.entry();
-        self.hooks.set(entry, Arc::new(hook));
-        self.set_stops();
+        self.hook_at([entry], hook);
         Ok(())
+    }
+
+    /// Puts a hook on addresses where instructions begin.
+    pub(crate) fn hook_at(&mut self, addrs: impl IntoIterator<Item = u64>, hook: impl Hook + 'static) {
+        let hook: Arc<dyn Hook> = Arc::new(hook);
+        for addr in addrs {
+            self.hooks.add(addr, Arc::clone(&hook));
+        }
+        self.set_stops();
     }
 
     /// Lets somebody watch from now on.
@@ -227,8 +237,8 @@ impl Machine {
             if self.cpu.rip == self.home {
                 return Ok(None);
             }
-            if let Some(hook) = self.hooks.at(self.cpu.rip) {
-                match self.answer_hook(&*hook)? {
+            if let Some(hooks) = self.hooks.at(self.cpu.rip) {
+                match self.answer_hooks(&hooks)? {
                     Next::Run => {}
                     Next::Again => continue,
                     Next::End(outcome) => return Ok(Some(outcome)),
@@ -267,14 +277,17 @@ impl Machine {
         self.engine.run(&mut self.cpu, &mut self.memory, fuel)
     }
 
-    fn answer_hook(&mut self, hook: &dyn Hook) -> Result<Next, Error> {
-        match hook.call(&mut self.cx()) {
-            Ok(Action::Run) => Ok(Next::Run),
-            Ok(Action::Resume) => Ok(Next::Again),
-            Ok(Action::End(outcome)) => Ok(Next::End(outcome)),
-            Ok(Action::Return) => Ok(self.ret()),
-            Err(refused) => self.refused(refused),
+    fn answer_hooks(&mut self, hooks: &[Arc<dyn Hook>]) -> Result<Next, Error> {
+        for hook in hooks {
+            return match hook.call(&mut self.cx()) {
+                Ok(Action::Run) => continue,
+                Ok(Action::Resume) => Ok(Next::Again),
+                Ok(Action::End(outcome)) => Ok(Next::End(outcome)),
+                Ok(Action::Return) => Ok(self.ret()),
+                Err(refused) => self.refused(refused),
+            };
         }
+        Ok(Next::Run)
     }
 
     /// Returns from a function that a hook has carried out.

@@ -39,6 +39,31 @@ pub fn pass(
     Ok(frame)
 }
 
+/// Puts the results of a call into its frame: those of a function that somebody else has carried out.
+///
+/// # Errors
+/// When there are too many or too few results, one of them does not fit (the message says which), or the guest has
+/// no room.
+pub fn give(
+    sig: &Signature,
+    places: &Assignment,
+    results: &[Value],
+    frame: &mut Frame,
+    heap: &mut dyn GuestHeap,
+    types: &dyn Types,
+) -> Result<(), ValueError> {
+    if results.len() != sig.results.len() {
+        return Err(Problem::Results { got: results.len(), signature: sig.to_string() }.into());
+    }
+    let mut writer = Writer::new(heap, types);
+    for (i, ((result, param), pieces)) in results.iter().zip(&sig.results).zip(&places.results).enumerate() {
+        let label = format!("result {} ({param})", i + 1);
+        let bytes = writer.encode(result, &param.ty).map_err(|e| e.at(&label))?;
+        frame.put(pieces, &bytes).map_err(Problem::from)?;
+    }
+    Ok(())
+}
+
 /// The results of a call, from its frame when it has returned.
 ///
 /// # Errors

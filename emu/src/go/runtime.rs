@@ -105,13 +105,13 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
             wrappers.push((name, func.entry(), body));
         } else {
             hooked.insert(name);
-            hooks.set(func.entry(), Arc::new(body));
+            hooks.add(func.entry(), Arc::new(body));
         }
     }
-    hooks.set(fatal::PRINTED, Arc::new(fatal::printed as Body));
-    hooks.set(system::VSYSCALL, Arc::new(system::time_of_day as Body));
+    hooks.add(fatal::PRINTED, Arc::new(fatal::printed as Body));
+    hooks.add(system::VSYSCALL, Arc::new(system::time_of_day as Body));
     for (_, entry, body) in wrappers.into_iter().filter(|(name, ..)| !hooked.contains(name)) {
-        hooks.set(entry, Arc::new(body));
+        hooks.add(entry, Arc::new(body));
     }
 }
 

@@ -67,6 +67,14 @@ pub enum Problem {
         /// What the function takes.
         signature: String,
     },
+    /// Too many or too few results.
+    #[error("{got} result{} given for {signature}", if *got == 1 { "" } else { "s" })]
+    Results {
+        /// How many were given.
+        got: usize,
+        /// What the function gives.
+        signature: String,
+    },
     /// Not the number of elements or fields.
     #[error("{what} takes {want} values, not {got}")]
     Count {
