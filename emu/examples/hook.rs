@@ -15,6 +15,7 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
+/// Two calls, after the hooks have been set: `say` gets what is watched.
 pub fn calls(mut say: impl FnMut(String) + Send + 'static) -> Result<[goemu::Outcome; 2], Error> {
     let mut machine = Machine::new(Image::open(PROGRAM)?)?;
     machine.watch("main.fib", None, move |call| say(call.to_string()))?;

@@ -279,15 +279,22 @@ impl Machine {
 
     fn answer_hooks(&mut self, hooks: &[Arc<dyn Hook>]) -> Result<Next, Error> {
         for hook in hooks {
-            return match hook.call(&mut self.cx()) {
-                Ok(Action::Run) => continue,
-                Ok(Action::Resume) => Ok(Next::Again),
-                Ok(Action::End(outcome)) => Ok(Next::End(outcome)),
-                Ok(Action::Return) => Ok(self.ret()),
-                Err(refused) => self.refused(refused),
-            };
+            match self.answer_hook(&**hook)? {
+                Next::Run => {}
+                next => return Ok(next),
+            }
         }
         Ok(Next::Run)
+    }
+
+    fn answer_hook(&mut self, hook: &dyn Hook) -> Result<Next, Error> {
+        match hook.call(&mut self.cx()) {
+            Ok(Action::Run) => Ok(Next::Run),
+            Ok(Action::Resume) => Ok(Next::Again),
+            Ok(Action::End(outcome)) => Ok(Next::End(outcome)),
+            Ok(Action::Return) => Ok(self.ret()),
+            Err(refused) => self.refused(refused),
+        }
     }
 
     /// Returns from a function that a hook has carried out.
