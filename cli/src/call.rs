@@ -8,10 +8,11 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use goemu::cpu::Level;
 use goemu::go::arguments::Argument;
+use goemu::go::guess::{Guess, guess};
 use goemu::go::print::{Format, Style};
 use goemu::outcome::Returned;
 use goemu::trace::{Detail, Tracer};
-use goemu::{Config, Machine, Outcome, Report, Value};
+use goemu::{Config, LoadError, Machine, Outcome, Report, Value};
 use serde_json::{Map, Value as Json, json};
 
 use crate::binary::Binary;
@@ -38,7 +39,9 @@ const MAX_FILE: u64 = 1 << 30;
 ///
 /// For a method, the receiver is the first argument. Types come from the
 /// program's debug information; where that was stripped, give the signature
-/// with --sig.
+/// with --sig. Without one, places for arguments are guessed from the code:
+/// they take numbers, or one string or slice where several words belong
+/// together, and results are shown as words.
 ///
 /// The results are printed on one line, in Go syntax. What the function itself
 /// prints goes to standard output and standard error.
@@ -163,6 +166,8 @@ struct Called {
     /// The version of Go that built the program; empty where it is not known.
     go: String,
     report: Report,
+    /// What was guessed, where the signature is not known.
+    guess: Option<Guess>,
 }
 
 fn call(args: &Args) -> Result<Called> {
@@ -178,15 +183,29 @@ fn call(args: &Args) -> Result<Called> {
     if let Some(tracer) = args.tracer()? {
         machine.observe(tracer);
     }
+    let guess = args.sig.is_none().then(|| guess_of(&machine, &args.func)).flatten();
     let mut call = machine.call(&args.func)?;
     if let Some(sig) = &args.sig {
         call = call.signature(sig).context("--sig")?;
     }
     let given = args.args.iter().map(|arg| argument(arg)).collect::<Result<Vec<_>>>()?;
-    let report = call.literals(&given)?.run()?;
+    let call = call.literals(&given)?;
+    if let Some(guess) = &guess {
+        output::note(&format!(
+            "the signature of {func} is not known; guessed from its code: {guess} (--sig gives it)"
+        ));
+    }
+    let report = call.run()?;
     // The trace is complete, and written, before the result.
     machine.unobserve();
-    Ok(Called { func, go, report })
+    Ok(Called { func, go, report, guess })
+}
+
+/// What is guessed of a function whose signature is not known.
+fn guess_of(machine: &Machine, name: &str) -> Option<Guess> {
+    let func = machine.find(name).ok()?;
+    let image = machine.image();
+    matches!(image.signature(&func), Ok(None) | Err(LoadError::Unnamed { .. })).then(|| guess(image, &func))
 }
 
 /// An argument: a text, or the contents of a file where it begins with `@`.
@@ -256,11 +275,8 @@ impl Called {
                 let texts: Vec<_> = values.iter().map(|v| format.show(&v.value).to_string()).collect();
                 writeln!(out, "{}", texts.join(", "))?;
             }
-            Outcome::Returned(registers) => {
-                let func = &self.func;
-                output::note(&format!("the results of {func} are not known: give --sig 'func(...) ...'"));
-                writeln!(out, "{registers}")?;
-            }
+            // Labelled by the names of the registers.
+            Outcome::Returned(registers) => writeln!(out, "{registers}")?,
             // The runtime has printed the reason.
             Outcome::Exited { fatal: Some(_), .. } => output::say(&traceback::text(outcome)),
             Outcome::Exited { .. } => {}
@@ -286,6 +302,7 @@ impl Called {
             "stderr": text(stderr),
             "instructions": instructions,
             "go": self.go,
+            "guessed": self.guess.as_ref().map(Guess::to_string),
         });
         match outcome {
             Outcome::Returned(Returned::Values(values)) => {

@@ -6,6 +6,7 @@ use goemu_loader::sigparse::SigError;
 use crate::go::abi::AbiError;
 use crate::go::arguments::ArgumentError;
 use crate::go::frame::OutsideFrame;
+use crate::go::guess::GuessError;
 use crate::go::write::ValueError;
 use crate::memory::MemoryError;
 
@@ -44,6 +45,9 @@ pub enum Error {
         "the parameters of {0} are not known: give its signature, as in --sig 'func(a int, s string) error'"
     )]
     NoSignature(String),
+    /// The parameters are guessed, and the arguments are not as many.
+    #[error(transparent)]
+    Guess(#[from] GuessError),
     /// The signature that was given is none.
     #[error(transparent)]
     Signature(#[from] SigError),

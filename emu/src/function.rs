@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::go::abi::{Assignment, INT_REGS, assign};
 use crate::go::frame::Frame;
 use crate::go::goroutine::{TOP_BLOCK, min_stack};
+use crate::go::guess::Guess;
 use crate::go::passing;
 use crate::go::read::Reader;
 use crate::go::types::Heap;
@@ -34,6 +35,8 @@ pub struct Function {
     block: u64,
     /// Words of it that may be results.
     words: usize,
+    /// What the types were guessed from, where they were: they tell no results.
+    guess: Option<Guess>,
 }
 
 impl Function {
@@ -51,7 +54,14 @@ impl Function {
         let known = typed.as_ref().map(|(_, places)| places.stack_size);
         let block = known.unwrap_or_else(|| size.unwrap_or(0).max(UNKNOWN_BLOCK)).next_multiple_of(8);
         let words = size.map_or(SHOWN_WORDS, |size| (size / 8) as usize);
-        Ok(Function { name, entry: func.entry(), abi, typed, block, words })
+        Ok(Function { name, entry: func.entry(), abi, typed, block, words, guess: None })
+    }
+
+    /// A function with the guessed places of arguments.
+    pub(crate) fn guessed(func: &Func<'_>, guess: Guess, typed: (Signature, Assignment)) -> Function {
+        let (name, block) = (func.name().to_owned(), typed.1.stack_size);
+        let (entry, abi) = (func.entry(), func.abi());
+        Function { name, entry, abi, typed: Some(typed), block, words: 0, guess: Some(guess) }
     }
 
     /// Its full name.
@@ -146,6 +156,9 @@ impl Function {
     /// The results, from where the convention has them.
     fn returned(&self, machine: &Machine, block: u64) -> Result<Returned, Error> {
         let frame = frame_at(&machine.cpu, &machine.memory, block, self.block);
+        if let Some(guess) = &self.guess {
+            return Ok(guess.results(&frame));
+        }
         let Some((signature, places)) = &self.typed else { return Ok(self.untyped(&frame)) };
         let image = machine.image();
         let values = passing::results(signature, places, &frame, &Reader::new(&machine.memory, &**image))?;
@@ -160,10 +173,20 @@ impl Function {
     fn untyped(&self, frame: &Frame) -> Returned {
         let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
         match self.abi {
-            Abi::Internal => Returned::Registers { ints: frame.ints[..INT_REGS].to_vec(), stack: Vec::new() },
+            Abi::Internal => Returned::Registers {
+                ints: frame.ints[..INT_REGS].to_vec(),
+                floats: Vec::new(),
+                stack: Vec::new(),
+            },
             Abi::Abi0 => {
-                let words = frame.stack.chunks(8).map(word).take(self.words).collect();
-                Returned::Registers { ints: Vec::new(), stack: words }
+                let words = frame
+                    .stack
+                    .chunks(8)
+                    .map(word)
+                    .take(self.words)
+                    .zip(0u64..)
+                    .map(|(word, n)| (8 * n, word));
+                Returned::Registers { ints: Vec::new(), floats: Vec::new(), stack: words.collect() }
             }
         }
     }

@@ -8,6 +8,7 @@
 //! - [`passing`] puts these together: arguments into a frame, results out of it.
 //! - [`traceback`](mod@traceback) says in which calls a goroutine is.
 //! - [`intercept`] lets users replace and watch functions, with values.
+//! - [`guess`] is what can be said of a signature where the file does not tell it.
 //! - [`init`] runs what a program runs before `main.main`.
 //! - [`guest`] holds the traits by which those see memory and types, so none of them knows the machine.
 
@@ -15,6 +16,7 @@ pub mod abi;
 pub mod arguments;
 pub mod frame;
 pub mod goroutine;
+pub mod guess;
 pub mod guest;
 pub mod init;
 pub mod intercept;

@@ -48,8 +48,11 @@ pub enum Returned {
     Registers {
         /// AX BX CX DI SI R8 R9 R10 R11; empty where results are on the stack.
         ints: Vec<u64>,
-        /// The first words above the return address, where results are on the stack.
-        stack: Vec<u64>,
+        /// X0 X1 ...: the lower half of each; empty where none is a result.
+        floats: Vec<u64>,
+        /// Words above the return address, where results are on the stack, and their offsets from the first
+        /// argument slot.
+        stack: Vec<(u64, u64)>,
     },
 }
 
@@ -187,14 +190,12 @@ impl fmt::Display for Returned {
                 let texts: Vec<_> = values.iter().map(|v| v.value.to_string()).collect();
                 f.write_str(&texts.join(", "))
             }
-            Returned::Registers { ints, .. } if !ints.is_empty() => {
+            Returned::Registers { ints, floats, stack } => {
                 let names = ["AX", "BX", "CX", "DI", "SI", "R8", "R9", "R10", "R11"];
-                let texts: Vec<_> = names.iter().zip(ints).map(|(n, v)| format!("{n}={v:#x}")).collect();
-                f.write_str(&texts.join(" "))
-            }
-            Returned::Registers { stack, .. } => {
-                let word = |(i, v): (usize, &u64)| format!("{}(FP)={v:#x}", 8 * i);
-                f.write_str(&stack.iter().enumerate().map(word).collect::<Vec<_>>().join(" "))
+                let ints = names.iter().zip(ints).map(|(name, value)| format!("{name}={value:#x}"));
+                let floats = floats.iter().enumerate().map(|(n, value)| format!("X{n}={value:#x}"));
+                let stack = stack.iter().map(|(offset, value)| format!("{offset}(FP)={value:#x}"));
+                f.write_str(&ints.chain(floats).chain(stack).collect::<Vec<_>>().join(" "))
             }
         }
     }

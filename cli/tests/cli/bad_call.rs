@@ -49,9 +49,12 @@ fn several_functions_of_one_name() {
 }
 
 #[test]
-fn a_stripped_program_needs_a_signature() {
-    let message = "the parameters of main.fib are not known: give its signature, as in --sig 'func(a int, s string) error'";
-    assert_eq!(call("go1.27-stripped", "fib 10"), Ran::new(1, "", &format!("goemu: {message}\n")));
+fn more_arguments_than_a_guess_has_parts() {
+    let Ran { status, stderr, .. } = call("go1.27-stripped", "fib 10 11");
+    assert_eq!(status, 1);
+    let message =
+        "goemu: the parameters of main.fib are not known, and guessed to be func(uint64): 2 arguments given;";
+    assert!(stderr.starts_with(message), "{stderr}");
 }
 
 #[test]
