@@ -239,8 +239,13 @@ impl Flow {
                 match insn.flow_control() {
                     FlowControl::Next | FlowControl::ConditionalBranch => {}
                     FlowControl::Call | FlowControl::IndirectCall => {
-                        set |=
-                            (0..PASSED_ON).filter_map(|n| bit(Place::Int(n))).fold(0, |set, bit| set | bit);
+                        // What is passed on is what the callee returned.
+                        let first = bit(Place::Int(0)).unwrap_or(0);
+                        if set & first == 0 {
+                            set |= (0..PASSED_ON)
+                                .filter_map(|n| bit(Place::Int(n)))
+                                .fold(0, |all, bit| all | bit);
+                        }
                         break;
                     }
                     _ => break,
