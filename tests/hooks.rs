@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use goemu::{Error, Image, Machine, Outcome, Value};
 use goemu_tests::fixtures::binary;
 
-#[allow(dead_code, unreachable_pub, reason = "its main only prints")]
+#[allow(dead_code, reason = "its main only prints")]
 #[path = "../emu/examples/hook.rs"]
 mod example;
 

@@ -63,6 +63,12 @@ impl Build {
         Machine::with_config(Arc::clone(self.image()), config).expect("a machine")
     }
 
+    /// Where a function is.
+    pub fn entry(&self, function: &str) -> u64 {
+        let funcs = self.image().funcs_named(function);
+        funcs.first().unwrap_or_else(|| panic!("{}: no {function}", self.name)).entry()
+    }
+
     /// The signature of a function as text, from the debug information of the build that was not stripped.
     pub fn signature(&self, function: &str) -> Option<String> {
         let func = self.image().funcs_named(function).into_iter().next()?;
@@ -72,8 +78,18 @@ impl Build {
 
 /// Makes the call of a case; `signature` is needed where the build has no debug information.
 pub fn call(machine: &mut Machine, case: &Case, signature: Option<&str>) -> Result<Ending, goemu::Error> {
+    call_as(machine, &case.function, case, signature)
+}
+
+/// Makes the call of a case on the function of this name or address.
+pub fn call_as(
+    machine: &mut Machine,
+    func: &str,
+    case: &Case,
+    signature: Option<&str>,
+) -> Result<Ending, goemu::Error> {
     let args: Vec<&str> = case.args.iter().map(String::as_str).collect();
-    let call = machine.call(&case.function)?;
+    let call = machine.call(func)?;
     let call = match signature {
         Some(text) => call.signature(text)?,
         None => call,

@@ -8,6 +8,7 @@ mod alloc;
 mod defers;
 mod fatal;
 mod panics;
+mod recognise;
 mod stack;
 mod system;
 
@@ -110,8 +111,35 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
     }
     hooks.add(fatal::PRINTED, Arc::new(fatal::printed as Body));
     hooks.add(system::VSYSCALL, Arc::new(system::time_of_day as Body));
-    for (_, entry, body) in wrappers.into_iter().filter(|(name, ..)| !hooked.contains(name)) {
+    wrappers.retain(|(name, ..)| !hooked.contains(name));
+    for (name, entry, body) in wrappers {
+        hooked.insert(name);
         hooks.add(entry, Arc::new(body));
+    }
+    // A program whose names were taken away has none of these.
+    if !hooked.contains("mallocgc") || !hooked.contains("morestack") {
+        install_recognised(image, hooks, &hooked);
+    }
+}
+
+/// Sets the hooks on functions that are recognised by what they are, where their names do not tell.
+fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>) {
+    let recognised = recognise::recognise(image);
+    let minor = image.facts().version.minor;
+    let printer = recognised.get("printpanics");
+    for (name, entry) in recognised.all().filter(|(name, _)| !hooked.contains(name)) {
+        match name {
+            "fatalpanic" => {
+                hooks.add(entry, Arc::new(move |cx: &mut Cx<'_>| fatal::end_by_panic(cx, printer)))
+            }
+            // It is all of `newproc` that has a text.
+            "newproc1" => hooks.add(entry, Arc::new(system::newproc as Body)),
+            _ => {
+                if let Some(body) = body(name, minor) {
+                    hooks.add(entry, Arc::new(body));
+                }
+            }
+        }
     }
 }
 

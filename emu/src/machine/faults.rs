@@ -4,7 +4,7 @@
 //! instruction look as if it had called `sigpanic`, which panics. The same is done here.
 
 use goemu_loader::facts::{Signal, Signals};
-use goemu_loader::{Func, Image};
+use goemu_loader::{Func, FuncId, Image};
 
 use super::Machine;
 use crate::cpu::gpr;
@@ -51,6 +51,11 @@ impl Machine {
             self.memory.write(at + field, value.to_le_bytes()).ok()?;
         }
         self.memory.write(at + g.sig, signal.number.to_le_bytes()).ok()?;
+        if self.image.facts().register_abi() {
+            // `sigpanic0` sees to this, where there is one.
+            self.cpu.set_gpr(gpr::R14, at);
+            self.cpu.ymm[15] = [0; 2];
+        }
         self.cpu.rip = target;
         self.cx().emit(|_| Event::FaultBecomesPanic(fault));
         Some(())
@@ -60,7 +65,9 @@ impl Machine {
 /// Where faults enter Go's runtime. Looked for once: a guest may fault in a loop.
 fn sigpanic(image: &Image) -> Option<u64> {
     let names = ["runtime.sigpanic0", "runtime.sigpanic"];
-    names.iter().find_map(|name| image.funcs_named(name).first().map(Func::entry))
+    let named = names.iter().find_map(|name| image.funcs_named(name).first().map(Func::entry));
+    // Names may have been taken away; the number that the runtime gives it is left.
+    named.or_else(|| image.funcs().find(|func| func.func_id() == FuncId::Sigpanic).map(|func| func.entry()))
 }
 
 /// The signal that the program's system would send, and its address, for faults that Go makes panics of.

@@ -18,10 +18,16 @@ const MAX_TEXT: u64 = 4096;
 /// printable (errors by their Error method) by `preprintpanics`. The program's own `printpanics`, which takes
 /// the same argument, puts it in words, and returns to [`PRINTED`].
 pub(super) fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let printer = cx.image.funcs_named("runtime.printpanics").first().map(|func| func.entry());
+    end_by_panic(cx, printer)
+}
+
+/// `fatalpanic`, where `printpanics` is at `printer`.
+pub(super) fn end_by_panic(cx: &mut Cx<'_>, printer: Option<u64>) -> Result<Action, Refused> {
     cx.world.panic_printed_from = cx.world.stderr.len();
     // The frames above stay as they are while the values are printed.
     cx.world.panic_at = caller(cx)?;
-    let Some(printer) = cx.image.funcs_named("runtime.printpanics").first().map(|func| func.entry()) else {
+    let Some(printer) = printer else {
         let panic = cx.arg(0)?;
         let arg = panic.wrapping_add(cx.image.facts().panic.arg);
         let (ty, data) = (cx.word(arg)?, cx.word(arg.wrapping_add(8))?);

@@ -1,0 +1,84 @@
+//! Programs without names: every function's name is a hash, the function table's magic number is changed, the section
+//! headers are gone, and so are symbols and debug information, as obfuscators leave them. Calls by address do what
+//! they do natively all the same.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use goemu::machine::Config;
+use goemu::{Image, Machine};
+use goemu_tests::fixtures::{VERSIONS, binary, cases};
+use goemu_tests::table::{Build, Ending, call_as, gaps, source};
+
+/// Where the header of an ELF file has the offset and the number of its section headers.
+const SECTION_HEADERS: [std::ops::Range<usize>; 2] = [0x28..0x30, 0x3c..0x40];
+
+/// The build without names.
+fn garbled(name: &str) -> Vec<u8> {
+    let mut bytes = fs::read(binary(name).unwrap()).unwrap();
+    let image = Image::parse(bytes.clone()).unwrap();
+    // The names are slices of the file's bytes.
+    let segment = image.segments().iter().find(|segment| segment.file_offset == 0).unwrap();
+    let base = image.segment_bytes(segment).as_ptr() as usize;
+    let places: Vec<(usize, usize)> =
+        image.funcs().map(|func| (func.name().as_ptr() as usize - base, func.name().len())).collect();
+    for (at, len) in places {
+        let mut hasher = DefaultHasher::new();
+        bytes[at..at + len].hash(&mut hasher);
+        let hash: Vec<u8> = format!("{:016x}", hasher.finish()).bytes().cycle().take(len).collect();
+        bytes[at..at + len].copy_from_slice(&hash);
+    }
+    // Older tables cannot be told from other bytes without it.
+    if image.facts().version.minor >= 18 {
+        let table = image.module().unwrap().pclntab;
+        let holds = |segment: &&goemu_loader::Segment| {
+            (segment.addr..segment.addr + segment.file_size).contains(&table)
+        };
+        let segment = image.segments().iter().find(holds).unwrap();
+        let at = (table - segment.addr + segment.file_offset) as usize;
+        bytes[at..at + 4].copy_from_slice(&[0x5a, 0x13, 0x77, 0xc4]);
+    }
+    for range in SECTION_HEADERS {
+        bytes[range].fill(0);
+    }
+    bytes
+}
+
+/// The calls of a build without names that do not do what they do natively.
+fn wrong(name: &str, bytes: Vec<u8>) -> (usize, Vec<String>) {
+    let whole = Build::new(name);
+    let image = Image::parse(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(image.funcs_named("main.add").is_empty() && image.symbols().next().is_none(), "{name}");
+    let config = Config { max_stack: 64 << 20, ..Config::default() };
+    let mut machine = Machine::with_config(image, config).unwrap();
+    let (gaps, mut count, mut wrong) = (gaps(), 0, Vec::new());
+    for case in cases("corpus", whole.version) {
+        if gaps.iter().any(|gap| gap.covers(&whole, &case)) {
+            continue;
+        }
+        let Some(signature) = whole.signature(&case.function) else { continue };
+        count += 1;
+        let address = format!("{:#x}", whole.entry(&case.function));
+        let expected = Ending::from(&case);
+        let found = call_as(&mut machine, &address, &case, Some(&signature));
+        match found {
+            Ok(found) if found == expected => {}
+            Ok(found) => wrong.push(format!("{name} {}: native {expected}, goemu {found}", source(&case))),
+            Err(error) => wrong.push(format!("{name} {}: native {expected}, goemu {error}", source(&case))),
+        }
+    }
+    (count, wrong)
+}
+
+#[test]
+fn names_are_not_needed() {
+    let mut all = Vec::new();
+    for version in VERSIONS {
+        let name = format!("corpus-go1.{version}");
+        let (count, wrong) = wrong(&name, garbled(&name));
+        assert!(count > 200, "{name}: only {count} calls");
+        all.extend(wrong);
+    }
+    assert!(all.is_empty(), "{} wrong\n{}", all.len(), all.join("\n"));
+}
