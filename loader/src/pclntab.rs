@@ -58,13 +58,15 @@ pub(crate) fn releases(bytes: &[u8]) -> Option<(u16, u16)> {
     known.or_else(|| is_header_of_18(bytes).then_some((18, u16::MAX)))
 }
 
-/// Whether the offsets of the table's parts are those of a header of Go 1.18 or later: in order, the first
-/// right after the header.
+/// Whether the offsets of the table's parts are those of a header of Go 1.18 or later: in order, the first right
+/// after the header, or where the linker has aligned it to.
 fn is_header_of_18(bytes: &[u8]) -> bool {
     const PARTS: [u64; 5] = [32, 40, 48, 56, 64];
     const SIZE: u64 = 72;
+    const ALIGN: u64 = 32;
     let parts = PARTS.map(|offset| bytes::u64(bytes, offset));
-    parts[0] == Some(SIZE) && parts.is_sorted() && parts[4] < Some(bytes.len() as u64)
+    let first = parts[0].is_some_and(|first| first == SIZE || first == SIZE.next_multiple_of(ALIGN));
+    first && parts.is_sorted() && parts[4] < Some(bytes.len() as u64)
 }
 
 impl Pclntab {
