@@ -28,7 +28,8 @@ fn releases((from, to): (u16, u16)) -> String {
 }
 
 fn row(text: &mut String, entry: &Entry) {
-    let name = if entry.name.contains('.') { entry.name.to_owned() } else { format!("runtime.{}", entry.name) };
+    let name =
+        if entry.name.contains('.') { entry.name.to_owned() } else { format!("runtime.{}", entry.name) };
     let kind = match entry.kind {
         Kind::Replaces => "replaces",
         Kind::Watches => "watches",

@@ -17,8 +17,8 @@ use crate::{
     toolchains::{self, go_command},
 };
 
-mod cases;
-mod native;
+pub(crate) mod cases;
+pub(crate) mod native;
 pub(crate) mod tracebacks;
 
 /// What `cargo xtask fixtures` takes.
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// Also build for other systems than Linux.
     #[arg(long)]
     all_systems: bool,
-    /// Build those whose names contain this, and leave native results alone.
+    /// Build those whose names contain this, and leave native results alone but those of a whole program.
     #[arg(long)]
     only: Option<String>,
 }
@@ -40,9 +40,10 @@ impl Args {
     fn fixtures(&self, program: &'static str, version: u32) -> impl Iterator<Item = Fixture> {
         let modes = MODES.iter().filter(|mode| self.all_systems || mode.os == "linux");
         let modes = modes.filter(move |mode| mode.versions.contains(&version));
-        let algorithms = program.starts_with("algorithms");
-        let modes = modes
-            .filter(move |mode| !algorithms || mode.suffix == "-stripped" && ALGORITHMS.contains(&version));
+        let only = stripped_by(program);
+        let modes = modes.filter(move |mode| {
+            only.is_none_or(|versions| mode.suffix == "-stripped" && versions.contains(&version))
+        });
         let modes = modes.filter(move |mode| program == "corpus" || !mode.corpus_only);
         let fixtures = modes.map(move |mode| Fixture { program, version, mode });
         fixtures.filter(|fixture| self.only.as_ref().is_none_or(|part| fixture.name().contains(part)))
@@ -54,10 +55,16 @@ const VERSIONS: [u32; 9] = [15, 19, 21, 22, 23, 24, 25, 26, 27];
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 5] = ["corpus", "library", "world", "algorithms", "algorithms-v3"];
+const PROGRAMS: [&str; 6] = ["corpus", "library", "world", "defers", "algorithms", "algorithms-v3"];
 
-/// The releases that build the algorithms, always stripped.
-const ALGORITHMS: [u32; 3] = [19, 23, 27];
+/// The releases that build a program of which there are only stripped builds.
+fn stripped_by(program: &str) -> Option<&'static [u32]> {
+    match program {
+        "algorithms" | "algorithms-v3" => Some(&[19, 23, 27]),
+        "defers" => Some(&[15, 27]),
+        _ => None,
+    }
+}
 
 /// How a program can be built.
 struct Mode {
@@ -129,6 +136,7 @@ impl Fixture {
         match self.program {
             "corpus" => self.mode.checked_in.contains(&self.version),
             "algorithms" => self.version == 27,
+            "defers" => true,
             // They take much room; tests run them where they have been built.
             "algorithms-v3" => false,
             _ => self.mode.suffix.is_empty() && self.version == 27,
@@ -166,7 +174,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
             }
         }
         let file = root().join(format!("testdata/native/{program}.tsv"));
-        if args.only.is_none() {
+        if args.only.as_deref().is_none_or(|only| only == program) {
             fs::write(&file, table.to_tsv()).with_context(|| format!("cannot write {}", file.display()))?;
         }
     }

@@ -4,6 +4,7 @@
 use clap::{Parser, Subcommand};
 
 mod ci;
+mod defers;
 mod facts;
 mod fixtures;
 mod objdump_diff;
@@ -27,6 +28,8 @@ enum Task {
     Toolchains(toolchains::Args),
     /// Build the Go programs of testdata, run them natively, record what they did.
     Fixtures(fixtures::Args),
+    /// Build random programs of defers and panics, and compare goemu with their native runs.
+    Defers(defers::Args),
     /// Record what Go prints where cases of the checked-in programs panic.
     Tracebacks,
     /// Compare every instruction with the host processor, and write docs/oracle.md.
@@ -44,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         Task::ObjdumpDiff(args) => objdump_diff::main(&args),
         Task::Toolchains(args) => toolchains::main(&args),
         Task::Fixtures(args) => fixtures::main(&args),
+        Task::Defers(args) => defers::main(&args),
         Task::Tracebacks => fixtures::tracebacks::main(),
         Task::Oracle(args) => oracle::main(&args),
         Task::Facts(args) => facts::main(&args),
