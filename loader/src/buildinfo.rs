@@ -49,19 +49,7 @@ impl BuildInfo {
 
     /// The operating system that the settings name.
     pub fn os(&self) -> Option<Os> {
-        Some(match self.setting("GOOS")? {
-            "linux" => Os::Linux,
-            "android" => Os::Android,
-            "darwin" => Os::Darwin,
-            "windows" => Os::Windows,
-            "freebsd" => Os::FreeBsd,
-            "netbsd" => Os::NetBsd,
-            "openbsd" => Os::OpenBsd,
-            "dragonfly" => Os::DragonFly,
-            "solaris" => Os::Solaris,
-            "illumos" => Os::Illumos,
-            _ => return None,
-        })
+        self.setting("GOOS").and_then(Os::from_goos)
     }
 
     fn add_module_info(&mut self, text: &str) {

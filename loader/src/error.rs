@@ -84,6 +84,25 @@ pub enum LoadError {
         /// Where: an offset in the file.
         offset: u64,
     },
+    /// Objects that no linker would put together.
+    #[error("objects of different releases or systems cannot be linked: {first}, {other}")]
+    MixedObjects {
+        /// What the first was compiled by and for.
+        first: String,
+        /// What another one was.
+        other: String,
+    },
+    /// One of several files could not be loaded.
+    #[error("{}: {source}", path.display())]
+    In {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Box<LoadError>,
+    },
+    /// Several files were given that are not objects or archives.
+    #[error("not an object file or an archive: of executables, only one can be given")]
+    SeveralPrograms,
     /// The section that was asked for does not exist.
     #[error("no section {name}")]
     NoSection {

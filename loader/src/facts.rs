@@ -14,13 +14,21 @@
 //! A new release of Go: set [`NEWEST`], run the test that compares [`Facts::rows`] with the DWARF of a binary
 //! built by it, and add a cell where it fails.
 
+mod abbrevs;
 mod cpu;
+mod growth;
+mod objects;
 mod runtime;
 mod signals;
 mod tables;
 mod types;
 
+pub(crate) use abbrevs::{Abbrev, abbrevs};
 pub use cpu::X86;
+pub use growth::Growth;
+pub(crate) use objects::{
+    OLDEST_OBJECT, Prefixes, Relocs, SymKind, WEAK, builtin_is_abi0, builtins, prefixes, sym_kind,
+};
 pub use runtime::{Defer, Eface, G, Gobuf, Hchan, Hmap, InitTask, Itab, M, P, Panic, Stack, SwissMap, WbBuf};
 pub use signals::{Signal, Signals};
 pub use tables::{Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab, TraceArgs, TraceLimits};
@@ -127,12 +135,13 @@ macro_rules! layouts {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
+        #[allow(unreachable_pub, reason = "some tables are for the loader alone")]
         pub struct $table {
             $( #[doc = concat!("`", $name, "`")] pub $field: $type, )+
         }
 
         impl $table {
-            pub(super) fn of(minor: u16) -> Self {
+            pub(crate) fn of(minor: u16) -> Self {
                 Self { $( $field: {
                     const CELLS: $crate::facts::Cells = &[$(($since, $crate::facts::cell!($value))),+];
                     const {
@@ -143,7 +152,7 @@ macro_rules! layouts {
             }
 
             #[allow(dead_code, reason = "tables of constants have nothing to check")]
-            pub(super) fn rows(&self, rows: &mut Vec<$crate::facts::Row>) {
+            pub(crate) fn rows(&self, rows: &mut Vec<$crate::facts::Row>) {
                 $( rows.push($crate::facts::Row { of: $go, field: $name, offset: self.$field.into() }); )+
             }
         }

@@ -25,6 +25,14 @@ static MACHO: Format =
 static PE: Format =
     Format { layout: pe::layout, relocs: pe::relocs, imports: pe::imports, symbols: pe::symbols };
 
+/// What was linked here, from object files: nothing is left for a system's loader, and its symbols are known.
+pub(crate) static LINKED: Format = Format {
+    layout: |_| Err(LoadError::Empty),
+    relocs: |_, _| Vec::new(),
+    imports: |_, _| Vec::new(),
+    symbols: |_, _| SymbolTable::default(),
+};
+
 /// A universal Mach-O file and a Java class start alike. What follows is a number of architectures, or a version
 /// that no class file has below this.
 const OLDEST_JAVA: u8 = 45;
@@ -68,12 +76,6 @@ fn other(file: &[u8]) -> LoadError {
     }
     if let Some((_, arch)) = PLAN9.iter().find(|(magic, _)| file.starts_with(magic)) {
         return LoadError::UnsupportedFormat { format: format!("Plan 9 executable ({arch})") };
-    }
-    if file.starts_with(b"!<arch>") {
-        return LoadError::UnsupportedFormat { format: "archive (.a, .o)".to_owned() };
-    }
-    if file.starts_with(b"go object ") {
-        return LoadError::UnsupportedFormat { format: "Go object (.o)".to_owned() };
     }
     if let Some((_, what)) = OTHERS.iter().find(|(start, _)| file.starts_with(start)) {
         return LoadError::NotExecutable { what };

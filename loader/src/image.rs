@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::LoadError;
 use crate::buildinfo::{self, BuildInfo};
 use crate::detect::{self, Tables};
 use crate::facts::Facts;
 use crate::func::{Frame, Func, Line};
+use crate::goobj;
+use crate::link::{self, Linked};
 use crate::moduledata::ModuleData;
 use crate::object::{Import, Object, Reloc, Section, Segment, Target};
 use crate::pclntab::Pclntab;
@@ -43,13 +45,67 @@ impl Image {
         Image::load(Source::memory(bytes.into())?)
     }
 
+    /// Links object files and archives of the Go compiler, in memory. Of several that define a symbol, the first one
+    /// counts. One file may as well be a program.
+    pub fn open_all(paths: &[impl AsRef<Path>]) -> Result<Image, LoadError> {
+        if let [only] = paths {
+            return Image::open(only);
+        }
+        let within = |path: &Path| {
+            let path = path.to_owned();
+            move |source| LoadError::In { path, source: Box::new(source) }
+        };
+        let mut files = Vec::new();
+        for path in paths {
+            let path = path.as_ref();
+            let source = Source::open(path)?;
+            if !goobj::is(source.bytes()) {
+                return Err(within(path)(LoadError::SeveralPrograms));
+            }
+            files.push((path, source));
+        }
+        let mut objects = Vec::new();
+        for (path, source) in &files {
+            objects.extend(goobj::read(source.bytes(), Some(path)).map_err(within(path))?);
+        }
+        let linked = link::link(&objects)?;
+        Image::from_objects(linked, paths.first().map(|path| path.as_ref().to_owned()))
+    }
+
     fn load(source: Source) -> Result<Image, LoadError> {
+        if goobj::is(source.bytes()) {
+            let linked = link::link(&goobj::read(source.bytes(), source.path())?)?;
+            return Image::from_objects(linked, source.path().map(Path::to_owned));
+        }
         let mut object = Object::parse(source)?;
         let build = buildinfo::read(&object);
         let mut tables = detect::tables(&object, build.go)?;
         object.layout.target.os = build.os().unwrap_or(object.layout.target.os);
         tables.facts = tables.facts.on(object.layout.target.os);
         Ok(Image { object, build, tables, typed: Typed::default() })
+    }
+
+    fn from_objects(linked: Linked, path: Option<PathBuf>) -> Result<Image, LoadError> {
+        let build = linked.build.clone();
+        let object = Object::linked(linked, path)?;
+        let tables = detect::tables(&object, build.go)?;
+        Ok(Image { object, build, tables, typed: Typed::default() })
+    }
+
+    /// Whether it was linked here, from object files.
+    pub fn is_linked_here(&self) -> bool {
+        self.object.undefined.functions.end != 0
+    }
+
+    /// Whether the address stands for a function that no object file defined.
+    pub fn is_undefined_func(&self, addr: u64) -> bool {
+        self.object.undefined.functions.contains(addr)
+    }
+
+    /// The name of the variable that no object file defined and that the address stands for. Nothing is there.
+    pub fn undefined_variable(&self, addr: u64) -> Option<&str> {
+        let inside = self.object.undefined.variables.contains(addr);
+        self.symbol_at(addr).filter(|_| inside).map(|symbol| symbol.name)
     }
 
     pub(crate) fn object(&self) -> &Object {

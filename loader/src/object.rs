@@ -3,9 +3,11 @@
 //!
 //! Every address is a *guest address*: the address that the program was linked at plus the bias.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use crate::format::{self, Format};
+use crate::link::{Linked, Undefined};
 use crate::source::Source;
 use crate::symbol::SymbolTable;
 use crate::{LoadError, bytes};
@@ -38,6 +40,25 @@ pub enum Os {
     DragonFly,
     Solaris,
     Illumos,
+}
+
+impl Os {
+    /// The system that GOOS names.
+    pub(crate) fn from_goos(name: &str) -> Option<Os> {
+        Some(match name {
+            "linux" => Os::Linux,
+            "android" => Os::Android,
+            "darwin" => Os::Darwin,
+            "windows" => Os::Windows,
+            "freebsd" => Os::FreeBsd,
+            "netbsd" => Os::NetBsd,
+            "openbsd" => Os::OpenBsd,
+            "dragonfly" => Os::DragonFly,
+            "solaris" => Os::Solaris,
+            "illumos" => Os::Illumos,
+            _ => return None,
+        })
+    }
 }
 
 /// What a program was built for. The processor is always x86-64.
@@ -200,6 +221,8 @@ pub(crate) struct Object {
     pub(crate) source: Source,
     pub(crate) layout: Layout,
     format: &'static Format,
+    /// Stand-ins for what was not there when it was linked; none in files that a linker wrote.
+    pub(crate) undefined: Undefined,
     relocs: OnceLock<Vec<Reloc>>,
     imports: OnceLock<Vec<Import>>,
     symbols: OnceLock<SymbolTable>,
@@ -209,8 +232,17 @@ impl Object {
     pub(crate) fn parse(source: Source) -> Result<Object, LoadError> {
         let format = format::of(source.bytes())?;
         let layout = (format.layout)(source.bytes())?;
-        let (relocs, imports, symbols) = Default::default();
-        Ok(Object { source, layout, format, relocs, imports, symbols })
+        let (undefined, relocs, imports, symbols) = Default::default();
+        Ok(Object { source, layout, format, undefined, relocs, imports, symbols })
+    }
+
+    /// What was linked from object files.
+    pub(crate) fn linked(linked: Linked, path: Option<PathBuf>) -> Result<Object, LoadError> {
+        let Linked { bytes, layout, symbols, undefined, .. } = linked;
+        let source = Source::made(bytes, path)?;
+        let (relocs, imports) = Default::default();
+        let symbols = OnceLock::from(symbols);
+        Ok(Object { source, layout, format: &format::LINKED, undefined, relocs, imports, symbols })
     }
 
     /// Sorted by address, one for an address.

@@ -15,6 +15,7 @@ use crate::image::Image;
 use crate::moduledata::{ModuleData, Span};
 
 use self::find::Found;
+pub(crate) use self::find::short_name;
 
 /// Why a type descriptor could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,6 +15,8 @@ pub(crate) enum Source {
     File { map: Mmap, file: File, path: PathBuf },
     /// Bytes that the caller has.
     Memory(Cow<'static, [u8]>),
+    /// Bytes that were made of the file at a path, if it has one.
+    Made { bytes: Vec<u8>, path: Option<PathBuf> },
 }
 
 impl Source {
@@ -42,11 +44,17 @@ impl Source {
         if bytes.is_empty() { Err(LoadError::Empty) } else { Ok(Source::Memory(bytes)) }
     }
 
+    /// Takes bytes that were made of a file.
+    pub(crate) fn made(bytes: Vec<u8>, path: Option<PathBuf>) -> Result<Source, LoadError> {
+        if bytes.is_empty() { Err(LoadError::Empty) } else { Ok(Source::Made { bytes, path }) }
+    }
+
     /// The contents of the file.
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Source::File { map, .. } => map,
             Source::Memory(bytes) => bytes,
+            Source::Made { bytes, .. } => bytes,
         }
     }
 
@@ -54,6 +62,7 @@ impl Source {
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Source::File { path, .. } => Some(path),
+            Source::Made { path, .. } => path.as_deref(),
             Source::Memory(_) => None,
         }
     }
@@ -62,7 +71,7 @@ impl Source {
     pub(crate) fn file(&self) -> Option<&File> {
         match self {
             Source::File { file, .. } => Some(file),
-            Source::Memory(_) => None,
+            Source::Memory(_) | Source::Made { .. } => None,
         }
     }
 }

@@ -44,6 +44,9 @@ impl<'a> Builder<'_, 'a, '_> {
         if die.tag == gimli::DW_TAG_typedef && die.kind.is_none() {
             return self.typedef(&die);
         }
+        if die.tag == gimli::DW_TAG_unspecified_type {
+            return self.described(&die);
+        }
         let kind = self.kind(&unit, &die)?;
         let size = die.size.or_else(|| gotype::fixed_size(&kind)).or_else(|| array_size(&kind));
         let Some(size) = size.filter(|&size| gotype::fits(&kind, size)) else {
@@ -54,6 +57,18 @@ impl<'a> Builder<'_, 'a, '_> {
         let rtype = types.map(|types| types.wrapping_add(die.rtype));
         let kind = self.complete(kind, rtype);
         Ok(Type { name: die.name.unwrap_or_default(), size, align, kind, rtype })
+    }
+
+    /// The type that only its runtime descriptor describes: where object files are linked, entries name these.
+    fn described(&self, die: &Die) -> Result<Type> {
+        let types = self.dwarf.index.place.types.filter(|_| die.rtype != 0);
+        let (Some(types), Some(rtypes)) = (types, self.dwarf.rtypes) else {
+            return malformed(die.offset, "a type that no object file describes");
+        };
+        match rtypes.ty(types.wrapping_add(die.rtype)) {
+            Ok(ty) => Ok(Type::clone(&ty)),
+            Err(error) => malformed(die.offset, error.what),
+        }
     }
 
     /// Adds what only the runtime's descriptor knows: methods, the direction of a named channel type, and up to

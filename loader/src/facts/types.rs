@@ -10,6 +10,8 @@ layouts! {
     /// The start of every descriptor.
     Rtype "internal/abi.Type|runtime._type" {
         size           "Size_|size":            Option<u64> = 7 => 0;
+        ptrdata        "PtrBytes|ptrdata":      Option<u64> = 7 => 8;
+        hash           "Hash|hash":             Option<u64> = 7 => 16;
         tflag          "TFlag|tflag":           Option<u64> = 7 => 20;
         align          "Align_|align":          Option<u64> = 7 => 21;
         kind           "Kind_|kind":            Option<u64> = 7 => 23;

@@ -207,7 +207,7 @@ fn split_package(name: &str) -> Option<(&str, &str)> {
 }
 
 /// A name as Go prints it: `map[string]*encoding/json.Token` is `map[string]*json.Token`. `None` if it is one.
-fn short_name(name: &str) -> Option<String> {
+pub(crate) fn short_name(name: &str) -> Option<String> {
     let mut short = String::new();
     let mut word = 0;
     for c in name.chars() {

@@ -1,0 +1,543 @@
+//! The indexed format of Go 1.15 and later (`cmd/internal/goobj`): blocks of records of fixed size, found by a table
+//! of offsets.
+//!
+//! A symbol is referred to by package and number. The object's own symbols are numbered in four lists: by name, by
+//! hash (two lengths of it), and those that belong to no package.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::bytes;
+use crate::facts::{SymKind, WEAK, builtin_is_abi0, builtins, sym_kind};
+
+use super::model::{Abi, Func, Header, Inlined, Object, Ref, RefIndex, Reloc, Symbol};
+use super::reader::{Reader, Result};
+use super::{expand, file_name};
+
+/// Magic, fingerprint, flags: before the table of offsets.
+const OFFSETS: u64 = 20;
+/// A reference to a symbol: package, number.
+const SYM_REF: u64 = 8;
+const STRING_REF: u64 = 8;
+const AUX: u64 = 9;
+
+/// What one release's format has.
+#[derive(Clone, Copy)]
+struct Format {
+    minor: u16,
+    /// Size of a symbol's record, and of a relocation's.
+    symbol: u64,
+    reloc: u64,
+    /// The numbers of the lists of the object itself, highest first: none, (hashed, hashed,) builtin, self.
+    hashed: bool,
+}
+
+/// Number of the list of symbols that belong to no package. The others count down from it.
+const PKG_NONE: u32 = 0x7fff_ffff;
+
+/// Blocks by their place in the table of offsets.
+#[derive(Clone, Copy)]
+struct Blocks {
+    files: u64,
+    /// Own symbols: by name, by short hash, by hash, without package.
+    defined: [u64; 4],
+    refs: u64,
+    /// End of the list of names of other packages' symbols.
+    refs_end: u64,
+    reloc_index: u64,
+    aux_index: u64,
+    data_index: u64,
+    relocs: u64,
+    aux: u64,
+    data: u64,
+    /// Pc-value tables of Go 1.15; nothing in Go 1.16 and 1.17, not there since.
+    pcdata: u64,
+    ref_names: u64,
+    end: u64,
+}
+
+/// Whether these bytes start an object of this format.
+pub(super) fn is(bytes: &[u8]) -> bool {
+    let known = [b"\0go115ld", b"\0go116ld", b"\0go117ld", b"\0go118ld", b"\0go120ld"];
+    known.iter().any(|magic| bytes.starts_with(*magic))
+}
+
+struct Parser<'a> {
+    reader: Reader<'a>,
+    format: Format,
+    blocks: Blocks,
+    package: String,
+    /// How many symbols each of the four lists has.
+    counts: [u64; 4],
+    builtins: Vec<&'static str>,
+    /// Names of other packages' symbols.
+    named: HashMap<(u32, u32), String>,
+    refs: Vec<Ref>,
+    known: HashMap<(u32, u32), RefIndex>,
+}
+
+/// Reads the object that `reader` starts with.
+pub(super) fn parse<'a>(header: Header<'a>, package: &str, reader: Reader<'a>) -> Result<Object<'a>> {
+    let format = Format::of(reader, header.go.minor)?;
+    let blocks = Blocks::read(reader, format)?;
+    let sizes = blocks.sizes();
+    let mut parser = Parser {
+        reader,
+        format,
+        blocks,
+        package: package.to_owned(),
+        counts: sizes.map(|size| size / format.symbol),
+        builtins: builtins(header.go.minor),
+        named: HashMap::new(),
+        refs: Vec::new(),
+        known: HashMap::new(),
+    };
+    parser.read_names()?;
+    let files = parser.files()?;
+    let count: u64 = parser.counts.iter().sum();
+    let symbols = (0..count).map(|index| parser.symbol(index)).collect::<Result<Vec<_>>>()?;
+    Ok(Object { header, package: package.to_owned(), files, symbols, refs: parser.refs })
+}
+
+impl Format {
+    fn of(mut reader: Reader<'_>, minor: u16) -> Result<Format> {
+        let magic = reader.take(8, "object: expected its magic")?;
+        let since = match magic {
+            b"\0go115ld" => 15,
+            b"\0go116ld" => 16,
+            b"\0go117ld" => 17,
+            b"\0go118ld" => 18,
+            _ => 20,
+        };
+        // Development versions may name themselves after either release around them.
+        let minor = minor.max(since);
+        Ok(Format {
+            minor,
+            symbol: if since >= 16 { 21 } else { 20 },
+            reloc: if since >= 17 { 23 } else { 22 },
+            hashed: since >= 16,
+        })
+    }
+
+    fn builtin(self) -> u32 {
+        if self.hashed { PKG_NONE - 3 } else { PKG_NONE - 1 }
+    }
+
+    fn own(self) -> u32 {
+        self.builtin() - 1
+    }
+}
+
+impl Blocks {
+    fn read(reader: Reader<'_>, format: Format) -> Result<Blocks> {
+        let count = match format.minor {
+            15 => 15,
+            16 | 17 => 20,
+            _ => 19,
+        };
+        let mut table = reader.seek(OFFSETS);
+        let mut offsets = Vec::new();
+        let mut before = OFFSETS;
+        for _ in 0..count {
+            let here = table;
+            let offset = u64::from(table.u32("object: expected the offset of a block")?);
+            if offset < before || reader.seek(offset).left() > reader.left() || offset > reader.left() {
+                return here.fail(
+                    "object: expected the offset of a block, behind the one before and inside the file",
+                );
+            }
+            offsets.push(offset);
+            before = offset;
+        }
+        let at = |index: usize| offsets.get(index).copied().unwrap_or(before);
+        if !format.hashed {
+            return Ok(Blocks {
+                files: at(2),
+                defined: [at(3), at(4), at(4), at(4)],
+                refs: at(5),
+                refs_end: at(6),
+                reloc_index: at(6),
+                aux_index: at(7),
+                data_index: at(8),
+                relocs: at(9),
+                aux: at(10),
+                data: at(11),
+                pcdata: at(12),
+                ref_names: at(13),
+                end: at(14),
+            });
+        }
+        let names = if count == 20 { 18 } else { 17 };
+        Ok(Blocks {
+            files: at(2),
+            defined: [at(3), at(4), at(5), at(6)],
+            refs: at(7),
+            refs_end: at(8),
+            reloc_index: at(11),
+            aux_index: at(12),
+            data_index: at(13),
+            relocs: at(14),
+            aux: at(15),
+            data: at(16),
+            pcdata: at(17),
+            ref_names: at(names),
+            end: at(names + 1),
+        })
+    }
+
+    /// Bytes of the four lists of own symbols.
+    fn sizes(&self) -> [u64; 4] {
+        let [named, short, hashed, other] = self.defined;
+        [short - named, hashed - short, other - hashed, self.refs - other]
+    }
+}
+
+impl<'a> Parser<'a> {
+    fn at(&self, offset: u64) -> Reader<'a> {
+        self.reader.seek(offset)
+    }
+
+    /// A string by reference: length, offset.
+    fn string(&self, reader: &mut Reader<'a>, what: &'static str) -> Result<&'a str> {
+        let here = *reader;
+        let (len, offset) = (reader.u32(what)?, reader.u32(what)?);
+        let text = self.at(offset.into()).take(len.into(), what).map_err(|_| here.malformed(what))?;
+        Ok(bytes::text(text))
+    }
+
+    fn read_names(&mut self) -> Result<()> {
+        const WHAT: &str = "name of another package's symbol: expected package, number, text";
+        let mut reader = self.at(self.blocks.ref_names);
+        for _ in 0..(self.blocks.end - self.blocks.ref_names) / (SYM_REF + STRING_REF) {
+            let key = (reader.u32(WHAT)?, reader.u32(WHAT)?);
+            let name = self.string(&mut reader, WHAT)?;
+            self.named.insert(key, expand(name, &self.package));
+        }
+        Ok(())
+    }
+
+    fn files(&self) -> Result<Vec<String>> {
+        const WHAT: &str = "source file: expected its name";
+        let mut reader = self.at(self.blocks.files);
+        let [first, ..] = self.blocks.defined;
+        let count = (first - self.blocks.files) / STRING_REF;
+        (0..count).map(|_| Ok(file_name(self.string(&mut reader, WHAT)?).to_owned())).collect()
+    }
+
+    /// Offset of the record of own symbol `index`, or of a reference behind them.
+    fn record(&self, index: u64) -> u64 {
+        let [named, ..] = self.blocks.defined;
+        named + index * self.format.symbol
+    }
+
+    /// `index`'s part of a block of things of `size` bytes, as a table of numbers of the first says.
+    fn part(&self, table: u64, index: u64, block: u64, end: u64, size: u64) -> Result<(Reader<'a>, u64)> {
+        const WHAT: &str = "index: expected ascending numbers, inside of the block";
+        let mut reader = self.at(table.saturating_add(index * 4));
+        let here = reader;
+        let (from, to) = (u64::from(reader.u32(WHAT)?), u64::from(reader.u32(WHAT)?));
+        if from > to || to.saturating_mul(size) > end - block {
+            return here.fail(WHAT);
+        }
+        Ok((self.at(block + from * size), to - from))
+    }
+
+    fn symbol(&mut self, index: u64) -> Result<Symbol<'a>> {
+        let mut reader = self.at(self.record(index));
+        let offset = reader.offset();
+        let name = expand(self.string(&mut reader, "symbol: expected its name")?, &self.package);
+        let abi = reader.u16("symbol: expected its ABI")?;
+        let here = reader;
+        let number = reader.u8("symbol: expected its kind")?;
+        let Some(kind) = sym_kind(self.format.minor, number) else {
+            return here.fail("symbol: expected a kind");
+        };
+        let flags = reader.u8("symbol: expected its flags")?;
+        if self.format.hashed {
+            reader.u8("symbol: expected its flags")?;
+        }
+        let size = u64::from(reader.u32("symbol: expected its size")?);
+        let align = reader.u32("symbol: expected its alignment")?.into();
+        let data = self.data(index)?;
+        let size = size.max(data.len() as u64);
+        let relocs = self.relocs(index)?;
+        let [named, short, hashed, _] = self.counts;
+        // Symbols that are known by their contents may have names that others have, too.
+        let by_hash = (named..named + short + hashed).contains(&index);
+        let abi = if name.is_empty() || by_hash { Abi::Static } else { Abi::from_number(abi) };
+        let (ty, func) = self.aux(index)?;
+        let func = if kind == SymKind::Text { Some(Box::new(func)) } else { None };
+        let is_type = self.format.hashed && flags & 64 != 0;
+        Ok(Symbol {
+            name,
+            abi,
+            kind,
+            is_type,
+            size,
+            align,
+            data: Cow::Borrowed(data),
+            relocs,
+            ty,
+            func,
+            offset,
+        })
+    }
+
+    fn data(&self, index: u64) -> Result<&'a [u8]> {
+        let (mut reader, len) =
+            self.part(self.blocks.data_index, index, self.blocks.data, self.blocks.pcdata, 1)?;
+        reader.take(len, "symbol: expected its data")
+    }
+
+    fn relocs(&mut self, index: u64) -> Result<Vec<Reloc>> {
+        let Blocks { reloc_index, relocs, aux, .. } = self.blocks;
+        let (mut reader, count) = self.part(reloc_index, index, relocs, aux, self.format.reloc)?;
+        (0..count).map(|_| self.reloc(&mut reader)).collect()
+    }
+
+    fn reloc(&mut self, reader: &mut Reader<'a>) -> Result<Reloc> {
+        const WHAT: &str = "relocation: expected offset, size, kind, addend, symbol";
+        let offset = reader.u32(WHAT)?;
+        let size = reader.u8(WHAT)?;
+        let kind = if self.format.minor >= 17 { reader.u16(WHAT)?.into() } else { reader.u8(WHAT)?.into() };
+        let add = reader.i64(WHAT)?;
+        let target = self.sym_ref(reader)?;
+        let weak = self.format.minor >= 17 && kind & WEAK != 0;
+        Ok(Reloc { offset, size, kind: if weak { kind & !WEAK } else { kind }, weak, add, target })
+    }
+
+    /// A reference to a symbol; none where it is zero.
+    fn sym_ref(&mut self, reader: &mut Reader<'a>) -> Result<Option<RefIndex>> {
+        const WHAT: &str = "reference: expected the package and the number of a symbol";
+        let here = *reader;
+        let key = (reader.u32(WHAT)?, reader.u32(WHAT)?);
+        if key == (0, 0) {
+            return Ok(None);
+        }
+        if let Some(known) = self.known.get(&key) {
+            return Ok(Some(*known));
+        }
+        let found = self.find(key.0, key.1.into())?.or_else(|| {
+            let name = self.named.get(&key)?.clone();
+            Some(Ref::Named(name, Abi::Internal))
+        });
+        let Some(found) = found else { return here.fail(WHAT) };
+        let index = self.refs.len() as RefIndex;
+        self.refs.push(found);
+        self.known.insert(key, index);
+        Ok(Some(index))
+    }
+
+    fn find(&self, package: u32, number: u64) -> Result<Option<Ref>> {
+        let [named, short, hashed, other] = self.counts;
+        let defined =
+            |first: u64, count: u64| (number < count).then(|| Ref::Defined((first + number) as u32));
+        let format = self.format;
+        Ok(match PKG_NONE.wrapping_sub(package) {
+            0 if number < other => defined(named + short + hashed, other),
+            0 => self.unpackaged(number - other)?,
+            1 if format.hashed => defined(named, short),
+            2 if format.hashed => defined(named + short, hashed),
+            _ if package == format.builtin() => {
+                let name = usize::try_from(number).ok().and_then(|number| self.builtins.get(number));
+                let abi = |name: &str| if builtin_is_abi0(name) { Abi::Abi0 } else { Abi::Internal };
+                name.map(|name| Ref::Named((*name).to_owned(), abi(name)))
+            }
+            _ if package == format.own() => defined(0, named),
+            _ => None,
+        })
+    }
+
+    /// Reference `number` to a symbol that belongs to no package and is not the object's own.
+    fn unpackaged(&self, number: u64) -> Result<Option<Ref>> {
+        let Blocks { refs, refs_end, .. } = self.blocks;
+        if number >= (refs_end - refs) / self.format.symbol {
+            return Ok(None);
+        }
+        let mut reader = self.at(refs + number * self.format.symbol);
+        let name = expand(self.string(&mut reader, "reference: expected a name")?, &self.package);
+        let abi = Abi::from_number(reader.u16("reference: expected an ABI")?);
+        Ok(Some(Ref::Named(name, abi)))
+    }
+
+    /// What belongs to a symbol: its type, and of functions the rest.
+    fn aux(&mut self, index: u64) -> Result<(Option<RefIndex>, Func<'a>)> {
+        let Blocks { aux_index, aux, data, .. } = self.blocks;
+        let (mut reader, count) = self.part(aux_index, index, aux, data, AUX)?;
+        let (mut ty, mut func, mut funcdata) = (None, Func::default(), Vec::new());
+        for _ in 0..count {
+            let kind = reader.u8("auxiliary symbol: expected its kind")?;
+            let here = reader;
+            let symbol = self.sym_ref(&mut reader)?;
+            match kind {
+                0 => ty = symbol,
+                1 => self.func_info(&mut func, self.own_data(symbol, here)?)?,
+                2 => funcdata.push(symbol),
+                7 => func.pcsp = self.bytes_of(symbol, here)?,
+                8 => func.pcfile = self.bytes_of(symbol, here)?,
+                9 => func.pcline = self.bytes_of(symbol, here)?,
+                10 => func.pcinline = self.bytes_of(symbol, here)?,
+                11 => func.pcdata.push(self.bytes_of(symbol, here)?),
+                // DWARF: found by name or as an entry of its own.
+                _ => {}
+            }
+        }
+        // Up to Go 1.17 there are offsets in them, which the function's record has.
+        let offsets: Vec<i64> = func.funcdata.iter().map(|(_, offset)| *offset).collect();
+        let offset = |index: usize| offsets.get(index).copied().unwrap_or(0);
+        func.funcdata =
+            funcdata.into_iter().enumerate().map(|(index, symbol)| (symbol, offset(index))).collect();
+        Ok((ty, func))
+    }
+
+    /// Where the data of one of the object's own symbols is, and how much.
+    fn own_data(&self, symbol: Option<RefIndex>, here: Reader<'a>) -> Result<(Reader<'a>, u64)> {
+        let Some(symbol) = symbol else { return Ok((here, 0)) };
+        let Some(Ref::Defined(index)) = self.refs.get(symbol as usize) else {
+            return here.fail("auxiliary symbol: expected one of this object");
+        };
+        self.part(self.blocks.data_index, (*index).into(), self.blocks.data, self.blocks.pcdata, 1)
+    }
+
+    fn bytes_of(&self, symbol: Option<RefIndex>, here: Reader<'a>) -> Result<&'a [u8]> {
+        let (mut reader, len) = self.own_data(symbol, here)?;
+        reader.take(len, "auxiliary symbol: expected its data")
+    }
+
+    /// A function's record (`goobj.FuncInfo`).
+    fn func_info(&mut self, func: &mut Func<'a>, (mut reader, _): (Reader<'a>, u64)) -> Result<()> {
+        const WHAT: &str = "function record: expected its fields";
+        func.args = reader.u32(WHAT)?;
+        reader.u32(WHAT)?;
+        if self.format.minor >= 16 {
+            self.func_id(func, &mut reader)?;
+        }
+        if self.format.minor >= 20 {
+            func.start_line = reader.u32(WHAT)?;
+        }
+        match self.format.minor {
+            15 => self.tables_in_block(func, &mut reader)?,
+            16 | 17 => self.tables_in_symbols(func, &mut reader)?,
+            _ => {}
+        }
+        self.func_files(func, &mut reader)?;
+        let count = reader.count_u32(24, "function record: expected how many calls are inlined")?;
+        let mut numbers: HashMap<String, u32> = func.files.iter().cloned().zip(0..).collect();
+        for _ in 0..count {
+            let call = self.inlined(&mut reader, &mut func.files, &mut numbers)?;
+            func.inline_tree.push(call);
+        }
+        Ok(())
+    }
+
+    /// The number of a special function: four bytes in Go 1.16, which has no flags; one since, flags, padding.
+    fn func_id(&self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
+        const WHAT: &str = "function record: expected its number and flags";
+        let [id, flag] = reader.u16(WHAT)?.to_le_bytes();
+        reader.u16(WHAT)?;
+        (func.func_id, func.flag) = (Some(id), if self.format.minor >= 17 { flag } else { 0 });
+        Ok(())
+    }
+
+    /// The pc-value tables and the offsets of the data in Go 1.16 and 1.17: symbols.
+    fn tables_in_symbols(&mut self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
+        const WHAT: &str = "function record: expected its pc-value tables";
+        let mut table = |reader: &mut Reader<'a>| {
+            let here = *reader;
+            let symbol = self.sym_ref(reader)?;
+            self.bytes_of(symbol, here)
+        };
+        func.pcsp = table(reader)?;
+        func.pcfile = table(reader)?;
+        func.pcline = table(reader)?;
+        func.pcinline = table(reader)?;
+        let count = reader.count_u32(SYM_REF, WHAT)?;
+        func.pcdata = (0..count).map(|_| table(reader)).collect::<Result<_>>()?;
+        self.data_offsets(func, reader)
+    }
+
+    fn data_offsets(&self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
+        const WHAT: &str = "function record: expected the offsets of its data";
+        for _ in 0..reader.count_u32(4, WHAT)? {
+            func.funcdata.push((None, i64::from(reader.u32(WHAT)?)));
+        }
+        Ok(())
+    }
+
+    /// The pc-value tables and the offsets of the data in Go 1.15: offsets in a block of their own.
+    fn tables_in_block(&self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
+        const WHAT: &str = "function record: expected ascending offsets of pc-value tables";
+        let mut starts = Vec::new();
+        for _ in 0..4 {
+            starts.push(u64::from(reader.u32(WHAT)?));
+        }
+        let count = reader.count_u32(4, WHAT)?;
+        for _ in 0..=count {
+            starts.push(u64::from(reader.u32(WHAT)?));
+        }
+        let (here, block) = (*reader, self.blocks.pcdata);
+        let mut tables = Vec::new();
+        for pair in starts.windows(2) {
+            let [from, to] = pair else { continue };
+            let inside = from <= to && *to <= self.blocks.ref_names - block;
+            let bytes = if inside { self.at(block + from).take(to - from, WHAT) } else { here.fail(WHAT) };
+            tables.push(bytes?);
+        }
+        let mut tables = tables.into_iter();
+        let mut next = || tables.next().unwrap_or_default();
+        (func.pcsp, func.pcfile, func.pcline, func.pcinline) = (next(), next(), next(), next());
+        func.pcdata = tables.collect();
+        self.data_offsets(func, reader)
+    }
+
+    /// The source files: symbols in Go 1.15, since then numbers of the object's files, which the tables use as well.
+    fn func_files(&mut self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
+        const WHAT: &str = "function record: expected its source files";
+        let size = if self.format.hashed { 4 } else { SYM_REF };
+        for _ in 0..reader.count_u32(size, WHAT)? {
+            if self.format.hashed {
+                reader.u32(WHAT)?;
+                continue;
+            }
+            let name = self.file_symbol(reader)?;
+            func.files.push(name);
+        }
+        Ok(())
+    }
+
+    fn file_symbol(&mut self, reader: &mut Reader<'a>) -> Result<String> {
+        let symbol = self.sym_ref(reader)?;
+        let name = match symbol.and_then(|index| self.refs.get(index as usize)) {
+            Some(Ref::Named(name, _)) => name.clone(),
+            Some(Ref::Defined(index)) => {
+                let mut record = self.at(self.record((*index).into()));
+                self.string(&mut record, "source file: expected its name")?.to_owned()
+            }
+            None => String::new(),
+        };
+        Ok(file_name(&name).to_owned())
+    }
+
+    /// An inlined call. In Go 1.15 its file may be none of the function's own: it gets the next number.
+    fn inlined(
+        &mut self,
+        reader: &mut Reader<'a>,
+        files: &mut Vec<String>,
+        numbers: &mut HashMap<String, u32>,
+    ) -> Result<Inlined> {
+        const WHAT: &str = "inlined call: expected its fields";
+        let parent = reader.u32(WHAT)?.cast_signed();
+        let file = if self.format.hashed {
+            reader.u32(WHAT)?
+        } else {
+            let name = self.file_symbol(reader)?;
+            *numbers.entry(name).or_insert_with_key(|name| {
+                files.push(name.clone());
+                files.len() as u32 - 1
+            })
+        };
+        let line = reader.u32(WHAT)?.cast_signed();
+        let func = self.sym_ref(reader)?;
+        Ok(Inlined { parent, file, line, func, parent_pc: reader.u32(WHAT)?.cast_signed() })
+    }
+}
