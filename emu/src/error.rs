@@ -76,6 +76,14 @@ pub enum Error {
         /// What became of it.
         why: String,
     },
+    /// The guest reached something that no object file defines.
+    #[error("{name} is in none of the object files{}; give the one that has it as well", asked_by(caller))]
+    Undefined {
+        /// The function or variable.
+        name: String,
+        /// The function that asked.
+        caller: Option<String>,
+    },
     /// The guest asked for something that this machine does not have.
     #[error("{what} is not supported here{}", asked_by(caller))]
     Unsupported {

@@ -18,6 +18,7 @@ pub mod frame;
 pub mod goroutine;
 pub mod guess;
 pub mod guest;
+pub(crate) mod helpers;
 pub mod init;
 pub mod intercept;
 pub mod literal;

@@ -17,7 +17,7 @@ use crate::exit::{Exit, Fault};
 use crate::function::Function;
 use crate::go::goroutine::Goroutine;
 use crate::go::world::World;
-use crate::go::{names, runtime};
+use crate::go::{helpers, names, runtime};
 use crate::hook::{Action, Cx, Hook, Hooks, Refused};
 use crate::imports;
 use crate::interp::Interpreter;
@@ -103,6 +103,9 @@ impl Machine {
         let world = World::new(memory.space());
         let mut hooks = Hooks::default();
         runtime::install(&image, &mut hooks);
+        if image.is_linked_here() {
+            helpers::install(&image, &mut hooks);
+        }
         let home = names::goexit(&image).map_or(NOWHERE, |func| func.entry() + 1);
         let snapshot = memory.snapshot();
         let start =
@@ -260,7 +263,10 @@ impl Machine {
                 Next::End(outcome) => Ok(Some(outcome)),
                 Next::Run | Next::Again => Ok(None),
             },
-            Exit::Fault(fault) => Ok(self.answer_fault(fault)),
+            Exit::Fault(fault) => match self.undefined(fault) {
+                Some(error) => Err(error),
+                None => Ok(self.answer_fault(fault)),
+            },
             Exit::Halt => {
                 let pc = self.cpu.rip.wrapping_sub(1);
                 Ok(self.answer_fault(Fault { pc, kind: crate::exit::FaultKind::Protection }))

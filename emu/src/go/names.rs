@@ -27,6 +27,9 @@ const LISTED: usize = 100;
 /// # Errors
 /// When there is none (the error names some that are like it), or more than one.
 pub fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
+    if let Some(name) = in_object(image, name) {
+        return find(image, &name);
+    }
     let name = unquote(name);
     if let Some(addr) = address(name) {
         return image.func_at(addr).filter(|f| f.entry() == addr).ok_or(Error::NoFunctionAt(addr));
@@ -40,6 +43,26 @@ pub fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
         [] => Err(Error::NoSuchFunction { name: name.to_owned(), near: near(image, name) }),
         ref found => Err(ambiguous(image, name, found)),
     }
+}
+
+/// The full name of what is named as objects do: `"".f` up to Go 1.19, `%22%22.f` in listings of those; or by the file
+/// instead of the package.
+fn in_object(image: &Image, name: &str) -> Option<String> {
+    if !image.is_linked_here() {
+        return None;
+    }
+    let package = &image.build_info().path;
+    let unnamed = ["\"\".", "%22%22."].iter().find_map(|prefix| name.strip_prefix(prefix));
+    let by_file = || {
+        let (file, rest) = name.split_once('.').filter(|(file, _)| file != package)?;
+        let is_file = |path: &std::path::Path| path.file_stem().is_some_and(|stem| stem == file);
+        let source =
+            || image.funcs().any(|f| f.line_at(f.entry()).is_some_and(|at| is_file(at.file.as_ref())));
+        (image.path().is_some_and(is_file) || source()).then_some(rest)
+    };
+    let rest = unnamed.or_else(by_file)?;
+    let full = format!("{package}.{rest}");
+    (!image.funcs_named(&full).is_empty()).then_some(full)
 }
 
 fn address(text: &str) -> Option<u64> {

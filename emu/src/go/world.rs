@@ -7,6 +7,7 @@ use std::ops::Range;
 use goemu_loader::Perm;
 
 use crate::go::guest::HeapError;
+use crate::go::helpers::Panicking;
 use crate::go::traceback::unwind::Start;
 use crate::memory::{Contents, Memory};
 
@@ -52,6 +53,9 @@ pub struct World {
     nothing: Option<u64>,
     /// Of objects that weak pointers refer to: the word that these share.
     pub(crate) weak_handles: HashMap<u64, u64>,
+    /// Without a runtime: the panics under way, newest last, and itabs by interface and type.
+    pub(crate) panics: Vec<Panicking>,
+    pub(crate) itabs: HashMap<(u64, u64), u64>,
     /// What the guest wrote to standard output.
     pub stdout: Vec<u8>,
     /// What the guest wrote to standard error.
@@ -78,6 +82,8 @@ impl World {
             mappings,
             nothing: None,
             weak_handles: HashMap::new(),
+            panics: Vec::new(),
+            itabs: HashMap::new(),
             stdout: Vec::new(),
             stderr: Vec::new(),
             panic_value: None,

@@ -8,6 +8,7 @@ use goemu_loader::{Func, FuncId, Image};
 
 use super::Machine;
 use crate::cpu::gpr;
+use crate::error::Error;
 use crate::exit::{Fault, FaultKind};
 use crate::observe::Event;
 use crate::outcome::Outcome;
@@ -16,6 +17,14 @@ use crate::outcome::Outcome;
 const NIL_PAGE: u64 = 0x1000;
 
 impl Machine {
+    /// What is missing, where the guest reached for a variable that no object file defines.
+    pub(super) fn undefined(&self, fault: Fault) -> Option<Error> {
+        let FaultKind::Memory(memory) = fault.kind else { return None };
+        let name = self.image.undefined_variable(memory.addr)?.to_owned();
+        let caller = self.image.func_at(fault.pc).map(|func| func.name().to_owned());
+        Some(Error::Undefined { name, caller })
+    }
+
     /// Makes a fault a panic of Go's, or the outcome of the call.
     pub(super) fn answer_fault(&mut self, fault: Fault) -> Option<Outcome> {
         if let Some((signal, addr)) = signal(&Signals::of(self.image.target().os), fault)

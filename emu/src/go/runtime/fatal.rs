@@ -50,7 +50,7 @@ pub(super) fn printed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(panicked(cx, text))
 }
 
-fn panicked(cx: &Cx<'_>, text: String) -> Action {
+pub(super) fn panicked(cx: &Cx<'_>, text: String) -> Action {
     let (ty, data) = cx.world.panic_value.unwrap_or_default();
     let value = Reader::new(cx.memory, cx.image).eface(ty, data);
     let traceback = Traceback::of_one(running(cx, cx.world.panic_at, false));

@@ -1,0 +1,83 @@
+//! Values into interfaces (`runtime/iface.go`): memory for the value, and its address.
+
+use super::{bytes_at, room, size_of};
+use crate::hook::{Action, Cx, Refused};
+
+type Answer = Result<Action, Refused>;
+
+/// A copy of bytes, whose address is the result of a function with `args` words of arguments.
+fn give(cx: &mut Cx<'_>, args: usize, bytes: &[u8]) -> Answer {
+    let addr = room!(cx, bytes.len() as u64, 0);
+    cx.memory.write_bytes(addr, bytes)?;
+    cx.set_result(args, 0, addr)?;
+    Ok(Action::Return)
+}
+
+fn word(cx: &mut Cx<'_>, size: usize) -> Answer {
+    let bytes = cx.arg(0)?.to_le_bytes();
+    give(cx, 1, &bytes[..size])
+}
+
+/// `convT16(val uint16) unsafe.Pointer`
+pub(super) fn conv16(cx: &mut Cx<'_>) -> Answer {
+    word(cx, 2)
+}
+
+/// `convT32(val uint32) unsafe.Pointer`
+pub(super) fn conv32(cx: &mut Cx<'_>) -> Answer {
+    word(cx, 4)
+}
+
+/// `convT64(val uint64) unsafe.Pointer`
+pub(super) fn conv64(cx: &mut Cx<'_>) -> Answer {
+    word(cx, 8)
+}
+
+fn words(cx: &mut Cx<'_>, count: usize) -> Answer {
+    let mut bytes = Vec::new();
+    for n in 0..count {
+        bytes.extend(cx.arg(n)?.to_le_bytes());
+    }
+    give(cx, count, &bytes)
+}
+
+/// `convTstring(val string) unsafe.Pointer`
+pub(super) fn conv_string(cx: &mut Cx<'_>) -> Answer {
+    words(cx, 2)
+}
+
+/// `convTslice(val []byte) unsafe.Pointer`
+pub(super) fn conv_slice(cx: &mut Cx<'_>) -> Answer {
+    words(cx, 3)
+}
+
+/// `convT(t *_type, v unsafe.Pointer) unsafe.Pointer`
+pub(super) fn conv(cx: &mut Cx<'_>) -> Answer {
+    let size = size_of(cx, cx.arg(0)?)?;
+    let bytes = bytes_at(cx, cx.arg(1)?, size)?;
+    give(cx, 2, &bytes)
+}
+
+/// `convT2E(t *_type, elem unsafe.Pointer) eface`
+pub(super) fn conv_interface(cx: &mut Cx<'_>) -> Answer {
+    let ty = cx.arg(0)?;
+    interface(cx, ty)
+}
+
+/// `convT2I(tab *itab, elem unsafe.Pointer) iface`
+pub(super) fn conv_to_iface(cx: &mut Cx<'_>) -> Answer {
+    let itab = cx.arg(0)?;
+    let ty = cx.word(itab.wrapping_add(cx.image.facts().itab.ty))?;
+    interface(cx, ty)
+}
+
+/// The first word of the interface is the first argument.
+fn interface(cx: &mut Cx<'_>, ty: u64) -> Answer {
+    let size = size_of(cx, ty)?;
+    let (first, bytes) = (cx.arg(0)?, bytes_at(cx, cx.arg(1)?, size)?);
+    let addr = room!(cx, size, ty);
+    cx.memory.write_bytes(addr, &bytes)?;
+    cx.set_result(2, 0, first)?;
+    cx.set_result(2, 1, addr)?;
+    Ok(Action::Return)
+}

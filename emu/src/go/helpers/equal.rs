@@ -1,0 +1,172 @@
+//! Comparing values (`runtime/alg.go`).
+
+use goemu_loader::{Kind, Type, TypeRef};
+
+use super::{bytes_at, errors};
+use crate::go::guest::Types;
+use crate::hook::{Action, Cx, Refused};
+
+type Answer = Result<Action, Refused>;
+
+/// Types nest no deeper than this.
+const MAX_DEPTH: u32 = 100;
+
+fn memory_equal(cx: &Cx<'_>, a: u64, b: u64, len: u64) -> Result<bool, Refused> {
+    Ok(a == b || bytes_at(cx, a, len)? == bytes_at(cx, b, len)?)
+}
+
+/// `memequal(a, b unsafe.Pointer, size uintptr) bool`
+pub(super) fn memequal(cx: &mut Cx<'_>) -> Answer {
+    let equal = memory_equal(cx, cx.arg(0)?, cx.arg(1)?, cx.arg(2)?)?;
+    cx.set_result(3, 0, equal.into())?;
+    Ok(Action::Return)
+}
+
+fn sized(cx: &mut Cx<'_>, len: u64) -> Answer {
+    let equal = memory_equal(cx, cx.arg(0)?, cx.arg(1)?, len)?;
+    cx.set_result(2, 0, equal.into())?;
+    Ok(Action::Return)
+}
+
+pub(super) fn memequal0(cx: &mut Cx<'_>) -> Answer {
+    sized(cx, 0)
+}
+
+pub(super) fn memequal8(cx: &mut Cx<'_>) -> Answer {
+    sized(cx, 1)
+}
+
+pub(super) fn memequal16(cx: &mut Cx<'_>) -> Answer {
+    sized(cx, 2)
+}
+
+pub(super) fn memequal32(cx: &mut Cx<'_>) -> Answer {
+    sized(cx, 4)
+}
+
+pub(super) fn memequal64(cx: &mut Cx<'_>) -> Answer {
+    sized(cx, 8)
+}
+
+pub(super) fn memequal128(cx: &mut Cx<'_>) -> Answer {
+    sized(cx, 16)
+}
+
+/// `strequal(p, q unsafe.Pointer) bool`
+pub(super) fn strequal(cx: &mut Cx<'_>) -> Answer {
+    let equal = string_equal(cx, cx.arg(0)?, cx.arg(1)?)?;
+    cx.set_result(2, 0, equal.into())?;
+    Ok(Action::Return)
+}
+
+fn string_equal(cx: &Cx<'_>, a: u64, b: u64) -> Result<bool, Refused> {
+    let (a_len, b_len) = (cx.word(a.wrapping_add(8))?, cx.word(b.wrapping_add(8))?);
+    Ok(a_len == b_len && memory_equal(cx, cx.word(a)?, cx.word(b)?, a_len)?)
+}
+
+/// `efaceeq(typ *_type, x, y unsafe.Pointer) bool`
+pub(super) fn efaceeq(cx: &mut Cx<'_>) -> Answer {
+    let ty = cx.arg(0)?;
+    data_equal(cx, ty)
+}
+
+/// `ifaceeq(tab *itab, x, y unsafe.Pointer) bool`
+pub(super) fn ifaceeq(cx: &mut Cx<'_>) -> Answer {
+    let itab = cx.arg(0)?;
+    let ty = if itab == 0 { 0 } else { cx.word(itab.wrapping_add(cx.image.facts().itab.ty))? };
+    data_equal(cx, ty)
+}
+
+/// Whether two interfaces of one dynamic type hold the same: the second and third argument are their data.
+fn data_equal(cx: &mut Cx<'_>, descriptor: u64) -> Answer {
+    let (x, y) = (cx.arg(1)?, cx.arg(2)?);
+    let equal = if descriptor == 0 { Some(true) } else { interface_equal(cx, descriptor, x, y)? };
+    let Some(equal) = equal else {
+        let name = cx
+            .image
+            .resolve(&TypeRef::Rtype(descriptor))
+            .map_or_else(|_| String::new(), |ty| ty.name.clone());
+        return errors::plain(cx, &format!("comparing uncomparable type {name}"));
+    };
+    cx.set_result(3, 0, equal.into())?;
+    Ok(Action::Return)
+}
+
+/// None where the type cannot be compared.
+fn interface_equal(cx: &Cx<'_>, descriptor: u64, x: u64, y: u64) -> Result<Option<bool>, Refused> {
+    let ty = match cx.image.resolve(&TypeRef::Rtype(descriptor)) {
+        Ok(ty) => ty,
+        Err(error) => return Err(Refused::Error(error.into())),
+    };
+    if cx.image.is_direct(&ty) {
+        return Ok(comparable(&ty).then_some(x == y));
+    }
+    equal(cx, &ty, x, y, 0)
+}
+
+fn comparable(ty: &Type) -> bool {
+    !matches!(ty.kind, Kind::Func(_) | Kind::Map { .. } | Kind::Slice(_))
+}
+
+/// Whether the values at two addresses are the same, as `==` has it.
+fn equal(cx: &Cx<'_>, ty: &Type, x: u64, y: u64, depth: u32) -> Result<Option<bool>, Refused> {
+    if !comparable(ty) || depth > MAX_DEPTH {
+        return Ok(None);
+    }
+    match &ty.kind {
+        Kind::String => string_equal(cx, x, y).map(Some),
+        Kind::Float | Kind::Complex => floats_equal(cx, ty, x, y).map(Some),
+        Kind::Array { elem, len } => {
+            for index in 0..*len {
+                let offset = index.wrapping_mul(elem.size);
+                match equal(cx, elem, x.wrapping_add(offset), y.wrapping_add(offset), depth + 1)? {
+                    Some(true) => {}
+                    other => return Ok(other),
+                }
+            }
+            Ok(Some(true))
+        }
+        Kind::Struct(fields) => {
+            for field in fields.iter().filter(|field| field.name != "_") {
+                match equal(
+                    cx,
+                    &field.ty,
+                    x.wrapping_add(field.offset),
+                    y.wrapping_add(field.offset),
+                    depth + 1,
+                )? {
+                    Some(true) => {}
+                    other => return Ok(other),
+                }
+            }
+            Ok(Some(true))
+        }
+        Kind::Interface { empty, .. } => {
+            let (first, second) = (cx.word(x)?, cx.word(y)?);
+            if first != second || first == 0 {
+                return Ok(Some(first == second));
+            }
+            let descriptor =
+                if *empty { first } else { cx.word(first.wrapping_add(cx.image.facts().itab.ty))? };
+            interface_equal(cx, descriptor, cx.word(x.wrapping_add(8))?, cx.word(y.wrapping_add(8))?)
+        }
+        _ => memory_equal(cx, x, y, ty.size).map(Some),
+    }
+}
+
+fn floats_equal(cx: &Cx<'_>, ty: &Type, x: u64, y: u64) -> Result<bool, Refused> {
+    let parts = if ty.kind == Kind::Complex { 2 } else { 1 };
+    let size = ty.size / parts;
+    let number = |addr: u64| -> Result<f64, Refused> {
+        if size == 4 {
+            return Ok(f32::from_le_bytes(cx.memory.read(addr)?).into());
+        }
+        Ok(f64::from_le_bytes(cx.memory.read(addr)?))
+    };
+    for part in 0..parts {
+        if number(x.wrapping_add(part * size))? != number(y.wrapping_add(part * size))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
