@@ -13,20 +13,21 @@ const DEMO: &[u8] = include_bytes!("../demo/demo-go1.15");
 /// The choice of a program.
 #[derive(clap::Args)]
 pub(crate) struct Binary {
-    /// The Go program; without one, the built-in demo
+    /// The Go program, or its object files and archives (several: the first that defines a symbol wins); without
+    /// one, the built-in demo
     #[arg(short = 'b', long = "binary", value_name = "PATH", env = "GOEMU_BINARY", value_hint = clap::ValueHint::FilePath)]
-    path: Option<PathBuf>,
+    paths: Vec<PathBuf>,
 }
 
 impl Binary {
     /// The program at this path, or the demo.
     pub(crate) fn named(path: Option<PathBuf>) -> Binary {
-        Binary { path }
+        Binary { paths: path.into_iter().collect() }
     }
 
     /// Maps the program, and says so when it is the demo.
     pub(crate) fn open(&self) -> Result<Image> {
-        if self.path().is_none() {
+        if self.paths().is_empty() {
             output::note("no program given (-b PATH or GOEMU_BINARY): this is the built-in demo");
         }
         self.open_quietly()
@@ -34,12 +35,17 @@ impl Binary {
 
     /// Maps the program.
     pub(crate) fn open_quietly(&self) -> Result<Image> {
-        self.path().map_or_else(|| Ok(Image::parse(DEMO)?), open)
+        match &self.paths()[..] {
+            [] => Ok(Image::parse(DEMO)?),
+            [only] => open(only),
+            // Errors name the file.
+            several => Ok(Image::open_all(several)?),
+        }
     }
 
     /// A variable that is set to nothing is not set.
-    fn path(&self) -> Option<&Path> {
-        self.path.as_deref().filter(|path| !path.as_os_str().is_empty())
+    fn paths(&self) -> Vec<&Path> {
+        self.paths.iter().map(PathBuf::as_path).filter(|path| !path.as_os_str().is_empty()).collect()
     }
 }
 
