@@ -26,7 +26,7 @@ pub(in crate::go) type Body = fn(&mut Cx<'_>) -> Result<Action, Refused>;
 
 /// One row of the table of hooks.
 pub struct Entry {
-    /// The function, without its package if that is `runtime.`
+    /// The function, without its package if that is `runtime.`; a star at the end stands for anything.
     pub name: &'static str,
     /// Releases (minor versions) that have the function with this meaning: from, to.
     pub versions: (u16, u16),
@@ -54,11 +54,19 @@ macro_rules! entry {
     };
 }
 
+/// How a function is recognised where names are hashed or gone; none where it then runs from the program's text.
+pub fn recognised_by(name: &str) -> Option<&'static str> {
+    recognise::HOW.iter().find(|(known, _)| *known == name).map(|(_, how)| *how)
+}
+
 /// The hooks on Go's runtime: names, versions, reasons.
 pub const HOOKS: &[Entry] = &[
     entry!("morestack" ANY, Replaces stack::morestack, "the stack grows in place"),
     entry!("morestack_noctxt" ANY, Replaces stack::morestack, "the stack grows in place"),
     entry!("mallocgc" ANY, Replaces alloc::mallocgc, "the allocator's spans exist only in a started program"),
+    entry!("mallocgcTinySC*" (26, u16::MAX), Replaces alloc::mallocgc, "as mallocgc, for objects of one size"),
+    entry!("mallocgcSmallNoScanSC*" (26, u16::MAX), Replaces alloc::mallocgc, "as mallocgc, for objects of one size"),
+    entry!("mallocgcSmallScanNoHeaderSC*" (26, u16::MAX), Replaces alloc::mallocgc, "as mallocgc, for objects of one size"),
     entry!("deferproc" ANY, Replaces defers::deferproc, "a deferred call is recorded"),
     entry!("deferprocStack" (13, u16::MAX), Replaces defers::deferproc_stack, "a deferred call is recorded"),
     entry!("deferreturn" ANY, Replaces defers::deferreturn, "the frame's deferred calls run"),
@@ -75,12 +83,10 @@ pub const HOOKS: &[Entry] = &[
     entry!("exitsyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("GOMAXPROCS" ANY, Replaces system::processors, "there is one processor, and no number of them yet"),
     entry!("SetFinalizer" ANY, Replaces system::nothing, "nothing is ever freed"),
+    entry!("AddCleanup[*" (24, u16::MAX), Replaces system::add_cleanup, "nothing is ever freed"),
     entry!("getOrAddWeakHandle" (23, u16::MAX), Replaces system::weak_handle, "nothing is ever freed"),
     entry!("weak.runtime_makeStrongFromWeak" (24, u16::MAX), Replaces system::strong, "nothing is ever freed"),
 ];
-
-/// Entry points of the allocator that compiled code of Go 1.27 calls directly: arguments as `mallocgc`.
-const SIZED_MALLOC: [&str; 3] = ["mallocgcTinySC", "mallocgcSmallNoScanSC", "mallocgcSmallScanNoHeaderSC"];
 
 /// Sets the hooks on the functions that an image has. Of two functions of one name, the wrapper between
 /// calling conventions calls the other and needs none; a wrapper alone is the function itself (the runtime
@@ -94,11 +100,7 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
         let Some(name) = func.name().strip_prefix("runtime.").or_else(|| foreign(func.name())) else {
             continue;
         };
-        let sized = minor >= 26 && SIZED_MALLOC.iter().any(|prefix| name.starts_with(prefix));
         let body = match name {
-            _ if sized => Some(alloc::mallocgc as Body),
-            // An instance of the generic function.
-            _ if name.starts_with("AddCleanup[") => Some(system::add_cleanup as Body),
             "asmcgocall" if image.target().os == Os::Windows => Some(imports::asmcgocall as Body),
             _ => body(name, minor),
         };
@@ -177,6 +179,9 @@ fn foreign(name: &str) -> Option<&str> {
 }
 
 fn body(name: &str, minor: u16) -> Option<Body> {
-    let entry = HOOKS.iter().find(|entry| entry.name == name)?;
+    let entry = HOOKS.iter().find(|entry| match entry.name.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => entry.name == name,
+    })?;
     (entry.versions.0..=entry.versions.1).contains(&minor).then_some(entry.body)
 }

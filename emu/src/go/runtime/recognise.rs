@@ -59,6 +59,24 @@ const TEXTS: &[Text] = &[
     },
 ];
 
+/// The functions that are recognised, and by what.
+pub(super) const HOW: &[(&str, &str)] = &[
+    ("morestack", "its number (funcID)"),
+    ("morestack_noctxt", "clears DX and jumps to morestack"),
+    ("mallocgc", "what functions of newobject's shape call"),
+    ("mallocgcTinySC*", "calls with a type's size and the type"),
+    ("mallocgcSmallNoScanSC*", "calls with a type's size and the type"),
+    ("mallocgcSmallScanNoHeaderSC*", "calls with a type's size and the type"),
+    ("deferreturn", "the call that functions with defers record"),
+    ("gopanic", "its number (funcID)"),
+    ("fatalpanic", "called by gopanic, goes to the system's stack twice"),
+    ("throw", "is given a text of gopanic's"),
+    ("fatal", "is given a text of newproc1's"),
+    ("newproc", "a text of newproc1, which does its work"),
+    ("gopark", "a text in it"),
+    ("SetFinalizer", "a text in it"),
+];
+
 /// Bytes of a function that has the shape of `newobject`.
 const SMALL: u64 = 0x70;
 /// Instructions between an argument and the call that it is for.
