@@ -119,8 +119,9 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
         hooked.insert(name);
         hooks.add(entry, Arc::new(body));
     }
-    // A program whose names were taken away has none of these.
-    if !hooked.contains("mallocgc") || !hooked.contains("morestack") {
+    // A program whose names were taken away has none of these. Objects have their names.
+    let nameless = !hooked.contains("mallocgc") || !hooked.contains("morestack");
+    if nameless && !image.is_linked_here() {
         install_recognised(image, hooks, &hooked);
     }
 }
@@ -148,9 +149,7 @@ fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>) 
 
 /// The hook that stands in for a function of the runtime, whether the program has one or not.
 pub(in crate::go) fn replacement(name: &str, minor: u16) -> Option<Body> {
-    let replaces = HOOKS.iter().any(|entry| entry.name == name && entry.kind == Kind::Replaces);
-    let sized = minor >= 26 && SIZED_MALLOC.iter().any(|prefix| name.starts_with(prefix));
-    body(name, minor).filter(|_| replaces).or(sized.then_some(alloc::mallocgc as Body))
+    row(name, minor).filter(|entry| entry.kind == Kind::Replaces).map(|entry| entry.body)
 }
 
 /// `deferreturn`, of deferred calls in records.
@@ -179,9 +178,13 @@ fn foreign(name: &str) -> Option<&str> {
 }
 
 fn body(name: &str, minor: u16) -> Option<Body> {
+    row(name, minor).map(|entry| entry.body)
+}
+
+fn row(name: &str, minor: u16) -> Option<&'static Entry> {
     let entry = HOOKS.iter().find(|entry| match entry.name.strip_suffix('*') {
         Some(start) => name.starts_with(start),
         None => entry.name == name,
     })?;
-    (entry.versions.0..=entry.versions.1).contains(&minor).then_some(entry.body)
+    (entry.versions.0..=entry.versions.1).contains(&minor).then_some(entry)
 }
