@@ -374,7 +374,7 @@ fn symbol_table(file: &[u8], layout: &Layout) -> Option<SymbolTable> {
         (addr, addr.saturating_add(section.size))
     };
     let spans: Vec<_> = sections.iter().map(span).collect();
-    Some(SymbolTable::with_inferred_sizes(start..start.checked_add(names.len())?, entries, &spans))
+    Some(SymbolTable::with_inferred_sizes(file, start..start.checked_add(names.len())?, entries, &spans))
 }
 
 impl RawSection<'_> {

@@ -352,7 +352,7 @@ fn symbol_table(file: &[u8], layout: &Layout) -> Option<SymbolTable> {
         (addr, addr.saturating_add(section.mem_size()))
     };
     let spans: Vec<_> = sections.iter().map(span).collect();
-    Some(SymbolTable::with_inferred_sizes(start as usize..end as usize, entries, &spans))
+    Some(SymbolTable::with_inferred_sizes(file, start as usize..end as usize, entries, &spans))
 }
 
 /// One symbol. Names of up to eight bytes stand in the symbol itself; offsets of all are counted from the table's

@@ -1,6 +1,7 @@
 //! The symbol table that the linker writes, where nobody stripped it. Go's own function table, which
 //! stripping leaves, is in [`crate::func`].
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -56,6 +57,35 @@ pub(crate) struct SymbolTable {
     by_addr: OnceLock<Vec<u32>>,
 }
 
+/// Symbols that Go's linker puts where something begins or ends (`cmd/link/internal/ld/data.go`, `xdefine`).
+const MARKS: [&str; 25] = [
+    "runtime.text",
+    "runtime.etext",
+    "runtime.itablink",
+    "runtime.eitablink",
+    "runtime.rodata",
+    "runtime.erodata",
+    "runtime.types",
+    "runtime.etypes",
+    "runtime.noptrdata",
+    "runtime.enoptrdata",
+    "runtime.data",
+    "runtime.edata",
+    "runtime.bss",
+    "runtime.ebss",
+    "runtime.noptrbss",
+    "runtime.enoptrbss",
+    "runtime.covctrs",
+    "runtime.ecovctrs",
+    "runtime.end",
+    "runtime.symtab",
+    "runtime.esymtab",
+    "runtime.pclntab",
+    "runtime.epclntab",
+    "runtime.gcdata",
+    "runtime.gcbss",
+];
+
 /// How many symbols before an address are looked at for one that contains it: symbols rarely nest.
 const MAX_NESTING: usize = 16;
 
@@ -65,22 +95,28 @@ impl SymbolTable {
     }
 
     /// Of a format that has no sizes: each symbol reaches to the next, or to the end of its section in
-    /// `sections` (as (start, end)). `go tool objdump` infers them in the same way.
+    /// `sections` (as (start, end)). `go tool objdump` infers them in the same way. Marks have no size.
     pub(crate) fn with_inferred_sizes(
+        file: &[u8],
         strings: Range<usize>,
-        mut entries: Vec<Entry>,
+        entries: Vec<Entry>,
         sections: &[(u64, u64)],
     ) -> SymbolTable {
+        let mut table = SymbolTable::new(strings, entries);
+        let marks: HashSet<&[u8]> = MARKS.iter().map(|name| name.as_bytes()).collect();
+        let is_mark = |entry: &Entry| marks.contains(table.name(file, entry));
+        let sized: Vec<bool> = table.entries.iter().map(|entry| !is_mark(entry)).collect();
+        let entries = &mut table.entries;
         let mut borders: Vec<u64> = entries.iter().map(|entry| entry.addr).collect();
         borders.extend(sections.iter().map(|(_, end)| end));
         borders.sort_unstable();
-        for entry in entries.iter_mut().filter(|entry| entry.kind != SymbolKind::Tls) {
+        for (entry, _) in entries.iter_mut().zip(sized).filter(|(_, sized)| *sized) {
             let next = borders.partition_point(|border| *border <= entry.addr);
             let inside = sections.iter().any(|(start, end)| (*start..*end).contains(&entry.addr));
             let next = borders.get(next).filter(|_| inside);
             entry.size = next.map_or(0, |next| next - entry.addr);
         }
-        SymbolTable::new(strings, entries)
+        table
     }
 
     fn strings<'i>(&self, file: &'i [u8]) -> &'i [u8] {

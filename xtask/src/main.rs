@@ -11,6 +11,7 @@ mod objdump_diff;
 mod oracle;
 mod run;
 mod toolchains;
+mod wild;
 
 /// Tasks of goemu's developers.
 #[derive(Parser)]
@@ -36,6 +37,8 @@ enum Task {
     Oracle(oracle::Args),
     /// Check the facts on Go's runtime against the debug information of binaries.
     Facts(facts::Args),
+    /// Call library functions in programs that were not built here, and print a table.
+    Wild(wild::Args),
     /// Accept what the golden tests see now as what they expect.
     Bless,
     /// Format, lints, documentation and tests, as they are run before a change is merged.
@@ -51,6 +54,7 @@ fn main() -> anyhow::Result<()> {
         Task::Tracebacks => fixtures::tracebacks::main(),
         Task::Oracle(args) => oracle::main(&args),
         Task::Facts(args) => facts::main(&args),
+        Task::Wild(args) => wild::main(&args),
         Task::Bless => ci::bless(),
         Task::Ci => ci::main(),
     }

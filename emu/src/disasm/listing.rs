@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use goemu_loader::{Func, Image, Os};
+use goemu_loader::{Func, Image};
 use iced_x86::Mnemonic;
 
 use super::{Symbols, Walk, go_syntax};
@@ -23,12 +23,11 @@ pub struct Line<'i> {
     pub text: String,
 }
 
-/// Names by the file's symbols, or by Go's function table where the file has none or does not tell their sizes.
+/// Names by the file's symbols, or by Go's function table where the file has none.
 impl Symbols for Image {
     fn symbol(&self, address: u64) -> Option<(&str, u64)> {
         let symbol = self.symbol_at(address);
-        let sizes_told = !matches!(self.target().os, Os::Darwin | Os::Windows);
-        if sizes_told && self.symbols().next().is_some() {
+        if self.symbols().next().is_some() {
             return symbol.filter(|symbol| symbol.size != 0).map(|symbol| (symbol.name, symbol.addr));
         }
         let func = || self.func_at(address).map(|func| (func.name(), func.entry()));
