@@ -29,6 +29,7 @@ pub mod passing;
 pub mod print;
 pub mod read;
 pub mod runtime;
+mod tls;
 pub mod traceback;
 pub mod types;
 pub mod value;

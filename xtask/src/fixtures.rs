@@ -30,6 +30,10 @@ pub(crate) struct Args {
     /// Also build for other systems than Linux.
     #[arg(long)]
     all_systems: bool,
+    /// Also build what needs gcc: shared libraries, plugins, external linking. What gcc makes differs between
+    /// machines, so these have no checksums.
+    #[arg(long)]
+    cgo: bool,
     /// Build those whose names contain this, and leave native results alone but those of a whole program.
     #[arg(long)]
     only: Option<String>,
@@ -39,6 +43,7 @@ impl Args {
     /// The binaries that are asked for, of one program and release.
     fn fixtures(&self, program: &'static str, version: u32) -> impl Iterator<Item = Fixture> {
         let modes = MODES.iter().filter(|mode| self.all_systems || mode.os == "linux");
+        let modes = modes.filter(|mode| self.cgo || !mode.cgo);
         let modes = modes.filter(move |mode| mode.versions.contains(&version));
         let only = stripped_by(program);
         let modes = modes.filter(move |mode| {
@@ -78,6 +83,8 @@ struct Mode {
     checked_in: &'static [u32],
     /// Whether no other program is built so.
     corpus_only: bool,
+    /// Whether gcc links it.
+    cgo: bool,
 }
 
 /// The releases that build for other systems.
@@ -85,7 +92,7 @@ const ABROAD: [u32; 4] = [15, 19, 23, 27];
 
 /// The ways to build for Linux, with the releases whose builds are checked in.
 const fn linux(suffix: &'static str, flags: &'static [&'static str], checked_in: &'static [u32]) -> Mode {
-    Mode { suffix, flags, os: "linux", versions: &VERSIONS, checked_in, corpus_only: false }
+    Mode { suffix, flags, os: "linux", versions: &VERSIONS, checked_in, corpus_only: false, cgo: false }
 }
 
 /// The ways to build for other systems.
@@ -95,14 +102,27 @@ const fn abroad(
     flags: &'static [&'static str],
     checked_in: &'static [u32],
 ) -> Mode {
-    Mode { suffix, flags, os, versions: &ABROAD, checked_in, corpus_only: true }
+    Mode { suffix, flags, os, versions: &ABROAD, checked_in, corpus_only: true, cgo: false }
+}
+
+/// The ways to build for Linux with gcc's help.
+const fn with_gcc(suffix: &'static str, flags: &'static [&'static str]) -> Mode {
+    Mode {
+        suffix,
+        flags,
+        os: "linux",
+        versions: &[15, 19, 23, 27],
+        checked_in: &[],
+        corpus_only: true,
+        cgo: true,
+    }
 }
 
 const WHOLE: &[&str] = &["-ldflags=-buildid="];
 const STRIPPED: &[&str] = &["-ldflags=-buildid= -s -w"];
 const PIE: &[&str] = &["-ldflags=-buildid= -s -w", "-buildmode=pie"];
 
-static MODES: [Mode; 13] = [
+static MODES: [Mode; 18] = [
     linux("", WHOLE, &VERSIONS),
     linux("-noopt", &["-ldflags=-buildid=", "-gcflags=-N -l"], &[15, 27]),
     linux("-stripped", STRIPPED, &[15, 27]),
@@ -117,6 +137,11 @@ static MODES: [Mode; 13] = [
     abroad("-freebsd", "freebsd", STRIPPED, &[]),
     abroad("-openbsd", "openbsd", STRIPPED, &[]),
     abroad("-netbsd", "netbsd", STRIPPED, &[]),
+    with_gcc("-gcc", &["-ldflags=-linkmode=external"]),
+    with_gcc("-gcc-pie", &["-ldflags=-linkmode=external -s -w", "-buildmode=pie"]),
+    with_gcc("-gcc-static", &["-ldflags=-linkmode=external -extldflags=-static -s -w"]),
+    with_gcc("-shared", &["-buildmode=c-shared", "-ldflags=-s -w"]),
+    with_gcc("-plugin", &["-buildmode=plugin"]),
 ];
 
 /// One binary.
@@ -166,7 +191,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
                 let binary = built.join(fixture.name());
                 build(&fixture, &cases, args, &binary)
                     .with_context(|| format!("building {}", fixture.name()))?;
-                if fixture.mode.os == "linux" {
+                if fixture.mode.os == "linux" && !fixture.mode.cgo {
                     native::run(&binary, &cases, fixture.mode.suffix.is_empty())
                         .and_then(|outcomes| table.add(version, &cases, outcomes))
                         .with_context(|| format!("running {}", fixture.name()))?;
@@ -222,6 +247,9 @@ fn go_build(
     if version >= 18 {
         go.arg("-buildvcs=false");
     }
+    if mode.cgo {
+        go.env("CGO_ENABLED", "1");
+    }
     go.env("GOOS", mode.os).env("GOARCH", "amd64").env("GOAMD64", level);
     run(go.arg("-o").arg(binary).arg(".").current_dir(folder))
 }
@@ -248,7 +276,7 @@ fn check_in(args: &Args, built: &Path) -> Result<()> {
         rows.map(|(sum, name)| (name.to_owned(), sum.to_owned())).collect();
     for program in PROGRAMS {
         for version in VERSIONS {
-            for fixture in args.fixtures(program, version) {
+            for fixture in args.fixtures(program, version).filter(|fixture| !fixture.mode.cgo) {
                 let binary = built.join(fixture.name());
                 sums.insert(fixture.name(), sha256(&binary)?);
                 if fixture.is_checked_in() {

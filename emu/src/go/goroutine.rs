@@ -7,6 +7,7 @@
 use goemu_loader::{Facts, Image, Os, Perm};
 
 use crate::cpu::{Cpu, gpr};
+use crate::go::tls;
 use crate::memory::{Contents, Memory, MemoryError, PAGE};
 
 /// Where `g`, `m`, `p`, `g0` and what they point to lie.
@@ -183,7 +184,7 @@ fn thread_local(image: &Image, base: u64) -> Vec<(u64, u64)> {
         Os::Darwin => vec![(teb + 0x30, g), (teb + 0x8a0, g)],
         // GS:0x28 holds the address of the slot. Since Go 1.20 the 0x28 is a variable, 0 before start-up.
         Os::Windows => vec![(teb + 0x28, tls), (teb, tls), (tls, g)],
-        _ => vec![(tls.wrapping_add_signed(image.facts().linux_tls_g()), g)],
+        _ => vec![(tls.wrapping_add_signed(tls::slot(image)), g)],
     }
 }
 

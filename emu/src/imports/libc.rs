@@ -1,6 +1,5 @@
-//! The C library of macOS, OpenBSD and Solaris, whose Go programs make their system calls through it.
-
-use goemu_loader::Os;
+//! The C library. Go programs for macOS, OpenBSD and Solaris make all system calls through it, and those with cgo
+//! some.
 
 use super::{Answer, Arguments, print};
 use crate::hook::{Cx, Refused};
@@ -12,9 +11,6 @@ const MAP_FIXED: u64 = 0x10;
 
 /// What the function does, if it is one of those that are answered.
 pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
-    if !matches!(cx.image.target().os, Os::Darwin | Os::OpenBsd | Os::Solaris | Os::Illumos) {
-        return Ok(None);
-    }
     let argument = |cx: &Cx<'_>, n| arguments.get(cx, n);
     let result = match name {
         "write" => {
