@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::LoadError;
 use crate::buildinfo::{self, BuildInfo};
 use crate::detect::{self, Tables};
 use crate::facts::Facts;
@@ -18,6 +17,7 @@ use crate::source::Source;
 use crate::symbol::Symbol;
 use crate::typed::Typed;
 use crate::version::GoVersion;
+use crate::{LoadError, bytes};
 
 /// A Go program as its file describes it.
 ///
@@ -223,6 +223,12 @@ impl Image {
     /// The runtime's table of tables; none before Go 1.5.
     pub fn module(&self) -> Option<&ModuleData> {
         self.tables.module.as_ref()
+    }
+
+    /// What a plugin's package main is called in it; none for other programs.
+    pub fn plugin_path(&self) -> Option<&str> {
+        let at = self.module()?.addr.checked_add(self.facts().module.pluginpath?)?;
+        Some(bytes::text(self.object.go_string(at)?)).filter(|path| !path.is_empty())
     }
 
     /// Every function in order of address.

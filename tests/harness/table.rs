@@ -104,6 +104,11 @@ pub fn call_as(
         other => other.to_string(),
     };
     // The tables leave out what a program printed that ended in a fatal error: the runtime's words are among it.
+    let outcome = match machine.image().plugin_path() {
+        // A plugin's package main goes by the plugin's path.
+        Some(path) => outcome.replace(&format!("{path}."), "main."),
+        None => outcome,
+    };
     let fatal = matches!(report.outcome, goemu::Outcome::Exited { fatal: Some(_), .. });
     let printed = if fatal { String::new() } else { String::from_utf8_lossy(&report.stderr).into_owned() };
     Ok(Ending { outcome, printed })

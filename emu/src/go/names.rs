@@ -22,7 +22,8 @@ const LISTED: usize = 100;
 /// for `main.f1`), or where it begins (`0x45e1a0`).
 ///
 /// The receiver of a method may be written `(*T).Method` or `T.Method`, and the type arguments of a generic function as
-/// in Go, `Map[int,string]`, or not at all. Quotes around the name are not part of it.
+/// in Go, `Map[int,string]`, or not at all. Quotes around the name are not part of it. A plugin's package main may be
+/// called `main`.
 ///
 /// # Errors
 /// When there is none (the error names some that are like it), or more than one.
@@ -35,6 +36,11 @@ pub fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
         return image.func_at(addr).filter(|f| f.entry() == addr).ok_or(Error::NoFunctionAt(addr));
     }
     let mut found = image.funcs_named(name);
+    if let (true, Some(rest), Some(path)) =
+        (found.is_empty(), name.strip_prefix("main."), image.plugin_path())
+    {
+        found = image.funcs_named(&format!("{path}.{rest}"));
+    }
     if found.is_empty() {
         found = meant(image, name);
     }

@@ -12,7 +12,20 @@ pub(super) fn map(image: &Image, memory: &mut Memory) -> Result<(), MemoryError>
     }
     apply(image.relocs(), memory)?;
     imports::set_up(image, memory)?;
-    imports::link(image, memory)
+    imports::link(image, memory)?;
+    list_module(image, memory)
+}
+
+/// Puts a plugin's own tables on the list by which the runtime finds functions and types. The list begins in the
+/// program that loads the plugin, and stands empty in the plugin itself.
+fn list_module(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
+    let (first, next) = (image.symbol("runtime.firstmoduledata"), image.facts().module.next);
+    match (image.plugin_path(), image.module(), first, next) {
+        (Some(_), Some(module), Some(first), Some(next)) if first.addr != module.addr => {
+            memory.poke(first.addr.wrapping_add(next), &module.addr.to_le_bytes())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn map_segment(image: &Image, memory: &mut Memory, segment: &Segment) -> Result<(), MemoryError> {

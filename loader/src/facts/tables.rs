@@ -83,6 +83,7 @@ layouts! {
                                                        26 => 360, 27 => _;
         itablinks      "itablinks":      Option<u64> = 7 => 240, 8 => 264, 16 => 344, 18 => 360, 20 => 376, 26 => 384,
                                                        27 => _;
+        pluginpath     "pluginpath":     Option<u64> = 8 => 312, 16 => 392, 18 => 408, 20 => 424, 26 => 432, 27 => 408;
         inittasks      "inittasks":      Option<u64> = 21 => 464, 26 => 472, 27 => 448;
         hasmain        "hasmain":        Option<u64> = 10 => 392, 16 => 472, 18 => 488, 20 => 504, 21 => 528, 26 => 536,
                                                        27 => 512;
