@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use goemu::Machine;
 use goemu_tests::fixtures::{Case, VERSIONS, all_binaries, cases, testdata};
 use goemu_tests::table::{Build, Ending, Gap, call, gaps, source};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -25,6 +26,11 @@ fn main() -> ExitCode {
         // Signatures are the same for all systems.
         let whole = format!("{}-go1.{}", build.program(), build.version);
         let whole = builds.iter().find(|other| build.is_stripped() && other.name == whole).cloned();
+        if build.can_start() {
+            let (build, whole, gaps) = (Arc::clone(build), whole.clone(), Arc::clone(&gaps));
+            let name = format!("{}::real", build.name);
+            trials.push(Trial::test(name, move || real(&build, whole.as_deref(), &gaps)));
+        }
         for (function, cases) in by_function(build) {
             let (build, whole, gaps) = (Arc::clone(build), whole.clone(), Arc::clone(&gaps));
             let name = format!("{}::{function}", build.name);
@@ -66,14 +72,32 @@ fn complete(builds: &[Arc<Build>], gaps: &[Gap]) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Makes all calls in the program's own runtime, which is started once.
+fn real(build: &Build, whole: Option<&Build>, gaps: &[Gap]) -> Result<(), Failed> {
+    let mut machine = build.started();
+    let cases = cases(build.program(), build.version);
+    let gap = |case: &Case| gaps.iter().any(|gap| gap.covers(build, case));
+    let cases: Vec<Case> = cases.into_iter().filter(|case| !gap(case)).collect();
+    compare_on(&mut machine, build, whole, &cases, &[])
+}
+
 /// Makes the calls of one function.
 fn compare(build: &Build, whole: Option<&Build>, cases: &[Case], gaps: &[Gap]) -> Result<(), Failed> {
-    let mut machine = build.machine();
+    compare_on(&mut build.machine(), build, whole, cases, gaps)
+}
+
+fn compare_on(
+    machine: &mut Machine,
+    build: &Build,
+    whole: Option<&Build>,
+    cases: &[Case],
+    gaps: &[Gap],
+) -> Result<(), Failed> {
     let mut wrong = Vec::new();
     for case in cases {
         let signature = whole.and_then(|whole| whole.signature(&case.function));
         let expected = Ending::from(case);
-        let difference = match call(&mut machine, case, signature.as_deref()) {
+        let difference = match call(machine, case, signature.as_deref()) {
             Ok(found) if found == expected => None,
             Ok(found) => Some(format!("native: {expected}\n    goemu:  {found}")),
             Err(error) => Some(format!("native: {expected}\n    goemu:  error: {error}")),

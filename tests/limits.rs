@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use goemu::exit::FaultKind;
 use goemu::machine::Config;
+use goemu::outcome::Runtime;
 use goemu::trace::Detail;
 use goemu::{Error, Image, Machine, Outcome, Perm, Report, Value};
 use goemu_tests::fixtures::binary;
@@ -147,7 +148,9 @@ fn what_goemu_does_not_have_is_named() {
     // ud2
     assert_fault(&run(&[0x0f, 0x0b]), &format!("fault in main.add: invalid instruction at pc {pc:#x}"));
     // mov eax, 41; syscall
-    let refused = call(patched(&[0xb8, 41, 0, 0, 0, 0x0f, 0x05]), "main.add", &["1", "2"]).unwrap_err();
+    let config = Config { runtime: Some(Runtime::Hooked), ..Config::default() };
+    let mut machine = Machine::with_config(patched(&[0xb8, 41, 0, 0, 0, 0x0f, 0x05]), config).unwrap();
+    let refused = machine.call("main.add").unwrap().arg(1).arg(2).run().unwrap_err();
     assert_eq!(refused.to_string(), "system call 41 is not supported here (asked for by main.add)");
 }
 

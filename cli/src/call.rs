@@ -10,7 +10,7 @@ use goemu::cpu::Level;
 use goemu::go::arguments::Argument;
 use goemu::go::guess::{Guess, guess};
 use goemu::go::print::{Format, Style};
-use goemu::outcome::Returned;
+use goemu::outcome::{Returned, Runtime};
 use goemu::trace::{Detail, Tracer};
 use goemu::{Config, LoadError, Machine, Outcome, Report, Value};
 use serde_json::{Map, Value as Json, json};
@@ -98,9 +98,23 @@ pub(crate) struct Args {
     /// What CPUID shows, and so which code programs choose [default: v3]
     #[arg(long, value_name = "LEVEL")]
     cpu: Option<Cpu>,
+    /// What stands in for Go's runtime: hooks, or the program's own, started up to main.main [default: auto]
+    #[arg(long, value_name = "RUNTIME")]
+    runtime: Option<Choice>,
     /// What everything random follows from: the same seed is the same run [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+}
+
+/// What serves a call as Go's runtime.
+#[derive(Clone, Copy, ValueEnum)]
+enum Choice {
+    /// Hooks; and where they cannot, the call is made again in the program's own
+    Auto,
+    /// Hooks, on a goroutine of goemu's making: any program, never started
+    Hooked,
+    /// The program's own, which is started and has come to main.main: programs for Linux
+    Real,
 }
 
 /// Levels of the x86-64 architecture.
@@ -228,6 +242,11 @@ impl Args {
             cpu: self.cpu.map_or(default.cpu, Level::from),
             seed: self.seed.unwrap_or(default.seed),
             fuel: self.fuel.unwrap_or(default.fuel),
+            runtime: match self.runtime {
+                None | Some(Choice::Auto) => None,
+                Some(Choice::Hooked) => Some(Runtime::Hooked),
+                Some(Choice::Real) => Some(Runtime::Real),
+            },
         }
     }
 
@@ -290,7 +309,7 @@ impl Called {
     }
 
     fn object(&self) -> Json {
-        let Report { outcome, stdout, stderr, instructions, .. } = &self.report;
+        let Report { outcome, runtime, stdout, stderr, instructions, .. } = &self.report;
         let text = |bytes: &[u8]| Json::from(String::from_utf8_lossy(bytes));
         let mut object = json!({
             "function": self.func,
@@ -301,6 +320,7 @@ impl Called {
             "stdout": text(stdout),
             "stderr": text(stderr),
             "instructions": instructions,
+            "runtime": runtime.to_string(),
             "go": self.go,
             "guessed": self.guess.as_ref().map(Guess::to_string),
         });

@@ -84,6 +84,20 @@ pub enum Error {
         /// The function that asked.
         caller: Option<String>,
     },
+    /// The program could not be started, so that it has no runtime of its own.
+    #[error("the program cannot be started: {why}")]
+    Boot {
+        /// What became of it.
+        why: String,
+    },
+    /// Hooks cannot serve the call, and the program cannot be started.
+    #[error("{hooked}; {real}")]
+    Neither {
+        /// What hooks cannot.
+        hooked: Box<Error>,
+        /// Why the program cannot be started.
+        real: Box<Error>,
+    },
     /// The guest asked for something that this machine does not have.
     #[error("{what} is not supported here{}", asked_by(caller))]
     Unsupported {

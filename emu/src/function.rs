@@ -6,7 +6,6 @@ use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::abi::{Assignment, INT_REGS, assign};
 use crate::go::frame::Frame;
-use crate::go::goroutine::{TOP_BLOCK, min_stack};
 use crate::go::guess::Guess;
 use crate::go::passing;
 use crate::go::read::Reader;
@@ -81,13 +80,19 @@ impl Function {
 
     /// Calls it, from the machine's starting state.
     pub fn call(&self, machine: &mut Machine, args: &[Value]) -> Result<Report, Error> {
+        machine.serve(self.entry, &|machine| self.call_here(machine, args))
+    }
+
+    /// Calls it on this very machine.
+    fn call_here(&self, machine: &mut Machine, args: &[Value]) -> Result<Report, Error> {
         machine.reset()?;
         let limit = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
         let mut fuel = limit;
         let outcome = self.proceed(machine, args, &mut fuel)?;
         machine.cx().emit(|_| Event::CallEnded(outcome.clone()));
         let (stdout, stderr) = (machine.world.stdout.clone(), machine.world.stderr.clone());
-        Ok(Report { outcome, instructions: limit.saturating_sub(fuel) as u64, stdout, stderr })
+        let instructions = limit.saturating_sub(fuel) as u64;
+        Ok(Report { outcome, runtime: machine.runtime(), instructions, stdout, stderr })
     }
 
     /// Calls it from the machine's present state.
@@ -98,10 +103,10 @@ impl Function {
         fuel: &mut i64,
     ) -> Result<Outcome, Error> {
         let frame = self.frame(machine, args)?;
-        let block = self.enter(machine, &frame)?;
+        self.enter(machine, &frame)?;
         match machine.run(fuel)? {
             Some(outcome) => Ok(outcome),
-            None => Ok(Outcome::Returned(self.returned(machine, block)?)),
+            None => Ok(Outcome::Returned(self.returned(machine)?)),
         }
     }
 
@@ -115,10 +120,9 @@ impl Function {
         Ok(passing::pass(signature, places, args, &mut Heap { memory, world }, &**image)?)
     }
 
-    /// Puts the frame on the stack and in the registers, and RIP at the function. Gives the address of the
-    /// block above the return address.
-    fn enter(&self, machine: &mut Machine, frame: &Frame) -> Result<u64, Error> {
-        let block = self.make_room(machine)?;
+    /// Puts the frame on the stack and in the registers, and RIP at the function.
+    fn enter(&self, machine: &mut Machine, frame: &Frame) -> Result<(), Error> {
+        let block = machine.make_room(self.block)?;
         let Machine { image, memory, goroutine, cpu, home, .. } = machine;
         let sp = block - 8;
         memory.poke(block, &frame.stack)?;
@@ -135,26 +139,13 @@ impl Function {
         cpu.rip = self.entry;
         let func = self.entry;
         machine.cx().emit(|cx| Event::CallBegins { func, sp, stack: cx.goroutine.stack_size() });
-        Ok(block)
-    }
-
-    /// The block at the top of the stack, with room below it. Small ones are all in the same place.
-    fn make_room(&self, machine: &mut Machine) -> Result<u64, Error> {
-        let Machine { image, memory, goroutine, .. } = machine;
-        let block = (goroutine.stack_hi - self.block.max(TOP_BLOCK)) & !15;
-        let free = min_stack(image);
-        if block - goroutine.stack_lo < free - TOP_BLOCK {
-            let size = (goroutine.stack_hi - block + free).next_power_of_two();
-            goroutine.set_stack(image, memory, size)?;
-        }
-        if block != goroutine.stack_hi - TOP_BLOCK {
-            goroutine.set_top(image, memory, block)?;
-        }
-        Ok(block)
+        Ok(())
     }
 
     /// The results, from where the convention has them.
-    fn returned(&self, machine: &Machine, block: u64) -> Result<Returned, Error> {
+    fn returned(&self, machine: &Machine) -> Result<Returned, Error> {
+        // The stack may have moved; its pointer is where the return has left it.
+        let block = machine.cpu.gpr(gpr::RSP);
         let frame = frame_at(&machine.cpu, &machine.memory, block, self.block);
         if let Some(guess) = &self.guess {
             return Ok(guess.results(&frame));

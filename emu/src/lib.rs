@@ -31,6 +31,7 @@ pub mod go;
 pub mod hook;
 mod imports;
 pub mod interp;
+pub mod linux;
 pub mod machine;
 pub mod memory;
 pub mod observe;

@@ -1,9 +1,12 @@
 //! A machine: one program in memory, one goroutine, one processor, and the answers to why it stopped.
 
+mod boot;
 mod faults;
+mod ground;
 mod load;
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use goemu_loader::{Func, Image};
@@ -24,7 +27,9 @@ use crate::interp::Interpreter;
 use crate::memory::{Memory, Snapshot};
 use crate::observe::{Event, Interest, Observer, Observers, View};
 use crate::os::{self, Answer, NoOs, Os};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Runtime};
+pub use boot::Booted;
+use ground::{Ground, Made};
 
 /// Where a call returns to in a program without `runtime.goexit`. Nothing is mapped there.
 const NOWHERE: u64 = 0x7e_0000_0000;
@@ -42,6 +47,9 @@ pub struct Config {
     pub cpu: Level,
     /// What everything random follows from. The same seed is the same run.
     pub seed: u64,
+    /// Which runtime serves calls. `None`: the hooked one, and where that cannot, the same call is made again in
+    /// the real one.
+    pub runtime: Option<Runtime>,
 }
 
 impl Default for Config {
@@ -52,6 +60,7 @@ impl Default for Config {
             fuel: 1_000_000_000,
             cpu: Level::default(),
             seed: 1,
+            runtime: None,
         }
     }
 }
@@ -69,13 +78,34 @@ pub struct Machine {
     pub(crate) world: World,
     engine: Box<dyn Engine>,
     hooks: Hooks,
+    /// Those among them that were put there from outside.
+    own_hooks: Vec<(u64, Arc<dyn Hook>)>,
     observers: Observers,
     os: Box<dyn Os>,
-    /// The address that calls return to.
+    ground: &'static dyn Ground,
+    /// The address that calls return to, and the goroutine that does.
     pub(crate) home: u64,
+    home_g: Option<u64>,
     start: Start,
+    /// What the program did until `main.main`, if it was started.
+    booted: Option<Booted>,
+    /// The same program started, for what this machine cannot serve.
+    real: Option<Box<Machine>>,
+    /// Functions that were found to need that.
+    real_only: HashSet<u64>,
     /// The entry of Go's `sigpanic`, once a fault has asked for it.
     sigpanic: OnceCell<Option<u64>>,
+}
+
+/// What makes a machine hooked or real.
+struct Parts {
+    memory: Memory,
+    cpu: Cpu,
+    goroutine: Goroutine,
+    world: World,
+    hooks: Hooks,
+    os: Box<dyn Os>,
+    ground: &'static dyn Ground,
 }
 
 /// The state that calls start from.
@@ -84,6 +114,13 @@ struct Start {
     cpu: Cpu,
     goroutine: Goroutine,
     world: World,
+}
+
+/// A processor as it starts.
+fn processor(config: Config) -> Cpu {
+    let mut cpu = Cpu::default();
+    (cpu.level, cpu.entropy) = (config.cpu, config.seed);
+    cpu
 }
 
 impl Machine {
@@ -95,9 +132,11 @@ impl Machine {
     /// A machine with this program.
     pub fn with_config(image: impl Into<Arc<Image>>, config: Config) -> Result<Machine, Error> {
         let image = image.into();
+        if config.runtime == Some(Runtime::Real) {
+            return Machine::boot(image, config);
+        }
         let mut memory = Memory::new(config.max_memory)?;
-        let mut cpu = Cpu::default();
-        (cpu.level, cpu.entropy) = (config.cpu, config.seed);
+        let mut cpu = processor(config);
         load::map(&image, &mut memory)?;
         let goroutine = Goroutine::new(&image, &mut memory, &mut cpu, config.max_stack)?;
         let world = World::new(memory.space());
@@ -106,11 +145,18 @@ impl Machine {
         if image.is_linked_here() {
             helpers::install(&image, &mut hooks);
         }
-        let home = names::goexit(&image).map_or(NOWHERE, |func| func.entry() + 1);
+        let parts = Parts { memory, cpu, goroutine, world, hooks, os: Box::new(NoOs), ground: &Made };
+        let mut machine = Machine::of(image, config, parts);
+        machine.set_home();
+        Ok(machine)
+    }
+
+    fn of(image: Arc<Image>, config: Config, parts: Parts) -> Machine {
+        let Parts { mut memory, cpu, goroutine, world, hooks, os, ground } = parts;
         let snapshot = memory.snapshot();
         let start =
             Start { memory: snapshot, cpu: cpu.clone(), goroutine: goroutine.clone(), world: world.clone() };
-        let mut machine = Machine {
+        Machine {
             image,
             config,
             memory,
@@ -119,14 +165,25 @@ impl Machine {
             world,
             engine: Box::new(Interpreter::new()),
             hooks,
+            own_hooks: Vec::new(),
             observers: Observers::default(),
-            os: Box::new(NoOs),
-            home,
+            os,
+            ground,
+            home: NOWHERE,
+            home_g: None,
             start,
+            booted: None,
+            real: None,
+            real_only: HashSet::new(),
             sigpanic: OnceCell::new(),
-        };
-        machine.set_stops();
-        Ok(machine)
+        }
+    }
+
+    /// Calls return to where goroutines do, so that unwinders find the end of the stack there.
+    fn set_home(&mut self) {
+        self.home = names::goexit(&self.image).map_or(NOWHERE, |func| func.entry() + 1);
+        self.home_g = Some(self.goroutine.g);
+        self.set_stops();
     }
 
     /// The program.
@@ -192,6 +249,11 @@ impl Machine {
         let hook: Arc<dyn Hook> = Arc::new(hook);
         for addr in addrs {
             self.hooks.add(addr, Arc::clone(&hook));
+            self.own_hooks.push((addr, Arc::clone(&hook)));
+            if let Some(real) = &mut self.real {
+                real.hooks.add(addr, Arc::clone(&hook));
+                real.set_stops();
+            }
         }
         self.set_stops();
     }
@@ -218,6 +280,7 @@ impl Machine {
         self.cpu.clone_from(&self.start.cpu);
         self.goroutine.clone_from(&self.start.goroutine);
         self.world.clone_from(&self.start.world);
+        self.os.reset();
         Ok(())
     }
 
@@ -225,6 +288,7 @@ impl Machine {
     pub fn keep(&mut self) {
         self.world.stdout.clear();
         self.world.stderr.clear();
+        self.os.keep();
         self.start = Start {
             memory: self.memory.rebase(),
             cpu: self.cpu.clone(),
@@ -237,7 +301,7 @@ impl Machine {
     pub(crate) fn run(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
         loop {
             // The start and every return to the machine may be at a hook.
-            if self.cpu.rip == self.home {
+            if self.cpu.rip == self.home && self.home_g.is_none_or(|g| g == self.goroutine.g) {
                 return Ok(None);
             }
             if let Some(hooks) = self.hooks.at(self.cpu.rip) {
@@ -255,8 +319,12 @@ impl Machine {
 
     /// Runs the engine once and answers why it left. `Some` ends the call.
     fn step(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
-        match self.run_engine(fuel) {
+        match self.run_slice(fuel) {
             Exit::Stopped => Ok(None),
+            Exit::OutOfFuel if *fuel > 0 => {
+                self.turn();
+                Ok(None)
+            }
             Exit::OutOfFuel => Ok(Some(Outcome::OutOfFuel { limit: self.config.fuel })),
             Exit::Syscall => self.answer_syscall(),
             Exit::Fault(fault) if imports::is_call(&fault) => match self.answer_hook(&imports::call)? {
@@ -272,6 +340,37 @@ impl Machine {
                 Ok(self.answer_fault(Fault { pc, kind: crate::exit::FaultKind::Protection }))
             }
         }
+    }
+
+    /// Runs the engine until the system wants to be asked, at most.
+    fn run_slice(&mut self, fuel: &mut i64) -> Exit {
+        let slice = self.with_os(|os, cx| os.slice(cx)).min(*fuel);
+        let mut left = slice;
+        let exit = self.run_engine(&mut left);
+        let ran = slice.saturating_sub(left);
+        *fuel = fuel.saturating_sub(ran);
+        self.with_os(|os, cx| os.ran(cx, ran));
+        self.follow();
+        exit
+    }
+
+    /// Another thread of the program may go on.
+    fn turn(&mut self) {
+        self.with_os(|os, cx| os.turn(cx));
+        self.follow();
+    }
+
+    /// Looks which goroutine runs.
+    fn follow(&mut self) {
+        let Machine { image, cpu, memory, goroutine, os, .. } = self;
+        if let Some(g) = os.g(cpu, memory) {
+            goroutine.follow(image, memory, g);
+        }
+    }
+
+    fn with_os<T>(&mut self, act: impl FnOnce(&mut dyn Os, &mut Cx<'_>) -> T) -> T {
+        let Machine { image, cpu, memory, goroutine, world, observers, os, .. } = self;
+        act(&mut **os, &mut Cx { image, cpu, memory, goroutine, world, observers })
     }
 
     fn run_engine(&mut self, fuel: &mut i64) -> Exit {
@@ -331,7 +430,7 @@ impl Machine {
 
     fn answer_syscall(&mut self) -> Result<Option<Outcome>, Error> {
         let number = self.cpu.gpr(gpr::RAX);
-        let Machine { image, cpu, memory, goroutine, world, observers, os, .. } = self;
+        let Machine { image, cpu, memory, goroutine, world, observers, os, ground, .. } = self;
         let mut cx = Cx { image, cpu, memory, goroutine, world, observers };
         match os.syscall(&mut cx) {
             Ok(Answer::Return(result)) => {
@@ -342,7 +441,11 @@ impl Machine {
                 cx.cpu.set_gpr(gpr::R11, cx.cpu.rflags());
                 Ok(None)
             }
-            Ok(Answer::End(outcome)) => Ok(Some(outcome)),
+            Ok(Answer::Resume) => {
+                self.follow();
+                Ok(None)
+            }
+            Ok(Answer::End(outcome)) => Ok(Some(ground.ended(&mut cx, outcome))),
             Err(refused) => match self.refused(refused)? {
                 Next::End(outcome) => Ok(Some(outcome)),
                 Next::Run | Next::Again => Ok(None),

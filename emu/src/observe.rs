@@ -151,6 +151,11 @@ impl Observers {
         self.list.push((observer.interest(), observer));
     }
 
+    /// Whether nobody watches.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// Takes all observers away.
     pub(crate) fn clear(&mut self) {
         self.list.clear();

@@ -1,4 +1,5 @@
-//! What answers system calls.
+//! What answers system calls: [`NoOs`] those of a goroutine of our making, [`linux`](crate::linux) those of a program
+//! that was started.
 //!
 //! A goroutine of our making has no operating system. Its code gets memory, may print, and is told what a program
 //! asks while it starts; everything else ends the call with an error that names what was asked for.
@@ -11,15 +12,18 @@ use goemu_loader::Os as System;
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::hook::{Cx, Refused};
+use crate::memory::Memory;
 use crate::outcome::Outcome;
 
-pub(crate) use answers::{EPOCH, fill_random, now, time_of_day};
+pub(crate) use answers::{EPOCH, affinity, fill_random, limits, now, random, time_of_day};
 
 /// What a system call is answered.
 #[derive(Debug)]
 pub enum Answer {
     /// This result; negative ones are error numbers.
     Return(i64),
+    /// The registers are as they should be: another thread runs, or a result is in place.
+    Resume,
     /// The call ends.
     End(Outcome),
 }
@@ -28,6 +32,34 @@ pub enum Answer {
 pub trait Os: Send {
     /// Answers the call that the guest makes.
     fn syscall(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused>;
+
+    /// How many instructions may be executed before it wants its [turn](Os::turn).
+    fn slice(&self, cx: &Cx<'_>) -> i64 {
+        let _ = cx;
+        i64::MAX
+    }
+
+    /// So many instructions were executed.
+    fn ran(&mut self, cx: &mut Cx<'_>, instructions: i64) {
+        let _ = (cx, instructions);
+    }
+
+    /// The slice is over: another thread may go on.
+    fn turn(&mut self, cx: &mut Cx<'_>) {
+        let _ = cx;
+    }
+
+    /// The `g` that runs, where it is not always the same.
+    fn g(&self, cpu: &Cpu, memory: &Memory) -> Option<u64> {
+        let _ = (cpu, memory);
+        None
+    }
+
+    /// The present state is the one that calls start from.
+    fn keep(&mut self) {}
+
+    /// Goes back to the state that calls start from.
+    fn reset(&mut self) {}
 }
 
 /// Hands a system call's result to the guest as its system does; negative ones are error numbers.

@@ -102,12 +102,32 @@ pub struct Fatal {
     pub traceback: Traceback,
 }
 
+/// What served a call as Go's runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    /// A goroutine of goemu's making; hooks stand in for Go's runtime where it needs more.
+    Hooked,
+    /// The program's own, which was started.
+    Real,
+}
+
+impl fmt::Display for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Runtime::Hooked => "hooked",
+            Runtime::Real => "real",
+        })
+    }
+}
+
 /// A call's outcome and what there is to know of the run.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
     /// How it ended.
     pub outcome: Outcome,
+    /// What served it as Go's runtime.
+    pub runtime: Runtime,
     /// Instructions executed.
     pub instructions: u64,
     /// What the guest wrote to its standard output.

@@ -98,6 +98,18 @@ impl Goroutine {
         Ok(goroutine)
     }
 
+    /// The running goroutine of a program that was started, before it is known which one that is.
+    pub(crate) fn unknown() -> Goroutine {
+        Goroutine { g: 0, stack_lo: 0, stack_hi: 0, max_stack: 0, mapped: 0 }
+    }
+
+    /// Another goroutine runs, or the same one on another stack.
+    pub(crate) fn follow(&mut self, image: &Image, memory: &Memory, g: u64) {
+        let word = |at: u64| memory.read(g.wrapping_add(at)).map_or(0, u64::from_le_bytes);
+        let at = &image.facts().g;
+        (self.g, self.stack_lo, self.stack_hi) = (g, word(at.stack_lo), word(at.stack_hi));
+    }
+
     /// Tells `g` where the outermost frame's arguments begin: unwinders end there.
     pub(crate) fn set_top(&self, image: &Image, memory: &mut Memory, top: u64) -> Result<(), MemoryError> {
         match image.facts().g.stktopsp {
@@ -108,7 +120,7 @@ impl Goroutine {
 
     /// Bytes of stack.
     pub fn stack_size(&self) -> u64 {
-        self.stack_hi - self.stack_lo
+        self.stack_hi.saturating_sub(self.stack_lo)
     }
 
     /// Makes the stack `size` bytes, and tells `g`.

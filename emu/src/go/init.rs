@@ -51,6 +51,10 @@ impl Machine {
     /// [`Error::Initialisation`] where a package's initialisation does not return. Calls then start from a state in
     /// which only the runtime's packages are initialised.
     pub fn initialise(&mut self) -> Result<Initialised, Error> {
+        if self.booted().is_some() {
+            // The program has done it itself.
+            return Ok(Initialised::default());
+        }
         self.reset()?;
         let fuel = i64::try_from(self.config().fuel).unwrap_or(i64::MAX);
         let image = Arc::clone(self.image());

@@ -7,7 +7,7 @@
 mod alloc;
 mod defers;
 mod fatal;
-mod panics;
+pub(super) mod panics;
 mod recognise;
 mod stack;
 mod system;

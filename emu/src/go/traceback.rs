@@ -6,6 +6,7 @@
 //!
 //! [`unwind`] finds the frames, [`show`] decides which of them Go shows and how.
 
+pub(crate) mod parse;
 pub mod show;
 pub mod unwind;
 
@@ -47,7 +48,8 @@ pub struct Frame {
     pub args: String,
     /// The place in the source.
     pub line: Place,
-    /// Where the function goes on; for the innermost frame of a fault, the instruction that did it.
+    /// Where the function goes on; for the innermost frame of a fault, the instruction that did it. 0 where that is not
+    /// known.
     pub pc: u64,
     /// How far that is from the function's first instruction; none where it was inlined.
     pub offset: Option<u64>,

@@ -8,11 +8,15 @@ use goemu_loader::Perm;
 
 use crate::go::guest::HeapError;
 use crate::go::helpers::Panicking;
+use crate::go::started::Dying;
 use crate::go::traceback::unwind::Start;
+use crate::linux::Clock;
 use crate::memory::{Contents, Memory};
 
 /// Where the heap begins: Go's own arenas do, too.
 const HEAP: u64 = 0xc0_0000_0000;
+/// Where arguments are put beside a heap that is Go's own.
+const BESIDE: Range<u64> = 0x80_0000_0000..0xb0_0000_0000;
 /// Where the memory that the guest maps itself begins.
 const MAPPINGS: u64 = 0xe0_0000_0000;
 /// The heap is mapped in steps of this size.
@@ -28,6 +32,14 @@ struct Arena {
 }
 
 impl Arena {
+    /// A range of the full space, or what is in its place in one of `space` bytes: a host that gives less gets
+    /// everything further down.
+    fn new(range: Range<u64>, space: u64) -> Arena {
+        let scale = |addr: u64| if space >= 1 << 40 { addr } else { addr >> (40 - space.ilog2()) };
+        let range = scale(range.start)..scale(range.end);
+        Arena { mapped: range.start, range }
+    }
+
     /// `size` bytes at a multiple of `align`.
     fn take(&mut self, memory: &mut Memory, size: u64, align: u64) -> Result<u64, HeapError> {
         let no_room = HeapError::OutOfMemory(size);
@@ -60,6 +72,10 @@ pub struct World {
     pub stdout: Vec<u8>,
     /// What the guest wrote to standard error.
     pub stderr: Vec<u8>,
+    /// The time, for a program that was started.
+    pub(crate) clock: Clock,
+    /// Why a program that was started is ending.
+    pub(crate) dying: Option<Dying>,
     /// The two words of the newest panic's value, as `gopanic` was given it.
     pub(crate) panic_value: Option<(u64, u64)>,
     /// Functions of the system's libraries that the program looked up by name.
@@ -73,13 +89,20 @@ pub struct World {
 impl World {
     /// An empty heap in a space of `space` bytes.
     pub(crate) fn new(space: u64) -> World {
-        // A host that gives less than 2^40 bytes of space gets everything further down.
-        let scale = |addr: u64| if space >= 1 << 40 { addr } else { addr >> (40 - space.ilog2()) };
-        let heap = Arena { range: scale(HEAP)..scale(MAPPINGS), mapped: scale(HEAP) };
-        let mappings = Arena { range: scale(MAPPINGS)..space, mapped: scale(MAPPINGS) };
+        World::with(Arena::new(HEAP..MAPPINGS, space), Arena::new(MAPPINGS..1 << 40, space))
+    }
+
+    /// Room for arguments only: the program has a heap of its own.
+    pub(crate) fn beside(space: u64) -> World {
+        World::with(Arena::new(BESIDE, space), Arena::new(BESIDE.end..BESIDE.end, space))
+    }
+
+    fn with(heap: Arena, mappings: Arena) -> World {
         World {
             heap,
             mappings,
+            clock: Clock::default(),
+            dying: None,
             nothing: None,
             weak_handles: HashMap::new(),
             panics: Vec::new(),
@@ -115,6 +138,11 @@ impl World {
     /// Zeroed pages, as the system call mmap gives them.
     pub(crate) fn map_pages(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
         self.mappings.take(memory, size, crate::memory::PAGE)
+    }
+
+    /// Where arguments and what the guest asks for is put.
+    pub(crate) fn arenas(&self) -> [Range<u64>; 2] {
+        [self.heap.range.clone(), self.mappings.range.clone()]
     }
 
     /// Adds to an output; what is beyond all reason is dropped.

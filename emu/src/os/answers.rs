@@ -73,7 +73,7 @@ pub(crate) fn time_of_day(cx: &mut Cx<'_>) -> Result<i64, Refused> {
 }
 
 /// `struct rlimit`: as many as there can be.
-fn limits(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
+pub(crate) fn limits(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
     if to != 0 {
         cx.set_word(to, u64::MAX)?;
         cx.set_word(to.wrapping_add(8), u64::MAX)?;
@@ -82,7 +82,7 @@ fn limits(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
 }
 
 /// One processor. The result is the number of bytes written.
-fn affinity(cx: &mut Cx<'_>, size: u64, to: u64) -> Result<i64, Refused> {
+pub(crate) fn affinity(cx: &mut Cx<'_>, size: u64, to: u64) -> Result<i64, Refused> {
     const EINVAL: i64 = 22;
     if size < 8 {
         return Ok(-EINVAL);
@@ -91,7 +91,7 @@ fn affinity(cx: &mut Cx<'_>, size: u64, to: u64) -> Result<i64, Refused> {
     Ok(8)
 }
 
-fn random(cx: &mut Cx<'_>, to: u64, size: u64) -> Result<i64, Refused> {
+pub(crate) fn random(cx: &mut Cx<'_>, to: u64, size: u64) -> Result<i64, Refused> {
     let size = size.min(MOST_RANDOM);
     fill_random(cx, to, size)?;
     Ok(size as i64)

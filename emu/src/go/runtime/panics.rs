@@ -4,7 +4,7 @@ use crate::hook::{Action, Cx, Refused};
 use crate::observe::Event;
 
 /// `gopanic(e any)`
-pub(super) fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::go) fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let (ty, data) = (cx.arg(0)?, cx.arg(1)?);
     cx.world.panic_value = Some((ty, data));
     cx.emit(|_| Event::Panicking { ty, data });
@@ -12,13 +12,13 @@ pub(super) fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `gorecover`
-pub(super) fn gorecover(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::go) fn gorecover(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     cx.emit(|_| Event::RecoverCalled);
     Ok(Action::Run)
 }
 
 /// `recovery(gp *g)`, which runs on g0 after a deferred function recovered the panic.
-pub(super) fn recovery(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::go) fn recovery(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     cx.emit(|_| Event::Recovered);
     Ok(Action::Run)
 }

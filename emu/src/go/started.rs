@@ -1,0 +1,156 @@
+//! A program that was started serves itself: these hooks watch, and see how it ends.
+
+use std::sync::Arc;
+
+use goemu_loader::{FuncId, Image};
+
+use super::read::Reader;
+use super::runtime::panics;
+use super::traceback::Traceback;
+use super::traceback::parse::parse;
+use crate::cpu::gpr;
+use crate::hook::{Action, Cx, Hooks, Refused};
+use crate::linux::put_time_of_day;
+use crate::memory::MemFault;
+use crate::outcome::{Fatal, Outcome, Panic};
+
+/// Bytes of a fatal error's text that are read.
+const MAX_TEXT: u64 = 4096;
+/// Linux's page of calls into the kernel that need no switch, at the address of gettimeofday. Up to Go 1.15 the clock
+/// is read there.
+const VSYSCALL: u64 = 0xffff_ffff_ff60_0000;
+/// Exit status of a program that Go's runtime ends.
+const DIED: i32 = 2;
+/// What the scheduler says when nothing can run any more.
+const DEADLOCK: &str = "all goroutines are asleep";
+
+/// A hook on a function of the runtime.
+type Body = fn(&mut Cx<'_>) -> Result<Action, Refused>;
+
+/// The functions that are watched, of package runtime.
+const WATCHED: &[(&str, Body)] = &[
+    ("gopanic", panics::gopanic),
+    ("gorecover", panics::gorecover),
+    ("recovery", panics::recovery),
+    ("fatalpanic", fatalpanic),
+    ("throw", throw),
+    ("fatal", throw),
+    ("dopanic_m", traceback),
+];
+
+/// Why a program is ending, and where in its standard error the runtime says so.
+#[derive(Clone, Debug)]
+pub(crate) struct Dying {
+    /// The fatal error; none for a panic that nobody recovered.
+    fatal: Option<String>,
+    /// Where the text begins.
+    from: usize,
+    /// Where the text ends and the traceback begins.
+    upto: Option<usize>,
+}
+
+/// Sets the hooks. A stack may grow to `max_stack` bytes.
+pub(crate) fn install(image: &Image, max_stack: u64, hooks: &mut Hooks) {
+    for func in image.funcs().filter(|func| func.func_id() != FuncId::Wrapper) {
+        let Some(name) = func.name().strip_prefix("runtime.") else { continue };
+        if let Some((_, body)) = WATCHED.iter().find(|(watched, _)| *watched == name) {
+            hooks.add(func.entry(), Arc::new(body));
+        }
+        if name == "copystack" {
+            hooks.add(func.entry(), Arc::new(move |cx: &mut Cx<'_>| copystack(cx, max_stack)));
+        }
+    }
+    hooks.add(VSYSCALL, Arc::new(time_of_day));
+}
+
+/// `fatalpanic(msgs *_panic)`
+fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    begin(cx, None);
+    Ok(Action::Run)
+}
+
+/// `throw(s string)`, `fatal(s string)`
+fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
+    begin(cx, Some(text));
+    Ok(Action::Run)
+}
+
+/// The first reason is the one that counts: what dies while it is dying says so, too.
+fn begin(cx: &mut Cx<'_>, fatal: Option<String>) {
+    let from = cx.world.stderr.len();
+    cx.world.dying.get_or_insert(Dying { fatal, from, upto: None });
+}
+
+/// `dopanic_m(gp *g, pc, sp uintptr)`: the reason is printed; what follows is where.
+fn traceback(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let upto = cx.world.stderr.len();
+    if let Some(dying) = &mut cx.world.dying {
+        dying.upto.get_or_insert(upto);
+    }
+    Ok(Action::Run)
+}
+
+/// `copystack(gp *g, newsize uintptr)`: the limit is the machine's where it is below Go's. Beyond it the runtime is made
+/// to say what it says of its own limit.
+fn copystack(cx: &mut Cx<'_>, max_stack: u64) -> Result<Action, Refused> {
+    const TEXT: &str = "stack overflow";
+    if cx.arg(1)? <= max_stack {
+        return Ok(Action::Run);
+    }
+    let throw = cx.image.funcs_named("runtime.throw");
+    let room = cx.world.alloc(cx.memory, TEXT.len() as u64);
+    let (Some(throw), Ok(text)) = (throw.first(), room) else {
+        return Ok(Action::End(Outcome::Exited { code: DIED, fatal: Some(fatal_error(TEXT.to_owned())) }));
+    };
+    cx.world.print(2, format!("runtime: goroutine stack exceeds {max_stack}-byte limit\n").as_bytes());
+    cx.memory.write_bytes(text, TEXT.as_bytes())?;
+    cx.set_result(0, 0, text)?;
+    cx.set_result(0, 1, TEXT.len() as u64)?;
+    cx.cpu.rip = throw.entry();
+    Ok(Action::Resume)
+}
+
+fn fatal_error(text: String) -> Fatal {
+    Fatal { text, traceback: Traceback::default() }
+}
+
+/// `gettimeofday(timeval, timezone)`
+fn time_of_day(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    put_time_of_day(cx, cx.cpu.gpr(gpr::RDI))?;
+    cx.cpu.set_gpr(gpr::RAX, 0);
+    Ok(Action::Return)
+}
+
+fn string(cx: &Cx<'_>, addr: u64, len: u64) -> Result<String, MemFault> {
+    let mut bytes = vec![0; len.min(MAX_TEXT) as usize];
+    cx.memory.read_bytes(addr, &mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The outcome of a program that has ended, by what its runtime did and printed before.
+pub(crate) fn ended(cx: &mut Cx<'_>, outcome: Outcome) -> Outcome {
+    let Outcome::Exited { code, fatal: None } = outcome else { return outcome };
+    let Some(dying) = cx.world.dying.take().filter(|_| code == DIED) else {
+        return Outcome::Exited { code, fatal: None };
+    };
+    let stderr = &mut cx.world.stderr;
+    let upto = dying.upto.unwrap_or(stderr.len()).min(stderr.len());
+    let printed = parse(cx.image, &String::from_utf8_lossy(&stderr.split_off(upto)));
+    let traceback = printed.traceback;
+    let said = String::from_utf8_lossy(&stderr[dying.from.min(upto)..]).into_owned();
+    match dying.fatal {
+        Some(text) if text.starts_with(DEADLOCK) => {
+            stderr.truncate(dying.from);
+            Outcome::Deadlock(traceback)
+        }
+        Some(text) => Outcome::Exited { code, fatal: Some(Fatal { text, traceback }) },
+        None => {
+            stderr.truncate(dying.from);
+            let text = said.strip_prefix("panic: ").unwrap_or(&said).trim_end().to_owned();
+            let (ty, data) = cx.world.panic_value.unwrap_or_default();
+            let value = Reader::new(cx.memory, cx.image).eface(ty, data);
+            Outcome::Panicked(Panic { value, text, signal: printed.signal, traceback })
+        }
+    }
+}

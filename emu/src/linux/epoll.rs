@@ -1,0 +1,109 @@
+//! epoll: a thread waits until one of many files can be read or written. Go's timers wait here too.
+
+use super::files::File;
+use super::threads::{On, Wait};
+use super::{Args, Kernel, clock, errno};
+use crate::hook::{Cx, Refused};
+use crate::os::Answer;
+
+const IN: u32 = 1;
+const OUT: u32 = 4;
+/// Told once for each change, not as long as it holds.
+const EDGE: u32 = 1 << 31;
+/// Bytes of `struct epoll_event`: events, data.
+const EVENT: u64 = 12;
+
+/// What an epoll tells of a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Interest {
+    pub(super) file: u64,
+    events: u32,
+    data: u64,
+    /// What was told already, of what holds.
+    told: u32,
+}
+
+/// `epoll_create1(flags)`, `epoll_create(size)`
+pub(super) fn create(kernel: &mut Kernel, _: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
+    let file = kernel.files.add(File::Epoll(Vec::new()));
+    Ok(Answer::Return(file.map_or(-errno::EMFILE, |number| number as i64)))
+}
+
+/// `epoll_ctl(epoll, operation, file, event)`
+pub(super) fn control(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    const ADD: u64 = 1;
+    const DELETE: u64 = 2;
+    let [epoll, operation, file, event, ..] = args;
+    // Like files on disk, the standard ones cannot be waited for.
+    match kernel.files.get(file) {
+        None => return Ok(Answer::Return(-errno::EBADF)),
+        Some(File::PipeOut(_) | File::PipeIn(_) | File::Counter(_)) => {}
+        Some(_) => return Ok(Answer::Return(-errno::EPERM)),
+    }
+    let Some(File::Epoll(interests)) = kernel.files.get(epoll) else {
+        return Ok(Answer::Return(-errno::EBADF));
+    };
+    let known = interests.iter().any(|interest| interest.file == file);
+    if (operation == ADD) == known {
+        return Ok(Answer::Return(if known { -errno::EEXIST } else { -errno::ENOENT }));
+    }
+    interests.retain(|interest| interest.file != file);
+    if operation != DELETE {
+        let events = u32::from_le_bytes(cx.memory.read(event)?);
+        let data = cx.word(event.wrapping_add(4))?;
+        interests.push(Interest { file, events, data, told: 0 });
+    }
+    changed(kernel, cx)?;
+    Ok(Answer::Return(0))
+}
+
+/// `epoll_pwait(epoll, events, room, milliseconds, ...)`, `epoll_wait`
+pub(super) fn wait(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    let [file, to, room, timeout, ..] = args;
+    let found = tell(kernel, cx, file, to, room)?;
+    let timeout = timeout as i32;
+    if found != 0 || timeout == 0 {
+        return Ok(Answer::Return(found));
+    }
+    let deadline = u64::try_from(timeout).ok().map(|timeout| clock::after(cx, timeout * 1_000_000));
+    kernel.threads.wait(cx, Wait { on: On::Epoll { file, to, room }, deadline, late: 0 })
+}
+
+/// Files may be ready that were not: who waits for that is woken.
+pub(super) fn changed(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), Refused> {
+    for on in kernel.threads.pollers() {
+        let On::Epoll { file, to, room } = on else { continue };
+        let found = tell(kernel, cx, file, to, room)?;
+        if found != 0 {
+            kernel.threads.wake(on, 1, found);
+        }
+    }
+    Ok(())
+}
+
+/// Writes the events that are to be told; how many, or an error number.
+fn tell(kernel: &mut Kernel, cx: &mut Cx<'_>, epoll: u64, to: u64, room: u64) -> Result<i64, Refused> {
+    let Some(File::Epoll(interests)) = kernel.files.get(epoll) else { return Ok(-errno::EBADF) };
+    let mut interests = std::mem::take(interests);
+    let mut count = 0;
+    for interest in &mut interests {
+        let ready = match kernel.files.get(interest.file).cloned() {
+            Some(file) => kernel.files.readiness(&file),
+            None => (false, false),
+        };
+        let holds = interest.events & (if ready.0 { IN } else { 0 } | if ready.1 { OUT } else { 0 });
+        let fresh = if interest.events & EDGE != 0 { holds & !interest.told } else { holds };
+        interest.told &= holds;
+        if fresh != 0 && count < room {
+            let at = to.wrapping_add(EVENT * count);
+            cx.memory.write(at, fresh.to_le_bytes())?;
+            cx.set_word(at.wrapping_add(4), interest.data)?;
+            interest.told |= fresh;
+            count += 1;
+        }
+    }
+    if let Some(File::Epoll(place)) = kernel.files.get(epoll) {
+        *place = interests;
+    }
+    Ok(count as i64)
+}

@@ -1,0 +1,230 @@
+//! Open files: the three that a process begins with, and what it makes itself: pipes, counters of events, epolls.
+
+use super::{Args, Kernel, epoll, errno};
+use crate::hook::{Cx, Refused};
+use crate::os::Answer;
+
+/// Files that a process may have.
+const MOST: usize = 1024;
+/// Bytes that a pipe holds.
+const PIPE: usize = 1 << 16;
+/// A read or write may be shorter than asked for; this bounds what one takes of the host's memory.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// An open file.
+#[derive(Clone, Debug)]
+pub(super) enum File {
+    /// It has nothing to read.
+    Input,
+    /// Standard output (1) or error (2).
+    Output(u64),
+    /// Reads from this pipe.
+    PipeOut(usize),
+    /// Writes to this pipe.
+    PipeIn(usize),
+    /// `eventfd`: a counter.
+    Counter(u64),
+    /// What it is told of.
+    Epoll(Vec<epoll::Interest>),
+}
+
+/// What is open.
+#[derive(Clone)]
+pub(super) struct Files {
+    /// By number.
+    pub(super) open: Vec<Option<File>>,
+    /// What pipes hold, by number.
+    pipes: Vec<Vec<u8>>,
+}
+
+impl Default for Files {
+    fn default() -> Files {
+        let open = vec![Some(File::Input), Some(File::Output(1)), Some(File::Output(2))];
+        Files { open, pipes: Vec::new() }
+    }
+}
+
+impl Files {
+    pub(super) fn get(&mut self, number: u64) -> Option<&mut File> {
+        self.open.get_mut(usize::try_from(number).ok()?)?.as_mut()
+    }
+
+    /// The lowest free number.
+    pub(super) fn add(&mut self, file: File) -> Option<u64> {
+        let free = self.open.iter().position(Option::is_none);
+        let at = free.or_else(|| (self.open.len() < MOST).then_some(self.open.len()))?;
+        if at == self.open.len() {
+            self.open.push(None);
+        }
+        self.open[at] = Some(file);
+        Some(at as u64)
+    }
+
+    /// Whether a read would give something, and whether a write would take something.
+    pub(super) fn readiness(&self, file: &File) -> (bool, bool) {
+        let held = |pipe: &usize| self.pipes.get(*pipe).map_or(0, Vec::len);
+        match file {
+            File::Input => (true, false),
+            File::Output(_) => (false, true),
+            File::PipeOut(pipe) => (held(pipe) > 0 || !self.has_writer(*pipe), false),
+            File::PipeIn(pipe) => (false, held(pipe) < PIPE),
+            File::Counter(count) => (*count > 0, true),
+            File::Epoll(_) => (false, false),
+        }
+    }
+
+    fn has_writer(&self, pipe: usize) -> bool {
+        self.open.iter().flatten().any(|file| matches!(file, File::PipeIn(other) if *other == pipe))
+    }
+
+    fn has_reader(&self, pipe: usize) -> bool {
+        self.open.iter().flatten().any(|file| matches!(file, File::PipeOut(other) if *other == pipe))
+    }
+
+    /// Takes bytes from a file, or gives an error number.
+    fn take(&mut self, number: u64, most: usize) -> Result<Vec<u8>, i64> {
+        match self.get(number) {
+            Some(File::Input) => Ok(Vec::new()),
+            Some(File::Counter(0)) => Err(errno::EAGAIN),
+            Some(File::Counter(_)) if most < 8 => Err(errno::EINVAL),
+            Some(File::Counter(count)) => Ok(std::mem::take(count).to_le_bytes().to_vec()),
+            Some(&mut File::PipeOut(pipe)) => {
+                let writable = self.has_writer(pipe);
+                match self.pipes.get_mut(pipe) {
+                    Some(held) if held.is_empty() && writable => Err(errno::EAGAIN),
+                    Some(held) => Ok(held.drain(..most.min(held.len())).collect()),
+                    None => Err(errno::EBADF),
+                }
+            }
+            _ => Err(errno::EBADF),
+        }
+    }
+}
+
+/// `read(file, to, size)`. What has nothing to read says so, and does not wait: Go opens its pipes that way.
+pub(super) fn read(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    let [number, to, size, ..] = args;
+    let most = size.min(MOST_BYTES) as usize;
+    cx.memory.check(to, most, crate::memory::Access::Write)?;
+    match kernel.files.take(number, most) {
+        Ok(bytes) => {
+            cx.memory.write_bytes(to, &bytes)?;
+            epoll::changed(kernel, cx)?;
+            Ok(Answer::Return(bytes.len() as i64))
+        }
+        Err(error) => Ok(Answer::Return(-error)),
+    }
+}
+
+/// `write(file, from, size)`
+pub(super) fn write(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    const EPIPE: i64 = 32;
+    let [number, from, size, ..] = args;
+    let mut bytes = vec![0; size.min(MOST_BYTES) as usize];
+    cx.memory.read_bytes(from, &mut bytes)?;
+    let files = &mut kernel.files;
+    match files.get(number) {
+        Some(File::Output(which)) => {
+            cx.world.print(*which, &bytes);
+            return Ok(Answer::Return(bytes.len() as i64));
+        }
+        Some(File::Counter(count)) => {
+            let Some(word) = bytes.first_chunk() else { return Ok(Answer::Return(-errno::EINVAL)) };
+            *count = count.saturating_add(u64::from_le_bytes(*word));
+            bytes.truncate(8);
+        }
+        Some(&mut File::PipeIn(pipe)) => {
+            if !files.has_reader(pipe) {
+                return Ok(Answer::Return(-EPIPE));
+            }
+            let Some(held) = files.pipes.get_mut(pipe) else { return Ok(Answer::Return(-errno::EBADF)) };
+            if held.len() == PIPE && !bytes.is_empty() {
+                return Ok(Answer::Return(-errno::EAGAIN));
+            }
+            bytes.truncate(PIPE - held.len());
+            held.extend_from_slice(&bytes);
+        }
+        _ => return Ok(Answer::Return(-errno::EBADF)),
+    }
+    epoll::changed(kernel, cx)?;
+    Ok(Answer::Return(bytes.len() as i64))
+}
+
+/// `writev(file, vectors, count)`: as many writes.
+pub(super) fn writev(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    const MOST_VECTORS: u64 = 1024;
+    let [number, vectors, count, ..] = args;
+    let mut all = 0;
+    for n in 0..count.min(MOST_VECTORS) {
+        let vector = vectors.wrapping_add(16 * n);
+        let (from, size) = (cx.word(vector)?, cx.word(vector.wrapping_add(8))?);
+        match write(kernel, cx, [number, from, size, 0, 0, 0])? {
+            Answer::Return(wrote) if wrote >= 0 => {
+                all += wrote;
+                if (wrote as u64) < size {
+                    break;
+                }
+            }
+            other if all == 0 => return Ok(other),
+            _ => break,
+        }
+    }
+    Ok(Answer::Return(all))
+}
+
+/// `close(file)`
+pub(super) fn close(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    let files = &mut kernel.files;
+    let slot = usize::try_from(args[0]).ok().and_then(|number| files.open.get_mut(number));
+    if slot.and_then(Option::take).is_none() {
+        return Ok(Answer::Return(-errno::EBADF));
+    }
+    for file in files.open.iter_mut().flatten() {
+        if let File::Epoll(interests) = file {
+            interests.retain(|interest| interest.file != args[0]);
+        }
+    }
+    epoll::changed(kernel, cx)?;
+    Ok(Answer::Return(0))
+}
+
+/// `pipe2(files, flags)`, `pipe(files)`
+pub(super) fn pipe(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    cx.memory.check(args[0], 8, crate::memory::Access::Write)?;
+    let files = &mut kernel.files;
+    if files.open.iter().filter(|file| file.is_none()).count() + MOST - files.open.len() < 2 {
+        return Ok(Answer::Return(-errno::EMFILE));
+    }
+    // Pipes that nobody has open any more are used again.
+    let number = (0..files.pipes.len()).find(|&pipe| !files.has_reader(pipe) && !files.has_writer(pipe));
+    let number = number.unwrap_or(files.pipes.len());
+    if number == files.pipes.len() {
+        files.pipes.push(Vec::new());
+    }
+    files.pipes[number].clear();
+    let ends = [files.add(File::PipeOut(number)), files.add(File::PipeIn(number))];
+    for (at, end) in (0..).zip(ends) {
+        cx.memory.write(args[0].wrapping_add(4 * at), (end.unwrap_or_default() as u32).to_le_bytes())?;
+    }
+    Ok(Answer::Return(0))
+}
+
+/// `eventfd2(count, flags)`
+pub(super) fn eventfd(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    let file = kernel.files.add(File::Counter(args[0] & 0xffff_ffff));
+    Ok(Answer::Return(file.map_or(-errno::EMFILE, |number| number as i64)))
+}
+
+/// `fcntl(file, command, argument)`: F_GETFD, F_SETFD, F_GETFL and F_SETFL.
+pub(super) fn fcntl(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    const READ_WRITE: i64 = 2;
+    const NONBLOCK: i64 = 0x800;
+    let result = match (kernel.files.get(args[0]), args[1]) {
+        (None, _) => -errno::EBADF,
+        (Some(_), 1 | 2 | 4) => 0,
+        (Some(File::PipeOut(_) | File::PipeIn(_)), 3) => READ_WRITE | NONBLOCK,
+        (Some(_), 3) => READ_WRITE,
+        _ => -errno::EPERM,
+    };
+    Ok(Answer::Return(result))
+}

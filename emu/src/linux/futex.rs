@@ -1,0 +1,33 @@
+//! Futexes: a thread waits while a word has a value, until another wakes it.
+
+use super::threads::{On, Wait};
+use super::{Args, Kernel, clock, errno};
+use crate::hook::{Cx, Refused};
+use crate::os::Answer;
+
+const WAIT: u64 = 0;
+const WAKE: u64 = 1;
+/// Without the flags of the operation: private, real-time clock.
+const OPERATION: u64 = 0x7f;
+/// More threads than there are.
+pub(super) const ALL: u64 = u64::MAX;
+
+/// `futex(address, operation, value, timeout)`
+pub(super) fn futex(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    let [address, operation, value, timeout, ..] = args;
+    match operation & OPERATION {
+        WAIT => {
+            let found = u32::from_le_bytes(cx.memory.read(address)?);
+            if found != value as u32 {
+                return Ok(Answer::Return(-errno::EAGAIN));
+            }
+            let deadline = match timeout {
+                0 => None,
+                at => Some(clock::after(cx, clock::timespec(cx, at)?)),
+            };
+            kernel.threads.wait(cx, Wait { on: On::Futex(address), deadline, late: -errno::ETIMEDOUT })
+        }
+        WAKE => Ok(Answer::Return(kernel.threads.wake(On::Futex(address), value, 0) as i64)),
+        _ => Ok(Answer::Return(-errno::EINVAL)),
+    }
+}

@@ -1,0 +1,59 @@
+//! What a process asks about itself and the computer: one processor, no limits, nobody in particular.
+
+use super::{Args, Kernel, errno};
+use crate::hook::{Cx, Refused};
+use crate::os::{Answer, affinity, limits, random};
+
+/// Process 1, of user and group 0, child of 0.
+pub(super) fn getpid(_: &mut Kernel, _: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
+    Ok(Answer::Return(1))
+}
+
+/// `getuid`, `getgid`, `geteuid`, `getegid`, `getppid`
+pub(super) fn zero(_: &mut Kernel, _: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
+    Ok(Answer::Return(0))
+}
+
+/// `sched_getaffinity(pid, size, mask)`
+pub(super) fn sched_getaffinity(_: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    Ok(Answer::Return(affinity(cx, args[1], args[2])?))
+}
+
+/// `getrlimit(resource, limits)`
+pub(super) fn getrlimit(_: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    Ok(Answer::Return(limits(cx, args[1])?))
+}
+
+/// `prlimit64(pid, resource, new, old)`
+pub(super) fn prlimit64(_: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    Ok(Answer::Return(limits(cx, args[3])?))
+}
+
+/// `getrandom(to, size, flags)`
+pub(super) fn getrandom(_: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    Ok(Answer::Return(random(cx, args[0], args[1])?))
+}
+
+/// `getrusage(who, usage)`: nothing was used.
+pub(super) fn getrusage(_: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    const SIZE: usize = 144;
+    cx.memory.write(args[1], [0; SIZE])?;
+    Ok(Answer::Return(0))
+}
+
+/// `uname(utsname)`: six texts of 65 bytes.
+pub(super) fn uname(_: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    const FIELD: usize = 65;
+    let texts = ["Linux", "goemu", "6.1.0", "#1", "x86_64", "(none)"];
+    let mut bytes = [0; 6 * FIELD];
+    for (field, text) in bytes.chunks_mut(FIELD).zip(texts) {
+        field[..text.len()].copy_from_slice(text.as_bytes());
+    }
+    cx.memory.write(args[0], bytes)?;
+    Ok(Answer::Return(0))
+}
+
+/// `readlink`, `readlinkat`, `getcwd`: there is no such file.
+pub(super) fn no_file(_: &mut Kernel, _: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
+    Ok(Answer::Return(-errno::ENOENT))
+}

@@ -1,0 +1,243 @@
+//! Starting a program: its own runtime runs on the emulated processor until `main.main` is about to be called.
+//!
+//! By then packages are initialised and the scheduler works; that state is kept, and calls are made from it, on the
+//! main goroutine. The operating system is [`Linux`].
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use goemu_loader::{Image, Os, Perm};
+
+use super::ground::Main;
+use super::{Config, Machine, Parts, load, processor};
+use crate::cpu::gpr;
+use crate::error::Error;
+use crate::go::goroutine::Goroutine;
+use crate::go::world::World;
+use crate::go::{names, started, tls};
+use crate::hook::Hooks;
+use crate::linux::Linux;
+use crate::memory::{Contents, Memory, PAGE};
+use crate::outcome::{Outcome, Report, Runtime};
+
+/// What a program did until `main.main` was to be called.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Booted {
+    /// Instructions that were executed.
+    pub instructions: u64,
+    /// What it wrote to its standard output.
+    pub stdout: Vec<u8>,
+    /// What it wrote to its standard error.
+    pub stderr: Vec<u8>,
+    /// How it ended, if it did.
+    pub ended: Option<Outcome>,
+}
+
+/// The first thread's stack: below this address, of this size. Go assumes 64 KiB at least.
+const STACK_END: u64 = 0xbf_0000_0000;
+const STACK: u64 = 1 << 20;
+/// `os.Args[0]`
+const PROGRAM: &[u8] = b"goemu\0";
+/// Auxiliary vector: what the numbers of its entries are.
+const AT_PAGESZ: u64 = 6;
+const AT_RANDOM: u64 = 25;
+
+impl Machine {
+    /// A machine whose program was started, up to the call of `main.main`.
+    pub(super) fn boot(image: Arc<Image>, config: Config) -> Result<Machine, Error> {
+        let entry = entry(&image)?;
+        let main =
+            names::find(&image, "main.main").map_err(|error| Error::Boot { why: error.to_string() })?.entry();
+        let mut memory = Memory::new(config.max_memory)?;
+        load::map(&image, &mut memory)?;
+        let mut cpu = processor(config);
+        let stack = first_stack(&mut memory, &mut cpu)?;
+        cpu.rip = entry;
+        let world = World::beside(memory.space());
+        let os = Box::new(Linux::new(memory.space(), &mapped(&image, stack, &world), tls::slot(&image)));
+        let mut hooks = Hooks::default();
+        started::install(&image, config.max_stack, &mut hooks);
+        let parts = Parts { memory, cpu, goroutine: Goroutine::unknown(), world, hooks, os, ground: &Main };
+        let mut machine = Machine::of(image, config, parts);
+        machine.start_program(main)?;
+        Ok(machine)
+    }
+
+    /// Runs up to `main.main`, and makes that the state that calls start from.
+    fn start_program(&mut self, main: u64) -> Result<(), Error> {
+        let limit = i64::try_from(self.config.fuel).unwrap_or(i64::MAX);
+        let mut fuel = limit;
+        self.home = main;
+        self.set_stops();
+        let ended = self.run(&mut fuel)?;
+        let instructions = limit.saturating_sub(fuel) as u64;
+        let stdout = std::mem::take(&mut self.world.stdout);
+        let stderr = std::mem::take(&mut self.world.stderr);
+        self.booted = Some(Booted { instructions, stdout, stderr, ended });
+        self.keep();
+        self.set_home();
+        Ok(())
+    }
+
+    /// Runs to an address, with fuel of its own. An error says what came in between.
+    pub(super) fn run_to(&mut self, address: u64) -> Result<(), String> {
+        let mut fuel = i64::try_from(self.config.fuel).unwrap_or(i64::MAX);
+        let home = std::mem::replace(&mut self.home, address);
+        self.set_stops();
+        let ended = self.run(&mut fuel);
+        self.home = home;
+        self.set_stops();
+        match ended {
+            Ok(None) => Ok(()),
+            Ok(Some(outcome)) => Err(outcome.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What the program did until `main.main`, where it was started.
+    pub fn booted(&self) -> Option<&Booted> {
+        self.booted.as_ref()
+    }
+
+    /// Makes a call here, or where that needs it, in the same program started.
+    pub(crate) fn serve(
+        &mut self,
+        func: u64,
+        call: &dyn Fn(&mut Machine) -> Result<Report, Error>,
+    ) -> Result<Report, Error> {
+        if let Some(booted) = &self.booted {
+            return match &booted.ended {
+                Some(outcome) => self.never_began(func, outcome.clone()),
+                None => {
+                    let report = call(self)?;
+                    self.whole(func, report)
+                }
+            };
+        }
+        if self.config.runtime.is_some() {
+            return call(self);
+        }
+        if self.real_only.contains(&func) {
+            return self.in_real(|real| real.serve(func, call));
+        }
+        let hooked = match self.try_hooked(call) {
+            Err(error @ Error::Unsupported { .. }) if can_start(&self.image) => error,
+            served => return served,
+        };
+        match self.in_real(|real| real.serve(func, call)) {
+            Err(real @ Error::Boot { .. }) => {
+                Err(Error::Neither { hooked: Box::new(hooked), real: Box::new(real) })
+            }
+            served => {
+                self.real_only.insert(func);
+                served
+            }
+        }
+    }
+
+    /// A hooked call. Whoever watches must see one call only, so where this one may end in nothing they are asked
+    /// to look when it is made again, which is the same run.
+    fn try_hooked(&mut self, call: &dyn Fn(&mut Machine) -> Result<Report, Error>) -> Result<Report, Error> {
+        if self.observers.is_empty() {
+            return call(self);
+        }
+        let observers = std::mem::take(&mut self.observers);
+        let tried = call(self);
+        self.observers = observers;
+        match tried {
+            Err(Error::Unsupported { .. }) if can_start(&self.image) => tried,
+            _ => call(self),
+        }
+    }
+
+    /// Does something in the same program started; observers and fuel go along.
+    fn in_real<T>(&mut self, act: impl FnOnce(&mut Machine) -> Result<T, Error>) -> Result<T, Error> {
+        let mut real = match self.real.take() {
+            Some(real) => real,
+            None => {
+                let config = Config { runtime: Some(Runtime::Real), ..self.config };
+                let mut real = Machine::boot(Arc::clone(&self.image), config)?;
+                self.own_hooks.iter().for_each(|(addr, hook)| real.hooks.add(*addr, Arc::clone(hook)));
+                real.set_stops();
+                Box::new(real)
+            }
+        };
+        real.config.fuel = self.config.fuel;
+        std::mem::swap(&mut self.observers, &mut real.observers);
+        let done = act(&mut real);
+        std::mem::swap(&mut self.observers, &mut real.observers);
+        self.real = Some(real);
+        done
+    }
+
+    /// The report of a program that ended before `main.main`: the outcome of that function, and of no other.
+    fn never_began(&self, func: u64, outcome: Outcome) -> Result<Report, Error> {
+        let main = names::find(&self.image, "main.main")?.entry();
+        if func != main {
+            return Err(Error::Boot { why: format!("it ends before main.main: {outcome}") });
+        }
+        let report = Report {
+            outcome,
+            runtime: Runtime::Real,
+            instructions: 0,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        };
+        self.whole(func, report)
+    }
+
+    /// A call of `main.main` is the whole program: what it has printed as it started is part of it.
+    fn whole(&self, func: u64, mut report: Report) -> Result<Report, Error> {
+        let main = names::find(&self.image, "main.main")?.entry();
+        if let Some(booted) = self.booted.as_ref().filter(|_| func == main) {
+            report.stdout.splice(0..0, booted.stdout.iter().copied());
+            report.stderr.splice(0..0, booted.stderr.iter().copied());
+        }
+        Ok(report)
+    }
+}
+
+/// Whether there is something to start.
+fn can_start(image: &Image) -> bool {
+    entry(image).is_ok()
+}
+
+/// Where the program begins, if it is one that can be started.
+fn entry(image: &Image) -> Result<u64, Error> {
+    let no = |why: &str| Error::Boot { why: why.to_owned() };
+    if image.target().os != Os::Linux {
+        return Err(no("only programs for Linux can be"));
+    }
+    // The variable exists in every program, and points to a function where there is C.
+    let cgo_init = image.symbol("_cgo_init").and_then(|symbol| image.read_u64(symbol.addr));
+    if cgo_init.is_some_and(|function| function != 0) {
+        return Err(no("it uses cgo, which needs the system's libraries"));
+    }
+    // Where another linker was used, the file's entry is that of the C library, which is not needed.
+    let own = image.funcs_named("_rt0_amd64_linux").first().map(goemu_loader::Func::entry);
+    own.or(image.entry()).ok_or_else(|| no("it has no entry"))
+}
+
+/// The ranges that hold memory when the program starts.
+fn mapped(image: &Image, stack: Range<u64>, world: &World) -> Vec<Range<u64>> {
+    let segments = image.segments().iter().map(|s| s.addr..s.addr.saturating_add(s.mem_size));
+    segments.chain([stack]).chain(world.arenas()).collect()
+}
+
+/// The stack as the kernel leaves it: arguments, environment, auxiliary vector.
+fn first_stack(memory: &mut Memory, cpu: &mut crate::cpu::Cpu) -> Result<Range<u64>, Error> {
+    let end = if memory.space() >= 1 << 40 { STACK_END } else { memory.space() / 2 };
+    memory.map(end - STACK..end, Perm::READ | Perm::WRITE, Contents::Zero)?;
+    let random = end - 16;
+    let name = random - 16;
+    let numbers = [cpu.next_random(), cpu.next_random()];
+    memory.poke(random, &numbers.map(u64::to_le_bytes).concat())?;
+    memory.poke(name, PROGRAM)?;
+    // argc, argv, no environment
+    let words = [1, name, 0, 0, AT_PAGESZ, PAGE, AT_RANDOM, random, 0, 0];
+    let sp = (name - 8 * words.len() as u64) & !15;
+    memory.poke(sp, &words.map(u64::to_le_bytes).concat())?;
+    cpu.set_gpr(gpr::RSP, sp);
+    Ok(end - STACK..end)
+}

@@ -1,0 +1,115 @@
+//! What a call stands on: the stack of a goroutine of our making, or that of a started program's own.
+//!
+//! With the hooks and the operating system these are the parts by which a hooked machine and a real one differ.
+
+use super::Machine;
+use crate::cpu::gpr;
+use crate::error::Error;
+use crate::go::goroutine::{TOP_BLOCK, min_stack};
+use crate::go::started;
+use crate::hook::Cx;
+use crate::outcome::{Outcome, Runtime};
+
+/// Where calls are made.
+pub(super) trait Ground: Send + Sync {
+    /// What serves calls as Go's runtime.
+    fn runtime(&self) -> Runtime;
+
+    /// Makes room on the stack for a block of `size` bytes above the return address: its address.
+    fn make_room(&self, machine: &mut Machine, size: u64) -> Result<u64, Error>;
+
+    /// The outcome, where the operating system says that the program has ended.
+    fn ended(&self, cx: &mut Cx<'_>, outcome: Outcome) -> Outcome;
+}
+
+/// A goroutine of our making.
+pub(super) struct Made;
+
+impl Ground for Made {
+    fn runtime(&self) -> Runtime {
+        Runtime::Hooked
+    }
+
+    /// The block is at the top of the stack. Small ones are all in the same place.
+    fn make_room(&self, machine: &mut Machine, size: u64) -> Result<u64, Error> {
+        let Machine { image, memory, goroutine, .. } = machine;
+        let block = (goroutine.stack_hi - size.max(TOP_BLOCK)) & !15;
+        let free = min_stack(image);
+        if block - goroutine.stack_lo < free - TOP_BLOCK {
+            let size = (goroutine.stack_hi - block + free).next_power_of_two();
+            goroutine.set_stack(image, memory, size)?;
+        }
+        if block != goroutine.stack_hi - TOP_BLOCK {
+            goroutine.set_top(image, memory, block)?;
+        }
+        Ok(block)
+    }
+
+    fn ended(&self, _: &mut Cx<'_>, outcome: Outcome) -> Outcome {
+        outcome
+    }
+}
+
+/// The main goroutine of a program that was started, at the entry of `main.main`.
+pub(super) struct Main;
+
+/// Bytes of stack that a function may use without asking, and some more.
+const FREE: u64 = 1024;
+/// How often a stack is doubled: from 2 KiB to beyond the limit.
+const DOUBLINGS: usize = 32;
+
+impl Ground for Main {
+    fn runtime(&self) -> Runtime {
+        Runtime::Real
+    }
+
+    /// The block is below the frame of `runtime.main`. Where the stack is too small, the runtime is asked for a
+    /// larger one, as a function's prologue does.
+    fn make_room(&self, machine: &mut Machine, size: u64) -> Result<u64, Error> {
+        let mut doublings = 0..DOUBLINGS;
+        loop {
+            let block = machine.cpu.gpr(gpr::RSP).saturating_sub(size) & !15;
+            if block.saturating_sub(machine.goroutine.stack_lo) >= FREE {
+                machine.goroutine.set_top(&machine.image, &mut machine.memory, block)?;
+                return Ok(block);
+            }
+            doublings.next().ok_or_else(|| no_stack("it does not grow".to_owned()))?;
+            machine.grow_stack()?;
+        }
+    }
+
+    fn ended(&self, cx: &mut Cx<'_>, outcome: Outcome) -> Outcome {
+        started::ended(cx, outcome)
+    }
+}
+
+fn no_stack(why: String) -> Error {
+    Error::Boot { why: format!("no stack for the call's arguments: {why}") }
+}
+
+impl Machine {
+    /// At the entry of `main.main`: asks for a larger stack and comes back, as if the function began with a call of
+    /// `morestack`.
+    fn grow_stack(&mut self) -> Result<(), Error> {
+        let entry = self.cpu.rip;
+        let image = std::sync::Arc::clone(&self.image);
+        let morestack = image.funcs_named("runtime.morestack_noctxt");
+        let morestack =
+            morestack.first().ok_or_else(|| no_stack("there is no runtime.morestack".to_owned()))?;
+        let sp = self.cpu.gpr(gpr::RSP).wrapping_sub(8);
+        self.memory.poke(sp, &entry.to_le_bytes())?;
+        self.cpu.set_gpr(gpr::RSP, sp);
+        self.cpu.rip = morestack.entry();
+        self.run_to(entry).map_err(no_stack)
+    }
+
+    /// What serves calls as Go's runtime.
+    pub(crate) fn runtime(&self) -> Runtime {
+        self.ground.runtime()
+    }
+
+    /// Makes room on the stack for a block above a call's return address: its address.
+    pub(crate) fn make_room(&mut self, size: u64) -> Result<u64, Error> {
+        self.ground.make_room(self, size)
+    }
+}

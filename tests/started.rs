@@ -1,0 +1,123 @@
+//! Programs that were started: their own runtime serves calls, and what they do stays within limits.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use goemu::machine::Config;
+use goemu::outcome::Runtime;
+use goemu::{Error, Image, Machine, Outcome, Report};
+use goemu_tests::fixtures::binary;
+
+fn image(name: &str) -> Arc<Image> {
+    Arc::new(Image::open(binary(name).unwrap()).unwrap())
+}
+
+fn machine(name: &str, runtime: Option<Runtime>, seed: u64) -> Machine {
+    let config = Config { runtime, seed, ..Config::default() };
+    Machine::with_config(image(name), config).unwrap()
+}
+
+fn real(name: &str) -> Machine {
+    machine(name, Some(Runtime::Real), 1)
+}
+
+fn call(machine: &mut Machine, func: &str, args: &[&str]) -> Report {
+    machine.call(func).unwrap().literals(args).unwrap().run().unwrap()
+}
+
+#[test]
+fn hooks_serve_what_they_can_and_the_real_runtime_the_rest() {
+    let mut machine = machine("corpus-go1.27", None, 1);
+    for (func, args, serves) in [
+        ("main.add", &["1", "2"][..], Runtime::Hooked),
+        ("main.goroutineSum", &["5"], Runtime::Real),
+        ("main.fib", &["10"], Runtime::Hooked),
+        ("main.goroutineSum", &["100"], Runtime::Real),
+    ] {
+        let report = call(&mut machine, func, args);
+        assert!(matches!(report.outcome, Outcome::Returned(_)), "{func}: {report:?}");
+        assert_eq!(report.runtime, serves, "{func}");
+    }
+}
+
+#[test]
+fn hooked_is_hooked_alone() {
+    let mut machine = machine("corpus-go1.27", Some(Runtime::Hooked), 1);
+    let refused = machine.call("main.goroutineSum").unwrap().arg(5).run();
+    assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
+}
+
+#[test]
+fn what_cannot_be_started_says_so() {
+    let config = Config { runtime: Some(Runtime::Real), max_memory: 16 << 20, ..Config::default() };
+    let mut small = Machine::with_config(image("corpus-go1.27"), config).unwrap();
+    let error = small.call("main.add").unwrap().arg(1).arg(2).run().unwrap_err();
+    assert!(error.to_string().contains("cannot be started"), "{error}");
+    assert!(error.to_string().contains("memory"), "{error}");
+}
+
+/// The same seed is the same run to the instruction; another seed is another order, where Go leaves it open.
+#[test]
+fn the_seed_decides() {
+    let run = |seed| {
+        let mut machine = machine("world-go1.27", Some(Runtime::Real), seed);
+        let booted = machine.booted().unwrap().instructions;
+        let calls = [("main.atomics", "100"), ("main.timers", "30"), ("main.locks", "4")];
+        let reports = calls.map(|(func, arg)| call(&mut machine, func, &[arg]));
+        (booted, reports)
+    };
+    let (first, again, other) = (run(7), run(7), run(8));
+    assert_eq!(first, again);
+    assert_ne!(first.1.map(|report| report.instructions), other.1.map(|report| report.instructions));
+}
+
+#[test]
+fn calls_start_from_the_same_state() {
+    let mut machine = real("corpus-go1.15");
+    let first = call(&mut machine, "main.pipeline", &["3", "10"]);
+    let between = call(&mut machine, "main.deadlock", &[]);
+    let again = call(&mut machine, "main.pipeline", &["3", "10"]);
+    assert_eq!(first, again);
+    assert_eq!(between.outcome.word(), "deadlock");
+}
+
+/// All goroutines' stacks come with it, as Go prints them.
+#[test]
+fn a_deadlock_shows_who_waits() {
+    for version in [15, 19, 21, 22, 23, 24, 25, 26, 27] {
+        let report = call(&mut real(&format!("corpus-go1.{version}")), "main.deadlock", &[]);
+        let Outcome::Deadlock(traceback) = &report.outcome else { panic!("1.{version}: {report:?}") };
+        let stack = &traceback.goroutines[0];
+        assert_eq!((stack.goroutine, stack.frames[0].func.as_str()), (1, "main.deadlock"), "1.{version}");
+        assert!(stack.status.starts_with("chan "), "1.{version}: {}", stack.status);
+        assert!(stack.frames[0].line.file.ends_with(".go"), "{stack:?}");
+        assert!(report.stderr.is_empty(), "1.{version}");
+    }
+}
+
+/// A panic's traceback is the one that hooks give, but for what lies in memory.
+#[test]
+fn panics_are_those_of_the_hooked_runtime() {
+    for version in [15, 19, 23, 27] {
+        let name = format!("corpus-go1.{version}");
+        let places = |runtime| {
+            let report = call(&mut machine(&name, Some(runtime), 1), "main.index", &["[]int{4, 5, 6}", "3"]);
+            let Outcome::Panicked(panic) = report.outcome else { panic!("{report:?}") };
+            let frames = panic.traceback.goroutines[0].frames.clone();
+            let frames: Vec<_> = frames.into_iter().map(|f| (f.func, f.line, f.offset)).collect();
+            (panic.value, panic.text, frames)
+        };
+        assert_eq!(places(Runtime::Real), places(Runtime::Hooked), "{name}");
+    }
+}
+
+/// `main.main` is the whole program.
+#[test]
+fn a_whole_program_runs() {
+    let report = call(&mut real("world-go1.27"), "main.main", &[]);
+    assert!(
+        matches!(report.outcome, Outcome::Returned(_) | Outcome::Exited { fatal: None, .. }),
+        "{report:?}"
+    );
+    assert!(String::from_utf8_lossy(&report.stderr).contains("returned"), "{report:?}");
+}
