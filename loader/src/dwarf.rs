@@ -25,6 +25,8 @@ use crate::rtype::Rtypes;
 
 use self::{names::Names, section::Inflated, unit::Units};
 
+pub(crate) use func::dictionary_place;
+
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 type Unit<'a> = gimli::Unit<Slice<'a>>;
 
@@ -75,6 +77,19 @@ pub struct Variable {
     pub address: u64,
     /// Its type.
     pub ty: Arc<Type>,
+}
+
+/// A variable of a function: a parameter, a result, a local one, or one that a closure captured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Local {
+    /// Its name.
+    pub name: String,
+    /// Its type; of a variable that is kept by reference, the type of the pointer to it.
+    pub ty: Arc<Type>,
+    /// Whether what the function has is a pointer to the variable, because others share it.
+    pub by_reference: bool,
+    /// Of a captured variable: its offset in the closure (Go 1.23 and later).
+    pub closure_offset: Option<u64>,
 }
 
 /// What debug information says of a function.
@@ -144,6 +159,18 @@ impl<'a> Dwarf<'a> {
         match self.func_at(&unit, entry)? {
             Some(die) => self.signature(&unit, die, known.compiler).map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// The variables of the function with this entry point, those in inner blocks left out: optimised code may
+    /// have lost some.
+    pub(crate) fn locals_at(&self, entry: u64) -> Result<Vec<Local>> {
+        let entry = entry.wrapping_sub(self.index.place.bias);
+        let Some(known) = self.units()?.at_address(entry) else { return Ok(Vec::new()) };
+        let unit = self.open(known)?;
+        match self.func_at(&unit, entry)? {
+            Some(die) => self.locals(&unit, die),
+            None => Ok(Vec::new()),
         }
     }
 

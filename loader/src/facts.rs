@@ -29,13 +29,15 @@ pub use growth::Growth;
 pub(crate) use objects::{
     OLDEST_OBJECT, Prefixes, Relocs, SymKind, WEAK, builtin_is_abi0, builtins, prefixes, sym_kind,
 };
-pub use runtime::{Defer, Eface, G, Gobuf, Hchan, Hmap, InitTask, Itab, M, P, Panic, Stack, SwissMap, WbBuf};
+pub use runtime::{
+    Defer, Eface, G, Gobuf, Hchan, Hmap, InitTask, Itab, M, P, Panic, Stack, SwissMap, SwissTable, WbBuf,
+};
 pub use signals::{Signal, Signals};
 pub use tables::{Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab, TraceArgs, TraceLimits};
 
 pub use types::{
     ArrayType, ChanType, FuncType, Imethod, InterfaceType, MapType, Method, PtrType, Rtype, StructField,
-    StructType, TypeFacts, UncommonType,
+    StructType, TypeAlg, TypeFacts, UncommonType,
 };
 
 use crate::object::Os;
@@ -195,6 +197,8 @@ pub struct Facts {
     pub hmap: Hmap,
     /// Maps since Go 1.24.
     pub swiss_map: SwissMap,
+    /// Their tables.
+    pub swiss_table: SwissTable,
     /// Package initialisation.
     pub inittask: InitTask,
     /// What the runtime and its assembly believe about the processor.
@@ -241,6 +245,7 @@ impl Facts {
             hchan: Hchan::of(minor),
             hmap: Hmap::of(minor),
             swiss_map: SwissMap::of(minor),
+            swiss_table: SwissTable::of(minor),
             inittask: InitTask::of(minor),
             x86: X86::of(minor),
             pclntab: Pclntab::of(minor),
@@ -296,6 +301,7 @@ impl Facts {
         self.hchan.rows(&mut rows);
         self.hmap.rows(&mut rows);
         self.swiss_map.rows(&mut rows);
+        self.swiss_table.rows(&mut rows);
         self.inittask.rows(&mut rows);
         self.x86.rows(&mut rows);
         self.func.rows(&mut rows);

@@ -178,6 +178,13 @@ impl Param {
     pub fn is_dictionary(&self) -> bool {
         self.name == ".dict"
     }
+
+    /// That parameter.
+    pub fn dictionary() -> Param {
+        let kind = Kind::UnsafePointer;
+        let ty = Type { name: "unsafe.Pointer".to_owned(), size: 8, align: 8, kind, rtype: None };
+        Param { name: ".dict".to_owned(), ty: Arc::new(ty) }
+    }
 }
 
 impl Signature {

@@ -42,7 +42,7 @@ mod typed;
 mod version;
 
 pub use buildinfo::{BuildInfo, Module};
-pub use dwarf::{DwarfError, Variable};
+pub use dwarf::{DwarfError, Local, Variable};
 pub use error::LoadError;
 pub use facts::Facts;
 pub use func::{Frame, Func, FuncFlags, FuncId, Line, TracedArg};

@@ -5,6 +5,7 @@
 
 mod build;
 mod find;
+mod itab;
 mod read;
 
 use std::sync::{Arc, OnceLock};
@@ -34,6 +35,7 @@ type Result<T> = std::result::Result<T, RtypeError>;
 pub(crate) struct Memory {
     types: Memo,
     found: OnceLock<Found>,
+    itabs: OnceLock<itab::Itabs>,
 }
 
 /// The type descriptors of an image.
@@ -64,6 +66,11 @@ impl<'i> Rtypes<'i> {
     /// (`encoding/json.Token`).
     pub(crate) fn named(&self, name: &str) -> Result<Option<Arc<Type>>> {
         self.found().named(name).map(|addr| self.ty(addr)).transpose()
+    }
+
+    /// The address of the descriptor of the type of that name.
+    pub(crate) fn descriptor(&self, name: &str) -> Option<u64> {
+        self.found().named(name)
     }
 
     /// The signature of the method whose code starts at `entry`, receiver first. Names of parameters are not

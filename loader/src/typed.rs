@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::LoadError;
 use crate::argsize::args_size;
-use crate::dwarf::{Dwarf, DwarfError, Index, Place, Variable, Written};
+use crate::dwarf::{Dwarf, DwarfError, Index, Local, Place, Variable, Written, dictionary_place};
 use crate::func::Func;
 use crate::gotype::{Abi, Signature, Type, TypeRef};
 use crate::image::Image;
@@ -45,6 +45,13 @@ impl Image {
         }
     }
 
+    /// The parameters, results and other variables of a function that debug information has kept: none where
+    /// it was stripped.
+    pub fn locals(&self, func: &Func<'_>) -> Result<Vec<Local>, LoadError> {
+        let Some(dwarf) = self.dwarf()? else { return Ok(Vec::new()) };
+        Ok(dwarf.locals_at(func.entry())?)
+    }
+
     /// The type that a reference names.
     pub fn resolve(&self, reference: &TypeRef) -> Result<Arc<Type>, LoadError> {
         match reference {
@@ -79,6 +86,31 @@ impl Image {
         all.iter().copied().map(TypeRef::Rtype)
     }
 
+    /// The code of a method that a type has, as interfaces call it: it takes the interface's data word. `None`
+    /// where the type has no such method, or the linker found nobody who calls it.
+    pub fn method_code(&self, rtype: u64, name: &str) -> Result<Option<u64>, LoadError> {
+        let Some(rtypes) = self.rtypes() else { return Ok(None) };
+        Ok(rtypes.method_code(rtype, name)?)
+    }
+
+    /// The code of a method like `Error` or `String`, which takes nothing and gives a string; as
+    /// [`Image::method_code`].
+    pub fn text_method(&self, rtype: u64, name: &str) -> Result<Option<u64>, LoadError> {
+        let Some(rtypes) = self.rtypes() else { return Ok(None) };
+        Ok(rtypes.text_method(rtype, name)?)
+    }
+
+    /// The descriptor of the type of this name.
+    pub fn descriptor_named(&self, name: &str) -> Option<u64> {
+        self.rtypes()?.descriptor(name)
+    }
+
+    /// The table of methods that the compiler or linker made for values of a type in an interface type; both
+    /// are descriptors' addresses. Programs compare these tables by address.
+    pub fn itab(&self, interface: u64, ty: u64) -> Option<u64> {
+        Rtypes::new(self, &self.typed().rtypes)?.itab(interface, ty)
+    }
+
     /// Type descriptors, if the image has any.
     fn rtypes(&self) -> Option<Rtypes<'_>> {
         Rtypes::new(self, &self.typed().rtypes)
@@ -93,6 +125,16 @@ impl Image {
         });
         let index = index.as_ref().map_err(Clone::clone)?;
         Ok(index.as_ref().map(|index| Dwarf::new(index, section, self.rtypes())))
+    }
+}
+
+impl Func<'_> {
+    /// Where an instance of a generic function takes its dictionary: the number of the parameter. `None` for all
+    /// other functions.
+    pub fn dictionary_place(&self) -> Option<usize> {
+        // Up to Go 1.20 the function table leaves the types out.
+        let name = self.name().replace("[...]", "[go.shape.T]");
+        dictionary_place(&name, self.image().go_version())
     }
 }
 

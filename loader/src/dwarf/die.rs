@@ -10,6 +10,7 @@ const DW_AT_GO_KEY: DwAt = DwAt(0x2901);
 const DW_AT_GO_ELEM: DwAt = DwAt(0x2902);
 const DW_AT_GO_EMBEDDED_FIELD: DwAt = DwAt(0x2903);
 const DW_AT_GO_RUNTIME_TYPE: DwAt = DwAt(0x2904);
+const DW_AT_GO_CLOSURE_OFFSET: DwAt = DwAt(0x2907);
 
 /// Fields of a struct, parameters and variables of a function, counted with 16 bytes of their names each: far
 /// more than any real one has.
@@ -41,6 +42,8 @@ pub(super) struct Die {
     pub(super) embedded: bool,
     /// Offset from `moduledata.types`; 0 if the linker dropped the descriptor.
     pub(super) rtype: u64,
+    /// Of a captured variable in its closure, in bytes (Go 1.23 and later).
+    pub(super) closure: Option<u64>,
 }
 
 impl Die {
@@ -62,6 +65,7 @@ impl Die {
             elem: None,
             embedded: false,
             rtype: 0,
+            closure: None,
         }
     }
 }
@@ -160,6 +164,7 @@ impl<'a> Dwarf<'a> {
             DW_AT_GO_ELEM => die.elem = reference(unit, value),
             DW_AT_GO_EMBEDDED_FIELD => die.embedded = flag(value),
             DW_AT_GO_RUNTIME_TYPE => die.rtype = address(value),
+            DW_AT_GO_CLOSURE_OFFSET => die.closure = attr.udata_value(),
             _ => {}
         }
         Ok(())

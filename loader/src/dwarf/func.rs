@@ -2,9 +2,9 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use crate::{GoVersion, Kind, Param, Signature, Type};
+use crate::{GoVersion, Param, Signature};
 
-use super::{Dwarf, Result, Unit, Written, at, die, die::Die, malformed};
+use super::{Dwarf, Local, Result, Unit, Written, at, die, die::Die, malformed};
 
 /// Bytes of the names of one function's parameters.
 const MAX_NAMES: usize = 1 << 20;
@@ -91,10 +91,35 @@ impl<'a> Dwarf<'a> {
         if let Some(place) = dictionary_place(&name, compiler)
             && !signature.params.iter().any(Param::is_dictionary)
         {
-            signature.params.insert(place.min(signature.params.len()), dictionary());
+            signature.params.insert(place.min(signature.params.len()), Param::dictionary());
         }
         let doubtful = ranges_over_func && signature.results.is_empty();
         Ok(Written { signature, doubtful })
+    }
+
+    /// The variables of the function at an offset of `.debug_info`.
+    pub(super) fn locals(&self, unit: &Unit<'a>, offset: usize) -> Result<Vec<Local>> {
+        let (mut locals, mut seen_bytes) = (Vec::new(), 0);
+        self.each_child(unit, offset, |die| {
+            if !matches!(die.tag, gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable) {
+                return Ok(());
+            }
+            let closure_offset = die.closure;
+            let die = self.origin(die)?;
+            let name = die.name.as_deref().unwrap_or_default();
+            seen_bytes += name.len();
+            if seen_bytes > MAX_NAMES {
+                return malformed(die.offset, "a function with too long names");
+            }
+            if let Some(ty) = die.ty {
+                let ty = self.build(ty)?;
+                let closure_offset = closure_offset.or(die.closure);
+                let by_reference = name.starts_with('&');
+                locals.push(Local { name: source_name(name), ty, by_reference, closure_offset });
+            }
+            Ok(())
+        })?;
+        Ok(locals)
     }
 
     /// A function that was also inlined somewhere keeps what its copies share in an abstract entry.
@@ -113,7 +138,7 @@ impl<'a> Dwarf<'a> {
 
 /// Where a generic function takes its dictionary: in front, but methods of 1.20 and later behind the receiver.
 /// Up to 1.24 only unoptimised functions list it. (Functions inside a generic one find it in their closure.)
-pub(super) fn dictionary_place(name: &str, compiler: Option<GoVersion>) -> Option<usize> {
+pub(crate) fn dictionary_place(name: &str, compiler: Option<GoVersion>) -> Option<usize> {
     let (outer, rest) = name.rsplit_once(']')?;
     let compares_types = name.starts_with("type:.") || name.starts_with("type..");
     if !outer.contains("[go.shape.") || compares_types {
@@ -132,12 +157,6 @@ fn is_made_up(last: &str) -> bool {
     ["func", "gowrap", "deferwrap"].iter().any(|made| {
         last.strip_prefix(made).is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
     })
-}
-
-fn dictionary() -> Param {
-    let ty =
-        Type { name: "unsafe.Pointer".to_owned(), size: 8, align: 8, kind: Kind::UnsafePointer, rtype: None };
-    Param { name: ".dict".to_owned(), ty: Arc::new(ty) }
 }
 
 /// The name as in the source. The compiler names what has none (`~r0` results, `~p0` parameters, `~b0` blanks,

@@ -185,7 +185,9 @@ layouts! {
         count         "count":        Option<u64> = 4 => 0, 24 => _;
         flags         "flags":        Option<u64> = 4 => 8, 24 => _;
         b             "B":            Option<u64> = 4 => 16, 5 => 9, 24 => _;
+        noverflow     "noverflow":    Option<u64> = 8 => 10, 24 => _;
         hash0         "hash0":        Option<u64> = 4 => 12, 24 => _;
+        sizeof        "sizeof":       Option<u64> = 9 => 48, 24 => _;
         buckets       "buckets":      Option<u64> = 4 => 24, 5 => 16, 24 => _;
         oldbuckets    "oldbuckets":   Option<u64> = 4 => 32, 5 => 24, 24 => _;
         nevacuate     "nevacuate":    Option<u64> = 5 => 32, 24 => _;
@@ -202,6 +204,18 @@ layouts! {
         writing       "writing":      Option<u64> = 24 => 34;
         clear_seq     "clearSeq":     Option<u64> = 24 => 40;
         size          "sizeof":       Option<u64> = 24 => 48;
+    }
+
+    /// `internal/runtime/maps.table`, what a map of more than eight entries keeps them in (Go 1.24 and later).
+    SwissTable "internal/runtime/maps.table" {
+        used          "used":         Option<u64> = 24 => 0;
+        capacity      "capacity":     Option<u64> = 24 => 2;
+        growth_left   "growthLeft":   Option<u64> = 24 => 4;
+        local_depth   "localDepth":   Option<u64> = 24 => 6;
+        index         "index":        Option<u64> = 24 => 8;
+        groups        "groups.data":  Option<u64> = 24 => 16;
+        length_mask   "groups.lengthMask": Option<u64> = 24 => 24;
+        size          "sizeof":       Option<u64> = 24 => 32;
     }
 
     /// `runtime.initTask`, what initialises a package (Go 1.13 and later; before, it is a function).

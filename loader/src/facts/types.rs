@@ -12,6 +12,7 @@ layouts! {
         size           "Size_|size":            Option<u64> = 7 => 0;
         ptrdata        "PtrBytes|ptrdata":      Option<u64> = 7 => 8;
         hash           "Hash|hash":             Option<u64> = 7 => 16;
+        alg            "alg":                   Option<u64> = 7 => 24, 14 => _;
         tflag          "TFlag|tflag":           Option<u64> = 7 => 20;
         align          "Align_|align":          Option<u64> = 7 => 21;
         kind           "Kind_|kind":            Option<u64> = 7 => 23;
@@ -20,10 +21,17 @@ layouts! {
         sizeof         "sizeof":                Option<u64> = 7 => 48;
     }
 
+    /// How the keys of a type are hashed and compared, up to Go 1.13; since then the descriptor of a map has its hash
+    /// function.
+    TypeAlg "runtime.typeAlg" {
+        hash           "hash":                  Option<u64> = 7 => 0, 14 => _;
+    }
+
     /// The descriptor of a map type.
     MapType "internal/abi.MapType|internal/abi.SwissMapType|runtime.maptype" {
         key            "Key|key":               Option<u64> = 7 => 48;
         elem           "Elem|elem":             Option<u64> = 7 => 56;
+        hasher         "Hasher|hasher":         Option<u64> = 14 => 72;
         sizeof         "sizeof":                Option<u64> = 7 => 88, 11 => 80, 14 => 88, 24 => 112, 27 => 136;
     }
 
@@ -107,6 +115,8 @@ layouts! {
 pub struct TypeFacts {
     /// What all have.
     pub rtype: Rtype,
+    /// Hashing of keys.
+    pub alg: TypeAlg,
     /// Maps.
     pub map: MapType,
     /// Channels.
@@ -135,6 +145,7 @@ impl TypeFacts {
     pub(super) fn of(minor: u16) -> Self {
         TypeFacts {
             rtype: Rtype::of(minor),
+            alg: TypeAlg::of(minor),
             map: MapType::of(minor),
             chan: ChanType::of(minor),
             array: ArrayType::of(minor),
@@ -151,6 +162,7 @@ impl TypeFacts {
 
     pub(super) fn rows(&self, rows: &mut Vec<Row>) {
         self.rtype.rows(rows);
+        self.alg.rows(rows);
         self.map.rows(rows);
         self.chan.rows(rows);
         self.array.rows(rows);

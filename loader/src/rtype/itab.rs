@@ -1,0 +1,87 @@
+//! Which code a method of a type is: by the type's own table, and by the tables (`itab`) that interfaces use.
+
+use std::collections::HashMap;
+
+use super::{Result, Rtypes};
+
+/// More tables than this are not believed.
+const MAX_ITABS: u64 = 1 << 20;
+
+/// The tables of the image, by the descriptors of interface and type.
+pub(super) type Itabs = HashMap<(u64, u64), u64>;
+
+impl Rtypes<'_> {
+    /// The code of the method of this name as interfaces call it.
+    pub(crate) fn method_code(&self, ty: u64, name: &str) -> Result<Option<u64>> {
+        let header = self.header(ty)?;
+        let at = &self.at.method;
+        for method in self.methods(&header)? {
+            if self.name_at(self.half(method, at.name)?)?.text == name {
+                return Ok(self.text_off(self.half(method, at.ifn)?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same for a method that takes nothing and gives a string: `Error` and `String`.
+    pub(crate) fn text_method(&self, ty: u64, name: &str) -> Result<Option<u64>> {
+        let header = self.header(ty)?;
+        let at = &self.at.method;
+        for method in self.methods(&header)? {
+            if self.name_at(self.half(method, at.name)?)?.text != name {
+                continue;
+            }
+            let code = self.text_off(self.half(method, at.ifn)?);
+            let gives_text = match self.type_off(self.half(method, at.ty)?) {
+                Some(ty) => self.header(ty)?.name == "func() string",
+                None => false,
+            };
+            return Ok(code.filter(|_| gives_text));
+        }
+        Ok(None)
+    }
+
+    /// The table for values of a type in an interface, which the compiler or the linker made.
+    pub(crate) fn itab(&self, interface: u64, ty: u64) -> Option<u64> {
+        self.memory.itabs.get_or_init(|| self.itabs()).get(&(interface, ty)).copied()
+    }
+
+    fn itabs(&self) -> Itabs {
+        let at = &self.image.facts().itab;
+        let entry = |itab: u64| {
+            let interface = self.image.read_u64(itab.checked_add(at.inter)?)?;
+            let ty = self.image.read_u64(itab.checked_add(at.ty)?)?;
+            Some(((interface, ty), itab))
+        };
+        match (self.module.itabs, self.module.itablinks) {
+            (Some(table), _) => {
+                self.walk_itabs(table.addr, table.len).into_iter().filter_map(entry).collect()
+            }
+            (None, Some(links)) => {
+                let link = |i: u64| self.image.read_u64(links.addr.checked_add(i.checked_mul(8)?)?);
+                (0..links.len.min(MAX_ITABS)).map_while(link).filter_map(entry).collect()
+            }
+            (None, None) => Itabs::new(),
+        }
+    }
+
+    /// Tables one behind the other (Go 1.27 and later): each has a word for every method of its interface.
+    fn walk_itabs(&self, start: u64, bytes: u64) -> Vec<u64> {
+        let facts = &self.image.facts();
+        let methods = |itab: u64| {
+            let interface = self.image.read_u64(itab.checked_add(facts.itab.inter)?)?;
+            let (list, elem) = (self.at.interface.methods, self.at.imethod.sizeof);
+            Some(self.slice(interface, list, elem).ok()?.count() as u64)
+        };
+        let end = start.saturating_add(bytes);
+        let (mut found, mut itab) = (Vec::new(), start);
+        while itab < end
+            && (found.len() as u64) < MAX_ITABS
+            && let Some(methods) = methods(itab)
+        {
+            found.push(itab);
+            itab = itab.saturating_add(facts.itab.fun).saturating_add(8 * methods.max(1));
+        }
+        found
+    }
+}
