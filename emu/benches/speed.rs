@@ -96,7 +96,19 @@ fn calls(machine: &mut Machine) -> Result<(), goemu::Error> {
     let add = machine.function("main.add", Some("func(a, b int) int"))?;
     many("add(a, b int) int", machine, &add, &[40.into(), 2.into()])?;
     let f1 = machine.function("main.f1", Some("func() int"))?;
-    many("f1() int, which defers a call", machine, &f1, &[])
+    many("f1() int, which defers a call", machine, &f1, &[])?;
+    typed()
+}
+
+/// A call in Rust's types: bytes and a number in, text out.
+fn typed() -> Result<(), goemu::Error> {
+    const ROUND: i64 = 1000;
+    let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin/typed-go1.27");
+    let mut machine = Machine::new(Image::open(program)?)?;
+    let pack = machine.func::<(&[u8], i64), String>("main.pack")?;
+    let time = fastest(|| (0..ROUND).try_for_each(|n| pack.call(&mut machine, (b"abc", n)).map(drop)))?;
+    println!("{:<44}{:>12.0}", "pack(b []byte, n int) string, typed", ROUND as f64 / time.as_secs_f64());
+    Ok(())
 }
 
 fn many(what: &str, machine: &mut Machine, function: &Function, args: &[Value]) -> Result<(), goemu::Error> {

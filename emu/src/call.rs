@@ -1,13 +1,15 @@
 //! A call of one function, put together step by step.
 
 use goemu_loader::sigparse::parse_signature;
-use goemu_loader::{Func, Image, LoadError, Signature};
+use goemu_loader::{Func, LoadError, Signature};
 
 use crate::error::Error;
 use crate::function::Function;
 use crate::go::abi::Assignment;
 use crate::go::arguments::{self, Argument};
+use crate::go::generic;
 use crate::go::guess::{self, Guess, GuessError};
+use crate::go::guest::Types;
 use crate::go::value::Value;
 use crate::machine::Machine;
 use crate::outcome::Report;
@@ -16,15 +18,19 @@ use crate::outcome::Report;
 pub struct Call<'m> {
     machine: &'m mut Machine,
     entry: u64,
+    /// What the user calls the function.
+    name: String,
     args: Vec<Value>,
     signature: Option<Signature>,
+    captures: Option<String>,
     /// Where the file tells no signature: a guess, and what it has for the arguments that were given.
     guess: Option<(Guess, (Signature, Assignment))>,
 }
 
 impl<'m> Call<'m> {
-    pub(crate) fn new(machine: &'m mut Machine, entry: u64) -> Call<'m> {
-        Call { machine, entry, args: Vec::new(), signature: None, guess: None }
+    pub(crate) fn new(machine: &'m mut Machine, entry: u64, name: &str) -> Call<'m> {
+        let (name, args) = (name.to_owned(), Vec::new());
+        Call { machine, entry, name, args, signature: None, captures: None, guess: None }
     }
 
     /// Adds an argument. For a method, the receiver comes first.
@@ -48,21 +54,31 @@ impl<'m> Call<'m> {
         Ok(self)
     }
 
+    /// Gives the variables that a closure captured, in Go syntax: `n=5, s="x"`, or the values alone in the closure's
+    /// order; `uint8(5)` where nothing tells the type.
+    #[must_use]
+    pub fn captures(mut self, text: &str) -> Self {
+        self.captures = Some(text.to_owned());
+        self
+    }
+
     /// Adds all arguments as a user gives them, in Go syntax: `5`, `"text"`, `[]int{1, 2}`, `main.Point{X: 1}`; see
     /// [`literal`](crate::go::literal). Where no signature is known, they are put where [`guess`] has them.
     pub fn literals<'a>(mut self, args: &[impl Into<Argument<'a>> + Clone]) -> Result<Self, Error> {
         let args: Vec<Argument<'a>> = args.iter().cloned().map(Into::into).collect();
         let image = self.machine.image().clone();
         let func = image.func_at(self.entry).ok_or(Error::NoFunctionAt(self.entry))?;
-        let signature = match self.signature.take() {
-            Some(signature) => Some(signature),
-            None => known(&image, &func)?,
+        let signature = match known_signature(&func, &self.name, self.signature.take()) {
+            // Part of it is not enough.
+            Err(Error::Load(LoadError::Unnamed { .. })) => None,
+            other => other?,
         };
         if let Some(signature) = &signature {
-            self.args.extend(arguments::parse(signature, &args, &*image)?);
+            let given = generic::without_dictionary(signature);
+            self.args.extend(arguments::parse(&given, &args, &*image)?);
         } else {
             let guess = guess::guess(&image, &func);
-            let named = |name: &str| image.type_named(name).ok().flatten();
+            let named = |name: &str| Types::named(&*image, name);
             let (name, got) = (func.name().to_owned(), args.len());
             let unfit = || GuessError { func: name, guess: guess.to_string(), got };
             let typed = guess.fit(&args, &named).ok_or_else(unfit)?;
@@ -77,28 +93,36 @@ impl<'m> Call<'m> {
     pub fn run(mut self) -> Result<Report, Error> {
         let image = self.machine.image().clone();
         let func = image.func_at(self.entry).ok_or(Error::NoFunctionAt(self.entry))?;
-        if let Some((guess, typed)) = self.guess.take() {
-            return Function::guessed(&func, guess, typed).call(self.machine, &self.args);
-        }
-        let signature = match self.signature.take() {
-            Some(signature) => Some(signature),
-            None => image.signature(&func)?,
+        let mut function = match self.guess.take() {
+            Some((guess, typed)) => Function::guessed(&func, guess, typed),
+            None => {
+                let signature = known_signature(&func, &self.name, self.signature.take())?;
+                Function::new(&func, signature)?.with_dictionary(self.machine, &self.name)?
+            }
         };
-        Function::new(&func, signature)?.call(self.machine, &self.args)
+        if let Some(captures) = &self.captures {
+            function = function.with_captures(self.machine, captures)?;
+        }
+        function.call(self.machine, &self.args)
     }
 }
 
-/// The signature that the file tells, wholly.
-fn known(image: &Image, func: &Func<'_>) -> Result<Option<Signature>, Error> {
-    match image.signature(func) {
-        Err(LoadError::Unnamed { .. }) => Ok(None),
-        other => Ok(other?),
+/// The signature of a function that a user calls by this name: the one given, or what the binary knows.
+pub(crate) fn known_signature(
+    func: &Func<'_>,
+    name: &str,
+    given: Option<Signature>,
+) -> Result<Option<Signature>, Error> {
+    if let Some(given) = given {
+        return Ok(Some(generic::with_hidden(func, given)));
     }
+    let known = func.image().signature(func)?;
+    Ok(known.map(|known| generic::with_source_types(func.image(), func, name, known)))
 }
 
 /// A signature in Go syntax, with the named types of the machine's program.
 pub(crate) fn signature(machine: &Machine, text: &str) -> Result<Signature, Error> {
     let image = machine.image();
-    let named = |name: &str| image.type_named(name).ok().flatten();
+    let named = |name: &str| Types::named(&**image, name);
     Ok(parse_signature(text, &named)?)
 }

@@ -7,6 +7,7 @@ use crate::go::abi::AbiError;
 use crate::go::arguments::ArgumentError;
 use crate::go::frame::OutsideFrame;
 use crate::go::guess::GuessError;
+use crate::go::value::NotA;
 use crate::go::write::ValueError;
 use crate::memory::MemoryError;
 
@@ -48,6 +49,35 @@ pub enum Error {
     /// The parameters are guessed, and the arguments are not as many.
     #[error(transparent)]
     Guess(#[from] GuessError),
+    /// A closure without its captured variables, or with ones that do not fit.
+    #[error("the captured variables of {func}: {why}")]
+    Captures {
+        /// The function.
+        func: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A generic function whose dictionary, which tells it the types, is not known.
+    #[error("the dictionary of {func} is not known: {why}")]
+    Dictionary {
+        /// The function.
+        func: String,
+        /// Why not.
+        why: String,
+    },
+    /// Rust types that are not those of the function.
+    #[error("{func} is a {signature}: {why}")]
+    Types {
+        /// The function.
+        func: String,
+        /// What it takes and gives.
+        signature: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// A result is not what a Rust type can hold.
+    #[error("a result: {0}")]
+    Value(#[from] NotA),
     /// The signature that was given is none.
     #[error(transparent)]
     Signature(#[from] SigError),

@@ -1,15 +1,20 @@
 //! A function that can be called: where it is, what it takes and gives, and where the convention puts that.
 
-use goemu_loader::{Abi, Func, Signature};
+use std::sync::Arc;
+
+use goemu_loader::{Abi, Func, Param, Signature};
 
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
-use crate::go::abi::{Assignment, INT_REGS, assign};
+use crate::go::abi::{Assignment, INT_REGS, Piece, Place, assign};
+use crate::go::closure::{self, Closure};
 use crate::go::frame::Frame;
+use crate::go::generic;
 use crate::go::guess::Guess;
+use crate::go::heap::Guest;
 use crate::go::passing;
 use crate::go::read::Reader;
-use crate::go::types::Heap;
+use crate::go::texts::Texts;
 use crate::go::value::Value;
 use crate::hook::INT_REGISTERS;
 use crate::machine::Machine;
@@ -34,6 +39,12 @@ pub struct Function {
     block: u64,
     /// Words of it that may be results.
     words: usize,
+    /// The captured variables that it is called with.
+    closure: Option<Closure>,
+    /// Why it cannot be called without any: its name, and the reason.
+    refusal: Option<Box<(String, String)>>,
+    /// The dictionary that a generic function gets beside the arguments.
+    dictionary: Option<u64>,
     /// What the types were guessed from, where they were: they tell no results.
     guess: Option<Guess>,
 }
@@ -53,14 +64,54 @@ impl Function {
         let known = typed.as_ref().map(|(_, places)| places.stack_size);
         let block = known.unwrap_or_else(|| size.unwrap_or(0).max(UNKNOWN_BLOCK)).next_multiple_of(8);
         let words = size.map_or(SHOWN_WORDS, |size| (size / 8) as usize);
-        Ok(Function { name, entry: func.entry(), abi, typed, block, words, guess: None })
+        let refusal = refusal(func);
+        Ok(Function { entry: func.entry(), typed, block, words, refusal, ..Function::empty(name, abi) })
+    }
+
+    /// A function of this signature at an address.
+    pub(crate) fn of_parts(
+        name: String,
+        entry: u64,
+        abi: Abi,
+        signature: Signature,
+    ) -> Result<Function, Error> {
+        let places = assign(abi, &signature).map_err(|source| Error::Abi { func: name.clone(), source })?;
+        let block = places.stack_size.next_multiple_of(8);
+        Ok(Function { entry, typed: Some((signature, places)), block, ..Function::empty(name, abi) })
+    }
+
+    fn empty(name: String, abi: Abi) -> Function {
+        let (closure, refusal, dictionary, guess) = (None, None, None, None);
+        Function { name, entry: 0, abi, typed: None, block: 0, words: 0, closure, refusal, dictionary, guess }
     }
 
     /// A function with the guessed places of arguments.
     pub(crate) fn guessed(func: &Func<'_>, guess: Guess, typed: (Signature, Assignment)) -> Function {
-        let (name, block) = (func.name().to_owned(), typed.1.stack_size);
-        let (entry, abi) = (func.entry(), func.abi());
-        Function { name, entry, abi, typed: Some(typed), block, words: 0, guess: Some(guess) }
+        let (name, block, refusal) = (func.name().to_owned(), typed.1.stack_size, refusal(func));
+        let empty = Function::empty(name, func.abi());
+        Function { entry: func.entry(), typed: Some(typed), block, refusal, guess: Some(guess), ..empty }
+    }
+
+    /// The same function, called with captured variables: `n=5, s="x"`, or the values alone in the closure's order.
+    /// What they are is known by debug information, or by how they are written: `uint8(5)`.
+    pub fn with_captures(mut self, machine: &Machine, text: &str) -> Result<Function, Error> {
+        let image = machine.image();
+        let func = image.func_at(self.entry).ok_or(Error::NoFunctionAt(self.entry))?;
+        self.closure = Some(Closure::parse(image, &func, text)?);
+        Ok(self)
+    }
+
+    /// The same function with the dictionary of the type arguments that a user's name for it has.
+    pub(crate) fn with_dictionary(mut self, machine: &Machine, name: &str) -> Result<Function, Error> {
+        let Some((signature, places)) = &self.typed else { return Ok(self) };
+        let Some(place) = signature.params.iter().position(Param::is_dictionary) else { return Ok(self) };
+        let image = machine.image();
+        let func = image.func_at(self.entry).ok_or(Error::NoFunctionAt(self.entry))?;
+        if let Some([Piece { place: Place::Int(register), .. }]) = places.params.get(place).map(Vec::as_slice)
+        {
+            self.dictionary = Some(generic::dictionary(image, &func, name, usize::from(*register))?);
+        }
+        Ok(self)
     }
 
     /// Its full name.
@@ -88,11 +139,54 @@ impl Function {
         machine.reset()?;
         let limit = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
         let mut fuel = limit;
-        let outcome = self.proceed(machine, args, &mut fuel)?;
-        machine.cx().emit(|_| Event::CallEnded(outcome.clone()));
-        let (stdout, stderr) = (machine.world.stdout.clone(), machine.world.stderr.clone());
+        let context = self.context(machine)?;
+        let frame = self.frame(machine, args)?;
+        let mut outcome = self.run(machine, context, &frame, &mut fuel)?;
         let instructions = limit.saturating_sub(fuel) as u64;
-        Ok(Report { outcome, runtime: machine.runtime(), instructions, stdout, stderr })
+        machine.cx().emit(|_| Event::CallEnded(outcome.clone()));
+        let arguments = self.afterwards(machine, context, &frame, &mut outcome)?;
+        let (stdout, stderr) = (machine.world.stdout.clone(), machine.world.stderr.clone());
+        Ok(Report { outcome, runtime: machine.runtime(), instructions, arguments, stdout, stderr })
+    }
+
+    /// The closure that the code finds in DX.
+    fn context(&self, machine: &mut Machine) -> Result<u64, Error> {
+        let Some(closure) = &self.closure else {
+            return self
+                .refusal
+                .as_deref()
+                .map_or(Ok(0), |(func, why)| Err(Error::Captures { func: func.clone(), why: why.clone() }));
+        };
+        let image = Arc::clone(machine.image());
+        Ok(closure.make(self.entry, &mut Guest::new(machine), &*image)?)
+    }
+
+    /// What the machine was asked to read when the call has ended: the arguments, and texts of values.
+    fn afterwards(
+        &self,
+        machine: &mut Machine,
+        context: u64,
+        frame: &Frame,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<NamedValue>, Error> {
+        let reading = machine.reading();
+        let mut arguments = Vec::new();
+        if let (true, Some((signature, places))) = (reading.arguments, &self.typed) {
+            let image = Arc::clone(machine.image());
+            let reader = Reader { limits: reading.limits, ..Reader::new(&machine.memory, &*image) };
+            let values = passing::arguments(signature, places, frame, &reader)?;
+            let named = |(param, value): (&Param, Value)| NamedValue::new(&param.name, &param.ty, value);
+            arguments
+                .extend(signature.params.iter().zip(values).filter(|(p, _)| !p.is_dictionary()).map(named));
+            let captures = self.closure.iter().flat_map(|closure| closure.places(context));
+            arguments.extend(captures.map(|(capture, at)| capture.read(at, &reader)));
+        }
+        if reading.errors || reading.stringers {
+            let mut texts = Texts::new(machine, reading.errors, reading.stringers);
+            outcome.values_mut().into_iter().for_each(|value| texts.add(value));
+            arguments.iter_mut().for_each(|named| texts.add(&mut named.value));
+        }
+        Ok(arguments)
     }
 
     /// Calls it from the machine's present state.
@@ -102,8 +196,29 @@ impl Function {
         args: &[Value],
         fuel: &mut i64,
     ) -> Result<Outcome, Error> {
+        self.proceed_with(machine, 0, args, fuel)
+    }
+
+    /// The same with a context: what the code of a closure finds in DX.
+    pub(crate) fn proceed_with(
+        &self,
+        machine: &mut Machine,
+        context: u64,
+        args: &[Value],
+        fuel: &mut i64,
+    ) -> Result<Outcome, Error> {
         let frame = self.frame(machine, args)?;
-        self.enter(machine, &frame)?;
+        self.run(machine, context, &frame, fuel)
+    }
+
+    fn run(
+        &self,
+        machine: &mut Machine,
+        context: u64,
+        frame: &Frame,
+        fuel: &mut i64,
+    ) -> Result<Outcome, Error> {
+        self.enter(machine, context, frame)?;
         match machine.run(fuel)? {
             Some(outcome) => Ok(outcome),
             None => Ok(Outcome::Returned(self.returned(machine)?)),
@@ -116,12 +231,14 @@ impl Function {
             let none = args.is_empty().then(|| Frame::new(self.block));
             return none.ok_or_else(|| Error::NoSignature(self.name.clone()));
         };
-        let Machine { image, memory, world, .. } = machine;
-        Ok(passing::pass(signature, places, args, &mut Heap { memory, world }, &**image)?)
+        let image = Arc::clone(machine.image());
+        let whole = self.dictionary.and_then(|at| generic::with_dictionary(signature, args, at));
+        let args = whole.as_deref().unwrap_or(args);
+        Ok(passing::pass(signature, places, args, &mut Guest::new(machine), &*image)?)
     }
 
     /// Puts the frame on the stack and in the registers, and RIP at the function.
-    fn enter(&self, machine: &mut Machine, frame: &Frame) -> Result<(), Error> {
+    fn enter(&self, machine: &mut Machine, context: u64, frame: &Frame) -> Result<(), Error> {
         let block = machine.make_room(self.block)?;
         let Machine { image, memory, goroutine, cpu, home, .. } = machine;
         let sp = block - 8;
@@ -134,7 +251,7 @@ impl Function {
             register[0] = value.into();
         }
         cpu.set_gpr(gpr::RSP, sp);
-        cpu.set_gpr(gpr::RDX, 0);
+        cpu.set_gpr(gpr::RDX, context);
         goroutine.enter(image, cpu);
         cpu.rip = self.entry;
         let func = self.entry;
@@ -152,13 +269,10 @@ impl Function {
         }
         let Some((signature, places)) = &self.typed else { return Ok(self.untyped(&frame)) };
         let image = machine.image();
-        let values = passing::results(signature, places, &frame, &Reader::new(&machine.memory, &**image))?;
-        let named = signature.results.iter().zip(values).map(|(result, value)| NamedValue {
-            name: result.name.clone(),
-            ty: result.ty.name.clone(),
-            value,
-        });
-        Ok(Returned::Values(named.collect()))
+        let reader = Reader { limits: machine.reading().limits, ..Reader::new(&machine.memory, &**image) };
+        let values = passing::results(signature, places, &frame, &reader)?;
+        let named = |(result, value): (&Param, Value)| NamedValue::new(&result.name, &result.ty, value);
+        Ok(Returned::Values(signature.results.iter().zip(values).map(named).collect()))
     }
 
     fn untyped(&self, frame: &Frame) -> Returned {
@@ -180,6 +294,14 @@ impl Function {
                 Returned::Registers { ints: Vec::new(), floats: Vec::new(), stack: words.collect() }
             }
         }
+    }
+}
+
+/// Why a function cannot be called without captured variables.
+fn refusal(func: &Func<'_>) -> Option<Box<(String, String)>> {
+    match closure::refusal(func.image(), func) {
+        Some(Error::Captures { func, why }) => Some(Box::new((func, why))),
+        _ => None,
     }
 }
 

@@ -14,11 +14,14 @@
 
 pub mod abi;
 pub mod arguments;
+pub(crate) mod closure;
 pub mod frame;
+pub(crate) mod generic;
 pub mod goroutine;
 pub mod guess;
 pub mod guest;
 pub(crate) mod helpers;
+pub(crate) mod heap;
 pub mod init;
 pub mod intercept;
 pub mod literal;
@@ -28,9 +31,11 @@ mod order;
 pub mod passing;
 pub mod print;
 pub mod read;
+pub(crate) mod routine;
 pub mod runtime;
 pub(crate) mod started;
 pub(crate) mod tls;
+pub(crate) mod texts;
 pub mod traceback;
 pub mod types;
 pub mod value;

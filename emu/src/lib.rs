@@ -37,7 +37,10 @@ pub mod memory;
 pub mod observe;
 pub mod os;
 pub mod outcome;
+#[cfg(feature = "proptest")]
+pub mod strategy;
 pub mod trace;
+pub mod typed;
 
 pub use call::Call;
 pub use error::Error;

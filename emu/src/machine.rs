@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::exit::{Exit, Fault};
 use crate::function::Function;
 use crate::go::goroutine::Goroutine;
+use crate::go::read::Reading;
 use crate::go::world::World;
 use crate::go::{helpers, names, runtime};
 use crate::hook::{Action, Cx, Hook, Hooks, Refused};
@@ -93,6 +94,7 @@ pub struct Machine {
     real: Option<Box<Machine>>,
     /// Functions that were found to need that.
     real_only: HashSet<u64>,
+    reading: Reading,
     /// The entry of Go's `sigpanic`, once a fault has asked for it.
     sigpanic: OnceCell<Option<u64>>,
 }
@@ -175,6 +177,7 @@ impl Machine {
             booted: None,
             real: None,
             real_only: HashSet::new(),
+            reading: Reading::default(),
             sigpanic: OnceCell::new(),
         }
     }
@@ -201,6 +204,16 @@ impl Machine {
         self.config.fuel = fuel;
     }
 
+    /// What is made of the values of a call when it has ended.
+    pub fn reading(&self) -> Reading {
+        self.reading
+    }
+
+    /// Changes what is made of the values of a call: limits, methods that are run for texts.
+    pub fn set_reading(&mut self, reading: Reading) {
+        self.reading = reading;
+    }
+
     /// The guest's memory.
     pub fn memory(&self) -> &Memory {
         &self.memory
@@ -215,19 +228,17 @@ impl Machine {
     /// `main.f1`), or by address (`0x45e1a0`).
     pub fn call(&mut self, func: &str) -> Result<Call<'_>, Error> {
         let image = Arc::clone(&self.image);
-        let func = names::find(&image, func)?;
-        Ok(Call::new(self, func.entry()))
+        let found = names::find(&image, func)?;
+        Ok(Call::new(self, found.entry(), func))
     }
 
     /// A function to be called many times. Its signature, in Go syntax, is needed where the program has no debug
     /// information.
     pub fn function(&self, func: &str, signature: Option<&str>) -> Result<Function, Error> {
-        let func = names::find(&self.image, func)?;
-        let signature = match signature {
-            Some(text) => Some(call::signature(self, text)?),
-            None => self.image.signature(&func)?,
-        };
-        Function::new(&func, signature)
+        let found = names::find(&self.image, func)?;
+        let given = signature.map(|text| call::signature(self, text)).transpose()?;
+        let signature = call::known_signature(&found, func, given)?;
+        Function::new(&found, signature)?.with_dictionary(self, func)
     }
 
     /// The function that a name means, as [`Machine::call`] finds it.
@@ -451,6 +462,10 @@ impl Machine {
                 Next::Run | Next::Again => Ok(None),
             },
         }
+    }
+
+    pub(crate) fn observers(&mut self) -> &mut Observers {
+        &mut self.observers
     }
 
     pub(crate) fn cx(&mut self) -> Cx<'_> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use goemu_loader::Type;
+
 use crate::exit::Fault;
 use crate::go::traceback::Traceback;
 use crate::go::value::Value;
@@ -67,6 +69,12 @@ pub struct NamedValue {
     pub value: Value,
 }
 
+impl NamedValue {
+    pub(crate) fn new(name: &str, ty: &Type, value: Value) -> NamedValue {
+        NamedValue { name: name.to_owned(), ty: ty.name.clone(), value }
+    }
+}
+
 /// A panic that was not recovered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panic {
@@ -130,6 +138,9 @@ pub struct Report {
     pub runtime: Runtime,
     /// Instructions executed.
     pub instructions: u64,
+    /// The arguments as they were afterwards, and captured variables; none unless
+    /// [`Reading::arguments`](crate::go::read::Reading::arguments) is set.
+    pub arguments: Vec<NamedValue>,
     /// What the guest wrote to its standard output.
     pub stdout: Vec<u8>,
     /// What the guest wrote to its standard error.
@@ -137,6 +148,15 @@ pub struct Report {
 }
 
 impl Outcome {
+    /// All values in it.
+    pub(crate) fn values_mut(&mut self) -> Vec<&mut Value> {
+        match self {
+            Outcome::Returned(Returned::Values(values)) => values.iter_mut().map(|v| &mut v.value).collect(),
+            Outcome::Panicked(panic) => vec![&mut panic.value],
+            _ => Vec::new(),
+        }
+    }
+
     /// The results, if the function returned and they are known.
     pub fn values(&self) -> Option<Vec<&Value>> {
         match self {

@@ -7,6 +7,10 @@ use crate::go::literal::{LiteralError, parse_value};
 use crate::go::value::{List, Value};
 use crate::go::write::{Problem, ValueError};
 
+/// Characters that an excerpt has before a mistake, and from there on.
+const BEFORE: usize = 40;
+const AFTER: usize = 30;
+
 /// An argument as a user gives it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Argument<'a> {
@@ -35,9 +39,25 @@ pub enum ArgumentError {
         number: usize,
         /// Its parameter.
         param: String,
+        /// The text.
+        text: String,
         /// What is wrong with the text.
         error: LiteralError,
     },
+}
+
+impl ArgumentError {
+    /// The part of the text that is wrong, with a mark below it.
+    pub fn excerpt(&self) -> Option<String> {
+        let ArgumentError::Literal { text, error, .. } = self else { return None };
+        let column = error.column.saturating_sub(1);
+        let from = column.saturating_sub(BEFORE);
+        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        let shown: String = text.chars().skip(from).take(BEFORE + AFTER).map(plain).collect();
+        let dots = if from > 0 { "..." } else { "" };
+        let indent = " ".repeat(dots.len() + column - from);
+        Some(format!("  {dots}{shown}\n  {indent}^"))
+    }
 }
 
 /// The values that these arguments are, one for each parameter.
@@ -80,6 +100,7 @@ fn parse_one(
     parse_value(text, ty, types).map_err(|error| ArgumentError::Literal {
         number,
         param: param.to_string(),
+        text: (*text).to_owned(),
         error,
     })
 }
@@ -105,6 +126,7 @@ fn parse_rest(
     let elem = types.resolve(elem).map_err(|error| ArgumentError::Literal {
         number,
         param: param.to_string(),
+        text: String::new(),
         error: LiteralError { column: 1, flaw: error.into() },
     })?;
     let elems = args.iter().zip(number..).map(|(arg, n)| parse_one(n, arg, param, &elem, types));

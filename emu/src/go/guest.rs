@@ -17,8 +17,8 @@ pub trait GuestMemory {
 
 /// Guest memory in which values can be placed.
 ///
-/// Maps and itabs belong to the guest's runtime: a machine makes them by calling it. What is not
-/// implemented here fails with an error that says so.
+/// Maps and itabs belong to the guest's runtime: a machine makes them with the help of the guest's own functions.
+/// What is not implemented here fails with an error that says so.
 pub trait GuestHeap: GuestMemory {
     /// Writes `bytes` at `addr`.
     ///
@@ -32,19 +32,20 @@ pub trait GuestHeap: GuestMemory {
     /// When there is not that much.
     fn alloc(&mut self, size: u64, align: u64) -> Result<u64, HeapError>;
 
-    /// An empty map of type `ty` with room for `hint` entries, as `runtime.makemap` gives it.
+    /// An empty map of type `ty` with room for so many entries.
     ///
     /// # Errors
-    /// When the guest cannot make one.
-    fn make_map(&mut self, ty: &Type, hint: u64) -> Result<u64, HeapError> {
-        let _ = hint;
+    /// When the guest cannot have one.
+    fn make_map(&mut self, ty: &Type, entries: u64) -> Result<u64, HeapError> {
+        let _ = entries;
         Err(HeapError::Unsupported(format!("making a {ty}")))
     }
 
-    /// The address of the element for the key at address `key`, as `runtime.mapassign` gives it.
+    /// The address of the element for the key at address `key`, which the map does not have yet. There are no more
+    /// of them than [`GuestHeap::make_map`] was told.
     ///
     /// # Errors
-    /// When the guest cannot do this, or the key cannot be hashed.
+    /// When the key cannot be hashed.
     fn map_slot(&mut self, ty: &Type, map: u64, key: u64) -> Result<u64, HeapError> {
         let _ = (map, key);
         Err(HeapError::Unsupported(format!("filling a {ty}")))
@@ -76,6 +77,24 @@ pub enum HeapError {
     /// Something that only the guest's runtime can do, and cannot here.
     #[error("{0} is not possible here")]
     Unsupported(String),
+    /// A function of the guest that had to run first did not return.
+    #[error("{what} is not possible: {why}")]
+    Failed {
+        /// What it was for.
+        what: String,
+        /// What became of it.
+        why: String,
+    },
+    /// A type that does not have all methods of an interface.
+    #[error("{ty} does not implement {interface}{}", missing.as_ref().map_or_else(String::new, |m| format!(": it has no method {m}")))]
+    NotImplemented {
+        /// The type.
+        ty: String,
+        /// The interface.
+        interface: String,
+        /// A method that the type does not have.
+        missing: Option<String>,
+    },
 }
 
 /// What a program knows of its types and names.
@@ -90,6 +109,11 @@ pub trait Types {
     fn named(&self, name: &str) -> Option<Arc<Type>> {
         let _ = name;
         None
+    }
+
+    /// The address of a type's runtime descriptor.
+    fn descriptor(&self, ty: &Type) -> Option<u64> {
+        ty.rtype
     }
 
     /// The name of the function whose code begins at `code`.

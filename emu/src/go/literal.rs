@@ -33,6 +33,7 @@ use crate::go::{
     write::Problem,
 };
 
+mod captures;
 mod composite;
 mod constant;
 mod dynamic;
@@ -41,6 +42,7 @@ mod text;
 mod token;
 mod type_name;
 
+pub(crate) use captures::{CaptureType, Given, parse_captures};
 use token::{Lexer, Token};
 use type_name::TypeName;
 
@@ -118,6 +120,9 @@ pub enum Flaw {
     /// A variable as an element of a list of bytes, or the like.
     #[error("a constant is wanted here")]
     NotConstant,
+    /// A value whose type nothing tells.
+    #[error("the type of this is not known: write it as a conversion, T(value)")]
+    NoOwnType,
     /// More elements than one may ask for.
     #[error("more than {MAX_ELEMS} elements")]
     TooMany,
@@ -141,8 +146,16 @@ pub fn parse_value(text: &str, ty: &Type, types: &dyn Types) -> Result<Value, Li
     if ty.kind == Kind::String && !bare.starts_with(['"', '`']) {
         return Ok(Value::from(text));
     }
+    with_parser(text, types, |parser| parser.whole(ty))
+}
+
+fn with_parser<T>(
+    text: &str,
+    types: &dyn Types,
+    parse: impl FnOnce(&mut Parser<'_>) -> Parsed<T>,
+) -> Result<T, LiteralError> {
     let mut parser = Parser { lexer: Lexer::new(text), peeked: None, types, depth: 0 };
-    parser.whole(ty).map_err(|fail| {
+    parse(&mut parser).map_err(|fail| {
         let before = text.get(..fail.at).unwrap_or(text);
         LiteralError { column: before.chars().count() + 1, flaw: fail.flaw }
     })

@@ -4,6 +4,8 @@
 //! is a `maps.Map`: Swiss tables of groups of eight (`internal/runtime/maps`). Entries come in the order of
 //! memory, not in Go's random one.
 
+pub(crate) mod build;
+
 use goemu_loader::Type;
 
 use crate::go::{

@@ -7,6 +7,8 @@ use goemu_loader::{Func, FuncId, Image};
 
 use crate::error::Error;
 use shape::same_type;
+pub(crate) use shape::without_number;
+pub(crate) use spelling::split;
 use spelling::{Likeness, Spelling, unquote};
 
 /// Names that a message suggests.

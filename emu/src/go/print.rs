@@ -111,7 +111,11 @@ impl Printer<'_, '_> {
             Value::Truncated { value, len } => self.truncated(value, *len, depth),
             Value::Interface(i) => match &i.text {
                 Some(text) if !self.go() => self.out.write_str(text),
-                _ => self.value(&i.value, depth),
+                Some(text) => {
+                    self.value(&i.value, depth)?;
+                    write!(self.out, " /* {} */", text.replace("*/", "* /"))
+                }
+                None => self.value(&i.value, depth),
             },
             _ => self.reference(value, depth),
         }

@@ -108,11 +108,11 @@ fn interfaces_functions_and_channels() {
     let error = structure("errors.errorString", &[("s", &basic("string"))]);
     let fields = vec![("s".to_owned(), Value::from("bad"))];
     let value = at(&pointer(&error), 0xc000010000, Value::Struct(Struct { ty: Some(error.clone()), fields }));
-    let mut held = Interface { ty: Some(pointer(&error)), value: Box::new(value), text: None };
+    let mut held = Interface { ty: Some(pointer(&error)), value: Box::new(value), data: 0, text: None };
     let go = r#"&errors.errorString{s:"bad"}"#;
     check(&Value::Interface(held.clone()), go, "&{s:bad}");
     held.text = Some("bad".to_owned());
-    check(&Value::Interface(held), go, "bad");
+    check(&Value::Interface(held), &format!("{go} /* bad */"), "bad");
 
     let less = Func { ty: Some(func(&[])), closure: 0x1000, code: 0x2000, name: None };
     check(&Value::Func(less.clone()), "(func())(0x2000)", "0x2000");

@@ -42,6 +42,19 @@ impl Default for Limits {
     }
 }
 
+/// What is made of the values of a call when it has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// How much of them is read.
+    pub limits: Limits,
+    /// Whether the `Error` methods of errors are run, in the guest, for their texts.
+    pub errors: bool,
+    /// Whether `String` methods are, too.
+    pub stringers: bool,
+    /// Whether the arguments are read again: what they refer to may have changed.
+    pub arguments: bool,
+}
+
 /// What is left of [`Limits::work`].
 pub(crate) struct Budget(u64);
 
@@ -295,7 +308,7 @@ impl Walk<'_> {
         } else {
             self.nested(&dynamic, data, depth + 1)
         };
-        Value::Interface(Interface { ty: Some(dynamic), value: Box::new(value), text: None })
+        Value::Interface(Interface { ty: Some(dynamic), value: Box::new(value), data, text: None })
     }
 
     fn pointer(&mut self, ty: &Arc<Type>, elem: &TypeRef, addr: u64, depth: usize) -> Value {

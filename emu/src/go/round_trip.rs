@@ -115,7 +115,7 @@ fn held(n: usize) -> BoxedStrategy<Value> {
     let ty = Space::new().described()[n].clone();
     value_of(&ty)
         .prop_map(move |value| {
-            Value::Interface(Interface { ty: Some(ty.clone()), value: Box::new(value), text: None })
+            Value::Interface(Interface { ty: Some(ty.clone()), value: Box::new(value), data: 0, text: None })
         })
         .boxed()
 }
@@ -163,7 +163,7 @@ pub(crate) fn bare(value: Value) -> Value {
         Value::Pointer(p) => {
             Value::Pointer(Pointer { ty: None, addr: 0, pointee: p.pointee.map(|to| Box::new(bare(*to))) })
         }
-        Value::Interface(i) => Value::Interface(Interface { value: Box::new(bare(*i.value)), ..i }),
+        Value::Interface(i) => Value::Interface(Interface { value: Box::new(bare(*i.value)), data: 0, ..i }),
         Value::Func(f) => Value::Func(Func { ty: None, closure: 0, ..f }),
         Value::Nil(_) => Value::nil(),
         other => other,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use goemu_loader::{Image, Type, TypeRef};
 
 use crate::go::guest::{BadAddress, GuestHeap, GuestMemory, HeapError, MapDesign, TypeError, Types};
+use crate::go::names;
 use crate::go::world::World;
 use crate::memory::Memory;
 
@@ -14,7 +15,12 @@ impl Types for Image {
     }
 
     fn named(&self, name: &str) -> Option<Arc<Type>> {
-        self.type_named(name).ok().flatten()
+        let exact = |name: &str| self.type_named(name).ok().flatten();
+        exact(name).or_else(|| exact(&in_main(name)).filter(|_| in_main(name) != name))
+    }
+
+    fn descriptor(&self, ty: &Type) -> Option<u64> {
+        ty.rtype.or_else(|| self.descriptor_named(&ty.name))
     }
 
     fn func_at(&self, code: u64) -> Option<String> {
@@ -22,11 +28,13 @@ impl Types for Image {
     }
 
     fn func_named(&self, name: &str) -> Option<u64> {
-        self.funcs_named(name).first().map(|func| func.entry())
+        let exact = self.funcs_named(name).first().map(|func| func.entry());
+        exact.or_else(|| names::find(self, name).ok().map(|func| func.entry()))
     }
 
     fn variable(&self, name: &str) -> Option<(u64, Option<Arc<Type>>)> {
-        let variable = Image::variable(self, name).ok().flatten()?;
+        let exact = |name: &str| Image::variable(self, name).ok().flatten();
+        let variable = exact(name).or_else(|| exact(&in_main(name)))?;
         Some((variable.address, Some(variable.ty)))
     }
 
@@ -41,7 +49,7 @@ impl GuestMemory for Memory {
     }
 }
 
-/// A guest's memory and the heap in it.
+/// A guest's memory and the heap in it, for who must not run guest code: hooks.
 pub(crate) struct Heap<'a> {
     pub(crate) memory: &'a mut Memory,
     pub(crate) world: &'a mut World,
@@ -63,6 +71,55 @@ impl GuestHeap for Heap<'_> {
             self.world.alloc(self.memory, 0)
         } else {
             self.world.alloc_aligned(self.memory, size, align)
+        }
+    }
+}
+
+/// A type or variable as people name it in the program's own package: `[]point` is `[]main.point`.
+fn in_main(name: &str) -> String {
+    let is_letter = |c: char| c.is_alphanumeric() || c == '_';
+    let mut out = String::with_capacity(name.len() + 8);
+    let mut rest = name;
+    while let Some(start) = rest.find(is_letter) {
+        let (before, word) = rest.split_at(start);
+        let end = word.find(|c: char| !is_letter(c) && !"./".contains(c)).unwrap_or(word.len());
+        let (word, after) = word.split_at(end);
+        let own =
+            !word.contains('.') && !word.starts_with(|c: char| c.is_ascii_digit()) && !is_predeclared(word);
+        out.push_str(before);
+        out.push_str(if own { "main." } else { "" });
+        out.push_str(word);
+        rest = after;
+    }
+    out + rest
+}
+
+/// Predeclared types, and the words that types are made with.
+fn is_predeclared(word: &str) -> bool {
+    const WORDS: [&str; 10] =
+        ["bool", "string", "byte", "rune", "error", "any", "map", "chan", "func", "uintptr"];
+    const SIZED: [&str; 4] = ["int", "uint", "float", "complex"];
+    let sized = |name: &str| {
+        word.strip_prefix(name).is_some_and(|n| matches!(n, "" | "8" | "16" | "32" | "64" | "128"))
+    };
+    WORDS.contains(&word) || matches!(word, "struct" | "interface") || SIZED.iter().any(|name| sized(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_main;
+
+    #[test]
+    fn types_of_the_main_package_need_no_package() {
+        for (name, full) in [
+            ("point", "main.point"),
+            ("[]*point", "[]*main.point"),
+            ("map[string][2]point", "map[string][2]main.point"),
+            ("map[uint8]http.Header", "map[uint8]http.Header"),
+            ("integer", "main.integer"),
+            ("é", "main.é"),
+        ] {
+            assert_eq!(in_main(name), full);
         }
     }
 }

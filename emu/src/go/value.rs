@@ -143,6 +143,8 @@ pub struct Interface {
     pub ty: MaybeType,
     /// The dynamic value.
     pub value: Box<Value>,
+    /// The interface's data word, which methods are called with; 0 in arguments.
+    pub data: u64,
     /// What its `Error` or `String` method returned, where it was called.
     pub text: Option<String>,
 }
@@ -344,7 +346,7 @@ pub struct NotA {
 }
 
 impl NotA {
-    fn new(found: &Value, wanted: &'static str) -> NotA {
+    pub(crate) fn new(found: &Value, wanted: &'static str) -> NotA {
         NotA { found: found.to_string(), wanted }
     }
 }
@@ -367,6 +369,15 @@ macro_rules! to_int {
 }
 
 to_int!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
+
+impl TryFrom<&Value> for char {
+    type Error = NotA;
+    /// A rune.
+    fn try_from(value: &Value) -> Result<char, NotA> {
+        let code = u32::try_from(value)?;
+        char::from_u32(code).ok_or_else(|| NotA::new(value, "char"))
+    }
+}
 
 impl TryFrom<&Value> for bool {
     type Error = NotA;

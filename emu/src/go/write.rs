@@ -4,6 +4,7 @@
 //! the struct, lengths against the array. Strings, elements and pointees are placed in memory that
 //! [`GuestHeap`] gives; a pointer that has an address already keeps it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use goemu_loader::{Field, Kind, Type, TypeRef};
@@ -50,13 +51,13 @@ pub enum Problem {
         ty: String,
     },
     /// A field that the struct does not have.
-    #[error("{ty} has no field {field}; its fields are {known}")]
+    #[error("{ty} has no field {field}; {known}")]
     NoField {
         /// The struct.
         ty: String,
         /// The name given.
         field: String,
-        /// The names that there are.
+        /// The names that there are, in words.
         known: String,
     },
     /// Too many or too few arguments.
@@ -91,6 +92,9 @@ pub enum Problem {
     /// An interface argument without a type to put in it.
     #[error("{0} does not say which type to put in the interface: write it as a conversion, T(value)")]
     Untyped(&'static str),
+    /// A key that a map has already.
+    #[error("the key {0} is given twice")]
+    SameKey(String),
     /// Nested too deeply.
     #[error("the value is nested more than {MAX_DEPTH} deep")]
     TooDeep,
@@ -324,7 +328,7 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         let (dynamic, value) = self.dynamic(value)?;
-        let Some(rtype) = dynamic.rtype else {
+        let Some(rtype) = self.types.descriptor(&dynamic) else {
             return Err(Problem::NoDescriptor(dynamic.name.clone()).into());
         };
         let tag = if empty { rtype } else { self.heap.itab(ty, &dynamic)? };
@@ -368,7 +372,12 @@ impl<'a> Writer<'a> {
         let Value::Map(map) = value else { return self.address(value, ty, out) };
         let (key, elem) = (self.types.resolve(key)?, self.types.resolve(elem)?);
         let addr = self.heap.make_map(ty, map.entries.len() as u64)?;
+        let mut seen = HashSet::new();
         for (k, v) in &map.entries {
+            // NaN is equal to no key, itself included.
+            if *k == *k && !seen.insert(k.to_string()) {
+                return Err(Problem::SameKey(k.to_string()).into());
+            }
             let inside = |e: ValueError| e.at(&format!("[{k}]"));
             let at = self.variable(k, &key).map_err(inside)?;
             let bytes = self.encode(v, &elem).map_err(inside)?;
@@ -475,7 +484,23 @@ fn kind(value: &Value, ty: &Type) -> ValueError {
     Problem::Kind { found: value.describe(), ty: ty.to_string() }.into()
 }
 
-fn no_field(ty: &Type, field: &str, fields: &[Field]) -> ValueError {
-    let known: Vec<_> = fields.iter().map(|f| f.name.as_str()).collect();
-    Problem::NoField { ty: ty.to_string(), field: field.to_owned(), known: known.join(", ") }.into()
+/// A field that a struct does not have, and those that may be meant.
+pub(crate) fn no_field(ty: &Type, field: &str, fields: &[Field]) -> Problem {
+    /// How alike a name must be to be suggested; 1 is the same.
+    const ALIKE: f64 = 0.8;
+    /// Names that a message lists.
+    const LISTED: usize = 12;
+    let likeness = |name: &str| strsim::jaro_winkler(&field.to_lowercase(), &name.to_lowercase());
+    let names = fields.iter().map(|f| f.name.as_str());
+    let near = names.clone().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let mut known: Vec<_> = names.take(LISTED).collect();
+    if fields.len() > LISTED {
+        known.push("...");
+    }
+    let known = match near.filter(|near| field.len() < 100 && likeness(near) >= ALIKE) {
+        Some(near) => format!("did you mean {near}? Its fields are {}", known.join(", ")),
+        None if known.is_empty() => "it has none".to_owned(),
+        None => format!("its fields are {}", known.join(", ")),
+    };
+    Problem::NoField { ty: ty.to_string(), field: field.to_owned(), known }
 }

@@ -164,6 +164,7 @@ impl Machine {
             }
         };
         real.config.fuel = self.config.fuel;
+        real.reading = self.reading;
         std::mem::swap(&mut self.observers, &mut real.observers);
         let done = act(&mut real);
         std::mem::swap(&mut self.observers, &mut real.observers);
@@ -181,6 +182,7 @@ impl Machine {
             outcome,
             runtime: Runtime::Real,
             instructions: 0,
+            arguments: Vec::new(),
             stdout: Vec::new(),
             stderr: Vec::new(),
         };

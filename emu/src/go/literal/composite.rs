@@ -11,7 +11,7 @@ use super::{
 use crate::go::{
     read::is_byte,
     value::{Bytes, Func, List, Map, Pointer, Struct, Value},
-    write::Problem,
+    write::{Problem, no_field},
 };
 
 impl Parser<'_> {
@@ -164,9 +164,7 @@ impl Parser<'_> {
     fn named_field<'f>(&mut self, ty: &Type, fields: &'f [Field]) -> Parsed<&'f Field> {
         let Some(name) = self.field_name()? else { return Err(self.unexpected("a field's name and ':'")) };
         let Some(field) = fields.iter().find(|f| f.name == name) else {
-            let known: Vec<_> = fields.iter().map(|f| f.name.as_str()).collect();
-            let (ty, known) = (ty.to_string(), known.join(", "));
-            return Err(self.fail(Problem::NoField { ty, field: name, known }));
+            return Err(self.fail(no_field(ty, &name, fields)));
         };
         self.next()?;
         self.expect(':')?;

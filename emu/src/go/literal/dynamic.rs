@@ -33,6 +33,7 @@ impl Parser<'_> {
         match name.text.as_str() {
             "math.Inf" | "math.NaN" | "complex" => return self.by_default(ty),
             "make" | "new" => return self.allocated(name),
+            "errors.New" => return self.new_error(name),
             _ => {}
         }
         if same(&name.text, &ty.name) || matches!(name.text.as_str(), "interface {}" | "error") {
@@ -44,6 +45,16 @@ impl Parser<'_> {
         let held = self.named(name)?;
         let value = self.conversion(name, &held)?;
         Ok(if matches!(held.kind, Kind::Interface { .. }) { value } else { hold(held, value) })
+    }
+
+    /// `errors.New("text")`, which is a pointer to a struct of that text.
+    fn new_error(&mut self, call: &TypeName) -> Parsed<Value> {
+        let held = self.named(&TypeName { text: "*errors.errorString".to_owned(), at: call.at })?;
+        let text = self.named(&TypeName { text: "string".to_owned(), at: call.at })?;
+        self.type_and_paren()?;
+        let text = self.string(&text)?;
+        self.expect(')')?;
+        Ok(hold(held, Value::pointer_to(Value::tuple([text]))))
     }
 
     /// `make(T, n)` holds a T, `new(T)` a *T.
@@ -63,10 +74,15 @@ impl Parser<'_> {
 
     /// After `&`: a composite literal, or a variable whose type is known.
     fn address_of(&mut self) -> Parsed<Value> {
-        if let Head::Composite(name) = self.head()? {
-            let elem = self.named(&name)?;
+        let head = self.head()?;
+        if let Head::Composite(name) | Head::Conversion(name) = &head {
+            let elem = self.named(name)?;
             let held = self.named(&TypeName { text: format!("*{}", elem.name), at: name.at })?;
-            return self.composite(&elem).map(|value| hold(held, Value::pointer_to(value)));
+            let value = match head {
+                Head::Conversion(_) => self.conversion(name, &elem)?,
+                _ => self.composite(&elem)?,
+            };
+            return Ok(hold(held, Value::pointer_to(value)));
         }
         let at = self.start();
         match self.path()? {
@@ -128,5 +144,5 @@ impl Parser<'_> {
 }
 
 fn hold(ty: Arc<Type>, value: Value) -> Value {
-    Value::Interface(Interface { ty: Some(ty), value: Box::new(value), text: None })
+    Value::Interface(Interface { ty: Some(ty), value: Box::new(value), data: 0, text: None })
 }

@@ -13,7 +13,7 @@ pub(super) enum Token<'a> {
     Rune(char),
     /// A string, its escapes resolved. It need not be UTF-8.
     Str(Vec<u8>),
-    /// One of `()[]{},:;.&*+-^<`.
+    /// One of `()[]{},:;.&*+-^<=`.
     Punct(char),
     /// `...`
     Ellipsis,
@@ -90,7 +90,7 @@ impl<'a> Lexer<'a> {
                 let (name, _) = rest.split_at(end);
                 (Token::Name(name), end)
             }
-            c if "()[]{},:;&*+-^<".contains(c) => (Token::Punct(c), 1),
+            c if "()[]{},:;&*+-^<=".contains(c) => (Token::Punct(c), 1),
             c => return Err(Fail { at: start, flaw: Flaw::Character(c) }),
         };
         self.at += len;

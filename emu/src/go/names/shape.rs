@@ -3,6 +3,8 @@
 
 use goemu_loader::{Image, Kind, Type};
 
+use crate::go::guest::Types;
+
 /// What stands before the underlying type in the name of a shape.
 const SHAPE: &str = "go.shape.";
 
@@ -25,8 +27,7 @@ pub(super) fn same_type(image: &Image, wanted: &str, has: &str) -> bool {
         "any" => "interface{}",
         other => other,
     };
-    tight(wanted) == tight(shape)
-        || image.type_named(wanted).ok().flatten().is_some_and(|ty| has_shape(&ty, shape))
+    tight(wanted) == tight(shape) || Types::named(image, wanted).is_some_and(|ty| has_shape(&ty, shape))
 }
 
 /// Without the blanks that Go's tools write in one place and not in another.
@@ -35,7 +36,7 @@ fn tight(name: &str) -> String {
 }
 
 /// Up to Go 1.19 a shape ends in the number of its type parameter: `go.shape.int_0`.
-fn without_number(shape: &str) -> &str {
+pub(crate) fn without_number(shape: &str) -> &str {
     let digits = shape.trim_end_matches(|letter: char| letter.is_ascii_digit());
     digits.strip_suffix('_').filter(|rest| digits.len() < shape.len() && !rest.is_empty()).unwrap_or(shape)
 }

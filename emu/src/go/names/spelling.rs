@@ -103,7 +103,7 @@ fn without_brackets(name: &str) -> (String, Vec<&str>) {
 }
 
 /// Type arguments one by one: commas in brackets, braces and parentheses are their own.
-pub(super) fn split(list: &str) -> Vec<&str> {
+pub(crate) fn split(list: &str) -> Vec<&str> {
     let mut depth = 0usize;
     let parts = list.split(|letter: char| {
         match letter {

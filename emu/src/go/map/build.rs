@@ -1,0 +1,259 @@
+//! Building maps in guest memory, as the program's runtime would have laid them out.
+//!
+//! Programs keep only those functions of the runtime that they call: one that looks into maps may have none that
+//! makes them. So only the hash function, which every map type refers to, is the guest's. A map is made for a known
+//! number of entries and never grows here; the guest may change it like its own.
+
+use goemu_loader::{Facts, Type};
+
+use super::{CONTROL, SLOTS, Shape, hmap, read_u64, swiss};
+use crate::go::guest::{BadAddress, GuestHeap, HeapError, MapDesign};
+
+/// A table of a Swiss map has at most this many slots (`maxTableCapacity`), and 7 in 8 of them in use.
+const MAX_TABLE: u64 = 1024;
+/// Entries that are asked for more often than this are not believed.
+const MAX_ENTRIES: u64 = 1 << 26;
+/// In every control byte of an empty group.
+const EMPTY: u64 = 0x8080_8080_8080_8080;
+/// `bucketShift` and `overLoadFactor`: 6.5 entries in a bucket of 8.
+const LOAD: (u64, u64) = (13, 2);
+
+/// A map that is being filled.
+pub(crate) struct Builder<'h> {
+    pub(crate) heap: &'h mut dyn GuestHeap,
+    pub(crate) facts: &'h Facts,
+    pub(crate) design: MapDesign,
+    pub(crate) key: &'h Type,
+    pub(crate) elem: &'h Type,
+}
+
+fn damaged(ty: &Type) -> HeapError {
+    HeapError::Unsupported(format!("a map with keys of type {ty}"))
+}
+
+/// A field that this release's maps must have.
+fn field(at: Option<u64>) -> Result<u64, HeapError> {
+    at.ok_or_else(|| HeapError::Unsupported("a map in a program of this release of Go".to_owned()))
+}
+
+type Built<T> = Result<T, HeapError>;
+
+impl Builder<'_> {
+    /// An empty map with room for this many entries.
+    pub(crate) fn make(&mut self, entries: u64) -> Built<u64> {
+        if entries > MAX_ENTRIES {
+            return Err(HeapError::OutOfMemory(entries.saturating_mul(self.key.size + self.elem.size)));
+        }
+        match self.design {
+            MapDesign::Buckets => self.make_hmap(entries),
+            MapDesign::Swiss | MapDesign::SwissSplit => self.make_swiss(entries),
+        }
+    }
+
+    /// What the guest's hash function is to be given beside the key.
+    pub(crate) fn seed(&self, map: u64) -> Built<u64> {
+        match self.design {
+            MapDesign::Buckets => {
+                let mut seed = [0; 4];
+                self.heap.read(map.wrapping_add(field(self.facts.hmap.hash0)?), &mut seed)?;
+                Ok(u32::from_le_bytes(seed).into())
+            }
+            _ => self.word(map.wrapping_add(field(self.facts.swiss_map.seed)?)),
+        }
+    }
+
+    /// Puts a key with this hash in the map, and gives the place of its element. The key is not in the map yet.
+    pub(crate) fn slot(&mut self, map: u64, hash: u64, key: u64) -> Built<u64> {
+        let len = self.word(map)?;
+        let (group, index) = match self.design {
+            MapDesign::Buckets => self.free_in_hmap(map, hash)?,
+            _ => self.free_in_swiss(map, hash, len)?,
+        };
+        self.set(map, len.wrapping_add(1))?;
+        self.fill(group, index, key)
+    }
+
+    fn shape(&self) -> Built<Shape> {
+        Shape::new(self.design, self.key, self.elem).ok_or_else(|| damaged(self.key))
+    }
+
+    fn word(&self, addr: u64) -> Built<u64> {
+        read_u64(&*self.heap, addr).ok_or(BadAddress(addr).into())
+    }
+
+    fn set(&mut self, addr: u64, word: u64) -> Built<()> {
+        self.heap.write(addr, &word.to_le_bytes())
+    }
+
+    fn control(&self, group: u64) -> Built<[u8; SLOTS as usize]> {
+        self.word(group).map(u64::to_le_bytes)
+    }
+
+    // Buckets of eight, to Go 1.23.
+
+    fn make_hmap(&mut self, entries: u64) -> Built<u64> {
+        let mut b = 0;
+        while entries > SLOTS && entries > LOAD.0 * ((1 << b) / LOAD.1) {
+            b += 1;
+        }
+        let size = self.shape()?.size + 8;
+        let buckets = self.heap.alloc(size << b, 8)?;
+        let map = self.heap.alloc(field(self.facts.hmap.sizeof)?, 8)?;
+        self.heap.write(map + hmap::B, &[b])?;
+        self.set(map + hmap::BUCKETS, buckets)?;
+        Ok(map)
+    }
+
+    /// A free slot in the chain of the hash's bucket: the bucket, and the slot's number.
+    fn free_in_hmap(&mut self, map: u64, hash: u64) -> Built<(u64, u64)> {
+        let top = match (hash >> 56) as u8 {
+            top if top < hmap::MIN_TOP_HASH => top + hmap::MIN_TOP_HASH,
+            top => top,
+        };
+        let (size, mut b) = (self.shape()?.size, [0]);
+        self.heap.read(map.wrapping_add(hmap::B), &mut b)?;
+        let number = hash & ((1 << b[0].min(hmap::MAX_B)) - 1);
+        let mut bucket = self.word(map + hmap::BUCKETS)?.wrapping_add(number.wrapping_mul(size + 8));
+        loop {
+            let free = self.control(bucket)?.iter().position(|&top| top < hmap::MIN_TOP_HASH);
+            if let Some(index) = free {
+                self.heap.write(bucket.wrapping_add(index as u64), &[top])?;
+                return Ok((bucket, index as u64));
+            }
+            let link = bucket.wrapping_add(size);
+            bucket = match self.word(link)? {
+                0 => self.overflow(map, link, size + 8)?,
+                next => next,
+            };
+        }
+    }
+
+    /// A new bucket behind a full one. Its maps count them, to see when growing is worth it.
+    fn overflow(&mut self, map: u64, link: u64, size: u64) -> Built<u64> {
+        let bucket = self.heap.alloc(size, 8)?;
+        self.set(link, bucket)?;
+        if let Some(at) = self.facts.hmap.noverflow {
+            let mut count = [0; 2];
+            self.heap.read(map.wrapping_add(at), &mut count)?;
+            let count = u16::from_le_bytes(count).saturating_add(1);
+            self.heap.write(map.wrapping_add(at), &count.to_le_bytes())?;
+        }
+        Ok(bucket)
+    }
+
+    // Swiss tables, Go 1.24 and later.
+
+    fn make_swiss(&mut self, entries: u64) -> Built<u64> {
+        let facts = self.facts.swiss_map;
+        let map = self.heap.alloc(field(facts.size)?, 8)?;
+        if entries <= SLOTS {
+            let group = self.groups(1)?;
+            self.set(map + swiss::DIR, group)?;
+            return Ok(map);
+        }
+        // Hashes are spread evenly: with half of a table's room to spare none gets too full.
+        let most = MAX_TABLE / 8 * 7;
+        let tables = if entries <= most { 1 } else { entries.div_ceil(most / 2).next_power_of_two() };
+        let slots = if tables == 1 { (entries * 8).div_ceil(7).next_power_of_two() } else { MAX_TABLE };
+        let depth = tables.ilog2() as u8;
+        let directory = self.heap.alloc(8 * tables, 8)?;
+        for index in 0..tables {
+            let table = self.table(slots, index, depth)?;
+            self.set(directory + 8 * index, table)?;
+        }
+        self.set(map + swiss::DIR, directory)?;
+        self.set(map + swiss::DIR_LEN, tables)?;
+        self.heap.write(map + field(facts.global_depth)?, &[depth])?;
+        self.heap.write(map + field(facts.global_shift)?, &[64 - depth])?;
+        Ok(map)
+    }
+
+    fn groups(&mut self, count: u64) -> Built<u64> {
+        let size = self.shape()?.size;
+        let groups = self.heap.alloc(size * count, 8)?;
+        for i in 0..count {
+            self.set(groups + i * size, EMPTY)?;
+        }
+        Ok(groups)
+    }
+
+    fn table(&mut self, slots: u64, index: u64, depth: u8) -> Built<u64> {
+        let at = self.facts.swiss_table;
+        let table = self.heap.alloc(field(at.size)?, 8)?;
+        let groups = self.groups(slots / SLOTS)?;
+        self.heap.write(table + field(at.capacity)?, &(slots as u16).to_le_bytes())?;
+        self.heap.write(table + field(at.growth_left)?, &((slots / 8 * 7) as u16).to_le_bytes())?;
+        self.heap.write(table + field(at.local_depth)?, &[depth])?;
+        self.set(table + field(at.index)?, index)?;
+        self.set(table + swiss::TABLE_GROUPS, groups)?;
+        self.set(table + swiss::TABLE_LENGTH_MASK, slots / SLOTS - 1)?;
+        Ok(table)
+    }
+
+    /// A free slot where the hash's search begins: the group, and the slot's number.
+    fn free_in_swiss(&mut self, map: u64, hash: u64, len: u64) -> Built<(u64, u64)> {
+        let (directory, tables) = (self.word(map + swiss::DIR)?, self.word(map + swiss::DIR_LEN)?);
+        let full = (hash & 0x7f) as u8;
+        if tables == 0 {
+            return self.take(directory, len.min(SLOTS - 1), full);
+        }
+        let number = if tables == 1 { 0 } else { hash >> (64 - tables.ilog2()) };
+        let table = self.word(directory.wrapping_add(8 * number))?;
+        self.count(table)?;
+        let groups = self.word(table + swiss::TABLE_GROUPS)?;
+        let mask = self.word(table + swiss::TABLE_LENGTH_MASK)?;
+        let size = self.shape()?.size;
+        let mut number = (hash >> 7) & mask;
+        for step in 1..=mask.saturating_add(1) {
+            let group = groups.wrapping_add(number.wrapping_mul(size));
+            let free = self.control(group)?.iter().position(|c| c & swiss::EMPTY_OR_DELETED != 0);
+            if let Some(index) = free {
+                return self.take(group, index as u64, full);
+            }
+            number = number.wrapping_add(step) & mask;
+        }
+        Err(HeapError::Unsupported("a map whose keys have nearly all one hash".to_owned()))
+    }
+
+    fn take(&mut self, group: u64, index: u64, control: u8) -> Built<(u64, u64)> {
+        self.heap.write(group.wrapping_add(index), &[control])?;
+        Ok((group, index))
+    }
+
+    /// One more entry in a table.
+    fn count(&mut self, table: u64) -> Built<()> {
+        let at = self.facts.swiss_table;
+        for (at, by) in [(at.used, 1), (at.growth_left, u16::MAX)] {
+            let at = table.wrapping_add(field(at)?);
+            let mut count = [0; 2];
+            self.heap.read(at, &mut count)?;
+            let count = u16::from_le_bytes(count).wrapping_add(by);
+            self.heap.write(at, &count.to_le_bytes())?;
+        }
+        Ok(())
+    }
+
+    // Both.
+
+    /// Copies the key into its slot; gives the place of the element.
+    fn fill(&mut self, group: u64, index: u64, key: u64) -> Built<u64> {
+        let shape = self.shape()?;
+        let key_at = group.wrapping_add(CONTROL + index * shape.key_stride);
+        let elem_at = group.wrapping_add(shape.elems + index * shape.elem_stride);
+        let key_at = self.inside(key_at, shape.indirect_key, self.key)?;
+        let mut bytes = vec![0; usize::try_from(self.key.size).map_err(|_| damaged(self.key))?];
+        self.heap.read(key, &mut bytes)?;
+        self.heap.write(key_at, &bytes)?;
+        self.inside(elem_at, shape.indirect_elem, self.elem)
+    }
+
+    /// Large keys and elements lie elsewhere.
+    fn inside(&mut self, at: u64, indirect: bool, ty: &Type) -> Built<u64> {
+        if !indirect {
+            return Ok(at);
+        }
+        let outside = self.heap.alloc(ty.size, ty.align)?;
+        self.set(at, outside)?;
+        Ok(outside)
+    }
+}

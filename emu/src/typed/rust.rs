@@ -1,0 +1,408 @@
+//! Which Rust types stand for which Go types.
+
+use goemu_loader::{Kind, Param, Type};
+
+use super::{GoArgs, GoError, GoResults, error, is_error};
+use crate::go::guest::Types;
+use crate::go::value::{Bytes, NotA, Value};
+
+/// A Rust type that an argument may have.
+pub trait GoArg {
+    /// The same with another lifetime.
+    type Given<'a>;
+
+    /// Whether a parameter of this type takes it.
+    fn fits(ty: &Type, types: &dyn Types) -> bool;
+
+    /// The Go type that it stands for where nothing else is known.
+    fn go_type() -> Option<&'static str>;
+
+    /// The value that it is.
+    fn value(given: Self::Given<'_>) -> Value;
+}
+
+/// A Rust type that a result may have.
+pub trait GoResult: Sized {
+    /// Whether a result of this type is one.
+    fn fits(ty: &Type, types: &dyn Types) -> bool;
+
+    /// The Go type that it stands for where nothing else is known.
+    fn go_type() -> Option<String>;
+
+    /// Makes it of a value.
+    ///
+    /// # Errors
+    /// When the value is something else.
+    fn from_value(value: &Value) -> Result<Self, NotA>;
+}
+
+/// Types that are their own: no lifetimes, `From` and `TryFrom`.
+macro_rules! plain {
+    ($($rust:ty => $go:literal, |$ty:ident| $fits:expr;)+) => {$(
+        impl GoArg for $rust {
+            type Given<'a> = $rust;
+            fn fits($ty: &Type, _: &dyn Types) -> bool {
+                $fits
+            }
+            fn go_type() -> Option<&'static str> {
+                Some($go)
+            }
+            fn value(given: $rust) -> Value {
+                Value::from(given)
+            }
+        }
+        impl GoResult for $rust {
+            fn fits($ty: &Type, _: &dyn Types) -> bool {
+                $fits
+            }
+            fn go_type() -> Option<String> {
+                Some($go.to_owned())
+            }
+            fn from_value(value: &Value) -> Result<$rust, NotA> {
+                <$rust>::try_from(value)
+            }
+        }
+    )+};
+}
+
+fn is_int(ty: &Type, size: u64) -> bool {
+    ty.kind == Kind::Int && ty.size == size
+}
+
+fn is_uint(ty: &Type, size: u64) -> bool {
+    matches!(ty.kind, Kind::Uint | Kind::Uintptr) && ty.size == size
+}
+
+plain! {
+    bool => "bool", |ty| ty.kind == Kind::Bool;
+    i8 => "int8", |ty| is_int(ty, 1);
+    i16 => "int16", |ty| is_int(ty, 2);
+    i32 => "int32", |ty| is_int(ty, 4);
+    i64 => "int", |ty| is_int(ty, 8);
+    isize => "int", |ty| is_int(ty, 8);
+    u8 => "uint8", |ty| is_uint(ty, 1);
+    u16 => "uint16", |ty| is_uint(ty, 2);
+    u32 => "uint32", |ty| is_uint(ty, 4);
+    u64 => "uint", |ty| is_uint(ty, 8);
+    usize => "uint", |ty| is_uint(ty, 8);
+    f32 => "float32", |ty| ty.kind == Kind::Float && ty.size == 4;
+    f64 => "float64", |ty| ty.kind == Kind::Float && ty.size == 8;
+    char => "int32", |ty| is_int(ty, 4);
+    String => "string", |ty| ty.kind == Kind::String;
+}
+
+impl GoArg for &str {
+    type Given<'a> = &'a str;
+    fn fits(ty: &Type, _: &dyn Types) -> bool {
+        ty.kind == Kind::String
+    }
+    fn go_type() -> Option<&'static str> {
+        Some("string")
+    }
+    fn value(given: &str) -> Value {
+        Value::from(given)
+    }
+}
+
+impl GoArg for &[u8] {
+    type Given<'a> = &'a [u8];
+    fn fits(ty: &Type, types: &dyn Types) -> bool {
+        // Go's strings need not be UTF-8.
+        ty.kind == Kind::String || is_list(ty, None, |elem| is_uint(elem, 1), types)
+    }
+    fn go_type() -> Option<&'static str> {
+        Some("[]uint8")
+    }
+    fn value(given: &[u8]) -> Value {
+        Value::Bytes(Bytes { ty: None, bytes: given.to_vec() })
+    }
+}
+
+/// Any value: it is checked at the call.
+impl GoArg for Value {
+    type Given<'a> = Value;
+    fn fits(_: &Type, _: &dyn Types) -> bool {
+        true
+    }
+    fn go_type() -> Option<&'static str> {
+        None
+    }
+    fn value(given: Value) -> Value {
+        given
+    }
+}
+
+impl GoResult for Value {
+    fn fits(_: &Type, _: &dyn Types) -> bool {
+        true
+    }
+    fn go_type() -> Option<String> {
+        None
+    }
+    fn from_value(value: &Value) -> Result<Value, NotA> {
+        Ok(value.clone())
+    }
+}
+
+/// Whether a type is a slice, or an array of `len`, of elements that fit.
+fn is_list(ty: &Type, len: Option<u64>, fits: impl Fn(&Type) -> bool, types: &dyn Types) -> bool {
+    match (&ty.kind, len) {
+        (Kind::Slice(elem), None) => types.resolve(elem).is_ok_and(|elem| fits(&elem)),
+        (Kind::Array { elem, len: has }, Some(len)) => *has == len && fits(elem),
+        (Kind::Array { elem, .. }, None) => fits(elem),
+        _ => false,
+    }
+}
+
+/// The Go types of slices whose elements have a name of their own.
+macro_rules! slice_name {
+    ($elem:ty) => {
+        match <$elem>::go_type() {
+            Some("uint8") => Some("[]uint8"),
+            Some("int") => Some("[]int"),
+            Some("string") => Some("[]string"),
+            Some("float64") => Some("[]float64"),
+            Some("int32") => Some("[]int32"),
+            Some("bool") => Some("[]bool"),
+            _ => None,
+        }
+    };
+}
+
+impl<T: GoArg> GoArg for Vec<T>
+where
+    for<'a> T: GoArg<Given<'a> = T> + Into<Value>,
+{
+    type Given<'a> = Vec<T>;
+    fn fits(ty: &Type, types: &dyn Types) -> bool {
+        is_list(ty, None, |elem| T::fits(elem, types), types)
+    }
+    fn go_type() -> Option<&'static str> {
+        slice_name!(T)
+    }
+    fn value(given: Vec<T>) -> Value {
+        Value::from(given)
+    }
+}
+
+impl<T: GoArg, const N: usize> GoArg for [T; N]
+where
+    for<'a> T: GoArg<Given<'a> = T> + Into<Value>,
+{
+    type Given<'a> = [T; N];
+    fn fits(ty: &Type, types: &dyn Types) -> bool {
+        is_list(ty, Some(N as u64), |elem| T::fits(elem, types), types)
+    }
+    fn go_type() -> Option<&'static str> {
+        None
+    }
+    fn value(given: [T; N]) -> Value {
+        Value::from(given)
+    }
+}
+
+/// A pointer, or nil.
+impl<T: GoArg> GoArg for Option<T>
+where
+    for<'a> T: GoArg<Given<'a> = T> + Into<Value>,
+{
+    type Given<'a> = Option<T>;
+    fn fits(ty: &Type, types: &dyn Types) -> bool {
+        match &ty.kind {
+            Kind::Pointer(to) => types.resolve(to).is_ok_and(|to| T::fits(&to, types)),
+            _ => false,
+        }
+    }
+    fn go_type() -> Option<&'static str> {
+        None
+    }
+    fn value(given: Option<T>) -> Value {
+        Value::from(given)
+    }
+}
+
+impl<T: GoResult> GoResult for Vec<T> {
+    fn fits(ty: &Type, types: &dyn Types) -> bool {
+        is_list(ty, None, |elem| T::fits(elem, types), types)
+    }
+    fn go_type() -> Option<String> {
+        Some(format!("[]{}", T::go_type()?))
+    }
+    fn from_value(value: &Value) -> Result<Vec<T>, NotA> {
+        match value {
+            Value::List(list) => list.elems.iter().map(T::from_value).collect(),
+            Value::Bytes(b) => b.bytes.iter().map(|&b| T::from_value(&Value::Uint(b.into()))).collect(),
+            Value::Nil(_) => Ok(Vec::new()),
+            _ => Err(NotA::new(value, "Vec")),
+        }
+    }
+}
+
+impl<T: GoResult, const N: usize> GoResult for [T; N] {
+    fn fits(ty: &Type, types: &dyn Types) -> bool {
+        is_list(ty, Some(N as u64), |elem| T::fits(elem, types), types)
+    }
+    fn go_type() -> Option<String> {
+        Some(format!("[{N}]{}", T::go_type()?))
+    }
+    fn from_value(value: &Value) -> Result<[T; N], NotA> {
+        let elems = Vec::<T>::from_value(value)?;
+        elems.try_into().map_err(|_| NotA::new(value, "an array"))
+    }
+}
+
+/// What a pointer leads to; nothing for nil.
+impl<T: GoResult> GoResult for Option<T> {
+    fn fits(ty: &Type, types: &dyn Types) -> bool {
+        match &ty.kind {
+            Kind::Pointer(to) => types.resolve(to).is_ok_and(|to| T::fits(&to, types)),
+            _ => false,
+        }
+    }
+    fn go_type() -> Option<String> {
+        Some(format!("*{}", T::go_type()?))
+    }
+    fn from_value(value: &Value) -> Result<Option<T>, NotA> {
+        match value {
+            Value::Nil(_) => Ok(None),
+            Value::Pointer(pointer) => match pointer.pointee.as_deref() {
+                Some(to) => T::from_value(to).map(Some),
+                None => Err(NotA::new(value, "a pointer that was followed")),
+            },
+            _ => Err(NotA::new(value, "a pointer")),
+        }
+    }
+}
+
+/// Whether one parameter takes a type; if not, which and why.
+fn check_one<T: GoArg>(number: usize, param: &Param, types: &dyn Types) -> Result<(), String> {
+    if T::fits(&param.ty, types) {
+        return Ok(());
+    }
+    Err(format!("argument {number} ({param}) is given as {}", std::any::type_name::<T>()))
+}
+
+fn count(what: &str, given: usize, has: usize) -> Result<(), String> {
+    if given == has { Ok(()) } else { Err(format!("it has {has} {what}, and {given} are given")) }
+}
+
+macro_rules! arguments {
+    ($($($name:ident)*;)+) => {$(
+        impl<$($name: GoArg),*> GoArgs for ($($name,)*) {
+            type Given<'a> = ($($name::Given<'a>,)*);
+            fn check(params: &[Param], types: &dyn Types) -> Result<(), String> {
+                let names: &[&str] = &[$(stringify!($name)),*];
+                count("parameters", names.len(), params.len())?;
+                let mut numbered = params.iter().enumerate();
+                $(if let Some((i, param)) = numbered.next() {
+                    check_one::<$name>(i + 1, param, types)?;
+                })*
+                let _ = (types, numbered.next());
+                Ok(())
+            }
+            fn go_types() -> Option<Vec<&'static str>> {
+                Some(vec![$($name::go_type()?),*])
+            }
+            #[allow(non_snake_case, reason = "values are named like their types")]
+            fn values(($($name,)*): Self::Given<'_>) -> Vec<Value> {
+                vec![$($name::value($name)),*]
+            }
+        }
+    )+};
+}
+
+arguments! {
+    ;
+    A;
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
+}
+
+/// Whether one result is of a type; if not, which and why.
+fn check_result<T: GoResult>(number: usize, result: &Param, types: &dyn Types) -> Result<(), String> {
+    if T::fits(&result.ty, types) {
+        return Ok(());
+    }
+    Err(format!("result {number} ({result}) is wanted as {}", std::any::type_name::<T>()))
+}
+
+impl<T: GoResult> GoResults for T {
+    fn check(results: &[Param], types: &dyn Types) -> Result<(), String> {
+        match results {
+            [only] => check_result::<T>(1, only, types),
+            _ => count("results", 1, results.len()),
+        }
+    }
+    fn go_types() -> Option<Vec<String>> {
+        Some(vec![T::go_type()?])
+    }
+    fn from_values(values: &[&Value]) -> Result<T, NotA> {
+        match values {
+            [only] => T::from_value(only),
+            _ => Err(NotA { found: format!("{} results", values.len()), wanted: "one result" }),
+        }
+    }
+}
+
+macro_rules! results {
+    ($($($name:ident)*;)+) => {$(
+        impl<$($name: GoResult),*> GoResults for ($($name,)*) {
+            fn check(results: &[Param], types: &dyn Types) -> Result<(), String> {
+                let names: &[&str] = &[$(stringify!($name)),*];
+                count("results", names.len(), results.len())?;
+                let mut numbered = results.iter().enumerate();
+                $(if let Some((i, result)) = numbered.next() {
+                    check_result::<$name>(i + 1, result, types)?;
+                })*
+                let _ = (types, numbered.next());
+                Ok(())
+            }
+            fn go_types() -> Option<Vec<String>> {
+                Some(vec![$($name::go_type()?),*])
+            }
+            fn from_values(values: &[&Value]) -> Result<Self, NotA> {
+                let mut values = values.iter();
+                let missing = || NotA { found: "fewer results".to_owned(), wanted: "a tuple" };
+                let _ = (&mut values, missing);
+                Ok(($($name::from_value(values.next().ok_or_else(missing)?)?,)*))
+            }
+        }
+    )+};
+}
+
+results! {
+    ;
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+}
+
+/// Results of which the last is an `error`: all of them, or that.
+impl<R: GoResults> GoResults for Result<R, GoError> {
+    fn check(results: &[Param], types: &dyn Types) -> Result<(), String> {
+        match results.split_last() {
+            Some((last, before)) if is_error(&last.ty) => R::check(before, types),
+            _ => Err("its last result is no error".to_owned()),
+        }
+    }
+    fn go_types() -> Option<Vec<String>> {
+        let mut types = R::go_types()?;
+        types.push("error".to_owned());
+        Some(types)
+    }
+    fn from_values(values: &[&Value]) -> Result<Self, NotA> {
+        let missing = || NotA { found: "no results".to_owned(), wanted: "an error" };
+        let (last, before) = values.split_last().ok_or_else(missing)?;
+        match error(last)? {
+            Some(error) => Ok(Err(error)),
+            None => R::from_values(before).map(Ok),
+        }
+    }
+}
