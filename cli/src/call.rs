@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -10,13 +11,14 @@ use goemu::cpu::Level;
 use goemu::go::arguments::Argument;
 use goemu::go::guess::{Guess, guess};
 use goemu::go::print::{Format, Style};
-use goemu::outcome::{Returned, Runtime};
+use goemu::go::read::{Limits, Reading};
+use goemu::outcome::{NamedValue, Returned, Runtime};
 use goemu::trace::{Detail, Tracer};
-use goemu::{Config, LoadError, Machine, Outcome, Report, Value};
+use goemu::{Config, Image, LoadError, Machine, Outcome, Report, Value};
 use serde_json::{Map, Value as Json, json};
 
 use crate::binary::Binary;
-use crate::{FAILED, completions, number, output, traceback};
+use crate::{FAILED, completions, number, output, traceback, value};
 
 /// Exit status of a panic and of Go's fatal errors, as Go has it.
 const PANICKED: u8 = 2;
@@ -34,7 +36,9 @@ const MAX_FILE: u64 = 1 << 30;
 ///
 ///   5  0xff  -1.5  'x'  true  nil  hello  "a\tb"
 ///   '[]int{1, 2}'  'map[string]int{"a": 1}'  '[]byte("abc")'
-///   'main.Point{X: 1, Y: 2}'  '&main.Point{1, 2}'  main.variable
+///   'Point{X: 1, Y: 2}'  '&pkg.Point{1, 2}'  main.variable  '&main.variable'
+///   in an interface the type is the value's: 5 is an int, 'uint8(5)'
+///   'errors.New("text")'  '&MyError{7}'; functions by name: main.less
 ///   @FILE and @- (standard input): its bytes, as a string or []byte
 ///
 /// For a method, the receiver is the first argument. Types come from the
@@ -43,11 +47,28 @@ const MAX_FILE: u64 = 1 << 30;
 /// they take numbers, or one string or slice where several words belong
 /// together, and results are shown as words.
 ///
-/// The results are printed on one line, in Go syntax. What the function itself
-/// prints goes to standard output and standard error.
+/// The results are printed on one line, in Go syntax; errors also as their
+/// Error method puts them. What the function itself prints goes to standard
+/// output and standard error.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
-#[command(after_help = "Exit status:
+#[command(after_long_help = "JSON:
+  --json prints one object: function, outcome, results, arguments (with
+  --show-args), panic, panic_value, panic_data, traceback, fault, stdout, stderr, instructions, go. A result or
+  argument has name, type, value (as text, in Go syntax) and data, which is an
+  object with kind and type, and by its kind
+    value        bool, int, uint, uintptr, float (\"NaN\" is a string), string
+    real, imag   complex
+    len, bytes   hexadecimal, of []byte, and of strings that are not UTF-8
+    len, elements                       slice, array
+    len, entries: [{key, value}]        map
+    fields: [{name, value}]             struct
+    address, pointee                    pointer (null where it was not followed)
+    dynamic, text                       interface; text is of Error or String
+    address, name                       func, chan, unsafe.Pointer
+    nil: true; truncated: true with the real len; kind elided, invalid
+
+Exit status:
   0  it returned
   1  goemu could not: bad file, unknown function, wrong arguments
   2  it panicked, or died of a fatal error, as with Go
@@ -80,6 +101,27 @@ pub(crate) struct Args {
     /// Print one JSON object: outcome, results, output, instructions
     #[arg(long)]
     json: bool,
+    /// Print the arguments again after the call, a line for each: what they refer to may have changed
+    #[arg(long)]
+    show_args: bool,
+    /// The variables that a closure captured: 'n=5, s="x"', or values alone in the closure's order
+    #[arg(long, value_name = "VALUES")]
+    captures: Option<String>,
+    /// Print what has a String method by that, too
+    #[arg(long)]
+    stringers: bool,
+    /// Values inside values that are printed [default: 64]
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    show_depth: Option<u64>,
+    /// Elements of a list or map that are printed [default: 4096]
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    show_elems: Option<u64>,
+    /// Bytes of a string that are printed [default: 65536]
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    show_bytes: Option<u64>,
+    /// Pointers inside a value that are followed, one inside the other [default: 0, as Go does]
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    show_pointers: Option<u64>,
     /// First initialise the program's packages, as main does: variables have their values
     #[arg(long)]
     init: bool,
@@ -164,12 +206,26 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
         Ok(called) if args.json => (print_json(&called.object()), called.status()),
         Ok(called) => (called.print(args.format()), called.status()),
         Err(error) if args.json => (print_json(&json!({ "error": output::message(&error) })), FAILED),
-        Err(error) => return Err(error),
+        Err(error) => match excerpt(&error) {
+            Some(excerpt) => {
+                output::complain(&format!("{}\n{excerpt}", output::message(&error)));
+                return Ok(FAILED);
+            }
+            None => return Err(error),
+        },
     };
     match printed {
         // What became of the call is said by the status, though nobody reads the rest.
         Err(error) if !output::is_broken_pipe(&error) => Err(error),
         _ => Ok(status),
+    }
+}
+
+/// Where in an argument the mistake is.
+fn excerpt(error: &anyhow::Error) -> Option<String> {
+    match error.downcast_ref()? {
+        goemu::Error::Text(error) => error.excerpt(),
+        _ => None,
     }
 }
 
@@ -179,6 +235,7 @@ struct Called {
     func: String,
     /// The version of Go that built the program; empty where it is not known.
     go: String,
+    image: Arc<Image>,
     report: Report,
     /// What was guessed, where the signature is not known.
     guess: Option<Guess>,
@@ -188,6 +245,7 @@ fn call(args: &Args) -> Result<Called> {
     let image = args.binary.open()?;
     let go = image.build_info().version.clone();
     let mut machine = Machine::with_config(image, args.config())?;
+    machine.set_reading(args.reading());
     let func = machine.find(&args.func)?.name().to_owned();
     if args.init {
         let done = machine.initialise()?;
@@ -202,6 +260,9 @@ fn call(args: &Args) -> Result<Called> {
     if let Some(sig) = &args.sig {
         call = call.signature(sig).context("--sig")?;
     }
+    if let Some(captures) = &args.captures {
+        call = call.captures(captures);
+    }
     let given = args.args.iter().map(|arg| argument(arg)).collect::<Result<Vec<_>>>()?;
     let call = call.literals(&given)?;
     if let Some(guess) = &guess {
@@ -212,7 +273,8 @@ fn call(args: &Args) -> Result<Called> {
     let report = call.run()?;
     // The trace is complete, and written, before the result.
     machine.unobserve();
-    Ok(Called { func, go, report, guess })
+    let image = Arc::clone(machine.image());
+    Ok(Called { func, go, image, report, guess })
 }
 
 /// What is guessed of a function whose signature is not known.
@@ -233,6 +295,11 @@ fn argument(text: &str) -> Result<Argument<'_>> {
     Ok(Argument::Value(Value::String(bytes)))
 }
 
+/// What was asked for, or what is usual.
+fn size(asked: Option<u64>, usual: usize) -> usize {
+    asked.map_or(usual, |n| usize::try_from(n).unwrap_or(usize::MAX))
+}
+
 impl Args {
     fn config(&self) -> Config {
         let default = Config::default();
@@ -250,8 +317,32 @@ impl Args {
         }
     }
 
+    /// What is made of the values. What is printed must be read.
+    fn reading(&self) -> Reading {
+        let limits = Limits::default();
+        Reading {
+            limits: Limits {
+                depth: size(self.show_depth, limits.depth),
+                elems: self.show_elems.unwrap_or(limits.elems),
+                bytes: self.show_bytes.unwrap_or(limits.bytes),
+                pointers: size(self.show_pointers, 0).saturating_add(limits.pointers),
+                ..limits
+            },
+            errors: true,
+            stringers: self.stringers,
+            arguments: self.show_args,
+        }
+    }
+
     fn format(&self) -> Format {
-        Format::new(if self.plain { Style::Plain } else { Style::Go })
+        let format = Format::new(if self.plain { Style::Plain } else { Style::Go });
+        Format {
+            depth: size(self.show_depth, format.depth),
+            elems: size(self.show_elems, format.elems),
+            bytes: size(self.show_bytes, format.bytes),
+            pointers: size(self.show_pointers, format.pointers),
+            ..format
+        }
     }
 
     fn tracer(&self) -> Result<Option<Tracer<Box<dyn Write + Send>>>> {
@@ -305,6 +396,10 @@ impl Called {
             }
             _ => output::complain(&outcome.to_string()),
         }
+        for NamedValue { name, ty, value } in &self.report.arguments {
+            let name = if name.is_empty() { "_" } else { name };
+            writeln!(out, "{name} {ty} = {}", format.show(value))?;
+        }
         Ok(out.flush()?)
     }
 
@@ -326,13 +421,13 @@ impl Called {
         });
         match outcome {
             Outcome::Returned(Returned::Values(values)) => {
-                let value = |v: &goemu::outcome::NamedValue| json!({ "name": v.name, "type": v.ty, "value": v.value.to_string() });
-                object["results"] = values.iter().map(value).collect();
+                object["results"] = values.iter().map(|v| value::named(v, &self.image)).collect();
             }
             Outcome::Returned(returned) => object["registers"] = registers(returned),
             Outcome::Panicked(panic) => {
                 object["panic"] = panic.text.as_str().into();
                 object["panic_value"] = panic.value.to_string().into();
+                object["panic_data"] = value::value(&panic.value, &self.image);
             }
             Outcome::Faulted { fault, .. } => object["fault"] = fault.to_string().into(),
             Outcome::Exited { code, fatal } => {
@@ -343,6 +438,10 @@ impl Called {
         }
         if let Some(stacks) = outcome.traceback() {
             object["traceback"] = traceback::object(stacks);
+        }
+        if !self.report.arguments.is_empty() {
+            let arguments = self.report.arguments.iter();
+            object["arguments"] = arguments.map(|v| value::named(v, &self.image)).collect();
         }
         object
     }

@@ -11,6 +11,7 @@ mod number;
 mod output;
 mod pattern;
 mod traceback;
+mod value;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
