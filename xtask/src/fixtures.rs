@@ -60,7 +60,8 @@ const VERSIONS: [u32; 9] = [15, 19, 21, 22, 23, 24, 25, 26, 27];
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 6] = ["corpus", "library", "world", "defers", "algorithms", "algorithms-v3"];
+const PROGRAMS: [&str; 7] =
+    ["corpus", "library", "world", "defers", "typed", "algorithms", "algorithms-v3"];
 
 /// The releases that build a program of which there are only stripped builds.
 fn stripped_by(program: &str) -> Option<&'static [u32]> {
@@ -165,6 +166,7 @@ impl Fixture {
             "defers" => true,
             // They take much room; tests run them where they have been built.
             "algorithms-v3" => false,
+            "typed" => matches!((self.version, self.mode.suffix), (15, "-stripped") | (27, "")),
             _ => self.mode.suffix.is_empty() && self.version == 27,
         }
     }
