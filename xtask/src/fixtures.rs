@@ -60,8 +60,7 @@ const VERSIONS: [u32; 9] = [15, 19, 21, 22, 23, 24, 25, 26, 27];
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 7] =
-    ["corpus", "library", "world", "defers", "typed", "algorithms", "algorithms-v3"];
+const PROGRAMS: [&str; 7] = ["corpus", "library", "world", "defers", "typed", "algorithms", "algorithms-v3"];
 
 /// The releases that build a program of which there are only stripped builds.
 fn stripped_by(program: &str) -> Option<&'static [u32]> {
