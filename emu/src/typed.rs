@@ -16,7 +16,8 @@
 //! ```
 //!
 //! Arguments are numbers, `bool`, `char` for runes, text, bytes, `Vec`s, slices and arrays, `Option` for pointers, and
-//! [`Value`] for everything else: structs are [`Value::structure`], whose fields are checked at the call. Results are
+//! [`Value`] for everything else: structs are [`Value::structure`], whose fields are checked at the call; what only Go can
+//! say, [`Machine::value`] takes from Go syntax. Results are
 //! one such type, a tuple of several, or `Result<T, GoError>` where the last one is an `error`.
 
 use std::fmt;
@@ -24,8 +25,10 @@ use std::marker::PhantomData;
 
 use goemu_loader::{Kind, Param, Signature, Type};
 
+use crate::call;
 use crate::error::Error;
 use crate::function::Function;
+use crate::go::arguments::{self, Argument};
 use crate::go::guest::Types;
 use crate::go::read::Reading;
 use crate::go::value::{Interface, NotA, Value};
@@ -127,6 +130,19 @@ impl Machine {
             }
         };
         TypedFunction::new(function, self)
+    }
+}
+
+impl Machine {
+    /// A value of a type of the program, in Go syntax: `machine.value("[]shape", "{circle{1}, nil}")`. For what Rust has
+    /// no type for: interfaces with what they hold, functions and variables by name.
+    ///
+    /// # Errors
+    /// When the program has no such type, or the text is no value of it.
+    pub fn value(&self, ty: &str, text: &str) -> Result<Value, Error> {
+        let signature = call::signature(self, &format!("func({ty})"))?;
+        let mut values = arguments::parse(&signature, &[Argument::Text(text)], &**self.image())?;
+        Ok(values.pop().unwrap_or_else(Value::nil))
     }
 }
 
