@@ -1,7 +1,8 @@
 //! Readable cases of instructions: the rows of `testdata/insn/*.ins`, one reported test each.
 //!
 //! A row is `bytes | text | inputs => outputs`. Inputs and outputs are words such as `rax=0x10`, `xmm1=0x3`,
-//! `ymm1h=0x0` (the upper lane), `mxcsr=0x1f80`, `[0x10001000]=01ff` (bytes in memory order), `flags=CF,ZF` (those
+//! `ymm1h=0x0` (the upper lane), `mxcsr=0x1f80`, `st0=0x3fff8000000000000000`, `fcw`, `fsw`, `full` (a bit a register of
+//! the x87 unit), `jumped=1` (to 60h or 900h bytes behind the instruction's address), `[0x10001000]=01ff` (bytes in memory order), `flags=CF,ZF` (those
 //! set; all others are clear) and `fault=#DE`. What the outputs do not name must not change; `any=AF` names flags
 //! that the manual leaves undefined. `UPDATE_EXPECT=1` writes what the processor does as the outputs.
 #![cfg_attr(not(all(target_arch = "x86_64", target_os = "linux")), allow(unused))]
@@ -31,8 +32,8 @@ mod rows {
     ];
     const FLAGS: [(&str, u64); 7] =
         [("CF", 1), ("PF", 4), ("AF", 0x10), ("ZF", 0x40), ("SF", 0x80), ("DF", 0x400), ("OF", 0x800)];
-    const FAULTS: [(&str, u8); 6] =
-        [("#DE", 0), ("#BP", 3), ("#UD", 6), ("#GP", 13), ("#PF", 14), ("#XM", 19)];
+    const FAULTS: [(&str, u8); 7] =
+        [("#DE", 0), ("#BP", 3), ("#UD", 6), ("#GP", 13), ("#PF", 14), ("#MF", 16), ("#XM", 19)];
 
     type Result<T> = std::result::Result<T, String>;
 
@@ -148,12 +149,18 @@ mod rows {
                 lane(state, n, 0, number(value)?)?;
             } else if let Some(n) = place.strip_prefix("ymm").and_then(|n| n.strip_suffix('h')) {
                 lane(state, n, 1, number(value)?)?;
+            } else if let Some(n) = place.strip_prefix("st").and_then(|n| n.parse::<usize>().ok()) {
+                *state.x87.st.get_mut(n).ok_or("there are 8 x87 registers")? = number(value)?;
             } else if let Some(address) = place.strip_prefix('[') {
                 memory(state, address.trim_end_matches(']'), value)?;
             } else {
                 match place {
                     "flags" => state.rflags = flags(value)?,
                     "mxcsr" => state.mxcsr = number(value)? as u32,
+                    "fcw" => state.x87.control = number(value)? as u16,
+                    "fsw" => state.x87.status = number(value)? as u16,
+                    "full" => state.x87.tags = number(value)? as u8,
+                    "jumped" => state.jumped = number(value)? != 0,
                     "any" | "fault" => {}
                     _ => return Err(format!("no place {place}")),
                 }
@@ -217,6 +224,10 @@ mod rows {
         if before.mxcsr != after.mxcsr {
             let _ = write!(text, "mxcsr={:#x} ", after.mxcsr);
         }
+        text += &x87_words(before, after);
+        if before.jumped != after.jumped {
+            let _ = write!(text, "jumped={} ", u8::from(after.jumped));
+        }
         let changed: Vec<usize> = (0..WINDOW_SIZE).filter(|&i| before.mem[i] != after.mem[i]).collect();
         if let (Some(first), Some(last)) = (changed.first(), changed.last()) {
             let bytes: String = after.mem[*first..=*last].iter().map(|byte| format!("{byte:02x}")).collect();
@@ -227,6 +238,23 @@ mod rows {
             let _ = write!(text, "flags={} ", set.map(|(name, _)| *name).collect::<Vec<_>>().join(","));
         }
         text.trim_end().to_owned()
+    }
+
+    /// What changed of the x87 unit, as words.
+    fn x87_words(before: &State, after: &State) -> String {
+        let (before, after, mut text) = (&before.x87, &after.x87, String::new());
+        for (n, value) in after.st.iter().enumerate().filter(|&(n, value)| before.st[n] != *value) {
+            let _ = write!(text, "st{n}={value:#x} ");
+        }
+        let words = [
+            ("fcw", before.control, after.control),
+            ("fsw", before.status, after.status),
+            ("full", before.tags.into(), after.tags.into()),
+        ];
+        for (name, _, value) in words.into_iter().filter(|(_, before, after)| before != after) {
+            let _ = write!(text, "{name}={value:#x} ");
+        }
+        text
     }
 
     /// Rewrites a file with what the processor does.

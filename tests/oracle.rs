@@ -9,8 +9,10 @@ use std::{collections::BTreeMap, env, fmt::Write as _, fs};
 use goemu_tests::{
     form::{case, codes},
     native::{CODE, Native},
-    oracle::{Emulated, askable, compare, host_lacks, random_state},
+    oracle::{Emulated, compare, host_lacks},
     random::Random,
+    state::{askable, random_state},
+    vendor::RULES,
 };
 use iced_x86::{Code, Mnemonic as M};
 
@@ -19,41 +21,26 @@ const QUICK: u64 = 24;
 /// States before other operands are chosen.
 const PER_ENCODING: u64 = 4;
 
-/// What there is no sense in comparing: the host's own clock, identity and random numbers, its kernel, and
-/// control flow, which has tests of its own.
+/// What there is no sense in comparing: the host's own clock, identity and random numbers, the bases of its segments,
+/// and what leaves for a kernel.
 fn comparable(code: Code) -> bool {
-    use iced_x86::FlowControl;
-    let excluded = matches!(
+    use iced_x86::FlowControl as Flow;
+    let own = matches!(
         code.mnemonic(),
-        M::Hlt
-            | M::Cpuid
+        M::Cpuid
             | M::Rdtsc
             | M::Rdtscp
             | M::Rdrand
             | M::Rdseed
             | M::Xgetbv
             | M::Rdpid
-            | M::Popfq
-            | M::Popf
             | M::Rdfsbase
             | M::Rdgsbase
             | M::Wrfsbase
             | M::Wrgsbase
-            | M::Fxsave
-            | M::Fxsave64
-            | M::Fxrstor
-            | M::Fxrstor64
-            | M::Xsave
-            | M::Xsave64
-            | M::Xrstor
-            | M::Xrstor64
-            | M::Xsavec
-            | M::Xsavec64
-            | M::Xsaveopt
-            | M::Xsaveopt64
-            | M::Enter
     );
-    !excluded && code.op_code().op_count() <= 5 && matches!(code.flow_control(), FlowControl::Next)
+    let leaves = matches!(code.mnemonic(), M::Hlt | M::Syscall | M::Int | M::Int1 | M::Int3 | M::Rdpmc);
+    !own && !leaves && code.flow_control() != Flow::Exception
 }
 
 #[derive(Default)]
@@ -133,8 +120,8 @@ fn table(tallies: &BTreeMap<String, Tally>) -> String {
         "# Instructions compared with the processor\n\n\
          Written by `cargo xtask oracle` on {}. A form is an\n\
          encoding with its operand sizes; a state is one choice of registers, flags, MXCSR and memory. Not\n\
-         proven: the processor lacks the instruction. Not in the table: jumps, calls, system calls, and what\n\
-         reads the processor's own identity, clock and random numbers.\n\n\
+         proven: the processor lacks the instruction. Not in the table: system calls, traps, and what reads the\n\
+         processor's own identity, clock, random numbers and segments.\n\n\
          | extension | forms | states | differences | not proven |\n|---|---|---|---|---|\n",
         processor()
     );
@@ -150,6 +137,19 @@ fn table(tallies: &BTreeMap<String, Tally>) -> String {
         let Tally { forms, states, differences, unproven } = tally;
         writeln!(text, "| {feature} | {forms} | {states} | {differences} | {unproven} |")
             .expect("a string takes it");
+    }
+    text + &rules()
+}
+
+/// What is not compared.
+fn rules() -> String {
+    let mut text = String::from(
+        "\n## Where processors differ\n\n\
+         Undefined flags are not compared, nor is this, in which processors of different makers, or the manual and\n\
+         processors, differ:\n\n| instructions | what goemu does, and others |\n|---|---|\n",
+    );
+    for rule in RULES {
+        writeln!(text, "| {} | {} |", rule.what, rule.why).expect("a string takes it");
     }
     text
 }

@@ -5,8 +5,10 @@
 use goemu_tests::{
     form::{Case, case, codes},
     native::{CODE, Native, State},
-    oracle::{Emulated, host_lacks, random_state},
+    oracle::{Emulated, host_lacks},
     random::Random,
+    state::random_state,
+    vendor::RULES,
 };
 use iced_x86::{Code, CpuidFeature, FlowControl, Mnemonic as M, OpKind};
 
@@ -31,6 +33,7 @@ fn simple(case: &Case) -> bool {
             | M::Rsqrtss
             | M::Vrsqrtss
             | M::Leave
+            | M::Rdpid
             | M::Xlatb
             | M::Rdfsbase
             | M::Rdgsbase
@@ -38,11 +41,13 @@ fn simple(case: &Case) -> bool {
             | M::Wrgsbase
     );
     let x87 = [CpuidFeature::FPU, CpuidFeature::FPU287, CpuidFeature::FPU387];
+    let vendors_differ = RULES.iter().any(|rule| (rule.covers)(insn, &State::default()));
     !excluded
+        && !vendors_differ
         && insn.rflags_undefined() == 0
         && !insn.is_stack_instruction()
         && insn.flow_control() == FlowControl::Next
-        && insn.op_kinds().all(|kind| kind == OpKind::Register || insn.memory_size().size() == 0)
+        && (insn.mnemonic() == M::Lea || !insn.op_kinds().any(|kind| kind == OpKind::Memory))
         && !insn.is_string_instruction()
         && !insn.cpuid_features().iter().any(|feature| x87.contains(feature))
 }

@@ -191,5 +191,6 @@ pub(crate) fn register_number(register: Register) -> Option<u8> {
     if register.is_gpr8() && register >= Register::SPL {
         return Some(register as u8 - Register::SPL as u8 + 4);
     }
-    (register.is_gpr() || register.is_vector_register() || register.is_st()).then_some(number)
+    let others = register.is_vector_register() || register.is_st() || register.is_mm();
+    (register.is_gpr() || others).then_some(number)
 }

@@ -2,7 +2,10 @@
 
 use iced_x86::{Code, Encoder, Instruction, MemoryOperand, OpCodeOperandKind as K, OpKind, Register};
 
-use crate::random::Random;
+use crate::{
+    native::{CODE, FAR, NEAR},
+    random::Random,
+};
 
 /// An encoded instruction, as it decodes again.
 #[derive(Clone)]
@@ -18,7 +21,7 @@ pub fn codes() -> impl Iterator<Item = Code> {
     Code::values().filter(|code| {
         let mut random = Random(1);
         let op = code.op_code();
-        op.is_instruction() && op.mode64() && (0..4).any(|_| case(*code, 0x1000, &mut random).is_some())
+        op.is_instruction() && op.mode64() && (0..4).any(|_| case(*code, CODE, &mut random).is_some())
     })
 }
 
@@ -70,6 +73,9 @@ fn operand(insn: &mut Instruction, n: u32, kind: K, random: &mut Random) -> Opti
         return Some(false);
     }
     if let Some(kind) = immediate(kind) {
+        // The second of two is of a kind of its own.
+        let second = n == 1 && insn.op0_kind() == OpKind::Immediate16;
+        let kind = if second { OpKind::Immediate8_2nd } else { kind };
         insn.set_op_kind(n, kind);
         let value =
             if kind == OpKind::Immediate64 { random.integer() as i64 } else { random.integer() as i8 as i64 };
@@ -88,8 +94,14 @@ fn operand(insn: &mut Instruction, n: u32, kind: K, random: &mut Random) -> Opti
         K::imm8_const_1 => {
             insn.set_op_kind(n, OpKind::Immediate8);
             insn.set_immediate8(1);
+            return Some(false);
         }
-        K::mem | K::mem_mib | K::mem_offs => set_memory(insn, n, Register::None, random),
+        K::br64_1 | K::br64_4 => {
+            insn.set_op_kind(n, OpKind::NearBranch64);
+            insn.set_near_branch64(if kind == K::br64_1 { NEAR } else { FAR });
+            return Some(false);
+        }
+        K::mem | K::mem_mpx | K::mem_mib | K::mem_offs => set_memory(insn, n, Register::None, random),
         K::mem_vsib32x | K::mem_vsib64x => set_memory(insn, n, Register::XMM0, random),
         K::mem_vsib32y | K::mem_vsib64y => set_memory(insn, n, Register::YMM0, random),
         K::seg_rSI => insn.set_op_kind(n, OpKind::MemorySegRSI),
@@ -102,7 +114,7 @@ fn operand(insn: &mut Instruction, n: u32, kind: K, random: &mut Random) -> Opti
         }
         _ => return None,
     }
-    Some(!matches!(kind, K::imm8_const_1))
+    Some(true)
 }
 
 fn set_immediate(insn: &mut Instruction, n: u32, value: u64) {
@@ -128,6 +140,9 @@ fn class(kind: K) -> Option<(Register, u64, bool)> {
         K::ymm_or_mem => (Register::YMM0, 16, true),
         K::ymm_reg | K::ymm_rm | K::ymm_vvvv | K::ymm_is4 => (Register::YMM0, 16, false),
         K::sti_opcode => (Register::ST0, 8, false),
+        K::bnd_or_mem_mpx => (Register::BND0, 4, true),
+        K::bnd_reg => (Register::BND0, 4, false),
+        K::seg_reg => (Register::ES, 6, false),
         _ => return None,
     })
 }
@@ -141,6 +156,8 @@ fn fixed(kind: K) -> Option<Register> {
         K::eax => Register::EAX,
         K::rax => Register::RAX,
         K::st0 => Register::ST0,
+        K::fs => Register::FS,
+        K::gs => Register::GS,
         _ => return None,
     })
 }
@@ -159,8 +176,16 @@ fn immediate(kind: K) -> Option<OpKind> {
     })
 }
 
-/// A random address: base, base and index, or absolute. `vector` is the first register of a vector index.
+/// A random address: base, base and index, absolute, or relative to RIP. `vector` is the first register of a vector
+/// index.
 fn set_memory(insn: &mut Instruction, n: u32, vector: Register, random: &mut Random) {
+    if vector == Register::None && random.one_in(8) {
+        insn.set_op_kind(n, OpKind::Memory);
+        insn.set_memory_base(Register::RIP);
+        insn.set_memory_displ_size(8);
+        insn.set_memory_displacement64(displacement(Register::None, random) as u64);
+        return;
+    }
     // Once in a while with 32-bit registers, that is with an address-size prefix.
     let first = if random.one_in(16) { Register::EAX } else { Register::RAX };
     let gpr = |n: u64| Register::try_from(first as usize + n as usize).expect("one of 16");

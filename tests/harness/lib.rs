@@ -10,5 +10,9 @@ pub mod native;
 pub mod oracle;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod random;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod state;
 pub mod table;
 pub mod trace;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod vendor;

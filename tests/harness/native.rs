@@ -26,6 +26,12 @@ pub const WINDOW_SIZE: usize = 0x2000;
 pub const CODE: u64 = 0x1100_0000;
 /// Most bytes that [`Native::run`] takes at once.
 pub const CODE_MAX: usize = 0x800;
+/// Where jumps may go instead of past the code: far enough for a displacement of 8 bits, or of 32.
+pub const NEAR: u64 = CODE + 0x60;
+/// As [`NEAR`].
+pub const FAR: u64 = CODE + 0x900;
+/// In the code's page, a byte that says that a jump went there.
+const JUMPED: u64 = CODE + 0xf80;
 
 const PAGE: usize = 0x1000;
 /// Flags a guest may choose: CF PF AF ZF SF DF OF. TF and AC would fault in the harness itself.
@@ -48,6 +54,8 @@ pub struct State {
     pub x87: X87,
     /// The bytes at [`WINDOW`].
     pub mem: Box<[u8; WINDOW_SIZE]>,
+    /// Whether control came out at [`NEAR`] or [`FAR`].
+    pub jumped: bool,
 }
 
 /// The x87 unit as FXSAVE shows it.
@@ -78,6 +86,7 @@ impl Default for State {
             mxcsr: 0x1f80,
             x87: X87::default(),
             mem: Box::new([0; WINDOW_SIZE]),
+            jumped: false,
         }
     }
 }
@@ -171,18 +180,30 @@ impl Drop for Native {
     }
 }
 
-/// Writes the bytes into the slot, and behind them a jump to `leave`.
+/// Writes the bytes into the slot, behind them a jump to `leave`, and the same where jumps may go.
 fn place(code: &[u8]) {
     assert!(code.len() <= CODE_MAX, "too much code for the slot");
-    let slot = CODE as *mut u8;
-    let jump = [0xff, 0x25, 0, 0, 0, 0]; // JMP [RIP+0]
-    let target = (leave as *const () as u64).to_le_bytes();
-    // SAFETY: the slot is mapped, writable and longer than the code and the jump.
-    unsafe {
-        slot.copy_from_nonoverlapping(code.as_ptr(), code.len());
-        slot.add(code.len()).copy_from_nonoverlapping(jump.as_ptr(), jump.len());
-        slot.add(code.len() + jump.len()).copy_from_nonoverlapping(target.as_ptr(), target.len());
+    let mut jump = vec![0xff, 0x25, 0, 0, 0, 0]; // JMP [RIP+0]
+    jump.extend((leave as *const () as u64).to_le_bytes());
+    write_code(CODE, code);
+    write_code(CODE + code.len() as u64, &jump);
+    let short = CODE + (code.len() + jump.len()) as u64 <= NEAR;
+    for landing in [NEAR, FAR].into_iter().filter(|&at| at == FAR || short) {
+        // MOV BYTE PTR [RIP+...], 1
+        let mut note = vec![0xc6, 0x05];
+        note.extend(((JUMPED - landing - 7) as u32).to_le_bytes());
+        note.push(1);
+        note.extend(&jump);
+        write_code(landing, &note);
     }
+    write_code(JUMPED, &[0]);
+}
+
+/// Writes into the slot's page.
+fn write_code(at: u64, bytes: &[u8]) {
+    assert!(at >= CODE && at as usize + bytes.len() <= CODE as usize + PAGE, "outside the slot");
+    // SAFETY: the slot is mapped and writable, and the bytes fit into it.
+    unsafe { (at as *mut u8).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
 }
 
 fn load(state: &State) {
@@ -221,6 +242,7 @@ fn store(state: &mut State) {
             *st = u128::from_le_bytes(bytes);
         }
         (WINDOW as *const u8).copy_to_nonoverlapping(state.mem.as_mut_ptr(), WINDOW_SIZE);
+        state.jumped = *(JUMPED as *const u8) != 0;
     }
 }
 
@@ -400,6 +422,9 @@ mod tests {
         let store = native.run(&[0x48, 0x89, 0x08], &mut state);
         assert_eq!(store, Err(Trap { vector: 14, address: end, write: true, at: 0 }));
         state.gpr[0] = WINDOW + 1;
+        assert!(!state.jumped);
+        native.run(&[0xeb, 0x5e], &mut state).expect("JMP runs");
+        assert!(state.jumped);
         let misaligned = native.run(&[0x0f, 0x28, 0x00], &mut state);
         assert_eq!(misaligned, Err(Trap { vector: 13, address: 0, write: false, at: 0 }));
         assert_eq!(state.gpr[0], WINDOW + 1);

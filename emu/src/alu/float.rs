@@ -8,20 +8,26 @@
 mod arith;
 mod compare;
 mod convert;
+mod decimal;
 mod extended;
 mod fma;
 mod format;
 mod mxcsr;
 mod packed;
 pub mod real;
+mod remainder;
+mod scale;
+mod transcendental;
+mod wide;
 
 pub use arith::{add, div, max, min, mul, reciprocal, reciprocal_sqrt, sqrt, sub};
 pub use compare::{Compared, compare, compare_flags, predicate};
 pub use convert::{
     from_half, from_i32, from_i64, from_single, round_to_integral, to_half, to_i32, to_i64, to_single,
 };
-pub use extended::{Extended, F80};
+pub use extended::{Extended, F80, Tag};
 pub use fma::{fused, negated};
 pub use format::{Float, HostFloat};
 pub use mxcsr::{Mxcsr, Rounding};
 pub use packed::{alternate, dot, horizontal};
+pub use remainder::Quotient;

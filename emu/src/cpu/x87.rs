@@ -33,6 +33,59 @@ impl X87 {
     /// Invalid operation on the stack: overflow or underflow.
     pub const STACK_FAULT: u16 = 0x41;
 
+    /// Exception summary: one that is not masked waits to be raised.
+    pub const SUMMARY: u16 = 1 << 7;
+    /// Once that the unit is busy, now the same as [`X87::SUMMARY`].
+    const BUSY: u16 = 1 << 15;
+    /// All six exceptions, in the status word as flags, in the control word as masks.
+    pub const EXCEPTIONS: u16 = 0x3f;
+    /// The bits of the control word that can be set.
+    const CONTROL: u16 = 0x1f3f;
+
+    /// Notes exceptions: which of them are not masked. The next instruction that waits raises those.
+    pub fn raise(&mut self, exceptions: u16) -> u16 {
+        self.status |= exceptions;
+        self.summarize();
+        exceptions & X87::EXCEPTIONS & !self.control
+    }
+
+    /// Brings the summary up to date with flags and masks.
+    pub fn summarize(&mut self) {
+        let waits = self.status & X87::EXCEPTIONS & !self.control != 0;
+        self.status &= !(X87::SUMMARY | X87::BUSY);
+        if waits {
+            self.status |= X87::SUMMARY | X87::BUSY;
+        }
+    }
+
+    /// Loads the control word: bit 6 always reads as one; what is above the infinity bit does not exist.
+    pub fn set_control(&mut self, control: u16) {
+        self.control = control & X87::CONTROL | 0x40;
+        self.summarize();
+    }
+
+    /// Forgets everything but what the registers hold.
+    pub fn reset(&mut self) {
+        let registers = self.registers;
+        *self = X87 { registers, ..X87::default() };
+    }
+
+    /// The MMX register `n`: the significand of a physical register.
+    pub fn mm(&self, n: u8) -> u64 {
+        self.registers[usize::from(n & 7)].significand
+    }
+
+    /// Sets an MMX register: as a number, it is a NaN.
+    pub fn set_mm(&mut self, n: u8, significand: u64) {
+        self.registers[usize::from(n & 7)] = F80 { exponent: 0xffff, significand };
+    }
+
+    /// What every MMX instruction does to the stack: its top is register 0, and all registers are full.
+    pub fn enter_mmx(&mut self) {
+        self.status &= !(7 << 11);
+        self.tags = 0xff;
+    }
+
     /// Number of the physical register that ST(i) is.
     pub fn slot(&self, i: u8) -> usize {
         usize::from(((self.status >> 11) as u8).wrapping_add(i) & 7)
@@ -64,6 +117,11 @@ impl X87 {
     pub fn turn(&mut self, by: u16) {
         let top = (self.status >> 11).wrapping_add(by) & 7;
         self.status = self.status & !(7 << 11) | top << 11;
+    }
+
+    /// Replaces all condition codes.
+    pub fn set_conditions(&mut self, codes: u16) {
+        self.status = self.status & !(X87::C0 | X87::C1 | X87::C2 | X87::C3) | codes;
     }
 
     /// Replaces condition code 1.

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use iced_x86::{Code, CpuidFeature as F, EncodingKind, OpCodeOperandKind as K};
+use iced_x86::{Code, CpuidFeature as F, EncodingKind, Mnemonic as M, OpCodeOperandKind as K};
 
 use super::table;
 use crate::cpu::Level;
@@ -25,7 +25,7 @@ const EXTENDED: u32 = 0x8000_0001;
 
 /// Bits that stand for instructions. Intel SDM volume 2A, CPUID. OSXSAVE, bit 27 of leaf 1's ECX, says that the
 /// system saves the state of AVX: XGETBV tells which.
-const BITS: [Bit; 39] = [
+const BITS: [Bit; 40] = [
     (1, Edx, 0, Level::V1, &[F::FPU, F::FPU287, F::FPU387]),
     (1, Edx, 4, Level::V1, &[F::TSC]),
     (1, Edx, 8, Level::V1, &[F::CX8]),
@@ -63,6 +63,7 @@ const BITS: [Bit; 39] = [
     (7, Ebx, 29, Level::V3, &[F::SHA]),
     (7, Ecx, 9, Level::V3, &[F::VAES]),
     (7, Ecx, 10, Level::V3, &[F::VPCLMULQDQ]),
+    (7, Ecx, 22, Level::V3, &[F::RDPID]),
     (EXTENDED, Ecx, 5, Level::V3, &[F::LZCNT]),
     (EXTENDED, Ecx, 8, Level::V3, &[F::PREFETCHW]),
 ];
@@ -75,10 +76,7 @@ const PLAIN: [(u32, Out, u32, Level); 3] =
 /// MMX and those on the x87 stack to FPU, whichever extension brought them.
 fn complete(feature: F) -> bool {
     let of_feature = |code: &Code| code.cpuid_features().contains(&feature);
-    Code::values()
-        .filter(of_feature)
-        .filter(|code| counts(*code, feature))
-        .all(|code| table::has_row(code.mnemonic()))
+    Code::values().filter(of_feature).filter(|code| counts(*code, feature)).all(|code| table::has_row(code))
 }
 
 fn counts(code: Code, feature: F) -> bool {
@@ -98,15 +96,20 @@ fn counts(code: Code, feature: F) -> bool {
         && (!on_x87 || feature == F::FPU)
 }
 
-/// What the decoder knows and no processor promises.
+/// What the decoder knows and no processor promises; and what is WAIT and an instruction after it, in one name.
 fn reserved(code: Code) -> bool {
-    matches!(
+    let two = matches!(
+        code.mnemonic(),
+        M::Fstenv | M::Fsave | M::Fstcw | M::Fstsw | M::Fclex | M::Finit | M::Feni | M::Fdisi | M::Fsetpm
+    );
+    two || matches!(
         code,
         Code::Prefetchreserved3_m8
             | Code::Prefetchreserved4_m8
             | Code::Prefetchreserved5_m8
             | Code::Prefetchreserved6_m8
             | Code::Prefetchreserved7_m8
+            | Code::Fstpnce_sti
     )
 }
 
@@ -155,6 +158,8 @@ pub(crate) fn cpuid(level: Level, leaf: u32, subleaf: u32) -> [u32; 4] {
         (1, _) => flags(1, SIGNATURE, 0x0001_0800),
         (7, 0) => flags(7, 0, 0),
         (0xd, 0) if xsave => [XCR0 as u32, XSAVE_SIZE, XSAVE_SIZE, 0],
+        // XSAVEOPT and XSAVEC.
+        (0xd, 1) if xsave => [0b11, 0, 0, 0],
         (0xd, 2) if xsave => [256, 512 + 64, 0, 0],
         (0x8000_0000, _) => [0x8000_0008, 0, 0, 0],
         (EXTENDED, _) => flags(EXTENDED, 0, 0),
@@ -173,12 +178,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_shown() {
+    fn all_of_them_are_shown() {
         let missing = BITS.iter().zip(available()).filter(|(_, there)| !**there).map(|(bit, _)| bit.4);
-        // x87's transcendental functions, MMX, and what saves the state of both.
-        let x87: &[F] = &[F::FPU, F::FPU287, F::FPU387];
-        let expected: [&[F]; 4] = [x87, &[F::MMX], &[F::FXSR], &[F::XSAVE]];
-        assert_eq!(missing.collect::<Vec<_>>(), expected);
+        assert_eq!(missing.collect::<Vec<_>>(), [const { &[] as &[F] }; 0]);
+        assert!([F::XSAVEOPT, F::XSAVEC].into_iter().all(complete), "leaf 0xd");
     }
 
     #[test]

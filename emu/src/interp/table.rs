@@ -6,48 +6,58 @@ mod lane;
 mod float;
 mod fma;
 mod integer;
+mod mmx;
 mod resize;
 mod vector;
 mod x87;
 
-use iced_x86::{Instruction, Mnemonic as M};
+use iced_x86::{Code, Instruction, Mnemonic as M, OpCodeOperandKind as K};
 
 use super::op::{Handler, Op};
 use super::ops::arith::{self, binary, compare, ternary, unary};
 use super::ops::shift::{self, double_shift, plain_shift};
-use super::ops::{bits, branch, mov, muldiv, processor, stack, string, system};
+use super::ops::{bits, branch, mov, muldiv, processor, segment, stack, string, system};
 
 /// Picks the handler for an instruction's operands.
 type Pick = fn(&Instruction) -> Option<Handler>;
 
 /// An instruction as an operation; one that there is no handler for becomes one that traps.
 pub(crate) fn lower(insn: &Instruction) -> Op {
-    let handler = pick(insn.mnemonic()).and_then(|pick| pick(insn));
-    Op::new(handler.unwrap_or_else(|| system::missing(insn)), insn)
+    Op::new(handler(insn).unwrap_or_else(|| system::missing(insn)), insn)
+}
+
+fn handler(insn: &Instruction) -> Option<Handler> {
+    pick(insn.mnemonic(), mmx::is_mmx(insn)).and_then(|pick| pick(insn))
 }
 
 /// Whether there is a handler for exactly this form.
 pub fn supports(insn: &Instruction) -> bool {
-    pick(insn.mnemonic()).and_then(|pick| pick(insn)).is_some()
+    handler(insn).is_some()
 }
 
-/// Whether there is a row for a mnemonic.
-pub(super) fn has_row(mnemonic: M) -> bool {
-    pick(mnemonic).is_some()
+/// Whether there is a row for an instruction, and for it on MMX registers if it is one of those.
+pub(super) fn has_row(code: Code) -> bool {
+    let on_mmx =
+        code.op_code().op_kinds().iter().any(|kind| matches!(kind, K::mm_or_mem | K::mm_reg | K::mm_rm));
+    pick(code.mnemonic(), on_mmx).is_some()
 }
 
-fn pick(mnemonic: M) -> Option<Pick> {
+fn pick(mnemonic: M, on_mmx: bool) -> Option<Pick> {
+    if on_mmx {
+        return mmx::shared(mnemonic).or_else(|| mmx::pick(mnemonic));
+    }
     general(mnemonic)
         .or_else(|| flow(mnemonic))
         .or_else(|| vector::pick(mnemonic))
         .or_else(|| processor(mnemonic))
         .or_else(|| x87::pick(mnemonic))
+        .or_else(|| mmx::pick(mnemonic))
 }
 
 #[rustfmt::skip]
 fn general(mnemonic: M) -> Option<Pick> {
     Some(match mnemonic {
-        M::Mov => mov::mov,
+        M::Mov => |insn| mov::mov(insn).or_else(|| segment::read(insn)),
         M::Movzx => mov::movzx,
         M::Movsx | M::Movsxd => mov::movsx,
         M::Lea => mov::lea,
@@ -125,6 +135,9 @@ fn general(mnemonic: M) -> Option<Pick> {
         M::Sahf => mov::sahf,
         M::Nop | M::Pause | M::Endbr64 | M::Prefetchnta | M::Prefetcht0 | M::Prefetcht1 | M::Prefetcht2
         | M::Prefetch | M::Prefetchw | M::Lfence | M::Mfence | M::Sfence => mov::nop,
+        // Encodings set aside as NOPs, for extensions that are switched off here: CET, MPX, hints.
+        M::Endbr32 | M::Rdsspd | M::Rdsspq | M::Prefetchwt1 | M::Prefetchit0 | M::Prefetchit1 | M::Cldemote
+        | M::Reservednop => mov::nop,
         M::Xlatb => string::xlat,
         M::Movsb | M::Movsw | M::Movsq | M::Stosb | M::Stosw | M::Stosd | M::Stosq | M::Lodsb | M::Lodsw
         | M::Lodsd | M::Lodsq | M::Cmpsb | M::Cmpsw | M::Cmpsq | M::Scasb | M::Scasw | M::Scasd
@@ -136,10 +149,11 @@ fn general(mnemonic: M) -> Option<Pick> {
 #[rustfmt::skip]
 fn flow(mnemonic: M) -> Option<Pick> {
     Some(match mnemonic {
-        M::Push => stack::push_operand,
+        M::Push => |insn| stack::push_operand(insn).or_else(|| segment::push(insn)),
         M::Pop => stack::pop_operand,
-        M::Pushfq => stack::pushf,
-        M::Popfq => stack::popf,
+        M::Pushf | M::Pushfq => stack::pushf,
+        M::Popf | M::Popfq => stack::popf,
+        M::Enter => stack::enter,
         M::Leave => stack::leave,
         M::Call => stack::call,
         M::Ret => stack::ret,
@@ -148,7 +162,7 @@ fn flow(mnemonic: M) -> Option<Pick> {
         | M::Jnp | M::Jns | M::Jo | M::Jp | M::Js => branch::jcc,
         M::Jrcxz | M::Jecxz => branch::jrcxz,
         M::Loop | M::Loope | M::Loopne => branch::loops,
-        M::Syscall | M::Hlt | M::Int3 | M::Int | M::Ud0 | M::Ud1 | M::Ud2 => system::leaves,
+        M::Syscall | M::Hlt | M::Int1 | M::Int3 | M::Int | M::Rdpmc | M::Ud0 | M::Ud1 | M::Ud2 => system::leaves,
         _ => return None,
     })
 }
@@ -159,6 +173,7 @@ fn processor(mnemonic: M) -> Option<Pick> {
         M::Xgetbv => processor::xgetbv,
         M::Rdtsc | M::Rdtscp => processor::rdtsc,
         M::Rdrand | M::Rdseed => processor::random,
+        M::Rdpid => processor::rdpid,
         M::Ldmxcsr | M::Vldmxcsr => processor::ldmxcsr,
         M::Stmxcsr | M::Vstmxcsr => processor::stmxcsr,
         M::Rdfsbase | M::Rdgsbase | M::Wrfsbase | M::Wrgsbase => processor::segment,

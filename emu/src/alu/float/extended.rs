@@ -23,6 +23,8 @@ pub struct Extended {
     pub precision: u32,
     /// How to round.
     pub rounding: Rounding,
+    /// Exceptions that are not masked, as bits of [`Mxcsr`]: overflow and underflow then give other results.
+    pub unmasked: u32,
     /// Exceptions raised, as bits of [`Mxcsr`] and of the status word.
     pub flags: u32,
     /// Whether the result was rounded away from zero.
@@ -43,24 +45,61 @@ impl Extended {
             2 => 53,
             _ => 64,
         };
-        Extended { precision, rounding: Rounding::from_field(u32::from(control) >> 10), flags: 0, up: false }
+        let control = u32::from(control);
+        let rounding = Rounding::from_field(control >> 10);
+        Extended { precision, rounding, unmasked: !control & Mxcsr::FLAGS, flags: 0, up: false }
     }
 
-    fn invalid(&mut self) -> F80 {
+    pub(super) fn invalid(&mut self) -> F80 {
         self.flags |= Mxcsr::IE;
         F80::INDEFINITE
     }
 
     fn round(&mut self, real: Real) -> F80 {
         let format = Format { precision: self.precision, min_exponent: MIN_EXPONENT, max_exponent: 16383 };
-        let Rounded { biased, significand, flags, up, .. } = real.round(format, self.rounding);
-        self.flags |= flags;
+        let mut rounded = real.round(format, self.rounding);
+        let (exponent, trouble) = self.wrapped(real, &rounded);
+        if trouble != 0 {
+            rounded = Real { exponent, ..real }.round(format, self.rounding);
+            if rounded.tiny || rounded.flags & Mxcsr::OE != 0 {
+                return self.far_out(real.negative, trouble);
+            }
+        }
+        let Rounded { biased, significand, flags, up, .. } = rounded;
+        self.flags |= flags | trouble;
         self.up = up;
         let sign = if real.negative { SIGN } else { 0 };
         F80 { exponent: sign | biased as u16, significand: significand << (64 - self.precision) }
     }
 
-    fn note_denormal(&mut self, operands: &[F80]) {
+    /// Where overflow or underflow is not masked, the result's exponent is brought back into the range (SDM volume 1,
+    /// sections 8.5.4 and 8.5.5): the new exponent, and which of both it is.
+    fn wrapped(&self, real: Real, rounded: &Rounded) -> (i32, u32) {
+        if rounded.flags & self.unmasked & Mxcsr::OE != 0 {
+            return (real.exponent - 24576, Mxcsr::OE);
+        }
+        if rounded.tiny && self.unmasked & Mxcsr::UE != 0 {
+            return (real.exponent + 24576, Mxcsr::UE);
+        }
+        (real.exponent, 0)
+    }
+
+    /// Too large or too small even with its exponent brought back, as FSCALE's result can be: infinity or zero.
+    fn far_out(&mut self, negative: bool, trouble: u32) -> F80 {
+        self.flags |= trouble | Mxcsr::PE;
+        self.up = trouble == Mxcsr::OE;
+        if self.up { F80::infinity(negative) } else { F80::ZERO.signed(negative) }
+    }
+
+    /// As [`Extended::round`], whatever the precision control: it is for arithmetic only.
+    pub(super) fn round_whole(&mut self, real: Real) -> F80 {
+        let mut whole = Extended { precision: 64, ..*self };
+        let result = whole.round(real);
+        (self.flags, self.up) = (whole.flags, whole.up);
+        result
+    }
+
+    pub(super) fn note_denormal(&mut self, operands: &[F80]) {
         if operands.iter().any(|x| x.is_denormal()) {
             self.flags |= Mxcsr::DE;
         }
@@ -72,6 +111,8 @@ impl F80 {
     pub const INDEFINITE: F80 = F80 { exponent: 0xffff, significand: LEADING | QUIET };
     /// Plus zero.
     pub const ZERO: F80 = F80 { exponent: 0, significand: 0 };
+    /// One.
+    pub const ONE: F80 = F80 { exponent: 0x3fff, significand: LEADING };
 
     /// The sign.
     pub fn negative(self) -> bool {
@@ -127,15 +168,15 @@ impl F80 {
         F80 { exponent: self.exponent & SPECIAL, ..self }
     }
 
-    fn signed(self, negative: bool) -> F80 {
+    pub(super) fn signed(self, negative: bool) -> F80 {
         if negative { F80 { exponent: self.exponent | SIGN, ..self } } else { self }
     }
 
-    fn infinity(negative: bool) -> F80 {
+    pub(super) fn infinity(negative: bool) -> F80 {
         F80 { exponent: SPECIAL, significand: LEADING }.signed(negative)
     }
 
-    fn real(self) -> Option<Real> {
+    pub(super) fn real(self) -> Option<Real> {
         let exponent = i32::from(self.biased().max(1)) - 1 + MIN_EXPONENT - 63;
         (self.significand != 0).then_some(Real {
             negative: self.negative(),
@@ -146,7 +187,7 @@ impl F80 {
 
     /// The NaN of two operands (SDM volume 1, table 4-7): a quiet one before a signaling one, else the larger
     /// significand, else the positive one.
-    fn nan_of(a: F80, b: F80, env: &mut Extended) -> Option<F80> {
+    pub(super) fn nan_of(a: F80, b: F80, env: &mut Extended) -> Option<F80> {
         if a.is_unsupported() || b.is_unsupported() {
             return Some(env.invalid());
         }
@@ -268,9 +309,8 @@ impl F80 {
             env.flags |= Mxcsr::PE;
             env.up = real.to_integer(Rounding::Zero).0 != magnitude;
         }
-        let mut exact = Extended { precision: 64, flags: 0, ..*env };
         match Real::from_integer(a.negative(), magnitude as u64) {
-            Some(real) => exact.round(real),
+            Some(real) => Extended { precision: 64, ..*env }.round(real),
             None => F80::ZERO.signed(a.negative()),
         }
     }
@@ -363,7 +403,7 @@ impl F80 {
             _ if self.is_infinite() => F::infinity(self.negative()),
             Some(real) => {
                 let rounded = real.round(F::FORMAT, env.rounding);
-                env.flags |= rounded.flags;
+                env.flags |= rounded.flags | if rounded.tiny { env.unmasked & Mxcsr::UE } else { 0 };
                 env.up = rounded.up;
                 F::assemble(real.negative, rounded)
             }
@@ -375,5 +415,48 @@ impl F80 {
     pub fn constant(significand: u128, exponent: i32, control: u16) -> F80 {
         let mut env = Extended { precision: 64, ..Extended::new(control) };
         env.round(Real { negative: false, exponent: exponent - 95, significand })
+    }
+}
+
+/// What kind of number a register holds, as FXAM and the tag word tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tag {
+    /// A number, infinity or NaN without its leading one.
+    Unsupported,
+    /// A NaN.
+    Nan,
+    /// A normal number.
+    Normal,
+    /// An infinity.
+    Infinity,
+    /// A zero.
+    Zero,
+    /// A denormal number.
+    Denormal,
+}
+
+impl F80 {
+    /// What kind of number this is.
+    pub fn tag(self) -> Tag {
+        match self {
+            x if x.is_unsupported() => Tag::Unsupported,
+            x if x.is_nan() => Tag::Nan,
+            x if x.is_infinite() => Tag::Infinity,
+            x if x.is_zero() => Tag::Zero,
+            x if x.is_denormal() => Tag::Denormal,
+            _ => Tag::Normal,
+        }
+    }
+
+    /// The ten bytes of memory that hold the number.
+    pub fn to_bytes(self) -> [u8; 10] {
+        let wide = u128::from(self.exponent) << 64 | u128::from(self.significand);
+        std::array::from_fn(|i| (wide >> (8 * i)) as u8)
+    }
+
+    /// The number that ten bytes hold.
+    pub fn from_bytes(bytes: [u8; 10]) -> F80 {
+        let wide = bytes.iter().rev().fold(0u128, |wide, &byte| wide << 8 | u128::from(byte));
+        F80 { exponent: (wide >> 64) as u16, significand: wide as u64 }
     }
 }

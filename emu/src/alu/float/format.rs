@@ -121,9 +121,16 @@ pub trait Float: Copy + PartialEq {
             env.raise(Mxcsr::UE | Mxcsr::PE);
             return Self::zero(real.negative);
         }
-        env.raise(rounded.flags);
-        if rounded.tiny && !env.masks(Mxcsr::UE) {
-            env.raise(Mxcsr::UE);
+        let mut range = rounded.flags & Mxcsr::OE;
+        if rounded.tiny {
+            range |= Mxcsr::UE;
+        }
+        if env.unmasked(range) == 0 {
+            env.raise(rounded.flags);
+        } else {
+            // It counts as inexact only if it would be with an exponent without bounds.
+            let near_one = Real { exponent: real.exponent - real.magnitude(), ..real };
+            env.raise(range | near_one.round(Self::FORMAT, env.rounding()).flags);
         }
         Self::assemble(real.negative, rounded)
     }

@@ -54,6 +54,8 @@ impl Mxcsr {
     pub const UE: u32 = 16;
     /// Inexact result.
     pub const PE: u32 = 32;
+    /// The exceptions that are found before anything is computed.
+    pub const BEFORE: u32 = Mxcsr::IE | Mxcsr::DE | Mxcsr::ZE;
     /// Denormal operands count as zero.
     pub const DAZ: u32 = 64;
     /// Results that would be denormal become zero.

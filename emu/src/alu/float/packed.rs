@@ -25,19 +25,23 @@ pub fn alternate<F: HostFloat + Element>(a: u128, b: u128, env: &mut Mxcsr) -> u
 
 /// The sum of the products that the upper half of `imm` chooses, in the elements that the lower half chooses
 /// (DPPS, DPPD). Neighbours are added first. The manual leaves open which of several NaNs is kept: as in current
-/// processors each element adds in its own order.
+/// processors each element adds in its own order. An exception that is not masked ends it with the step that met it.
 pub fn dot<F: HostFloat + Element>(a: u128, b: u128, imm: u8, env: &mut Mxcsr) -> u128 {
     let zero = F::zero(false);
     let mut sums = zip_at(a, b, |i, x: F, y| if imm >> (4 + i) & 1 != 0 { mul(x, y, env) } else { zero });
-    let mut add_across = |lane, distance: usize, own_first| {
+    let ends = |env: &Mxcsr| env.unmasked(env.0) != 0;
+    let add_across = |lane, distance: usize, own_first, env: &mut Mxcsr| {
+        if ends(env) {
+            return lane;
+        }
         each(|i| {
             let (own, other) = (F::get(lane, i), F::get(lane, i ^ distance));
             if own_first { add(own, other, env) } else { add(other, own, env) }
         })
     };
-    sums = add_across(sums, 1, F::COUNT == 2);
+    sums = add_across(sums, 1, F::COUNT == 2, env);
     if F::COUNT == 4 {
-        sums = add_across(sums, 2, true);
+        sums = add_across(sums, 2, true, env);
     }
     each(|i| if imm >> i & 1 != 0 { F::get(sums, i) } else { zero })
 }

@@ -39,7 +39,11 @@ pub(crate) fn with_mxcsr<R>(cpu: &mut Cpu, compute: impl FnOnce(&mut Mxcsr) -> R
     // Which exceptions are new is only to be seen when the old ones are out of the way.
     env.0 &= !Mxcsr::FLAGS;
     let result = compute(&mut env);
-    let raised = env.0 & Mxcsr::FLAGS;
+    let mut raised = env.0 & Mxcsr::FLAGS;
+    // What is found before computing keeps it from being done: then nothing was rounded.
+    if env.unmasked(raised & Mxcsr::BEFORE) != 0 {
+        raised &= Mxcsr::BEFORE;
+    }
     cpu.mxcsr |= raised;
     if env.unmasked(raised) != 0 { Err(Trap::new(TrapKind::Float)) } else { Ok(result) }
 }

@@ -77,6 +77,14 @@ pub(crate) fn random(insn: &Instruction) -> Option<Handler> {
     })
 }
 
+/// RDPID: processor 0, as RDTSCP says.
+pub(crate) fn rdpid(_: &Instruction) -> Option<Handler> {
+    Some(|cpu, _, op| {
+        cpu.set_gpr(op.reg[0], 0);
+        Ok(Flow::Next)
+    })
+}
+
 /// LDMXCSR
 pub(crate) fn ldmxcsr(_: &Instruction) -> Option<Handler> {
     Some(|cpu, memory, op| {

@@ -7,7 +7,7 @@ use crate::alu::float::Mxcsr;
 use crate::cpu::Cpu;
 use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, form};
-use crate::memory::Memory;
+use crate::memory::{Access, Memory};
 
 /// Makes a lane of a part of one.
 pub(crate) trait Widen {
@@ -90,7 +90,7 @@ pub(crate) fn narrow<F: Narrow>(insn: &Instruction) -> Option<Handler> {
 
 fn run_narrow_store<F: Narrow, const WIDE: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let (source, addr) = (ymm(cpu, op.reg[1]), op.addr(cpu));
-    // As processors do: the exceptions of the conversion are noted even where the store faults.
+    memory.check(addr, if WIDE { 16 } else { 8 }, Access::Write)?;
     if WIDE {
         let lane = narrow_ymm::<F>(cpu, source, op.imm as u8)?;
         memory.write(addr, lane.to_le_bytes())?;

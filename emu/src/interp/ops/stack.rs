@@ -1,4 +1,4 @@
-//! The stack: PUSH POP PUSHF POPF LEAVE, CALL and RET.
+//! The stack: PUSH POP PUSHF POPF ENTER LEAVE, CALL and RET.
 
 use iced_x86::{Code, Instruction};
 
@@ -6,7 +6,7 @@ use crate::cpu::{Cpu, gpr};
 use crate::exit::Trap;
 use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, Imm, Int, Mem, Reg, Source, form};
-use crate::memory::Memory;
+use crate::memory::{Access, Memory};
 
 #[inline(always)]
 fn push<T: Int>(cpu: &mut Cpu, memory: &mut Memory, value: T) -> Result<(), Trap> {
@@ -81,42 +81,70 @@ pub(crate) fn pop_operand(insn: &Instruction) -> Option<Handler> {
     }
 }
 
-/// PUSHFQ
-pub(crate) fn pushf(insn: &Instruction) -> Option<Handler> {
-    match insn.code() {
-        Code::Pushfq => Some(|cpu, memory, _| {
-            let flags = cpu.rflags();
-            push(cpu, memory, flags)?;
-            Ok(Flow::Next)
-        }),
-        _ => None,
-    }
+fn run_pushf<T: Int>(cpu: &mut Cpu, memory: &mut Memory, _: &Op) -> Step {
+    let flags = T::truncate(cpu.rflags());
+    push(cpu, memory, flags)?;
+    Ok(Flow::Next)
 }
 
-/// POPFQ
+/// PUSHFQ, PUSHF
+pub(crate) fn pushf(insn: &Instruction) -> Option<Handler> {
+    Some(if insn.code() == Code::Pushfq { run_pushf::<u64> } else { run_pushf::<u16> })
+}
+
+fn run_popf<T: Int>(cpu: &mut Cpu, memory: &mut Memory, _: &Op) -> Step {
+    let flags = pop::<T>(cpu, memory)?;
+    cpu.set_rflags(flags.zext());
+    Ok(Flow::Next)
+}
+
+/// POPFQ, POPF
 pub(crate) fn popf(insn: &Instruction) -> Option<Handler> {
-    match insn.code() {
-        Code::Popfq => Some(|cpu, memory, _| {
-            let flags = pop::<u64>(cpu, memory)?;
-            cpu.set_rflags(flags);
-            Ok(Flow::Next)
-        }),
-        _ => None,
-    }
+    Some(if insn.code() == Code::Popfq { run_popf::<u64> } else { run_popf::<u16> })
+}
+
+fn run_leave<T: Int>(cpu: &mut Cpu, memory: &mut Memory, _: &Op) -> Step {
+    let bp = cpu.gpr(gpr::RBP);
+    let value = T::load(memory, bp)?;
+    cpu.set_gpr(gpr::RSP, bp.wrapping_add(u64::from(T::BITS / 8)));
+    cpu.write(gpr::RBP, value);
+    Ok(Flow::Next)
 }
 
 /// LEAVE
 pub(crate) fn leave(insn: &Instruction) -> Option<Handler> {
-    match insn.code() {
-        Code::Leaveq => Some(|cpu, memory, _| {
-            let bp = cpu.gpr(gpr::RBP);
-            let value = u64::load(memory, bp)?;
-            cpu.set_gpr(gpr::RSP, bp.wrapping_add(8));
-            cpu.set_gpr(gpr::RBP, value);
-            Ok(Flow::Next)
-        }),
-        _ => None,
+    Some(if insn.code() == Code::Leaveq { run_leave::<u64> } else { run_leave::<u16> })
+}
+
+/// The frame pointers of enclosing procedures are copied from the caller's frame, the new one comes last.
+fn run_enter<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let (size, level) = (op.imm & 0xffff, op.imm >> 32 & 31);
+    let bytes = u64::from(T::BITS / 8);
+    let below = |addr: u64, n: u64| addr.wrapping_sub(n * bytes);
+    let (sp, bp) = (cpu.gpr(gpr::RSP), cpu.gpr(gpr::RBP));
+    let frame = below(sp, 1);
+    let end = below(frame, level).wrapping_sub(size);
+    // All of it must be writable down to the new top, before any of it is written.
+    memory.check(below(frame, level), (bytes * (level + 1)) as usize, Access::Write)?;
+    memory.check(end, bytes as usize, Access::Write)?;
+    for n in 1..level {
+        memory.check(below(bp, n), bytes as usize, Access::Read)?;
     }
+    T::truncate(bp).store(memory, frame)?;
+    for n in 1..level {
+        T::load(memory, below(bp, n))?.store(memory, below(frame, n))?;
+    }
+    if level > 0 {
+        T::truncate(frame).store(memory, below(frame, level))?;
+    }
+    cpu.write(gpr::RBP, T::truncate(frame));
+    cpu.set_gpr(gpr::RSP, end);
+    Ok(Flow::Next)
+}
+
+/// ENTER
+pub(crate) fn enter(insn: &Instruction) -> Option<Handler> {
+    Some(if insn.code() == Code::Enterq_imm16_imm8 { run_enter::<u64> } else { run_enter::<u16> })
 }
 
 /// The return address is the immediate, the target is the block's.

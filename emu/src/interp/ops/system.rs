@@ -1,4 +1,4 @@
-//! What leaves for somebody else: SYSCALL HLT INT3 UD2, and what this processor does not have.
+//! What leaves for somebody else: SYSCALL HLT INT UD2 RDPMC, and what this processor does not have.
 
 use iced_x86::{Instruction, Mnemonic};
 
@@ -25,7 +25,11 @@ pub(crate) fn leaves(insn: &Instruction) -> Option<Handler> {
     match insn.mnemonic() {
         Mnemonic::Syscall => Some(|_, _, _| trap(TrapKind::Syscall)),
         Mnemonic::Hlt => Some(|_, _, _| trap(TrapKind::Halt)),
-        Mnemonic::Int3 | Mnemonic::Int => Some(|_, _, _| trap(TrapKind::Breakpoint)),
+        Mnemonic::Int1 | Mnemonic::Int3 => Some(|_, _, _| trap(TrapKind::Breakpoint)),
+        Mnemonic::Int if insn.immediate8() == 3 => Some(|_, _, _| trap(TrapKind::Breakpoint)),
+        // The system calls of 32-bit programs.
+        Mnemonic::Int if insn.immediate8() == 0x80 => Some(|_, _, _| trap(TrapKind::Unsupported)),
+        Mnemonic::Int | Mnemonic::Rdpmc => Some(|_, _, _| trap(TrapKind::Protection)),
         Mnemonic::Ud2 | Mnemonic::Ud0 | Mnemonic::Ud1 => Some(|_, _, _| trap(TrapKind::Invalid)),
         _ => None,
     }

@@ -1,0 +1,71 @@
+//! FSIN and its kin, FPATAN, FYL2X: what they take from the stack and leave on it.
+
+use iced_x86::{Instruction, Mnemonic as M};
+
+use super::{empty, outcome, pop, replace_by_two, settle, unit};
+use crate::alu::float::{Extended, F80};
+use crate::cpu::{Cpu, X87};
+use crate::interp::op::{Flow, Handler, Step};
+
+/// Takes the angle from the stack; C2 says that it is too large, and then it stays.
+fn angle<R>(x87: &mut X87, of: impl Fn(F80, &mut Extended) -> Option<R>) -> Option<R> {
+    let mut env = Extended::new(x87.control);
+    match of(x87.peek(0), &mut env) {
+        Some(result) => settle(x87, &env).then(|| {
+            x87.status &= !X87::C2;
+            result
+        }),
+        None => {
+            x87.set_c1(false);
+            x87.status |= X87::C2;
+            None
+        }
+    }
+}
+
+fn run_angle(cpu: &mut Cpu, of: impl Fn(F80, &mut Extended) -> Option<F80>) -> Step {
+    let x87 = unit(cpu)?;
+    let result = if x87.holds(0) { angle(x87, of) } else { empty(x87) };
+    if let Some(result) = result {
+        x87.set(0, result);
+    }
+    Ok(Flow::Next)
+}
+
+/// The first result takes the angle's place, the second is pushed.
+fn run_angle_pair(cpu: &mut Cpu, of: impl Fn(F80, &mut Extended) -> Option<(F80, F80)>) -> Step {
+    replace_by_two(unit(cpu)?, |x87| angle(x87, of));
+    Ok(Flow::Next)
+}
+
+/// FSIN, FCOS, FSINCOS, FPTAN
+pub(crate) fn of_angle(insn: &Instruction) -> Option<Handler> {
+    Some(match insn.mnemonic() {
+        M::Fsin => |cpu, _, _| run_angle(cpu, F80::sin),
+        M::Fcos => |cpu, _, _| run_angle(cpu, F80::cos),
+        M::Fsincos => |cpu, _, _| run_angle_pair(cpu, F80::sin_cos),
+        M::Fptan => |cpu, _, _| run_angle_pair(cpu, F80::tan),
+        _ => return None,
+    })
+}
+
+/// ST(1) = f(ST(1), ST(0)), and pops.
+fn run_two(cpu: &mut Cpu, of: impl Fn(F80, F80, &mut Extended) -> F80) -> Step {
+    let x87 = unit(cpu)?;
+    let full = x87.holds(0) && x87.holds(1);
+    if let Some(result) = outcome(x87, full, |x87, env| of(x87.peek(1), x87.peek(0), env)) {
+        x87.set(1, result);
+        pop(x87);
+    }
+    Ok(Flow::Next)
+}
+
+/// FPATAN, FYL2X, FYL2XP1
+pub(crate) fn of_two(insn: &Instruction) -> Option<Handler> {
+    Some(match insn.mnemonic() {
+        M::Fpatan => |cpu, _, _| run_two(cpu, F80::atan),
+        M::Fyl2x => |cpu, _, _| run_two(cpu, F80::times_log2),
+        M::Fyl2xp1 => |cpu, _, _| run_two(cpu, F80::times_log2_plus_1),
+        _ => return None,
+    })
+}
