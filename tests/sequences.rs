@@ -47,7 +47,8 @@ fn simple(case: &Case) -> bool {
         && insn.rflags_undefined() == 0
         && !insn.is_stack_instruction()
         && insn.flow_control() == FlowControl::Next
-        && (insn.mnemonic() == M::Lea || !insn.op_kinds().any(|kind| kind == OpKind::Memory))
+        && (insn.mnemonic() == M::Lea
+            || !insn.op_kinds().any(|kind| matches!(kind, OpKind::Memory | OpKind::MemorySegRDI)))
         && !insn.is_string_instruction()
         && !insn.cpuid_features().iter().any(|feature| x87.contains(feature))
 }

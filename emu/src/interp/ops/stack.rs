@@ -126,10 +126,10 @@ fn run_enter<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let end = below(frame, level).wrapping_sub(size);
     // All of it must be writable down to the new top, before any of it is written.
     memory.check(below(frame, level), (bytes * (level + 1)) as usize, Access::Write)?;
-    memory.check(end, bytes as usize, Access::Write)?;
     for n in 1..level {
         memory.check(below(bp, n), bytes as usize, Access::Read)?;
     }
+    memory.check(end, bytes as usize, Access::Write)?;
     T::truncate(bp).store(memory, frame)?;
     for n in 1..level {
         T::load(memory, below(bp, n))?.store(memory, below(frame, n))?;
