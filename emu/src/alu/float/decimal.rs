@@ -31,7 +31,7 @@ impl F80 {
         let mut bytes = [0; 10];
         for byte in &mut bytes[..9] {
             let two = (rest % 100) as u8;
-            *byte = two / 10 << 4 | two % 10;
+            *byte = ((two / 10) << 4) | (two % 10);
             rest /= 100;
         }
         bytes[9] = if self.negative() { 0x80 } else { 0 };

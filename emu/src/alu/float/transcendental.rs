@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Half of pi, times 2^67.
-const HALF_PI: u128 = 0xc90f_daa2_2168_c234_c;
+const HALF_PI: u128 = 0xc_90fd_aa22_168c_234c;
 const HALF_PI_SHIFT: i32 = 67;
 /// Terms after which what is left out is below 2^-100, for the arguments that are used.
 const TERMS: u32 = 30;
