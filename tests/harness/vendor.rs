@@ -187,18 +187,18 @@ fn loaded_mxcsr(insn: &Instruction, state: &State) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }
 
-/// The bytes of an area that are not compared, as offsets.
-fn area(insn: &Instruction) -> Option<&'static [std::ops::Range<usize>]> {
+/// The bytes of an area that are not compared: first and end, as offsets.
+fn area(insn: &Instruction) -> Option<&'static [(usize, usize)]> {
     // Of the header, the first word says which parts are in use.
     Some(match insn.mnemonic() {
         M::Fnstenv | M::Fnsave if insn.code().encoding() != EncodingKind::Legacy => return None,
         M::Fnstenv | M::Fnsave => match insn.code() {
-            Code::Fnstenv_m14byte | Code::Fnsave_m94byte => &[6..14],
-            _ => &[2..4, 6..8, 10..28],
+            Code::Fnstenv_m14byte | Code::Fnsave_m94byte => &[(6, 14)],
+            _ => &[(2, 4), (6, 8), (10, 28)],
         },
-        M::Fxsave | M::Fxsave64 => &[6..24, 28..32, 416..512],
+        M::Fxsave | M::Fxsave64 => &[(6, 24), (28, 32), (416, 512)],
         M::Xsave | M::Xsave64 | M::Xsaveopt | M::Xsaveopt64 | M::Xsavec | M::Xsavec64 => {
-            &[6..24, 28..32, 416..520]
+            &[(6, 24), (28, 32), (416, 520)]
         }
         _ => return None,
     })
@@ -207,7 +207,7 @@ fn area(insn: &Instruction) -> Option<&'static [std::ops::Range<usize>]> {
 /// Makes the bytes of the area the same that are not compared.
 pub fn blur_area(insn: &Instruction, before: &State, mem: &mut [u8]) {
     let (Some(ranges), Some(at)) = (area(insn), crate::state::address(insn, before)) else { return };
-    for i in ranges.iter().cloned().flatten() {
+    for i in ranges.iter().flat_map(|&(first, end)| first..end) {
         if let Some(byte) = mem.get_mut((at.wrapping_sub(WINDOW) as usize).wrapping_add(i)) {
             *byte = 0;
         }
