@@ -2,7 +2,8 @@
 //!
 //! The script asks `goemu` itself, so it knows the functions of the program that the command line names.
 
-use std::ffi::OsStr;
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -54,20 +55,68 @@ pub(crate) fn functions() -> ArgValueCompleter {
     ArgValueCompleter::new(names)
 }
 
-/// Names that begin with `typed`; of package main alone as long as nothing is typed.
+/// Names that begin with `typed`, or else ends of names that do; of package main alone as long as nothing is typed.
 fn names(typed: &OsStr) -> Vec<CompletionCandidate> {
     let Some(typed) = typed.to_str() else { return Vec::new() };
     let start = if typed.is_empty() { "main." } else { typed };
-    let Ok(image) = Binary::named(program()).open_quietly() else { return Vec::new() };
-    let names = image.funcs().map(|func| func.name()).filter(|name| name.starts_with(start));
-    names.take(MOST).map(CompletionCandidate::new).collect()
+    let words: Vec<_> = std::env::args_os().collect();
+    let program = program(&words).or_else(|| std::env::var_os("GOEMU_BINARY").map(PathBuf::from));
+    let Ok(image) = Binary::named(program).open_quietly() else { return Vec::new() };
+    // Shells take parentheses for their own: without them a method has the same name to goemu.
+    let plain = |name: &str| -> String { name.chars().filter(|letter| !"(*)".contains(*letter)).collect() };
+    let written = |name: &str| if typed.contains('(') { name.to_owned() } else { plain(name) };
+    let all = || image.funcs().map(|func| written(func.name()));
+    let mut found: Vec<String> = all().filter(|name| name.starts_with(start)).take(MOST).collect();
+    if found.is_empty() {
+        found = all().filter_map(|name| end_with(&name, start)).take(MOST).collect();
+    }
+    let mut seen = HashSet::new();
+    found.retain(|name| seen.insert(name.clone()));
+    found.into_iter().map(CompletionCandidate::new).collect()
 }
 
-/// The program that the command line under completion names, as far as it is written.
-fn program() -> Option<PathBuf> {
-    let words: Vec<_> = std::env::args_os().collect();
-    let after = |pair: &[std::ffi::OsString]| {
-        matches!(pair.first()?.to_str()?, "-b" | "--binary").then(|| pair.get(1).map(PathBuf::from))?
-    };
-    words.windows(2).find_map(after).or_else(|| std::env::var_os("GOEMU_BINARY").map(PathBuf::from))
+/// The longest end of a name, from a border on, that begins with `start`.
+fn end_with(name: &str, start: &str) -> Option<String> {
+    let ends = name.match_indices(['.', '/']).filter_map(|(border, _)| name.get(border + 1..));
+    ends.into_iter().find(|end| end.starts_with(start)).map(str::to_owned)
+}
+
+/// The program that the command line under completion names, as far as it is written. Some shells make words of their
+/// own of `--binary`, `=` and the path.
+fn program(words: &[OsString]) -> Option<PathBuf> {
+    words.iter().enumerate().find_map(|(at, word)| {
+        let following = |n: usize| words.get(at + n);
+        match word.to_str()? {
+            "-b" | "--binary" => {
+                let next = following(1)?;
+                let path = if next == "=" { following(2)? } else { next };
+                Some(PathBuf::from(path))
+            }
+            word => {
+                let path = word.strip_prefix("--binary=").or_else(|| word.strip_prefix("-b"))?;
+                Some(PathBuf::from(path.strip_prefix('=').unwrap_or(path)))
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_of_a_command_line() {
+        for (line, path) in [
+            ("goemu call -b x main.f", Some("x")),
+            ("goemu call --binary x main.f", Some("x")),
+            ("goemu call --binary=x main.f", Some("x")),
+            ("goemu call --binary = x main.f", Some("x")),
+            ("goemu call -bx main.f", Some("x")),
+            ("goemu call main.f", None),
+            ("goemu call main.f -b", None),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(program(&words), path.map(PathBuf::from), "{line}");
+        }
+    }
 }

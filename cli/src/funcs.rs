@@ -1,9 +1,12 @@
 //! `goemu funcs`: which functions a program has.
 
+mod callable;
+
 use std::fmt;
 use std::io::Write;
 
 use anyhow::{Result, bail};
+use clap::ValueEnum;
 use goemu::{Func, Image};
 use goemu_loader::{Abi, Signature};
 use serde_json::json;
@@ -11,6 +14,7 @@ use serde_json::json;
 use crate::binary::{Binary, has_debug_info};
 use crate::output::{DIM, NAME};
 use crate::{number, output, pattern};
+use callable::Callable;
 
 /// List functions
 ///
@@ -21,6 +25,8 @@ use crate::{number, output, pattern};
   goemu funcs                                   of the built-in demo
   goemu funcs -b prog 'main.*'                  of package main
   goemu funcs -b prog --sig 'string) (int, error)' --callable
+  goemu funcs -b prog --size '>4k' --sort size  the large ones, largest last
+  goemu funcs -b prog --callable=no             which cannot be called, and why
   goemu funcs -b prog --json | jq -r .name")]
 pub(crate) struct Args {
     /// A part of the name, or all of it with * and ?
@@ -42,26 +48,53 @@ pub(crate) struct Args {
     /// Only functions of at most this many bytes
     #[arg(long, value_name = "N", value_parser = number::bytes)]
     max_size: Option<u64>,
-    /// Only functions whose signature is known, so that they can be called without --sig
-    #[arg(long)]
-    callable: bool,
+    /// Only functions of this size in bytes: 100, '>100', '<=4k'
+    #[arg(long, value_name = "SIZE", value_parser = number::comparison)]
+    size: Option<number::Comparison>,
+    /// Only functions that can be called: with known signatures, with guessed ones, or not at all (and why)
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    callable: Option<How>,
+    /// In which order
+    #[arg(long, value_name = "KEY", default_value = "address")]
+    sort: Key,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+}
+
+/// How a function can be called.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum How {
+    /// Its signature is known
+    Yes,
+    /// The places of its arguments are guessed
+    Guessed,
+    /// It cannot be called
+    No,
+}
+
+/// What functions are sorted by.
+#[derive(Clone, Copy, ValueEnum)]
+enum Key {
+    Address,
+    Name,
+    Size,
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
     let mut out = output::stdout();
     let mut found = false;
-    for func in image.funcs().filter(|func| args.admits(func)) {
+    for func in args.sorted(&image) {
+        let known = image.signature(&func);
+        let callable = args.callable.map(|_| Callable::of(&image, &func, &known));
         // What the debug information does not tell, or tells wrongly, is not known.
-        let signature = image.signature(&func).ok().flatten();
-        if !args.admits_signature(signature.as_ref()) {
+        let signature = known.ok().flatten();
+        if !args.admits_signature(signature.as_ref()) || !args.admits_callable(callable.as_ref()) {
             continue;
         }
         found = true;
-        let row = Row { func, signature };
+        let row = Row { func, signature, callable };
         if args.json { writeln!(out, "{}", row.object())? } else { writeln!(out, "{row}")? }
     }
     out.flush()?;
@@ -77,19 +110,40 @@ impl Args {
         let (name, size) = (func.name(), size(func));
         self.pattern.as_ref().is_none_or(|pattern| pattern::matches(pattern, name))
             && self.package.as_ref().is_none_or(|path| package(name) == path)
+            && self.size.is_none_or(|wanted| wanted.holds(size))
             && self.min_size.is_none_or(|min| size >= min)
             && self.max_size.is_none_or(|max| size <= max)
             && self.file.as_ref().is_none_or(|pattern| pattern::matches(pattern, file(func)))
     }
 
+    /// The functions that are admitted without their signatures, in order.
+    fn sorted<'i>(&self, image: &'i Image) -> Vec<Func<'i>> {
+        let mut funcs: Vec<_> = image.funcs().filter(|func| self.admits(func)).collect();
+        match self.sort {
+            Key::Address => {}
+            Key::Name => funcs.sort_by_key(|func| func.name()),
+            Key::Size => funcs.sort_by_key(size),
+        }
+        funcs
+    }
+
+    fn admits_callable(&self, callable: Option<&Callable>) -> bool {
+        let how = callable.map(|callable| match callable {
+            Callable::Yes => How::Yes,
+            Callable::Guessed(_) => How::Guessed,
+            Callable::No(_) => How::No,
+        });
+        how == self.callable
+    }
+
     fn admits_signature(&self, signature: Option<&Signature>) -> bool {
-        let Some(signature) = signature else { return self.sig.is_none() && !self.callable };
+        let Some(signature) = signature else { return self.sig.is_none() };
         self.sig.as_ref().is_none_or(|pattern| pattern::matches(pattern, &signature.to_string()))
     }
 
     /// Why nothing may have been found.
     fn known(&self, image: &Image) -> &'static str {
-        let asks = self.sig.is_some() || self.callable;
+        let asks = self.sig.is_some() || self.callable == Some(How::Yes);
         if asks && !has_debug_info(image) {
             " (this program has no debug information, which tells signatures)"
         } else {
@@ -107,7 +161,7 @@ fn file<'i>(func: &Func<'i>) -> &'i str {
 }
 
 /// The import path in a function's name: `encoding/json` in `encoding/json.(*Decoder).Decode`.
-fn package(name: &str) -> &str {
+pub(crate) fn package(name: &str) -> &str {
     // Slashes of the path come before its last dot; those in type arguments after a bracket.
     let path_end = name.find('[').unwrap_or(name.len());
     let base = name.get(..path_end).and_then(|path| path.rfind('/')).map_or(0, |slash| slash + 1);
@@ -119,6 +173,8 @@ fn package(name: &str) -> &str {
 struct Row<'i> {
     func: Func<'i>,
     signature: Option<Signature>,
+    /// Where it was asked for.
+    callable: Option<Callable>,
 }
 
 impl Row<'_> {
@@ -137,6 +193,9 @@ impl Row<'_> {
             "size": size(&self.func),
             "abi": self.abi(),
             "signature": self.signature.as_ref().map(Signature::to_string),
+            "callable": self.callable.as_ref().map(Callable::word),
+            "guess": match &self.callable { Some(Callable::Guessed(guess)) => Some(guess), _ => None },
+            "why_not": match &self.callable { Some(Callable::No(why)) => Some(why), _ => None },
             "file": line.map(|line| line.file),
             "line": line.map(|line| line.line),
         })
@@ -155,6 +214,9 @@ impl fmt::Display for Row<'_> {
         if let Some(line) = func.line_at(func.entry()) {
             let file = line.file.rsplit(['/', '\\']).next().unwrap_or_default();
             write!(f, "  {DIM}{file}:{}{DIM:#}", line.line)?;
+        }
+        if let Some(callable @ (Callable::Guessed(_) | Callable::No(_))) = &self.callable {
+            write!(f, "  {callable}")?;
         }
         Ok(())
     }

@@ -1,13 +1,15 @@
 //! `goemu info`: how a program was built, and what was found in it.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use anyhow::Result;
 use goemu::Image;
-use goemu_loader::{Module, Os};
+use goemu_loader::{Module, Os, Perm};
 use serde_json::{Value as Json, json};
 
 use crate::binary::{Binary, has_debug_info};
+use crate::funcs::package;
 use crate::output;
 
 /// Show how a program was built, and what goemu finds in it
@@ -53,17 +55,25 @@ fn write_build(out: &mut impl Write, image: &Image) -> Result<()> {
         write_module(out, "dep", module)?;
     }
     for (key, value) in &build.settings {
-        writeln!(out, "\tbuild\t{key}={value}")?;
+        writeln!(out, "\tbuild\t{}={}", quoted(key), quoted(value))?;
     }
     Ok(())
 }
 
 fn write_module(out: &mut impl Write, word: &str, module: &Module) -> Result<()> {
-    writeln!(out, "\t{word}\t{}\t{}", module.path, module.version)?;
+    write!(out, "\t{word}\t{}\t{}", module.path, module.version)?;
     match &module.replaced_by {
-        Some(by) => Ok(writeln!(out, "\t=>\t{}\t{}", by.path, by.version)?),
-        None => Ok(()),
+        Some(by) => {
+            writeln!(out)?;
+            write_module(out, "=>", by)
+        }
+        None => Ok(writeln!(out, "\t{}", module.sum)?),
     }
+}
+
+/// A part of a setting, in quotes where it has to be (`runtime/debug.BuildInfo.String`).
+fn quoted(text: &str) -> String {
+    if !text.contains([' ', '\t', '\r', '\n', '"', '`']) { text.to_owned() } else { format!("{text:?}") }
 }
 
 /// What goemu found, in the order in which it is shown.
@@ -84,11 +94,27 @@ fn found(image: &Image) -> Vec<(&'static str, String)> {
         ("target", target(image)),
         ("runtime", format!("go1.{}{guess}", facts.version.minor)),
         ("arguments", calls.to_owned()),
+        ("sections", sections(image)),
         ("functions", image.func_count().to_string()),
+        ("packages", packages(image).to_string()),
         ("symbols", symbols),
         ("signatures", signatures.to_owned()),
         ("types", image.types().count().to_string()),
     ]
+}
+
+/// The number of sections, and the sizes of code and of the function table.
+fn sections(image: &Image) -> String {
+    let count = image.sections().len();
+    let code: u64 =
+        image.segments().iter().filter(|segment| segment.perm.contains(Perm::EXEC)).map(|s| s.mem_size).sum();
+    format!("{count}, {code} bytes of code")
+}
+
+/// How many packages the functions are of.
+fn packages(image: &Image) -> usize {
+    let paths: HashSet<&str> = image.funcs().map(|func| package(func.name())).collect();
+    paths.len()
 }
 
 /// `linux/amd64, position-independent`
@@ -106,7 +132,8 @@ fn os_name(os: Os) -> String {
 
 fn object(image: &Image) -> Json {
     let build = image.build_info();
-    let module = |module: &Module| json!({ "path": module.path, "version": module.version });
+    let module =
+        |module: &Module| json!({ "path": module.path, "version": module.version, "sum": module.sum });
     let settings = build.settings.iter().map(|(key, value)| (key.clone(), Json::from(value.as_str())));
     json!({
         "go": build.version,
@@ -120,7 +147,9 @@ fn object(image: &Image) -> Json {
         "runtime": format!("go1.{}", image.facts().version.minor),
         "runtime_guessed": image.facts().guessed,
         "register_arguments": image.facts().register_abi(),
+        "sections": image.sections().iter().map(|section| section.name.clone()).collect::<Vec<_>>(),
         "functions": image.func_count(),
+        "packages": packages(image),
         "symbols": image.symbols().count(),
         "debug_info": has_debug_info(image),
         "types": image.types().count(),

@@ -10,6 +10,49 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     with_suffix(text, 1024)
 }
 
+/// What a number is compared with: `100`, `>100`, `<=4k`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Comparison {
+    sign: Sign,
+    with: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sign {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    pub(crate) fn holds(self, number: u64) -> bool {
+        match self.sign {
+            Sign::Equal => number == self.with,
+            Sign::Less => number < self.with,
+            Sign::LessOrEqual => number <= self.with,
+            Sign::Greater => number > self.with,
+            Sign::GreaterOrEqual => number >= self.with,
+        }
+    }
+}
+
+/// A comparison with a size in bytes.
+pub(crate) fn comparison(text: &str) -> Result<Comparison, String> {
+    let signs = [
+        ("<=", Sign::LessOrEqual),
+        (">=", Sign::GreaterOrEqual),
+        ("<", Sign::Less),
+        (">", Sign::Greater),
+        ("=", Sign::Equal),
+        ("", Sign::Equal),
+    ];
+    let found = signs.iter().find_map(|(word, sign)| Some((*sign, text.strip_prefix(word)?)));
+    let (sign, rest) = found.ok_or_else(hint)?;
+    Ok(Comparison { sign, with: bytes(rest.trim())? })
+}
+
 fn with_suffix(text: &str, unit: u64) -> Result<u64, String> {
     let (digits, power) = match text.char_indices().next_back() {
         Some((at, 'k' | 'K')) => (&text[..at], 1),
@@ -31,6 +74,24 @@ fn hint() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comparisons() {
+        for (text, fits, fits_not) in [
+            ("100", 100, 101),
+            (">100", 101, 100),
+            (">= 100", 100, 99),
+            ("<1k", 1023, 1024),
+            ("<=1k", 1024, 1025),
+            ("=5", 5, 4),
+        ] {
+            let comparison = comparison(text).unwrap();
+            assert!(comparison.holds(fits) && !comparison.holds(fits_not), "{text}");
+        }
+        for text in ["", ">", "<>5", "=>5", "x", "> x"] {
+            assert!(comparison(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn forms() {

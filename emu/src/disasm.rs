@@ -1,4 +1,4 @@
-//! Instructions as text, in the syntax of Go's assembler, as `go tool objdump` prints them.
+//! Instructions as text, in the syntax of Go's assembler, as `go tool objdump` prints them ([`Syntax`] has others).
 //!
 //! The text is a function of one decoded instruction, its bytes (prefixes are shown in the order in which they
 //! stand) and the names of addresses. It follows Go 1.27's tool, byte for byte, wherever that tool decodes
@@ -26,14 +26,16 @@ mod listing;
 mod mnemonic;
 mod operand;
 mod prefix;
+mod syntax;
 mod walk;
 
 use core::fmt;
 
 use iced_x86::Instruction;
 
-pub use listing::{Line, disassemble, write_listing};
+pub use listing::{Line, Part, disassemble, write_listing, write_part};
 use prefix::Prefixes;
+pub use syntax::{Formatter, Syntax};
 pub use walk::{Decoded, Walk};
 
 /// Names addresses: what the formatter asks for symbols.

@@ -12,6 +12,8 @@ pub struct Module {
     pub path: String,
     /// Its version: `v0.1.0`, `(devel)`.
     pub version: String,
+    /// Its checksum, `h1:...`; empty for modules that were built from a folder.
+    pub sum: String,
     /// What replaces it, where go.mod says so.
     pub replaced_by: Option<Box<Module>>,
 }
@@ -76,6 +78,7 @@ fn module(columns: &str) -> Module {
     Module {
         path: columns.next().unwrap_or_default(),
         version: columns.next().unwrap_or_default(),
+        sum: columns.next().unwrap_or_default(),
         replaced_by: None,
     }
 }
@@ -185,6 +188,7 @@ mod tests {
         assert_eq!(build.path, "example.org/x/cmd");
         assert_eq!(build.main.as_ref().map(|m| m.version.as_str()), Some("(devel)"));
         assert_eq!(build.deps[0].replaced_by.as_ref().map(|m| m.path.as_str()), Some("../sys"));
+        assert_eq!(build.deps[0].sum, "h1:abc=");
         assert_eq!((build.goamd64(), build.os()), (Some(3), Some(Os::FreeBsd)));
         assert_eq!(build.setting("-ldflags"), Some("-s -w"));
     }

@@ -43,6 +43,15 @@ fn filters_of_functions() {
     assert_eq!(names(&["--sig", "func(n int, seed uint64) uint64"]), ["main.mix"]);
     assert!(names(&["--callable", "--package", "runtime"]).contains(&"runtime.gopanic".to_owned()));
     assert!(names(&["--min-size", "4k", "--package", "main"]).contains(&"main.init.0".to_owned()));
+    assert!(names(&["--callable=no"]).contains(&"runtime.gogo".to_owned()));
+    assert!(names(&["--callable=guessed"]).contains(&"runtime.memmove".to_owned()));
+    assert_eq!(names(&["main.f?", "--sort", "name"]), ["main.f1", "main.f2", "main.f3"]);
+    let sized = names(&["--size", ">4k", "--sort", "size", "--package", "main"]);
+    assert_eq!(sized.last().map(String::as_str), Some("main.init.0"));
+    for (size, message) in [("<1", "no such functions"), (">x", "write a whole number")] {
+        let ran = on_corpus(&["funcs", "main.*", "--size", size]);
+        assert!(ran.status == 1 && ran.stderr.contains(message), "{ran:?}");
+    }
     let none = on_corpus(&["funcs", "nosuch"]);
     assert_eq!(none, Ran::new(1, "", "goemu: no such functions; `goemu funcs` lists all\n"));
 }
@@ -69,16 +78,79 @@ fn listings() {
     assert!(ran.stdout.contains("CALL runtime.deferprocStack(SB)"), "{}", ran.stdout);
 }
 
+/// What a shell gets when it asks, as its script does, what the last of these words may become.
+fn completed(shell: &str, words: &[&str]) -> Vec<String> {
+    let mut asked = command();
+    let index = words.len().to_string();
+    asked.envs([("COMPLETE", shell), ("_CLAP_COMPLETE_INDEX", &index), ("_CLAP_IFS", "\n")]);
+    let ran = ran(asked.args(["--", "goemu"]).args(words));
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
+    ran.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn listings_of_parts_in_other_syntaxes() {
+    let text = |args: &[&str]| {
+        let ran = on_corpus(&[&["disasm"], args].concat());
+        assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{args:?}");
+        ran.stdout
+    };
+    assert!(text(&["--syntax", "intel", "main.f1"]).contains("\tcmp rsp, [r14+0x10]\t"));
+    assert!(text(&["--syntax", "gnu", "main.f1"]).contains("\tcmp 0x10(%r14), %rsp\t"));
+    assert_eq!(text(&["main.f?"]).matches("TEXT main.f").count(), 3);
+    let whole = text(&["main.f1"]);
+    let address = whole.lines().nth(2).unwrap().split_whitespace().nth(1).unwrap();
+    assert_eq!(text(&[address]), whole);
+    assert_eq!(text(&[&format!("{address}+1")]).lines().count(), 2);
+    for (target, message) in [
+        ("0x10", "no function at 0x10"),
+        ("0x10+16", "no function at 0x10"),
+        ("0x20-0x10", "no range of addresses"),
+        ("main.nosuch*", "no functions main.nosuch*"),
+    ] {
+        let ran = on_corpus(&["disasm", target]);
+        assert!(ran.status == 1 && ran.stderr.contains(message), "{ran:?}");
+    }
+}
+
 #[test]
 fn shells_complete_names_of_functions() {
+    let path = corpus("go1.27");
+    let path = path.to_str().unwrap();
+    let joined = format!("--binary={path}");
     for shell in ["bash", "zsh", "fish"] {
         let ran = goemu(["completions", shell]);
         assert!(ran.status == 0 && ran.stdout.contains("goemu"), "{ran:?}");
+        let found = completed(shell, &["call", "-b", path, "main.genericM"]);
+        assert_eq!(found, ["main.genericMax", "main.genericMap"], "{shell}");
+        assert_eq!(completed(shell, &["disasm", &joined, "main.rect"]), ["main.rect.area"], "{shell}");
+        assert_eq!(completed(shell, &["call", "-b", path, "quicks"]), ["quicksort"], "{shell}");
+        assert_eq!(completed(shell, &["call", "-b", path, "no such"]), [""; 0], "{shell}");
+        assert!(
+            completed(shell, &["funcs", "--so"]).iter().any(|word| word.starts_with("--sort")),
+            "{shell}"
+        );
     }
-    let mut asked = command();
-    asked.envs([("COMPLETE", "bash"), ("_CLAP_COMPLETE_INDEX", "4"), ("_CLAP_IFS", "\n")]);
-    let ran = ran(asked.args(["--", "goemu", "call", "-b"]).arg(corpus("go1.27")).arg("main.genericM"));
-    assert_eq!(ran.stdout, "main.genericMax\nmain.genericMap");
+}
+
+/// The script in the shell itself.
+#[test]
+fn bash_completes() {
+    let script = r#"
+        goemu() { "$GOEMU" "$@"; }
+        source <(goemu completions bash) || exit 1
+        COMP_WORDS=(goemu call -b "$PROGRAM" main.genericM) COMP_CWORD=4 COMP_TYPE=9
+        _clap_complete_goemu goemu main.genericM -b 2> /dev/null
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["--norc", "-c", script]).env("PROGRAM", corpus("go1.27"));
+    let output = match bash.env("GOEMU", env!("CARGO_BIN_EXE_goemu")).output() {
+        Ok(output) => output,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => panic!("{error}"),
+    };
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "main.genericMax\nmain.genericMap\n", "{output:?}");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Functions of an image as listings, printed as `go tool objdump -s` prints them.
 
 use core::fmt::{self, Write};
+use core::ops::Range;
 
 use goemu_loader::{Func, Image};
 use iced_x86::Mnemonic;
 
-use super::{Symbols, Walk, go_syntax};
+use super::{Formatter, Symbols, Syntax, Walk};
 
 /// Longest instruction of the architecture, in bytes.
 const MAX_INSN: usize = 15;
@@ -37,12 +38,38 @@ impl Symbols for Image {
 
 /// The instructions of `func`, in order, without the padding after it.
 pub fn disassemble<'i>(image: &'i Image, func: &Func<'i>) -> impl Iterator<Item = Line<'i>> + use<'i> {
+    lines(image, func, Formatter::new(Syntax::Go, image))
+}
+
+fn lines<'i>(
+    image: &'i Image,
+    func: &Func<'i>,
+    mut formatter: Formatter<'i>,
+) -> impl Iterator<Item = Line<'i>> + use<'i> {
     let (entry, size) = extent(image, func);
-    Walk::new(code(image, entry, size), entry, size).map(|step| {
+    Walk::new(code(image, entry, size), entry, size).map(move |step| {
         let address = step.insn.ip();
-        let text = go_syntax(&step.insn, step.bytes, image);
+        let mut text = String::with_capacity(48);
+        // A String takes everything.
+        let _ = formatter.write(&mut text, &step.insn, step.bytes);
         Line { source: image.line_at(address), address, bytes: step.bytes, text }
     })
+}
+
+/// Which instructions of a function are listed, and how.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// How instructions are written.
+    pub syntax: Syntax,
+    /// Only instructions that have a byte in this range of addresses.
+    pub within: Range<u64>,
+}
+
+impl Default for Part {
+    /// All of it in Go's syntax.
+    fn default() -> Part {
+        Part { syntax: Syntax::Go, within: 0..u64::MAX }
+    }
 }
 
 /// Writes the listing of `func`: a line `TEXT name(SB) file`, and one for each instruction, in columns.
@@ -50,11 +77,24 @@ pub fn disassemble<'i>(image: &'i Image, func: &Func<'i>) -> impl Iterator<Item 
 /// # Errors
 /// Only those of `out`.
 pub fn write_listing(out: &mut dyn Write, image: &Image, func: &Func<'_>) -> fmt::Result {
+    write_part(out, image, func, &Part::default())
+}
+
+/// Writes a part of the listing of `func`, under the same heading.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn write_part(out: &mut dyn Write, image: &Image, func: &Func<'_>, part: &Part) -> fmt::Result {
     let entry = func.entry();
     let name = Symbols::symbol(image, entry).map_or(func.name(), |(name, _)| name);
     let file = image.line_at(entry).map_or("", |line| line.file);
     writeln!(out, "TEXT {name}(SB) {file}")?;
-    let rows: Vec<[String; 4]> = disassemble(image, func).map(|line| line.columns()).collect();
+    let all = lines(image, func, Formatter::new(part.syntax, image));
+    let wanted = all.filter(|line| {
+        line.address < part.within.end
+            && line.address.saturating_add(line.bytes.len() as u64) > part.within.start
+    });
+    let rows: Vec<[String; 4]> = wanted.map(|line| line.columns()).collect();
     let width = |column: usize| {
         let longest = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
         column_width(longest.unwrap_or(0))
