@@ -81,7 +81,7 @@ fn one_json_object() {
     let ran = call("go1.27", "fib 1 --json");
     let expected = concat!(
         r#"{"function":"main.fib","outcome":"returned","#,
-        r#""results":[{"name":"","type":"int","value":"1"}],"panic":null,"fault":null,"#,
+        r#""results":[{"name":"","type":"int","value":"1","data":{"kind":"int","value":1,"type":"int"}}],"panic":null,"fault":null,"#,
         r#""stdout":"","stderr":"","instructions":"#
     );
     assert!(ran.stdout.starts_with(expected), "{}", ran.stdout);
