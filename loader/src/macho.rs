@@ -4,6 +4,8 @@
 //! offsets count from the start of the x86-64 part.
 
 mod fixups;
+#[cfg(test)]
+mod tests;
 
 use goblin::mach::constants::{
     S_ATTR_PURE_INSTRUCTIONS, S_GB_ZEROFILL, S_LAZY_SYMBOL_POINTERS, S_NON_LAZY_SYMBOL_POINTERS,
@@ -73,6 +75,11 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
     let header = header(thin)?;
     let commands = commands(thin)?;
     let raw = raw_segments(&commands)?;
+    for segment in &raw {
+        // Those that are not loaded as well: symbols and debug information would be missing.
+        let what = format!("segment {}", segment.name);
+        bytes::check_range(thin.file, &what, segment.file_offset, segment.file_size)?;
+    }
     let loaded = || raw.iter().filter(|segment| segment.is_loaded());
     let lowest = loaded().map(|segment| segment.addr).min();
     let bias = if lowest.is_some_and(|addr| addr < LOWEST) { PIE_BASE } else { 0 };

@@ -54,6 +54,11 @@ struct Header {
 pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
     let header = header(file)?;
     let raw = raw_sections(file, &header)?;
+    if let Some(strings) = header.strings() {
+        bytes::check_range(file, "symbol table", strings, 0)?;
+        let size = bytes::u32(file, strings).unwrap_or_default();
+        bytes::check_range(file, "string table", strings, size.into())?;
+    }
     let end = raw.iter().map(|section| section.addr + section.mem_size()).max().unwrap_or_default();
     let fits = (LOWEST..HIGHEST.saturating_sub(end)).contains(&header.base);
     if !fits && !header.movable {

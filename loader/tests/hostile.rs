@@ -8,16 +8,26 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 fn fixture(name: &str) -> Vec<u8> {
-    let path = format!("{}/../cli/demo/{name}", env!("CARGO_MANIFEST_DIR"));
+    let folder = if name.starts_with("demo") { "cli/demo" } else { "testdata/bin" };
+    let path = format!("{}/../{folder}/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// A program of each kind of function table: addresses (Go 1.15), offsets (Go 1.27).
-static PROGRAMS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| ["demo-go1.15", "demo-go1.27"].map(fixture));
+/// A program of each format and kind of function table: addresses (Go 1.15), offsets (Go 1.27).
+const NAMES: [&str; 6] = [
+    "demo-go1.15",
+    "demo-go1.27",
+    "corpus-go1.15-darwin-stripped",
+    "corpus-go1.27-darwin",
+    "corpus-go1.15-windows-stripped",
+    "corpus-go1.27-windows",
+];
+static PROGRAMS: LazyLock<[Vec<u8>; NAMES.len()]> = LazyLock::new(|| NAMES.map(fixture));
 
 /// Asks everything that an image can be asked, of some functions; answers how many answers there were.
 fn walk(image: &Image) -> usize {
     let mut answers = image.relocs().len() + image.symbols().count() + image.sections().len();
+    answers += image.imports().len() + usize::from(image.plugin_path().is_some());
     for section in image.sections() {
         answers += image.section_data(&section.name).map_or(0, |data| data.len().min(1));
     }
@@ -62,7 +72,7 @@ fn survives(bytes: Vec<u8>) -> Result<(), TestCaseError> {
 
 #[test]
 fn whole_programs_answer() {
-    for (program, minor) in PROGRAMS.iter().zip([15, 27]) {
+    for (program, minor) in PROGRAMS.iter().zip([15, 27, 15, 27, 15, 27]) {
         let image = Image::parse(program.clone()).expect("a whole program");
         assert_eq!(image.go_version().map(|version: GoVersion| version.minor), Some(minor));
         assert!(walk(&image) > 10_000);
@@ -131,6 +141,52 @@ fn another_processor_is_named() {
     assert_eq!(error.to_string(), "built for arm64, but only x86-64 (GOARCH=amd64) is supported");
 }
 
+/// The offsets of the words that change when a PE file is moved, as its `.reloc` section lists them.
+fn moving_words(image: &Image) -> Vec<usize> {
+    let table = image.section_data(".reloc").expect("a section").into_owned();
+    let word = |at: usize| u32::from_le_bytes(table[at..at + 4].try_into().expect("four bytes")) as usize;
+    let mut words = Vec::new();
+    let mut at = 0;
+    while at + 8 <= table.len() && word(at + 4) >= 8 {
+        for entry in table[at + 8..at + word(at + 4)].chunks_exact(2) {
+            let entry = u16::from_le_bytes([entry[0], entry[1]]);
+            let addr = image.segments()[0].addr + word(at) as u64 + u64::from(entry & 0xfff);
+            let segment = image.segments().iter().find(|segment| segment.contains(addr)).expect("a segment");
+            if entry >> 12 == 10 {
+                words.push((segment.file_offset + addr - segment.addr) as usize);
+            }
+        }
+        at += word(at + 4);
+    }
+    words
+}
+
+#[test]
+fn a_windows_program_is_moved_where_it_must_be() {
+    let mut program = fixture("corpus-go1.27-windows");
+    let there = Image::parse(program.clone()).expect("a program");
+    let (far, near) = (0x7fff_0000_0000u64, there.segments()[0].addr);
+    let long = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("a word"));
+    // Links it at a place that a guest does not have.
+    for at in moving_words(&there) {
+        let moved = long(&program, at) - near + far;
+        program[at..at + 8].copy_from_slice(&moved.to_le_bytes());
+    }
+    let header = u32::from_le_bytes(program[0x3c..0x40].try_into().expect("four bytes")) as usize;
+    program[header + 48..header + 56].copy_from_slice(&far.to_le_bytes());
+    let moved = Image::parse(program).expect("a program");
+    assert_eq!(moved.bias(), 0x40_0000u64.wrapping_sub(far));
+    let told = |image: &Image| {
+        let base = image.segments()[0].addr;
+        let module = image.module().expect("a module").addr - base;
+        let funcs = image.funcs().map(|func| format!("{:#x} {}", func.entry() - base, func.name()));
+        (module, funcs.collect::<Vec<_>>(), image.types().count(), image.symbols().count())
+    };
+    assert_eq!(told(&there), told(&moved));
+    let words = moved.relocs().len();
+    assert!(words > 1000, "{words}");
+}
+
 #[test]
 fn a_program_without_a_function_table_is_not_go() {
     for program in PROGRAMS.iter() {
@@ -177,16 +233,18 @@ fn places(program: &[u8]) -> Vec<usize> {
         Some((segment.file_offset + addr - segment.addr) as usize)
     };
     let tables = tables.into_iter().flatten().filter_map(offset).flat_map(|start| start..start + 600);
-    (0..1200).chain(tables).collect()
+    // Symbols, relocations and what the system's loader reads stand at the end of some formats.
+    (0..1200).chain(tables).chain(program.len() - 3000..program.len() - 8).collect()
 }
 
-static PLACES: LazyLock<[Vec<usize>; 2]> = LazyLock::new(|| [places(&PROGRAMS[0]), places(&PROGRAMS[1])]);
+static PLACES: LazyLock<[Vec<usize>; NAMES.len()]> =
+    LazyLock::new(|| PROGRAMS.each_ref().map(|program| places(program)));
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn truncated_anywhere(program in 0..2usize, end in any::<Index>()) {
+    fn truncated_anywhere(program in 0..NAMES.len(), end in any::<Index>()) {
         let program = &PROGRAMS[program];
         let end = end.index(program.len());
         let error = Image::parse(program[..end].to_vec()).err().map(|error| error.to_string());
@@ -196,7 +254,7 @@ proptest! {
 
     #[test]
     fn bytes_changed_where_it_hurts(
-        program in 0..2usize,
+        program in 0..NAMES.len(),
         changes in prop::collection::vec((any::<Index>(), nasty(), 1..9usize), 1..4),
     ) {
         let mut bytes = PROGRAMS[program].clone();
@@ -209,7 +267,7 @@ proptest! {
 
     #[test]
     fn bytes_changed_anywhere(
-        program in 0..2usize,
+        program in 0..NAMES.len(),
         changes in prop::collection::vec((any::<Index>(), any::<u8>()), 1..200),
     ) {
         let mut bytes = PROGRAMS[program].clone();
