@@ -14,6 +14,7 @@ mod module;
 mod pcln;
 mod place;
 mod resolve;
+mod sha256;
 mod types;
 
 use std::collections::HashMap;

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use goemu_loader::Image;
+use goemu_loader::{Image, LoadError};
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 fn objects() -> Vec<PathBuf> {
     let folder = PathBuf::from("../testdata/objects");
@@ -41,5 +43,111 @@ fn functions_have_names_lines_and_signatures() {
             assert!(func.deferreturn().is_some_and(|pc| pc > func.entry() && pc < func.end()));
             assert!(func.sp_delta(func.entry()) == Some(0), "{} {name}", path.display());
         }
+    }
+}
+
+/// Asks an image for everything that depends on what was linked.
+fn walk(image: &Image) -> usize {
+    let mut answers = image.symbols().count() + image.types().count();
+    for func in image.funcs() {
+        answers += func.name().len() + usize::from(image.line_at(func.entry()).is_some());
+        answers += image.inlined_at(func.entry()).len() + usize::from(func.sp_delta(func.entry()).is_some());
+        answers += (0..9).filter_map(|index| func.funcdata(index)).count();
+        answers += usize::from(image.signature(&func).is_ok()) + format!("{:?}", func.abi()).len();
+    }
+    for ty in image.types() {
+        answers += usize::from(image.resolve(&ty).is_ok());
+    }
+    answers
+}
+
+/// Linking ends in an image, or in an error of one line that says what was expected.
+fn survives(bytes: Vec<u8>) -> Result<(), TestCaseError> {
+    match Image::parse(bytes) {
+        Ok(image) => {
+            walk(&image);
+        }
+        Err(error) => prop_assert!(!error.to_string().contains('\n'), "{error}"),
+    }
+    Ok(())
+}
+
+/// One of each format, and an archive.
+const HOSTILE: [&str; 7] = [
+    "deferr-1.12.17-linux.o",
+    "deferr-1.14.15-darwin.o",
+    "deferr-1.15.15-windows.o",
+    "deferr-1.17.13-linux.o",
+    "deferr-1.20.14-linux.o",
+    "deferr-1.27-linux-opt.o",
+    "lib-1.27.a",
+];
+
+fn object(index: usize) -> Vec<u8> {
+    let path = format!("../testdata/objects/{}", HOSTILE[index]);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn truncated_objects_are_refused() {
+    for index in 0..HOSTILE.len() {
+        let whole = object(index);
+        for end in (9..whole.len()).step_by(37) {
+            let error = Image::parse(whole[..end].to_vec()).err().map(|error| error.to_string());
+            let error = error.unwrap_or_default();
+            let says =
+                ["expected", "truncated", "amd64", "starts with"].iter().any(|word| error.contains(word));
+            assert!(says, "{} cut at {end}: {error}", HOSTILE[index]);
+        }
+    }
+}
+
+#[test]
+fn objects_of_other_processors_and_releases_are_refused() {
+    let message = |header: &str| match Image::parse(header.as_bytes().to_vec()) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("{header} was linked"),
+    };
+    assert!(message("go object linux arm64 go1.20 X:none\n!\n").starts_with("built for arm64"));
+    assert!(message("go object linux amd64 go1.9 X:none\n!\n").contains("older than 1.12"));
+    assert!(message("go object linux amd64 go1.20 X:none\n").contains("exclamation mark"));
+    assert!(message("go object linux amd64 go1.20 X:none\n\n!\n\0go1xx").contains("magic"));
+    let both = ["deferr-1.15.15-linux.o", "deferr-1.20.14-linux.o"]
+        .map(|name| format!("../testdata/objects/{name}"));
+    assert!(matches!(Image::open_all(&both), Err(LoadError::MixedObjects { .. })));
+}
+
+/// Numbers near the ends of their ranges.
+fn nasty() -> impl Strategy<Value = u64> {
+    prop_oneof![any::<u64>(), Just(0), Just(u64::MAX), (0u32..64).prop_map(|bit| 1 << bit), 0..300u64]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn numbers_changed_anywhere(
+        which in 0..HOSTILE.len(),
+        changes in prop::collection::vec((any::<Index>(), nasty(), 1..9usize), 1..5),
+    ) {
+        let mut bytes = object(which);
+        for (place, value, width) in changes {
+            let at = place.index(bytes.len() - 8);
+            bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+        }
+        survives(bytes)?;
+    }
+
+    #[test]
+    fn bytes_changed_anywhere(
+        which in 0..HOSTILE.len(),
+        changes in prop::collection::vec((any::<Index>(), any::<u8>()), 1..60),
+    ) {
+        let mut bytes = object(which);
+        for (place, value) in changes {
+            let at = place.index(bytes.len());
+            bytes[at] = value;
+        }
+        survives(bytes)?;
     }
 }

@@ -5,6 +5,7 @@
 //! hash (two lengths of it), and those that belong to no package.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use crate::bytes;
@@ -20,6 +21,11 @@ const OFFSETS: u64 = 20;
 const SYM_REF: u64 = 8;
 const STRING_REF: u64 = 8;
 const AUX: u64 = 9;
+
+/// How often all of a file may be referred to, on average, by names and records; and by pc-value tables, which
+/// functions share.
+const SHARED: u64 = 4;
+const SHARED_TABLES: u64 = 64;
 
 /// What one release's format has.
 #[derive(Clone, Copy)]
@@ -64,6 +70,9 @@ pub(super) fn is(bytes: &[u8]) -> bool {
 
 struct Parser<'a> {
     reader: Reader<'a>,
+    /// What is still believed, of what many may refer to: bytes of names and records, bytes of pc-value tables.
+    left: Cell<u64>,
+    tables_left: Cell<u64>,
     format: Format,
     blocks: Blocks,
     package: String,
@@ -81,8 +90,11 @@ pub(super) fn parse<'a>(header: Header<'a>, package: &str, reader: Reader<'a>) -
     let format = Format::of(reader, header.go.minor)?;
     let blocks = Blocks::read(reader, format)?;
     let sizes = blocks.sizes();
+    let size = reader.left();
     let mut parser = Parser {
         reader,
+        left: Cell::new(size.saturating_mul(SHARED).saturating_add(1 << 20)),
+        tables_left: Cell::new(size.saturating_mul(SHARED_TABLES).saturating_add(1 << 20)),
         format,
         blocks,
         package: package.to_owned(),
@@ -197,10 +209,22 @@ impl<'a> Parser<'a> {
         self.reader.seek(offset)
     }
 
+    /// Fails where too much is referred to too often.
+    fn spend(&self, left: &Cell<u64>, amount: u64, here: Reader<'a>) -> Result<()> {
+        match left.get().checked_sub(amount) {
+            Some(rest) => {
+                left.set(rest);
+                Ok(())
+            }
+            None => here.fail("object: expected fewer references to the same bytes"),
+        }
+    }
+
     /// A string by reference: length, offset.
     fn string(&self, reader: &mut Reader<'a>, what: &'static str) -> Result<&'a str> {
         let here = *reader;
         let (len, offset) = (reader.u32(what)?, reader.u32(what)?);
+        self.spend(&self.left, len.into(), here)?;
         let text = self.at(offset.into()).take(len.into(), what).map_err(|_| here.malformed(what))?;
         Ok(bytes::text(text))
     }
@@ -401,6 +425,7 @@ impl<'a> Parser<'a> {
 
     fn bytes_of(&self, symbol: Option<RefIndex>, here: Reader<'a>) -> Result<&'a [u8]> {
         let (mut reader, len) = self.own_data(symbol, here)?;
+        self.spend(&self.tables_left, len, here)?;
         reader.take(len, "auxiliary symbol: expected its data")
     }
 
@@ -421,7 +446,9 @@ impl<'a> Parser<'a> {
             _ => {}
         }
         self.func_files(func, &mut reader)?;
+        let here = reader;
         let count = reader.count_u32(24, "function record: expected how many calls are inlined")?;
+        self.spend(&self.left, count * 24, here)?;
         let mut numbers: HashMap<String, u32> = func.files.iter().cloned().zip(0..).collect();
         for _ in 0..count {
             let call = self.inlined(&mut reader, &mut func.files, &mut numbers)?;
@@ -442,23 +469,30 @@ impl<'a> Parser<'a> {
     /// The pc-value tables and the offsets of the data in Go 1.16 and 1.17: symbols.
     fn tables_in_symbols(&mut self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
         const WHAT: &str = "function record: expected its pc-value tables";
-        let mut table = |reader: &mut Reader<'a>| {
-            let here = *reader;
-            let symbol = self.sym_ref(reader)?;
-            self.bytes_of(symbol, here)
-        };
-        func.pcsp = table(reader)?;
-        func.pcfile = table(reader)?;
-        func.pcline = table(reader)?;
-        func.pcinline = table(reader)?;
+        func.pcsp = self.table(reader)?;
+        func.pcfile = self.table(reader)?;
+        func.pcline = self.table(reader)?;
+        func.pcinline = self.table(reader)?;
+        let here = *reader;
         let count = reader.count_u32(SYM_REF, WHAT)?;
-        func.pcdata = (0..count).map(|_| table(reader)).collect::<Result<_>>()?;
+        self.spend(&self.left, count * SYM_REF, here)?;
+        func.pcdata = (0..count).map(|_| self.table(reader)).collect::<Result<_>>()?;
         self.data_offsets(func, reader)
+    }
+
+    /// The table in a symbol that is referred to.
+    fn table(&mut self, reader: &mut Reader<'a>) -> Result<&'a [u8]> {
+        let here = *reader;
+        let symbol = self.sym_ref(reader)?;
+        self.bytes_of(symbol, here)
     }
 
     fn data_offsets(&self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
         const WHAT: &str = "function record: expected the offsets of its data";
-        for _ in 0..reader.count_u32(4, WHAT)? {
+        let here = *reader;
+        let count = reader.count_u32(4, WHAT)?;
+        self.spend(&self.left, count * 4, here)?;
+        for _ in 0..count {
             func.funcdata.push((None, i64::from(reader.u32(WHAT)?)));
         }
         Ok(())
@@ -471,7 +505,9 @@ impl<'a> Parser<'a> {
         for _ in 0..4 {
             starts.push(u64::from(reader.u32(WHAT)?));
         }
+        let here = *reader;
         let count = reader.count_u32(4, WHAT)?;
+        self.spend(&self.left, count * 4, here)?;
         for _ in 0..=count {
             starts.push(u64::from(reader.u32(WHAT)?));
         }
@@ -480,6 +516,7 @@ impl<'a> Parser<'a> {
         for pair in starts.windows(2) {
             let [from, to] = pair else { continue };
             let inside = from <= to && *to <= self.blocks.ref_names - block;
+            self.spend(&self.tables_left, to.saturating_sub(*from), here)?;
             let bytes = if inside { self.at(block + from).take(to - from, WHAT) } else { here.fail(WHAT) };
             tables.push(bytes?);
         }
@@ -494,7 +531,10 @@ impl<'a> Parser<'a> {
     fn func_files(&mut self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
         const WHAT: &str = "function record: expected its source files";
         let size = if self.format.hashed { 4 } else { SYM_REF };
-        for _ in 0..reader.count_u32(size, WHAT)? {
+        let here = *reader;
+        let count = reader.count_u32(size, WHAT)?;
+        self.spend(&self.left, count * size, here)?;
+        for _ in 0..count {
             if self.format.hashed {
                 reader.u32(WHAT)?;
                 continue;

@@ -54,7 +54,7 @@ impl<'l> Linker<'l, '_> {
             // Length (filled in below), version, size of an address, no segments.
             debug.addresses.push(&[0, 0, 0, 0, 5, 0, 8, 0]);
         }
-        self.write_types(placed, &mut debug, &ids);
+        self.write_types(placed, &mut debug);
         for object in (0..).zip(self.objects).map(|(object, _): (u32, _)| object) {
             self.write_unit(placed, &mut debug, object, version, &ids);
         }
@@ -99,17 +99,25 @@ impl<'l> Linker<'l, '_> {
         sizes.iter().position(|kind| *kind == Some(reloc.kind)).map(|index| index + 1)
     }
 
-    /// The types that entries and variables refer to, in a unit of their own.
-    fn write_types(&self, placed: &Placed<'l>, debug: &mut Debug, ids: &[SymId]) {
+    /// The types that the compiler's entries refer to.
+    pub(super) fn types_in_debug(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for id in ids {
-            for reloc in &self.symbol(*id).relocs {
+        for id in self.debug_entries() {
+            for reloc in &self.symbol(id).relocs {
                 let meaning = reloc.target.and_then(|target| self.resolver.meaning(id.object, target));
                 if let Some(Meaning::Undefined(name, _)) = meaning {
                     names.extend(name.strip_prefix(self.prefixes.info));
                 }
             }
         }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The types that entries and variables refer to, in a unit of their own.
+    fn write_types(&self, placed: &Placed<'l>, debug: &mut Debug) {
+        let mut names = self.types_in_debug();
         for id in placed.addrs.keys() {
             names.extend(self.type_of(*id));
         }

@@ -401,7 +401,8 @@ impl<'l, 'a> Linker<'l, 'a> {
             bytes.resize(aligned as usize, 0);
             record.funcdata.iter().for_each(|data| bytes.extend_from_slice(&data.unwrap_or(0).to_le_bytes()));
         } else {
-            let offset = |data: &Option<u64>| data.map_or(NO_FUNCDATA, |data| (data - gofunc) as u32);
+            let offset =
+                |data: &Option<u64>| data.map_or(NO_FUNCDATA, |data| data.wrapping_sub(gofunc) as u32);
             record.funcdata.iter().for_each(|data| bytes.extend_from_slice(&offset(data).to_le_bytes()));
         }
         bytes

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::LoadError;
+use crate::bytes;
 use crate::facts::SymKind;
 use crate::goobj::{Abi, Reloc, Symbol};
 use crate::moduledata::Span;
@@ -243,7 +244,8 @@ impl<'l, 'a> Linker<'l, 'a> {
     /// Descriptors of the predeclared types, which the compiler writes for the package runtime alone, and of run-time
     /// errors. Tells where descriptors end.
     fn place_known_types(&self, placed: &mut Placed<'l>, wanted: &Wanted<'l>) -> u64 {
-        let mut missing = types::Missing::new(&self.facts);
+        let sizes = |name: &str| self.size_and_align(name);
+        let mut missing = types::Missing::new(&self.facts, &sizes);
         let mut names = Vec::new();
         for ((name, _), what) in wanted {
             if let (StandIn::Variable, Some(ty)) = (what, self.prefixes.type_name(name)) {
@@ -252,15 +254,20 @@ impl<'l, 'a> Linker<'l, 'a> {
             }
         }
         for ty in known::TYPES {
-            if self.described(ty).is_none() {
-                missing.want(ty);
-            }
-            let pointer = format!("*{ty}");
-            if self.described(&pointer).is_none() {
-                missing.want(&pointer);
-            }
+            missing.want(ty);
+            missing.want(&format!("*{ty}"));
         }
-        missing.place(placed, self.prefixes, &names)
+        for ty in self.types_in_debug() {
+            missing.want(ty);
+        }
+        let defined = |placed: &Placed<'l>, name: &str| placed.addrs.get(&self.described(name)?).copied();
+        missing.place(placed, self.prefixes, &names, &defined)
+    }
+
+    /// Size and alignment of a type that an object defines.
+    fn size_and_align(&self, name: &str) -> Option<(u64, u8)> {
+        let (symbol, at) = (self.symbol(self.described(name)?), &self.facts.types.rtype);
+        Some((bytes::u64(&symbol.data, at.size?)?, bytes::u8(&symbol.data, at.align?)?))
     }
 
     /// The closures of functions that no object defines.

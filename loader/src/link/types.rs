@@ -1,56 +1,57 @@
-//! Type descriptors of the predeclared types and of run-time errors. The compiler writes them for the package runtime
-//! alone; programs that are linked without it get them from here.
+//! Type descriptors that the compiler writes for the package runtime alone, and those of run-time errors: programs that
+//! are linked without it get them from here. So do pointers, slices and arrays of known types, by their names.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::facts::{Facts, Prefixes};
+use crate::goobj::Abi;
 use crate::gotype;
 use crate::symbol::SymbolKind;
 
 use super::blob::{Blob, set};
 use super::place::Placed;
-use crate::goobj::Abi;
+use super::sha256::sha256;
 
 /// A type that is known here.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
-    pub(super) name: &'static str,
+struct Known {
+    name: &'static str,
     kind: u8,
     size: u64,
-    /// Hashes of the type and of the pointer to it (`types.TypeHash`): up to Go 1.18, to 1.23, of 1.24, since 1.25.
-    hashes: [[u32; 4]; 2],
+    /// Hashes of the type and of the pointer to it, up to Go 1.18: MD5 of their names.
+    md5: [u32; 2],
 }
 
-const fn row(name: &'static str, kind: u8, size: u64, hash: [u32; 4], pointer: [u32; 4]) -> Known {
-    Known { name, kind, size, hashes: [hash, pointer] }
+const fn row(name: &'static str, kind: u8, size: u64, md5: [u32; 2]) -> Known {
+    Known { name, kind, size, md5 }
 }
 
 /// The predeclared types, and the types of run-time errors (`runtime/error.go`).
 #[rustfmt::skip]
 const KNOWN: [Known; 22] = [
-    row("bool", 1, 1, [0x13ff_06c5, 0xb00b_9f48, 0x71b4_a374, 0x4ff4_6048], [0x6e0d_f0d1, 0xfcd6_0fce, 0x65be_55e0, 0x0329_f0ce]),
-    row("int", 2, 8, [0xf753_71fa, 0xcb73_5792, 0x66db_77f9, 0x348c_a892], [0x2522_ebe7, 0xba58_5d67, 0x5e9b_bc15, 0x45a7_a267]),
-    row("int8", 3, 1, [0xcc06_c027, 0x43da_ea34, 0xe12f_c403, 0xbc25_1534], [0x5fca_dfef, 0xd663_1a7c, 0xce11_6919, 0x299c_e57c]),
-    row("int16", 4, 2, [0xecd5_80ce, 0x3e23_07d4, 0x8710_6456, 0xc1dc_f8d4], [0xa066_c615, 0xc323_0e0b, 0x485e_732e, 0x3cdc_f10b]),
-    row("int32", 5, 4, [0xbbad_4102, 0x6bed_3cfa, 0x13b6_cc10, 0x9412_c3fa], [0x6b58_1726, 0x62de_383d, 0x9477_0ba5, 0x9d21_c73d]),
-    row("int64", 6, 8, [0x963f_9bff, 0x99d6_dd43, 0x625f_5c87, 0x6629_2243], [0x26b8_0717, 0x2e74_d42b, 0x910f_48da, 0xd18b_2b2b]),
-    row("uint", 7, 8, [0xd5b8_7712, 0x64fd_0d3c, 0xdf13_6f9a, 0x9b02_f23c], [0x10db_f978, 0x6e78_e923, 0x5345_9bec, 0x9187_1623]),
-    row("uint8", 8, 1, [0x663e_425f, 0x9573_8979, 0x651d_6272, 0x6a8c_7679], [0x9ad9_26a8, 0xf3b5_0de0, 0xd968_7427, 0x0c4a_f2e0]),
-    row("uint16", 9, 2, [0xeff2_0ea0, 0xd963_2893, 0xa08b_a67d, 0x269c_d793], [0xee92_f42e, 0x889c_e7f8, 0xfd8a_f685, 0x7763_18f8]),
-    row("uint32", 10, 4, [0xd04a_e83d, 0xe927_f9e3, 0x0294_554e, 0x16d8_06e3], [0x00c6_6cd3, 0x338a_7ec0, 0x9733_e058, 0xcc75_81c0]),
-    row("uint64", 11, 8, [0x8631_8d2e, 0x8fc5_2ddb, 0x4d16_0681, 0x703a_d2db], [0x1e2f_74f8, 0x4916_3278, 0xaa85_cac1, 0xb6e9_cd78]),
-    row("uintptr", 12, 8, [0xbd4a_d792, 0x5272_f85c, 0x68f3_5f3f, 0xad8d_075c], [0x968b_c55e, 0x8f96_facd, 0x713d_23e1, 0x7069_05cd]),
-    row("float32", 13, 4, [0xb0c2_3ed3, 0x8d82_6c95, 0xa171_8dd4, 0x727d_9395], [0x1ffe_e651, 0x4072_c7d5, 0x4de3_1197, 0xbf8d_38d5]),
-    row("float64", 14, 8, [0x2ea2_7ffb, 0x9359_2d94, 0x111e_d29f, 0x6ca6_d294], [0xba56_ad13, 0x6d44_8d5d, 0x7035_256b, 0x92bb_725d]),
-    row("complex64", 15, 8, [0x7925_028c, 0xc1ef_e3a2, 0xb688_2940, 0x3e10_1ca2], [0x7ac1_6a11, 0x510a_d14d, 0x28f3_efe9, 0xaef5_2e4d]),
-    row("complex128", 16, 16, [0xb31a_546d, 0x7688_f20c, 0x2fbe_dfcd, 0x8977_0d0c], [0x23a4_2bd7, 0x7afc_d172, 0xb1cc_02aa, 0x8503_2e72]),
-    row("string", 24, 16, [0xe0ff_5cb4, 0x0778_cdb8, 0x9097_a863, 0xf887_32b8], [0x5a17_5aed, 0xe47f_76c1, 0x84b0_276e, 0x1b80_89c1]),
-    row("unsafe.Pointer", 26, 8, [0x1b5c_c4cd, 0xfa59_2a46, 0x3f6c_cafb, 0x05a6_d546], [0x3241_e2e3, 0x31ac_3d15, 0x8ae3_7afe, 0xce53_c215]),
-    row("error", 20, 16, [0x0e10_5ecb, 0x3003_ff35, 0x0601_c4dd, 0xcffc_0035], [0x58aa_aedc, 0x23af_b16a, 0xb797_eebe, 0xdc50_4e6a]),
-    row("runtime.boundsError", 25, 24, [0xd505_18f9, 0x2ba4_dfe6, 0x849c_ab7b, 0xd45b_20e6], [0x0d73_4ef7, 0x8372_b5e9, 0x81f3_e4bd, 0x7c8d_4ae9]),
-    row("runtime.errorString", 24, 16, [0x4c0c_5f99, 0x4316_e803, 0x3ce3_cf32, 0xbce9_1703], [0x70cc_5a44, 0x43d1_5b71, 0x2159_356d, 0xbc2e_a471]),
+    row("bool", 1, 1, [0x13ff_06c5, 0x6e0d_f0d1]),
+    row("int", 2, 8, [0xf753_71fa, 0x2522_ebe7]),
+    row("int8", 3, 1, [0xcc06_c027, 0x5fca_dfef]),
+    row("int16", 4, 2, [0xecd5_80ce, 0xa066_c615]),
+    row("int32", 5, 4, [0xbbad_4102, 0x6b58_1726]),
+    row("int64", 6, 8, [0x963f_9bff, 0x26b8_0717]),
+    row("uint", 7, 8, [0xd5b8_7712, 0x10db_f978]),
+    row("uint8", 8, 1, [0x663e_425f, 0x9ad9_26a8]),
+    row("uint16", 9, 2, [0xeff2_0ea0, 0xee92_f42e]),
+    row("uint32", 10, 4, [0xd04a_e83d, 0x00c6_6cd3]),
+    row("uint64", 11, 8, [0x8631_8d2e, 0x1e2f_74f8]),
+    row("uintptr", 12, 8, [0xbd4a_d792, 0x968b_c55e]),
+    row("float32", 13, 4, [0xb0c2_3ed3, 0x1ffe_e651]),
+    row("float64", 14, 8, [0x2ea2_7ffb, 0xba56_ad13]),
+    row("complex64", 15, 8, [0x7925_028c, 0x7ac1_6a11]),
+    row("complex128", 16, 16, [0xb31a_546d, 0x23a4_2bd7]),
+    row("string", 24, 16, [0xe0ff_5cb4, 0x5a17_5aed]),
+    row("unsafe.Pointer", 26, 8, [0x1b5c_c4cd, 0x3241_e2e3]),
+    row("error", 20, 16, [0x0e10_5ecb, 0x58aa_aedc]),
+    row("runtime.boundsError", 25, 24, [0xd505_18f9, 0x0d73_4ef7]),
+    row("runtime.errorString", 24, 16, [0x4c0c_5f99, 0x70cc_5a44]),
     // A struct in Go, with what the text is made of. Here it is the text.
-    row("runtime.TypeAssertionError", 24, 16, [0x04f3_1495, 0x108a_6dd1, 0x4b0a_e61e, 0xef75_92d1], [0xd2e4_eac3, 0x0be4_7274, 0x4d19_8358, 0xf41b_8d74]),
+    row("runtime.TypeAssertionError", 24, 16, [0x04f3_1495, 0xd2e4_eac3]),
 ];
 
 /// The fields of `runtime.boundsError`: name, type, offset.
@@ -61,114 +62,181 @@ const FIELDS: [(&str, &str, u64); 4] =
 const NAMED: u8 = 4;
 /// In the kind byte up to Go 1.25, in the flags since: values lie in an interface's data word themselves.
 const DIRECT: u8 = 1 << 5;
+/// Names nest no deeper.
+const MAX_DEPTH: usize = 16;
 
-/// Descriptors to be made: types, and whether pointers to them.
+/// What a descriptor that is to be made describes.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    kind: u8,
+    size: u64,
+    align: u8,
+    /// Of an array.
+    len: u64,
+    named: bool,
+    /// Up to Go 1.18; where it is not known the type is not made.
+    md5: Option<u32>,
+}
+
+/// Size and alignment of the types that objects define.
+pub(super) type Sizes<'s> = &'s dyn Fn(&str) -> Option<(u64, u8)>;
+
+/// Descriptors to be made, by the names of the types.
 pub(super) struct Missing<'f> {
     facts: &'f Facts,
-    wanted: BTreeSet<(&'static str, bool)>,
+    sizes: Sizes<'f>,
+    wanted: BTreeMap<String, Shape>,
 }
 
 impl<'f> Missing<'f> {
-    /// Those that there have to be always: the types of run-time errors, and what the others refer to.
-    pub(super) fn new(facts: &'f Facts) -> Missing<'f> {
-        Missing { facts, wanted: BTreeSet::new() }
+    pub(super) fn new(facts: &'f Facts, sizes: Sizes<'f>) -> Missing<'f> {
+        Missing { facts, sizes, wanted: BTreeMap::new() }
     }
 
-    /// Asks for a type by its name, if it is one of those that are known.
+    /// Asks for a type by its name. It is made if nobody defines it, and if it is known what it is.
     pub(super) fn want(&mut self, name: &str) {
-        let (base, pointer) = match name.strip_prefix('*') {
-            Some(base) => (base, true),
-            None => (name, false),
-        };
-        if let Some(known) = KNOWN.iter().find(|known| known.name == base) {
-            self.wanted.insert((known.name, false));
-            if pointer {
-                self.wanted.insert((known.name, true));
-            }
+        self.find(name, 0);
+    }
+
+    /// Size and alignment of a type that there is, or that will be made.
+    fn find(&mut self, name: &str, depth: usize) -> Option<(u64, u8)> {
+        if let Some(defined) = (self.sizes)(name) {
+            return Some(defined);
         }
+        if let Some(shape) = self.wanted.get(name) {
+            return Some((shape.size, shape.align));
+        }
+        let shape = self.shape(name, depth)?;
+        if self.facts.version.minor <= 18 && shape.md5.is_none() {
+            return None;
+        }
+        self.wanted.insert(name.to_owned(), shape);
+        Some((shape.size, shape.align))
+    }
+
+    fn shape(&mut self, name: &str, depth: usize) -> Option<Shape> {
+        if let Some(known) = KNOWN.iter().find(|known| known.name == name) {
+            let align = if known.kind == gotype::COMPLEX128 as u8 { 8 } else { known.size.min(8) as u8 };
+            let align = if known.kind == gotype::COMPLEX64 as u8 { 4 } else { align };
+            let md5 = Some(known.md5[0]);
+            return Some(Shape { kind: known.kind, size: known.size, align, len: 0, named: true, md5 });
+        }
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        let plain =
+            |kind: u64, size| Shape { kind: kind as u8, size, align: 8, len: 0, named: false, md5: None };
+        if name == "interface {}" {
+            return Some(plain(gotype::INTERFACE, 16));
+        }
+        let elem = element(name)?;
+        let (size, align) = self.find(elem, depth + 1)?;
+        if let Some(elem) = name.strip_prefix('*') {
+            let md5 = KNOWN.iter().find(|known| known.name == elem).map(|known| known.md5[1]);
+            return Some(Shape { md5, ..plain(gotype::POINTER, 8) });
+        }
+        if name.starts_with("[]") {
+            return Some(plain(gotype::SLICE, 24));
+        }
+        let len: u64 = name.strip_prefix('[')?.split_once(']')?.0.parse().ok()?;
+        Some(Shape { align, len, ..plain(gotype::ARRAY, size.checked_mul(len)?) })
     }
 
     /// Writes the descriptors behind those that are there, and then their names. Tells where the descriptors end.
+    /// `names` are symbols that stand for types.
     pub(super) fn place<'l>(
         &self,
         placed: &mut Placed<'l>,
         prefixes: Prefixes,
-        named: &[(&'l str, &'l str)],
+        names: &[(&'l str, &'l str)],
+        defined: &dyn Fn(&Placed<'l>, &str) -> Option<u64>,
     ) -> u64 {
-        let base = placed.rodata.addr;
-        let mut written = Vec::new();
-        for (name, pointer) in &self.wanted {
-            let Some(known) = KNOWN.iter().find(|known| known.name == *name) else { continue };
+        let mut made: BTreeMap<&str, u64> = BTreeMap::new();
+        for (name, shape) in &self.wanted {
             placed.rodata.align(8, 0);
-            let bytes = self.descriptor(known, *pointer);
+            let bytes = self.descriptor(name, shape);
             let addr = placed.rodata.push(&bytes);
-            written.push((known, *pointer, addr));
+            made.insert(name, addr);
+            let symbol = format!("{}{name}", prefixes.ty);
+            placed.add_name(&symbol, false, addr, bytes.len() as u64, SymbolKind::Data);
+            placed.known_types.push((name.clone(), addr));
         }
         let end = placed.rodata.end();
-        for (known, pointer, addr) in &written {
-            let name = if *pointer { format!("*{}", known.name) } else { known.name.to_owned() };
-            let text = self.name(&mut placed.rodata, &name);
-            let at = &self.facts.types;
-            if let Some(field) = at.rtype.name {
-                placed.rodata.put(addr + field, &((text - base) as u32).to_le_bytes());
+        let addr_of =
+            |placed: &Placed<'l>, name: &str| made.get(name).copied().or_else(|| defined(placed, name));
+        for (name, addr) in &made {
+            let elem = element(name).and_then(|elem| addr_of(placed, elem));
+            self.complete(&mut placed.rodata, name, *addr, elem);
+            if *name == "runtime.boundsError" {
+                let types = FIELDS.map(|(_, ty, _)| addr_of(placed, ty));
+                self.bounds_fields(&mut placed.rodata, *addr, types);
             }
-            let of = |pointer: bool| {
-                written.iter().find(|w| w.0.name == known.name && w.1 == pointer).map(|w| w.2)
-            };
-            if let (true, Some(field), Some(elem)) = (*pointer, at.pointer.elem, of(false)) {
-                placed.rodata.put(addr + field, &elem.to_le_bytes());
+        }
+        for (symbol, ty) in names {
+            if let Some(addr) = made.get(ty) {
+                placed.stand_ins.insert((symbol, Abi::Internal), *addr);
             }
-            match (known.name, *pointer) {
-                ("error", false) => self.error_methods(&mut placed.rodata, *addr, base),
-                ("runtime.boundsError", false) => {
-                    let types =
-                        FIELDS.map(|(_, ty, _)| written.iter().find(|w| w.0.name == ty && !w.1).map(|w| w.2));
-                    self.bounds_fields(&mut placed.rodata, *addr, types);
-                }
-                _ => {}
-            }
-            let symbol = format!("{}{name}", prefixes.ty);
-            placed.add_name(
-                &symbol,
-                false,
-                *addr,
-                addr_size(&self.descriptor(known, *pointer)),
-                SymbolKind::Data,
-            );
-            for (wanted, _) in named.iter().filter(|(_, ty)| *ty == name.as_str()) {
-                placed.stand_ins.insert((wanted, Abi::Internal), *addr);
-            }
-            placed.known_types.push((name, *addr));
         }
         end
     }
 
-    fn descriptor(&self, known: &Known, pointer: bool) -> Vec<u8> {
+    /// Fills in what a descriptor refers to.
+    fn complete(&self, rodata: &mut Blob, name: &str, addr: u64, elem: Option<u64>) {
+        let (at, base) = (&self.facts.types, rodata.addr);
+        let text = self.name(rodata, name);
+        if let Some(field) = at.rtype.name {
+            rodata.put(addr + field, &((text - base) as u32).to_le_bytes());
+        }
+        // The element stands in the same place in pointers, slices and arrays.
+        if let (Some(field), Some(elem)) = (at.pointer.elem, elem) {
+            rodata.put(addr + field, &elem.to_le_bytes());
+        }
+        if name == "error" {
+            self.error_methods(rodata, addr, base);
+        }
+    }
+
+    fn descriptor(&self, name: &str, shape: &Shape) -> Vec<u8> {
         let (minor, at) = (self.facts.version.minor, &self.facts.types);
-        let size_of = match (pointer, known.kind.into()) {
-            (true, _) => at.pointer.sizeof,
-            (_, gotype::INTERFACE) => at.interface.sizeof.map(|size| size + 8),
-            (_, gotype::STRUCT) => at.structure.sizeof,
+        let kind = u64::from(shape.kind);
+        let size_of = match kind {
+            gotype::POINTER | gotype::SLICE => at.pointer.sizeof,
+            gotype::ARRAY => at.array.sizeof,
+            // With room for a method.
+            gotype::INTERFACE => {
+                at.interface.sizeof.map(|size| if name == "error" { size + 8 } else { size })
+            }
+            gotype::STRUCT => at.structure.sizeof,
             _ => at.rtype.sizeof,
         };
         let mut bytes = vec![0; size_of.unwrap_or_default() as usize];
-        let (kind, size) = if pointer { (gotype::POINTER as u8, 8) } else { (known.kind, known.size) };
-        let direct = pointer || u64::from(kind) == gotype::UNSAFE_POINTER;
-        let flag = if pointer { 0 } else { NAMED };
-        let era = match minor {
-            ..=18 => 0,
-            19..=23 => 1,
-            24 => 2,
-            25.. => 3,
-        };
-        let align = if known.kind == 16 && !pointer { 8 } else { size.min(8) as u8 };
-        set(&mut bytes, at.rtype.size, &size.to_le_bytes());
-        set(&mut bytes, at.rtype.hash, &known.hashes[usize::from(pointer)][era].to_le_bytes());
-        set(&mut bytes, at.rtype.align, &[align, align]);
+        let direct = kind == gotype::POINTER || kind == gotype::UNSAFE_POINTER;
+        set(&mut bytes, at.rtype.size, &shape.size.to_le_bytes());
+        set(&mut bytes, at.rtype.hash, &self.hash(name, shape).to_le_bytes());
+        set(&mut bytes, at.rtype.align, &[shape.align, shape.align]);
         let in_kind = if direct && minor < 26 { DIRECT } else { 0 };
-        set(&mut bytes, at.rtype.kind, &[kind | in_kind]);
-        set(&mut bytes, at.rtype.tflag, &[flag | if direct && minor >= 26 { DIRECT } else { 0 }]);
+        let in_flags = if direct && minor >= 26 { DIRECT } else { 0 };
+        set(&mut bytes, at.rtype.kind, &[shape.kind | in_kind]);
+        set(&mut bytes, at.rtype.tflag, &[in_flags | if shape.named { NAMED } else { 0 }]);
+        if kind == gotype::ARRAY {
+            set(&mut bytes, at.array.len, &shape.len.to_le_bytes());
+        }
+        if has_pointers(name, kind) {
+            set(&mut bytes, at.rtype.ptrdata, &8_u64.to_le_bytes());
+        }
         bytes
+    }
+
+    /// `types.TypeHash`: of the name, by a hash that changed three times.
+    fn hash(&self, name: &str, shape: &Shape) -> u32 {
+        let mut hash = sha256(name.as_bytes());
+        match self.facts.version.minor {
+            ..=18 => return shape.md5.unwrap_or_default(),
+            19..=23 => hash.iter_mut().for_each(|byte| *byte = !*byte),
+            24 => hash.rotate_left(8),
+            25.. => hash[0] ^= 0xff,
+        }
+        u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]])
     }
 
     /// The only method of `error`. (Its type, which only reflection asks for, is left out.)
@@ -218,6 +286,49 @@ impl<'f> Missing<'f> {
     }
 }
 
-fn addr_size(bytes: &[u8]) -> u64 {
-    bytes.len() as u64
+/// The type that a pointer, a slice or an array is of.
+fn element(name: &str) -> Option<&str> {
+    name.strip_prefix('*').or_else(|| name.strip_prefix('[')?.split_once(']').map(|(_, elem)| elem))
+}
+
+/// Whether values hold pointers, as far as that changes what is done here.
+fn has_pointers(name: &str, kind: u64) -> bool {
+    match kind {
+        gotype::POINTER | gotype::SLICE | gotype::INTERFACE | gotype::STRING | gotype::UNSAFE_POINTER => true,
+        gotype::ARRAY => {
+            let elem = name.rsplit(']').next().unwrap_or_default();
+            !KNOWN.iter().any(|known| known.name == elem && u64::from(known.kind) <= gotype::COMPLEX128)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::version::GoVersion;
+
+    #[test]
+    fn hashes_are_the_compilers() {
+        // Of int, as runtimes of these releases have it.
+        for (minor, expected) in [(15, 0xf753_71fa), (21, 0xcb73_5792), (24, 0x66db_77f9), (27, 0x348c_a892)]
+        {
+            let facts = Facts::of(GoVersion::new(minor, 0));
+            let mut missing = Missing::new(&facts, &|_| None);
+            missing.want("int");
+            assert_eq!(missing.hash("int", &missing.wanted["int"]), expected, "1.{minor}");
+        }
+    }
+
+    #[test]
+    fn types_are_made_of_known_ones() {
+        let facts = Facts::of(GoVersion::new(27, 0));
+        let mut missing = Missing::new(&facts, &|name| (name == "main.T").then_some((12, 4)));
+        for name in ["[][3]*int", "[2]main.T", "[]main.U", "map[int]int", "[99999999999999999999]int"] {
+            missing.want(name);
+        }
+        let made: Vec<&str> = missing.wanted.keys().map(String::as_str).collect();
+        assert_eq!(made, ["*int", "[2]main.T", "[3]*int", "[][3]*int", "int"]);
+        assert_eq!(missing.wanted["[2]main.T"].size, 24);
+    }
 }
