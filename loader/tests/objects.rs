@@ -46,6 +46,26 @@ fn functions_have_names_lines_and_signatures() {
     }
 }
 
+#[test]
+fn types_that_no_object_describes_are_made() {
+    let expected = [
+        ("main.squares", "func(n int) []int"),
+        ("main.equal", "func(a string, b string, c interface {}, d interface {}) (bool, bool, bool)"),
+        ("main.deref", "func(p *main.point) int"),
+    ];
+    for release in ["1.15", "1.19", "1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27"] {
+        let path = format!("../testdata/objects/helpers-{release}-linux-opt.o");
+        let image = Image::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        for (name, signature) in expected {
+            let func = image.funcs_named(name)[0];
+            let found = image.signature(&func).unwrap_or_else(|error| panic!("{path} {name}: {error}"));
+            let found = found.map(|signature| signature.to_string()).unwrap_or_default();
+            let plain = found.replace(" (~r0 bool, ~r1 bool, ~r2 bool)", " (bool, bool, bool)");
+            assert_eq!(plain, signature, "{path} {name}");
+        }
+    }
+}
+
 /// Asks an image for everything that depends on what was linked.
 fn walk(image: &Image) -> usize {
     let mut answers = image.symbols().count() + image.types().count();
