@@ -336,7 +336,10 @@ impl Machine {
                 self.turn();
                 Ok(None)
             }
-            Exit::OutOfFuel => Ok(Some(Outcome::OutOfFuel { limit: self.config.fuel })),
+            Exit::OutOfFuel => {
+                let (ground, limit) = (self.ground, self.config.fuel);
+                Ok(Some(ground.ended(&mut self.cx(), Outcome::OutOfFuel { limit })))
+            }
             Exit::Syscall => self.answer_syscall(),
             Exit::Fault(fault) if imports::is_call(&fault) => match self.answer_hook(&imports::call)? {
                 Next::End(outcome) => Ok(Some(outcome)),

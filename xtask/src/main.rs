@@ -7,6 +7,7 @@ mod ci;
 mod defers;
 mod facts;
 mod fixtures;
+mod gotest;
 mod objdump_diff;
 mod oracle;
 mod run;
@@ -31,6 +32,8 @@ enum Task {
     Fixtures(fixtures::Args),
     /// Build random programs of defers and panics, and compare goemu with their native runs.
     Defers(defers::Args),
+    /// Run Go's own test programs natively and in goemu, and write docs/gotest.md.
+    Gotest(gotest::Args),
     /// Record what Go prints where cases of the checked-in programs panic.
     Tracebacks,
     /// Compare every instruction with the host processor, and write docs/oracle.md.
@@ -51,6 +54,7 @@ fn main() -> anyhow::Result<()> {
         Task::Toolchains(args) => toolchains::main(&args),
         Task::Fixtures(args) => fixtures::main(&args),
         Task::Defers(args) => defers::main(&args),
+        Task::Gotest(args) => gotest::main(&args),
         Task::Tracebacks => fixtures::tracebacks::main(),
         Task::Oracle(args) => oracle::main(&args),
         Task::Facts(args) => facts::main(&args),

@@ -128,12 +128,14 @@ fn string(cx: &Cx<'_>, addr: u64, len: u64) -> Result<String, MemFault> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The outcome of a program that has ended, by what its runtime did and printed before.
+/// The outcome of a program that has ended, by what its runtime did and printed before. One that runs out of fuel while it
+/// prints its stacks has ended, too.
 pub(crate) fn ended(cx: &mut Cx<'_>, outcome: Outcome) -> Outcome {
-    let Outcome::Exited { code, fatal: None } = outcome else { return outcome };
-    let Some(dying) = cx.world.dying.take().filter(|_| code == DIED) else {
-        return Outcome::Exited { code, fatal: None };
-    };
+    if !matches!(outcome, Outcome::Exited { code: DIED, fatal: None } | Outcome::OutOfFuel { .. }) {
+        return outcome;
+    }
+    let Some(dying) = cx.world.dying.take() else { return outcome };
+    let code = DIED;
     let stderr = &mut cx.world.stderr;
     let upto = dying.upto.unwrap_or(stderr.len()).min(stderr.len());
     let printed = parse(cx.image, &String::from_utf8_lossy(&stderr.split_off(upto)));

@@ -18,7 +18,7 @@ pub(super) trait Ground: Send + Sync {
     /// Makes room on the stack for a block of `size` bytes above the return address: its address.
     fn make_room(&self, machine: &mut Machine, size: u64) -> Result<u64, Error>;
 
-    /// The outcome, where the operating system says that the program has ended.
+    /// The outcome, where the program has ended or its fuel has.
     fn ended(&self, cx: &mut Cx<'_>, outcome: Outcome) -> Outcome;
 }
 
