@@ -400,11 +400,15 @@ impl Called {
             let name = if name.is_empty() { "_" } else { name };
             writeln!(out, "{name} {ty} = {}", format.show(value))?;
         }
-        Ok(out.flush()?)
+        out.flush()?;
+        if let Some(why) = &self.report.uninitialised {
+            output::note(&format!("package variables have the values that they have in the file: {why}"));
+        }
+        Ok(())
     }
 
     fn object(&self) -> Json {
-        let Report { outcome, runtime, stdout, stderr, instructions, .. } = &self.report;
+        let Report { outcome, runtime, uninitialised, stdout, stderr, instructions, .. } = &self.report;
         let text = |bytes: &[u8]| Json::from(String::from_utf8_lossy(bytes));
         let mut object = json!({
             "function": self.func,
@@ -415,6 +419,7 @@ impl Called {
             "stdout": text(stdout),
             "stderr": text(stderr),
             "instructions": instructions,
+            "uninitialised": uninitialised,
             "runtime": runtime.to_string(),
             "go": self.go,
             "guessed": self.guess.as_ref().map(Guess::to_string),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use iced_x86::Instruction;
 
@@ -11,6 +12,10 @@ use crate::memory::Memory;
 
 /// Addresses at which an engine leaves before it executes anything.
 pub type Stops = HashSet<u64>;
+
+/// Says of an instruction whether it is barred: an engine leaves instead of executing it. Asked once, when the
+/// instruction is decoded.
+pub type Bar = Arc<dyn Fn(&Instruction) -> bool + Send + Sync>;
 
 /// Watches every instruction. Engines that cannot show single instructions leave watched code to one
 /// that can.
@@ -47,6 +52,9 @@ pub trait Engine: Send {
 
     /// Sets the addresses at which to leave.
     fn set_stops(&mut self, stops: Stops);
+
+    /// Sets which instructions to leave at, with [`Exit::Barred`].
+    fn set_bar(&mut self, bar: Option<Bar>);
 
     /// Forgets what was decoded from these addresses.
     fn forget(&mut self, code: Range<u64>);

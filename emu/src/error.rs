@@ -114,6 +114,12 @@ pub enum Error {
         /// The function that asked.
         caller: Option<String>,
     },
+    /// A call uses package variables, and the program's packages are not initialised. Calls see to that themselves.
+    #[error("{func} uses package variables, and the program's packages are not initialised")]
+    Uninitialised {
+        /// The function with the instruction that does.
+        func: String,
+    },
     /// The program could not be started, so that it has no runtime of its own.
     #[error("the program cannot be started: {why}")]
     Boot {

@@ -36,6 +36,8 @@ pub enum TrapKind {
     Halt,
     /// SYSCALL; RIP is past it.
     Syscall,
+    /// An instruction that the engine was told to leave at.
+    Barred,
 }
 
 impl Trap {
@@ -125,4 +127,6 @@ pub enum Exit {
     Halt,
     /// An instruction faulted; RIP points at it.
     Fault(Fault),
+    /// RIP points at an instruction that is barred.
+    Barred,
 }

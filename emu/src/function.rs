@@ -146,7 +146,9 @@ impl Function {
         machine.cx().emit(|_| Event::CallEnded(outcome.clone()));
         let arguments = self.afterwards(machine, context, &frame, &mut outcome)?;
         let (stdout, stderr) = (machine.world.stdout.clone(), machine.world.stderr.clone());
-        Ok(Report { outcome, runtime: machine.runtime(), instructions, arguments, stdout, stderr })
+        let uninitialised = machine.uninitialised().map(str::to_owned);
+        let runtime = machine.runtime();
+        Ok(Report { outcome, runtime, uninitialised, instructions, arguments, stdout, stderr })
     }
 
     /// The closure that the code finds in DX.

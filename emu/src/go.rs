@@ -39,6 +39,7 @@ pub(crate) mod tls;
 pub mod traceback;
 pub mod types;
 pub mod value;
+pub(crate) mod variables;
 pub mod world;
 pub mod write;
 

@@ -27,7 +27,7 @@ pub use table::supports;
 
 use crate::cpu::Cpu;
 use crate::decode::decode;
-use crate::engine::{Engine, Stops, Watch};
+use crate::engine::{Bar, Engine, Stops, Watch};
 use crate::exit::{Exit, Fault, FaultKind, Trap, TrapKind};
 use crate::memory::{MemFault, Memory};
 
@@ -178,6 +178,7 @@ fn exit(insn: &Instruction, trap: Trap, cpu: &mut Cpu) -> Exit {
     let kind = match trap.kind {
         TrapKind::Syscall => return Exit::Syscall,
         TrapKind::Halt => return Exit::Halt,
+        TrapKind::Barred => return Exit::Barred,
         TrapKind::Memory(access, cause) => FaultKind::Memory(MemFault { addr: trap.addr, access, cause }),
         TrapKind::Divide => FaultKind::Divide,
         TrapKind::Invalid => FaultKind::Invalid,
@@ -269,6 +270,10 @@ impl Engine for Interpreter {
 
     fn set_stops(&mut self, stops: Stops) {
         self.blocks.set_stops(stops);
+    }
+
+    fn set_bar(&mut self, bar: Option<Bar>) {
+        self.blocks.set_bar(bar);
     }
 
     fn forget(&mut self, code: Range<u64>) {

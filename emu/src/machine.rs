@@ -4,6 +4,7 @@ mod boot;
 mod faults;
 mod ground;
 mod load;
+mod packages;
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -31,6 +32,7 @@ use crate::os::{self, Answer, NoOs, Os};
 use crate::outcome::{Outcome, Runtime};
 pub use boot::Booted;
 use ground::{Ground, Made};
+use packages::Packages;
 
 /// Where a call returns to in a program without `runtime.goexit`. Nothing is mapped there.
 const NOWHERE: u64 = 0x7e_0000_0000;
@@ -90,6 +92,9 @@ pub struct Machine {
     start: Start,
     /// What the program did until `main.main`, if it was started.
     booted: Option<Booted>,
+    packages: Packages,
+    /// The function that was to use package variables before they have their values.
+    early: Option<String>,
     /// The same program started, for what this machine cannot serve.
     real: Option<Box<Machine>>,
     /// Functions that were found to need that.
@@ -150,6 +155,7 @@ impl Machine {
         let parts = Parts { memory, cpu, goroutine, world, hooks, os: Box::new(NoOs), ground: &Made };
         let mut machine = Machine::of(image, config, parts);
         machine.set_home();
+        machine.bar_variables();
         Ok(machine)
     }
 
@@ -175,6 +181,8 @@ impl Machine {
             home_g: None,
             start,
             booted: None,
+            packages: Packages::default(),
+            early: None,
             real: None,
             real_only: HashSet::new(),
             reading: Reading::default(),
@@ -340,6 +348,7 @@ impl Machine {
                 let (ground, limit) = (self.ground, self.config.fuel);
                 Ok(Some(ground.ended(&mut self.cx(), Outcome::OutOfFuel { limit })))
             }
+            Exit::Barred => Err(self.not_initialised()),
             Exit::Syscall => self.answer_syscall(),
             Exit::Fault(fault) if imports::is_call(&fault) => match self.answer_hook(&imports::call)? {
                 Next::End(outcome) => Ok(Some(outcome)),

@@ -136,6 +136,9 @@ pub struct Report {
     pub outcome: Outcome,
     /// What served it as Go's runtime.
     pub runtime: Runtime,
+    /// Why package variables have the values that they have in the file, where the call uses some and the program's
+    /// packages could not be initialised.
+    pub uninitialised: Option<String>,
     /// Instructions executed.
     pub instructions: u64,
     /// The arguments as they were afterwards, and captured variables; none unless

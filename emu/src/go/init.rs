@@ -51,12 +51,26 @@ impl Machine {
     /// [`Error::Initialisation`] where a package's initialisation does not return. Calls then start from a state in
     /// which only the runtime's packages are initialised.
     pub fn initialise(&mut self) -> Result<Initialised, Error> {
-        if self.booted().is_some() {
-            // The program has done it itself.
+        let fuel = i64::try_from(self.config().fuel).unwrap_or(i64::MAX);
+        self.initialise_with(fuel)
+    }
+
+    /// As [`Machine::initialise`], with so many instructions.
+    pub(crate) fn initialise_with(&mut self, fuel: i64) -> Result<Initialised, Error> {
+        if self.is_initialised() {
             return Ok(Initialised::default());
         }
+        self.unbar_variables();
+        let done = self.run_tasks(fuel);
+        match &done {
+            Ok(done) => self.initialised(done),
+            Err(_) => self.bar_variables(),
+        }
+        done
+    }
+
+    fn run_tasks(&mut self, fuel: i64) -> Result<Initialised, Error> {
         self.reset()?;
-        let fuel = i64::try_from(self.config().fuel).unwrap_or(i64::MAX);
         let image = Arc::clone(self.image());
         let tasks = Tasks::of(&image, &self.memory)?;
         let mut init = Init { machine: self, image: &image, fuel, done: Initialised::default() };

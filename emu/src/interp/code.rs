@@ -6,9 +6,9 @@ use iced_x86::Instruction;
 use rustc_hash::FxHashMap;
 
 use super::op::{Flow, Op};
-use super::table::lower;
+use super::table::{barrier, lower};
 use crate::decode::{BlockEnd, decode_block};
-use crate::engine::Stops;
+use crate::engine::{Bar, Stops};
 use crate::memory::{MemFault, Memory};
 
 /// Number of a block, or none.
@@ -53,6 +53,8 @@ const MAX_OPS: usize = 1 << 22;
 pub(super) struct Blocks {
     /// Addresses no block runs over.
     pub(super) stops: Stops,
+    /// Which instructions are not executed.
+    bar: Option<Bar>,
     blocks: Vec<Block>,
     ops: Vec<Op>,
     insns: Vec<Instruction>,
@@ -65,6 +67,7 @@ impl Default for Blocks {
     fn default() -> Blocks {
         Blocks {
             stops: Stops::new(),
+            bar: None,
             blocks: Vec::new(),
             ops: Vec::new(),
             insns: Vec::new(),
@@ -130,7 +133,9 @@ impl Blocks {
             next_rip: decoded.next(),
             taken_rip,
         });
-        self.ops.extend(decoded.insns.iter().map(lower));
+        let barred = |insn: &Instruction| self.bar.as_ref().is_some_and(|bar| bar(insn));
+        self.ops
+            .extend(decoded.insns.iter().map(|insn| if barred(insn) { barrier(insn) } else { lower(insn) }));
         self.insns.extend(decoded.insns);
         self.by_addr.insert(addr, id);
         Ok(id)
@@ -154,6 +159,12 @@ impl Blocks {
     /// New addresses to stop at. Blocks may run over them, so all are forgotten.
     pub(super) fn set_stops(&mut self, stops: Stops) {
         self.stops = stops;
+        self.forget_all();
+    }
+
+    /// Other instructions are barred from now on.
+    pub(super) fn set_bar(&mut self, bar: Option<Bar>) {
+        self.bar = bar;
         self.forget_all();
     }
 

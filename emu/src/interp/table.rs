@@ -30,6 +30,11 @@ fn handler(insn: &Instruction) -> Option<Handler> {
     pick(insn.mnemonic(), mmx::is_mmx(insn)).and_then(|pick| pick(insn))
 }
 
+/// What stands in the place of an instruction that is not to be executed.
+pub(super) fn barrier(insn: &Instruction) -> Op {
+    Op::new(system::barred(), insn)
+}
+
 /// Whether there is a handler for exactly this form.
 pub fn supports(insn: &Instruction) -> bool {
     handler(insn).is_some()

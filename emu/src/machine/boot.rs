@@ -116,16 +116,24 @@ impl Machine {
             };
         }
         if self.config.runtime.is_some() {
-            return call(self);
+            return self.hooked(func, call);
         }
         if self.real_only.contains(&func) {
             return self.in_real(|real| real.serve(func, call));
         }
-        let hooked = match self.try_hooked(call) {
-            Err(error @ Error::Unsupported { .. }) if can_start(&self.image) => error,
+        let hooked = match self.hooked(func, call) {
+            Err(error @ (Error::Unsupported { .. } | Error::Uninitialised { .. }))
+                if can_start(&self.image) =>
+            {
+                error
+            }
             served => return served,
         };
         match self.in_real(|real| real.serve(func, call)) {
+            Err(Error::Boot { .. }) if matches!(hooked, Error::Uninitialised { .. }) => {
+                self.unbar_variables();
+                self.hooked(func, call)
+            }
             Err(real @ Error::Boot { .. }) => {
                 Err(Error::Neither { hooked: Box::new(hooked), real: Box::new(real) })
             }
@@ -134,6 +142,20 @@ impl Machine {
                 served
             }
         }
+    }
+
+    /// A hooked call. Where it uses package variables, packages are initialised, and it is made again.
+    fn hooked(
+        &mut self,
+        func: u64,
+        call: &dyn Fn(&mut Machine) -> Result<Report, Error>,
+    ) -> Result<Report, Error> {
+        let mut served = self.try_hooked(call);
+        if let Some(func) = self.early.take() {
+            served =
+                if self.make_ready()? { self.try_hooked(call) } else { Err(Error::Uninitialised { func }) };
+        }
+        self.whole(func, served?)
     }
 
     /// A hooked call. Whoever watches must see one call only, so where this one may end in nothing they are asked
@@ -147,6 +169,7 @@ impl Machine {
         self.observers = observers;
         match tried {
             Err(Error::Unsupported { .. }) if can_start(&self.image) => tried,
+            _ if self.early.is_some() => tried,
             _ => call(self),
         }
     }
@@ -181,6 +204,7 @@ impl Machine {
         let report = Report {
             outcome,
             runtime: Runtime::Real,
+            uninitialised: None,
             instructions: 0,
             arguments: Vec::new(),
             stdout: Vec::new(),
@@ -191,17 +215,20 @@ impl Machine {
 
     /// A call of `main.main` is the whole program: what it has printed as it started is part of it.
     fn whole(&self, func: u64, mut report: Report) -> Result<Report, Error> {
-        let main = names::find(&self.image, "main.main")?.entry();
-        if let Some(booted) = self.booted.as_ref().filter(|_| func == main) {
-            report.stdout.splice(0..0, booted.stdout.iter().copied());
-            report.stderr.splice(0..0, booted.stderr.iter().copied());
+        let booted = self.booted.as_ref().map(|booted| (&booted.stdout, &booted.stderr));
+        let Some((stdout, stderr)) = booted.or(self.packages.printed()) else { return Ok(report) };
+        // Names are not looked at for nothing.
+        let printed = !stdout.is_empty() || !stderr.is_empty();
+        if printed && names::find(&self.image, "main.main").is_ok_and(|main| main.entry() == func) {
+            report.stdout.splice(0..0, stdout.iter().copied());
+            report.stderr.splice(0..0, stderr.iter().copied());
         }
         Ok(report)
     }
 }
 
 /// Whether there is something to start.
-fn can_start(image: &Image) -> bool {
+pub(super) fn can_start(image: &Image) -> bool {
     entry(image).is_ok()
 }
 

@@ -20,6 +20,11 @@ pub(crate) fn missing(insn: &Instruction) -> Handler {
     |_, _, _| trap(TrapKind::Unsupported)
 }
 
+/// An instruction that the engine was told to leave at.
+pub(crate) fn barred() -> Handler {
+    |_, _, _| trap(TrapKind::Barred)
+}
+
 /// Instructions that always trap.
 pub(crate) fn leaves(insn: &Instruction) -> Option<Handler> {
     match insn.mnemonic() {

@@ -1,0 +1,91 @@
+//! When the packages of a program are initialised: before the first call that uses a package variable. Calls that
+//! use none pay nothing.
+
+use super::Machine;
+use super::boot::can_start;
+use crate::error::Error;
+use crate::go::init::Initialised;
+use crate::go::variables;
+
+/// Instructions that initialisation may execute, whatever a call may.
+const FUEL: i64 = 1 << 30;
+
+/// What package variables are like.
+#[derive(Debug, Default)]
+pub(super) enum Packages {
+    /// As they are in the file. Instructions that use them are barred.
+    #[default]
+    AsInFile,
+    /// As in a started program.
+    Initialised(Initialised),
+    /// As they are in the file, for this reason.
+    Failed(String),
+}
+
+impl Packages {
+    /// What the packages printed as they were initialised.
+    pub(super) fn printed(&self) -> Option<(&Vec<u8>, &Vec<u8>)> {
+        match self {
+            Packages::Initialised(done) => Some((&done.stdout, &done.stderr)),
+            Packages::AsInFile | Packages::Failed(_) => None,
+        }
+    }
+}
+
+impl Machine {
+    /// Uses of package variables end in [`Error::Uninitialised`] from now on.
+    pub(crate) fn bar_variables(&mut self) {
+        self.engine.set_bar(variables::bar(&self.image));
+    }
+
+    /// Package variables may be used from now on.
+    pub(crate) fn unbar_variables(&mut self) {
+        self.engine.set_bar(None);
+    }
+
+    /// Whether packages are initialised.
+    pub(crate) fn is_initialised(&self) -> bool {
+        self.booted.is_some() || matches!(self.packages, Packages::Initialised(_))
+    }
+
+    /// Notes that packages are initialised.
+    pub(crate) fn initialised(&mut self, done: &Initialised) {
+        self.packages = Packages::Initialised(done.clone());
+    }
+
+    /// Initialises the packages for a call that uses their variables. Where that fails, the call uses them as they
+    /// are, unless there is a better way: `false`.
+    pub(super) fn make_ready(&mut self) -> Result<bool, Error> {
+        if matches!(self.packages, Packages::Failed(_)) {
+            return Ok(false);
+        }
+        match self.initialise_with(FUEL) {
+            Ok(_) => Ok(true),
+            Err(error @ (Error::Initialisation { .. } | Error::Unsupported { .. })) => {
+                self.packages = Packages::Failed(error.to_string());
+                let real = self.config.runtime.is_none() && can_start(&self.image);
+                if !real {
+                    self.unbar_variables();
+                }
+                Ok(!real)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Why the present call uses variables that are not initialised, if it does.
+    pub(crate) fn uninitialised(&self) -> Option<&str> {
+        match &self.packages {
+            Packages::Failed(why) => Some(why),
+            Packages::AsInFile | Packages::Initialised(_) => None,
+        }
+    }
+
+    /// RIP is at an instruction that uses a package variable, before it has its value.
+    pub(super) fn not_initialised(&mut self) -> Error {
+        let pc = self.cpu.rip;
+        let func = self.image.func_at(pc).map_or_else(|| format!("{pc:#x}"), |func| func.name().to_owned());
+        self.early = Some(func.clone());
+        Error::Uninitialised { func }
+    }
+}
