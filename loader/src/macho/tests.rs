@@ -36,7 +36,12 @@ fn library(command: &[u32], data: &[u64], linkedit: &[u8]) -> Vec<u8> {
     file
 }
 
-fn found(file: &[u8]) -> (Vec<(u64, u64)>, Vec<(u64, String)>) {
+/// Relocations as (address, value).
+type Relocs = Vec<(u64, u64)>;
+/// Imports as (address, name).
+type Imports = Vec<(u64, String)>;
+
+fn found(file: &[u8]) -> (Relocs, Imports) {
     let layout = layout(file).expect("a library");
     assert_eq!(layout.bias, 0x40_0000);
     let relocs = relocs(file, &layout).into_iter().map(|reloc| (reloc.addr, reloc.value));
