@@ -44,6 +44,7 @@ const PKG_NONE: u32 = 0x7fff_ffff;
 /// Blocks by their place in the table of offsets.
 #[derive(Clone, Copy)]
 struct Blocks {
+    packages: u64,
     files: u64,
     /// Own symbols: by name, by short hash, by hash, without package.
     defined: [u64; 4],
@@ -164,6 +165,7 @@ impl Blocks {
         let at = |index: usize| offsets.get(index).copied().unwrap_or(before);
         if !format.hashed {
             return Ok(Blocks {
+                packages: at(1),
                 files: at(2),
                 defined: [at(3), at(4), at(4), at(4)],
                 refs: at(5),
@@ -181,6 +183,7 @@ impl Blocks {
         }
         let names = if count == 20 { 18 } else { 17 };
         Ok(Blocks {
+            packages: at(1),
             files: at(2),
             defined: [at(3), at(4), at(5), at(6)],
             refs: at(7),
@@ -341,10 +344,14 @@ impl<'a> Parser<'a> {
         if let Some(known) = self.known.get(&key) {
             return Ok(Some(*known));
         }
-        let found = self.find(key.0, key.1.into())?.or_else(|| {
-            let name = self.named.get(&key)?.clone();
-            Some(Ref::Named(name, Abi::Internal))
-        });
+        let mut found = self.find(key.0, key.1.into())?;
+        if found.is_none() {
+            let name = match self.named.get(&key) {
+                Some(name) => Some(name.clone()),
+                None => self.unnamed(key)?,
+            };
+            found = name.map(|name| Ref::Named(name, Abi::Internal));
+        }
         let Some(found) = found else { return here.fail(WHAT) };
         let index = self.refs.len() as RefIndex;
         self.refs.push(found);
@@ -370,6 +377,17 @@ impl<'a> Parser<'a> {
             _ if package == format.own() => defined(0, named),
             _ => None,
         })
+    }
+
+    /// A name for another package's symbol of which only the number is told: those that are only inlined from.
+    fn unnamed(&self, (package, number): (u32, u32)) -> Result<Option<String>> {
+        const WHAT: &str = "imported package: expected its path";
+        let count = (self.blocks.files - self.blocks.packages) / STRING_REF;
+        if u64::from(package) >= count {
+            return Ok(None);
+        }
+        let mut reader = self.at(self.blocks.packages + u64::from(package) * STRING_REF);
+        Ok(Some(format!("{}.#{number}", self.string(&mut reader, WHAT)?)))
     }
 
     /// Reference `number` to a symbol that belongs to no package and is not the object's own.
