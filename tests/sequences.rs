@@ -10,9 +10,10 @@ use goemu_tests::{
     state::random_state,
     vendor::RULES,
 };
-use iced_x86::{Code, CpuidFeature, FlowControl, Mnemonic as M, OpKind};
+use iced_x86::{Code, CpuidFeature, FlowControl, Instruction, Mnemonic as M, OpKind, Register};
 
-/// Registers only, every flag defined, nothing that asks for the host's clock, identity or stack.
+/// Registers, and memory at addresses that no instruction before can change; every flag defined; nothing that asks for
+/// the host's clock, identity or stack.
 fn simple(case: &Case) -> bool {
     let insn = &case.insn;
     let excluded = matches!(
@@ -47,10 +48,28 @@ fn simple(case: &Case) -> bool {
         && insn.rflags_undefined() == 0
         && !insn.is_stack_instruction()
         && insn.flow_control() == FlowControl::Next
-        && (insn.mnemonic() == M::Lea
-            || !insn.op_kinds().any(|kind| matches!(kind, OpKind::Memory | OpKind::MemorySegRDI)))
+        && (insn.mnemonic() == M::Lea || !has_memory(insn) || stays_in_window(insn))
         && !insn.is_string_instruction()
         && !insn.cpuid_features().iter().any(|feature| x87.contains(feature))
+}
+
+fn has_memory(insn: &Instruction) -> bool {
+    insn.op_kinds().any(|kind| matches!(kind, OpKind::Memory | OpKind::MemorySegRDI))
+}
+
+/// Whether the address follows from the instruction alone.
+fn stays_in_window(insn: &Instruction) -> bool {
+    let fixed = matches!(insn.memory_base(), Register::None | Register::RIP);
+    let bit_string = matches!(insn.mnemonic(), M::Bt | M::Bts | M::Btr | M::Btc);
+    let loads_control = matches!(insn.mnemonic(), M::Ldmxcsr | M::Vldmxcsr);
+    let saves = [CpuidFeature::FXSR, CpuidFeature::XSAVE, CpuidFeature::XSAVEC, CpuidFeature::XSAVEOPT];
+    let whole_state = insn.cpuid_features().iter().any(|feature| saves.contains(feature));
+    insn.op_kinds().any(|kind| kind == OpKind::Memory)
+        && fixed
+        && insn.memory_index() == Register::None
+        && !bit_string
+        && !loads_control
+        && !whole_state
 }
 
 fn sequence(forms: &[Code], random: &mut Random) -> Vec<Case> {

@@ -132,7 +132,7 @@ struct Count(u64);
 
 impl Observer for Count {
     fn interest(&self) -> Interest {
-        Interest::INSTRUCTIONS
+        Interest::BEFORE
     }
 
     fn before(&mut self, _: &View<'_>, _: &iced_x86::Instruction) {

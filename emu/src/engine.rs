@@ -23,6 +23,11 @@ pub trait Watch {
     /// Before an instruction is executed: the state is complete, RIP points at it.
     fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction);
 
+    /// Whether [`Watch::after`] is to be called. Asked once a run.
+    fn wants_after(&self) -> bool {
+        true
+    }
+
     /// After an instruction was executed, RIP being that of the next; not called after a fault.
     fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
         let _ = (cpu, memory, insn);

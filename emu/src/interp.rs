@@ -53,13 +53,22 @@ impl Watching for Nobody {
     fn after(&mut self, _: &Cpu, _: &Memory, _: &Instruction) {}
 }
 
-impl Watching for &mut dyn Watch {
+struct Somebody<'a> {
+    watch: &'a mut dyn Watch,
+    wants_after: bool,
+}
+
+impl Watching for Somebody<'_> {
     const WATCHES: bool = true;
+    #[inline(always)]
     fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
-        Watch::before(*self, cpu, memory, insn);
+        self.watch.before(cpu, memory, insn);
     }
+    #[inline(always)]
     fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
-        Watch::after(*self, cpu, memory, insn);
+        if self.wants_after {
+            self.watch.after(cpu, memory, insn);
+        }
     }
 }
 
@@ -81,7 +90,7 @@ impl Interpreter {
                 Err((at, trap)) => return self.leave(block, at, trap, cpu, fuel),
             };
             *fuel -= i64::from(block.len);
-            match self.follow(id, flow, cpu, memory, *fuel) {
+            match self.follow(id, block, flow, cpu, memory, *fuel) {
                 Ok(next) => id = next,
                 Err(exit) => return exit,
             }
@@ -93,12 +102,12 @@ impl Interpreter {
     fn follow(
         &mut self,
         id: Id,
+        block: Block,
         flow: Flow,
         cpu: &mut Cpu,
         memory: &mut Memory,
         fuel: i64,
     ) -> Result<Id, Exit> {
-        let block = self.blocks.get(id);
         let (link, polls) = match flow {
             Flow::Next => (block.next, false),
             Flow::Taken => (block.taken, block.polls),
@@ -250,7 +259,8 @@ impl Engine for Interpreter {
         fuel: &mut i64,
         watch: &mut dyn Watch,
     ) -> Exit {
-        self.go(cpu, memory, fuel, watch)
+        let wants_after = watch.wants_after();
+        self.go(cpu, memory, fuel, Somebody { watch, wants_after })
     }
 
     fn step(&mut self, cpu: &mut Cpu, memory: &mut Memory) -> Option<Exit> {

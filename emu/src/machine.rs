@@ -508,6 +508,10 @@ impl Watch for WatchAll<'_> {
         self.observers.before(&View { image: self.image, cpu, memory, g: self.g }, insn);
     }
 
+    fn wants_after(&self) -> bool {
+        self.observers.want(Interest::AFTER)
+    }
+
     fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
         self.observers.after(&View { image: self.image, cpu, memory, g: self.g }, insn);
     }

@@ -14,8 +14,12 @@ bitflags! {
     /// What an observer wants to be told.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Interest: u8 {
-        /// Every instruction, before and after.
-        const INSTRUCTIONS = 1;
+        /// Every instruction, before it is executed.
+        const BEFORE = 1;
+        /// Every instruction, after it was executed.
+        const AFTER = 4;
+        /// Every instruction, before and after. Asking for one of them alone costs half.
+        const INSTRUCTIONS = Self::BEFORE.bits() | Self::AFTER.bits();
         /// What Go's runtime does.
         const EVENTS = 2;
     }
@@ -178,7 +182,7 @@ impl Observers {
     #[inline]
     pub(crate) fn before(&mut self, at: &View<'_>, insn: &Instruction) {
         for (wants, observer) in &mut self.list {
-            if wants.contains(Interest::INSTRUCTIONS) {
+            if wants.contains(Interest::BEFORE) {
                 observer.before(at, insn);
             }
         }
@@ -187,7 +191,7 @@ impl Observers {
     #[inline]
     pub(crate) fn after(&mut self, at: &View<'_>, insn: &Instruction) {
         for (wants, observer) in &mut self.list {
-            if wants.contains(Interest::INSTRUCTIONS) {
+            if wants.contains(Interest::AFTER) {
                 observer.after(at, insn);
             }
         }

@@ -83,6 +83,12 @@ pub const RULES: &[Rule] = &[
         covers: |insn, _| insn.mnemonic() == M::Vdpps && insn.op0_register().is_ymm(),
     },
     Rule {
+        what: "MOVSXD to a 16-bit register from memory",
+        why: "goemu reads two bytes, as Intel's manual has it; AMD's processors read four",
+        blur: Blur::All,
+        covers: |insn, _| insn.code() == Code::Movsxd_r16_rm16 && has_memory(insn),
+    },
+    Rule {
         what: "ENTER that faults",
         why: "goemu changes nothing; AMD's processors have written what comes before the missing page",
         blur: Blur::StateAtFault,
