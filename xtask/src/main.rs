@@ -11,6 +11,7 @@ mod gotest;
 mod objdump_diff;
 mod oracle;
 mod run;
+mod signatures;
 mod toolchains;
 mod wild;
 
@@ -34,6 +35,8 @@ enum Task {
     Defers(defers::Args),
     /// Run Go's own test programs natively and in goemu, and write docs/gotest.md.
     Gotest(gotest::Args),
+    /// Build functions of random signatures, and compare goemu with their native runs.
+    Signatures(signatures::Args),
     /// Record what Go prints where cases of the checked-in programs panic.
     Tracebacks,
     /// Compare every instruction with the host processor, and write docs/oracle.md.
@@ -55,6 +58,7 @@ fn main() -> anyhow::Result<()> {
         Task::Fixtures(args) => fixtures::main(&args),
         Task::Defers(args) => defers::main(&args),
         Task::Gotest(args) => gotest::main(&args),
+        Task::Signatures(args) => signatures::main(&args),
         Task::Tracebacks => fixtures::tracebacks::main(),
         Task::Oracle(args) => oracle::main(&args),
         Task::Facts(args) => facts::main(&args),
