@@ -91,6 +91,21 @@ pub(crate) fn call(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     }
 }
 
+/// `cgocall(fn, arg unsafe.Pointer) int32`: a call from Go into C. It becomes `asmcgocall`, which takes the same and runs
+/// the C function on the system's stack. The program's C code runs like any other; what it calls in other files is
+/// answered or named.
+pub(crate) fn cgocall(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let abi = cx.func().map(|func| func.abi());
+    let named = cx.image.funcs_named("runtime.asmcgocall");
+    match named.iter().find(|func| Some(func.abi()) == abi) {
+        Some(func) => {
+            cx.cpu.rip = func.entry();
+            Ok(Action::Resume)
+        }
+        None => Ok(Action::Run),
+    }
+}
+
 /// Where the arguments of a function are.
 enum Arguments {
     /// Where the system's C compilers put them.

@@ -76,6 +76,7 @@ pub const HOOKS: &[Entry] = &[
     entry!("fatalpanic" (11, u16::MAX), Replaces fatal::fatalpanic, "nobody recovered the panic: the call ends"),
     entry!("throw" ANY, Replaces fatal::throw, "a fatal error: the call ends"),
     entry!("fatal" (19, u16::MAX), Replaces fatal::fatal, "a fatal error: the call ends"),
+    entry!("cgocall" ANY, Replaces imports::cgocall, "threads that were started keep lists of calls into C; here C just runs"),
     entry!("exit" ANY, Replaces fatal::exit, "the program ends: the call does"),
     entry!("newproc" ANY, Replaces system::newproc, "there is no scheduler: a clear error"),
     entry!("gopark" ANY, Replaces system::gopark, "there is no scheduler: a clear error"),
