@@ -143,6 +143,39 @@ fn closures_find_what_they_captured() {
     }
 }
 
+/// Whether a name is one that the compiler gives to what is called through a closure.
+fn is_closure(name: &str) -> bool {
+    let last = name.rsplit(['.', '·']).next().unwrap_or_default();
+    let numbered =
+        |prefix: &str| last.strip_prefix(prefix).is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()));
+    let made = ["func", "gowrap", "deferwrap", "dwrap", "", "gobody", "-range"]
+        .iter()
+        .any(|prefix| numbered(prefix));
+    // Hashing and comparing of a number of bytes that the closure has.
+    made || name.ends_with("-fm")
+        || name.contains("-range")
+        || name.contains("varlen")
+        || name == "runtime.getclosureptr"
+}
+
+#[test]
+fn only_closures_want_captured_variables() {
+    let mut wanted = 0;
+    for name in ["corpus-go1.15", "corpus-go1.19", "corpus-go1.27", "corpus-go1.27-noopt", "world-go1.27"] {
+        let build = Build::new(name);
+        let machine = build.machine();
+        let image = machine.image().clone();
+        for func in image.funcs() {
+            let function = machine.function(&format!("{:#x}", func.entry()), Some("func()"));
+            if function.is_ok_and(|function| function.needs_captures()) {
+                assert!(is_closure(func.name()), "{name}: {}", func.name());
+                wanted += 1;
+            }
+        }
+    }
+    assert!(wanted > 100, "{wanted}");
+}
+
 #[test]
 fn generic_functions_get_their_dictionary() {
     for build in builds().iter().filter(|build| build.version >= 18 && !is_stripped(build)) {

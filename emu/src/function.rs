@@ -114,6 +114,11 @@ impl Function {
         Ok(self)
     }
 
+    /// Whether it is a closure that cannot be called without its captured variables, and has none yet.
+    pub fn needs_captures(&self) -> bool {
+        self.refusal.is_some() && self.closure.is_none()
+    }
+
     /// Its full name.
     pub fn name(&self) -> &str {
         &self.name

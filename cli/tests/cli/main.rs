@@ -5,3 +5,4 @@ mod bad_file;
 mod commands;
 mod outcome;
 mod run;
+mod values;

@@ -42,7 +42,7 @@ pub enum ArgumentError {
         /// The text.
         text: String,
         /// What is wrong with the text.
-        error: LiteralError,
+        error: Box<LiteralError>,
     },
 }
 
@@ -101,7 +101,7 @@ fn parse_one(
         number,
         param: param.to_string(),
         text: (*text).to_owned(),
-        error,
+        error: Box::new(error),
     })
 }
 
@@ -127,7 +127,7 @@ fn parse_rest(
         number,
         param: param.to_string(),
         text: String::new(),
-        error: LiteralError { column: 1, flaw: error.into() },
+        error: Box::new(LiteralError { column: 1, flaw: error.into() }),
     })?;
     let elems = args.iter().zip(number..).map(|(arg, n)| parse_one(n, arg, param, &elem, types));
     Ok(Value::List(List { ty: Some(param.ty.clone()), elems: elems.collect::<Result<_, _>>()? }))

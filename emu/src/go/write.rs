@@ -374,8 +374,9 @@ impl<'a> Writer<'a> {
         let addr = self.heap.make_map(ty, map.entries.len() as u64)?;
         let mut seen = HashSet::new();
         for (k, v) in &map.entries {
-            // NaN is equal to no key, itself included.
-            if *k == *k && !seen.insert(k.to_string()) {
+            #[allow(clippy::eq_op, reason = "NaN is equal to no key, itself included")]
+            let may_repeat = *k == *k;
+            if may_repeat && !seen.insert(k.to_string()) {
                 return Err(Problem::SameKey(k.to_string()).into());
             }
             let inside = |e: ValueError| e.at(&format!("[{k}]"));

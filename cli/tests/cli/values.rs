@@ -1,0 +1,52 @@
+//! Values on the command line: what is shown of them, and as JSON.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::run::{Ran, goemu};
+
+fn typed(line: &[&str]) -> Ran {
+    let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin/typed-go1.27");
+    let program = program.to_str().unwrap();
+    goemu(["call", "-b", program].iter().chain(line))
+}
+
+/// The data of the only result.
+fn data(line: &[&str]) -> Value {
+    let Ran { stdout, .. } = typed(&[line, &["--json"]].concat());
+    let object: Value = serde_json::from_str(&stdout).unwrap();
+    object["results"][0]["data"].clone()
+}
+
+#[test]
+fn json_has_the_structure_of_values() {
+    let int = |n: i64| json!({ "kind": "int", "type": "int", "value": n });
+    let point = |x, y| {
+        let field = |name: &str, n| json!({ "name": name, "value": int(n) });
+        json!({ "kind": "struct", "type": "main.point", "fields": [field("x", x), field("y", y)] })
+    };
+    assert_eq!(data(&["main.bind.func1", "3", "--captures", "point{1, 2}"]), point(3, 6));
+    let entry = |k, v: &str| json!({ "key": int(k), "value": { "kind": "string", "type": "string", "len": v.len(), "value": v } });
+    let map = json!({ "kind": "map", "type": "map[int]string", "len": 2, "entries": [entry(1, "a"), entry(2, "b")] });
+    assert_eq!(data(&["main.invert", r#"{"a": 1, "b": 2}"#]), map);
+    let failed = data(&["main.check", "3"]);
+    assert_eq!((&failed["kind"], &failed["text"]), (&json!("interface"), &json!("code 3")));
+    assert_eq!(failed["dynamic"]["pointee"]["fields"][0]["value"], int(3));
+    assert_eq!(data(&["main.check", "0"]), json!({ "kind": "interface", "type": "error", "nil": true }));
+}
+
+#[test]
+fn limits_and_pointers() {
+    let shown = |line: &[&str]| typed(line).stdout;
+    let numbers = ["main.applyTo", "double", "{1, 2, 3, 4}"];
+    assert_eq!(shown(&[&numbers[..], &["--show-elems", "2"]].concat()), "[]int{2, 4, /* 2 more */}\n");
+    let text = ["main.pack", "abcdef", "7"];
+    assert_eq!(shown(&[&text[..], &["--show-bytes", "3"]].concat()), "\"abc\" /* 4 more bytes */\n");
+    let ring = shown(&["main.ring", "1", "--show-pointers", "5"]);
+    assert!(ring.contains(r#"next:&main.node{name:"second", next:(*main.node)(0xc"#), "{ring}");
+    assert_eq!(
+        shown(&["main.parts", "3", "--plain", "--stringers"]),
+        "circle of 3, &{w:3 h:1}, [code 3 <nil> <nil>]\n"
+    );
+}
