@@ -1,5 +1,6 @@
 //! Values in and out of `testdata/go/typed`, of every release and mode that was built: against what the program did
 //! natively, and in what a table of cases cannot say: captured variables, dictionaries, arguments that change, texts.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 

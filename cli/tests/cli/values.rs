@@ -1,5 +1,7 @@
 //! Values on the command line: what is shown of them, and as JSON.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot run its program has failed")]
+
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -41,7 +43,7 @@ fn limits_and_pointers() {
     let shown = |line: &[&str]| typed(line).stdout;
     let numbers = ["main.applyTo", "double", "{1, 2, 3, 4}"];
     assert_eq!(shown(&[&numbers[..], &["--show-elems", "2"]].concat()), "[]int{2, 4, /* 2 more */}\n");
-    let text = ["main.pack", "abcdef", "7"];
+    let text = ["main.pack", "\"abcdef\"", "7"];
     assert_eq!(shown(&[&text[..], &["--show-bytes", "3"]].concat()), "\"abc\" /* 4 more bytes */\n");
     let ring = shown(&["main.ring", "1", "--show-pointers", "5"]);
     assert!(ring.contains(r#"next:&main.node{name:"second", next:(*main.node)(0xc"#), "{ring}");
