@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use goemu::Machine;
-use goemu_tests::fixtures::{Case, VERSIONS, all_binaries, cases, testdata};
+use goemu_tests::fixtures::{Case, VERSIONS, all_binaries, cases};
 use goemu_tests::table::{Build, Ending, Gap, call, gaps, source};
 use libtest_mimic::{Arguments, Failed, Trial};
 
