@@ -70,13 +70,20 @@ fn complete(builds: &[Arc<Build>], gaps: &[Gap]) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Makes all calls in the program's own runtime, which is started once.
+/// Makes all calls in the program's own runtime, which is started once. It has fewer gaps than hooks have: one that is
+/// none here is no error.
 fn real(build: &Build, whole: Option<&Build>, gaps: &[Gap]) -> Result<(), Failed> {
     let mut machine = build.started();
-    let cases = cases(build.program(), build.version);
-    let gap = |case: &Case| gaps.iter().any(|gap| gap.covers(build, case));
-    let cases: Vec<Case> = cases.into_iter().filter(|case| !gap(case)).collect();
-    compare_on(&mut machine, build, whole, &cases, &[])
+    let mut wrong = Vec::new();
+    for case in cases(build.program(), build.version) {
+        let gap = gaps.iter().any(|gap| gap.covers(build, &case) && !gap.is_of_hooks());
+        if let Err(failed) = compare_on(&mut machine, build, whole, &[case], &[])
+            && !gap
+        {
+            wrong.push(failed.message().unwrap_or_default().to_owned());
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }
 
 /// Makes the calls of one function.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use goemu::machine::Config;
 use goemu::outcome::Runtime;
+use goemu::trace::Detail;
 use goemu::{Error, Image, Machine, Outcome, Report};
 use goemu_tests::fixtures::binary;
+use goemu_tests::trace::traced;
 
 fn image(name: &str) -> Arc<Image> {
     Arc::new(Image::open(binary(name).unwrap()).unwrap())
@@ -105,7 +107,7 @@ fn panics_are_those_of_the_hooked_runtime() {
             let Outcome::Panicked(panic) = report.outcome else { panic!("{report:?}") };
             let frames = panic.traceback.goroutines[0].frames.clone();
             let frames: Vec<_> = frames.into_iter().map(|f| (f.func, f.line, f.offset)).collect();
-            (panic.value, panic.text, frames)
+            (panic.value.to_string(), panic.text, frames)
         };
         assert_eq!(places(Runtime::Real), places(Runtime::Hooked), "{name}");
     }
@@ -120,4 +122,43 @@ fn a_whole_program_runs() {
         "{report:?}"
     );
     assert!(String::from_utf8_lossy(&report.stderr).contains("returned"), "{report:?}");
+}
+
+/// Stacks and heaps are elsewhere in the two runtimes.
+fn without_addresses(text: &str) -> String {
+    let part = |part: &str| {
+        let digits = part.bytes().take_while(u8::is_ascii_hexdigit).count();
+        if digits >= 10 { format!("ADDRESS{}", &part[digits..]) } else { format!("0x{part}") }
+    };
+    let (first, rest) = text.split_once("0x").unwrap_or((text, ""));
+    let rest = rest.split("0x").map(part).collect::<String>();
+    if text.contains("0x") { format!("{first}{rest}") } else { text.to_owned() }
+}
+
+/// The tree of calls is the one that hooks give: neither the scheduler nor a stack that moves is in it.
+#[test]
+fn traces_show_the_call_alone() {
+    for version in [15, 27] {
+        let name = format!("corpus-go1.{version}");
+        for (func, args) in [("main.f1", &[][..]), ("main.fib", &["6"]), ("main.deep", &["200"])] {
+            let tree = |runtime| {
+                let mut machine = machine(&name, Some(runtime), 1);
+                without_addresses(&traced(&mut machine, Detail::Calls, func, args).0)
+            };
+            let (real, hooked) = (tree(Runtime::Real), tree(Runtime::Hooked));
+            assert!(hooked.lines().count() > 2, "{hooked}");
+            assert_eq!(real, hooked, "{name} {func}");
+        }
+    }
+}
+
+/// Whoever watches sees one call, by whatever runtime it is served.
+#[test]
+fn a_watched_call_is_seen_once() {
+    let mut machine = machine("corpus-go1.27", None, 1);
+    for func in ["main.goroutineSum", "main.fib"] {
+        let (text, report) = traced(&mut machine, Detail::Calls, func, &["5"]);
+        let begins = text.lines().filter(|line| line.starts_with(func)).count();
+        assert_eq!((begins, report.outcome.word()), (1, "returned"), "{text}");
+    }
 }

@@ -261,6 +261,7 @@ impl Function {
         cpu.set_gpr(gpr::RDX, context);
         goroutine.enter(image, cpu);
         cpu.rip = self.entry;
+        machine.shown_stack = goroutine.stack_hi;
         let func = self.entry;
         machine.cx().emit(|cx| Event::CallBegins { func, sp, stack: cx.goroutine.stack_size() });
         Ok(())

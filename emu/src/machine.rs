@@ -100,6 +100,10 @@ pub struct Machine {
     /// Functions that were found to need that.
     real_only: HashSet<u64>,
     reading: Reading,
+    /// Whether calls start from a state that the user made.
+    own_start: bool,
+    /// End of the call's stack, as observers were told of it.
+    pub(crate) shown_stack: u64,
     /// The entry of Go's `sigpanic`, once a fault has asked for it.
     sigpanic: OnceCell<Option<u64>>,
 }
@@ -185,6 +189,8 @@ impl Machine {
             early: None,
             real: None,
             real_only: HashSet::new(),
+            own_start: false,
+            shown_stack: 0,
             reading: Reading::default(),
             sigpanic: OnceCell::new(),
         }
@@ -303,8 +309,14 @@ impl Machine {
         Ok(())
     }
 
-    /// Makes the present state the one that calls start from: package variables, the heap.
+    /// Makes the present state the one that calls start from: package variables, the heap. The real runtime does not
+    /// know of it, so that from now on hooks alone serve calls (unless this machine is the real one).
     pub fn keep(&mut self) {
+        self.own_start = true;
+        self.keep_state();
+    }
+
+    pub(crate) fn keep_state(&mut self) {
         self.world.stdout.clear();
         self.world.stderr.clear();
         self.os.keep();
@@ -398,9 +410,12 @@ impl Machine {
 
     fn run_engine(&mut self, fuel: &mut i64) -> Exit {
         if self.observers.want(Interest::INSTRUCTIONS) {
-            let (image, observers) = (&*self.image, &mut self.observers);
-            let mut watch = WatchAll { image, g: self.goroutine.g, observers };
-            return self.engine.run_watched(&mut self.cpu, &mut self.memory, fuel, &mut watch);
+            let g = self.home_g.unwrap_or(self.goroutine.g);
+            let (image, os, observers) = (&*self.image, &*self.os, &mut self.observers);
+            let mut watch = WatchAll { image, os, g, stack_hi: self.shown_stack, shown: false, observers };
+            let exit = self.engine.run_watched(&mut self.cpu, &mut self.memory, fuel, &mut watch);
+            self.shown_stack = watch.stack_hi;
+            return exit;
         }
         self.engine.run(&mut self.cpu, &mut self.memory, fuel)
     }
@@ -496,16 +511,35 @@ enum Next {
     End(Outcome),
 }
 
-/// Shows instructions to observers.
+/// Shows the instructions of the goroutine that the call was made on. What others do, and the scheduler between them,
+/// is not the call.
 struct WatchAll<'a> {
     image: &'a Image,
+    os: &'a dyn Os,
     g: u64,
+    /// End of its stack, by which it is seen to have moved.
+    stack_hi: u64,
+    shown: bool,
     observers: &'a mut Observers,
 }
 
 impl Watch for WatchAll<'_> {
     fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
-        self.observers.before(&View { image: self.image, cpu, memory, g: self.g }, insn);
+        let running = self.os.g(cpu, memory);
+        self.shown = running.is_none_or(|g| g == self.g);
+        if !self.shown {
+            return;
+        }
+        let view = View { image: self.image, cpu, memory, g: self.g };
+        if running.is_some() {
+            let at = self.g.wrapping_add(self.image.facts().g.stack_hi);
+            let end = memory.read(at).map_or(self.stack_hi, u64::from_le_bytes);
+            let from = std::mem::replace(&mut self.stack_hi, end);
+            if from != end {
+                self.observers.event(&view, &Event::StackMoved { from, to: end });
+            }
+        }
+        self.observers.before(&view, insn);
     }
 
     fn wants_after(&self) -> bool {
@@ -513,6 +547,8 @@ impl Watch for WatchAll<'_> {
     }
 
     fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
-        self.observers.after(&View { image: self.image, cpu, memory, g: self.g }, insn);
+        if self.shown {
+            self.observers.after(&View { image: self.image, cpu, memory, g: self.g }, insn);
+        }
     }
 }

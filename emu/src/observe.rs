@@ -60,6 +60,13 @@ pub enum Event {
         /// Bytes now.
         to: u64,
     },
+    /// The stack was too small, and is another, larger one now: the program's own runtime copies it.
+    StackMoved {
+        /// End of the old one.
+        from: u64,
+        /// End of the new one.
+        to: u64,
+    },
     /// A deferred call was registered.
     DeferPushed {
         /// Who did it: `deferproc`, `deferprocStack`.

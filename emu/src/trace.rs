@@ -203,6 +203,9 @@ impl<W: Write> Observer for Tracer<W> {
                 self.out.line(&change.text(true));
             }
         }
+        if let Event::StackMoved { from, to } = event {
+            self.frames.moved(*from, *to);
+        }
         if let Event::StackGrew { .. } = event {
             self.frames.unwind(at.cpu.gpr(gpr::RSP));
         }

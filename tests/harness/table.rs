@@ -178,6 +178,13 @@ impl Gap {
     }
 }
 
+impl Gap {
+    /// Whether it is for want of a started program, which the real runtime has.
+    pub fn is_of_hooks(&self) -> bool {
+        ["initialisation", "scheduler"].iter().any(|word| self.reason.contains(word))
+    }
+}
+
 /// The known gaps.
 pub fn gaps() -> Vec<Gap> {
     let text = fs::read_to_string(testdata("native/gaps.tsv")).expect("testdata/native/gaps.tsv");

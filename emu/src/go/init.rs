@@ -85,7 +85,7 @@ impl Machine {
         }
         done.stdout = std::mem::take(&mut self.world.stdout);
         done.stderr = std::mem::take(&mut self.world.stderr);
-        self.keep();
+        self.keep_state();
         Ok(done)
     }
 }
@@ -163,7 +163,7 @@ impl Init<'_> {
                 self.try_run(&func, "func()", &[])?;
             }
             self.mark(task, DONE)?;
-            self.machine.keep();
+            self.machine.keep_state();
         }
         Ok(())
     }
@@ -191,7 +191,7 @@ impl Init<'_> {
     fn try_run(&mut self, func: &Func<'_>, signature: &str, args: &[Value]) -> Result<bool, Error> {
         match self.run(func, signature, args) {
             Ok(()) => {
-                self.machine.keep();
+                self.machine.keep_state();
                 Ok(true)
             }
             Err(Error::Initialisation { .. }) => {

@@ -36,6 +36,7 @@ const WATCHED: &[(&str, Body)] = &[
     ("throw", throw),
     ("fatal", throw),
     ("dopanic_m", traceback),
+    ("gcStart", gc_start),
 ];
 
 /// Why a program is ending, and where in its standard error the runtime says so.
@@ -113,6 +114,14 @@ fn copystack(cx: &mut Cx<'_>, max_stack: u64) -> Result<Action, Refused> {
 
 fn fatal_error(text: String) -> Fatal {
     Fatal { text, traceback: Traceback::default() }
+}
+
+/// `gcStart(trigger gcTrigger)`: the collector does not know of the arguments that goemu has placed, and may free what only
+/// they refer to. Where there are any, it runs only if the program asks for it.
+fn gc_start(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    const ASKED_FOR: u32 = 2;
+    let kind = cx.arg(0)? as u32;
+    Ok(if kind != ASKED_FOR && cx.world.has_placed() { Action::Return } else { Action::Run })
 }
 
 /// `gettimeofday(timeval, timezone)`

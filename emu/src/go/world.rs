@@ -60,6 +60,7 @@ impl Arena {
 #[derive(Clone, Debug)]
 pub struct World {
     heap: Arena,
+    heap_start: u64,
     mappings: Arena,
     /// The object that all allocations of no bytes share.
     nothing: Option<u64>,
@@ -99,6 +100,7 @@ impl World {
 
     fn with(heap: Arena, mappings: Arena) -> World {
         World {
+            heap_start: heap.range.start,
             heap,
             mappings,
             clock: Clock::default(),
@@ -138,6 +140,11 @@ impl World {
     /// Zeroed pages, as the system call mmap gives them.
     pub(crate) fn map_pages(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
         self.mappings.take(memory, size, crate::memory::PAGE)
+    }
+
+    /// Whether anything was placed in the heap that is not the program's own.
+    pub(crate) fn has_placed(&self) -> bool {
+        self.heap.range.start != self.heap_start
     }
 
     /// Where arguments and what the guest asks for is put.

@@ -75,7 +75,7 @@ impl Machine {
         let stdout = std::mem::take(&mut self.world.stdout);
         let stderr = std::mem::take(&mut self.world.stderr);
         self.booted = Some(Booted { instructions, stdout, stderr, ended });
-        self.keep();
+        self.keep_state();
         self.set_home();
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Machine {
                 }
             };
         }
-        if self.config.runtime.is_some() {
+        if self.config.runtime.is_some() || self.own_start {
             return self.hooked(func, call);
         }
         if self.real_only.contains(&func) {

@@ -233,6 +233,19 @@ impl Frames {
         (insn.ip() >= caller.function.entry).then(|| caller.function.name.clone())
     }
 
+    /// The stack was copied: what was below the old end is as far below the new one.
+    pub(super) fn moved(&mut self, from: u64, to: u64) {
+        let delta = to.wrapping_sub(from);
+        let lowest = self.calls.last().map_or(from, |frame| frame.sp);
+        for captured in self.captured.iter_mut().filter(|captured| (lowest..from).contains(&captured.addr)) {
+            captured.addr = captured.addr.wrapping_add(delta);
+            captured.sp = captured.sp.wrapping_add(delta);
+        }
+        for frame in &mut self.calls {
+            frame.sp = frame.sp.wrapping_add(delta);
+        }
+    }
+
     /// Frames whose return address the stack pointer has passed are gone, without having returned: their
     /// function was replaced by a hook, or a recovered panic jumped over them.
     pub(super) fn unwind(&mut self, sp: u64) {

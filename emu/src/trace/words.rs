@@ -22,6 +22,9 @@ pub(super) fn event(at: &View<'_>, event: &Event, frames: &Frames) -> String {
         Event::CallBegins { func, stack, .. } => {
             format!("calling {} on a new goroutine with a stack of {stack} bytes", name(at.image, *func))
         }
+        Event::StackMoved { from, to } => {
+            format!("the stack was too small: it was copied, and ends at {to:#x} instead of {from:#x}")
+        }
         Event::StackGrew { func, from, to } => {
             format!("stack grew in place from {from} to {to} bytes; {} starts again", name(at.image, *func))
         }
