@@ -205,6 +205,8 @@ impl<W: Write> Observer for Tracer<W> {
         }
         if let Event::StackMoved { from, to } = event {
             self.frames.moved(*from, *to);
+            // The call of `morestack` is over; the function that made it begins again.
+            self.frames.unwind(at.cpu.gpr(gpr::RSP).wrapping_sub(1));
         }
         if let Event::StackGrew { .. } = event {
             self.frames.unwind(at.cpu.gpr(gpr::RSP));
