@@ -152,8 +152,11 @@ impl Machine {
     ) -> Result<Report, Error> {
         let mut served = self.try_hooked(call);
         if let Some(func) = self.early.take() {
-            served =
-                if self.make_ready()? { self.try_hooked(call) } else { Err(Error::Uninitialised { func }) };
+            // Whoever watches the call does not watch the packages.
+            let observers = std::mem::take(&mut self.observers);
+            let ready = self.make_ready();
+            self.observers = observers;
+            served = if ready? { self.try_hooked(call) } else { Err(Error::Uninitialised { func }) };
         }
         self.whole(func, served?)
     }
