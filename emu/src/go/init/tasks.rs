@@ -40,6 +40,9 @@ pub(super) struct Tasks {
 impl Tasks {
     pub(super) fn of(image: &Image, memory: &Memory) -> Result<Tasks, Error> {
         let finder = Finder { image, memory };
+        if image.is_linked_here() {
+            return Ok(Tasks { runtime: Vec::new(), packages: finder.of_objects() });
+        }
         let found = match (image.facts().inittask.state, image.module().and_then(|module| module.inittasks)) {
             (None, _) => finder.functions(),
             (Some(_), Some(table)) => finder.ordered(table),
@@ -61,6 +64,23 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
+    /// Of object files: the tasks that they define, each behind those that it needs; up to Go 1.12 the function of
+    /// package main. What no object defines is not waited for, and there may be nothing to do.
+    fn of_objects(&self) -> Vec<Task> {
+        if self.image.facts().inittask.state.is_none() {
+            return self.functions().map(|tasks| tasks.packages).unwrap_or_default();
+        }
+        let defined = self.image.symbols().filter(|symbol| symbol.name.ends_with("..inittask"));
+        let defined = defined.filter(|symbol| self.image.undefined_variable(symbol.addr).is_none());
+        let (mut seen, mut ordered) = (HashSet::new(), Vec::new());
+        for symbol in defined {
+            let with_needs = self.with_needs(symbol.addr);
+            let tasks = with_needs.unwrap_or_else(|| self.task(symbol.addr).into_iter().collect());
+            ordered.extend(tasks.into_iter().filter(|task| seen.insert(task.state)));
+        }
+        self.pending(ordered)
+    }
+
     /// Up to Go 1.12: functions that call one another.
     fn functions(&self) -> Option<Tasks> {
         let main = named(self.image, "main.init")?;
