@@ -110,14 +110,14 @@ fn object(index: usize) -> Vec<u8> {
 
 #[test]
 fn truncated_objects_are_refused() {
-    for index in 0..HOSTILE.len() {
+    for (index, name) in HOSTILE.iter().enumerate() {
         let whole = object(index);
         for end in (9..whole.len()).step_by(37) {
             let error = Image::parse(whole[..end].to_vec()).err().map(|error| error.to_string());
             let error = error.unwrap_or_default();
             let says =
                 ["expected", "truncated", "amd64", "starts with"].iter().any(|word| error.contains(word));
-            assert!(says, "{} cut at {end}: {error}", HOSTILE[index]);
+            assert!(says, "{name} cut at {end}: {error}");
         }
     }
 }

@@ -49,6 +49,6 @@ fn limits_and_pointers() {
     assert!(ring.contains(r#"next:&main.node{name:"second", next:(*main.node)(0xc"#), "{ring}");
     assert_eq!(
         shown(&["main.parts", "3", "--plain", "--stringers"]),
-        "circle of 3, &{w:3 h:1}, [code 3 <nil> <nil>]\n"
+        "circle of 3, &{w:3 h:1}, [code 3 <nil> lost]\n"
     );
 }
