@@ -150,6 +150,10 @@ impl Machine {
         func: u64,
         call: &dyn Fn(&mut Machine) -> Result<Report, Error>,
     ) -> Result<Report, Error> {
+        // A call that may have to be made again must not reach the user's hooks twice.
+        if !self.own_hooks.is_empty() && self.waits() {
+            self.make_ready()?;
+        }
         let mut served = self.try_hooked(call);
         if let Some(func) = self.early.take() {
             // Whoever watches the call does not watch the packages.

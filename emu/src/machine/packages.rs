@@ -59,7 +59,11 @@ impl Machine {
         if matches!(self.packages, Packages::Failed(_)) {
             return Ok(false);
         }
-        match self.initialise_with(FUEL) {
+        // Whoever watches calls sees calls alone.
+        let observers = std::mem::take(&mut self.observers);
+        let done = self.initialise_with(FUEL);
+        self.observers = observers;
+        match done {
             Ok(_) => Ok(true),
             Err(error @ (Error::Initialisation { .. } | Error::Unsupported { .. })) => {
                 self.packages = Packages::Failed(error.to_string());
@@ -71,6 +75,11 @@ impl Machine {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether packages may still be initialised when a call needs it.
+    pub(super) fn waits(&self) -> bool {
+        matches!(self.packages, Packages::AsInFile)
     }
 
     /// Why the present call uses variables that are not initialised, if it does.
