@@ -14,6 +14,7 @@ use goemu_loader::{Func, Image};
 use crate::call;
 use crate::error::Error;
 use crate::function::Function;
+use crate::go::goroutine::min_stack;
 use crate::go::value::Value;
 use crate::machine::Machine;
 use crate::memory::MemoryError;
@@ -83,6 +84,9 @@ impl Machine {
             self.reset()?;
             return Err(error);
         }
+        // Calls begin on a new stack, however far initialisation has grown it.
+        let Machine { image, memory, goroutine, .. } = self;
+        goroutine.set_stack(image, memory, min_stack(image))?;
         done.stdout = std::mem::take(&mut self.world.stdout);
         done.stderr = std::mem::take(&mut self.world.stderr);
         self.keep_state();

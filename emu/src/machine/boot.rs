@@ -156,11 +156,8 @@ impl Machine {
         }
         let mut served = self.try_hooked(call);
         if let Some(func) = self.early.take() {
-            // Whoever watches the call does not watch the packages.
-            let observers = std::mem::take(&mut self.observers);
-            let ready = self.make_ready();
-            self.observers = observers;
-            served = if ready? { self.try_hooked(call) } else { Err(Error::Uninitialised { func }) };
+            served =
+                if self.make_ready()? { self.try_hooked(call) } else { Err(Error::Uninitialised { func }) };
         }
         self.whole(func, served?)
     }
