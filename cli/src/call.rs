@@ -122,7 +122,7 @@ pub(crate) struct Args {
     /// Pointers inside a value that are followed, one inside the other [default: 0, as Go does]
     #[arg(long, value_name = "N", value_parser = number::count)]
     show_pointers: Option<u64>,
-    /// First initialise the program's packages, as main does: variables have their values
+    /// First initialise the program's packages, as main does, though the call may use no variables
     #[arg(long)]
     init: bool,
     /// The function's signature in Go syntax: 'func(a int, s string) (string, error)'
