@@ -8,12 +8,11 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use crate::bytes;
-use crate::facts::{SymKind, WEAK, builtin_is_abi0, builtins, sym_kind};
-
 use super::model::{Abi, Func, Header, Inlined, Object, Ref, RefIndex, Reloc, Symbol};
 use super::reader::{Reader, Result};
 use super::{expand, file_name};
+use crate::bytes;
+use crate::facts::{SymKind, WEAK, builtin_is_abi0, builtins, sym_kind};
 
 /// Magic, fingerprint, flags: before the table of offsets.
 const OFFSETS: u64 = 20;
