@@ -191,6 +191,16 @@ fn descriptors_agree_with_debug_information() {
 }
 
 #[test]
+fn basic_types_have_their_descriptors() {
+    for (_, name, image) in with_debug_information() {
+        for basic in ["uintptr", "int", "uint8", "string", "float64", "bool"] {
+            let found = image.type_named(basic).expect("readable types").expect(basic);
+            assert_eq!(found.rtype, image.descriptor_named(basic), "{name}: {basic}");
+        }
+    }
+}
+
+#[test]
 fn stripped_binaries_know_their_methods() {
     let mut versions = 0;
     for version in VERSIONS {

@@ -9,6 +9,7 @@
 mod die;
 mod func;
 mod names;
+mod order;
 mod section;
 mod types;
 mod unit;
@@ -21,6 +22,7 @@ use std::{
 use gimli::{EndianSlice, LittleEndian};
 
 use crate::gotype::{Memo, Signature, Type};
+use crate::moduledata::Span;
 use crate::rtype::Rtypes;
 
 use self::{names::Names, section::Inflated, unit::Units};
@@ -66,8 +68,8 @@ type Result<T> = std::result::Result<T, DwarfError>;
 pub(crate) struct Place {
     /// Address in the image minus address in the file.
     pub(crate) bias: u64,
-    /// `moduledata.types`: the address in the image that `DW_AT_go_runtime_type` counts from.
-    pub(crate) types: Option<u64>,
+    /// `moduledata.types` to `etypes`, in the image: `DW_AT_go_runtime_type` counts from the start.
+    pub(crate) types: Option<Span>,
 }
 
 /// A package variable.
@@ -95,9 +97,18 @@ pub struct Local {
 /// What debug information says of a function.
 pub(crate) struct Written {
     pub(crate) signature: Signature,
-    /// Whether results may be missing: a result without a name that the body of a range-over-func loop returns
-    /// is shared with the function that the body became, and not written (Go 1.23 and later).
-    pub(crate) doubtful: bool,
+    /// What may be wrong with it.
+    pub(crate) doubt: Option<Doubt>,
+}
+
+/// What debug information may have wrong of a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Results may be missing: one without a name that the body of a range-over-func loop returns is shared with
+    /// the function that the body became, and not written (Go 1.23 and later).
+    Results,
+    /// Values without size may be in another order (up to Go 1.16).
+    Order,
 }
 
 /// What was found in the debug information of one image so far.

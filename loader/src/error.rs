@@ -126,4 +126,14 @@ pub enum LoadError {
         /// The function's name.
         func: String,
     },
+    /// Debug information does not tell in which order parameters or results without size are.
+    #[error(
+        "the order in {func} of {signature} is not known, because values without size lie where others begin; give its signature"
+    )]
+    Unordered {
+        /// The function's name.
+        func: String,
+        /// Its signature, in one of the orders that there may be.
+        signature: String,
+    },
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::LoadError;
 use crate::argsize::args_size;
-use crate::dwarf::{Dwarf, DwarfError, Index, Local, Place, Variable, Written, dictionary_place};
+use crate::dwarf::{Doubt, Dwarf, DwarfError, Index, Local, Place, Variable, Written, dictionary_place};
 use crate::func::Func;
 use crate::gotype::{Abi, Signature, Type, TypeRef};
 use crate::image::Image;
@@ -25,14 +25,15 @@ impl Image {
     /// is in assembly.
     ///
     /// Debug information leaves out parameters that have no name (up to Go 1.21), and results that have none
-    /// where a range-over-func loop returns them. Then the signature comes from the method's type, or it is
-    /// [`LoadError::Unnamed`].
+    /// where a range-over-func loop returns them; the order of values without size is not always known up to Go
+    /// 1.16. Then the signature comes from the method's type, or it is [`LoadError::Unnamed`] or
+    /// [`LoadError::Unordered`].
     pub fn signature(&self, func: &Func<'_>) -> Result<Option<Signature>, LoadError> {
         let written = match self.dwarf()? {
             Some(dwarf) => dwarf.signature_at(func.entry())?,
             None => None,
         };
-        if let Some(Written { signature, doubtful: false }) = &written
+        if let Some(Written { signature, doubt: None }) = &written
             && is_whole(func, signature)
         {
             return Ok(written.map(|written| written.signature));
@@ -40,8 +41,7 @@ impl Image {
         let method = self.rtypes().map(|rtypes| rtypes.method_at(func.entry())).transpose()?.flatten();
         match method.filter(|method| is_whole(func, method)) {
             Some(method) => Ok(Some(method)),
-            None if written.is_none() || func.is_asm() => Ok(None),
-            None => Err(LoadError::Unnamed { func: func.name().to_owned() }),
+            None => unsure(func, written.as_ref()),
         }
     }
 
@@ -120,7 +120,7 @@ impl Image {
     fn dwarf(&self) -> Result<Option<Dwarf<'_>>, DwarfError> {
         let section = |name: &str| self.object().section_data(name).ok();
         let index = self.typed().dwarf.get_or_init(|| {
-            let types = self.module().and_then(|module| module.types).map(|types| types.start);
+            let types = self.module().and_then(|module| module.types);
             Index::new(section, Place { bias: self.bias(), types })
         });
         let index = index.as_ref().map_err(Clone::clone)?;
@@ -135,6 +135,20 @@ impl Func<'_> {
         // Up to Go 1.20 the function table leaves the types out.
         let name = self.name().replace("[...]", "[go.shape.T]");
         dictionary_place(&name, self.image().go_version())
+    }
+}
+
+/// What is said of a function whose signature debug information has not whole.
+fn unsure(func: &Func<'_>, written: Option<&Written>) -> Result<Option<Signature>, LoadError> {
+    let name = func.name().to_owned();
+    match written {
+        Some(_) if func.is_asm() => Ok(None),
+        None => Ok(None),
+        // Nor is it known, then, how much stack it takes.
+        Some(Written { signature, doubt: Some(Doubt::Order) }) => {
+            Err(LoadError::Unordered { func: name, signature: signature.to_string() })
+        }
+        Some(_) => Err(LoadError::Unnamed { func: name }),
     }
 }
 

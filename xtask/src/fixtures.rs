@@ -45,9 +45,9 @@ impl Args {
         let modes = MODES.iter().filter(|mode| self.all_systems || mode.os == "linux");
         let modes = modes.filter(|mode| self.cgo || !mode.cgo);
         let modes = modes.filter(move |mode| mode.versions.contains(&version));
-        let only = stripped_by(program);
+        let only = only_mode(program);
         let modes = modes.filter(move |mode| {
-            only.is_none_or(|versions| mode.suffix == "-stripped" && versions.contains(&version))
+            only.is_none_or(|(suffix, versions)| mode.suffix == suffix && versions.contains(&version))
         });
         let modes = modes.filter(move |mode| program == "corpus" || !mode.corpus_only);
         let fixtures = modes.map(move |mode| Fixture { program, version, mode });
@@ -60,13 +60,15 @@ const VERSIONS: [u32; 9] = [15, 19, 21, 22, 23, 24, 25, 26, 27];
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 7] = ["corpus", "library", "world", "defers", "typed", "algorithms", "algorithms-v3"];
+const PROGRAMS: [&str; 8] =
+    ["corpus", "library", "world", "defers", "typed", "algorithms", "algorithms-v3", "signatures"];
 
-/// The releases that build a program of which there are only stripped builds.
-fn stripped_by(program: &str) -> Option<&'static [u32]> {
+/// The only mode in which a program is built, and by which releases.
+fn only_mode(program: &str) -> Option<(&'static str, &'static [u32])> {
     match program {
-        "algorithms" | "algorithms-v3" => Some(&[19, 23, 27]),
-        "defers" => Some(&[15, 27]),
+        "algorithms" | "algorithms-v3" => Some(("-stripped", &[19, 23, 27])),
+        "defers" => Some(("-stripped", &[15, 27])),
+        "signatures" => Some(("", &[15, 27])),
         _ => None,
     }
 }
@@ -162,7 +164,7 @@ impl Fixture {
         match self.program {
             "corpus" => self.mode.checked_in.contains(&self.version),
             "algorithms" => self.version == 27,
-            "defers" => true,
+            "defers" | "signatures" => true,
             // They take much room; tests run them where they have been built.
             "algorithms-v3" => false,
             "typed" => matches!((self.version, self.mode.suffix), (15, "-stripped") | (27, "")),

@@ -1,5 +1,7 @@
 //! Arguments of a call as a user gives them: in Go syntax, each text by the type of its parameter.
 
+use std::cmp::Ordering;
+
 use goemu_loader::{Kind, Param, Signature, Type};
 
 use crate::go::guest::Types;
@@ -63,18 +65,39 @@ impl ArgumentError {
 /// The values that these arguments are, one for each parameter.
 ///
 /// The last parameter may be variadic: the texts for it are given one by one, or as in Go as one slice that is
-/// followed by three dots, `[]int{1, 2}...`.
+/// followed by three dots, `[]int{1, 2}...`. Debug information does not tell such a parameter from a slice: where
+/// the last one is a slice, more arguments than parameters are its elements.
 ///
 /// # Errors
 /// When there are too many or too few, or one of them is no value of its parameter's type.
 pub fn parse(sig: &Signature, args: &[Argument<'_>], types: &dyn Types) -> Result<Vec<Value>, ArgumentError> {
-    let variadic = sig.params.last().filter(|_| sig.variadic);
-    let fixed = sig.params.len() - usize::from(variadic.is_some());
-    let fits = if variadic.is_some() { args.len() >= fixed } else { args.len() == fixed };
-    if !fits {
-        let problem = Problem::Arguments { got: args.len(), signature: sig.to_string() };
-        return Err(ArgumentError::Count(problem.into()));
+    let last = sig.params.last();
+    let may_be_variadic = || last.is_some_and(|param| matches!(param.ty.kind, Kind::Slice(_)));
+    let spread = || matches!(args.last(), Some(Argument::Text(text)) if text.trim_end().ends_with("..."));
+    match args.len().cmp(&sig.params.len()) {
+        _ if sig.variadic && args.len() + 1 >= sig.params.len() => parse_all(sig, last, args, types),
+        Ordering::Equal if may_be_variadic() && spread() => parse_all(sig, last, args, types),
+        Ordering::Equal => parse_all(sig, None, args, types),
+        Ordering::Greater if may_be_variadic() => {
+            parse_all(sig, last, args, types).map_err(|_| wrong_count(sig, args))
+        }
+        _ => Err(wrong_count(sig, args)),
     }
+}
+
+fn wrong_count(sig: &Signature, args: &[Argument<'_>]) -> ArgumentError {
+    let problem = Problem::Arguments { got: args.len(), signature: sig.to_string() };
+    ArgumentError::Count(problem.into())
+}
+
+/// The values of arguments, all that the last parameter leaves being elements of it if that is variadic.
+fn parse_all(
+    sig: &Signature,
+    variadic: Option<&Param>,
+    args: &[Argument<'_>],
+    types: &dyn Types,
+) -> Result<Vec<Value>, ArgumentError> {
+    let fixed = sig.params.len() - usize::from(variadic.is_some());
     let (first, rest) = args.split_at(fixed);
     let numbered = first.iter().zip(&sig.params).enumerate();
     let mut values = numbered
@@ -167,5 +190,22 @@ mod tests {
         assert_eq!(texts(&sig, &["1", r#"[]string{"x"}..."#]).unwrap(), ["1", r#"[]{"x"}"#]);
         assert_eq!(texts(&sig, &["1", "wait..."]).unwrap(), ["1", r#"[]string{"wait..."}"#]);
         assert!(texts(&sig, &[]).is_err());
+    }
+
+    #[test]
+    fn elements_of_a_last_slice_where_nothing_tells_what_is_variadic() {
+        let sig = sig(&[("a", basic("int")), ("rest", slice(&basic("int")))], false);
+        assert_eq!(texts(&sig, &["1", "2", "3"]).unwrap(), ["1", "[]int{2, 3}"]);
+        assert_eq!(texts(&sig, &["1", "[]int{2}..."]).unwrap(), ["1", "[]int{2}"]);
+        assert_eq!(texts(&sig, &["1", "[]int{2}"]).unwrap(), ["1", "[]int{2}"]);
+        for wrong in [&["1"][..], &["1", "[]int{2}", "3"]] {
+            let message = texts(&sig, wrong).unwrap_err();
+            assert_eq!(message, format!("{} given to func(a int, rest []int)", count(wrong.len())));
+        }
+        assert!(texts(&sig, &["1", "2"]).is_err());
+    }
+
+    fn count(n: usize) -> String {
+        format!("{n} argument{}", if n == 1 { "" } else { "s" })
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Die {
     pub(super) ty: Option<usize>,
     pub(super) origin: Option<usize>,
     pub(super) address: Option<u64>,
+    /// Of a variable in the caller's frame: where it is there.
+    pub(super) frame: Option<i64>,
     pub(super) size: Option<u64>,
     /// Of a field in its struct, in bytes.
     pub(super) member: u64,
@@ -55,6 +57,7 @@ impl Die {
             ty: None,
             origin: None,
             address: None,
+            frame: None,
             size: None,
             member: 0,
             count: None,
@@ -150,7 +153,9 @@ impl<'a> Dwarf<'a> {
             gimli::DW_AT_low_pc => {
                 die.address = self.gimli.attr_address(unit, value).map_err(at(die.offset))?;
             }
-            gimli::DW_AT_location => die.address = self.location(unit, value),
+            gimli::DW_AT_location => {
+                (die.address, die.frame) = (self.location(unit, value), frame_offset(unit, value));
+            }
             gimli::DW_AT_byte_size => die.size = attr.udata_value(),
             gimli::DW_AT_data_member_location => die.member = self.member(unit, attr),
             gimli::DW_AT_count => die.count = attr.udata_value(),
@@ -200,6 +205,16 @@ impl<'a> Dwarf<'a> {
             }
         }
         offset
+    }
+}
+
+/// The offset in the caller's frame of a variable that is there for all its life.
+fn frame_offset(unit: &Unit<'_>, value: AttributeValue<Slice<'_>>) -> Option<i64> {
+    let AttributeValue::Exprloc(expression) = value else { return None };
+    match expression.operations(unit.encoding()).next().ok()?? {
+        gimli::Operation::CallFrameCFA => Some(0),
+        gimli::Operation::FrameOffset { offset } => Some(offset),
+        _ => None,
     }
 }
 

@@ -4,7 +4,8 @@ use std::{collections::HashSet, sync::Arc};
 
 use crate::{GoVersion, Param, Signature};
 
-use super::{Dwarf, Local, Result, Unit, Written, at, die, die::Die, malformed};
+use super::order::{self, Listed};
+use super::{Doubt, Dwarf, Local, Result, Unit, Written, at, die, die::Die, malformed};
 
 /// Bytes of the names of one function's parameters.
 const MAX_NAMES: usize = 1 << 20;
@@ -67,34 +68,44 @@ impl<'a> Dwarf<'a> {
         offset: usize,
         compiler: Option<GoVersion>,
     ) -> Result<Written> {
-        let mut signature = Signature { params: Vec::new(), results: Vec::new(), variadic: false };
+        let name = self.origin(self.die(unit, offset)?)?.name.unwrap_or_default();
+        let (mut params, mut results) = (Vec::new(), Vec::new());
         let (mut seen, mut seen_bytes, mut ranges_over_func) = (HashSet::new(), 0, false);
         self.each_child(unit, offset, |die| {
             if die.tag != gimli::DW_TAG_formal_parameter {
                 ranges_over_func |= die.name.is_some_and(|name| name.starts_with("#yield"));
                 return Ok(());
             }
+            let (origin, frame) = (die.origin, die.frame);
             let die = self.origin(die)?;
-            let name = die.name.as_deref().unwrap_or_default();
-            seen_bytes += name.len();
+            let param_name = die.name.as_deref().unwrap_or_default();
+            seen_bytes += param_name.len();
             if seen_bytes > MAX_NAMES {
                 return malformed(die.offset, "a function with too long names");
             }
             // The compiler writes some results twice.
-            if matches!(name, "" | "_") || seen.insert(name.to_owned()) {
-                let list = if die.result { &mut signature.results } else { &mut signature.params };
-                list.push(self.param(&die)?);
+            if matches!(param_name, "" | "_") || seen.insert(param_name.to_owned()) {
+                let number = param_name.strip_prefix("~r").and_then(|number| number.parse().ok());
+                let param = self.param(&die)?;
+                let receiver = !die.result && is_method_of(&name, &param.ty.name);
+                let list = if die.result { &mut results } else { &mut params };
+                list.push(Listed { param, origin, number, frame, receiver });
             }
             Ok(())
         })?;
-        let name = self.origin(self.die(unit, offset)?)?.name.unwrap_or_default();
+        let ordered = order::settle(&mut params, compiler) & order::settle(&mut results, compiler);
+        let plain = |list: Vec<Listed>| list.into_iter().map(|listed| listed.param).collect();
+        let mut signature = Signature { params: plain(params), results: plain(results), variadic: false };
         if let Some(place) = dictionary_place(&name, compiler)
             && !signature.params.iter().any(Param::is_dictionary)
         {
             signature.params.insert(place.min(signature.params.len()), Param::dictionary());
         }
-        let doubtful = ranges_over_func && signature.results.is_empty();
-        Ok(Written { signature, doubtful })
+        let doubt = match ordered {
+            false => Some(Doubt::Order),
+            true => (ranges_over_func && signature.results.is_empty()).then_some(Doubt::Results),
+        };
+        Ok(Written { signature, doubt })
     }
 
     /// The variables of the function at an offset of `.debug_info`.
@@ -134,6 +145,11 @@ impl<'a> Dwarf<'a> {
         let Some(ty) = die.ty else { return malformed(die.offset, "a parameter without a type") };
         Ok(Param { name: source_name(die.name.as_deref().unwrap_or_default()), ty: self.build(ty)? })
     }
+}
+
+/// Whether a function of this name is a method of the type of that name.
+fn is_method_of(func: &str, ty: &str) -> bool {
+    func.strip_prefix(ty).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Where a generic function takes its dictionary: in front, but methods of 1.20 and later behind the receiver.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::gotype::{self, ChanDir, Field, FuncType, Kind, Nest, Type, TypeRef};
 
 use super::die::Die;
-use super::{Dwarf, DwarfError, Result, Unit, malformed};
+use super::{Dwarf, DwarfError, Place, Result, Unit, malformed};
 
 /// A type that is being put together.
 struct Builder<'d, 'a, 'n> {
@@ -53,22 +53,28 @@ impl<'a> Builder<'_, 'a, '_> {
             return malformed(offset, "a type whose parts do not fit its size");
         };
         let align = gotype::align(&kind, size);
-        let types = self.dwarf.index.place.types.filter(|_| die.rtype != 0);
-        let rtype = types.map(|types| types.wrapping_add(die.rtype));
+        let rtype = self.descriptor(&die);
         let kind = self.complete(kind, rtype);
         Ok(Type { name: die.name.unwrap_or_default(), size, align, kind, rtype })
     }
 
     /// The type that only its runtime descriptor describes: where object files are linked, entries name these.
     fn described(&self, die: &Die) -> Result<Type> {
-        let types = self.dwarf.index.place.types.filter(|_| die.rtype != 0);
-        let (Some(types), Some(rtypes)) = (types, self.dwarf.rtypes) else {
+        let (Some(descriptor), Some(rtypes)) = (self.descriptor(die), self.dwarf.rtypes) else {
             return malformed(die.offset, "a type that no object file describes");
         };
-        match rtypes.ty(types.wrapping_add(die.rtype)) {
+        match rtypes.ty(descriptor) {
             Ok(ty) => Ok(Type::clone(&ty)),
             Err(error) => malformed(die.offset, error.what),
         }
+    }
+
+    /// The address of the type's runtime descriptor. That of uintptr is an address in the file up to Go 1.24.
+    fn descriptor(&self, die: &Die) -> Option<u64> {
+        let Place { bias, types } = self.dwarf.index.place;
+        let types = types.filter(|_| die.rtype != 0)?;
+        let addresses = [types.start.checked_add(die.rtype), die.rtype.checked_add(bias)];
+        addresses.into_iter().flatten().find(|&addr| types.contains(addr))
     }
 
     /// Adds what only the runtime's descriptor knows: methods, the direction of a named channel type, and up to
