@@ -33,6 +33,7 @@ pub mod print;
 pub mod read;
 pub(crate) mod routine;
 pub mod runtime;
+mod scheduler;
 pub(crate) mod started;
 pub(crate) mod texts;
 pub(crate) mod tls;

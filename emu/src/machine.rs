@@ -150,7 +150,8 @@ impl Machine {
         let mut cpu = processor(config);
         load::map(&image, &mut memory)?;
         let goroutine = Goroutine::new(&image, &mut memory, &mut cpu, config.max_stack)?;
-        let world = World::new(memory.space());
+        let mut world = World::new(memory.space());
+        world.random_order = config.seed != Config::default().seed;
         let mut hooks = Hooks::default();
         runtime::install(&image, &mut hooks);
         if image.is_linked_here() {
@@ -200,6 +201,7 @@ impl Machine {
     fn set_home(&mut self) {
         self.home = names::goexit(&self.image).map_or(NOWHERE, |func| func.entry() + 1);
         self.home_g = Some(self.goroutine.g);
+        (self.world.home, self.start.world.home) = (self.home, self.home);
         self.set_stops();
     }
 
@@ -332,8 +334,16 @@ impl Machine {
     pub(crate) fn run(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
         loop {
             // The start and every return to the machine may be at a hook.
-            if self.cpu.rip == self.home && self.home_g.is_none_or(|g| g == self.goroutine.g) {
-                return Ok(None);
+            if self.cpu.rip == self.home {
+                if self.home_g.is_none_or(|g| g == self.goroutine.g) {
+                    return Ok(None);
+                }
+                if self.goroutine.stack.is_some() {
+                    match self.answer_hook(&runtime::goroutines::ended)? {
+                        Next::End(outcome) => return Ok(Some(outcome)),
+                        Next::Run | Next::Again => continue,
+                    }
+                }
             }
             if let Some(hooks) = self.hooks.at(self.cpu.rip) {
                 match self.answer_hooks(&hooks)? {

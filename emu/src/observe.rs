@@ -119,6 +119,20 @@ pub enum Event {
         /// Address of the type descriptor; 0 for memory without pointers.
         ty: u64,
     },
+    /// A `go` statement has made a goroutine.
+    GoroutineStarted {
+        /// Its number.
+        goroutine: u64,
+        /// Address of its function.
+        func: u64,
+    },
+    /// Another goroutine runs.
+    GoroutineSwitched {
+        /// The number of the one that ran.
+        from: u64,
+        /// The number of the one that runs now.
+        to: u64,
+    },
     /// The guest made a system call.
     Syscall {
         /// Linux's number.

@@ -50,6 +50,8 @@ pub struct Tracer<W> {
     seen: HashMap<u64, Prepared>,
     functions: Functions,
     frames: Frames,
+    /// The calls of goroutines that do not run.
+    resting: HashMap<u64, Frames>,
     /// Address of the instruction under way, and what there was to see before it ran.
     pending: Option<u64>,
     effects: Effects,
@@ -90,6 +92,7 @@ impl<W: Write> Tracer<W> {
             seen: HashMap::new(),
             functions: Functions::default(),
             frames: Frames::default(),
+            resting: HashMap::new(),
             pending: None,
             effects: Effects::default(),
             position: String::new(),
@@ -186,6 +189,7 @@ impl<W: Write> Observer for Tracer<W> {
     fn event(&mut self, at: &View<'_>, event: &Event) {
         self.flush();
         if let Event::CallBegins { func, sp, .. } = event {
+            self.resting.clear();
             self.frames.begin(at, *func, *sp, &mut self.functions);
             self.position.clear();
             if self.detail == Detail::Calls
@@ -207,6 +211,13 @@ impl<W: Write> Observer for Tracer<W> {
             self.frames.moved(*from, *to);
             // The call of `morestack` is over; the function that made it begins again.
             self.frames.unwind(at.cpu.gpr(gpr::RSP).wrapping_sub(1));
+        }
+        if let Event::GoroutineSwitched { from, to } = event {
+            let calls = self.resting.remove(to).unwrap_or_default();
+            self.resting.insert(*from, std::mem::replace(&mut self.frames, calls));
+            if self.detail == Detail::Calls {
+                self.out.line(&words::event(at, event, &self.frames));
+            }
         }
         if let Event::StackGrew { .. } = event {
             self.frames.unwind(at.cpu.gpr(gpr::RSP));

@@ -14,6 +14,8 @@ use crate::memory::{Contents, Memory, MemoryError, PAGE};
 const STRUCTS: u64 = 0x7f_0000_0000;
 /// The first stack ends here; it may reach down to [`STRUCTS`] at most, but limits are smaller.
 const STACK_END: u64 = 0xbf_0000_0000;
+/// Address space that is kept for the first goroutine's stack, and that no other has.
+const FIRST_STACK: u64 = 64 << 30;
 /// Size of g0's stack: the runtime expects 64 KiB from the system at least.
 const G0_STACK: u64 = 256 << 10;
 /// `_Grunning`
@@ -50,9 +52,24 @@ pub struct Goroutine {
     pub stack_hi: u64,
     /// Bytes that the stack may grow to.
     pub max_stack: u64,
+    /// Its number; the first has 1.
+    pub id: u64,
+    /// Where the `go` statement was that started it (its function goes on there), and the goroutine's number.
+    pub(crate) creator: Option<(u64, u64)>,
+    /// The function that it started with.
+    pub(crate) start: u64,
+    /// The place of its stack; none for the first goroutine, which has its own.
+    pub(crate) stack: Option<u64>,
     /// The lowest stack address that is mapped.
     mapped: u64,
+    /// Where the structures lie that all goroutines share.
+    base: u64,
+    /// The words by which code finds `g` without a register.
+    slots: [Option<u64>; 2],
 }
+
+/// Address space of a stack that is not the first goroutine's.
+const STACK_SPACE: u64 = 16 << 20;
 
 /// What a goroutine needs of the program it belongs to.
 struct Layout<'a> {
@@ -78,7 +95,10 @@ impl Goroutine {
         memory.map(g0_lo..g0_lo + G0_STACK, rw, Contents::Zero)?;
         let layout = Layout { facts: image.facts(), base, guard: stack_guard(image) };
         let mut words = layout.words(g0_lo);
-        words.extend(thread_local(image, base));
+        let local = thread_local(image, base);
+        let mut holders = local.iter().filter(|(_, value)| *value == base + G).map(|(addr, _)| *addr);
+        let slots = [holders.next(), holders.next()];
+        words.extend(local);
         for (addr, value) in words {
             memory.poke(addr, &value.to_le_bytes())?;
         }
@@ -91,7 +111,13 @@ impl Goroutine {
             stack_lo: stack_hi,
             stack_hi,
             max_stack: max_stack.min(room),
+            id: 1,
+            creator: None,
+            start: 0,
+            stack: None,
             mapped: stack_hi,
+            base,
+            slots,
         };
         goroutine.set_stack(image, memory, min_stack(image))?;
         goroutine.set_top(image, memory, stack_hi - TOP_BLOCK)?;
@@ -100,7 +126,19 @@ impl Goroutine {
 
     /// The running goroutine of a program that was started, before it is known which one that is.
     pub(crate) fn unknown() -> Goroutine {
-        Goroutine { g: 0, stack_lo: 0, stack_hi: 0, max_stack: 0, mapped: 0 }
+        Goroutine {
+            g: 0,
+            stack_lo: 0,
+            stack_hi: 0,
+            max_stack: 0,
+            id: 1,
+            creator: None,
+            start: 0,
+            stack: None,
+            mapped: 0,
+            base: 0,
+            slots: [None; 2],
+        }
     }
 
     /// Another goroutine runs, or the same one on another stack.
@@ -108,6 +146,70 @@ impl Goroutine {
         let word = |at: u64| memory.read(g.wrapping_add(at)).map_or(0, u64::from_le_bytes);
         let at = &image.facts().g;
         (self.g, self.stack_lo, self.stack_hi) = (g, word(at.stack_lo), word(at.stack_hi));
+    }
+
+    /// A goroutine with its `g` at this address, this number, and its stack in this place. None where there is no room
+    /// for another stack.
+    pub(crate) fn another(
+        &self,
+        image: &Image,
+        memory: &mut Memory,
+        (g, id, stack): (u64, u64, u64),
+    ) -> Result<Option<Goroutine>, MemoryError> {
+        let first = scaled(STACK_END, memory.space()).saturating_sub(FIRST_STACK);
+        let end = first / STACK_SPACE * STACK_SPACE;
+        let lowest = self.base + G0_STACK_LO + G0_STACK + STACK_SPACE;
+        let used = stack.checked_mul(STACK_SPACE);
+        let Some(stack_hi) = used.and_then(|used| end.checked_sub(used)).filter(|hi| *hi > lowest) else {
+            return Ok(None);
+        };
+        let max_stack = self.max_stack.min(STACK_SPACE - PAGE);
+        let mut other = Goroutine {
+            g,
+            id,
+            max_stack,
+            stack: Some(stack),
+            stack_lo: stack_hi,
+            stack_hi,
+            mapped: stack_hi,
+            ..*self
+        };
+        // Who had this stack before has left its pages.
+        while memory.perm(other.mapped - PAGE).is_some() && other.mapped > stack_hi - max_stack {
+            other.mapped -= PAGE;
+        }
+        other.set_stack(image, memory, min_stack(image))?;
+        let facts = image.facts();
+        let m = self.base + M;
+        let words = [(facts.g.m, m), (facts.g.sched + facts.gobuf.g, g), (facts.g.goid, id)];
+        words.iter().try_for_each(|(at, value)| memory.poke(g + at, &value.to_le_bytes()))?;
+        memory.poke(g + facts.g.atomicstatus, &RUNNING.to_le_bytes())?;
+        Ok(Some(other))
+    }
+
+    /// The frame that a goroutine's function begins with: its arguments, and the address that it returns to. Gives the
+    /// stack pointer.
+    pub(crate) fn set_first_frame(
+        &mut self,
+        image: &Image,
+        memory: &mut Memory,
+        args: &[u8],
+        home: u64,
+    ) -> Result<u64, MemoryError> {
+        let block = (self.stack_hi - TOP_BLOCK.max(args.len() as u64)) & !15;
+        let size = (self.stack_hi - block + min_stack(image)).next_power_of_two();
+        self.set_stack(image, memory, size)?;
+        self.set_top(image, memory, block)?;
+        memory.poke(block, args)?;
+        memory.poke(block - 8, &home.to_le_bytes())?;
+        Ok(block - 8)
+    }
+
+    /// Makes it the one that code finds.
+    pub(crate) fn make_current(&self, image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
+        let curg = self.base + M + image.facts().m.curg;
+        let mut words = self.slots.iter().flatten().chain([&curg]);
+        words.try_for_each(|at| memory.poke(*at, &self.g.to_le_bytes()))
     }
 
     /// Tells `g` where the outermost frame's arguments begin: unwinders end there.

@@ -7,6 +7,7 @@
 mod alloc;
 mod defers;
 mod fatal;
+pub(crate) mod goroutines;
 pub(super) mod panics;
 mod recognise;
 mod stack;
@@ -78,11 +79,20 @@ pub const HOOKS: &[Entry] = &[
     entry!("fatal" (19, u16::MAX), Replaces fatal::fatal, "a fatal error: the call ends"),
     entry!("cgocall" ANY, Replaces imports::cgocall, "threads that were started keep lists of calls into C; here C just runs"),
     entry!("exit" ANY, Replaces fatal::exit, "the program ends: the call does"),
-    entry!("newproc" ANY, Replaces system::newproc, "there is no scheduler: a clear error"),
-    entry!("gopark" ANY, Replaces system::gopark, "there is no scheduler: a clear error"),
+    entry!("newproc" ANY, Replaces goroutines::newproc, "goroutines are goemu's: there are no threads"),
+    entry!("gopark" ANY, Replaces goroutines::gopark, "another goroutine runs"),
+    entry!("ready" ANY, Replaces goroutines::ready, "a goroutine that waits may run"),
+    entry!("gosched_m" ANY, Replaces goroutines::gosched, "another goroutine runs"),
+    entry!("goschedguarded_m" (9, u16::MAX), Replaces goroutines::gosched, "another goroutine runs"),
+    entry!("goyield_m" (14, u16::MAX), Replaces goroutines::gosched, "another goroutine runs"),
+    entry!("goexit0" ANY, Replaces goroutines::ended, "the goroutine is no more"),
+    entry!("timeSleep" ANY, Replaces goroutines::sleep, "the clock is virtual, and jumps when all sleep"),
+    entry!("time.Sleep" ANY, Replaces goroutines::sleep, "the clock is virtual, and jumps when all sleep"),
     entry!("entersyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("exitsyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("GOMAXPROCS" ANY, Replaces system::processors, "there is one processor, and no number of them yet"),
+    entry!("NumGoroutine" ANY, Replaces goroutines::count, "the scheduler that counts them is goemu's"),
+    entry!("GC" ANY, Replaces system::nothing, "nothing is ever freed"),
     entry!("SetFinalizer" ANY, Replaces system::nothing, "nothing is ever freed"),
     entry!("AddCleanup[*" (24, u16::MAX), Replaces system::add_cleanup, "nothing is ever freed"),
     entry!("getOrAddWeakHandle" (23, u16::MAX), Replaces system::weak_handle, "nothing is ever freed"),
@@ -113,6 +123,7 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
             hooks.add(func.entry(), Arc::new(body));
         }
     }
+    hooks.add(goroutines::PARKED, Arc::new(goroutines::parked as Body));
     hooks.add(fatal::PRINTED, Arc::new(fatal::printed as Body));
     hooks.add(system::VSYSCALL, Arc::new(system::time_of_day as Body));
     wrappers.retain(|(name, ..)| !hooked.contains(name));
@@ -137,8 +148,8 @@ fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>) 
             "fatalpanic" => {
                 hooks.add(entry, Arc::new(move |cx: &mut Cx<'_>| fatal::end_by_panic(cx, printer)))
             }
-            // It is all of `newproc` that has a text.
-            "newproc1" => hooks.add(entry, Arc::new(system::newproc as Body)),
+            // It is all of `newproc` that has a text, and comes too late: what `newproc` knows is gone.
+            "newproc1" => hooks.add(entry, Arc::new(goroutines::unsupported as Body)),
             _ => {
                 if let Some(body) = body(name, minor) {
                     hooks.add(entry, Arc::new(body));
@@ -175,7 +186,7 @@ pub(in crate::go) fn out_of_memory(cx: &mut Cx<'_>) -> Action {
 }
 
 fn foreign(name: &str) -> Option<&str> {
-    name.starts_with("weak.").then_some(name)
+    (name.starts_with("weak.") || name == "time.Sleep").then_some(name)
 }
 
 fn body(name: &str, minor: u16) -> Option<Body> {

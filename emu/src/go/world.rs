@@ -8,6 +8,7 @@ use goemu_loader::Perm;
 
 use crate::go::guest::HeapError;
 use crate::go::helpers::Panicking;
+use crate::go::scheduler::Scheduler;
 use crate::go::started::Dying;
 use crate::go::traceback::unwind::Start;
 use crate::linux::Clock;
@@ -83,6 +84,12 @@ pub struct World {
     pub(crate) found: Vec<String>,
     /// Where in `stderr` the runtime began to print a panic that nobody recovered.
     pub(crate) panic_printed_from: usize,
+    /// The goroutines that do not run.
+    pub(crate) scheduler: Scheduler,
+    /// Whether chance decides which goroutine runs next.
+    pub(crate) random_order: bool,
+    /// The address that functions of goroutines return to.
+    pub(crate) home: u64,
     /// Where that panic ended the goroutine.
     pub(crate) panic_at: Start,
 }
@@ -115,6 +122,9 @@ impl World {
             found: Vec::new(),
             panic_printed_from: 0,
             panic_at: Start::default(),
+            scheduler: Scheduler::default(),
+            random_order: false,
+            home: 0,
         }
     }
 

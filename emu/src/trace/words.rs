@@ -46,6 +46,10 @@ pub(super) fn event(at: &View<'_>, event: &Event, frames: &Frames) -> String {
         Event::Recovered => "recovered: the deferring function goes on to its end".to_owned(),
         Event::FaultBecomesPanic(fault) => format!("{}: Go makes a panic of it", cause(fault)),
         Event::Allocated { addr, size, ty } => allocated(at, *addr, *size, *ty),
+        Event::GoroutineStarted { goroutine, func } => {
+            format!("goroutine {goroutine} is made, to run {}", name(at.image, *func))
+        }
+        Event::GoroutineSwitched { from, to } => format!("goroutine {to} runs, {from} does not"),
         Event::Syscall { number, result } => format!("system call {number} = {result}"),
         Event::CallEnded(outcome) => format!("{}: {outcome}", outcome.word()),
     }

@@ -146,6 +146,7 @@ layouts! {
         big           "StackBig":     u64         = 4 => 4096;
         min           "stackMin":     u64         = 4 => 2048;
         max           "maxstacksize": u64         = 4 => 1_000_000_000;
+        room_for_g    "room for a g":  u64         = 4 => 512;
         preempt       "stackPreempt": u64         = 4 => 0xffff_ffff_ffff_fade;
     }
 

@@ -3,6 +3,7 @@
 use goemu_loader::Abi;
 use goemu_loader::facts::Signals;
 
+use super::goroutines;
 use crate::cpu::gpr;
 use crate::go::read::Reader;
 use crate::go::traceback::unwind::Start;
@@ -86,7 +87,9 @@ fn running(cx: &Cx<'_>, start: Start, runtime: bool) -> Stack {
     let sched = |field: u64| word(facts.g.sched.wrapping_add(field));
     let left = Start { pc: sched(facts.gobuf.pc), sp: sched(facts.gobuf.sp), trap: false };
     let start = if own { start } else { left };
-    Stack::read(cx.image, cx.memory, start, (word(facts.g.goid), "running"), runtime)
+    let mut stack = Stack::read(cx.image, cx.memory, start, (word(facts.g.goid), "running"), runtime);
+    stack.created_by = goroutines::created_by(cx, cx.goroutine.creator);
+    stack
 }
 
 /// `throw(s string)`: the runtime itself is at fault, and its functions are shown too.

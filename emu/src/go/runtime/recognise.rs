@@ -72,7 +72,6 @@ pub(super) const HOW: &[(&str, &str)] = &[
     ("fatalpanic", "called by gopanic, goes to the system's stack twice"),
     ("throw", "is given a text of gopanic's"),
     ("fatal", "is given a text of newproc1's"),
-    ("newproc", "a text of newproc1, which does its work"),
     ("gopark", "a text in it"),
     ("SetFinalizer", "a text in it"),
 ];

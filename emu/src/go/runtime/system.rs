@@ -2,30 +2,13 @@
 
 use super::fatal;
 use crate::cpu::gpr;
-use crate::error::Error;
 use crate::hook::{Action, Cx, Refused};
 use crate::os;
 
-/// `entersyscall`, `exitsyscall`: no other thread wants the processor meanwhile. `SetFinalizer`: nothing is ever
-/// freed.
+/// `entersyscall`, `exitsyscall`: no other thread wants the processor meanwhile. `GC`, `SetFinalizer`: nothing is
+/// ever freed.
 pub(super) fn nothing(_: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::Return)
-}
-
-/// `newproc`: there is one goroutine, and no scheduler for more.
-pub(super) fn newproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    Err(unsupported(cx, "starting a goroutine"))
-}
-
-/// `gopark`: nobody would ever wake the goroutine.
-pub(super) fn gopark(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    Err(unsupported(cx, "waiting (for a channel, a lock or a timer)"))
-}
-
-fn unsupported(cx: &Cx<'_>, what: &str) -> Refused {
-    let from = cx.return_address().ok().and_then(|pc| cx.image.func_at(pc.wrapping_sub(1)));
-    let caller = from.map(|func| func.name().to_owned());
-    Error::Unsupported { what: what.to_owned(), caller }.into()
 }
 
 /// `GOMAXPROCS(n int) int`

@@ -1,0 +1,56 @@
+//! Goroutines: which of them waits for what when none can run, the same run for the same seed, and no more of them than
+//! there is room for. What they compute is in the tables of the corpus.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use goemu::{Config, Image, Machine, Outcome, Report};
+use goemu_tests::fixtures::binary;
+
+fn call(build: &str, config: Config, func: &str, args: &[&str]) -> Report {
+    let image = Image::open(binary(build).unwrap()).unwrap();
+    let mut machine = Machine::with_config(image, config).unwrap();
+    machine.call(func).unwrap().literals(args).unwrap().run().unwrap()
+}
+
+#[test]
+fn a_deadlock_says_who_waits_for_what() {
+    for (func, status) in [("main.deadlock", "chan receive"), ("main.selectForever", "select (no cases)")] {
+        for build in ["corpus-go1.15", "corpus-go1.22", "corpus-go1.27", "corpus-go1.27-stripped"] {
+            let image = Image::open(binary(build).unwrap()).unwrap();
+            let mut machine = Machine::new(image).unwrap();
+            let call = machine.call(func).unwrap().signature("func()").unwrap();
+            let outcome = call.run().unwrap().outcome;
+            assert_eq!(outcome.to_string(), "fatal error: all goroutines are asleep - deadlock!", "{build}");
+            let Outcome::Deadlock(traceback) = outcome else { panic!("{build}: {outcome}") };
+            let [stack] = &traceback.goroutines[..] else { panic!("{build}: {traceback}") };
+            assert_eq!((stack.goroutine, stack.status.as_str()), (1, status), "{build}");
+            assert_eq!(stack.frames[0].func, func, "{build}");
+        }
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_run_and_every_seed_the_same_sum() {
+    for build in ["corpus-go1.15", "corpus-go1.27"] {
+        let run = |seed| {
+            let config = Config { seed, ..Config::default() };
+            call(build, config, "main.selectLoop", &["10"])
+        };
+        let runs: Vec<Report> = (1..6).map(run).collect();
+        for (seed, first) in (1..).zip(&runs) {
+            assert_eq!(first, &run(seed), "{build}: seed {seed}");
+            assert_eq!(first.outcome.to_string(), "45, -45", "{build}: seed {seed}");
+        }
+        let others = runs.iter().filter(|run| run.instructions != runs[0].instructions).count();
+        assert!(others > 0, "{build}: another seed is another order");
+    }
+}
+
+#[test]
+fn more_goroutines_than_there_is_room_for_are_out_of_memory() {
+    let config = Config { max_memory: 64 << 20, fuel: 100_000_000, ..Config::default() };
+    let report = call("corpus-go1.27", config, "main.goroutineSum", &["10000000"]);
+    match report.outcome {
+        Outcome::Exited { code: 2, fatal: Some(fatal) } => assert_eq!(fatal.text, "runtime: out of memory"),
+        other => panic!("{other}"),
+    }
+}
