@@ -452,3 +452,48 @@ fn damaged_descriptors_do_no_harm() {
         }
     }
 }
+
+#[test]
+fn closures_of_generic_functions_have_its_dictionary() {
+    for build in builds().iter().filter(|build| build.version >= 18) {
+        // Up to Go 1.20 a stripped file does not tell the instances apart.
+        if is_stripped(build) && build.version < 21 {
+            continue;
+        }
+        let mut machine = machine(build);
+        let mut check = |function: &str, signature: &str, captures: &str, args: &[&str], expected: &str| {
+            let signature = is_stripped(build).then_some(signature);
+            let found = run(&mut machine, function, signature, Some(captures), args).map(|(found, _)| found);
+            let found = found.unwrap_or_else(|error| error.to_string());
+            assert_eq!(found, expected, "{} {function} {captures}", build.name);
+        };
+        let sig = "func(end string) string";
+        let float = if is_stripped(build) { "float64(3)" } else { "x=3" };
+        let shown = |word: &str| format!("\"z {word}!\"");
+        check("namer[int].func1", sig, r#"label="z", x=3"#, &["!"], &shown("int"));
+        check("main.namer[celsius].func1", sig, &format!(r#"label="z", {float}"#), &["!"], &shown("celsius"));
+        if !is_stripped(build) {
+            check("namer[*point].func1", sig, r#"label="z", x=nil"#, &["!"], &shown("pointer"));
+            let sig = "func(x int) (int, string)";
+            check("counter[int].func1", sig, r#"count=10, step=5, label="n""#, &["2"], r#"18, "n""#);
+        }
+        // Debug information of Go 1.23 and later knows where count and label are: step is what they leave.
+        if !is_stripped(build) && build.version >= 23 {
+            let sig = "func(x float64) (float64, string)";
+            let captures = r#"label="c", step=5, count=10"#;
+            check("counter[celsius].func1", sig, captures, &["2"], r#"18, "c""#);
+        }
+    }
+}
+
+#[test]
+fn captured_variables_of_other_names_are_refused() {
+    for build in builds().iter().filter(|build| !is_stripped(build)) {
+        let mut machine = machine(build);
+        let captures = Some(r#"n=5, t="x""#);
+        let found = run(&mut machine, "main.makeAdder.func1", None, captures, &["37"]);
+        let message = found.unwrap_err().to_string();
+        assert!(message.contains("there is no t; it may have"), "{}: {message}", build.name);
+        assert!(message.contains("n int") && message.contains("s string"), "{}: {message}", build.name);
+    }
+}

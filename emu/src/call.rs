@@ -101,7 +101,7 @@ impl<'m> Call<'m> {
             }
         };
         if let Some(captures) = &self.captures {
-            function = function.with_captures(self.machine, captures)?;
+            function = function.with_captures_as(self.machine, &self.name, captures)?;
         }
         function.call(self.machine, &self.args)
     }

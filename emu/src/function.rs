@@ -94,10 +94,22 @@ impl Function {
 
     /// The same function, called with captured variables: `n=5, s="x"`, or the values alone in the closure's order.
     /// What they are is known by debug information, or by how they are written: `uint8(5)`.
-    pub fn with_captures(mut self, machine: &Machine, text: &str) -> Result<Function, Error> {
+    pub fn with_captures(self, machine: &Machine, text: &str) -> Result<Function, Error> {
+        let name = self.name.clone();
+        self.with_captures_as(machine, &name, text)
+    }
+
+    /// The same where a user's name for it has type arguments, which tell the dictionary that it captured.
+    pub(crate) fn with_captures_as(
+        mut self,
+        machine: &Machine,
+        name: &str,
+        text: &str,
+    ) -> Result<Function, Error> {
         let image = machine.image();
         let func = image.func_at(self.entry).ok_or(Error::NoFunctionAt(self.entry))?;
-        self.closure = Some(Closure::parse(image, &func, text)?);
+        let dictionary = generic::captured_dictionary(image, &func, name);
+        self.closure = Some(Closure::parse(image, &func, text, dictionary)?);
         Ok(self)
     }
 

@@ -2,8 +2,10 @@
 //!
 //! A closure is a pointer to its code and the captured variables, one behind the other like fields of a struct: the
 //! variable itself where nobody changes it, a pointer to it where it is shared. Debug information of Go 1.23 and later
-//! says where each is; else they lie in the order in which they are given here.
+//! says where most are; others lie in the order in which they are given here. What was made in a generic function also
+//! has that function's dictionary: behind the variables, and up to Go 1.19 in front of them.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use goemu_loader::{Func, Image, Kind, Local, Type};
@@ -12,6 +14,7 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, InstructionInfoFactory, OpA
 use crate::error::Error;
 use crate::go::guest::{GuestHeap, Types};
 use crate::go::literal::{self, CaptureType, Given};
+use crate::go::names::full_name;
 use crate::go::read::Reader;
 use crate::go::value::{Pointer, Value};
 use crate::go::write::{ValueError, Writer};
@@ -19,8 +22,12 @@ use crate::outcome::NamedValue;
 
 /// Instructions at the start of a function in which it looks at its context, if it has one.
 const LOOKED_AT: usize = 64;
+/// Bytes of a pointer.
+const WORD: u64 = 8;
 /// The first captured variable lies behind the pointer to the code.
-const FIRST: u64 = 8;
+const FIRST: u64 = WORD;
+/// Up to this release the dictionary is the first variable, and later the last.
+const DICTIONARY_FIRST: u16 = 19;
 /// A closure is no larger than this.
 const MAX_SIZE: u64 = 1 << 20;
 
@@ -36,6 +43,10 @@ pub(crate) struct Capture {
 }
 
 impl Capture {
+    fn end(&self) -> u64 {
+        self.offset.saturating_add(self.ty.size)
+    }
+
     /// The variable as it is now; `at` is its place in the closure.
     pub(crate) fn read(&self, at: u64, reader: &Reader<'_>) -> NamedValue {
         let held = reader.at(&self.ty, at);
@@ -55,58 +66,98 @@ impl Capture {
 pub(crate) struct Closure {
     pub(crate) captures: Vec<Capture>,
     size: u64,
+    /// Where the dictionary is, and its address.
+    dictionary: Option<(u64, u64)>,
 }
 
 impl Closure {
-    /// The captured variables in a text: `n=5, s="x"` or, in their order, `5, "x"`.
+    /// The captured variables in a text: `n=5, s="x"` or, in their order, `5, "x"`. `dictionary` is that of the
+    /// generic function around.
     ///
     /// # Errors
     /// When the text is malformed, or it is not known where a variable belongs.
-    pub(crate) fn parse(image: &Image, func: &Func<'_>, text: &str) -> Result<Closure, Error> {
+    pub(crate) fn parse(
+        image: &Image,
+        func: &Func<'_>,
+        text: &str,
+        dictionary: Option<Result<u64, Error>>,
+    ) -> Result<Closure, Error> {
+        let fail = |why: String| Error::Captures { func: func.name().to_owned(), why };
         let known = captured(image, func);
         let outer = outer_variables(image, func);
-        let types = |index: usize, name: Option<&str>| type_of(image, &known, &outer, index, name);
-        let given = literal::parse_captures(text, &types, image)
-            .map_err(|error| Error::Captures { func: func.name().to_owned(), why: error.to_string() })?;
-        Closure::place(func, &known, given)
-    }
-
-    fn place(func: &Func<'_>, known: &[Local], given: Vec<Given>) -> Result<Closure, Error> {
-        let fail = |why: String| Error::Captures { func: func.name().to_owned(), why };
-        let mut closure = Closure { captures: Vec::new(), size: FIRST };
-        let mut end = FIRST;
-        for (index, Given { name, ty, value, shared }) in given.into_iter().enumerate() {
-            let local = name.as_deref().map_or_else(
-                || known.get(index).filter(|_| all_placed(known)),
-                |name| known.iter().find(|local| local.name == name),
-            );
-            let next = end.checked_next_multiple_of(ty.align.max(1));
-            let offset = local.and_then(|local| local.closure_offset).or(next);
-            let whole = offset.and_then(|at| at.checked_add(ty.size)).filter(|&end| end <= MAX_SIZE);
-            let (Some(offset), Some(after)) = (offset, whole) else {
-                return Err(fail("they are too large".to_owned()));
-            };
-            if closure
-                .captures
-                .iter()
-                .any(|other| offset < other.offset + other.ty.size && other.offset < after)
-            {
-                return Err(fail(format!("give them in the closure's order: {}", listed(known))));
+        let unknown = RefCell::new(None);
+        let types = |index: usize, name: Option<&str>| {
+            let local = variable(&known, &outer, index, name);
+            if let (None, Some(name), true) = (local, name, !known.is_empty() || !outer.is_empty()) {
+                unknown.borrow_mut().get_or_insert_with(|| name.to_owned());
             }
-            end = after;
-            closure.size = closure.size.max(after);
-            closure.captures.push(Capture { name: name.unwrap_or_default(), ty, offset, value, shared });
+            type_of(image, local?)
+        };
+        let given = literal::parse_captures(text, &types, image);
+        if let Some(name) = unknown.take() {
+            return Err(fail(format!("there is no {name}; it may have {}", possible(&known, outer))));
         }
+        let given = given.map_err(|error| fail(error.to_string()))?;
+        let first = image.go_version().is_some_and(|version| version.minor <= DICTIONARY_FIRST);
+        let start = if first && dictionary.is_some() { FIRST + WORD } else { FIRST };
+        let mut closure = Closure::place(func, &known, given, start)?;
         let reads = context_size(func);
+        match dictionary {
+            Some(Ok(dictionary)) => closure.add_dictionary(dictionary, first, reads),
+            // Code that does not look at it can do without.
+            Some(Err(error)) if first || closure.size < reads => return Err(error),
+            _ => {}
+        }
         if closure.size < reads {
-            let missing = format!(
-                "its code reads {} bytes of them, and {} are given",
-                reads - FIRST,
-                closure.size - FIRST
-            );
+            let given = closure.size - FIRST;
+            let missing = format!("its code reads {} bytes of them, and {given} are given", reads - FIRST);
             return Err(fail(missing));
         }
         Ok(closure)
+    }
+
+    /// Gives each variable its place: those that debug information places theirs, the others what these leave, in
+    /// the order in which they are given.
+    fn place(func: &Func<'_>, known: &[Local], given: Vec<Given>, start: u64) -> Result<Closure, Error> {
+        let fail = |why: String| Error::Captures { func: func.name().to_owned(), why };
+        let local = |index: usize, given: &Given| match &given.name {
+            Some(name) => known.iter().find(|local| local.name == *name),
+            None => known.get(index).filter(|_| all_placed(known)),
+        };
+        let placed = |(index, given): (usize, &Given)| {
+            let at = local(index, given)?.closure_offset?;
+            Some((at, at.checked_add(given.ty.size)?))
+        };
+        let taken: Vec<(u64, u64)> = given.iter().enumerate().filter_map(placed).collect();
+        let mut closure = Closure { captures: Vec::new(), size: start, dictionary: None };
+        let mut end = start;
+        for (index, item) in given.into_iter().enumerate() {
+            let place = match placed((index, &item)) {
+                Some(place) => Some(place),
+                None => free(&taken, end, &item.ty),
+            };
+            let Some((offset, after)) = place.filter(|&(_, after)| after <= MAX_SIZE) else {
+                return Err(fail("they are too large".to_owned()));
+            };
+            let Given { name, ty, value, shared } = item;
+            if closure.captures.iter().any(|other| offset < other.end() && other.offset < after) {
+                return Err(fail(format!("give them in the closure's order: {}", listed(known))));
+            }
+            if !taken.contains(&(offset, after)) {
+                end = after;
+            }
+            closure.size = closure.size.max(after);
+            closure.captures.push(Capture { name: name.unwrap_or_default(), ty, offset, value, shared });
+        }
+        Ok(closure)
+    }
+
+    fn add_dictionary(&mut self, dictionary: u64, first: bool, reads: u64) {
+        // Of variables behind which it lies some may not have been given, because the code has no use for them.
+        let behind = self.size.next_multiple_of(WORD).max(reads.saturating_sub(WORD));
+        let offset = if first { FIRST } else { behind };
+        self.dictionary = Some((offset, dictionary));
+        self.size = self.size.max(offset.saturating_add(WORD));
     }
 
     /// Makes the closure in the guest: its address, and the values as they are there.
@@ -118,6 +169,9 @@ impl Closure {
     ) -> Result<u64, ValueError> {
         let closure = heap.alloc(self.size, 8)?;
         heap.write(closure, &code.to_le_bytes())?;
+        if let Some((offset, dictionary)) = self.dictionary {
+            heap.write(closure.wrapping_add(offset), &dictionary.to_le_bytes())?;
+        }
         for Capture { name, ty, offset, value, .. } in &self.captures {
             let bytes = Writer::new(heap, types).encode(value, ty);
             let bytes = bytes.map_err(|error| error.at(&format!("captured variable {name}")))?;
@@ -209,10 +263,23 @@ fn all_placed(known: &[Local]) -> bool {
     })
 }
 
+/// The first place from `end` on that a variable of this type fits into, between those that are taken.
+fn free(taken: &[(u64, u64)], end: u64, ty: &Type) -> Option<(u64, u64)> {
+    let mut at = end;
+    loop {
+        at = at.checked_next_multiple_of(ty.align.max(1))?;
+        let after = at.checked_add(ty.size)?;
+        match taken.iter().find(|(start, stop)| at < *stop && *start < after) {
+            Some((_, stop)) => at = *stop,
+            None => return Some((at, after)),
+        }
+    }
+}
+
 /// The variables of the functions around a closure: `main.f` and `main.f.func1` for `main.f.func1.2`.
 fn outer_variables(image: &Image, func: &Func<'_>) -> Vec<Local> {
     let mut found = image.locals(func).unwrap_or_default();
-    let mut name = func.name();
+    let mut name = full_name(image, func);
     while let Some((outer, _)) = name.rsplit_once('.') {
         for func in image.funcs_named(outer) {
             found.extend(image.locals(&func).unwrap_or_default());
@@ -222,18 +289,20 @@ fn outer_variables(image: &Image, func: &Func<'_>) -> Vec<Local> {
     found
 }
 
-/// The type of a captured variable: by its name, or by its number where the closure's variables are all known.
-fn type_of(
-    types: &dyn Types,
-    known: &[Local],
-    outer: &[Local],
+/// A captured variable: by its name, or by its number where the closure's variables are all known.
+fn variable<'l>(
+    known: &'l [Local],
+    outer: &'l [Local],
     index: usize,
     name: Option<&str>,
-) -> Option<CaptureType> {
-    let local = match name {
+) -> Option<&'l Local> {
+    match name {
         Some(name) => known.iter().chain(outer).find(|local| local.name == name),
         None => known.get(index).filter(|_| all_placed(known)),
-    }?;
+    }
+}
+
+fn type_of(types: &dyn Types, local: &Local) -> Option<CaptureType> {
     let to = match &local.ty.kind {
         Kind::Pointer(elem) if local.by_reference => Some(types.resolve(elem).ok()?),
         _ => None,
@@ -241,10 +310,37 @@ fn type_of(
     Some(CaptureType { ty: local.ty.clone(), to })
 }
 
-/// `n int, s string`; of shared variables their own types.
+/// What a closure may have captured: its variables where they are known, else all that are around it.
+fn possible(known: &[Local], outer: Vec<Local>) -> String {
+    if known.iter().any(|local| local.closure_offset.is_some()) && all_placed(known) {
+        return listed(known);
+    }
+    let mut all: Vec<Local> = Vec::new();
+    for local in known.iter().cloned().chain(outer) {
+        if !matches!(local.name.as_str(), "" | "_" | ".dict")
+            && all.iter().all(|other| other.name != local.name)
+        {
+            all.push(Local { closure_offset: None, ..local });
+        }
+    }
+    listed(&all)
+}
+
+/// `n int, s string`; of shared variables their own types. Between them may be some that have no name any more.
 fn listed(known: &[Local]) -> String {
     let ty =
         |local: &Local| local.ty.name.get(usize::from(local.by_reference)..).unwrap_or_default().to_owned();
-    let shown: Vec<String> = known.iter().map(|local| format!("{} {}", local.name, ty(local))).collect();
+    let mut shown = Vec::new();
+    let mut end = FIRST;
+    for local in known {
+        if let Some(offset) = local.closure_offset {
+            let gap = offset.saturating_sub(end.next_multiple_of(local.ty.align.max(1)));
+            if gap > 0 {
+                shown.push(format!("{gap} bytes whose name is lost"));
+            }
+            end = offset.saturating_add(local.ty.size);
+        }
+        shown.push(format!("{} {}", local.name, ty(local)));
+    }
     shown.join(", ")
 }

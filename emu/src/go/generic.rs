@@ -12,8 +12,9 @@ use goemu_loader::{Func, Image, Kind, Param, Signature, Type, TypeRef};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Mnemonic, OpKind, Register};
 
 use crate::error::Error;
+use crate::go::abi::{Piece, Place, assign};
 use crate::go::guest::Types;
-use crate::go::names::{split, without_number};
+use crate::go::names::{full_name, split, without_number};
 use crate::go::value::Value;
 
 /// Bytes of code that are searched for calls.
@@ -56,6 +57,48 @@ pub(crate) fn dictionary(image: &Image, func: &Func<'_>, name: &str, register: u
             Err(fail("calls of the function show several, and what tells them apart was stripped".to_owned()))
         }
         (Some(_), Some(_)) => Err(fail(format!("say which types, of {}", known.join(", ")))),
+    }
+}
+
+/// The dictionary of the generic function that a closure was made in, which captures it beside its variables. None
+/// for all other functions.
+pub(crate) fn captured_dictionary(
+    image: &Image,
+    closure: &Func<'_>,
+    name: &str,
+) -> Option<Result<u64, Error>> {
+    let outer = around(image, closure)?;
+    let place = outer.dictionary_place()?;
+    let register = if place == 0 { Some(0) } else { register_of(image, &outer, place) };
+    let unknown = || Error::Dictionary {
+        func: outer.name().to_owned(),
+        why: "the types of its receiver are not known".to_owned(),
+    };
+    Some(register.ok_or_else(unknown).and_then(|register| dictionary(image, &outer, name, register)))
+}
+
+/// The instance of a generic function that a closure was made in: `main.Map[go.shape.int]` for
+/// `main.Map[go.shape.int].func1`.
+pub(crate) fn around<'i>(image: &'i Image, closure: &Func<'i>) -> Option<Func<'i>> {
+    let mut name = full_name(image, closure);
+    let types = name.rfind(']')?;
+    while let Some((outer, _)) = name.rsplit_once('.').filter(|(outer, _)| outer.len() > types) {
+        if let [only] = image.funcs_named(outer)[..]
+            && only.dictionary_place().is_some()
+        {
+            return Some(only);
+        }
+        name = outer;
+    }
+    None
+}
+
+/// The number of the integer register in which a function takes a parameter.
+fn register_of(image: &Image, func: &Func<'_>, place: usize) -> Option<usize> {
+    let signature = with_hidden(func, image.signature(func).ok()??);
+    match assign(func.abi(), &signature).ok()?.params.get(place)?[..] {
+        [Piece { place: Place::Int(register), .. }] => Some(usize::from(register)),
+        _ => None,
     }
 }
 

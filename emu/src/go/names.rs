@@ -78,7 +78,7 @@ fn address(text: &str) -> Option<u64> {
 }
 
 /// The full name of a function with its type arguments: up to Go 1.20 only the symbol has them.
-fn full_name<'i>(image: &'i Image, func: &Func<'i>) -> &'i str {
+pub(crate) fn full_name<'i>(image: &'i Image, func: &Func<'i>) -> &'i str {
     let name = func.name();
     let symbol = || image.symbol_at(func.entry()).filter(|symbol| symbol.addr == func.entry());
     if name.contains("[...]") { symbol().map_or(name, |symbol| symbol.name) } else { name }

@@ -68,3 +68,24 @@ func generics(n int) (string, int, float64, string) {
 	names := nameOf(n) + nameOf("") + nameOf(celsius(1)) + nameOf(&point{}) + nameOf(1.5)
 	return word, top, float64(total([]celsius{1, 2.5})), names
 }
+
+// namer and counter make closures, which have the dictionary beside what they captured.
+//
+//go:noinline
+func namer[T any](x T, label string) func(string) string {
+	return func(end string) string { return label + " " + nameOf(x) + end }
+}
+
+//go:noinline
+func counter[T number](step T, label string) func(T) (T, string) {
+	count := 2 * step
+	return func(x T) (T, string) { count++; return x + count + step, label }
+}
+
+//goemu:call genericClosures(5)
+//go:noinline
+func genericClosures(n int) (string, string, string, int, float64, string) {
+	number, label := counter(n, "n")(2)
+	degrees, _ := counter(celsius(n), "c")(2)
+	return namer(n, "a")("."), namer(celsius(n), "b")("!"), namer(&point{}, "c")("?"), number, float64(degrees), label
+}
