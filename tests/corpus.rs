@@ -40,13 +40,10 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-/// The names of the builds that there are. Of other programs than the corpus, those for Linux: elsewhere not all
-/// packages can be initialised, and some cases wait.
+/// The names of the builds that there are.
 fn built() -> Vec<String> {
     let mut names = all_binaries();
     names.retain(|name| PROGRAMS.iter().any(|program| name.starts_with(&format!("{program}-go"))));
-    let elsewhere = |name: &String| ["-darwin", "-windows", "bsd"].iter().any(|system| name.contains(system));
-    names.retain(|name| name.starts_with("corpus") || !elsewhere(name));
     names
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The word that the system's loader would fill with a function's address holds a *stub* here, an address with no
 //! memory behind it. A jump there is a call of that function. What a program needs that was never started is
-//! answered: memory, output, the clock. Everything else ends the call with an error that names the function.
+//! answered: memory, output, the clock, and what packages ask as they are initialised. Everything else ends the call
+//! with an error that names the function.
 
 mod libc;
 mod windows;
@@ -16,7 +17,7 @@ use crate::hook::{Action, Cx, Refused};
 use crate::memory::{Access, MemFault, Memory, MemoryError};
 use crate::outcome::Outcome;
 
-pub(crate) use windows::{asmcgocall, set_up};
+pub(crate) use windows::{asmcgocall, set_up, tick};
 
 /// Where the stubs are.
 const STUBS: u64 = 0x7e_1000_0000;
@@ -31,6 +32,8 @@ const MAX_FOUND: usize = 1 << 12;
 pub(crate) enum Answer {
     /// It returns this.
     Return(u64),
+    /// It fails: it returns this result, and the system's error number is this.
+    Fail(u64, u64),
     /// It ends the program.
     End(Outcome),
 }
@@ -84,6 +87,14 @@ fn named<'c>(cx: &'c Cx<'_>, stub: u64) -> Option<(Option<&'c str>, &'c str)> {
 pub(crate) fn call(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     match answer(cx, cx.cpu.rip, &Arguments::Registers)? {
         Answer::Return(result) => {
+            cx.cpu.set_gpr(gpr::RAX, result);
+            Ok(Action::Return)
+        }
+        Answer::Fail(result, number) => {
+            // Windows' is read by `asmstdcall`, which does not run here.
+            if cx.image.target().os != Os::Windows {
+                libc::set_errno(cx, number)?;
+            }
             cx.cpu.set_gpr(gpr::RAX, result);
             Ok(Action::Return)
         }
@@ -159,6 +170,13 @@ fn unsupported(cx: &Cx<'_>, what: &str) -> Refused {
     let from = cx.return_address().ok().and_then(|pc| cx.image.func_at(pc.wrapping_sub(1)));
     let caller = from.map(|func| func.name().to_owned());
     Error::Unsupported { what: what.to_owned(), caller }.into()
+}
+
+/// Memory for what a function hands out.
+fn room(cx: &mut Cx<'_>, size: u64) -> Result<u64, Refused> {
+    let at = cx.world.alloc(cx.memory, size);
+    let limit = cx.memory.limit();
+    Ok(at.map_err(|_| Error::from(MemoryError::Limit { limit }))?)
 }
 
 /// Prints `len` bytes at `at`; how many.

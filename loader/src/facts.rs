@@ -31,6 +31,7 @@ pub(crate) use objects::{
 };
 pub use runtime::{
     Defer, Eface, G, Gobuf, Hchan, Hmap, InitTask, Itab, M, P, Panic, Stack, SwissMap, SwissTable, WbBuf,
+    WinCall,
 };
 pub use signals::{Signal, Signals};
 pub use tables::{Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab, TraceArgs, TraceLimits};
@@ -181,6 +182,8 @@ pub struct Facts {
     pub p: P,
     /// A processor's write barrier buffer.
     pub wb_buf: WbBuf,
+    /// Calls of Windows' libraries.
+    pub win_call: WinCall,
     /// Deferred calls.
     pub defer: Defer,
     /// Panics under way.
@@ -237,6 +240,7 @@ impl Facts {
             m: M::of(minor),
             p: P::of(minor),
             wb_buf: WbBuf::of(minor),
+            win_call: WinCall::of(minor),
             defer: Defer::of(minor),
             panic: Panic::of(minor),
             stack: Stack::of(minor),

@@ -9,7 +9,7 @@ mod tasks;
 
 use std::sync::Arc;
 
-use goemu_loader::{Func, Image};
+use goemu_loader::{Func, Image, Os};
 
 use crate::call;
 use crate::error::Error;
@@ -37,7 +37,7 @@ pub struct Initialised {
     pub stderr: Vec<u8>,
 }
 
-/// The words above the program's first stack frame: one argument, no environment, and of the auxiliary vector
+/// The words above the program's first stack frame, behind one argument: no environment, and of the auxiliary vector
 /// AT_PAGESZ alone, without which the runtime would look for files that tell it.
 const AUXV: [u64; 6] = [0, 0, 6, 4096, 0, 0];
 /// `os.Args[0]`
@@ -115,7 +115,7 @@ impl Init<'_> {
             self.run_named("internal/cpu.Initialize", "func(env string)", &[Value::from("")])?;
             self.copy_features()?;
         }
-        for name in ["runtime.goargs", "runtime.goenvs_unix"] {
+        for name in ["runtime.goargs", "runtime.goenvs", "runtime.goenvs_unix"] {
             self.run_named(name, "func()", &[])?;
         }
         Ok(())
@@ -127,7 +127,10 @@ impl Init<'_> {
         let size = PROGRAM.len() as u64 + 8 * (AUXV.len() as u64 + 1);
         let argv = world.alloc(memory, size).map_err(|_| MemoryError::Limit { limit: memory.limit() })?;
         let name = argv + 8 * (AUXV.len() as u64 + 1);
-        let words = std::iter::once(name).chain(AUXV).flat_map(u64::to_le_bytes);
+        // macOS has texts instead of the vector, the first of them the program's path.
+        let apple = [0, 0, name, 0, 0, 0];
+        let vector = if self.image.target().os == Os::Darwin { apple } else { AUXV };
+        let words = std::iter::once(name).chain(vector).flat_map(u64::to_le_bytes);
         let block: Vec<u8> = words.chain(PROGRAM.iter().copied()).collect();
         memory.poke(argv, &block)?;
         Ok(argv)

@@ -113,6 +113,7 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
         };
         let body = match name {
             "asmcgocall" if image.target().os == Os::Windows => Some(imports::asmcgocall as Body),
+            "nanotime1" | "time.now" if image.target().os == Os::Windows => Some(imports::tick as Body),
             _ => body(name, minor),
         };
         let Some(body) = body else { continue };
@@ -186,7 +187,7 @@ pub(in crate::go) fn out_of_memory(cx: &mut Cx<'_>) -> Action {
 }
 
 fn foreign(name: &str) -> Option<&str> {
-    (name.starts_with("weak.") || name == "time.Sleep").then_some(name)
+    (name.starts_with("weak.") || matches!(name, "time.Sleep" | "time.now")).then_some(name)
 }
 
 fn body(name: &str, minor: u16) -> Option<Body> {

@@ -82,6 +82,8 @@ pub struct World {
     pub(crate) panic_value: Option<(u64, u64)>,
     /// Functions of the system's libraries that the program looked up by name.
     pub(crate) found: Vec<String>,
+    /// Where the C library's `errno` is, once somebody has asked.
+    pub(crate) errno: Option<u64>,
     /// Where in `stderr` the runtime began to print a panic that nobody recovered.
     pub(crate) panic_printed_from: usize,
     /// The goroutines that do not run.
@@ -120,6 +122,7 @@ impl World {
             stderr: Vec::new(),
             panic_value: None,
             found: Vec::new(),
+            errno: None,
             panic_printed_from: 0,
             panic_at: Start::default(),
             scheduler: Scheduler::default(),

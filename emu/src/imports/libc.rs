@@ -1,13 +1,20 @@
 //! The C library. Go programs for macOS, OpenBSD and Solaris make all system calls through it, and those with cgo
-//! some.
+//! some. Where nothing is allowed, the files and limits that packages ask about as they are initialised are refused.
 
-use super::{Answer, Arguments, print};
+use super::{Answer, Arguments, print, room};
 use crate::hook::{Cx, Refused};
 use crate::os;
 use crate::outcome::Outcome;
 
 /// `MAP_FIXED` on all of them.
 const MAP_FIXED: u64 = 0x10;
+/// `F_GETFL` on all of them, and `O_RDWR`: how the three files that a process begins with are open.
+const F_GETFL: u64 = 3;
+const READ_WRITE: u64 = 2;
+const EPERM: u64 = 1;
+const ENOENT: u64 = 2;
+/// What C functions return that fail.
+const FAILED: u64 = u64::MAX;
 
 /// What the function does, if it is one of those that are answered.
 pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
@@ -25,8 +32,16 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
             let Ok(at) = cx.world.map_pages(cx.memory, size) else { return Ok(None) };
             at
         }
+        "fcntl" if argument(cx, 1)? == F_GETFL => READ_WRITE,
         "munmap" | "madvise" | "fcntl" | "sigaction" | "sigprocmask" | "pthread_sigmask" => 0,
         "getpid" => 1,
+        "getrlimit" => os::limits(cx, argument(cx, 1)?)? as u64,
+        "setrlimit" | "issetugid" => 0,
+        "open" | "openat" | "sysctl" | "sysctlbyname" | "getcwd" => return failed(EPERM),
+        "stat" | "stat64" | "lstat" | "lstat64" | "fstatat" | "fstatat64" | "readlink" => {
+            return failed(ENOENT);
+        }
+        "__error" | "__errno" | "___errno" | "__errno_location" => errno(cx)?,
         "exit" | "_exit" => {
             let code = argument(cx, 0)? as i32;
             return Ok(Some(Answer::End(Outcome::Exited { code, fatal: None })));
@@ -62,4 +77,23 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
         _ => return Ok(None),
     };
     Ok(Some(Answer::Return(result)))
+}
+
+fn failed(number: u64) -> Result<Option<Answer>, Refused> {
+    Ok(Some(Answer::Fail(FAILED, number)))
+}
+
+/// The address of the thread's `errno`.
+fn errno(cx: &mut Cx<'_>) -> Result<u64, Refused> {
+    let at = match cx.world.errno {
+        Some(at) => at,
+        None => room(cx, 8)?,
+    };
+    cx.world.errno = Some(at);
+    Ok(at)
+}
+
+pub(super) fn set_errno(cx: &mut Cx<'_>, number: u64) -> Result<(), Refused> {
+    let at = errno(cx)?;
+    Ok(cx.memory.write(at, (number as u32).to_le_bytes())?)
 }

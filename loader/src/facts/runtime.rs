@@ -97,6 +97,16 @@ layouts! {
         buf           "buf":          Option<u64> = 10 => 16;
     }
 
+    /// What `asmstdcall` is given on Windows: `runtime.libcall`, later `StdCallInfo`, which has no room for the error
+    /// number. Then that is the result of `asmcgocall`.
+    WinCall "" {
+        function      "fn":           u64         = 4 => 0;
+        count         "n":            u64         = 4 => 8;
+        args          "args":         u64         = 4 => 16;
+        result        "r1":           u64         = 4 => 24;
+        error         "err":          Option<u64> = 4 => 40, 27 => _;
+    }
+
     /// `runtime._defer`, a deferred call.
     Defer "runtime._defer" {
         siz           "siz":          Option<u64> = 4 => 0, 18 => _;
