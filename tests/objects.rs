@@ -42,17 +42,38 @@ fn deferred_closures_change_results_in_every_release() {
     }
 }
 
-/// `helpers.txt` is what the program prints natively, the same by every release.
+/// `helpers.txt` and `maps.txt` are what the programs print natively, the same by every release.
 #[test]
 fn what_code_asks_of_the_runtime_gives_the_native_results() {
-    let native = std::fs::read_to_string(testdata("objects/helpers.txt")).unwrap();
-    let paths = objects("helpers-");
-    assert!(paths.len() >= 11, "{} objects", paths.len());
-    for path in paths {
-        let report = machine(&path).call("main").unwrap().run();
-        let report = report.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert_eq!(String::from_utf8_lossy(&report.stderr), native, "{}", path.display());
-        assert_eq!(report.outcome.word(), "returned", "{}", path.display());
+    for (program, least) in [("helpers", 11), ("maps", 5)] {
+        let native = std::fs::read_to_string(testdata(&format!("objects/{program}.txt"))).unwrap();
+        let paths = objects(&format!("{program}-"));
+        assert!(paths.len() >= least, "{} objects", paths.len());
+        for path in paths {
+            let report = machine(&path).call("main").unwrap().run();
+            let report = report.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            assert_eq!(String::from_utf8_lossy(&report.stderr), native, "{}", path.display());
+            assert_eq!(report.outcome.word(), "returned", "{}", path.display());
+        }
+    }
+}
+
+/// Maps go in as arguments and come out as results.
+#[test]
+fn maps_of_objects_are_values() {
+    for release in ["1.19", "1.22", "1.24", "1.27"] {
+        let mut machine = object(&format!("maps-{release}-linux-opt.o"));
+        let mut value = |func: &str, args: &[&str]| {
+            let report = machine.call(func).unwrap().literals(args).unwrap().run();
+            report.unwrap_or_else(|error| panic!("{release} {func}: {error}")).outcome.to_string()
+        };
+        let counts = value("counts", &["\"x y x\""]);
+        assert!(counts.contains("\"x\":2") && counts.contains("\"y\":1"), "{release}: {counts}");
+        let given = "map[main.pair]int{{name: \"a\", n: 3, f: 1.5}: 4, {name: \"b\"}: 5}";
+        assert_eq!(value("find", &[given, "{name: \"a\", n: 3, f: 1.5}"]), "4, true", "{release}");
+        assert_eq!(value("find", &[given, "{name: \"a\", n: 4, f: 1.5}"]), "0, false", "{release}");
+        let text = if release == "1.27" { ": func()" } else { " func()" };
+        assert!(value("failing", &["2"]).ends_with(&format!("hash of unhashable type{text}\"")), "{release}");
     }
 }
 

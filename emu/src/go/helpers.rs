@@ -9,7 +9,9 @@ mod bounds;
 mod convert;
 mod equal;
 mod errors;
+mod hash;
 mod iface;
+mod maps;
 mod memory;
 mod panics;
 mod print;
@@ -23,6 +25,7 @@ use crate::error::Error;
 use crate::go::runtime::{self, Body};
 use crate::hook::{Action, Cx, Hooks, Refused};
 
+pub(crate) use maps::Walk;
 pub(crate) use panics::Panicking;
 
 /// One row of the table: the function, without `runtime.`; releases that have it with this meaning; the body.
@@ -72,9 +75,63 @@ const HELPERS: &[Entry] = table! {
     "memequal32" ANY => equal::memequal32,
     "memequal64" ANY => equal::memequal64,
     "memequal128" ANY => equal::memequal128,
+    "memequal_varlen" ANY => equal::memequal_varlen,
     "strequal" ANY => equal::strequal,
+    "f32equal" ANY => equal::f32equal,
+    "f64equal" ANY => equal::f64equal,
+    "c64equal" ANY => equal::c64equal,
+    "c128equal" ANY => equal::c128equal,
+    "interequal" ANY => equal::interequal,
+    "nilinterequal" ANY => equal::nilinterequal,
     "efaceeq" ANY => equal::efaceeq,
     "ifaceeq" ANY => equal::ifaceeq,
+    "memhash" ANY => hash::memhash,
+    "memhash_varlen" ANY => hash::memhash_varlen,
+    "memhash0" ANY => hash::memhash0,
+    "memhash8" ANY => hash::memhash8,
+    "memhash16" ANY => hash::memhash16,
+    "memhash32" ANY => hash::memhash32,
+    "memhash64" ANY => hash::memhash64,
+    "memhash128" ANY => hash::memhash128,
+    "strhash" ANY => hash::strhash,
+    "f32hash" ANY => hash::f32hash,
+    "f64hash" ANY => hash::f64hash,
+    "c64hash" ANY => hash::c64hash,
+    "c128hash" ANY => hash::c128hash,
+    "interhash" ANY => hash::interhash,
+    "nilinterhash" ANY => hash::nilinterhash,
+    "typehash" ANY => hash::typehash,
+    "fastrand" (0, 21) => hash::random,
+    "rand32" (22, u16::MAX) => hash::random,
+    "rand" (22, u16::MAX) => hash::random,
+    "makemap_small" ANY => maps::makemap_small,
+    "makemap" ANY => maps::makemap,
+    "makemap64" ANY => maps::makemap,
+    "mapaccess1" ANY => maps::mapaccess1,
+    "mapaccess2" ANY => maps::mapaccess2,
+    "mapassign" ANY => maps::mapassign,
+    "mapdelete" ANY => maps::mapdelete,
+    "mapaccess1_fast32" ANY => maps::mapaccess1_fast32,
+    "mapaccess2_fast32" ANY => maps::mapaccess2_fast32,
+    "mapassign_fast32" ANY => maps::mapassign_fast32,
+    "mapdelete_fast32" ANY => maps::mapdelete_fast32,
+    "mapaccess1_fast64" ANY => maps::mapaccess1_fast64,
+    "mapaccess2_fast64" ANY => maps::mapaccess2_fast64,
+    "mapassign_fast64" ANY => maps::mapassign_fast64,
+    "mapdelete_fast64" ANY => maps::mapdelete_fast64,
+    "mapaccess1_faststr" ANY => maps::mapaccess1_faststr,
+    "mapaccess2_faststr" ANY => maps::mapaccess2_faststr,
+    "mapassign_faststr" ANY => maps::mapassign_faststr,
+    "mapdelete_faststr" ANY => maps::mapdelete_faststr,
+    "mapassign_fast32ptr" ANY => maps::mapassign_fast64,
+    "mapassign_fast64ptr" ANY => maps::mapassign_fast64,
+    "mapaccess1_fat" ANY => maps::mapaccess1_fat,
+    "mapaccess2_fat" ANY => maps::mapaccess2_fat,
+    "mapclear" ANY => maps::mapclear,
+    "mapiterinit" ANY => maps::mapiterinit,
+    "mapiternext" ANY => maps::mapiternext,
+    "mapIterStart" (24, u16::MAX) => maps::mapiterinit,
+    "mapIterNext" (24, u16::MAX) => maps::mapiternext,
     "concatstrings" ANY => strings::concatstrings,
     "concatstring2" ANY => strings::concatstring2,
     "concatstring3" ANY => strings::concatstring3,

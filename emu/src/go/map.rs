@@ -5,6 +5,7 @@
 //! memory, not in Go's random one.
 
 pub(crate) mod build;
+pub(crate) mod change;
 
 use goemu_loader::Type;
 

@@ -59,6 +59,10 @@ pub struct Reading {
 pub(crate) struct Budget(u64);
 
 impl Budget {
+    pub(crate) const fn of(steps: u64) -> Budget {
+        Budget(steps)
+    }
+
     /// Takes `n`, if that much is left; nothing is left afterwards if not.
     pub(crate) fn take(&mut self, n: u64) -> bool {
         let enough = self.0 >= n;

@@ -7,7 +7,7 @@ use std::ops::Range;
 use goemu_loader::Perm;
 
 use crate::go::guest::HeapError;
-use crate::go::helpers::Panicking;
+use crate::go::helpers::{Panicking, Walk};
 use crate::go::scheduler::Scheduler;
 use crate::go::started::Dying;
 use crate::go::traceback::unwind::Start;
@@ -70,6 +70,9 @@ pub struct World {
     /// Without a runtime: the panics under way, newest last, and itabs by interface and type.
     pub(crate) panics: Vec<Panicking>,
     pub(crate) itabs: HashMap<(u64, u64), u64>,
+    /// There, too: ranges over maps by the address of their iterators, and memory that helpers use again and again.
+    pub(crate) walks: HashMap<u64, Walk>,
+    pub(crate) scratch: Option<(u64, u64)>,
     /// What the guest wrote to standard output.
     pub stdout: Vec<u8>,
     /// What the guest wrote to standard error.
@@ -123,6 +126,8 @@ impl World {
             panic_value: None,
             found: Vec::new(),
             errno: None,
+            walks: HashMap::new(),
+            scratch: None,
             panic_printed_from: 0,
             panic_at: Start::default(),
             scheduler: Scheduler::default(),

@@ -3,6 +3,7 @@
 use goemu_loader::{Kind, Type, TypeRef};
 
 use super::{bytes_at, errors};
+use crate::cpu::gpr;
 use crate::go::guest::Types;
 use crate::hook::{Action, Cx, Refused};
 
@@ -52,6 +53,50 @@ pub(super) fn memequal128(cx: &mut Cx<'_>) -> Answer {
     sized(cx, 16)
 }
 
+/// `memequal_varlen(a, b unsafe.Pointer) bool`: the size is in the closure.
+pub(super) fn memequal_varlen(cx: &mut Cx<'_>) -> Answer {
+    let size = varlen(cx)?;
+    sized(cx, size)
+}
+
+/// The size that a closure has which compares or hashes memory; the closure is in DX.
+pub(super) fn varlen(cx: &Cx<'_>) -> Result<u64, Refused> {
+    Ok(cx.word(cx.cpu.gpr(gpr::RDX).wrapping_add(8))?)
+}
+
+/// `interequal(p, q unsafe.Pointer) bool`
+pub(super) fn interequal(cx: &mut Cx<'_>) -> Answer {
+    interfaces(cx, false)
+}
+
+/// `nilinterequal(p, q unsafe.Pointer) bool`
+pub(super) fn nilinterequal(cx: &mut Cx<'_>) -> Answer {
+    interfaces(cx, true)
+}
+
+fn interfaces(cx: &mut Cx<'_>, empty: bool) -> Answer {
+    let (x, y) = (cx.arg(0)?, cx.arg(1)?);
+    match interface_at(cx, empty, x, y)? {
+        Ok(equal) => {
+            cx.set_result(2, 0, equal.into())?;
+            Ok(Action::Return)
+        }
+        Err(descriptor) => uncomparable(cx, descriptor),
+    }
+}
+
+macro_rules! floats {
+    ($($name:ident $parts:literal $size:literal)+) => {
+        $(pub(super) fn $name(cx: &mut Cx<'_>) -> Answer {
+            let equal = numbers_equal(cx, $parts, $size, cx.arg(0)?, cx.arg(1)?)?;
+            cx.set_result(2, 0, equal.into())?;
+            Ok(Action::Return)
+        })+
+    };
+}
+
+floats! { f32equal 1 4 f64equal 1 8 c64equal 2 4 c128equal 2 8 }
+
 /// `strequal(p, q unsafe.Pointer) bool`
 pub(super) fn strequal(cx: &mut Cx<'_>) -> Answer {
     let equal = string_equal(cx, cx.arg(0)?, cx.arg(1)?)?;
@@ -81,15 +126,26 @@ pub(super) fn ifaceeq(cx: &mut Cx<'_>) -> Answer {
 fn data_equal(cx: &mut Cx<'_>, descriptor: u64) -> Answer {
     let (x, y) = (cx.arg(1)?, cx.arg(2)?);
     let equal = if descriptor == 0 { Some(true) } else { interface_equal(cx, descriptor, x, y)? };
-    let Some(equal) = equal else {
-        let name = cx
-            .image
-            .resolve(&TypeRef::Rtype(descriptor))
-            .map_or_else(|_| String::new(), |ty| ty.name.clone());
-        return errors::plain(cx, &format!("comparing uncomparable type {name}"));
-    };
+    let Some(equal) = equal else { return uncomparable(cx, descriptor) };
     cx.set_result(3, 0, equal.into())?;
     Ok(Action::Return)
+}
+
+fn uncomparable(cx: &mut Cx<'_>, descriptor: u64) -> Answer {
+    let ty = cx.image.resolve(&TypeRef::Rtype(descriptor));
+    let name = ty.map_or_else(|_| String::new(), |ty| ty.name.clone());
+    errors::plain(cx, &format!("comparing uncomparable type {name}"))
+}
+
+/// Whether the interfaces at two addresses are equal; the type that cannot be compared.
+fn interface_at(cx: &Cx<'_>, empty: bool, x: u64, y: u64) -> Result<Result<bool, u64>, Refused> {
+    let (first, second) = (cx.word(x)?, cx.word(y)?);
+    if first != second || first == 0 {
+        return Ok(Ok(first == second));
+    }
+    let descriptor = if empty { first } else { cx.word(first.wrapping_add(cx.image.facts().itab.ty))? };
+    let equal = interface_equal(cx, descriptor, cx.word(x.wrapping_add(8))?, cx.word(y.wrapping_add(8))?)?;
+    Ok(equal.ok_or(descriptor))
 }
 
 /// None where the type cannot be compared.
@@ -104,12 +160,12 @@ fn interface_equal(cx: &Cx<'_>, descriptor: u64, x: u64, y: u64) -> Result<Optio
     equal(cx, &ty, x, y, 0)
 }
 
-fn comparable(ty: &Type) -> bool {
+pub(super) fn comparable(ty: &Type) -> bool {
     !matches!(ty.kind, Kind::Func(_) | Kind::Map { .. } | Kind::Slice(_))
 }
 
 /// Whether the values at two addresses are the same, as `==` has it.
-fn equal(cx: &Cx<'_>, ty: &Type, x: u64, y: u64, depth: u32) -> Result<Option<bool>, Refused> {
+pub(super) fn equal(cx: &Cx<'_>, ty: &Type, x: u64, y: u64, depth: u32) -> Result<Option<bool>, Refused> {
     if !comparable(ty) || depth > MAX_DEPTH {
         return Ok(None);
     }
@@ -141,22 +197,18 @@ fn equal(cx: &Cx<'_>, ty: &Type, x: u64, y: u64, depth: u32) -> Result<Option<bo
             }
             Ok(Some(true))
         }
-        Kind::Interface { empty, .. } => {
-            let (first, second) = (cx.word(x)?, cx.word(y)?);
-            if first != second || first == 0 {
-                return Ok(Some(first == second));
-            }
-            let descriptor =
-                if *empty { first } else { cx.word(first.wrapping_add(cx.image.facts().itab.ty))? };
-            interface_equal(cx, descriptor, cx.word(x.wrapping_add(8))?, cx.word(y.wrapping_add(8))?)
-        }
+        Kind::Interface { empty, .. } => Ok(interface_at(cx, *empty, x, y)?.ok()),
         _ => memory_equal(cx, x, y, ty.size).map(Some),
     }
 }
 
 fn floats_equal(cx: &Cx<'_>, ty: &Type, x: u64, y: u64) -> Result<bool, Refused> {
     let parts = if ty.kind == Kind::Complex { 2 } else { 1 };
-    let size = ty.size / parts;
+    numbers_equal(cx, parts, ty.size / parts, x, y)
+}
+
+/// Whether so many floating-point numbers of this size are equal.
+fn numbers_equal(cx: &Cx<'_>, parts: u64, size: u64, x: u64, y: u64) -> Result<bool, Refused> {
     let number = |addr: u64| -> Result<f64, Refused> {
         if size == 4 {
             return Ok(f32::from_le_bytes(cx.memory.read(addr)?).into());

@@ -102,6 +102,14 @@ pub(super) fn assertion(cx: &mut Cx<'_>, text: &str) -> Answer {
     }
 }
 
+/// Panics with an error of the runtime's that says just this (`plainError`).
+pub(super) fn of_runtime(cx: &mut Cx<'_>, text: &str) -> Answer {
+    match textual(cx, "TypeAssertionError", text)? {
+        Ok((ty, data)) => panic(cx, ty, data),
+        Err(action) => Ok(action),
+    }
+}
+
 /// Panics with a run-time error of this text.
 pub(super) fn plain(cx: &mut Cx<'_>, text: &str) -> Answer {
     match error_string(cx, text)? {

@@ -12,7 +12,7 @@ use crate::go::guest::{BadAddress, GuestHeap, HeapError, MapDesign};
 /// A table of a Swiss map has at most this many slots (`maxTableCapacity`), and 7 in 8 of them in use.
 const MAX_TABLE: u64 = 1024;
 /// Entries that are asked for more often than this are not believed.
-const MAX_ENTRIES: u64 = 1 << 26;
+pub(super) const MAX_ENTRIES: u64 = 1 << 26;
 /// In every control byte of an empty group.
 const EMPTY: u64 = 0x8080_8080_8080_8080;
 /// `bucketShift` and `overLoadFactor`: 6.5 entries in a bucket of 8.
@@ -32,11 +32,11 @@ fn damaged(ty: &Type) -> HeapError {
 }
 
 /// A field that this release's maps must have.
-fn field(at: Option<u64>) -> Result<u64, HeapError> {
+pub(super) fn field(at: Option<u64>) -> Result<u64, HeapError> {
     at.ok_or_else(|| HeapError::Unsupported("a map in a program of this release of Go".to_owned()))
 }
 
-type Built<T> = Result<T, HeapError>;
+pub(super) type Built<T> = Result<T, HeapError>;
 
 impl Builder<'_> {
     /// An empty map with room for this many entries.
@@ -67,25 +67,25 @@ impl Builder<'_> {
         let len = self.word(map)?;
         let (group, index) = match self.design {
             MapDesign::Buckets => self.free_in_hmap(map, hash)?,
-            _ => self.free_in_swiss(map, hash, len)?,
+            _ => self.free_in_swiss(map, hash)?,
         };
         self.set(map, len.wrapping_add(1))?;
         self.fill(group, index, key)
     }
 
-    fn shape(&self) -> Built<Shape> {
+    pub(super) fn shape(&self) -> Built<Shape> {
         Shape::new(self.design, self.key, self.elem).ok_or_else(|| damaged(self.key))
     }
 
-    fn word(&self, addr: u64) -> Built<u64> {
+    pub(super) fn word(&self, addr: u64) -> Built<u64> {
         read_u64(&*self.heap, addr).ok_or(BadAddress(addr).into())
     }
 
-    fn set(&mut self, addr: u64, word: u64) -> Built<()> {
+    pub(super) fn set(&mut self, addr: u64, word: u64) -> Built<()> {
         self.heap.write(addr, &word.to_le_bytes())
     }
 
-    fn control(&self, group: u64) -> Built<[u8; SLOTS as usize]> {
+    pub(super) fn control(&self, group: u64) -> Built<[u8; SLOTS as usize]> {
         self.word(group).map(u64::to_le_bytes)
     }
 
@@ -93,7 +93,7 @@ impl Builder<'_> {
 
     fn make_hmap(&mut self, entries: u64) -> Built<u64> {
         let mut b = 0;
-        while entries > SLOTS && entries > LOAD.0 * ((1 << b) / LOAD.1) {
+        while entries > SLOTS && Self::crowded(entries - 1, b) {
             b += 1;
         }
         let size = self.shape()?.size + 8;
@@ -104,16 +104,32 @@ impl Builder<'_> {
         Ok(map)
     }
 
-    /// A free slot in the chain of the hash's bucket: the bucket, and the slot's number.
-    fn free_in_hmap(&mut self, map: u64, hash: u64) -> Built<(u64, u64)> {
-        let top = match (hash >> 56) as u8 {
+    /// Whether 2^b buckets would be too few for one entry more.
+    pub(super) fn crowded(entries: u64, b: u8) -> bool {
+        entries >= LOAD.0 * ((1 << b) / LOAD.1)
+    }
+
+    /// The control byte of an entry with this hash.
+    pub(super) fn top(hash: u64) -> u8 {
+        match (hash >> 56) as u8 {
             top if top < hmap::MIN_TOP_HASH => top + hmap::MIN_TOP_HASH,
             top => top,
-        };
+        }
+    }
+
+    /// The first bucket of those with this hash.
+    pub(super) fn bucket(&self, map: u64, hash: u64) -> Built<u64> {
         let (size, mut b) = (self.shape()?.size, [0]);
         self.heap.read(map.wrapping_add(hmap::B), &mut b)?;
         let number = hash & ((1 << b[0].min(hmap::MAX_B)) - 1);
-        let mut bucket = self.word(map + hmap::BUCKETS)?.wrapping_add(number.wrapping_mul(size + 8));
+        Ok(self.word(map.wrapping_add(hmap::BUCKETS))?.wrapping_add(number.wrapping_mul(size + 8)))
+    }
+
+    /// A free slot in the chain of the hash's bucket: the bucket, and the slot's number.
+    fn free_in_hmap(&mut self, map: u64, hash: u64) -> Built<(u64, u64)> {
+        let top = Self::top(hash);
+        let size = self.shape()?.size;
+        let mut bucket = self.bucket(map, hash)?;
         loop {
             let free = self.control(bucket)?.iter().position(|&top| top < hmap::MIN_TOP_HASH);
             if let Some(index) = free {
@@ -190,27 +206,45 @@ impl Builder<'_> {
         Ok(table)
     }
 
+    /// The table of those with this hash, if the map has tables.
+    pub(super) fn table_of(&self, map: u64, hash: u64) -> Built<Option<u64>> {
+        let directory = self.word(map.wrapping_add(swiss::DIR))?;
+        let number = match self.word(map.wrapping_add(swiss::DIR_LEN))? {
+            0 => return Ok(None),
+            1 => 0,
+            tables => hash >> (64 - tables.ilog2()),
+        };
+        self.word(directory.wrapping_add(8 * number)).map(Some)
+    }
+
+    /// How many groups a table has, less one.
+    pub(super) fn last_group(&self, table: u64) -> Built<u64> {
+        Ok(self.word(table.wrapping_add(swiss::TABLE_LENGTH_MASK))?.min(MAX_TABLE / SLOTS - 1))
+    }
+
+    /// The group that is looked at after so many steps of a search in a table.
+    pub(super) fn group_at(&self, table: u64, hash: u64, steps: u64) -> Built<u64> {
+        let mask = self.last_group(table)?;
+        let number = (hash >> 7).wrapping_add(steps * (steps + 1) / 2) & mask;
+        let groups = self.word(table.wrapping_add(swiss::TABLE_GROUPS))?;
+        Ok(groups.wrapping_add(number.wrapping_mul(self.shape()?.size)))
+    }
+
     /// A free slot where the hash's search begins: the group, and the slot's number.
-    fn free_in_swiss(&mut self, map: u64, hash: u64, len: u64) -> Built<(u64, u64)> {
-        let (directory, tables) = (self.word(map + swiss::DIR)?, self.word(map + swiss::DIR_LEN)?);
+    fn free_in_swiss(&mut self, map: u64, hash: u64) -> Built<(u64, u64)> {
         let full = (hash & 0x7f) as u8;
-        if tables == 0 {
-            return self.take(directory, len.min(SLOTS - 1), full);
-        }
-        let number = if tables == 1 { 0 } else { hash >> (64 - tables.ilog2()) };
-        let table = self.word(directory.wrapping_add(8 * number))?;
-        self.count(table)?;
-        let groups = self.word(table + swiss::TABLE_GROUPS)?;
-        let mask = self.word(table + swiss::TABLE_LENGTH_MASK)?;
-        let size = self.shape()?.size;
-        let mut number = (hash >> 7) & mask;
-        for step in 1..=mask.saturating_add(1) {
-            let group = groups.wrapping_add(number.wrapping_mul(size));
+        let table = self.table_of(map, hash)?;
+        let last = table.map_or(Ok(0), |table| self.last_group(table))?;
+        for step in 0..=last {
+            let group = match table {
+                Some(table) => self.group_at(table, hash, step)?,
+                None => self.word(map.wrapping_add(swiss::DIR))?,
+            };
             let free = self.control(group)?.iter().position(|c| c & swiss::EMPTY_OR_DELETED != 0);
             if let Some(index) = free {
+                table.map_or(Ok(()), |table| self.count(table))?;
                 return self.take(group, index as u64, full);
             }
-            number = number.wrapping_add(step) & mask;
         }
         Err(HeapError::Unsupported("a map whose keys have nearly all one hash".to_owned()))
     }
