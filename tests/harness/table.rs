@@ -173,8 +173,12 @@ pub struct Gap {
 impl Gap {
     /// Whether this is about the case on the build.
     pub fn covers(&self, build: &Build, case: &Case) -> bool {
+        self.is_about(build) && matches(&self.calls, &source(case))
+    }
+
+    /// Whether this is about the build.
+    pub fn is_about(&self, build: &Build) -> bool {
         self.builds.split(',').any(|builds| matches(builds, &build.name))
-            && matches(&self.calls, &source(case))
     }
 }
 
