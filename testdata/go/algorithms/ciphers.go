@@ -14,6 +14,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"math/big"
+
+	"golang.org/x/crypto/chacha20"
+	"golang.org/x/crypto/chacha20poly1305"
 )
 
 // sealed encrypts n bytes, decrypts them, and says what the ciphertext hashes to.
@@ -59,6 +62,51 @@ func chained(n int) string {
 	cipher.NewCBCEncrypter(block, input(16)).CryptBlocks(text, text)
 	cipher.NewCTR(block, input(16)).XORKeyStream(text, text)
 	return hex.EncodeToString(text)
+}
+
+// chaCha20 is that of golang.org/x/crypto, in the copy that the release's own library is built with.
+//
+//goemu:call chaCha20(0)
+//goemu:call chaCha20(200)
+//goemu:call chaCha20(1000)
+//go:noinline
+func chaCha20(n int) string {
+	c, err := chacha20.NewUnauthenticatedCipher(input(32), input(12))
+	if err != nil {
+		return err.Error()
+	}
+	text := input(n)
+	c.XORKeyStream(text, text)
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// chaChaSealed has assembly of its own for SSE and for AVX2.
+//
+//goemu:call chaChaSealed(0)
+//goemu:call chaChaSealed(64)
+//goemu:call chaChaSealed(129)
+//goemu:call chaChaSealed(320)
+//goemu:call chaChaSealed(1500)
+//go:noinline
+func chaChaSealed(n int) string {
+	aead, err := chacha20poly1305.New(input(32))
+	if err != nil {
+		return err.Error()
+	}
+	nonce, extra := input(12), input(21)
+	text := aead.Seal(nil, nonce, input(n), extra)
+	opened, err := aead.Open(nil, nonce, text, extra)
+	if err != nil || !bytes.Equal(opened, input(n)) {
+		return "not what was sealed"
+	}
+	text[n] ^= 1
+	if _, err := aead.Open(nil, nonce, text, extra); err == nil {
+		return "a forged text was opened"
+	}
+	text[n] ^= 1
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 //goemu:call rc4Of(100)
