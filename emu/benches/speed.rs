@@ -2,7 +2,8 @@
 //!
 //! Prints a table: the functions of `guest/guest.go`, natively (the program measures itself), in goemu, and in
 //! Unicorn where `python3` has it (`pip install unicorn`); then calls a second, start-up, and what
-//! watching costs. Compare ratios, not times: machines differ, and so do moments.
+//! watching costs. Compare ratios, not times: machines differ, and so do moments. `cargo bench -- calls` measures one part
+//! alone: functions, calls, start-up, watching.
 #![allow(clippy::print_stdout, reason = "the table is the point")]
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use goemu::observe::{Interest, Observer, View};
+use goemu::outcome::Runtime;
 use goemu::trace::{Detail, Tracer};
 use goemu::{Config, Function, Image, Machine, Value};
 
@@ -21,11 +23,21 @@ const FUNCTIONS: [(&str, i64); 5] =
 const LONG: Duration = Duration::from_millis(1500);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut machine = machine()?;
-    functions(&mut machine)?;
-    calls(&mut machine)?;
-    start_up()?;
-    watching()
+    let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wants = |part: &str| asked.is_empty() || asked.iter().any(|one| one == part);
+    if wants("functions") {
+        functions(&mut machine()?)?;
+    }
+    if wants("calls") {
+        calls(&mut machine()?)?;
+    }
+    if wants("start-up") {
+        start_up()?;
+    }
+    if wants("watching") {
+        watching()?;
+    }
+    Ok(())
 }
 
 fn guest() -> PathBuf {
@@ -127,27 +139,41 @@ fn start_up() -> Result<(), goemu::Error> {
     Ok(())
 }
 
-/// Counts instructions: the least that an observer can do.
-struct Count(u64);
+/// Counts instructions: the least that an observer can do. By blocks, or one by one.
+struct Count(Interest, u64);
 
 impl Observer for Count {
     fn interest(&self) -> Interest {
-        Interest::BEFORE
+        self.0
+    }
+
+    fn block(&mut self, _: &View<'_>, insns: &[iced_x86::Instruction]) {
+        self.1 += insns.len() as u64;
     }
 
     fn before(&mut self, _: &View<'_>, _: &iced_x86::Instruction) {
-        self.0 += 1;
+        self.1 += 1;
     }
+}
+
+/// A machine whose calls are made once, watched or not: none can end in nothing.
+fn ready() -> Result<Machine, goemu::Error> {
+    let config = Config { runtime: Some(Runtime::Hooked), ..Config::default() };
+    let mut machine = Machine::with_config(Image::open(guest())?, config)?;
+    machine.initialise()?;
+    Ok(machine)
 }
 
 fn watching() -> Result<(), Box<dyn std::error::Error>> {
     println!("\n{:<44}{:>14}", "fib(20)", "instructions/s");
-    let (nobody, mut counted, mut traced) = (machine()?, machine()?, machine()?);
-    counted.observe(Count(0));
+    let (nobody, mut counted, mut shown, mut traced) = (ready()?, ready()?, ready()?, ready()?);
+    counted.observe(Count(Interest::BLOCKS, 0));
+    shown.observe(Count(Interest::BEFORE, 0));
     traced.observe(Tracer::new(std::io::sink(), Detail::Instructions));
     let machines = [
         ("nobody watches", nobody),
         ("an observer counts instructions", counted),
+        ("an observer is shown every instruction", shown),
         ("text of every instruction", traced),
     ];
     for (what, mut machine) in machines {

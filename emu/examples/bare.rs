@@ -31,12 +31,7 @@ fn main() -> Result<(), MemoryError> {
     cpu.set_gpr(gpr::RCX, 3);
     assert_eq!(engine.run(&mut cpu, &mut memory, &mut fuel), Exit::Stopped);
     assert_eq!(engine.step(&mut cpu, &mut memory), None);
-    println!(
-        "at {:#x}: RCX={} RFLAGS={:#x} YMM0={:x?}",
-        cpu.rip,
-        cpu.gpr(gpr::RCX),
-        cpu.rflags(),
-        cpu.ymm[0]
-    );
+    let (rcx, rflags, ymm0) = (cpu.gpr(gpr::RCX), cpu.rflags(), cpu.ymm[0]);
+    println!("at {:#x}: RCX={rcx} RFLAGS={rflags:#x} YMM0={ymm0:x?}", cpu.rip);
     Ok(())
 }

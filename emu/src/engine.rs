@@ -9,6 +9,7 @@ use iced_x86::Instruction;
 use crate::cpu::Cpu;
 use crate::exit::Exit;
 use crate::memory::Memory;
+use crate::observe::Interest;
 
 /// Addresses at which an engine leaves before it executes anything.
 pub type Stops = HashSet<u64>;
@@ -17,16 +18,22 @@ pub type Stops = HashSet<u64>;
 /// instruction is decoded.
 pub type Bar = Arc<dyn Fn(&Instruction) -> bool + Send + Sync>;
 
-/// Watches every instruction. Engines that cannot show single instructions leave watched code to one
+/// Watches what is executed. Engines that cannot show single instructions leave watched code to one
 /// that can.
 pub trait Watch {
+    /// What is to be shown. Asked once a run.
+    fn wants(&self) -> Interest {
+        Interest::INSTRUCTIONS
+    }
+
+    /// Before a block: the state is complete, RIP points at the first of its instructions. All of them are executed,
+    /// unless one faults.
+    fn block(&mut self, cpu: &Cpu, memory: &Memory, insns: &[Instruction]) {
+        let _ = (cpu, memory, insns);
+    }
+
     /// Before an instruction is executed: the state is complete, RIP points at it.
     fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction);
-
-    /// Whether [`Watch::after`] is to be called. Asked once a run.
-    fn wants_after(&self) -> bool {
-        true
-    }
 
     /// After an instruction was executed, RIP being that of the next; not called after a fault.
     fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
@@ -46,7 +53,7 @@ pub trait Engine: Send {
     /// Executes the instruction at RIP, stop address or not. `None` if RIP is now that of the next.
     fn step(&mut self, cpu: &mut Cpu, memory: &mut Memory) -> Option<Exit>;
 
-    /// As [`Engine::run`], and `watch` sees every instruction.
+    /// As [`Engine::run`], and `watch` sees what it wants.
     fn run_watched(
         &mut self,
         cpu: &mut Cpu,

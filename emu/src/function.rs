@@ -8,7 +8,7 @@ use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::abi::{Assignment, INT_REGS, Piece, Place, assign};
 use crate::go::closure::{self, Closure};
-use crate::go::frame::Frame;
+use crate::go::frame::{Frame, OutsideFrame};
 use crate::go::generic;
 use crate::go::guess::Guess;
 use crate::go::heap::Guest;
@@ -157,7 +157,8 @@ impl Function {
         let limit = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
         let mut fuel = limit;
         let context = self.context(machine)?;
-        let frame = self.frame(machine, args)?;
+        let mut frame = Frame::new(self.block);
+        self.pass(machine, args, &mut frame)?;
         let mut outcome = self.run(machine, context, &frame, &mut fuel)?;
         let instructions = limit.saturating_sub(fuel) as u64;
         machine.cx().emit(|_| Event::CallEnded(outcome.clone()));
@@ -226,7 +227,8 @@ impl Function {
         args: &[Value],
         fuel: &mut i64,
     ) -> Result<Outcome, Error> {
-        let frame = self.frame(machine, args)?;
+        let mut frame = Frame::new(self.block);
+        self.pass(machine, args, &mut frame)?;
         self.run(machine, context, &frame, fuel)
     }
 
@@ -244,16 +246,16 @@ impl Function {
         }
     }
 
-    /// The frame with the arguments; what they refer to is placed in the guest.
-    fn frame(&self, machine: &mut Machine, args: &[Value]) -> Result<Frame, Error> {
+    /// Puts the arguments into the frame; what they refer to is placed in the guest.
+    fn pass(&self, machine: &mut Machine, args: &[Value], frame: &mut Frame) -> Result<(), Error> {
         let Some((signature, places)) = &self.typed else {
-            let none = args.is_empty().then(|| Frame::new(self.block));
+            let none = args.is_empty().then_some(());
             return none.ok_or_else(|| Error::NoSignature(self.name.clone()));
         };
         let image = Arc::clone(machine.image());
         let whole = self.dictionary.and_then(|at| generic::with_dictionary(signature, args, at));
         let args = whole.as_deref().unwrap_or(args);
-        Ok(passing::pass(signature, places, args, &mut Guest::new(machine), &*image)?)
+        Ok(passing::pass(signature, places, args, frame, &mut Guest::new(machine), &*image)?)
     }
 
     /// Puts the frame on the stack and in the registers, and RIP at the function.
@@ -290,9 +292,13 @@ impl Function {
         let Some((signature, places)) = &self.typed else { return Ok(self.untyped(&frame)) };
         let image = machine.image();
         let reader = Reader { limits: machine.reading().limits, ..Reader::new(&machine.memory, &**image) };
-        let values = passing::results(signature, places, &frame, &reader)?;
-        let named = |(result, value): (&Param, Value)| NamedValue::new(&result.name, &result.ty, value);
-        Ok(Returned::Values(signature.results.iter().zip(values).map(named).collect()))
+        let named = |(result, pieces): (&Param, &Vec<Piece>)| {
+            let value = passing::value(result, pieces, &frame, &reader)?;
+            Ok(NamedValue::new(&result.name, &result.ty, value))
+        };
+        let values: Result<_, OutsideFrame> =
+            signature.results.iter().zip(&places.results).map(named).collect();
+        Ok(Returned::Values(values?))
     }
 
     fn untyped(&self, frame: &Frame) -> Returned {

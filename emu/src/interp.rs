@@ -30,6 +30,7 @@ use crate::decode::decode;
 use crate::engine::{Bar, Engine, Stops, Watch};
 use crate::exit::{Exit, Fault, FaultKind, Trap, TrapKind};
 use crate::memory::{MemFault, Memory};
+use crate::observe::Interest;
 
 /// Runs guest code by carrying out one operation after the other.
 #[derive(Default)]
@@ -37,38 +38,87 @@ pub struct Interpreter {
     blocks: Blocks,
 }
 
-/// Somebody who watches, or nobody: then nothing of it is left in the loop.
+/// Carries out a block: for somebody who watches, or for nobody, and then nothing of it is left in the loop.
 trait Watching {
-    /// Whether there is somebody.
-    const WATCHES: bool;
-    fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction);
-    fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction);
+    /// Where control goes, or which operation trapped.
+    fn run(
+        &mut self,
+        blocks: &Blocks,
+        block: Block,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+    ) -> Result<Flow, (usize, Trap)>;
 }
 
 struct Nobody;
 
 impl Watching for Nobody {
-    const WATCHES: bool = false;
-    fn before(&mut self, _: &Cpu, _: &Memory, _: &Instruction) {}
-    fn after(&mut self, _: &Cpu, _: &Memory, _: &Instruction) {}
-}
-
-struct Somebody<'a> {
-    watch: &'a mut dyn Watch,
-    wants_after: bool,
-}
-
-impl Watching for Somebody<'_> {
-    const WATCHES: bool = true;
     #[inline(always)]
-    fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
-        self.watch.before(cpu, memory, insn);
-    }
-    #[inline(always)]
-    fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
-        if self.wants_after {
-            self.watch.after(cpu, memory, insn);
+    fn run(
+        &mut self,
+        blocks: &Blocks,
+        block: Block,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+    ) -> Result<Flow, (usize, Trap)> {
+        let mut flow = Flow::Next;
+        for (at, op) in blocks.ops(block).iter().enumerate() {
+            match (op.run)(cpu, memory, op) {
+                Ok(next) => flow = next,
+                Err(trap) => return Err((at, trap)),
+            }
         }
+        Ok(flow)
+    }
+}
+
+/// Somebody who is shown blocks only.
+struct WholeBlocks<'a>(&'a mut dyn Watch);
+
+impl Watching for WholeBlocks<'_> {
+    #[inline(always)]
+    fn run(
+        &mut self,
+        blocks: &Blocks,
+        block: Block,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+    ) -> Result<Flow, (usize, Trap)> {
+        let insns = blocks.insns(block);
+        cpu.rip = insns.first().map_or(cpu.rip, Instruction::ip);
+        self.0.block(cpu, memory, insns);
+        Nobody.run(blocks, block, cpu, memory)
+    }
+}
+
+/// Somebody who is shown every instruction, before it and, where `AFTER` is set, after it.
+struct Instructions<'a, const AFTER: bool>(&'a mut dyn Watch);
+
+impl<const AFTER: bool> Watching for Instructions<'_, AFTER> {
+    fn run(
+        &mut self,
+        blocks: &Blocks,
+        block: Block,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+    ) -> Result<Flow, (usize, Trap)> {
+        let (mut flow, insns) = (Flow::Next, blocks.insns(block));
+        cpu.rip = insns.first().map_or(cpu.rip, Instruction::ip);
+        self.0.block(cpu, memory, insns);
+        for (at, (op, insn)) in blocks.ops(block).iter().zip(insns).enumerate() {
+            cpu.rip = insn.ip();
+            self.0.before(cpu, memory, insn);
+            flow = (op.run)(cpu, memory, op).map_err(|trap| (at, trap))?;
+            if AFTER {
+                match flow {
+                    Flow::Next => cpu.rip = insn.next_ip(),
+                    Flow::Taken => cpu.rip = block.taken_rip,
+                    Flow::Indirect => {}
+                }
+                self.0.after(cpu, memory, insn);
+            }
+        }
+        Ok(flow)
     }
 }
 
@@ -85,7 +135,7 @@ impl Interpreter {
         };
         loop {
             let block = self.blocks.get(id);
-            let flow = match run_block(&self.blocks, block, cpu, memory, &mut watch) {
+            let flow = match watch.run(&self.blocks, block, cpu, memory) {
                 Ok(flow) => flow,
                 Err((at, trap)) => return self.leave(block, at, trap, cpu, fuel),
             };
@@ -199,54 +249,6 @@ fn exit(insn: &Instruction, trap: Trap, cpu: &mut Cpu) -> Exit {
     Exit::Fault(Fault { pc: cpu.rip, kind })
 }
 
-/// Carries out a block's operations: where control goes, or which one trapped.
-#[inline(always)]
-fn run_block(
-    blocks: &Blocks,
-    block: Block,
-    cpu: &mut Cpu,
-    memory: &mut Memory,
-    watch: &mut impl Watching,
-) -> Result<Flow, (usize, Trap)> {
-    if watching(watch) {
-        return run_watched(blocks, block, cpu, memory, watch);
-    }
-    let mut flow = Flow::Next;
-    for (at, op) in blocks.ops(block).iter().enumerate() {
-        match (op.run)(cpu, memory, op) {
-            Ok(next) => flow = next,
-            Err(trap) => return Err((at, trap)),
-        }
-    }
-    Ok(flow)
-}
-
-fn watching<W: Watching>(_: &W) -> bool {
-    W::WATCHES
-}
-
-fn run_watched(
-    blocks: &Blocks,
-    block: Block,
-    cpu: &mut Cpu,
-    memory: &mut Memory,
-    watch: &mut impl Watching,
-) -> Result<Flow, (usize, Trap)> {
-    let mut flow = Flow::Next;
-    for (at, (op, insn)) in blocks.ops(block).iter().zip(blocks.insns(block)).enumerate() {
-        cpu.rip = insn.ip();
-        watch.before(cpu, memory, insn);
-        flow = (op.run)(cpu, memory, op).map_err(|trap| (at, trap))?;
-        match flow {
-            Flow::Next => cpu.rip = insn.next_ip(),
-            Flow::Taken => cpu.rip = block.taken_rip,
-            Flow::Indirect => {}
-        }
-        watch.after(cpu, memory, insn);
-    }
-    Ok(flow)
-}
-
 impl Engine for Interpreter {
     fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit {
         self.go(cpu, memory, fuel, Nobody)
@@ -259,8 +261,14 @@ impl Engine for Interpreter {
         fuel: &mut i64,
         watch: &mut dyn Watch,
     ) -> Exit {
-        let wants_after = watch.wants_after();
-        self.go(cpu, memory, fuel, Somebody { watch, wants_after })
+        let wants = watch.wants();
+        if wants.contains(Interest::AFTER) {
+            self.go(cpu, memory, fuel, Instructions::<true>(watch))
+        } else if wants.contains(Interest::BEFORE) {
+            self.go(cpu, memory, fuel, Instructions::<false>(watch))
+        } else {
+            self.go(cpu, memory, fuel, WholeBlocks(watch))
+        }
     }
 
     fn step(&mut self, cpu: &mut Cpu, memory: &mut Memory) -> Option<Exit> {

@@ -152,6 +152,7 @@ impl Machine {
         let goroutine = Goroutine::new(&image, &mut memory, &mut cpu, config.max_stack)?;
         let mut world = World::new(memory.space());
         world.random_order = config.seed != Config::default().seed;
+        world.prepare(&mut memory);
         let mut hooks = Hooks::default();
         runtime::install(&image, &mut hooks);
         if image.is_linked_here() {
@@ -419,10 +420,12 @@ impl Machine {
     }
 
     fn run_engine(&mut self, fuel: &mut i64) -> Exit {
-        if self.observers.want(Interest::INSTRUCTIONS) {
+        if self.observers.want(Interest::INSTRUCTIONS | Interest::BLOCKS) {
             let g = self.home_g.unwrap_or(self.goroutine.g);
             let (image, os, observers) = (&*self.image, &*self.os, &mut self.observers);
-            let mut watch = WatchAll { image, os, g, stack_hi: self.shown_stack, shown: false, observers };
+            let follows = os.g(&self.cpu, &self.memory).is_some();
+            let stack_hi = self.shown_stack;
+            let mut watch = WatchAll { image, os, g, follows, stack_hi, shown: true, observers };
             let exit = self.engine.run_watched(&mut self.cpu, &mut self.memory, fuel, &mut watch);
             self.shown_stack = watch.stack_hi;
             return exit;
@@ -527,33 +530,48 @@ struct WatchAll<'a> {
     image: &'a Image,
     os: &'a dyn Os,
     g: u64,
+    /// Whether others may run, too: in a program that was started.
+    follows: bool,
     /// End of its stack, by which it is seen to have moved.
     stack_hi: u64,
     shown: bool,
     observers: &'a mut Observers,
 }
 
-impl Watch for WatchAll<'_> {
-    fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
-        let running = self.os.g(cpu, memory);
-        self.shown = running.is_none_or(|g| g == self.g);
-        if !self.shown {
-            return;
-        }
-        let view = View { image: self.image, cpu, memory, g: self.g };
-        if running.is_some() {
+impl WatchAll<'_> {
+    /// Looks whether the call's goroutine runs, and where its stack is.
+    fn is_shown(&mut self, view: &View<'_>) -> bool {
+        self.shown = self.os.g(view.cpu, view.memory).is_none_or(|g| g == self.g);
+        if self.shown {
             let at = self.g.wrapping_add(self.image.facts().g.stack_hi);
-            let end = memory.read(at).map_or(self.stack_hi, u64::from_le_bytes);
+            let end = view.memory.read(at).map_or(self.stack_hi, u64::from_le_bytes);
             let from = std::mem::replace(&mut self.stack_hi, end);
             if from != end {
-                self.observers.event(&view, &Event::StackMoved { from, to: end });
+                self.observers.event(view, &Event::StackMoved { from, to: end });
             }
         }
-        self.observers.before(&view, insn);
+        self.shown
+    }
+}
+
+impl Watch for WatchAll<'_> {
+    fn wants(&self) -> Interest {
+        self.observers.wants()
     }
 
-    fn wants_after(&self) -> bool {
-        self.observers.want(Interest::AFTER)
+    fn block(&mut self, cpu: &Cpu, memory: &Memory, insns: &[Instruction]) {
+        let view = View { image: self.image, cpu, memory, g: self.g };
+        if !self.follows || self.is_shown(&view) {
+            self.observers.block(&view, insns);
+        }
+    }
+
+    fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
+        let view = View { image: self.image, cpu, memory, g: self.g };
+        if self.follows && !self.is_shown(&view) {
+            return;
+        }
+        self.observers.before(&view, insn);
     }
 
     fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {

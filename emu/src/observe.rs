@@ -18,6 +18,8 @@ bitflags! {
         const BEFORE = 1;
         /// Every instruction, after it was executed.
         const AFTER = 4;
+        /// Every block of instructions, before the first is executed: what counting and coverage need, for the least cost.
+        const BLOCKS = 8;
         /// Every instruction, before and after. Asking for one of them alone costs half.
         const INSTRUCTIONS = Self::BEFORE.bits() | Self::AFTER.bits();
         /// What Go's runtime does.
@@ -149,6 +151,12 @@ pub trait Observer {
     /// What it wants to be told. Asked once, when it is given to the machine.
     fn interest(&self) -> Interest;
 
+    /// Before a block: instructions that are executed one after the other, unless one faults. Where one does, or the
+    /// call ends inside the block, fewer are.
+    fn block(&mut self, at: &View<'_>, insns: &[Instruction]) {
+        let _ = (at, insns);
+    }
+
     /// Before an instruction.
     fn before(&mut self, at: &View<'_>, insn: &Instruction) {
         let _ = (at, insn);
@@ -196,6 +204,19 @@ impl Observers {
         for (wants, observer) in &mut self.list {
             if wants.contains(Interest::EVENTS) {
                 observer.event(at, event);
+            }
+        }
+    }
+
+    /// Everything that somebody wants.
+    pub(crate) fn wants(&self) -> Interest {
+        self.list.iter().fold(Interest::empty(), |all, (wants, _)| all | *wants)
+    }
+
+    pub(crate) fn block(&mut self, at: &View<'_>, insns: &[Instruction]) {
+        for (wants, observer) in &mut self.list {
+            if wants.contains(Interest::BLOCKS) {
+                observer.block(at, insns);
             }
         }
     }

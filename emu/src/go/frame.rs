@@ -3,7 +3,12 @@
 //! A frame is filled from values before a call and read after it. It is no machine: whoever runs the call
 //! copies it into the processor and onto the guest's stack, and back.
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::go::abi::{FLOAT_REGS, INT_REGS, Piece, Place};
+
+/// Bytes of a value or of a stack block. Most are a few words, and then nothing is allocated for them.
+pub type Block = SmallVec<[u8; 64]>;
 
 /// Registers and stack of one call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +18,7 @@ pub struct Frame {
     /// The low 64 bits of X0 to X14.
     pub floats: [u64; FLOAT_REGS],
     /// The block that begins at the first argument slot.
-    pub stack: Vec<u8>,
+    pub stack: Block,
 }
 
 /// A piece that is in no register and outside the stack block: it belongs to another call's assignment.
@@ -25,7 +30,7 @@ impl Frame {
     /// An empty frame with a stack block of `stack_size` bytes (`Assignment::stack_size`).
     #[must_use]
     pub fn new(stack_size: u64) -> Frame {
-        Frame { stack: vec![0; usize::try_from(stack_size).unwrap_or(0)], ..Frame::default() }
+        Frame { stack: smallvec![0; usize::try_from(stack_size).unwrap_or(0)], ..Frame::default() }
     }
 
     /// Puts a value in its places. `bytes` is its memory form.
@@ -43,10 +48,10 @@ impl Frame {
     ///
     /// # Errors
     /// When a piece lies outside the value or outside this frame.
-    pub fn get(&self, pieces: &[Piece], size: u64) -> Result<Vec<u8>, OutsideFrame> {
+    pub fn get(&self, pieces: &[Piece], size: u64) -> Result<Block, OutsideFrame> {
         // A value is no larger than the places it is in, so a size that lies allocates nothing.
         let most = (self.stack.len() + 8 * (INT_REGS + FLOAT_REGS)) as u64;
-        let mut bytes = vec![0; size.min(2 * most) as usize];
+        let mut bytes = smallvec![0; size.min(2 * most) as usize];
         for piece in pieces {
             self.get_piece(piece, &mut bytes).ok_or(OutsideFrame(*piece))?;
         }
@@ -118,7 +123,7 @@ mod tests {
             frame.put(&assignment.params[1], &[9; 6]).unwrap();
             let got = frame.get(&assignment.params[0], s.size).unwrap();
             assert_eq!((got[0], &got[8..]), (1, &first[8..]), "{abi:?}");
-            assert_eq!(frame.get(&assignment.params[1], a.size).unwrap(), [9; 6]);
+            assert_eq!(frame.get(&assignment.params[1], a.size).unwrap()[..], [9; 6]);
         }
     }
 

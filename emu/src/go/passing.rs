@@ -11,7 +11,7 @@ use crate::go::{
     write::{Problem, ValueError, Writer},
 };
 
-/// The frame of a call with these arguments; what they refer to is placed in the guest.
+/// Puts the arguments of a call into its frame; what they refer to is placed in the guest.
 ///
 /// The arguments of a variadic parameter may be given one by one, or as one slice or nil.
 ///
@@ -22,10 +22,10 @@ pub fn pass(
     sig: &Signature,
     places: &Assignment,
     args: &[Value],
+    frame: &mut Frame,
     heap: &mut dyn GuestHeap,
     types: &dyn Types,
-) -> Result<Frame, ValueError> {
-    let mut frame = Frame::new(places.stack_size);
+) -> Result<(), ValueError> {
     let mut writer = Writer::new(heap, types);
     let packed = pack_variadic(sig, args);
     let args = packed.as_deref().unwrap_or(args);
@@ -36,7 +36,7 @@ pub fn pass(
         let bytes = writer.encode(arg, &param.ty).map_err(|e| e.at(&label(i, param)))?;
         frame.put(pieces, &bytes).map_err(Problem::from)?;
     }
-    Ok(frame)
+    Ok(())
 }
 
 /// Puts the results of a call into its frame: those of a function that somebody else has carried out.
@@ -96,9 +96,20 @@ fn values(
     frame: &Frame,
     reader: &Reader<'_>,
 ) -> Result<Vec<Value>, OutsideFrame> {
-    let value =
-        |(param, pieces): (&Param, &Vec<_>)| Ok(reader.decode(&param.ty, &frame.get(pieces, param.ty.size)?));
-    params.iter().zip(places).map(value).collect()
+    params.iter().zip(places).map(|(param, pieces)| value(param, pieces, frame, reader)).collect()
+}
+
+/// One argument or result of a call, from its frame.
+///
+/// # Errors
+/// When the frame is not one of this signature.
+pub fn value(
+    param: &Param,
+    pieces: &[Piece],
+    frame: &Frame,
+    reader: &Reader<'_>,
+) -> Result<Value, OutsideFrame> {
+    Ok(reader.decode(&param.ty, &frame.get(pieces, param.ty.size)?))
 }
 
 /// How messages call an argument: `argument 2 (k uint8)`.
@@ -158,7 +169,8 @@ mod tests {
         let mut texts = Vec::new();
         for abi in [Abi::Abi0, Abi::Internal] {
             let places = assign(abi, sig).unwrap();
-            let frame = pass(sig, &places, args, &mut space, &types)?;
+            let mut frame = Frame::new(places.stack_size);
+            pass(sig, &places, args, &mut frame, &mut space, &types)?;
             let values = arguments(sig, &places, &frame, &Reader::new(&space, &types)).unwrap();
             texts.push(values.iter().map(Value::to_string).collect::<Vec<_>>().join(" "));
         }

@@ -172,7 +172,7 @@ pub(crate) fn bare(value: Value) -> Value {
 
 fn written(value: &Value, ty: &Type, space: &mut Space) -> Vec<u8> {
     let types = space.types();
-    Writer::new(space, &types).encode(value, ty).unwrap()
+    Writer::new(space, &types).encode(value, ty).unwrap().into_vec()
 }
 
 pub(crate) fn typed_value() -> impl Strategy<Value = (Ty, Value)> {

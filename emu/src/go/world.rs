@@ -12,7 +12,7 @@ use crate::go::scheduler::Scheduler;
 use crate::go::started::Dying;
 use crate::go::traceback::unwind::Start;
 use crate::linux::Clock;
-use crate::memory::{Contents, Memory};
+use crate::memory::{Contents, Memory, MemoryError};
 
 /// Where the heap begins: Go's own arenas do, too.
 const HEAP: u64 = 0xc0_0000_0000;
@@ -46,14 +46,19 @@ impl Arena {
         let no_room = HeapError::OutOfMemory(size);
         let at = self.range.start.checked_next_multiple_of(align.max(1)).ok_or(no_room.clone())?;
         let end = at.checked_add(size).filter(|&end| end <= self.range.end).ok_or(no_room.clone())?;
-        if end > self.mapped {
-            let upto = end.next_multiple_of(STEP).min(self.range.end);
-            let rw = Perm::READ | Perm::WRITE;
-            memory.map(self.mapped..upto, rw, Contents::Zero).map_err(|_| no_room)?;
-            self.mapped = upto;
-        }
+        self.reach(memory, end).map_err(|_| no_room)?;
         self.range.start = end;
         Ok(at)
+    }
+
+    /// Maps what is not mapped yet below `end`.
+    fn reach(&mut self, memory: &mut Memory, end: u64) -> Result<(), MemoryError> {
+        if end > self.mapped {
+            let upto = end.next_multiple_of(STEP).min(self.range.end);
+            memory.map(self.mapped..upto, Perm::READ | Perm::WRITE, Contents::Zero)?;
+            self.mapped = upto;
+        }
+        Ok(())
     }
 }
 
@@ -103,6 +108,12 @@ impl World {
     /// An empty heap in a space of `space` bytes.
     pub(crate) fn new(space: u64) -> World {
         World::with(Arena::new(HEAP..MAPPINGS, space), Arena::new(MAPPINGS..1 << 40, space))
+    }
+
+    /// Maps the first step of the heap, as part of the state that calls start from: most calls need no more, and so map
+    /// nothing. Where there is no room for it, the first allocation says so.
+    pub(crate) fn prepare(&mut self, memory: &mut Memory) {
+        let _ = self.heap.reach(memory, self.heap_start + 1);
     }
 
     /// Room for arguments only: the program has a heap of its own.

@@ -8,9 +8,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use goemu_loader::{Field, Kind, Type, TypeRef};
+use smallvec::smallvec;
 
 use crate::go::{
-    frame::OutsideFrame,
+    frame::{Block, OutsideFrame},
     guest::{GuestHeap, HeapError, TypeError, Types},
     read::is_byte,
     value::{Func, Interface, Pointer, Value},
@@ -163,16 +164,16 @@ impl<'a> Writer<'a> {
     ///
     /// # Errors
     /// When the value does not fit the type, or the guest has no room.
-    pub fn encode(&mut self, value: &Value, ty: &Type) -> Result<Vec<u8>, ValueError> {
+    pub fn encode(&mut self, value: &Value, ty: &Type) -> Result<Block, ValueError> {
         let mut bytes = self.buffer(ty.size)?;
         self.put(value, ty, &mut bytes)?;
         Ok(bytes)
     }
 
     /// Zeroed host memory, counted.
-    fn buffer(&mut self, size: u64) -> Result<Vec<u8>, ValueError> {
+    fn buffer(&mut self, size: u64) -> Result<Block, ValueError> {
         self.left = self.left.checked_sub(size).ok_or(Problem::TooLarge)?;
-        Ok(vec![0; usize::try_from(size).map_err(|_| Problem::TooLarge)?])
+        Ok(smallvec![0; usize::try_from(size).map_err(|_| Problem::TooLarge)?])
     }
 
     /// Places these bytes in the guest.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use iced_x86::Instruction;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::op::{Flow, Op};
 use super::table::{barrier, lower};
@@ -52,7 +52,7 @@ const MAX_OPS: usize = 1 << 22;
 /// All decoded blocks.
 pub(super) struct Blocks {
     /// Addresses no block runs over.
-    pub(super) stops: Stops,
+    pub(super) stops: FxHashSet<u64>,
     /// Which instructions are not executed.
     bar: Option<Bar>,
     blocks: Vec<Block>,
@@ -66,7 +66,7 @@ pub(super) struct Blocks {
 impl Default for Blocks {
     fn default() -> Blocks {
         Blocks {
-            stops: Stops::new(),
+            stops: FxHashSet::default(),
             bar: None,
             blocks: Vec::new(),
             ops: Vec::new(),
@@ -158,7 +158,7 @@ impl Blocks {
 
     /// New addresses to stop at. Blocks may run over them, so all are forgotten.
     pub(super) fn set_stops(&mut self, stops: Stops) {
-        self.stops = stops;
+        self.stops = stops.into_iter().collect();
         self.forget_all();
     }
 

@@ -8,6 +8,7 @@ use crate::engine::{Engine, Stops, Watch};
 use crate::exit::{Exit, Fault, FaultKind};
 use crate::interp::Interpreter;
 use crate::memory::{Access, Cause, Contents, MemFault, Memory};
+use crate::observe::Interest;
 
 const CODE: u64 = 0x1000;
 const STACK: u64 = 0x8000;
@@ -166,4 +167,27 @@ fn watching_sees_every_instruction_and_changes_none() {
     assert_eq!(count.0.len() as i64, 1000 - fuel);
     assert_eq!(count.1, count.0.len() - 1, "the last one left");
     assert_eq!(cpu.gpr(gpr::RAX), 55);
+}
+
+#[test]
+fn watching_blocks_sees_every_instruction_once() {
+    #[derive(Default)]
+    struct Seen(Vec<u64>);
+    impl Watch for Seen {
+        fn wants(&self) -> Interest {
+            Interest::BLOCKS
+        }
+        fn block(&mut self, cpu: &Cpu, _: &Memory, insns: &[iced_x86::Instruction]) {
+            assert_eq!(cpu.rip, insns[0].ip());
+            self.0.extend(insns.iter().map(|insn| insn.ip()));
+        }
+        fn before(&mut self, _: &Cpu, _: &Memory, _: &iced_x86::Instruction) {
+            unreachable!("it is not wanted");
+        }
+    }
+    let (mut engine, mut cpu, mut memory) = machine(&SUM);
+    let (mut fuel, mut seen) = (1000, Seen::default());
+    assert_eq!(engine.run_watched(&mut cpu, &mut memory, &mut fuel, &mut seen), Exit::Halt);
+    assert_eq!((cpu.gpr(gpr::RAX), seen.0.len() as i64), (55, 1000 - fuel));
+    assert_eq!((seen.0[0], seen.0[2], seen.0[5], seen.0[32]), (CODE, CODE + 7, CODE + 7, CODE + 15));
 }

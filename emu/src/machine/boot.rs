@@ -110,12 +110,13 @@ impl Machine {
             return match &booted.ended {
                 Some(outcome) => self.never_began(func, outcome.clone()),
                 None => {
-                    let report = call(self)?;
-                    self.whole(func, report)
+                    let mut served = call(self);
+                    self.make_whole(func, &mut served);
+                    served
                 }
             };
         }
-        if self.config.runtime.is_some() || self.own_start {
+        if !self.may_fall_back() {
             return self.hooked(func, call);
         }
         if self.real_only.contains(&func) {
@@ -144,6 +145,11 @@ impl Machine {
         }
     }
 
+    /// Whether calls that hooks cannot serve go to the same program started.
+    fn may_fall_back(&self) -> bool {
+        self.config.runtime.is_none() && !self.own_start
+    }
+
     /// A hooked call. Where it uses package variables, packages are initialised, and it is made again.
     fn hooked(
         &mut self,
@@ -159,13 +165,16 @@ impl Machine {
             served =
                 if self.make_ready()? { self.try_hooked(call) } else { Err(Error::Uninitialised { func }) };
         }
-        self.whole(func, served?)
+        self.make_whole(func, &mut served);
+        served
     }
 
     /// A hooked call. Whoever watches must see one call only, so where this one may end in nothing they are asked
-    /// to look when it is made again, which is the same run.
+    /// to look when it is made again, which is the same run. That costs a run: nothing may where packages are
+    /// initialised and nothing but hooks is to serve.
     fn try_hooked(&mut self, call: &dyn Fn(&mut Machine) -> Result<Report, Error>) -> Result<Report, Error> {
-        if self.observers.is_empty() {
+        let may_end_in_nothing = self.waits() || self.may_fall_back();
+        if self.observers.is_empty() || !may_end_in_nothing {
             return call(self);
         }
         let observers = std::mem::take(&mut self.observers);
@@ -205,7 +214,7 @@ impl Machine {
         if func != main {
             return Err(Error::Boot { why: format!("it ends before main.main: {outcome}") });
         }
-        let report = Report {
+        let mut served = Ok(Report {
             outcome,
             runtime: Runtime::Real,
             uninitialised: None,
@@ -213,21 +222,22 @@ impl Machine {
             arguments: Vec::new(),
             stdout: Vec::new(),
             stderr: Vec::new(),
-        };
-        self.whole(func, report)
+        });
+        self.make_whole(func, &mut served);
+        served
     }
 
     /// A call of `main.main` is the whole program: what it has printed as it started is part of it.
-    fn whole(&self, func: u64, mut report: Report) -> Result<Report, Error> {
+    fn make_whole(&self, func: u64, served: &mut Result<Report, Error>) {
         let booted = self.booted.as_ref().map(|booted| (&booted.stdout, &booted.stderr));
-        let Some((stdout, stderr)) = booted.or(self.packages.printed()) else { return Ok(report) };
+        let Some((stdout, stderr)) = booted.or(self.packages.printed()) else { return };
+        let Ok(report) = served else { return };
         // Names are not looked at for nothing.
         let printed = !stdout.is_empty() || !stderr.is_empty();
         if printed && names::find(&self.image, "main.main").is_ok_and(|main| main.entry() == func) {
             report.stdout.splice(0..0, stdout.iter().copied());
             report.stderr.splice(0..0, stderr.iter().copied());
         }
-        Ok(report)
     }
 }
 
