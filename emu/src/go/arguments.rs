@@ -196,8 +196,8 @@ mod tests {
     fn elements_of_a_last_slice_where_nothing_tells_what_is_variadic() {
         let sig = sig(&[("a", basic("int")), ("rest", slice(&basic("int")))], false);
         assert_eq!(texts(&sig, &["1", "2", "3"]).unwrap(), ["1", "[]int{2, 3}"]);
-        assert_eq!(texts(&sig, &["1", "[]int{2}..."]).unwrap(), ["1", "[]int{2}"]);
-        assert_eq!(texts(&sig, &["1", "[]int{2}"]).unwrap(), ["1", "[]int{2}"]);
+        assert_eq!(texts(&sig, &["1", "[]int{2}..."]).unwrap(), ["1", "[]{2}"]);
+        assert_eq!(texts(&sig, &["1", "[]int{2}"]).unwrap(), ["1", "[]{2}"]);
         for wrong in [&["1"][..], &["1", "[]int{2}", "3"]] {
             let message = texts(&sig, wrong).unwrap_err();
             assert_eq!(message, format!("{} given to func(a int, rest []int)", count(wrong.len())));
