@@ -77,3 +77,17 @@ fn what_does_not_end_is_named() {
     let report = machine.call("main.describe").and_then(|call| call.arg(7).run()).expect("a call");
     assert!(matches!(report.outcome, Outcome::Returned(Returned::Values(_))), "{report:?}");
 }
+
+/// What was initialised before a package that cannot be stays so.
+#[test]
+fn packages_before_one_that_fails_are_initialised() {
+    let whole = Build::new("world-go1.27").machine().initialise().expect("initialisation");
+    let mut machine = Build::new("world-go1.27").machine();
+    machine.set_fuel(9000);
+    machine.initialise().expect_err("too little fuel");
+    machine.set_fuel(1_000_000_000);
+    let rest = machine.initialise().expect("the rest");
+    assert!((1..whole.functions / 2).contains(&rest.functions), "{} of {}", rest.functions, whole.functions);
+    let report = machine.call("main.initialised").and_then(|call| call.arg(3).run()).expect("a call");
+    assert_eq!(report.outcome.to_string(), r#"9, 285, "total 285""#);
+}

@@ -396,13 +396,15 @@ impl Called {
             }
             _ => output::complain(&outcome.to_string()),
         }
+        // What an argument points to is what may have changed.
+        let following = Format { pointers: format.pointers.max(1), ..format };
         for NamedValue { name, ty, value } in &self.report.arguments {
             let name = if name.is_empty() { "_" } else { name };
-            writeln!(out, "{name} {ty} = {}", format.show(value))?;
+            writeln!(out, "{name} {ty} = {}", following.show(value))?;
         }
         out.flush()?;
         if let Some(why) = &self.report.uninitialised {
-            output::note(&format!("package variables have the values that they have in the file: {why}"));
+            output::note(&format!("package variables may have the values that they have in the file: {why}"));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::io::Write;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+use goemu::go::names::package;
 use goemu::{Func, Image};
 use goemu_loader::{Abi, Signature};
 use serde_json::json;
@@ -160,15 +161,6 @@ fn file<'i>(func: &Func<'i>) -> &'i str {
     func.line_at(func.entry()).map_or("", |line| line.file)
 }
 
-/// The import path in a function's name: `encoding/json` in `encoding/json.(*Decoder).Decode`.
-pub(crate) fn package(name: &str) -> &str {
-    // Slashes of the path come before its last dot; those in type arguments after a bracket.
-    let path_end = name.find('[').unwrap_or(name.len());
-    let base = name.get(..path_end).and_then(|path| path.rfind('/')).map_or(0, |slash| slash + 1);
-    let dot = name.get(base..).and_then(|rest| rest.find('.'));
-    dot.and_then(|dot| name.get(..base + dot)).unwrap_or("")
-}
-
 /// One function.
 struct Row<'i> {
     func: Func<'i>,
@@ -219,25 +211,5 @@ impl fmt::Display for Row<'_> {
             write!(f, "  {callable}")?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::package;
-
-    #[test]
-    fn packages_of_names() {
-        for (name, path) in [
-            ("main.f1", "main"),
-            ("main.(*T).Method", "main"),
-            ("encoding/json.(*Decoder).Decode", "encoding/json"),
-            ("example.org/x.f", "example.org/x"),
-            ("main.Map[a/b.T]", "main"),
-            ("gosave_systemstack_switch", ""),
-            ("", ""),
-        ] {
-            assert_eq!(package(name), path, "{name}");
-        }
     }
 }

@@ -9,8 +9,8 @@ use goemu_loader::{Module, Os, Perm};
 use serde_json::{Value as Json, json};
 
 use crate::binary::{Binary, has_debug_info};
-use crate::funcs::package;
 use crate::output;
+use goemu::go::names::package;
 
 /// Show how a program was built, and what goemu finds in it
 ///

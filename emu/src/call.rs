@@ -1,7 +1,7 @@
 //! A call of one function, put together step by step.
 
 use goemu_loader::sigparse::parse_signature;
-use goemu_loader::{Func, LoadError, Signature};
+use goemu_loader::{Func, Image, LoadError, Signature};
 
 use crate::error::Error;
 use crate::function::Function;
@@ -10,6 +10,7 @@ use crate::go::arguments::{self, Argument};
 use crate::go::generic;
 use crate::go::guess::{self, Guess, GuessError};
 use crate::go::guest::Types;
+use crate::go::names;
 use crate::go::value::Value;
 use crate::machine::Machine;
 use crate::outcome::Report;
@@ -48,9 +49,11 @@ impl<'m> Call<'m> {
     }
 
     /// Gives the signature, in Go syntax: `func(a int, s string) (string, error)`. Needed where the program
-    /// has no debug information.
+    /// has no debug information. Types of the function's own package may be named as in its source.
     pub fn signature(mut self, text: &str) -> Result<Self, Error> {
-        self.signature = Some(signature(self.machine, text)?);
+        let image = self.machine.image();
+        let package = image.func_at(self.entry).map_or("", |func| names::package(func.name()));
+        self.signature = Some(signature(image, text, package)?);
         Ok(self)
     }
 
@@ -120,9 +123,11 @@ pub(crate) fn known_signature(
     Ok(known.map(|known| generic::with_source_types(func.image(), func, name, known)))
 }
 
-/// A signature in Go syntax, with the named types of the machine's program.
-pub(crate) fn signature(machine: &Machine, text: &str) -> Result<Signature, Error> {
-    let image = machine.image();
-    let named = |name: &str| Types::named(&**image, name);
-    Ok(parse_signature(text, &named)?)
+/// A signature in Go syntax, with the program's named types; those of this package need not name it.
+pub(crate) fn signature(image: &Image, text: &str, package: &str) -> Result<Signature, Error> {
+    let own = |name: &str| {
+        let in_package = !package.is_empty() && !name.contains('.');
+        in_package.then(|| image.type_named(&format!("{package}.{name}")).ok().flatten()).flatten()
+    };
+    Ok(parse_signature(text, &|name| own(name).or_else(|| Types::named(image, name)))?)
 }

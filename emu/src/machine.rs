@@ -253,7 +253,8 @@ impl Machine {
     /// information.
     pub fn function(&self, func: &str, signature: Option<&str>) -> Result<Function, Error> {
         let found = names::find(&self.image, func)?;
-        let given = signature.map(|text| call::signature(self, text)).transpose()?;
+        let package = names::package(found.name());
+        let given = signature.map(|text| call::signature(&self.image, text, package)).transpose()?;
         let signature = call::known_signature(&found, func, given)?;
         Function::new(&found, signature)?.with_dictionary(self, func)
     }

@@ -140,7 +140,7 @@ impl Machine {
     /// # Errors
     /// When the program has no such type, or the text is no value of it.
     pub fn value(&self, ty: &str, text: &str) -> Result<Value, Error> {
-        let signature = call::signature(self, &format!("func({ty})"))?;
+        let signature = call::signature(self.image(), &format!("func({ty})"), "")?;
         let mut values = arguments::parse(&signature, &[Argument::Text(text)], &**self.image())?;
         Ok(values.pop().unwrap_or_else(Value::nil))
     }

@@ -50,7 +50,7 @@ impl Machine {
     ///
     /// # Errors
     /// [`Error::Initialisation`] where a package's initialisation does not return. Calls then start from a state in
-    /// which only the runtime's packages are initialised.
+    /// which only the packages before it are initialised.
     pub fn initialise(&mut self) -> Result<Initialised, Error> {
         let fuel = i64::try_from(self.config().fuel).unwrap_or(i64::MAX);
         self.initialise_with(fuel)
@@ -80,9 +80,9 @@ impl Machine {
         let ran = init.run_packages(&tasks.packages);
         let mut done = init.done;
         done.instructions = fuel.saturating_sub(init.fuel).max(0) as u64;
-        if let Err(error) = ran {
+        if ran.is_err() {
+            // To the last package that was initialised whole.
             self.reset()?;
-            return Err(error);
         }
         // Calls begin on a new stack, however far initialisation has grown it.
         let Machine { image, memory, goroutine, .. } = self;
@@ -90,7 +90,7 @@ impl Machine {
         done.stdout = std::mem::take(&mut self.world.stdout);
         done.stderr = std::mem::take(&mut self.world.stderr);
         self.keep_state();
-        Ok(done)
+        ran.map(|()| done)
     }
 }
 
@@ -115,7 +115,8 @@ impl Init<'_> {
             self.run_named("internal/cpu.Initialize", "func(env string)", &[Value::from("")])?;
             self.copy_features()?;
         }
-        for name in ["runtime.goargs", "runtime.goenvs", "runtime.goenvs_unix"] {
+        // Reflection looks for types in the list of modules.
+        for name in ["runtime.modulesinit", "runtime.goargs", "runtime.goenvs", "runtime.goenvs_unix"] {
             self.run_named(name, "func()", &[])?;
         }
         Ok(())
@@ -177,14 +178,25 @@ impl Init<'_> {
 
     fn run_packages(&mut self, tasks: &[Task]) -> Result<(), Error> {
         for task in tasks {
+            if self.is_done(task) {
+                continue;
+            }
             self.mark(task, RUNNING)?;
             for &entry in &task.functions {
                 let func = self.image.func_at(entry).ok_or(Error::NoFunctionAt(entry))?;
                 self.run(&func, "func()", &[])?;
             }
             self.mark(task, DONE)?;
+            self.machine.keep_state();
         }
         Ok(())
+    }
+
+    /// Whether an earlier attempt, which did not get to the end, has come past it.
+    fn is_done(&self, task: &Task) -> bool {
+        let mut state = [0; 4];
+        let known = task.state.filter(|&at| self.machine.memory.read_bytes(at, &mut state).is_ok());
+        known.is_some() && u32::from_le_bytes(state) == DONE
     }
 
     fn mark(&mut self, task: &Task, state: u32) -> Result<(), Error> {
@@ -211,7 +223,7 @@ impl Init<'_> {
     }
 
     fn run(&mut self, func: &Func<'_>, signature: &str, args: &[Value]) -> Result<(), Error> {
-        let signature = call::signature(self.machine, signature)?;
+        let signature = call::signature(self.machine.image(), signature, "")?;
         let function = Function::new(func, Some(signature))?;
         let failed = |why: String| Error::Initialisation { func: func.name().to_owned(), why };
         let ended = function

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::function::frame_at;
 use crate::go::abi::{Assignment, assign};
 use crate::go::frame::Frame;
+use crate::go::names;
 use crate::go::passing;
 use crate::go::read::Reader;
 use crate::go::types::Heap;
@@ -109,7 +110,7 @@ impl Machine {
 fn convention(machine: &Machine, func: &Func<'_>, signature: Option<&str>) -> Result<Convention, Error> {
     let name = func.name().to_owned();
     let signature = match signature {
-        Some(text) => Some(crate::call::signature(machine, text)?),
+        Some(text) => Some(crate::call::signature(machine.image(), text, names::package(&name))?),
         None => machine.image().signature(func)?,
     };
     let signature = signature.ok_or_else(|| Error::NoSignature(name.clone()))?;

@@ -147,8 +147,37 @@ fn last_parts(full: &str, count: usize) -> &str {
     dot.and_then(|(dot, _)| full.get(dot + 1..)).unwrap_or(full)
 }
 
+/// The import path in a function's name: `encoding/json` in `encoding/json.(*Decoder).Decode`.
+pub fn package(name: &str) -> &str {
+    // Slashes of the path come before its last dot; those in type arguments after a bracket.
+    let path_end = name.find('[').unwrap_or(name.len());
+    let base = name.get(..path_end).and_then(|path| path.rfind('/')).map_or(0, |slash| slash + 1);
+    let dot = name.get(base..).and_then(|rest| rest.find('.'));
+    dot.and_then(|dot| name.get(..base + dot)).unwrap_or("")
+}
+
 /// `runtime.goexit`, the function that goroutines return to.
 pub(crate) fn goexit(image: &Image) -> Option<Func<'_>> {
     let named = image.funcs_named("runtime.goexit");
     named.first().copied().or_else(|| image.funcs().find(|func| func.func_id() == FuncId::Goexit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::package;
+
+    #[test]
+    fn packages_of_names() {
+        for (name, path) in [
+            ("main.f1", "main"),
+            ("main.(*T).Method", "main"),
+            ("encoding/json.(*Decoder).Decode", "encoding/json"),
+            ("example.org/x.f", "example.org/x"),
+            ("main.Map[a/b.T]", "main"),
+            ("gosave_systemstack_switch", ""),
+            ("", ""),
+        ] {
+            assert_eq!(package(name), path, "{name}");
+        }
+    }
 }

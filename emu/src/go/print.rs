@@ -79,6 +79,30 @@ impl fmt::Display for Value {
     }
 }
 
+/// Whether a value is written with the parts that it has.
+fn is_composite(value: &Value) -> bool {
+    match value {
+        Value::Truncated { value, .. } => !matches!(**value, Value::String(_)),
+        Value::Nil(Some(ty)) => matches!(ty.kind, Kind::Slice(_) | Kind::Map { .. }),
+        other => matches!(other, Value::Struct(_) | Value::List(_) | Value::Bytes(_) | Value::Map(_)),
+    }
+}
+
+/// Whether a value is written without a type, like a number.
+fn hides_type(value: &Value) -> bool {
+    let shows = matches!(
+        value,
+        Value::Pointer(_)
+            | Value::UnsafePointer(_)
+            | Value::Nil(_)
+            | Value::Func(_)
+            | Value::Chan { .. }
+            | Value::Invalid(_)
+            | Value::Elided
+    );
+    !shows && !is_composite(value)
+}
+
 struct Printer<'a, 'b> {
     out: &'a mut fmt::Formatter<'b>,
     format: Format,
@@ -237,9 +261,8 @@ impl Printer<'_, '_> {
             Some(Value::Invalid(bad)) => self.invalid(name, pointer.addr, &bad.reason),
             // A new variable, not placed in the guest: there is no address to print.
             Some(to) if pointer.addr == 0 || self.follows(to, depth) => {
-                self.out.write_char('&')?;
                 self.pointers += usize::from(depth > 0);
-                let done = self.value(to, depth + 1);
+                let done = self.pointee(name, to, depth + 1);
                 self.pointers -= usize::from(depth > 0);
                 done
             }
@@ -247,14 +270,20 @@ impl Printer<'_, '_> {
         }
     }
 
+    /// What a pointer of the type with this name points to: `&T{...}`, and `&int(5)` of what does not show its type.
+    fn pointee(&mut self, name: &str, to: &Value, depth: usize) -> fmt::Result {
+        self.out.write_char('&')?;
+        let elem = name.strip_prefix('*').filter(|elem| *elem != "?" && self.go() && hides_type(to));
+        let Some(elem) = elem else { return self.value(to, depth) };
+        write!(self.out, "{elem}(")?;
+        self.value(to, depth)?;
+        self.out.write_char(')')
+    }
+
     /// Go follows the outermost pointer if it leads to something composite.
     fn follows(&self, to: &Value, depth: usize) -> bool {
-        let composite = match to {
-            Value::Truncated { value, .. } => !matches!(**value, Value::String(_)),
-            Value::Nil(Some(ty)) => matches!(ty.kind, Kind::Slice(_) | Kind::Map { .. }),
-            other => matches!(other, Value::Struct(_) | Value::List(_) | Value::Bytes(_) | Value::Map(_)),
-        };
-        (depth == 0 && composite) || (depth > 0 && self.pointers < self.format.pointers)
+        let inside = self.pointers < self.format.pointers;
+        if depth == 0 { is_composite(to) || inside } else { inside }
     }
 
     fn func(&mut self, func: &Func) -> fmt::Result {

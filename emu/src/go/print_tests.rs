@@ -87,7 +87,9 @@ fn only_the_outermost_pointer_is_followed() {
     check(&inside, "[]*main.Point{(*main.Point)(0xc000010000)}", "[0xc000010000]");
     let following = Format { pointers: 1, ..Format::default() };
     assert_eq!(following.show(&inside).to_string(), "[]*main.Point{&main.Point{X:1, Y:-2}}");
-    check(&at(&pointer(&basic("int")), 0xc000010000, Value::Int(5)), "(*int)(0xc000010000)", "0xc000010000");
+    let number = at(&pointer(&basic("int")), 0xc000010000, Value::Int(5));
+    check(&number, "(*int)(0xc000010000)", "0xc000010000");
+    assert_eq!(following.show(&number).to_string(), "&int(5)");
 }
 
 #[test]

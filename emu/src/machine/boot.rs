@@ -259,7 +259,12 @@ fn entry(image: &Image) -> Result<u64, Error> {
     }
     // Where another linker was used, the file's entry is that of the C library, which is not needed.
     let own = image.funcs_named("_rt0_amd64_linux").first().map(goemu_loader::Func::entry);
-    own.or(image.entry()).ok_or_else(|| no("it has no entry"))
+    let in_c = || image.imports().iter().any(|import| import.name == "__libc_start_main");
+    match own {
+        Some(entry) => Ok(entry),
+        None if in_c() => Err(no("it begins in the system's C library")),
+        None => image.entry().ok_or_else(|| no("it has no entry")),
+    }
 }
 
 /// The ranges that hold memory when the program starts.
