@@ -38,29 +38,19 @@ pub struct Interpreter {
     blocks: Blocks,
 }
 
+/// Where control goes after a block, or which of its operations trapped.
+type Ran = Result<Flow, (usize, Trap)>;
+
 /// Carries out a block: for somebody who watches, or for nobody, and then nothing of it is left in the loop.
 trait Watching {
-    /// Where control goes, or which operation trapped.
-    fn run(
-        &mut self,
-        blocks: &Blocks,
-        block: Block,
-        cpu: &mut Cpu,
-        memory: &mut Memory,
-    ) -> Result<Flow, (usize, Trap)>;
+    fn run(&mut self, blocks: &Blocks, block: Block, cpu: &mut Cpu, memory: &mut Memory) -> Ran;
 }
 
 struct Nobody;
 
 impl Watching for Nobody {
     #[inline(always)]
-    fn run(
-        &mut self,
-        blocks: &Blocks,
-        block: Block,
-        cpu: &mut Cpu,
-        memory: &mut Memory,
-    ) -> Result<Flow, (usize, Trap)> {
+    fn run(&mut self, blocks: &Blocks, block: Block, cpu: &mut Cpu, memory: &mut Memory) -> Ran {
         let mut flow = Flow::Next;
         for (at, op) in blocks.ops(block).iter().enumerate() {
             match (op.run)(cpu, memory, op) {
@@ -77,13 +67,7 @@ struct WholeBlocks<'a>(&'a mut dyn Watch);
 
 impl Watching for WholeBlocks<'_> {
     #[inline(always)]
-    fn run(
-        &mut self,
-        blocks: &Blocks,
-        block: Block,
-        cpu: &mut Cpu,
-        memory: &mut Memory,
-    ) -> Result<Flow, (usize, Trap)> {
+    fn run(&mut self, blocks: &Blocks, block: Block, cpu: &mut Cpu, memory: &mut Memory) -> Ran {
         let insns = blocks.insns(block);
         cpu.rip = insns.first().map_or(cpu.rip, Instruction::ip);
         self.0.block(cpu, memory, insns);
@@ -95,13 +79,7 @@ impl Watching for WholeBlocks<'_> {
 struct Instructions<'a, const AFTER: bool>(&'a mut dyn Watch);
 
 impl<const AFTER: bool> Watching for Instructions<'_, AFTER> {
-    fn run(
-        &mut self,
-        blocks: &Blocks,
-        block: Block,
-        cpu: &mut Cpu,
-        memory: &mut Memory,
-    ) -> Result<Flow, (usize, Trap)> {
+    fn run(&mut self, blocks: &Blocks, block: Block, cpu: &mut Cpu, memory: &mut Memory) -> Ran {
         let (mut flow, insns) = (Flow::Next, blocks.insns(block));
         cpu.rip = insns.first().map_or(cpu.rip, Instruction::ip);
         self.0.block(cpu, memory, insns);
