@@ -152,3 +152,34 @@ fn the_example_shows_both() {
     assert_eq!((fib.to_string(), joined.to_string()), ("2".into(), r#""a-b-<7>ab""#.into()));
     assert_eq!(seen.take().len(), 10);
 }
+
+/// A call that hooks on the runtime cannot serve is made again in the real one; users' hooks are asked once.
+#[test]
+fn a_call_that_moves_to_the_real_runtime_is_seen_once() {
+    const SYSCALL: &str = "internal/runtime/syscall/linux.Syscall6";
+    const SIGNATURE: &str = "func(num, a1, a2, a3, a4, a5, a6 uintptr) (r1, r2, errno uintptr)";
+    const SCHED_YIELD: i64 = 24;
+    let (mut machine, seen) = (machine("corpus-go1.27"), Seen::default());
+    let list = Arc::clone(&seen.0);
+    machine.watch(SYSCALL, Some(SIGNATURE), move |call| list.lock().unwrap().push(call.to_string())).unwrap();
+    let call = machine.call(SYSCALL).unwrap().signature(SIGNATURE).unwrap();
+    let report = call.args([SCHED_YIELD, 0, 0, 0, 0, 0, 0]).run().unwrap();
+    assert_eq!(
+        report.runtime,
+        goemu::outcome::Runtime::Real,
+        "a thread can only yield where there are threads"
+    );
+    let begins = format!("{SYSCALL}(0x18, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0)");
+    assert_eq!(seen.take(), [begins.clone(), format!("{begins} = 0x0, 0x0, 0x0")]);
+}
+
+/// Nor are they asked twice by a call that packages are initialised for, or by that.
+#[test]
+fn a_call_that_initialises_packages_is_seen_once() {
+    let (mut machine, seen) = (machine("world-go1.27"), Seen::default());
+    seen.watch(&mut machine, "main.initialised");
+    seen.watch(&mut machine, "main.init.1");
+    assert_eq!(outcome(&mut machine, "main.initialised", &["3"]), r#"9, 285, "total 285""#);
+    let expected = ["main.initialised(3)", r#"main.initialised(3) = 9, 285, "total 285""#];
+    assert_eq!(seen.take(), expected);
+}

@@ -1,8 +1,9 @@
 //! Initialised programs are as started ones: package variables have their values.
 
-use goemu::outcome::Returned;
-use goemu::{Error, Outcome};
-use goemu_tests::fixtures::{VERSIONS, cases};
+use goemu::machine::Config;
+use goemu::outcome::{Returned, Runtime};
+use goemu::{Error, Image, Machine, Outcome};
+use goemu_tests::fixtures::{VERSIONS, binary, cases};
 use goemu_tests::table::{Build, Ending, call, source};
 
 /// Functions of `world` that read what initialisation has set.
@@ -12,7 +13,7 @@ const READERS: [&str; 4] = ["main.initialised", "main.lookup", "main.describe", 
 fn worlds() -> impl Iterator<Item = Build> {
     let modes = ["", "-noopt", "-stripped", "-pie"];
     let names = VERSIONS.iter().flat_map(move |minor| modes.map(|mode| format!("world-go1.{minor}{mode}")));
-    names.filter(|name| goemu_tests::fixtures::binary(name).is_some()).map(|name| Build::new(&name))
+    names.filter(|name| binary(name).is_some()).map(|name| Build::new(&name))
 }
 
 #[test]
@@ -40,7 +41,7 @@ fn package_variables_are_set() {
 #[test]
 fn packages_wait_until_they_are_needed() {
     let mut machine = Build::new("world-go1.27").machine();
-    let hooked = |machine: &mut goemu::Machine, func: &str, arg: i64| {
+    let hooked = |machine: &mut Machine, func: &str, arg: i64| {
         let report = machine.call(func).and_then(|call| call.arg(arg).run()).expect(func);
         assert_eq!(report.uninitialised, None);
         (report.outcome.to_string(), report.instructions)
@@ -90,4 +91,22 @@ fn packages_before_one_that_fails_are_initialised() {
     assert!((1..whole.functions).contains(&rest.functions), "{} of {}", rest.functions, whole.functions);
     let report = machine.call("main.initialised").and_then(|call| call.arg(3).run()).expect("a call");
     assert_eq!(report.outcome.to_string(), r#"9, 285, "total 285""#);
+}
+
+/// Programs compare tables of methods by address: an assertion gives the one that the compiler made, as in a started
+/// program, and not a second one. (Else `errors.Is` does not find an error that went through an assertion.)
+#[test]
+fn assertions_give_the_tables_that_the_compiler_made() {
+    for name in ["corpus-go1.15", "corpus-go1.19", "corpus-go1.23", "corpus-go1.27", "corpus-go1.27-pie"] {
+        let image = std::sync::Arc::new(Image::open(binary(name).expect("a fixture")).expect("a program"));
+        let [error, string] = ["error", "*errors.errorString"]
+            .map(|ty| image.descriptor_named(ty).unwrap_or_else(|| panic!("{name}: no {ty}")));
+        let made = image.itab(error, string).unwrap_or_else(|| panic!("{name}: no table"));
+        let config = Config { runtime: Some(Runtime::Hooked), ..Config::default() };
+        let mut machine = Machine::with_config(image, config).expect("a machine");
+        let call = machine.call("runtime.getitab").expect("the runtime has it");
+        let call = call.signature("func(inter, typ uintptr, canfail bool) uintptr").expect("a signature");
+        let outcome = call.arg(error).arg(string).arg(true).run().expect("a call").outcome;
+        assert_eq!(outcome.to_string(), format!("{made:#x}"), "{name}");
+    }
 }

@@ -147,11 +147,11 @@ fn what_goemu_does_not_have_is_named() {
     assert_fault(&run(&[0x62, 0xf1, 0x7d, 0x48, 0xef, 0xc0]), &text);
     // ud2
     assert_fault(&run(&[0x0f, 0x0b]), &format!("fault in main.add: invalid instruction at pc {pc:#x}"));
-    // mov eax, 41; syscall
+    // mov eax, 24 (sched_yield); syscall
     let config = Config { runtime: Some(Runtime::Hooked), ..Config::default() };
-    let mut machine = Machine::with_config(patched(&[0xb8, 41, 0, 0, 0, 0x0f, 0x05]), config).unwrap();
+    let mut machine = Machine::with_config(patched(&[0xb8, 24, 0, 0, 0, 0x0f, 0x05]), config).unwrap();
     let refused = machine.call("main.add").unwrap().arg(1).arg(2).run().unwrap_err();
-    assert_eq!(refused.to_string(), "system call 41 is not supported here (asked for by main.add)");
+    assert_eq!(refused.to_string(), "system call 24 is not supported here (asked for by main.add)");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use goemu::Image;
+use goemu_loader::facts::NEWEST;
 
 use crate::output;
 
@@ -25,12 +26,16 @@ impl Binary {
         Binary { paths: path.into_iter().collect() }
     }
 
-    /// Maps the program, and says so when it is the demo.
+    /// Maps the program, and says so when it is the demo, or of an unknown release of Go.
     pub(crate) fn open(&self) -> Result<Image> {
         if self.paths().is_empty() {
             output::note("no program given (-b PATH or GOEMU_BINARY): this is the built-in demo");
         }
-        self.open_quietly()
+        let image = self.open_quietly()?;
+        if let Some(warning) = warning(&image) {
+            output::note(&warning);
+        }
+        Ok(image)
     }
 
     /// Maps the program.
@@ -56,6 +61,18 @@ fn open(path: &Path) -> Result<Image> {
         Err(error @ (Io { .. } | Directory(_) | NotAFile(_))) => Err(error.into()),
         opened => opened.with_context(|| path.display().to_string()),
     }
+}
+
+/// What may be wrong with everything that is said of a program: it is of a newer release than all known ones.
+pub(crate) fn warning(image: &Image) -> Option<String> {
+    let newest = format!("go1.{NEWEST}");
+    let version = image.go_version().filter(|version| version.minor > NEWEST)?;
+    let taken = if image.facts().learned {
+        format!("the runtime's structures are as its debug information says, all else as in {newest}")
+    } else {
+        format!("its runtime is taken to be like that of {newest}")
+    };
+    Some(format!("built by {version}, which is newer than {newest}, the newest that goemu knows: {taken}"))
 }
 
 /// Whether the program's debug information was left in it.

@@ -17,7 +17,7 @@ use goemu::trace::{Detail, Tracer};
 use goemu::{Config, Image, LoadError, Machine, Outcome, Report, Value};
 use serde_json::{Map, Value as Json, json};
 
-use crate::binary::Binary;
+use crate::binary::{Binary, warning};
 use crate::{FAILED, completions, number, output, traceback, value};
 
 /// Exit status of a panic and of Go's fatal errors, as Go has it.
@@ -422,6 +422,7 @@ impl Called {
             "stderr": text(stderr),
             "instructions": instructions,
             "uninitialised": uninitialised,
+            "warning": warning(&self.image),
             "runtime": runtime.to_string(),
             "go": self.go,
             "guessed": self.guess.as_ref().map(Guess::to_string),

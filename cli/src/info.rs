@@ -8,7 +8,7 @@ use goemu::Image;
 use goemu_loader::{Module, Os, Perm};
 use serde_json::{Value as Json, json};
 
-use crate::binary::{Binary, has_debug_info};
+use crate::binary::{Binary, has_debug_info, warning};
 use crate::output;
 use goemu::go::names::package;
 
@@ -79,7 +79,12 @@ fn quoted(text: &str) -> String {
 /// What goemu found, in the order in which it is shown.
 fn found(image: &Image) -> Vec<(&'static str, String)> {
     let facts = image.facts();
-    let guess = if facts.guessed { " (guessed from its tables)" } else { "" };
+    let guess = match (facts.learned, facts.is_newer(), facts.guessed) {
+        (true, ..) => " (newer than all known releases; structures from debug information)",
+        (_, true, _) => " (newer than all known releases)",
+        (_, _, true) => " (guessed from its tables)",
+        _ => "",
+    };
     let calls = if facts.register_abi() { "in registers (ABIInternal)" } else { "on the stack (ABI0)" };
     let signatures = if has_debug_info(image) {
         "from debug information"
@@ -146,6 +151,7 @@ fn object(image: &Image) -> Json {
         "position_independent": image.target().position_independent,
         "runtime": format!("go1.{}", image.facts().version.minor),
         "runtime_guessed": image.facts().guessed,
+        "warning": warning(image),
         "register_arguments": image.facts().register_abi(),
         "sections": image.sections().iter().map(|section| section.name.clone()).collect::<Vec<_>>(),
         "functions": image.func_count(),

@@ -6,6 +6,7 @@
 //! [`Machine::hook`](crate::Machine::hook).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use goemu_loader::{Func, Image};
 use rustc_hash::FxHashMap;
@@ -144,6 +145,30 @@ impl<'a> Cx<'a> {
 /// Integer registers in the order in which ABIInternal hands them out.
 pub const INT_REGISTERS: [u8; 9] =
     [gpr::RAX, gpr::RBX, gpr::RCX, gpr::RDI, gpr::RSI, gpr::R8, gpr::R9, gpr::R10, gpr::R11];
+
+/// A user's hook, which is not asked while the gate is shut: the machine then only looks how a call will end.
+pub(crate) struct Gated {
+    pub(crate) hook: Arc<dyn Hook>,
+    pub(crate) gate: Gate,
+}
+
+/// What shuts the users' hooks of a machine, and of its program that was started.
+#[derive(Clone, Default)]
+pub(crate) struct Gate {
+    shut: Arc<AtomicBool>,
+}
+
+impl Gate {
+    pub(crate) fn shut(&self, shut: bool) {
+        self.shut.store(shut, Ordering::Relaxed);
+    }
+}
+
+impl Hook for Gated {
+    fn call(&self, cx: &mut Cx<'_>) -> Result<Action, Refused> {
+        if self.gate.shut.load(Ordering::Relaxed) { Ok(Action::Run) } else { self.hook.call(cx) }
+    }
+}
 
 /// The hooks on one address, newest first: where one lets the function run, the next is asked.
 pub(crate) type Chain = Arc<[Arc<dyn Hook>]>;

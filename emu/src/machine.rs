@@ -23,7 +23,7 @@ use crate::go::goroutine::Goroutine;
 use crate::go::read::Reading;
 use crate::go::world::World;
 use crate::go::{helpers, names, runtime};
-use crate::hook::{Action, Cx, Hook, Hooks, Refused};
+use crate::hook::{Action, Cx, Gate, Gated, Hook, Hooks, Refused};
 use crate::imports;
 use crate::interp::Interpreter;
 use crate::memory::{Memory, Snapshot};
@@ -81,7 +81,8 @@ pub struct Machine {
     pub(crate) world: World,
     engine: Box<dyn Engine>,
     hooks: Hooks,
-    /// Those among them that were put there from outside.
+    /// Shuts those among them that were put there from outside.
+    gate: Gate,
     own_hooks: Vec<(u64, Arc<dyn Hook>)>,
     observers: Observers,
     os: Box<dyn Os>,
@@ -179,6 +180,7 @@ impl Machine {
             world,
             engine: Box::new(Interpreter::new()),
             hooks,
+            gate: Gate::default(),
             own_hooks: Vec::new(),
             observers: Observers::default(),
             os,
@@ -275,7 +277,7 @@ impl Machine {
 
     /// Puts a hook on addresses where instructions begin.
     pub(crate) fn hook_at(&mut self, addrs: impl IntoIterator<Item = u64>, hook: impl Hook + 'static) {
-        let hook: Arc<dyn Hook> = Arc::new(hook);
+        let hook: Arc<dyn Hook> = Arc::new(Gated { hook: Arc::new(hook), gate: self.gate.clone() });
         for addr in addrs {
             self.hooks.add(addr, Arc::clone(&hook));
             self.own_hooks.push((addr, Arc::clone(&hook)));
@@ -285,6 +287,11 @@ impl Machine {
             }
         }
         self.set_stops();
+    }
+
+    /// Whether users' hooks are passed over.
+    pub(crate) fn shut_hooks(&self, shut: bool) {
+        self.gate.shut(shut);
     }
 
     /// Lets somebody watch from now on.
@@ -544,14 +551,21 @@ impl WatchAll<'_> {
     fn is_shown(&mut self, view: &View<'_>) -> bool {
         self.shown = self.os.g(view.cpu, view.memory).is_none_or(|g| g == self.g);
         if self.shown {
-            let at = self.g.wrapping_add(self.image.facts().g.stack_hi);
-            let end = view.memory.read(at).map_or(self.stack_hi, u64::from_le_bytes);
-            let from = std::mem::replace(&mut self.stack_hi, end);
-            if from != end {
-                self.observers.event(view, &Event::StackMoved { from, to: end });
-            }
+            self.see_move(view);
         }
         self.shown
+    }
+    /// Looks whether the goroutine's stack was moved. `gogo` makes a goroutine the running one before it goes over to
+    /// its stack: until then the stack pointer says nothing of it.
+    fn see_move(&mut self, view: &View<'_>) {
+        let g = &self.image.facts().g;
+        let bound = |field: u64| view.memory.read(self.g.wrapping_add(field)).ok().map(u64::from_le_bytes);
+        let Some(end) = bound(g.stack_hi).filter(|end| *end != self.stack_hi) else { return };
+        let sp = view.cpu.gpr(gpr::RSP);
+        if bound(g.stack_lo).is_some_and(|low| (low..end).contains(&sp)) {
+            let from = std::mem::replace(&mut self.stack_hi, end);
+            self.observers.event(view, &Event::StackMoved { from, to: end });
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::hook::{Cx, Refused};
 use crate::memory::Memory;
 use crate::outcome::Outcome;
 
-pub(crate) use answers::{EPOCH, affinity, fill_random, limits, now, random, time_of_day};
+pub(crate) use answers::{EPOCH, affinity, fill_random, limits, now, random, time_of_day, uname};
 
 /// What a system call is answered.
 #[derive(Debug)]

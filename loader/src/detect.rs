@@ -18,9 +18,10 @@ pub(crate) struct Tables {
 /// How many places that look like a function table are tried. Real files have one.
 const MAX_CANDIDATES: usize = 16;
 
-/// Finds the function table, and with it everything else. `version` is what the build information says.
-pub(crate) fn tables(object: &Object, version: Option<GoVersion>) -> Result<Tables, LoadError> {
-    let mut tables = candidates(object).take(MAX_CANDIDATES).filter_map(|addr| at(object, version, addr));
+/// Finds the function table, and with it everything else. `told`: what is known of the
+/// release that the build information names.
+pub(crate) fn tables(object: &Object, told: Option<Facts>) -> Result<Tables, LoadError> {
+    let mut tables = candidates(object).take(MAX_CANDIDATES).filter_map(|addr| at(object, told, addr));
     tables.next().ok_or_else(|| packed(object.source.bytes()).unwrap_or(LoadError::NotGo))
 }
 
@@ -47,9 +48,9 @@ fn candidates(object: &Object) -> impl Iterator<Item = u64> {
 /// Build information may be missing, changed or removed, so a version counts only if the runtime's table of
 /// tables, read as that version lays it out, fits the file. Without one that does, the function table has to
 /// do alone, as in Go 1.4, which has no other.
-fn at(object: &Object, told: Option<GoVersion>, addr: u64) -> Option<Tables> {
+fn at(object: &Object, told: Option<Facts>, addr: u64) -> Option<Tables> {
     let (oldest, newest) = pclntab::releases(object.tail(addr)?)?;
-    let told = told.filter(|version| (oldest..=newest).contains(&version.minor)).map(Facts::of);
+    let told = told.filter(|facts| (oldest..=newest).contains(&facts.version.minor));
     let guesses = (oldest..=newest.min(NEWEST)).rev().map(|minor| GoVersion::new(minor, 0));
     let guesses = guesses.map(|version| Facts { guessed: true, ..Facts::of(version) });
     let facts: Vec<Facts> = told.into_iter().chain(guesses).collect();

@@ -17,6 +17,8 @@
 mod abbrevs;
 mod cpu;
 mod growth;
+mod learn;
+mod maps;
 mod objects;
 mod runtime;
 mod signals;
@@ -26,12 +28,15 @@ mod types;
 pub(crate) use abbrevs::{Abbrev, abbrevs};
 pub use cpu::X86;
 pub use growth::Growth;
+pub use learn::Found;
+pub(crate) use learn::look_up;
+pub use maps::{Hmap, MapRules, SwissMap, SwissTable};
 pub(crate) use objects::{
     OLDEST_OBJECT, Prefixes, Relocs, SymKind, WEAK, builtin_is_abi0, builtins, prefixes, sym_kind,
 };
 pub use runtime::{
-    Defer, Eface, G, Gobuf, Hchan, Hmap, InitTask, Itab, M, P, Panic, Stack, SwissMap, SwissTable, WbBuf,
-    WinCall,
+    BoundsError, Defer, Eface, G, Gobuf, Hchan, InitTask, InterfaceSwitch, Itab, M, Numbers, P, Panic, Stack,
+    TypeAssert, WbBuf, WinCall,
 };
 pub use signals::{Signal, Signals};
 pub use tables::{Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab, TraceArgs, TraceLimits};
@@ -83,12 +88,21 @@ trait Value: Sized {
     /// Whether the fact may be missing in some releases.
     const OPTIONAL: bool;
     fn of(cells: Cells, minor: u16) -> Self;
+    /// Takes over what a program says.
+    fn learn(&mut self, found: Found);
 }
 
 impl Value for Option<u64> {
     const OPTIONAL: bool = true;
     fn of(cells: Cells, minor: u16) -> Self {
         lookup(cells, minor)
+    }
+    fn learn(&mut self, found: Found) {
+        match found {
+            Found::Offset(offset) => *self = Some(offset),
+            Found::NoField => *self = None,
+            Found::NoType => {}
+        }
     }
 }
 
@@ -97,6 +111,11 @@ impl Value for u64 {
     /// `whole` has made sure that there is a value for every release.
     fn of(cells: Cells, minor: u16) -> Self {
         lookup(cells, minor).unwrap_or_default()
+    }
+    fn learn(&mut self, found: Found) {
+        if let Found::Offset(offset) = found {
+            *self = offset;
+        }
     }
 }
 
@@ -154,9 +173,13 @@ macro_rules! layouts {
                 }, )+ }
             }
 
-            #[allow(dead_code, reason = "tables of constants have nothing to check")]
-            pub(crate) fn rows(&self, rows: &mut Vec<$crate::facts::Row>) {
-                $( rows.push($crate::facts::Row { of: $go, field: $name, offset: self.$field.into() }); )+
+            /// Asks about each row what a program says of it, and believes that.
+            #[allow(dead_code, reason = "tables of constants have nothing to ask about")]
+            pub(crate) fn ask(&mut self, ask: &mut dyn FnMut($crate::facts::Row) -> $crate::facts::Found) {
+                $( {
+                    let row = $crate::facts::Row { of: $go, field: $name, offset: self.$field.into() };
+                    $crate::facts::Value::learn(&mut self.$field, ask(row));
+                } )+
             }
         }
     )+};
@@ -172,6 +195,9 @@ pub struct Facts {
     /// Whether they are a guess: the binary does not tell its version, or it is older or newer than all known
     /// ones and gets the facts of the nearest.
     pub guessed: bool,
+    /// Whether the structures are laid out as the program's debug information has them: its release is newer than
+    /// all known ones.
+    pub learned: bool,
     /// Goroutines.
     pub g: G,
     /// Saved registers of a goroutine.
@@ -202,8 +228,18 @@ pub struct Facts {
     pub swiss_map: SwissMap,
     /// Their tables.
     pub swiss_table: SwissTable,
+    /// What maps have in common.
+    pub map_rules: MapRules,
     /// Package initialisation.
     pub inittask: InitTask,
+    /// Panics over indexes.
+    pub bounds_error: BoundsError,
+    /// Assertions to interfaces.
+    pub type_assert: TypeAssert,
+    /// Type switches.
+    pub interface_switch: InterfaceSwitch,
+    /// Numbers that no structure shows.
+    pub numbers: Numbers,
     /// What the runtime and its assembly believe about the processor.
     pub x86: X86,
     /// The function table's header.
@@ -235,6 +271,7 @@ impl Facts {
         Facts {
             version,
             guessed: minor != version.minor,
+            learned: false,
             g: G::of(minor),
             gobuf: Gobuf::of(minor),
             m: M::of(minor),
@@ -250,7 +287,12 @@ impl Facts {
             hmap: Hmap::of(minor),
             swiss_map: SwissMap::of(minor),
             swiss_table: SwissTable::of(minor),
+            map_rules: MapRules::of(minor),
             inittask: InitTask::of(minor),
+            bounds_error: BoundsError::of(minor),
+            type_assert: TypeAssert::of(minor),
+            interface_switch: InterfaceSwitch::of(minor),
+            numbers: Numbers::of(minor),
             x86: X86::of(minor),
             pclntab: Pclntab::of(minor),
             func: Func::of(minor),
@@ -272,6 +314,8 @@ impl Facts {
     pub(crate) fn on(self, os: Os) -> Facts {
         let minor = self.version.minor;
         let by = match os {
+            // Debug information is the system's own.
+            _ if self.learned => 0,
             Os::Windows if minor >= 9 => -48,
             Os::Windows if minor >= 6 => -8,
             Os::FreeBsd | Os::NetBsd | Os::DragonFly | Os::Solaris | Os::Illumos if minor >= 6 => 8,
@@ -290,28 +334,40 @@ impl Facts {
         if self.version.minor >= 5 { -8 } else { -16 }
     }
 
+    /// Asks about every row of a structure what a program says of it, and believes that.
+    fn ask(&mut self, ask: &mut dyn FnMut(Row) -> Found) {
+        self.g.ask(ask);
+        self.gobuf.ask(ask);
+        self.m.ask(ask);
+        self.p.ask(ask);
+        self.wb_buf.ask(ask);
+        self.defer.ask(ask);
+        self.panic.ask(ask);
+        self.itab.ask(ask);
+        self.eface.ask(ask);
+        self.hchan.ask(ask);
+        self.hmap.ask(ask);
+        self.swiss_map.ask(ask);
+        self.swiss_table.ask(ask);
+        self.inittask.ask(ask);
+        self.bounds_error.ask(ask);
+        self.type_assert.ask(ask);
+        self.interface_switch.ask(ask);
+        self.x86.ask(ask);
+        self.func.ask(ask);
+        self.inlined_call.ask(ask);
+        self.module.ask(ask);
+        self.types.ask(ask);
+    }
+
     /// Every offset as (type, field, offset), for tools that compare them with the DWARF of a binary.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
-        self.g.rows(&mut rows);
-        self.gobuf.rows(&mut rows);
-        self.m.rows(&mut rows);
-        self.p.rows(&mut rows);
-        self.wb_buf.rows(&mut rows);
-        self.defer.rows(&mut rows);
-        self.panic.rows(&mut rows);
-        self.itab.rows(&mut rows);
-        self.eface.rows(&mut rows);
-        self.hchan.rows(&mut rows);
-        self.hmap.rows(&mut rows);
-        self.swiss_map.rows(&mut rows);
-        self.swiss_table.rows(&mut rows);
-        self.inittask.rows(&mut rows);
-        self.x86.rows(&mut rows);
-        self.func.rows(&mut rows);
-        self.inlined_call.rows(&mut rows);
-        self.module.rows(&mut rows);
-        self.types.rows(&mut rows);
+        let mut facts = *self;
+        facts.ask(&mut |row| {
+            rows.push(row);
+            Found::NoType
+        });
         rows
     }
 }

@@ -15,7 +15,7 @@ use crate::object::{Import, Object, Reloc, Section, Segment, Target};
 use crate::pclntab::Pclntab;
 use crate::source::Source;
 use crate::symbol::Symbol;
-use crate::typed::Typed;
+use crate::typed::{self, Typed};
 use crate::version::GoVersion;
 use crate::{LoadError, bytes};
 
@@ -79,7 +79,9 @@ impl Image {
         }
         let mut object = Object::parse(source)?;
         let build = buildinfo::read(&object);
-        let mut tables = detect::tables(&object, build.go)?;
+        let told = build.go.map(Facts::of);
+        let told = told.map(|facts| if facts.is_newer() { typed::learned(&object, facts) } else { facts });
+        let mut tables = detect::tables(&object, told)?;
         object.layout.target.os = build.os().unwrap_or(object.layout.target.os);
         tables.facts = tables.facts.on(object.layout.target.os);
         Ok(Image { object, build, tables, typed: Typed::default() })
@@ -88,7 +90,7 @@ impl Image {
     fn from_objects(linked: Linked, path: Option<PathBuf>) -> Result<Image, LoadError> {
         let build = linked.build.clone();
         let object = Object::linked(linked, path)?;
-        let tables = detect::tables(&object, build.go)?;
+        let tables = detect::tables(&object, build.go.map(Facts::of))?;
         Ok(Image { object, build, tables, typed: Typed::default() })
     }
 

@@ -8,9 +8,11 @@ use std::sync::{Arc, OnceLock};
 use crate::LoadError;
 use crate::argsize::args_size;
 use crate::dwarf::{Doubt, Dwarf, DwarfError, Index, Local, Place, Variable, Written, dictionary_place};
+use crate::facts::{Facts, Found, Row, look_up};
 use crate::func::Func;
 use crate::gotype::{Abi, Signature, Type, TypeRef};
 use crate::image::Image;
+use crate::object::Object;
 use crate::rtype::{self, Rtypes};
 
 /// What was found out about an image's types so far.
@@ -79,6 +81,15 @@ impl Image {
         Ok(dwarf.variable(name)?)
     }
 
+    /// What the program says of a fact about the runtime.
+    pub fn look_up(&self, row: &Row) -> Result<Found, LoadError> {
+        look_up(row, |name| match self.type_named(name)? {
+            Some(ty) => Ok(Some(ty)),
+            // `internal/cpu.X86` is a variable whose type has no name.
+            None => Ok(self.variable(name)?.map(|variable| variable.ty)),
+        })
+    }
+
     /// The types that have a descriptor at run time, which those have that a value in an interface may have:
     /// references for [`Image::resolve`].
     pub fn types(&self) -> impl Iterator<Item = TypeRef> {
@@ -126,6 +137,19 @@ impl Image {
         let index = index.as_ref().map_err(Clone::clone)?;
         Ok(index.as_ref().map(|index| Dwarf::new(index, section, self.rtypes())))
     }
+}
+
+/// The facts for a program of a release that is newer than all known ones: its debug information says how structures
+/// are laid out, if it has any that can be read.
+pub(crate) fn learned(object: &Object, facts: Facts) -> Facts {
+    let section = |name: &str| object.section_data(name).ok();
+    let place = Place { bias: object.layout.bias, types: None };
+    let Ok(Some(index)) = Index::new(section, place) else { return facts };
+    let dwarf = Dwarf::new(&index, section, None);
+    facts.learned(|name| {
+        let ty = dwarf.type_named(name).ok().flatten();
+        ty.or_else(|| Some(dwarf.variable(name).ok()??.ty))
+    })
 }
 
 impl Func<'_> {

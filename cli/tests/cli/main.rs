@@ -3,6 +3,7 @@
 mod bad_call;
 mod bad_file;
 mod commands;
+mod newer;
 mod outcome;
 mod run;
 mod values;

@@ -18,12 +18,6 @@ const STACK_END: u64 = 0xbf_0000_0000;
 const FIRST_STACK: u64 = 64 << 30;
 /// Size of g0's stack: the runtime expects 64 KiB from the system at least.
 const G0_STACK: u64 = 256 << 10;
-/// `_Grunning`
-const RUNNING: u32 = 2;
-/// Slots of each of `p`'s pools of defer records. With none the runtime indexes an empty slice.
-const POOL: u64 = 32;
-/// Up to Go 1.17 there is a pool for each of five sizes.
-const POOLS: u64 = 5;
 
 // Offsets of the parts from STRUCTS.
 const G: u64 = 0;
@@ -102,8 +96,13 @@ impl Goroutine {
         for (addr, value) in words {
             memory.poke(addr, &value.to_le_bytes())?;
         }
-        memory.poke(base + G + image.facts().g.atomicstatus, &RUNNING.to_le_bytes())?;
-        memory.poke(base + P + image.facts().p.status, &1_u32.to_le_bytes())?;
+        let facts = image.facts();
+        for (at, state) in [
+            (base + G + facts.g.atomicstatus, facts.numbers.g_running),
+            (base + P + facts.p.status, facts.numbers.p_running),
+        ] {
+            memory.poke(at, &(state as u32).to_le_bytes())?;
+        }
         set_segments(image, cpu, base);
         let room = stack_hi - (g0_lo + G0_STACK) - PAGE;
         let mut goroutine = Goroutine {
@@ -183,7 +182,7 @@ impl Goroutine {
         let m = self.base + M;
         let words = [(facts.g.m, m), (facts.g.sched + facts.gobuf.g, g), (facts.g.goid, id)];
         words.iter().try_for_each(|(at, value)| memory.poke(g + at, &value.to_le_bytes()))?;
-        memory.poke(g + facts.g.atomicstatus, &RUNNING.to_le_bytes())?;
+        memory.poke(g + facts.g.atomicstatus, &(facts.numbers.g_running as u32).to_le_bytes())?;
         Ok(Some(other))
     }
 
@@ -280,11 +279,12 @@ impl Layout<'_> {
             (p_at + p.m, m_at),
             (p_at + p.mcache, self.base + MCACHE),
         ];
-        let pools = if self.facts.version.minor >= 18 { 1 } else { POOLS };
+        // Pools of defer records, one for each size. Without room the runtime indexes an empty slice.
+        let (pools, room) = (self.facts.numbers.defer_pools, self.facts.numbers.defer_pool);
         for pool in 0..pools {
             let slice = p_at + p.deferpool + 24 * pool;
-            words.push((slice, self.base + DEFER_POOLS + 8 * POOL * pool));
-            words.push((slice + 16, POOL));
+            words.push((slice, self.base + DEFER_POOLS + 8 * room * pool));
+            words.push((slice + 16, room));
         }
         words
     }

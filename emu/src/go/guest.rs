@@ -2,9 +2,10 @@
 //!
 //! A machine implements the first two over its memory, an image the third; tests use a plain map of bytes.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use goemu_loader::{Kind, Type, TypeRef};
+use goemu_loader::facts::NEWEST;
+use goemu_loader::{Facts, GoVersion, Kind, Type, TypeRef};
 
 /// Guest memory that can be read.
 pub trait GuestMemory {
@@ -132,6 +133,12 @@ pub trait Types {
     fn variable(&self, name: &str) -> Option<(u64, Option<Arc<Type>>)> {
         let _ = name;
         None
+    }
+
+    /// What is known of the program's runtime; the newest release's, where nobody says.
+    fn facts(&self) -> &Facts {
+        static KNOWN: LazyLock<Facts> = LazyLock::new(|| Facts::of(GoVersion::new(NEWEST, 0)));
+        &KNOWN
     }
 
     /// How this program's runtime lays out maps.

@@ -19,7 +19,7 @@ use crate::go::value::Value;
 use crate::machine::Machine;
 use crate::memory::MemoryError;
 use crate::outcome::Outcome;
-use tasks::{DONE, RUNNING, Task, Tasks};
+use tasks::{Task, Tasks};
 
 /// What [`Machine::initialise`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,7 +62,9 @@ impl Machine {
             return Ok(Initialised::default());
         }
         self.unbar_variables();
+        self.shut_hooks(true);
         let done = self.run_tasks(fuel);
+        self.shut_hooks(false);
         match &done {
             Ok(done) => self.initialised(done),
             Err(_) => self.bar_variables(),
@@ -115,6 +117,7 @@ impl Init<'_> {
             self.run_named("internal/cpu.Initialize", "func(env string)", &[Value::from("")])?;
             self.copy_features()?;
         }
+        self.count_processors()?;
         // Reflection looks for types in the list of modules.
         for name in ["runtime.modulesinit", "runtime.goargs", "runtime.goenvs", "runtime.goenvs_unix"] {
             self.run_named(name, "func()", &[])?;
@@ -156,6 +159,14 @@ impl Init<'_> {
         Ok(())
     }
 
+    /// `runtime.ncpu`, which `osinit` has from the kernel. A stripped program does not say where it is.
+    fn count_processors(&mut self) -> Result<(), Error> {
+        match self.image.symbol("runtime.ncpu").or(self.image.symbol("runtime.numCPUStartup")) {
+            Some(count) => Ok(self.machine.memory.poke(count.addr, &1_u32.to_le_bytes())?),
+            None => Ok(()),
+        }
+    }
+
     /// Runs a function of the runtime, if the program has it. What does not return is undone.
     fn run_named(&mut self, name: &str, signature: &str, args: &[Value]) -> Result<bool, Error> {
         let Some(func) = named(self.image, name) else { return Ok(false) };
@@ -170,7 +181,7 @@ impl Init<'_> {
                 let func = self.image.func_at(entry).ok_or(Error::NoFunctionAt(entry))?;
                 self.try_run(&func, "func()", &[])?;
             }
-            self.mark(task, DONE)?;
+            self.mark(task, self.image.facts().numbers.init_done)?;
             self.machine.keep_state();
         }
         Ok(())
@@ -181,12 +192,12 @@ impl Init<'_> {
             if self.is_done(task) {
                 continue;
             }
-            self.mark(task, RUNNING)?;
+            self.mark(task, self.image.facts().numbers.init_running)?;
             for &entry in &task.functions {
                 let func = self.image.func_at(entry).ok_or(Error::NoFunctionAt(entry))?;
                 self.run(&func, "func()", &[])?;
             }
-            self.mark(task, DONE)?;
+            self.mark(task, self.image.facts().numbers.init_done)?;
             self.machine.keep_state();
         }
         Ok(())
@@ -196,12 +207,12 @@ impl Init<'_> {
     fn is_done(&self, task: &Task) -> bool {
         let mut state = [0; 4];
         let known = task.state.filter(|&at| self.machine.memory.read_bytes(at, &mut state).is_ok());
-        known.is_some() && u32::from_le_bytes(state) == DONE
+        known.is_some() && u64::from(u32::from_le_bytes(state)) == self.image.facts().numbers.init_done
     }
 
-    fn mark(&mut self, task: &Task, state: u32) -> Result<(), Error> {
+    fn mark(&mut self, task: &Task, state: u64) -> Result<(), Error> {
         match task.state {
-            Some(at) => Ok(self.machine.memory.poke(at, &state.to_le_bytes())?),
+            Some(at) => Ok(self.machine.memory.poke(at, &(state as u32).to_le_bytes())?),
             None => Ok(()),
         }
     }

@@ -7,46 +7,20 @@
 pub(crate) mod build;
 pub(crate) mod change;
 
-use goemu_loader::Type;
+use goemu_loader::facts::MapRules;
+use goemu_loader::{Facts, Type};
 
 use crate::go::{
     guest::{GuestMemory, MapDesign},
     read::Budget,
 };
 
-/// Keys and elements larger than this are kept outside, by pointer (`abi.MapMaxKeyBytes`).
-const MAX_INLINE: u64 = 128;
-/// `hmap.count` and `Map.used`: compiled code takes `len` from here in both designs.
-const LEN: u64 = 0;
 /// Entries in a bucket or a group.
-const SLOTS: u64 = 8;
-/// Size of its control bytes, which come first.
-const CONTROL: u64 = 8;
-
-/// `runtime.hmap`, Go 1.12 to 1.23.
-mod hmap {
-    pub(super) const FLAGS: u64 = 8;
-    pub(super) const B: u64 = 9;
-    pub(super) const BUCKETS: u64 = 16;
-    pub(super) const OLD_BUCKETS: u64 = 24;
-    /// The map grows into a table of the same size.
-    pub(super) const SAME_SIZE_GROW: u8 = 8;
-    /// Top hashes below this one mark empty slots; 2 to 4 in the first slot: the bucket has moved.
-    pub(super) const MIN_TOP_HASH: u8 = 5;
-    pub(super) const EVACUATED: std::ops::RangeInclusive<u8> = 2..=4;
-    /// More buckets than this cannot be.
-    pub(super) const MAX_B: u8 = 44;
-}
-
-/// `internal/runtime/maps`: `Map` and `table`, Go 1.24 on.
-mod swiss {
-    pub(super) const DIR: u64 = 16;
-    pub(super) const DIR_LEN: u64 = 24;
-    pub(super) const TABLE_GROUPS: u64 = 16;
-    pub(super) const TABLE_LENGTH_MASK: u64 = 24;
-    /// In the control byte of slots that hold nothing.
-    pub(super) const EMPTY_OR_DELETED: u8 = 0x80;
-}
+const SLOTS: u64 = MapRules::SLOTS;
+/// Size of its control bytes, one for each, which come first.
+const CONTROL: u64 = SLOTS;
+/// More buckets than 2 to the power of this cannot be.
+const MAX_B: u64 = 44;
 
 /// What was found of a map.
 pub(crate) struct Entries {
@@ -60,15 +34,15 @@ pub(crate) struct Entries {
 /// Nothing when the map cannot be read.
 pub(crate) fn entries(
     memory: &dyn GuestMemory,
-    design: MapDesign,
+    (design, facts): (MapDesign, &Facts),
     map: u64,
     (key, elem): (&Type, &Type),
     limit: u64,
     budget: &mut Budget,
 ) -> Option<Entries> {
-    let len = read_u64(memory, map.wrapping_add(LEN))?;
-    let shape = Shape::new(design, key, elem)?;
-    let mut walk = Walk { memory, shape, want: len.min(limit), slots: Vec::new(), budget };
+    let len = read_u64(memory, map.wrapping_add(len_at(design, facts)?))?;
+    let shape = Shape::new(design, &facts.map_rules, key, elem)?;
+    let mut walk = Walk { memory, facts, shape, want: len.min(limit), slots: Vec::new(), budget };
     if walk.want > 0 {
         match design {
             MapDesign::Buckets => walk.hmap(map)?,
@@ -76,6 +50,14 @@ pub(crate) fn entries(
         }
     }
     Some(Entries { slots: walk.slots, len })
+}
+
+/// Where a map has its number of entries.
+fn len_at(design: MapDesign, facts: &Facts) -> Option<u64> {
+    match design {
+        MapDesign::Buckets => facts.hmap.count,
+        MapDesign::Swiss | MapDesign::SwissSplit => facts.swiss_map.used,
+    }
 }
 
 /// Offsets inside a bucket or group. Eight control bytes come first in both.
@@ -91,8 +73,8 @@ struct Shape {
 }
 
 impl Shape {
-    fn new(design: MapDesign, key: &Type, elem: &Type) -> Option<Shape> {
-        let (indirect_key, indirect_elem) = (key.size > MAX_INLINE, elem.size > MAX_INLINE);
+    fn new(design: MapDesign, rules: &MapRules, key: &Type, elem: &Type) -> Option<Shape> {
+        let (indirect_key, indirect_elem) = (key.size > rules.max_key, elem.size > rules.max_elem);
         let (key_size, key_align) = if indirect_key { (8, 8) } else { (key.size, key.align) };
         let (elem_size, elem_align) = if indirect_elem { (8, 8) } else { (elem.size, elem.align) };
         if ![key_align, elem_align].iter().all(|align| matches!(align, 1 | 2 | 4 | 8)) {
@@ -115,6 +97,7 @@ impl Shape {
 
 struct Walk<'a> {
     memory: &'a dyn GuestMemory,
+    facts: &'a Facts,
     shape: Shape,
     want: u64,
     slots: Vec<(u64, u64)>,
@@ -127,14 +110,15 @@ impl Walk<'_> {
     }
 
     fn hmap(&mut self, map: u64) -> Option<()> {
-        let buckets = read_u64(self.memory, map.wrapping_add(hmap::BUCKETS))?;
-        let old = read_u64(self.memory, map.wrapping_add(hmap::OLD_BUCKETS))?;
-        let [flags] = read(self.memory, map.wrapping_add(hmap::FLAGS))?;
-        let [b] = read(self.memory, map.wrapping_add(hmap::B))?;
-        if b > hmap::MAX_B {
+        let at = &self.facts.hmap;
+        let buckets = read_u64(self.memory, map.wrapping_add(at.buckets?))?;
+        let old = read_u64(self.memory, map.wrapping_add(at.oldbuckets?))?;
+        let [flags] = read(self.memory, map.wrapping_add(at.flags?))?;
+        let [b] = read(self.memory, map.wrapping_add(at.b?))?;
+        if u64::from(b) > MAX_B {
             return None;
         }
-        let same_size = flags & hmap::SAME_SIZE_GROW != 0;
+        let same_size = u64::from(flags) & self.facts.map_rules.same_size != 0;
         self.table(buckets, 1 << b)?;
         if old != 0 {
             self.table(old, if same_size { 1 << b } else { 1 << b.saturating_sub(1) })?;
@@ -147,15 +131,17 @@ impl Walk<'_> {
         if table == 0 {
             return Some(());
         }
+        let rules = self.facts.map_rules;
+        let moves = rules.evacuated..rules.min_top_hash;
         for i in 0..count {
             let mut bucket = table.checked_add(i.checked_mul(self.shape.size + 8)?)?;
             let [first] = read::<1>(self.memory, bucket)?;
-            let moved = hmap::EVACUATED.contains(&first);
+            let moved = moves.contains(&u64::from(first));
             if self.done() || !self.budget.take(1) {
                 break;
             }
             while bucket != 0 && !moved && !self.done() && self.budget.take(1) {
-                self.group(bucket, |top| top >= hmap::MIN_TOP_HASH)?;
+                self.group(bucket, |top| u64::from(top) >= rules.min_top_hash)?;
                 bucket = read_u64(self.memory, bucket.checked_add(self.shape.size)?)?;
             }
         }
@@ -163,9 +149,10 @@ impl Walk<'_> {
     }
 
     fn swiss(&mut self, map: u64) -> Option<()> {
-        let full = |ctrl| ctrl & swiss::EMPTY_OR_DELETED == 0;
-        let dir = read_u64(self.memory, map.checked_add(swiss::DIR)?)?;
-        let len = read_u64(self.memory, map.checked_add(swiss::DIR_LEN)?)?;
+        let Facts { swiss_map, swiss_table, map_rules, .. } = self.facts;
+        let full = |control: u8| u64::from(control) & map_rules.empty == 0;
+        let dir = read_u64(self.memory, map.checked_add(swiss_map.dir_ptr?)?)?;
+        let len = read_u64(self.memory, map.checked_add(swiss_map.dir_len?)?)?;
         if len == 0 {
             return if dir == 0 { Some(()) } else { self.group(dir, full) };
         }
@@ -180,8 +167,8 @@ impl Walk<'_> {
                 continue;
             }
             last = table;
-            let groups = read_u64(self.memory, table.checked_add(swiss::TABLE_GROUPS)?)?;
-            let mask = read_u64(self.memory, table.checked_add(swiss::TABLE_LENGTH_MASK)?)?;
+            let groups = read_u64(self.memory, table.checked_add(swiss_table.groups?)?)?;
+            let mask = read_u64(self.memory, table.checked_add(swiss_table.length_mask?)?)?;
             for g in 0..=mask {
                 if self.done() || !self.budget.take(1) {
                     return Some(());

@@ -15,8 +15,6 @@ use crate::go::{
     value::{Bytes, Func, Interface, Invalid, List, Map, Pointer, Reason, Struct, Value},
 };
 
-/// The dynamic type in `runtime.itab`.
-const ITAB_TYPE: u64 = 8;
 /// Values up to this size are read in one piece.
 const CHUNK: u64 = 64 << 10;
 
@@ -302,7 +300,11 @@ impl Walk<'_> {
         if tag == 0 {
             return Value::Nil(Some(ty.clone()));
         }
-        let rtype = if empty { Some(tag) } else { read_u64(self.reader.memory, tag.wrapping_add(ITAB_TYPE)) };
+        let rtype = if empty {
+            Some(tag)
+        } else {
+            read_u64(self.reader.memory, tag.wrapping_add(self.reader.types.facts().itab.ty))
+        };
         let Some(rtype) = rtype else { return invalid(ty, tag, Reason::Unreadable) };
         let Ok(dynamic) = self.reader.types.resolve(&TypeRef::Rtype(rtype)) else {
             return invalid(ty, tag, Reason::UnknownType);
@@ -356,9 +358,9 @@ impl Walk<'_> {
             return Value::Elided;
         }
         let limits = self.reader.limits;
-        let design = types.map_design();
+        let layout = (types.map_design(), types.facts());
         let found =
-            map::entries(self.reader.memory, design, addr, (&key, &elem), limits.elems, &mut self.budget);
+            map::entries(self.reader.memory, layout, addr, (&key, &elem), limits.elems, &mut self.budget);
         let value = match found {
             Some(found) => self.entries(ty, &key, &elem, &found, depth),
             None => invalid(ty, addr, Reason::Unreadable),

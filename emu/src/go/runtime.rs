@@ -12,6 +12,7 @@ pub(super) mod panics;
 mod recognise;
 mod stack;
 mod system;
+mod tables;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -90,6 +91,7 @@ pub const HOOKS: &[Entry] = &[
     entry!("time.Sleep" ANY, Replaces goroutines::sleep, "the clock is virtual, and jumps when all sleep"),
     entry!("entersyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("exitsyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
+    entry!("getitab" ANY, Replaces tables::getitab, "tables that the compiler made are registered in a started program only"),
     entry!("GOMAXPROCS" ANY, Replaces system::processors, "there is one processor, and no number of them yet"),
     entry!("NumGoroutine" ANY, Replaces goroutines::count, "the scheduler that counts them is goemu's"),
     entry!("GC" ANY, Replaces system::nothing, "nothing is ever freed"),

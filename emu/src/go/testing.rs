@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use goemu_loader::{ChanDir, Field, FuncType, Kind, Method, Param, Signature, Type, TypeRef};
+use goemu_loader::facts::NEWEST;
+use goemu_loader::{
+    ChanDir, Facts, Field, FuncType, GoVersion, Kind, Method, Param, Signature, Type, TypeRef,
+};
 
 use crate::go::guest::{BadAddress, GuestHeap, GuestMemory, HeapError, MapDesign, TypeError, Types};
 
@@ -120,6 +123,7 @@ pub(crate) struct Space {
 pub(crate) struct SpaceTypes {
     types: HashMap<u64, Ty>,
     design: MapDesign,
+    facts: Facts,
 }
 
 impl Space {
@@ -153,7 +157,8 @@ impl Space {
 
     pub(crate) fn types(&self) -> SpaceTypes {
         let types = self.types.iter().map(|ty| (ty.rtype.unwrap(), ty.clone())).collect();
-        SpaceTypes { types, design: self.design }
+        let minor = if self.design == MapDesign::Buckets { 23 } else { NEWEST };
+        SpaceTypes { types, design: self.design, facts: Facts::of(GoVersion::new(minor, 0)) }
     }
 
     fn word(&self, addr: u64) -> u64 {
@@ -221,6 +226,10 @@ impl Types for SpaceTypes {
     fn named(&self, name: &str) -> Option<Arc<Type>> {
         let short = |ty: &Ty| ty.name == name || ty.name.split_once('.').is_some_and(|n| n == ("main", name));
         self.types.values().find(|ty| short(ty)).cloned()
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn map_design(&self) -> MapDesign {

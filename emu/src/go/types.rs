@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use goemu_loader::{Image, Type, TypeRef};
+use goemu_loader::{Facts, Image, Type, TypeRef};
 
 use crate::go::guest::{BadAddress, GuestHeap, GuestMemory, HeapError, MapDesign, TypeError, Types};
 use crate::go::names;
@@ -38,8 +38,19 @@ impl Types for Image {
         Some((variable.address, Some(variable.ty)))
     }
 
+    fn facts(&self) -> &Facts {
+        Image::facts(self)
+    }
+
+    /// The version names the experiments that a program was built with: `go1.24.4 X:noswissmap`.
     fn map_design(&self) -> MapDesign {
-        if self.facts().version.minor >= 24 { MapDesign::Swiss } else { MapDesign::Buckets }
+        let experiment = |name| self.build_info().version.contains(name);
+        match Image::facts(self).version.minor {
+            ..=23 => MapDesign::Buckets,
+            _ if experiment("noswissmap") => MapDesign::Buckets,
+            _ if experiment("mapsplitgroup") => MapDesign::SwissSplit,
+            _ => MapDesign::Swiss,
+        }
     }
 }
 

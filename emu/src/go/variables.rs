@@ -22,9 +22,12 @@ const MADE: [&str; 3] = ["..typeAssert.", "..interfaceSwitch.", "..dict."];
 /// Beginnings of such names. Up to Go 1.19 with a dot.
 const MADE_PREFIX: [&str; 4] = ["type:", "type.", "go:", "go."];
 
-/// Packages whose code reads its own variables in every program, however little of it was started.
+/// Packages whose code reads its own variables in every program, however little of it was started. Not so the hooks
+/// on a program's end: initialisation sets functions that they call.
 const RUNTIME: [&str; 5] =
     ["runtime.", "runtime/", "internal/runtime/", "internal/bytealg.", "internal/cpu."];
+
+const EXIT_HOOKS: &str = "internal/runtime/exithook.";
 
 /// Size of `runtime.writeBarrier`: a flag, or several, and padding.
 const WRITE_BARRIER: u64 = 16;
@@ -69,7 +72,8 @@ fn write_barrier(image: &Image) -> Option<Range<u64>> {
 fn is_runtime(image: &Image, pc: u64) -> bool {
     image.func_at(pc).is_some_and(|func| {
         let name = func.name();
-        !name.contains('.') || RUNTIME.iter().chain(&MADE_PREFIX).any(|package| name.starts_with(package))
+        let own = RUNTIME.iter().chain(&MADE_PREFIX).any(|package| name.starts_with(package));
+        !name.contains('.') || own && !name.starts_with(EXIT_HOOKS)
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Args, Kernel, errno};
 use crate::hook::{Cx, Refused};
-use crate::os::{Answer, affinity, limits, random};
+use crate::os::{self, Answer, affinity, limits, random};
 
 /// Process 1, of user and group 0, child of 0.
 pub(super) fn getpid(_: &mut Kernel, _: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
@@ -41,16 +41,9 @@ pub(super) fn getrusage(_: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<A
     Ok(Answer::Return(0))
 }
 
-/// `uname(utsname)`: six texts of 65 bytes.
+/// `uname(utsname)`
 pub(super) fn uname(_: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
-    const FIELD: usize = 65;
-    let texts = ["Linux", "goemu", "6.1.0", "#1", "x86_64", "(none)"];
-    let mut bytes = [0; 6 * FIELD];
-    for (field, text) in bytes.chunks_mut(FIELD).zip(texts) {
-        field[..text.len()].copy_from_slice(text.as_bytes());
-    }
-    cx.memory.write(args[0], bytes)?;
-    Ok(Answer::Return(0))
+    os::uname(cx, args[0]).map(Answer::Return)
 }
 
 /// `readlink`, `readlinkat`, `getcwd`: there is no such file.

@@ -37,6 +37,8 @@ pub struct Booted {
 /// The first thread's stack: below this address, of this size. Go assumes 64 KiB at least.
 const STACK_END: u64 = 0xbf_0000_0000;
 const STACK: u64 = 1 << 20;
+/// Bytes of memory with which every program can be started: up to Go 1.17 the runtime takes 64 MiB at once.
+const ROOM: u64 = 128 << 20;
 /// `os.Args[0]`
 const PROGRAM: &[u8] = b"goemu\0";
 /// Auxiliary vector: what the numbers of its entries are.
@@ -156,10 +158,6 @@ impl Machine {
         func: u64,
         call: &dyn Fn(&mut Machine) -> Result<Report, Error>,
     ) -> Result<Report, Error> {
-        // A call that may have to be made again must not reach the user's hooks twice.
-        if !self.own_hooks.is_empty() && self.waits() {
-            self.make_ready()?;
-        }
         let mut served = self.try_hooked(call);
         if let Some(func) = self.early.take() {
             served =
@@ -169,19 +167,22 @@ impl Machine {
         served
     }
 
-    /// A hooked call. Whoever watches must see one call only, so where this one may end in nothing they are asked
-    /// to look when it is made again, which is the same run. That costs a run: nothing may where packages are
-    /// initialised and nothing but hooks is to serve.
+    /// A hooked call. Whoever watches must see one call only, and users' hooks be asked once, so where this one may end
+    /// in nothing they are asked when it is made again. Without them it is the same run, but for what users' hooks
+    /// replace. That costs a run: nothing may where packages are initialised and nothing but hooks is to serve.
     fn try_hooked(&mut self, call: &dyn Fn(&mut Machine) -> Result<Report, Error>) -> Result<Report, Error> {
         let may_end_in_nothing = self.waits() || self.may_fall_back();
-        if self.observers.is_empty() || !may_end_in_nothing {
+        let asked = !self.observers.is_empty() || !self.own_hooks.is_empty();
+        if !asked || !may_end_in_nothing {
             return call(self);
         }
         let observers = std::mem::take(&mut self.observers);
+        self.shut_hooks(true);
         let tried = call(self);
+        self.shut_hooks(false);
         self.observers = observers;
         match tried {
-            Err(Error::Unsupported { .. }) if can_start(&self.image) => tried,
+            Err(Error::Unsupported { .. }) if self.may_fall_back() && can_start(&self.image) => tried,
             _ if self.early.is_some() => tried,
             _ => call(self),
         }
@@ -212,7 +213,13 @@ impl Machine {
     fn never_began(&self, func: u64, outcome: Outcome) -> Result<Report, Error> {
         let main = names::find(&self.image, "main.main")?.entry();
         if func != main {
-            return Err(Error::Boot { why: format!("it ends before main.main: {outcome}") });
+            let room = self.config.max_memory < ROOM;
+            let advice = if room {
+                format!("; it may need up to --max-memory {}m", ROOM >> 20)
+            } else {
+                String::new()
+            };
+            return Err(Error::Boot { why: format!("it ends before main.main: {outcome}{advice}") });
         }
         let mut served = Ok(Report {
             outcome,

@@ -1,11 +1,14 @@
 //! Calls that a program makes while it starts, answered as a Linux would on which nothing is allowed: one
 //! processor, a virtual clock, no files.
 
+use std::ops::RangeInclusive;
+
 use crate::cpu::gpr;
 use crate::hook::{Cx, Refused};
 
 const EPERM: i64 = 1;
 const ENOENT: i64 = 2;
+const EBADF: i64 = 9;
 
 /// What the clock shows at first: the beginning of time on Go's playground, 2009-11-10 23:00:00 UTC.
 pub(crate) const EPOCH: u64 = 1_257_894_000;
@@ -17,12 +20,56 @@ const MOST_RANDOM: u64 = 256;
 /// `O_RDWR`: how the three files that a process begins with are open.
 const READ_WRITE: i64 = 2;
 
+/// Calls about files, the network and other processes: open, stat, lstat, access, sendfile, socket to getsockopt, fork,
+/// vfork, execve, kill, truncate, getdents, chdir to lchown, statfs, mount, getdents64, inotify_init, the calls that take
+/// a folder, inotify_init1, renameat2, memfd_create, statx, pidfd_open, faccessat2.
+const REFUSED: [RangeInclusive<u64>; 20] = [
+    2..=2,
+    4..=4,
+    6..=6,
+    21..=21,
+    40..=55,
+    57..=59,
+    62..=62,
+    76..=76,
+    78..=78,
+    80..=80,
+    82..=88,
+    90..=94,
+    137..=137,
+    165..=165,
+    217..=217,
+    257..=266,
+    268..=269,
+    294..=294,
+    316..=319,
+    332..=332,
+];
+/// The same, of later kernels.
+const REFUSED_LATER: [u64; 2] = [434, 439];
+
 /// The result of the call, if it is one of these.
 pub(super) fn answer(cx: &mut Cx<'_>, number: u64) -> Result<Option<i64>, Refused> {
     let argument = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::R10].map(|register| cx.cpu.gpr(register));
     Ok(Some(match number {
-        // open, openat
-        2 | 257 => -EPERM,
+        // read: nobody types anything
+        0 => {
+            if argument[0] == 0 {
+                0
+            } else {
+                -EBADF
+            }
+        }
+        // fstat, of what is not open
+        5 => -EBADF,
+        // uname
+        63 => uname(cx, argument[0])?,
+        // getuid, getgid, geteuid, getegid, getppid
+        102 | 104 | 107 | 108 | 110 => 0,
+        // getrandom
+        318 => random(cx, argument[0], argument[1])?,
+        _ if REFUSED.iter().any(|calls| calls.contains(&number)) => -EPERM,
+        _ if REFUSED_LATER.contains(&number) => -EPERM,
         // rt_sigaction, rt_sigprocmask, sigaltstack
         13 | 14 | 131 => 0,
         // getpid, gettid
@@ -33,8 +80,8 @@ pub(super) fn answer(cx: &mut Cx<'_>, number: u64) -> Result<Option<i64>, Refuse
             3 => READ_WRITE,
             _ => -EPERM,
         },
-        // readlink, readlinkat
-        89 | 267 => -ENOENT,
+        // getcwd, readlink, readlinkat
+        79 | 89 | 267 => -ENOENT,
         // getrlimit; setrlimit
         97 => limits(cx, argument[1])?,
         160 => 0,
@@ -44,8 +91,6 @@ pub(super) fn answer(cx: &mut Cx<'_>, number: u64) -> Result<Option<i64>, Refuse
         204 => affinity(cx, argument[1], argument[2])?,
         // clock_gettime
         228 => clock(cx, argument[0], argument[1])?,
-        // getrandom
-        318 => random(cx, argument[0], argument[1])?,
         _ => return Ok(None),
     }))
 }
@@ -78,6 +123,18 @@ pub(crate) fn limits(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
         cx.set_word(to, u64::MAX)?;
         cx.set_word(to.wrapping_add(8), u64::MAX)?;
     }
+    Ok(0)
+}
+
+/// `struct utsname`: six texts of 65 bytes.
+pub(crate) fn uname(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
+    const FIELD: usize = 65;
+    let texts = ["Linux", "goemu", "6.1.0", "#1", "x86_64", "(none)"];
+    let mut bytes = [0; 6 * FIELD];
+    for (field, text) in bytes.chunks_mut(FIELD).zip(texts) {
+        field[..text.len()].copy_from_slice(text.as_bytes());
+    }
+    cx.memory.write(to, bytes)?;
     Ok(0)
 }
 

@@ -1,7 +1,7 @@
-//! Structures that the runtime keeps in memory: goroutines, threads, defers, panics, channels, maps.
+//! Structures that the runtime keeps in memory: goroutines, threads, defers, panics, channels.
 //!
 //! Read from the DWARF of linux/amd64 binaries of each release; Go sources: `runtime/runtime2.go`,
-//! `runtime/chan.go`, `runtime/map.go`, `runtime/mwbbuf.go`, `internal/runtime/maps`.
+//! `runtime/chan.go`, `runtime/mwbbuf.go`, `runtime/error.go`, `internal/abi/switch.go`.
 
 use crate::facts::layouts;
 
@@ -191,48 +191,43 @@ layouts! {
         lock          "lock":         u64         = 4 => 88, 23 => 96, 25 => 104;
     }
 
-    /// `runtime.hmap`, a map (up to Go 1.23).
-    Hmap "runtime.hmap" {
-        count         "count":        Option<u64> = 4 => 0, 24 => _;
-        flags         "flags":        Option<u64> = 4 => 8, 24 => _;
-        b             "B":            Option<u64> = 4 => 16, 5 => 9, 24 => _;
-        noverflow     "noverflow":    Option<u64> = 8 => 10, 24 => _;
-        hash0         "hash0":        Option<u64> = 4 => 12, 24 => _;
-        sizeof        "sizeof":       Option<u64> = 9 => 48, 24 => _;
-        buckets       "buckets":      Option<u64> = 4 => 24, 5 => 16, 24 => _;
-        oldbuckets    "oldbuckets":   Option<u64> = 4 => 32, 5 => 24, 24 => _;
-        nevacuate     "nevacuate":    Option<u64> = 5 => 32, 24 => _;
-    }
-
-    /// `internal/runtime/maps.Map`, a map (Go 1.24 and later).
-    SwissMap "internal/runtime/maps.Map" {
-        used          "used":         Option<u64> = 24 => 0;
-        seed          "seed":         Option<u64> = 24 => 8;
-        dir_ptr       "dirPtr":       Option<u64> = 24 => 16;
-        dir_len       "dirLen":       Option<u64> = 24 => 24;
-        global_depth  "globalDepth":  Option<u64> = 24 => 32;
-        global_shift  "globalShift":  Option<u64> = 24 => 33;
-        writing       "writing":      Option<u64> = 24 => 34;
-        clear_seq     "clearSeq":     Option<u64> = 24 => 40;
-        size          "sizeof":       Option<u64> = 24 => 48;
-    }
-
-    /// `internal/runtime/maps.table`, what a map of more than eight entries keeps them in (Go 1.24 and later).
-    SwissTable "internal/runtime/maps.table" {
-        used          "used":         Option<u64> = 24 => 0;
-        capacity      "capacity":     Option<u64> = 24 => 2;
-        growth_left   "growthLeft":   Option<u64> = 24 => 4;
-        local_depth   "localDepth":   Option<u64> = 24 => 6;
-        index         "index":        Option<u64> = 24 => 8;
-        groups        "groups.data":  Option<u64> = 24 => 16;
-        length_mask   "groups.lengthMask": Option<u64> = 24 => 24;
-        size          "sizeof":       Option<u64> = 24 => 32;
-    }
-
     /// `runtime.initTask`, what initialises a package (Go 1.13 and later; before, it is a function).
     InitTask "runtime.initTask|runtime.inittask" {
         state         "state":        Option<u64> = 13 => 0;
         ndeps         "ndeps":        Option<u64> = 13 => 8, 21 => _;
         nfns          "nfns":         Option<u64> = 13 => 16, 21 => 4;
+    }
+
+    /// `runtime.boundsError`, what a panic over an index holds (Go 1.13 and later; where object files are linked,
+    /// in all releases).
+    BoundsError "runtime.boundsError" {
+        x             "x":            u64         = 4 => 0;
+        y             "y":            u64         = 4 => 8;
+        signed        "signed":       u64         = 4 => 16;
+        code          "code":         u64         = 4 => 17;
+        size          "sizeof":       u64         = 4 => 24;
+    }
+
+    /// `internal/abi.TypeAssert`, what an assertion to an interface is compiled to (Go 1.22 and later).
+    TypeAssert "internal/abi.TypeAssert" {
+        inter         "Inter":        Option<u64> = 22 => 8;
+        can_fail      "CanFail":      Option<u64> = 22 => 16;
+    }
+
+    /// `internal/abi.InterfaceSwitch`, what cases of a type switch are (Go 1.22 and later).
+    InterfaceSwitch "internal/abi.InterfaceSwitch" {
+        ncases        "NCases":       Option<u64> = 22 => 8;
+        cases         "Cases":        Option<u64> = 22 => 16;
+    }
+
+    /// Numbers that no structure shows: states (`runtime/runtime2.go`, `runtime/proc.go`), and how many slots a
+    /// processor's pools of defer records have.
+    Numbers "" {
+        g_running     "_Grunning":    u64         = 4 => 2;
+        p_running     "_Prunning":    u64         = 4 => 1;
+        init_running  "initTask.state: being run": u64 = 4 => 1;
+        init_done     "initTask.state: done": u64 = 4 => 2;
+        defer_pools   "len(p.deferpool)": u64     = 4 => 5, 17 => 1;
+        defer_pool    "len(p.deferpoolbuf)": u64  = 4 => 32;
     }
 }

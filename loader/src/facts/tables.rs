@@ -3,7 +3,21 @@
 //! Go sources: `runtime/symtab.go`, `runtime/runtime2.go` (`_func`), `cmd/link/internal/ld/pcln.go`,
 //! `internal/abi/symtab.go`.
 
-use crate::facts::layouts;
+use crate::facts::{Found, layouts};
+
+impl FuncIds {
+    /// The number of the function of this name in package runtime.
+    pub(crate) fn named(mut self, name: &str) -> Option<u64> {
+        let mut id = None;
+        self.ask(&mut |row| {
+            if row.names().any(|known| known == name) {
+                id = row.offset;
+            }
+            Found::NoType
+        });
+        id
+    }
+}
 
 layouts! {
     /// The header of the function table (`runtime.pcHeader`): where its words are. Up to Go 1.15 the header

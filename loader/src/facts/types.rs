@@ -4,7 +4,7 @@
 //! `cmd/compile/internal/reflectdata/reflect.go`. Before Go 1.7 they held pointers instead of offsets, and are
 //! not read here.
 
-use crate::facts::{Row, layouts};
+use crate::facts::{Found, Row, layouts};
 
 layouts! {
     /// The start of every descriptor.
@@ -160,19 +160,19 @@ impl TypeFacts {
         }
     }
 
-    pub(super) fn rows(&self, rows: &mut Vec<Row>) {
-        self.rtype.rows(rows);
-        self.alg.rows(rows);
-        self.map.rows(rows);
-        self.chan.rows(rows);
-        self.array.rows(rows);
-        self.pointer.rows(rows);
-        self.func.rows(rows);
-        self.structure.rows(rows);
-        self.field.rows(rows);
-        self.interface.rows(rows);
-        self.imethod.rows(rows);
-        self.uncommon.rows(rows);
-        self.method.rows(rows);
+    pub(super) fn ask(&mut self, ask: &mut dyn FnMut(Row) -> Found) {
+        self.rtype.ask(ask);
+        self.alg.ask(ask);
+        self.map.ask(ask);
+        self.chan.ask(ask);
+        self.array.ask(ask);
+        self.pointer.ask(ask);
+        self.func.ask(ask);
+        self.structure.ask(ask);
+        self.field.ask(ask);
+        self.interface.ask(ask);
+        self.imethod.ask(ask);
+        self.uncommon.ask(ask);
+        self.method.ask(ask);
     }
 }

@@ -412,10 +412,8 @@ impl<'l, 'a> Linker<'l, 'a> {
 /// The number of a function that the runtime treats specially (`abi.GetFuncID`).
 fn special(facts: &Facts, name: &str) -> u8 {
     let Some(name) = name.strip_prefix("runtime.") else { return 0 };
-    let mut rows = Vec::new();
-    facts.func_ids.rows(&mut rows);
-    let found = rows.iter().find(|row| row.names().any(|known| known == name && known != "wrapper"));
-    found.and_then(|row| row.offset).map_or(0, |id| id as u8)
+    let found = facts.func_ids.named(name).filter(|_| name != "wrapper");
+    found.map_or(0, |id| id as u8)
 }
 
 fn name_at(parts: &Parts, offset: u64) -> &str {

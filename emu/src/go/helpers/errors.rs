@@ -60,10 +60,12 @@ fn panic(cx: &mut Cx<'_>, ty: u64, data: u64) -> Answer {
 
 /// Panics because something is out of range.
 pub(super) fn bounds(cx: &mut Cx<'_>, bounds: Bounds) -> Answer {
-    let data = room!(cx, 24, 0);
-    cx.set_word(data, bounds.x)?;
-    cx.set_word(data.wrapping_add(8), bounds.y)?;
-    cx.memory.write(data.wrapping_add(16), [bounds.signed.into(), bounds.code])?;
+    let at = cx.image.facts().bounds_error;
+    let data = room!(cx, at.size, 0);
+    cx.set_word(data.wrapping_add(at.x), bounds.x)?;
+    cx.set_word(data.wrapping_add(at.y), bounds.y)?;
+    cx.memory.write(data.wrapping_add(at.signed), [bounds.signed.into()])?;
+    cx.memory.write(data.wrapping_add(at.code), [bounds.code])?;
     let ty = descriptor(cx, "boundsError");
     panic(cx, ty, data)
 }
@@ -148,8 +150,10 @@ pub(super) fn text_of(cx: &Cx<'_>, ty: u64, data: u64) -> Result<Option<String>,
         return Ok(None);
     }
     if ty == descriptor(cx, "boundsError") {
-        let [signed, code] = cx.memory.read(data.wrapping_add(16))?;
-        let (x, y) = (cx.word(data)?, cx.word(data.wrapping_add(8))?);
+        let at = cx.image.facts().bounds_error;
+        let [signed] = cx.memory.read(data.wrapping_add(at.signed))?;
+        let [code] = cx.memory.read(data.wrapping_add(at.code))?;
+        let (x, y) = (cx.word(data.wrapping_add(at.x))?, cx.word(data.wrapping_add(at.y))?);
         let bounds = Bounds { x, y, signed: signed != 0, code };
         return Ok(Some(bounds.text(cx.image.facts().version.minor)));
     }

@@ -3,6 +3,7 @@
 use goemu_loader::TypeRef;
 
 use super::{errors, type_word};
+use crate::error::Error;
 use crate::hook::{Action, Cx, Refused};
 
 type Answer = Result<Action, Refused>;
@@ -176,11 +177,19 @@ fn assert(cx: &mut Cx<'_>, args: usize, interface: u64, ty: u64, can_fail: bool)
     Ok(Action::Return)
 }
 
+/// A field of what the compiler writes for an assertion or a switch (Go 1.22 and later).
+fn site_field(at: Option<u64>) -> Result<u64, Refused> {
+    let what = || "an assertion to an interface in code of this release of Go".to_owned();
+    at.ok_or_else(|| Refused::Error(Error::Unsupported { what: what(), caller: None }))
+}
+
 /// `typeAssert(s *abi.TypeAssert, t *_type) *itab`: a cache, the interface, whether it may fail.
 pub(super) fn type_assert(cx: &mut Cx<'_>) -> Answer {
     let (site, ty) = (cx.arg(0)?, cx.arg(1)?);
-    let interface = cx.word(site.wrapping_add(8))?;
-    let [can_fail]: [u8; 1] = cx.memory.read(site.wrapping_add(16))?;
+    let at = cx.image.facts().type_assert;
+    let (inter, can_fail) = (site_field(at.inter)?, site_field(at.can_fail)?);
+    let interface = cx.word(site.wrapping_add(inter))?;
+    let [can_fail]: [u8; 1] = cx.memory.read(site.wrapping_add(can_fail))?;
     assert(cx, 2, interface, ty, can_fail != 0)
 }
 
@@ -262,10 +271,12 @@ pub(super) fn conv_iface(cx: &mut Cx<'_>) -> Answer {
 /// `interfaceSwitch(s *abi.InterfaceSwitch, t *_type) (int, *itab)`: the first case that the type implements.
 pub(super) fn interface_switch(cx: &mut Cx<'_>) -> Answer {
     let (site, ty) = (cx.arg(0)?, cx.arg(1)?);
-    let cases = cx.word(site.wrapping_add(8))?.min(MAX_METHODS);
+    let at = cx.image.facts().interface_switch;
+    let (ncases, first) = (site_field(at.ncases)?, site_field(at.cases)?);
+    let cases = cx.word(site.wrapping_add(ncases))?.min(MAX_METHODS);
     let mut answer = (cases, 0);
     for case in 0..cases {
-        let interface = cx.word(site.wrapping_add(16).wrapping_add(8 * case))?;
+        let interface = cx.word(site.wrapping_add(first).wrapping_add(8 * case))?;
         if let Ok(itab) = itab(cx, interface, ty)? {
             answer = (case, itab);
             break;

@@ -12,10 +12,6 @@ use super::named;
 use crate::error::Error;
 use crate::memory::Memory;
 
-/// `initTask.state` while its functions run.
-pub(super) const RUNNING: u32 = 1;
-/// `initTask.state` afterwards.
-pub(super) const DONE: u32 = 2;
 /// More tasks, functions or dependencies than any program has.
 const MANY: u64 = 1 << 16;
 
@@ -161,7 +157,7 @@ impl Finder<'_> {
             Some(ndeps) => (self.word(nfns)?, self.word(at.checked_add(ndeps)?)?, nfns.checked_add(8)?),
             None => (u64::from(self.half(nfns)?), 0, nfns.checked_add(4)?),
         };
-        if ![0, DONE].contains(&self.half(state)?) {
+        if ![0, self.done()].contains(&self.half(state)?) {
             return None;
         }
         let needs = self.words(list, needs)?;
@@ -171,9 +167,14 @@ impl Finder<'_> {
         plausible.then_some(Task { state: Some(state), functions, needs })
     }
 
+    /// The state of what has run.
+    fn done(&self) -> u32 {
+        self.image.facts().numbers.init_done as u32
+    }
+
     /// Those that have not run.
     fn pending(&self, mut tasks: Vec<Task>) -> Vec<Task> {
-        tasks.retain(|task| task.state.and_then(|at| self.half(at)) != Some(DONE));
+        tasks.retain(|task| task.state.and_then(|at| self.half(at)) != Some(self.done()));
         tasks
     }
 

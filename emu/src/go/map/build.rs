@@ -6,18 +6,11 @@
 
 use goemu_loader::{Facts, Type};
 
-use super::{CONTROL, SLOTS, Shape, hmap, read_u64, swiss};
+use super::{CONTROL, MAX_B, SLOTS, Shape, len_at, read_u64};
 use crate::go::guest::{BadAddress, GuestHeap, HeapError, MapDesign};
 
-/// A table of a Swiss map has at most this many slots (`maxTableCapacity`), and 7 in 8 of them in use.
-const MAX_TABLE: u64 = 1024;
 /// Entries that are asked for more often than this are not believed.
 pub(super) const MAX_ENTRIES: u64 = 1 << 26;
-/// In every control byte of an empty group.
-const EMPTY: u64 = 0x8080_8080_8080_8080;
-/// `bucketShift` and `overLoadFactor`: 6.5 entries in a bucket of 8.
-const LOAD: (u64, u64) = (13, 2);
-
 /// A map that is being filled.
 pub(crate) struct Builder<'h> {
     pub(crate) heap: &'h mut dyn GuestHeap,
@@ -64,17 +57,18 @@ impl Builder<'_> {
 
     /// Puts a key with this hash in the map, and gives the place of its element. The key is not in the map yet.
     pub(crate) fn slot(&mut self, map: u64, hash: u64, key: u64) -> Built<u64> {
-        let len = self.word(map)?;
+        let len_at = map.wrapping_add(field(len_at(self.design, self.facts))?);
+        let len = self.word(len_at)?;
         let (group, index) = match self.design {
             MapDesign::Buckets => self.free_in_hmap(map, hash)?,
             _ => self.free_in_swiss(map, hash)?,
         };
-        self.set(map, len.wrapping_add(1))?;
+        self.set(len_at, len.wrapping_add(1))?;
         self.fill(group, index, key)
     }
 
     pub(super) fn shape(&self) -> Built<Shape> {
-        Shape::new(self.design, self.key, self.elem).ok_or_else(|| damaged(self.key))
+        Shape::new(self.design, &self.facts.map_rules, self.key, self.elem).ok_or_else(|| damaged(self.key))
     }
 
     pub(super) fn word(&self, addr: u64) -> Built<u64> {
@@ -93,45 +87,52 @@ impl Builder<'_> {
 
     fn make_hmap(&mut self, entries: u64) -> Built<u64> {
         let mut b = 0;
-        while entries > SLOTS && Self::crowded(entries - 1, b) {
+        while entries > SLOTS && self.crowded(entries - 1, b) {
             b += 1;
         }
         let size = self.shape()?.size + 8;
         let buckets = self.heap.alloc(size << b, 8)?;
         let map = self.heap.alloc(field(self.facts.hmap.sizeof)?, 8)?;
-        self.heap.write(map + hmap::B, &[b])?;
-        self.set(map + hmap::BUCKETS, buckets)?;
+        self.heap.write(map + field(self.facts.hmap.b)?, &[b])?;
+        self.set(map + field(self.facts.hmap.buckets)?, buckets)?;
         Ok(map)
     }
 
-    /// Whether 2^b buckets would be too few for one entry more.
-    pub(super) fn crowded(entries: u64, b: u8) -> bool {
-        entries >= LOAD.0 * ((1 << b) / LOAD.1)
+    /// Whether 2^b buckets would be too few for one entry more (`overLoadFactor`).
+    pub(super) fn crowded(&self, entries: u64, b: u8) -> bool {
+        let rules = &self.facts.map_rules;
+        entries >= rules.load_num * ((1 << b) / rules.load_den)
     }
 
     /// The control byte of an entry with this hash.
-    pub(super) fn top(hash: u64) -> u8 {
-        match (hash >> 56) as u8 {
-            top if top < hmap::MIN_TOP_HASH => top + hmap::MIN_TOP_HASH,
-            top => top,
+    pub(super) fn top(&self, hash: u64) -> u8 {
+        let least = self.facts.map_rules.min_top_hash;
+        match hash >> 56 {
+            top if top < least => (top + least) as u8,
+            top => top as u8,
         }
     }
 
     /// The first bucket of those with this hash.
     pub(super) fn bucket(&self, map: u64, hash: u64) -> Built<u64> {
         let (size, mut b) = (self.shape()?.size, [0]);
-        self.heap.read(map.wrapping_add(hmap::B), &mut b)?;
-        let number = hash & ((1 << b[0].min(hmap::MAX_B)) - 1);
-        Ok(self.word(map.wrapping_add(hmap::BUCKETS))?.wrapping_add(number.wrapping_mul(size + 8)))
+        self.heap.read(map.wrapping_add(field(self.facts.hmap.b)?), &mut b)?;
+        let number = hash & ((1 << u64::from(b[0]).min(MAX_B)) - 1);
+        Ok(self
+            .word(map.wrapping_add(field(self.facts.hmap.buckets)?))?
+            .wrapping_add(number.wrapping_mul(size + 8)))
     }
 
     /// A free slot in the chain of the hash's bucket: the bucket, and the slot's number.
     fn free_in_hmap(&mut self, map: u64, hash: u64) -> Built<(u64, u64)> {
-        let top = Self::top(hash);
+        let top = self.top(hash);
         let size = self.shape()?.size;
         let mut bucket = self.bucket(map, hash)?;
         loop {
-            let free = self.control(bucket)?.iter().position(|&top| top < hmap::MIN_TOP_HASH);
+            let free = self
+                .control(bucket)?
+                .iter()
+                .position(|&top| u64::from(top) < self.facts.map_rules.min_top_hash);
             if let Some(index) = free {
                 self.heap.write(bucket.wrapping_add(index as u64), &[top])?;
                 return Ok((bucket, index as u64));
@@ -164,21 +165,25 @@ impl Builder<'_> {
         let map = self.heap.alloc(field(facts.size)?, 8)?;
         if entries <= SLOTS {
             let group = self.groups(1)?;
-            self.set(map + swiss::DIR, group)?;
+            self.set(map + field(self.facts.swiss_map.dir_ptr)?, group)?;
             return Ok(map);
         }
         // Hashes are spread evenly: with half of a table's room to spare none gets too full.
-        let most = MAX_TABLE / 8 * 7;
+        let most = self.facts.map_rules.max_table / 8 * 7;
         let tables = if entries <= most { 1 } else { entries.div_ceil(most / 2).next_power_of_two() };
-        let slots = if tables == 1 { (entries * 8).div_ceil(7).next_power_of_two() } else { MAX_TABLE };
+        let slots = if tables == 1 {
+            (entries * 8).div_ceil(7).next_power_of_two()
+        } else {
+            self.facts.map_rules.max_table
+        };
         let depth = tables.ilog2() as u8;
         let directory = self.heap.alloc(8 * tables, 8)?;
         for index in 0..tables {
             let table = self.table(slots, index, depth)?;
             self.set(directory + 8 * index, table)?;
         }
-        self.set(map + swiss::DIR, directory)?;
-        self.set(map + swiss::DIR_LEN, tables)?;
+        self.set(map + field(self.facts.swiss_map.dir_ptr)?, directory)?;
+        self.set(map + field(self.facts.swiss_map.dir_len)?, tables)?;
         self.heap.write(map + field(facts.global_depth)?, &[depth])?;
         self.heap.write(map + field(facts.global_shift)?, &[64 - depth])?;
         Ok(map)
@@ -186,9 +191,10 @@ impl Builder<'_> {
 
     fn groups(&mut self, count: u64) -> Built<u64> {
         let size = self.shape()?.size;
+        let empty = [self.facts.map_rules.empty as u8; SLOTS as usize];
         let groups = self.heap.alloc(size * count, 8)?;
         for i in 0..count {
-            self.set(groups + i * size, EMPTY)?;
+            self.heap.write(groups + i * size, &empty)?;
         }
         Ok(groups)
     }
@@ -201,15 +207,15 @@ impl Builder<'_> {
         self.heap.write(table + field(at.growth_left)?, &((slots / 8 * 7) as u16).to_le_bytes())?;
         self.heap.write(table + field(at.local_depth)?, &[depth])?;
         self.set(table + field(at.index)?, index)?;
-        self.set(table + swiss::TABLE_GROUPS, groups)?;
-        self.set(table + swiss::TABLE_LENGTH_MASK, slots / SLOTS - 1)?;
+        self.set(table + field(self.facts.swiss_table.groups)?, groups)?;
+        self.set(table + field(self.facts.swiss_table.length_mask)?, slots / SLOTS - 1)?;
         Ok(table)
     }
 
     /// The table of those with this hash, if the map has tables.
     pub(super) fn table_of(&self, map: u64, hash: u64) -> Built<Option<u64>> {
-        let directory = self.word(map.wrapping_add(swiss::DIR))?;
-        let number = match self.word(map.wrapping_add(swiss::DIR_LEN))? {
+        let directory = self.word(map.wrapping_add(field(self.facts.swiss_map.dir_ptr)?))?;
+        let number = match self.word(map.wrapping_add(field(self.facts.swiss_map.dir_len)?))? {
             0 => return Ok(None),
             1 => 0,
             tables => hash >> (64 - tables.ilog2()),
@@ -219,14 +225,16 @@ impl Builder<'_> {
 
     /// How many groups a table has, less one.
     pub(super) fn last_group(&self, table: u64) -> Built<u64> {
-        Ok(self.word(table.wrapping_add(swiss::TABLE_LENGTH_MASK))?.min(MAX_TABLE / SLOTS - 1))
+        Ok(self
+            .word(table.wrapping_add(field(self.facts.swiss_table.length_mask)?))?
+            .min(self.facts.map_rules.max_table / SLOTS - 1))
     }
 
     /// The group that is looked at after so many steps of a search in a table.
     pub(super) fn group_at(&self, table: u64, hash: u64, steps: u64) -> Built<u64> {
         let mask = self.last_group(table)?;
         let number = (hash >> 7).wrapping_add(steps * (steps + 1) / 2) & mask;
-        let groups = self.word(table.wrapping_add(swiss::TABLE_GROUPS))?;
+        let groups = self.word(table.wrapping_add(field(self.facts.swiss_table.groups)?))?;
         Ok(groups.wrapping_add(number.wrapping_mul(self.shape()?.size)))
     }
 
@@ -238,9 +246,10 @@ impl Builder<'_> {
         for step in 0..=last {
             let group = match table {
                 Some(table) => self.group_at(table, hash, step)?,
-                None => self.word(map.wrapping_add(swiss::DIR))?,
+                None => self.word(map.wrapping_add(field(self.facts.swiss_map.dir_ptr)?))?,
             };
-            let free = self.control(group)?.iter().position(|c| c & swiss::EMPTY_OR_DELETED != 0);
+            let free =
+                self.control(group)?.iter().position(|&c| u64::from(c) & self.facts.map_rules.empty != 0);
             if let Some(index) = free {
                 table.map_or(Ok(()), |table| self.count(table))?;
                 return self.take(group, index as u64, full);

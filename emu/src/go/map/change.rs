@@ -3,18 +3,12 @@
 //! them. A map that is full is made anew at once, twice as large.
 
 use super::build::{Builder, Built, MAX_ENTRIES, field};
-use super::{CONTROL, SLOTS, hmap, read_u64, swiss};
+use super::{CONTROL, MAX_B, SLOTS, read_u64};
 use crate::go::guest::{BadAddress, MapDesign};
 use crate::go::read::Budget;
 
 /// More entries than this do not have one hash, unless somebody has made a ring of buckets.
 const MAX_CANDIDATES: usize = 1 << 20;
-
-/// `emptyOne` and `ctrlDeleted`: nothing here, but searches go on.
-const DELETED_TOP: u8 = 1;
-const DELETED: u8 = 0xfe;
-/// In the control byte of slots that never held anything.
-const EMPTY: u8 = 0x80;
 
 /// An entry that moves.
 pub(crate) struct Entry {
@@ -44,7 +38,7 @@ impl Builder<'_> {
             return Ok(found);
         }
         if self.design == MapDesign::Buckets {
-            let (top, size) = (Self::top(hash), self.shape()?.size);
+            let (top, size) = (self.top(hash), self.shape()?.size);
             let mut bucket = self.bucket(map, hash)?;
             while bucket != 0 && found.len() <= MAX_CANDIDATES {
                 self.those_with(top, bucket, None, &mut found)?;
@@ -54,14 +48,14 @@ impl Builder<'_> {
         }
         let control = (hash & 0x7f) as u8;
         let Some(table) = self.table_of(map, hash)? else {
-            let group = self.word(map.wrapping_add(swiss::DIR))?;
+            let group = self.word(map.wrapping_add(field(self.facts.swiss_map.dir_ptr)?))?;
             self.those_with(control, group, None, &mut found)?;
             return Ok(found);
         };
         for step in 0..=self.last_group(table)? {
             let group = self.group_at(table, hash, step)?;
             self.those_with(control, group, Some(table), &mut found)?;
-            if self.control(group)?.contains(&EMPTY) {
+            if self.control(group)?.contains(&(self.facts.map_rules.empty as u8)) {
                 break;
             }
         }
@@ -99,12 +93,14 @@ impl Builder<'_> {
         let len = self.word(map)?;
         if self.design == MapDesign::Buckets {
             let mut b = [0];
-            self.heap.read(map.wrapping_add(hmap::B), &mut b)?;
-            let none = self.word(map.wrapping_add(hmap::BUCKETS))? == 0;
-            return Ok(none || len >= SLOTS && Self::crowded(len, b[0].min(hmap::MAX_B)));
+            self.heap.read(map.wrapping_add(field(self.facts.hmap.b)?), &mut b)?;
+            let none = self.word(map.wrapping_add(field(self.facts.hmap.buckets)?))? == 0;
+            return Ok(none || len >= SLOTS && self.crowded(len, b[0].min(MAX_B as u8)));
         }
         match self.table_of(map, hash)? {
-            None => Ok(len >= SLOTS || self.word(map.wrapping_add(swiss::DIR))? == 0),
+            None => {
+                Ok(len >= SLOTS || self.word(map.wrapping_add(field(self.facts.swiss_map.dir_ptr)?))? == 0)
+            }
             Some(table) => {
                 let mut left = [0; 2];
                 self.heap.read(table.wrapping_add(field(self.facts.swiss_table.growth_left)?), &mut left)?;
@@ -117,20 +113,25 @@ impl Builder<'_> {
     pub(crate) fn all(&self, map: u64) -> Built<Vec<(u64, u64)>> {
         let mut budget = Budget::of(MAX_ENTRIES);
         let types = (self.key, self.elem);
-        let found = super::entries(&*self.heap, self.design, map, types, MAX_ENTRIES, &mut budget);
+        let found =
+            super::entries(&*self.heap, (self.design, self.facts), map, types, MAX_ENTRIES, &mut budget);
         found.map(|found| found.slots).ok_or(BadAddress(map).into())
     }
 
     /// A map takes over the entries of another, but for its hash seed.
     fn become_like(&mut self, map: u64, other: u64) -> Built<()> {
         let (from, to) = match self.design {
-            MapDesign::Buckets => (hmap::BUCKETS, hmap::OLD_BUCKETS),
-            _ => (swiss::DIR, field(self.facts.swiss_map.writing)?),
+            MapDesign::Buckets => (field(self.facts.hmap.buckets)?, field(self.facts.hmap.oldbuckets)?),
+            _ => (field(self.facts.swiss_map.dir_ptr)?, field(self.facts.swiss_map.writing)?),
         };
         self.copy(other, map, 8)?;
-        self.copy(other.wrapping_add(from), map.wrapping_add(from), to - from)?;
+        self.copy(other.wrapping_add(from), map.wrapping_add(from), to.saturating_sub(from))?;
         if self.design == MapDesign::Buckets {
-            self.copy(other.wrapping_add(hmap::B), map.wrapping_add(hmap::B), 1)?;
+            self.copy(
+                other.wrapping_add(field(self.facts.hmap.b)?),
+                map.wrapping_add(field(self.facts.hmap.b)?),
+                1,
+            )?;
         }
         Ok(())
     }
@@ -143,14 +144,14 @@ impl Builder<'_> {
             self.heap.write(at, &vec![0; usize::try_from(size).unwrap_or(0)])?;
         }
         let control = match (self.design, place.table) {
-            (MapDesign::Buckets, _) => DELETED_TOP,
-            (_, None) => EMPTY,
+            (MapDesign::Buckets, _) => self.facts.map_rules.empty_one as u8,
+            (_, None) => self.facts.map_rules.empty as u8,
             (_, Some(table)) => {
                 let at = table.wrapping_add(field(self.facts.swiss_table.used)?);
                 let mut used = [0; 2];
                 self.heap.read(at, &mut used)?;
                 self.heap.write(at, &u16::from_le_bytes(used).saturating_sub(1).to_le_bytes())?;
-                DELETED
+                self.facts.map_rules.deleted as u8
             }
         };
         self.heap.write(place.group.wrapping_add(place.index), &[control])
@@ -173,7 +174,11 @@ impl Builder<'_> {
 
     /// What tells a map's table from the one it had before it grew.
     pub(crate) fn table_word(&self, map: u64) -> Option<u64> {
-        let at = if self.design == MapDesign::Buckets { hmap::BUCKETS } else { swiss::DIR };
+        let at = if self.design == MapDesign::Buckets {
+            self.facts.hmap.buckets?
+        } else {
+            self.facts.swiss_map.dir_ptr?
+        };
         read_u64(&*self.heap, map.wrapping_add(at))
     }
 }
