@@ -65,7 +65,7 @@ fn names(typed: &OsStr) -> Vec<CompletionCandidate> {
     // Shells take parentheses for their own: without them a method has the same name to goemu.
     let plain = |name: &str| -> String { name.chars().filter(|letter| !"(*)".contains(*letter)).collect() };
     let written = |name: &str| if typed.contains('(') { name.to_owned() } else { plain(name) };
-    let all = || image.funcs().map(|func| written(func.name()));
+    let all = || image.defined_funcs().map(|func| written(func.name()));
     let mut found: Vec<String> = all().filter(|name| name.starts_with(start)).take(MOST).collect();
     if found.is_empty() {
         found = all().filter_map(|name| end_with(&name, start)).take(MOST).collect();

@@ -119,7 +119,7 @@ impl Args {
 
     /// The functions that are admitted without their signatures, in order.
     fn sorted<'i>(&self, image: &'i Image) -> Vec<Func<'i>> {
-        let mut funcs: Vec<_> = image.funcs().filter(|func| self.admits(func)).collect();
+        let mut funcs: Vec<_> = image.defined_funcs().filter(|func| self.admits(func)).collect();
         match self.sort {
             Key::Address => {}
             Key::Name => funcs.sort_by_key(|func| func.name()),

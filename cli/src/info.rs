@@ -100,7 +100,7 @@ fn found(image: &Image) -> Vec<(&'static str, String)> {
         ("runtime", format!("go1.{}{guess}", facts.version.minor)),
         ("arguments", calls.to_owned()),
         ("sections", sections(image)),
-        ("functions", image.func_count().to_string()),
+        ("functions", image.defined_funcs().count().to_string()),
         ("packages", packages(image).to_string()),
         ("symbols", symbols),
         ("signatures", signatures.to_owned()),
@@ -118,7 +118,7 @@ fn sections(image: &Image) -> String {
 
 /// How many packages the functions are of.
 fn packages(image: &Image) -> usize {
-    let paths: HashSet<&str> = image.funcs().map(|func| package(func.name())).collect();
+    let paths: HashSet<&str> = image.defined_funcs().map(|func| package(func.name())).collect();
     paths.len()
 }
 
@@ -154,7 +154,7 @@ fn object(image: &Image) -> Json {
         "warning": warning(image),
         "register_arguments": image.facts().register_abi(),
         "sections": image.sections().iter().map(|section| section.name.clone()).collect::<Vec<_>>(),
-        "functions": image.func_count(),
+        "functions": image.defined_funcs().count(),
         "packages": packages(image),
         "symbols": image.symbols().count(),
         "debug_info": has_debug_info(image),

@@ -238,6 +238,11 @@ impl Image {
         (0..self.tables.pclntab.count).map(|index| Func::new(self, index))
     }
 
+    /// Those that have code here: all but the stand-ins for functions that no object file defined.
+    pub fn defined_funcs(&self) -> impl Iterator<Item = Func<'_>> {
+        self.funcs().filter(|func| !self.is_undefined_func(func.entry()))
+    }
+
     /// How many functions there are.
     pub fn func_count(&self) -> usize {
         self.tables.pclntab.count as usize

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use crate::detect;
 use crate::format::{self, Format};
 use crate::link::{Linked, Undefined};
 use crate::source::Source;
@@ -231,7 +232,8 @@ pub(crate) struct Object {
 impl Object {
     pub(crate) fn parse(source: Source) -> Result<Object, LoadError> {
         let format = format::of(source.bytes())?;
-        let layout = (format.layout)(source.bytes())?;
+        let layout = (format.layout)(source.bytes())
+            .map_err(|error| detect::packed(source.bytes()).unwrap_or(error))?;
         let (undefined, relocs, imports, symbols) = Default::default();
         Ok(Object { source, layout, format, undefined, relocs, imports, symbols })
     }

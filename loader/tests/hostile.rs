@@ -208,8 +208,16 @@ fn a_packed_program_says_so() {
         }
     }
     program[0x800..0x804].copy_from_slice(b"UPX!");
-    let error = Image::parse(program).expect_err("packed").to_string();
-    assert_eq!(error, "packed with UPX: unpack it first (upx -d FILE)");
+    // UPX leaves a PE file's symbol table where it no longer is.
+    let mut windows = PROGRAMS[5].clone();
+    windows[0x3e0..0x3e4].copy_from_slice(b"UPX!");
+    let pe = u32::from_le_bytes(windows[0x3c..0x40].try_into().expect("four bytes")) as usize;
+    let beyond = windows.len() as u32 + 1;
+    windows[pe + 12..pe + 16].copy_from_slice(&beyond.to_le_bytes());
+    for program in [program, windows] {
+        let error = Image::parse(program).expect_err("packed").to_string();
+        assert_eq!(error, "packed with UPX: unpack it first (upx -d FILE)");
+    }
 }
 
 /// Addresses, offsets and sizes near the ends of their ranges.

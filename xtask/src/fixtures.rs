@@ -2,7 +2,8 @@
 //! runs them natively, and writes down what their cases did.
 //!
 //! All binaries go to `target/fixtures`; the few that tests cannot do without are copied to `testdata/bin`.
-//! Checksums of all of them stand in `testdata/bin/SHA256SUMS`: a build is the same on every machine.
+//! Checksums of all of them stand in `testdata/bin/SHA256SUMS`: a build is the same on every machine. The object files
+//! in `testdata/objects` are compiled, too.
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +20,7 @@ use crate::{
 
 pub(crate) mod cases;
 pub(crate) mod native;
+mod objects;
 pub(crate) mod tracebacks;
 mod vendored;
 
@@ -35,7 +37,8 @@ pub(crate) struct Args {
     /// machines, so these have no checksums.
     #[arg(long)]
     cgo: bool,
-    /// Build those whose names contain this, and leave native results alone but those of a whole program.
+    /// Build those whose names contain this, and leave native results alone but those of a whole program; `objects`:
+    /// the object files.
     #[arg(long)]
     only: Option<String>,
 }
@@ -212,6 +215,9 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         demos(args)?;
     }
     check_in(args, &built)?;
+    if args.only.as_deref().is_none_or(|only| only == "objects") {
+        objects::main(&args.toolchains)?;
+    }
     if args.only.is_none() {
         tracebacks::main()?;
     }
