@@ -10,6 +10,7 @@ pub mod native;
 pub mod oracle;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod random;
+pub mod served;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod state;
 pub mod table;

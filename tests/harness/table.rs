@@ -103,6 +103,16 @@ pub fn call_as(
     case: &Case,
     signature: Option<&str>,
 ) -> Result<Ending, goemu::Error> {
+    report(machine, func, case, signature).map(|(ending, _)| ending)
+}
+
+/// Makes the call of a case on the function of this name or address, and says which runtime served it.
+pub fn report(
+    machine: &mut Machine,
+    func: &str,
+    case: &Case,
+    signature: Option<&str>,
+) -> Result<(Ending, Runtime), goemu::Error> {
     let args: Vec<&str> = case.args.iter().map(String::as_str).collect();
     let call = machine.call(func)?;
     let call = match signature {
@@ -126,7 +136,7 @@ pub fn call_as(
     };
     let fatal = matches!(report.outcome, goemu::Outcome::Exited { fatal: Some(_), .. });
     let printed = if fatal { String::new() } else { String::from_utf8_lossy(&report.stderr).into_owned() };
-    Ok(Ending { outcome, printed })
+    Ok((Ending { outcome, printed }, report.runtime))
 }
 
 fn returned(results: &str) -> String {
