@@ -58,7 +58,7 @@ impl From<Style> for Syntax {
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
-    let mut out = output::stdout();
+    let mut out = output::plain();
     let mut blank = "";
     for target in &args.targets {
         let (funcs, within) = find(&image, target)?;

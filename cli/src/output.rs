@@ -16,6 +16,11 @@ pub(crate) fn stdout() -> impl Write {
     BufWriter::with_capacity(64 << 10, anstream::stdout().lock())
 }
 
+/// The same for what has no colours, and may be long: nobody looks for any.
+pub(crate) fn plain() -> impl Write {
+    BufWriter::with_capacity(64 << 10, io::stdout().lock())
+}
+
 /// Says something on standard error, as it is.
 pub(crate) fn say(text: &str) {
     // Nobody is left to be told that this failed.

@@ -3,6 +3,7 @@
 mod abi;
 mod args;
 mod inline;
+mod lines;
 
 use std::fmt;
 
@@ -13,6 +14,8 @@ use crate::pcvalue::Runs;
 
 pub use args::TracedArg;
 pub use inline::Frame;
+pub use lines::Lines;
+use lines::Steps;
 
 /// A function: a small handle that reads the image's tables.
 #[derive(Clone, Copy)]
@@ -303,6 +306,13 @@ impl<'i> Func<'i> {
         let line = u32::try_from(self.value_at(facts.pcln, pc)?).ok()?;
         let file = self.file(self.value_at(facts.pcfile, pc)?)?;
         Some(Line { file, line })
+    }
+
+    /// The source lines of its instructions, for who goes through all of them.
+    pub fn lines(&self) -> Lines<'i> {
+        let facts = &self.image.facts().func;
+        let steps = |field| Some(Steps::new(self.runs(self.field(field)?)?));
+        Lines { func: *self, lines: steps(facts.pcln), files: steps(facts.pcfile), file: None }
     }
 
     /// The path of file number `file` of this function's compilation unit.

@@ -45,7 +45,7 @@ pub use buildinfo::{BuildInfo, Module};
 pub use dwarf::{DwarfError, Local, Variable};
 pub use error::LoadError;
 pub use facts::Facts;
-pub use func::{Frame, Func, FuncFlags, FuncId, Line, TracedArg};
+pub use func::{Frame, Func, FuncFlags, FuncId, Line, Lines, TracedArg};
 pub use gotype::{Abi, ChanDir, Field, FuncType, Kind, Method, Param, Signature, Type, TypeRef};
 pub use image::Image;
 pub use moduledata::{ModuleData, Span, Table};

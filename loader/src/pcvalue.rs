@@ -26,6 +26,11 @@ impl<'i> Runs<'i> {
         Runs { rest: bytes, pc: entry, value: -1, first: true }
     }
 
+    /// Where the next run begins.
+    pub(crate) fn start(&self) -> u64 {
+        self.pc
+    }
+
     /// The value at `pc`.
     pub(crate) fn value_at(self, pc: u64) -> Option<i32> {
         let mut runs = self;

@@ -47,12 +47,15 @@ fn lines<'i>(
     mut formatter: Formatter<'i>,
 ) -> impl Iterator<Item = Line<'i>> + use<'i> {
     let (entry, size) = extent(image, func);
+    let (end, mut sources) = (func.end(), func.lines());
     Walk::new(code(image, entry, size), entry, size).map(move |step| {
         let address = step.insn.ip();
         let mut text = String::with_capacity(48);
         // A String takes everything.
         let _ = formatter.write(&mut text, &step.insn, step.bytes);
-        Line { source: image.line_at(address), address, bytes: step.bytes, text }
+        // A symbol may be longer than the function.
+        let source = if address < end { sources.at(address) } else { image.line_at(address) };
+        Line { source, address, bytes: step.bytes, text }
     })
 }
 
@@ -94,7 +97,7 @@ pub fn write_part(out: &mut dyn Write, image: &Image, func: &Func<'_>, part: &Pa
         line.address < part.within.end
             && line.address.saturating_add(line.bytes.len() as u64) > part.within.start
     });
-    let rows: Vec<[String; 4]> = wanted.map(|line| line.columns()).collect();
+    let rows: Vec<[String; 4]> = wanted.map(Line::columns).collect();
     let width = |column: usize| {
         let longest = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
         column_width(longest.unwrap_or(0))
@@ -119,13 +122,13 @@ impl Line<'_> {
     }
 
     /// The line in the columns of the listing.
-    fn columns(&self) -> [String; 4] {
+    fn columns(self) -> [String; 4] {
         let mut bytes = String::with_capacity(2 * MAX_INSN);
         for byte in self.bytes {
-            // A String takes everything.
-            let _ = write!(bytes, "{byte:02x}");
+            let digit = |nibble: u8| char::from_digit(nibble.into(), 16);
+            bytes.extend([byte >> 4, byte & 15].into_iter().filter_map(digit));
         }
-        [format!("  {}", self.position()), format!("{:#x}", self.address), bytes, self.text.clone()]
+        [format!("  {}", self.position()), format!("{:#x}", self.address), bytes, self.text]
     }
 }
 
