@@ -168,7 +168,7 @@ pub fn write(all: &BTreeMap<String, Served>) -> String {
 /// What the file says.
 ///
 /// # Panics
-/// Where a row is not as [`write`] makes them.
+/// Where a row is not as [`write()`] makes them.
 pub fn read() -> BTreeMap<String, Served> {
     let text = fs::read_to_string(testdata("native/served.tsv")).unwrap_or_default();
     let mut all: BTreeMap<String, Served> = BTreeMap::new();

@@ -1,6 +1,8 @@
 //! Programs of releases of Go that nobody knows yet: what the debug information says, else what the newest known has,
 //! and a warning. They are fixtures that claim to be newer than they are.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its file has failed")]
+
 use std::fs;
 
 use crate::run::{Ran, corpus, file, goemu};
