@@ -7,7 +7,7 @@
 //! an `L`, the SSE instructions `MOVSD` and `CMPSD` are spelled `MOVSD_XMM` and `CMPSD_XMM`.
 //!
 //! Where it departs from that tool, and why (`cargo xtask objdump-diff` counts these over whole programs, and
-//! fails on any other difference):
+//! fails on any other difference; digests of its results are checked in, and compared by xtask's tests):
 //!
 //! - What the tool shows as `?` although processors know it (BMI, ADX, RDSEED, ENDBR64, VEX forms with an ignored
 //!   bit W set, ...) is shown as Go's assembler writes it, and the walk goes on after the whole instruction. The

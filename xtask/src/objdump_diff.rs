@@ -1,5 +1,7 @@
 //! The disassembler against `go tool objdump`, over the whole text of programs.
 
+mod digests;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
@@ -7,9 +9,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use goemu::disasm::{Line, disassemble};
-use goemu_loader::Image;
+use goemu_loader::{Func, Image};
 
 use crate::run;
+use digests::Digest;
 
 /// Arguments of `cargo xtask objdump-diff`.
 #[derive(clap::Args)]
@@ -20,6 +23,9 @@ pub(crate) struct Args {
     /// The tool, built by `go build -o PATH cmd/objdump`, of Go 1.27.
     #[arg(long)]
     objdump: PathBuf,
+    /// Record a digest of every function's listing in testdata/disasm, for the tests.
+    #[arg(long)]
+    digests: bool,
 }
 
 /// Compares every instruction that the tool prints; fails where one differs without a known reason.
@@ -28,9 +34,13 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     for binary in &args.binaries {
         let image = Image::open(binary).with_context(|| format!("cannot open {}", binary.display()))?;
         let listing = run::output(&mut run::command(&args.objdump, [binary]))?;
-        let counts = compare(&image, &listing)?;
-        println!("{}: {counts:?}", binary.display());
-        wrong += counts.get(&Verdict::Different).unwrap_or(&0);
+        let (counts, digests) = compare(&image, &listing)?;
+        println!("{}: {} functions, {counts:?}", binary.display(), digests.len());
+        match counts.get(&Verdict::Different) {
+            Some(different) => wrong += different,
+            None if args.digests => digests::write(binary, &image, &digests)?,
+            None => {}
+        }
     }
     if wrong != 0 {
         bail!("{wrong} instructions differ");
@@ -58,8 +68,8 @@ enum Verdict {
 /// A line of the tool: position, bytes and text.
 type ToolLine<'t> = (&'t str, &'t str, &'t str);
 
-fn compare(image: &Image, listing: &str) -> Result<BTreeMap<Verdict, usize>> {
-    let mut counts = BTreeMap::new();
+fn compare(image: &Image, listing: &str) -> Result<(BTreeMap<Verdict, usize>, Vec<Digest>)> {
+    let (mut counts, mut digests) = (BTreeMap::new(), Vec::new());
     let mut shown = 20;
     let hidden = hidden(image);
     for function in listing.split("\n\n") {
@@ -67,17 +77,30 @@ fn compare(image: &Image, listing: &str) -> Result<BTreeMap<Verdict, usize>> {
         let Some(func) = image.func_at(entry).filter(|func| func.entry() == entry) else {
             bail!("no function at {entry:#x}");
         };
+        let mut all_equal = true;
         for ours in disassemble(image, &func) {
             let theirs = tool.get(&ours.address).copied();
             let verdict = judge(&ours, theirs, &hidden);
+            all_equal &= verdict == Verdict::Equal;
             *counts.entry(verdict).or_insert(0) += 1;
             if verdict == Verdict::Different && shown > 0 {
                 shown -= 1;
                 println!("{theirs:?}\n  is here {ours:x?}");
             }
         }
+        digests.push(digest(image, &func, function, all_equal)?);
     }
-    Ok(counts)
+    Ok((counts, digests))
+}
+
+/// The digest of one function; where all its instructions are equal, the whole listing has to be.
+fn digest(image: &Image, func: &Func<'_>, tool: &str, all_equal: bool) -> Result<Digest> {
+    let ours = digests::listing(image, func)?;
+    let of_tool = ours == tool.trim_end_matches('\n');
+    if all_equal && !of_tool {
+        bail!("{}: the same instructions, but not the same listing", func.name());
+    }
+    Ok(Digest { entry: func.entry(), of_tool, hash: digests::hash(&ours) })
 }
 
 /// The address of a function's first instruction, and its instructions by address.
