@@ -58,6 +58,19 @@ fn what_code_asks_of_the_runtime_gives_the_native_results() {
     }
 }
 
+/// `prints.txt` is what the program prints natively up to Go 1.25, `prints-1.26.txt` since.
+#[test]
+fn numbers_are_printed_as_the_release_prints_them() {
+    for (release, native) in [("1.15", ""), ("1.19", ""), ("1.25", ""), ("1.26", "-1.26"), ("1.27", "-1.26")]
+    {
+        let native = std::fs::read_to_string(testdata(&format!("objects/prints{native}.txt"))).unwrap();
+        let report = object(&format!("prints-{release}-linux-opt.o")).call("main").unwrap().run();
+        let report = report.unwrap_or_else(|error| panic!("{release}: {error}"));
+        assert_eq!(String::from_utf8_lossy(&report.stderr), native, "{release}");
+        assert_eq!(report.outcome.word(), "returned", "{release}");
+    }
+}
+
 /// Maps go in as arguments and come out as results.
 #[test]
 fn maps_of_objects_are_values() {

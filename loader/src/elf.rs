@@ -167,14 +167,16 @@ fn os(file: &[u8], header: &Header, headers: &[ProgramHeader]) -> Os {
     }
 }
 
-/// The symbol table; empty where the file has none.
+/// The symbol table. A stripped file still has what other files are told of: all of a plugin's functions and variables,
+/// what others export; empty where there is neither.
 pub(crate) fn symbols(file: &[u8], layout: &Layout) -> SymbolTable {
     symbol_table(file, layout).unwrap_or_default()
 }
 
 fn symbol_table(file: &[u8], layout: &Layout) -> Option<SymbolTable> {
     let headers = section_headers(file, &parse_header(file).ok()?).ok()?;
-    let table = headers.iter().find(|s| s.sh_type == sh::SHT_SYMTAB)?;
+    let table = |kind| headers.iter().find(|s| s.sh_type == kind);
+    let table = table(sh::SHT_SYMTAB).or_else(|| table(sh::SHT_DYNSYM))?;
     let strings = headers.get(table.sh_link as usize)?;
     bytes::slice(file, strings.sh_offset, strings.sh_size)?;
     let strings = strings.sh_offset as usize..(strings.sh_offset + strings.sh_size) as usize;

@@ -128,7 +128,7 @@ const WHOLE: &[&str] = &["-ldflags=-buildid="];
 const STRIPPED: &[&str] = &["-ldflags=-buildid= -s -w"];
 const PIE: &[&str] = &["-ldflags=-buildid= -s -w", "-buildmode=pie"];
 
-static MODES: [Mode; 18] = [
+static MODES: [Mode; 19] = [
     linux("", WHOLE, &VERSIONS),
     linux("-noopt", &["-ldflags=-buildid=", "-gcflags=-N -l"], &[15, 27]),
     linux("-stripped", STRIPPED, &[15, 27]),
@@ -147,8 +147,11 @@ static MODES: [Mode; 18] = [
     with_gcc("-gcc-pie", &["-ldflags=-linkmode=external -s -w", "-buildmode=pie"]),
     with_gcc("-gcc-static", &["-ldflags=-linkmode=external -extldflags=-static -s -w"]),
     with_gcc("-shared", &["-buildmode=c-shared", "-ldflags=-s -w"]),
-    // What Go 1.15 makes of recover in plugins is not understood.
     Mode { versions: &[19, 23, 27], ..with_gcc("-plugin", &["-buildmode=plugin"]) },
+    Mode {
+        versions: &[19, 23, 27],
+        ..with_gcc("-plugin-stripped", &["-buildmode=plugin", "-ldflags=-s -w"])
+    },
 ];
 
 /// One binary.

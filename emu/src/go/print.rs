@@ -9,7 +9,7 @@ use goemu_loader::{Kind, Type};
 
 use crate::go::value::{Bytes, Func, Invalid, List, Map, MaybeType, Pointer, Struct, Value};
 
-mod number;
+pub(crate) mod number;
 mod quote;
 
 pub use quote::Quoted;

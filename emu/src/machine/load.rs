@@ -16,12 +16,18 @@ pub(super) fn map(image: &Image, memory: &mut Memory) -> Result<(), MemoryError>
     list_module(image, memory)
 }
 
-/// Puts a plugin's own tables on the list by which the runtime finds functions and types. The list begins in the
-/// program that loads the plugin, and stands empty in the plugin itself.
+/// Fills in what a plugin takes from the program that loads it, and which stands empty in the plugin itself: the list
+/// by which the runtime finds functions and types, and, up to Go 1.15, whether frames have frame pointers, as they do.
 fn list_module(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
+    if image.plugin_path().is_none() {
+        return Ok(());
+    }
+    if let Some(enabled) = image.symbol("runtime.framepointer_enabled") {
+        memory.poke(enabled.addr, &[1])?;
+    }
     let (first, next) = (image.symbol("runtime.firstmoduledata"), image.facts().module.next);
-    match (image.plugin_path(), image.module(), first, next) {
-        (Some(_), Some(module), Some(first), Some(next)) if first.addr != module.addr => {
+    match (image.module(), first, next) {
+        (Some(module), Some(first), Some(next)) if first.addr != module.addr => {
             memory.poke(first.addr.wrapping_add(next), &module.addr.to_le_bytes())
         }
         _ => Ok(()),

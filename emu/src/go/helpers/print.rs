@@ -1,6 +1,9 @@
 //! `print` and `println` (`runtime/print.go`): to standard error.
 
+use std::fmt;
+
 use super::bytes_at;
+use crate::go::print::number;
 use crate::hook::{Action, Cx, Refused};
 
 type Answer = Result<Action, Refused>;
@@ -59,14 +62,57 @@ pub(super) fn slice(cx: &mut Cx<'_>) -> Answer {
     write(cx, text.as_bytes())
 }
 
+/// The bits of the n-th floating-point number that is passed: in a register of its own, or in a word.
+fn float_bits(cx: &Cx<'_>, n: usize) -> Result<u64, Refused> {
+    if cx.image.facts().register_abi() {
+        return Ok(cx.cpu.ymm[n][0] as u64);
+    }
+    Ok(cx.arg(n)?)
+}
+
+fn double(cx: &Cx<'_>, n: usize) -> Result<f64, Refused> {
+    Ok(f64::from_bits(float_bits(cx, n)?))
+}
+
+/// Only releases that pass it in a register have functions for this width.
+fn single(cx: &Cx<'_>, n: usize) -> Result<f32, Refused> {
+    Ok(f32::from_bits(float_bits(cx, n)? as u32))
+}
+
 /// `printfloat(v float64)`, up to Go 1.25: seven digits and an exponent of three.
 pub(super) fn float(cx: &mut Cx<'_>) -> Answer {
-    let value = if cx.image.facts().register_abi() {
-        f64::from_bits(cx.cpu.ymm[0][0] as u64)
-    } else {
-        f64::from_bits(cx.arg(0)?)
-    };
-    let text = float_text(value);
+    let text = float_text(double(cx, 0)?);
+    write(cx, text.as_bytes())
+}
+
+/// `printcomplex(c complex128)`, up to Go 1.25.
+pub(super) fn complex(cx: &mut Cx<'_>) -> Answer {
+    let text = format!("({}{}i)", float_text(double(cx, 0)?), float_text(double(cx, 1)?));
+    write(cx, text.as_bytes())
+}
+
+/// `printfloat64(v float64)`: since Go 1.26 the shortest digits, as `%v` has them.
+pub(super) fn float64(cx: &mut Cx<'_>) -> Answer {
+    let value = double(cx, 0)?;
+    let text = fmt::from_fn(|f| number::float64(f, value)).to_string();
+    write(cx, text.as_bytes())
+}
+
+pub(super) fn float32(cx: &mut Cx<'_>) -> Answer {
+    let value = single(cx, 0)?;
+    let text = fmt::from_fn(|f| number::float32(f, value)).to_string();
+    write(cx, text.as_bytes())
+}
+
+pub(super) fn complex128(cx: &mut Cx<'_>) -> Answer {
+    let (re, im) = (double(cx, 0)?, double(cx, 1)?);
+    let text = fmt::from_fn(|f| number::complex(f, &re, &im, |n, f| number::float64(f, *n))).to_string();
+    write(cx, text.as_bytes())
+}
+
+pub(super) fn complex64(cx: &mut Cx<'_>) -> Answer {
+    let (re, im) = (single(cx, 0)?, single(cx, 1)?);
+    let text = fmt::from_fn(|f| number::complex(f, &re, &im, |n, f| number::float32(f, *n))).to_string();
     write(cx, text.as_bytes())
 }
 

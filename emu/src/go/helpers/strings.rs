@@ -7,6 +7,8 @@ type Answer = Result<Action, Refused>;
 
 /// U+FFFD, what is not UTF-8.
 const ERROR: u32 = 0xfffd;
+/// Size of a buffer that a caller has for a short result (`tmpBuf`).
+const BUFFER: u64 = 32;
 
 /// A new string, the result of a function whose arguments take `args` words.
 fn give(cx: &mut Cx<'_>, args: usize, text: &[u8]) -> Answer {
@@ -17,20 +19,19 @@ fn give(cx: &mut Cx<'_>, args: usize, text: &[u8]) -> Answer {
     Ok(Action::Return)
 }
 
-/// `concatstrings(buf *tmpBuf, a []string) string`
-pub(super) fn concatstrings(cx: &mut Cx<'_>) -> Answer {
-    let (list, len) = (cx.arg(1)?, cx.arg(2)?);
+/// The strings of a list, joined.
+fn joined_list(cx: &Cx<'_>, list: u64, len: u64) -> Result<Vec<u8>, Refused> {
     let mut text = Vec::new();
     for index in 0..len {
         let header = list.wrapping_add(index.wrapping_mul(16));
         text.extend(bytes_at(cx, cx.word(header)?, cx.word(header.wrapping_add(8))?)?);
     }
-    give(cx, 4, &text)
+    Ok(text)
 }
 
-/// `concatstring2(buf *tmpBuf, a0, a1 string) string` and its like. More words than there are registers are on the
-/// stack, as the convention has it: a string that does not fit is there as a whole.
-fn concat(cx: &mut Cx<'_>, count: usize) -> Answer {
+/// `count` strings that follow the buffer, joined. More words than there are registers are on the stack, as the
+/// convention has it: a string that does not fit is there as a whole.
+fn joined(cx: &Cx<'_>, count: usize) -> Result<Vec<u8>, Refused> {
     const REGISTERS: usize = 9;
     let mut text = Vec::new();
     for index in 0..count {
@@ -43,7 +44,47 @@ fn concat(cx: &mut Cx<'_>, count: usize) -> Answer {
         };
         text.extend(bytes_at(cx, addr, len)?);
     }
+    Ok(text)
+}
+
+/// `concatstrings(buf *tmpBuf, a []string) string`
+pub(super) fn concatstrings(cx: &mut Cx<'_>) -> Answer {
+    let text = joined_list(cx, cx.arg(1)?, cx.arg(2)?)?;
+    give(cx, 4, &text)
+}
+
+/// `concatbytes(buf *tmpBuf, a []string) []byte`
+pub(super) fn concatbytes(cx: &mut Cx<'_>) -> Answer {
+    let text = joined_list(cx, cx.arg(1)?, cx.arg(2)?)?;
+    give_bytes(cx, &text)
+}
+
+/// `concatstring2(buf *tmpBuf, a0, a1 string) string` and its like.
+fn concat(cx: &mut Cx<'_>, count: usize) -> Answer {
+    let text = joined(cx, count)?;
     give(cx, 1 + 2 * count, &text)
+}
+
+/// `concatbyte2(buf *tmpBuf, a0, a1 string) []byte` and its like.
+fn concat_bytes(cx: &mut Cx<'_>, count: usize) -> Answer {
+    let text = joined(cx, count)?;
+    give_bytes(cx, &text)
+}
+
+pub(super) fn concatbyte2(cx: &mut Cx<'_>) -> Answer {
+    concat_bytes(cx, 2)
+}
+
+pub(super) fn concatbyte3(cx: &mut Cx<'_>) -> Answer {
+    concat_bytes(cx, 3)
+}
+
+pub(super) fn concatbyte4(cx: &mut Cx<'_>) -> Answer {
+    concat_bytes(cx, 4)
+}
+
+pub(super) fn concatbyte5(cx: &mut Cx<'_>) -> Answer {
+    concat_bytes(cx, 5)
 }
 
 pub(super) fn concatstring2(cx: &mut Cx<'_>) -> Answer {
@@ -94,15 +135,27 @@ fn give_slice(cx: &mut Cx<'_>, bytes: &[u8], elem: u64) -> Answer {
 /// `stringtoslicebyte(buf *tmpBuf, s string) []byte`. A buffer of the caller's has 32 bytes, which show in the
 /// capacity.
 pub(super) fn stringtoslicebyte(cx: &mut Cx<'_>) -> Answer {
-    const BUFFER: u64 = 32;
     let (buffer, addr, len) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let bytes = bytes_at(cx, addr, len)?;
     if buffer == 0 || len > BUFFER {
         return give_slice(cx, &bytes, 1);
     }
+    into_buffer(cx, buffer, &bytes)
+}
+
+/// A slice of joined strings; one of the caller's buffer where it has room, as of `stringtoslicebyte`.
+fn give_bytes(cx: &mut Cx<'_>, bytes: &[u8]) -> Answer {
+    let buffer = cx.arg(0)?;
+    if buffer == 0 || bytes.is_empty() || bytes.len() as u64 > BUFFER {
+        return give_slice(cx, bytes, 1);
+    }
+    into_buffer(cx, buffer, bytes)
+}
+
+fn into_buffer(cx: &mut Cx<'_>, buffer: u64, bytes: &[u8]) -> Answer {
     super::memory::clear(cx, buffer, BUFFER)?;
-    cx.memory.write_bytes(buffer, &bytes)?;
-    for (n, word) in [buffer, len, BUFFER].into_iter().enumerate() {
+    cx.memory.write_bytes(buffer, bytes)?;
+    for (n, word) in [buffer, bytes.len() as u64, BUFFER].into_iter().enumerate() {
         cx.set_result(3, n, word)?;
     }
     Ok(Action::Return)

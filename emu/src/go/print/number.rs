@@ -9,16 +9,16 @@ use std::{
 /// From this decimal exponent on, and below -4, numbers are written with an exponent.
 const MAX_PLAIN: i32 = 6;
 
-pub(super) fn float64(f: &mut Formatter<'_>, n: f64) -> fmt::Result {
+pub(crate) fn float64(f: &mut Formatter<'_>, n: f64) -> fmt::Result {
     special(f, n).unwrap_or_else(|| shortest(f, n))
 }
 
-pub(super) fn float32(f: &mut Formatter<'_>, n: f32) -> fmt::Result {
+pub(crate) fn float32(f: &mut Formatter<'_>, n: f32) -> fmt::Result {
     special(f, f64::from(n)).unwrap_or_else(|| shortest(f, n))
 }
 
 /// `(1+2i)`
-pub(super) fn complex<T: Copy + Into<f64>>(
+pub(crate) fn complex<T: Copy + Into<f64>>(
     f: &mut Formatter<'_>,
     re: &T,
     im: &T,
