@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::binary::{Binary, has_debug_info, warning};
 use crate::output;
 use goemu::go::names::package;
+use goemu::go::runtime::{Found, found as found_runtime};
 
 /// Show how a program was built, and what goemu finds in it
 ///
@@ -95,17 +96,42 @@ fn found(image: &Image) -> Vec<(&'static str, String)> {
         0 => "none (stripped)".to_owned(),
         count => count.to_string(),
     };
+    let runtime = found_runtime(image);
     vec![
         ("target", target(image)),
         ("runtime", format!("go1.{}{guess}", facts.version.minor)),
         ("arguments", calls.to_owned()),
         ("sections", sections(image)),
+        ("table", table(image)),
+        ("names", names(&runtime).to_owned()),
+        ("hooks", hooks(&runtime)),
         ("functions", image.defined_funcs().count().to_string()),
         ("packages", packages(image).to_string()),
         ("symbols", symbols),
         ("signatures", signatures.to_owned()),
         ("types", image.types().count().to_string()),
     ]
+}
+
+/// The format of the function table.
+fn table(image: &Image) -> String {
+    let format = image.table_format();
+    let magic = if format.has_magic { "" } else { ", its magic number changed" };
+    format!("of functions, in the format of {}{magic}", format.since)
+}
+
+/// Whether functions have the names that they have in the source, as far as Go's runtime shows.
+fn names(runtime: &Found) -> &'static str {
+    if runtime.nameless { "hashed or removed (call by address)" } else { "as in the source" }
+}
+
+/// How goemu finds the functions of Go's runtime that it has hooks for.
+fn hooks(runtime: &Found) -> String {
+    let named = format!("{} functions of Go's runtime by name", runtime.named.len());
+    if !runtime.nameless {
+        return named;
+    }
+    format!("{named}, {} by what they are: {}", runtime.recognised.len(), runtime.recognised.join(", "))
 }
 
 /// The number of sections, and the sizes of code and of the function table.
@@ -140,6 +166,7 @@ fn object(image: &Image) -> Json {
     let module =
         |module: &Module| json!({ "path": module.path, "version": module.version, "sum": module.sum });
     let settings = build.settings.iter().map(|(key, value)| (key.clone(), Json::from(value.as_str())));
+    let (format, runtime) = (image.table_format(), found_runtime(image));
     json!({
         "go": build.version,
         "path": build.path,
@@ -154,6 +181,9 @@ fn object(image: &Image) -> Json {
         "warning": warning(image),
         "register_arguments": image.facts().register_abi(),
         "sections": image.sections().iter().map(|section| section.name.clone()).collect::<Vec<_>>(),
+        "table": { "since": format.since.to_string(), "has_magic": format.has_magic },
+        "names_removed": runtime.nameless,
+        "hooks": { "by_name": runtime.named, "recognised": runtime.recognised },
         "functions": image.defined_funcs().count(),
         "packages": packages(image),
         "symbols": image.symbols().count(),

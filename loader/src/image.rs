@@ -12,7 +12,7 @@ use crate::goobj;
 use crate::link::{self, Linked};
 use crate::moduledata::ModuleData;
 use crate::object::{Import, Object, Reloc, Section, Segment, Target};
-use crate::pclntab::Pclntab;
+use crate::pclntab::{Pclntab, TableFormat};
 use crate::source::Source;
 use crate::symbol::Symbol;
 use crate::typed::{self, Typed};
@@ -231,6 +231,11 @@ impl Image {
     pub fn plugin_path(&self) -> Option<&str> {
         let at = self.module()?.addr.checked_add(self.facts().module.pluginpath?)?;
         Some(bytes::text(self.object.go_string(at)?)).filter(|path| !path.is_empty())
+    }
+
+    /// How the function table is written.
+    pub fn table_format(&self) -> TableFormat {
+        self.tables.pclntab.format(&self.object, self.facts())
     }
 
     /// Every function in order of address.

@@ -50,6 +50,7 @@ pub use gotype::{Abi, ChanDir, Field, FuncType, Kind, Method, Param, Signature, 
 pub use image::Image;
 pub use moduledata::{ModuleData, Span, Table};
 pub use object::{Import, Os, Perm, Reloc, Section, Segment, Target};
+pub use pclntab::TableFormat;
 pub use rtype::RtypeError;
 pub use symbol::{Symbol, SymbolKind};
 pub use version::GoVersion;

@@ -7,6 +7,7 @@ use crate::bytes;
 use crate::facts::Facts;
 use crate::moduledata::ModuleData;
 use crate::object::Object;
+use crate::version::GoVersion;
 
 /// Where the parts of the table are. Offsets count from the table's start.
 #[derive(Debug)]
@@ -33,6 +34,15 @@ pub(crate) struct Pclntab {
     text: u64,
     /// The parts of the text as (start, end, address), where there are several.
     sections: Vec<(u64, u64, u64)>,
+}
+
+/// How a function table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableFormat {
+    /// The release that brought this format: Go 1.2, 1.16, 1.18 or 1.20.
+    pub since: GoVersion,
+    /// Whether the table starts with that format's magic number, which obfuscators change.
+    pub has_magic: bool,
 }
 
 /// First four bytes of the table, by release (`internal/abi` or `debug/gosym`).
@@ -70,6 +80,18 @@ fn is_header_of_18(bytes: &[u8]) -> bool {
 }
 
 impl Pclntab {
+    /// How the table is written. Without a known magic it is read as `facts` say.
+    pub(crate) fn format(&self, object: &Object, facts: &Facts) -> TableFormat {
+        let magic = bytes::u32(self.bytes(object), 0);
+        let by_magic = MAGICS.iter().find(|(known, ..)| Some(*known) == magic);
+        let minor = facts.version.minor;
+        let row = by_magic
+            .or_else(|| MAGICS.iter().find(|(_, oldest, newest)| (*oldest..=*newest).contains(&minor)));
+        // The table of Go 1.2 is the oldest; its runtime is not known before Go 1.4.
+        let since = row.map(|(_, oldest, _)| *oldest).filter(|oldest| *oldest >= 16).unwrap_or(2);
+        TableFormat { since: GoVersion::new(since, 0), has_magic: by_magic.is_some() }
+    }
+
     /// Reads the header at `addr`. `None` where its parts do not fit into the file.
     pub(crate) fn read(
         object: &Object,

@@ -1,8 +1,9 @@
 //! The other subcommands, help, and how output behaves in pipes.
 
+use std::fs;
 use std::process::Stdio;
 
-use crate::run::{DEMO, Ran, command, corpus, goemu, ran};
+use crate::run::{DEMO, Ran, command, corpus, file, goemu, ran};
 
 fn on_corpus(args: &[&str]) -> Ran {
     ran(command().env("GOEMU_BINARY", corpus("go1.27")).args(args))
@@ -67,6 +68,58 @@ fn how_a_program_was_built() {
     }
     let object: serde_json::Value = serde_json::from_str(&on_corpus(&["info", "--json"]).stdout).unwrap();
     assert_eq!((&object["go"], &object["debug_info"]), (&"go1.27.3".into(), &true.into()));
+}
+
+/// The rows of `info` and its JSON.
+fn told(path: &str) -> (impl Fn(&str) -> String + use<>, serde_json::Value) {
+    let text = goemu(["info", "-b", path]).stdout;
+    let json = serde_json::from_str(&goemu(["info", "--json", "-b", path]).stdout).expect("one JSON object");
+    let row = move |key: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(key).filter(|rest| rest.starts_with(' ')));
+        value.unwrap_or_else(|| panic!("no {key} in {text}")).trim().to_owned()
+    };
+    (row, json)
+}
+
+#[test]
+fn what_the_function_table_is_and_whether_it_has_names() {
+    for (build, since) in [("go1.15", "go1.2"), ("go1.19", "go1.18"), ("go1.27-stripped", "go1.20")] {
+        let (row, json) = told(corpus(build).to_str().unwrap());
+        assert_eq!(
+            (row("table"), row("names")),
+            (format!("of functions, in the format of {since}"), "as in the source".to_owned())
+        );
+        assert!(row("hooks").ends_with(" functions of Go's runtime by name"), "{}", row("hooks"));
+        assert_eq!(json["table"], serde_json::json!({ "since": since, "has_magic": true }));
+        assert_eq!(
+            (&json["names_removed"], &json["hooks"]["recognised"]),
+            (&false.into(), &vec![0; 0].into())
+        );
+    }
+}
+
+#[test]
+fn what_is_told_without_names() {
+    let mut bytes = fs::read(corpus("go1.27-stripped")).unwrap();
+    for (old, new) in [
+        (&b"runtime."[..], &b"qzjxvwk."[..]),
+        (b"\xf1\xff\xff\xff\0\0\x01\x08", b"\x5a\x13\x77\xc4\0\0\x01\x08"),
+    ] {
+        let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(old)).collect();
+        assert!(!places.is_empty(), "no {old:x?}");
+        for at in places {
+            bytes[at..at + new.len()].copy_from_slice(new);
+        }
+    }
+    let (row, json) = told(&file("no-names", &bytes).display().to_string());
+    assert_eq!(row("table"), "of functions, in the format of go1.20, its magic number changed");
+    assert_eq!(row("names"), "hashed or removed (call by address)");
+    assert!(row("hooks").contains(" by what they are: "), "{}", row("hooks"));
+    let recognised = json["hooks"]["recognised"].as_array().unwrap();
+    for name in ["mallocgc", "morestack", "gopanic", "throw"] {
+        assert!(recognised.contains(&name.into()), "{name} in {recognised:?}");
+    }
+    assert_eq!((&json["names_removed"], &json["table"]["has_magic"]), (&true.into(), &false.into()));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod alloc;
 mod defers;
 mod fatal;
+mod found;
 pub(crate) mod goroutines;
 pub(super) mod panics;
 mod recognise;
@@ -22,6 +23,8 @@ use goemu_loader::{FuncId, Image, Os};
 use crate::go::traceback::unwind::Start;
 use crate::hook::{Action, Cx, Hooks, Refused};
 use crate::imports;
+
+pub use found::{Found, found};
 
 /// A hook on a function of the runtime.
 pub(in crate::go) type Body = fn(&mut Cx<'_>) -> Result<Action, Refused>;
@@ -109,10 +112,7 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
     let mut wrappers = Vec::new();
     let mut hooked = HashSet::new();
     for func in image.funcs() {
-        // Linknamed functions are the runtime's, though their names begin with another package.
-        let Some(name) = func.name().strip_prefix("runtime.").or_else(|| foreign(func.name())) else {
-            continue;
-        };
+        let Some(name) = runtime_name(func.name()) else { continue };
         let body = match name {
             "asmcgocall" if image.target().os == Os::Windows => Some(imports::asmcgocall as Body),
             "nanotime1" | "time.now" if image.target().os == Os::Windows => Some(imports::tick as Body),
@@ -134,9 +134,7 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
         hooked.insert(name);
         hooks.add(entry, Arc::new(body));
     }
-    // A program whose names were taken away has none of these. Objects have their names.
-    let nameless = !hooked.contains("mallocgc") || !hooked.contains("morestack");
-    if nameless && !image.is_linked_here() {
+    if found::is_nameless(image, &hooked) {
         install_recognised(image, hooks, &hooked);
     }
 }
@@ -186,6 +184,11 @@ pub(in crate::go) fn fatal_error(cx: &mut Cx<'_>, text: &str) -> Action {
 /// The heap is used up.
 pub(in crate::go) fn out_of_memory(cx: &mut Cx<'_>) -> Action {
     fatal::out_of_memory(cx)
+}
+
+/// What the runtime calls a function. Linknamed ones are its own, though their names begin with another package.
+fn runtime_name(name: &str) -> Option<&str> {
+    name.strip_prefix("runtime.").or_else(|| foreign(name))
 }
 
 fn foreign(name: &str) -> Option<&str> {
