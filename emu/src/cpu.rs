@@ -47,7 +47,7 @@ pub const MXCSR_DEFAULT: u32 = 0x1f80;
 pub const TSC_STEP: u64 = 1000;
 
 /// The state of one logical processor in 64-bit mode.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Cpu {
     /// 16 registers, then slots that stay 0. A power of two, so that an index needs no check but a mask.
     gpr: [u64; 32],

@@ -23,7 +23,7 @@ use std::ops::Range;
 pub(crate) use clock::{Clock, put_time_of_day};
 
 use crate::cpu::{Cpu, gpr};
-use crate::hook::{Cx, Refused};
+use crate::hook::{Action, Cx, Refused};
 use crate::memory::Memory;
 use crate::os::{Answer, Os};
 
@@ -97,8 +97,9 @@ impl Os for Linux {
         cx.world.clock.advance(instructions);
     }
 
-    fn turn(&mut self, cx: &mut Cx<'_>) {
+    fn turn(&mut self, cx: &mut Cx<'_>) -> Result<Action, Refused> {
         self.now.threads.turn(cx);
+        Ok(Action::Resume)
     }
 
     /// The thread-local slot has it.

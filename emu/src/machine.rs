@@ -371,10 +371,7 @@ impl Machine {
     fn step(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
         match self.run_slice(fuel) {
             Exit::Stopped => Ok(None),
-            Exit::OutOfFuel if *fuel > 0 => {
-                self.turn();
-                Ok(None)
-            }
+            Exit::OutOfFuel if *fuel > 0 => self.turn(),
             Exit::OutOfFuel => {
                 let (ground, limit) = (self.ground, self.config.fuel);
                 Ok(Some(ground.ended(&mut self.cx(), Outcome::OutOfFuel { limit })))
@@ -408,10 +405,18 @@ impl Machine {
         exit
     }
 
-    /// Another thread of the program may go on.
-    fn turn(&mut self) {
-        self.with_os(|os, cx| os.turn(cx));
+    /// Another thread or goroutine of the program may go on.
+    fn turn(&mut self) -> Result<Option<Outcome>, Error> {
+        let turned = self.with_os(|os, cx| os.turn(cx));
         self.follow();
+        match turned {
+            Ok(Action::End(outcome)) => Ok(Some(outcome)),
+            Ok(_) => Ok(None),
+            Err(refused) => match self.refused(refused)? {
+                Next::End(outcome) => Ok(Some(outcome)),
+                Next::Run | Next::Again => Ok(None),
+            },
+        }
     }
 
     /// Looks which goroutine runs.

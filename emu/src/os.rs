@@ -11,11 +11,14 @@ use goemu_loader::Os as System;
 
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
-use crate::hook::{Cx, Refused};
+use crate::go::runtime::goroutines;
+use crate::hook::{Action, Cx, Refused};
 use crate::memory::Memory;
 use crate::outcome::Outcome;
 
-pub(crate) use answers::{EPOCH, affinity, fill_random, limits, now, random, time_of_day, uname};
+pub(crate) use answers::{
+    EPOCH, affinity, fill_random, limits, monotonic_start, now, random, time_of_day, uname,
+};
 
 /// What a system call is answered.
 #[derive(Debug)]
@@ -45,8 +48,9 @@ pub trait Os: Send {
     }
 
     /// The slice is over: another thread may go on.
-    fn turn(&mut self, cx: &mut Cx<'_>) {
+    fn turn(&mut self, cx: &mut Cx<'_>) -> Result<Action, Refused> {
         let _ = cx;
+        Ok(Action::Resume)
     }
 
     /// The `g` that runs, where it is not always the same.
@@ -90,6 +94,18 @@ const EXIT_GROUP: u64 = 231;
 const MAP_FIXED: u64 = 0x10;
 
 impl Os for NoOs {
+    fn slice(&self, cx: &Cx<'_>) -> i64 {
+        cx.world.scheduler.slice()
+    }
+
+    fn ran(&mut self, cx: &mut Cx<'_>, instructions: i64) {
+        cx.world.scheduler.ran(instructions);
+    }
+
+    fn turn(&mut self, cx: &mut Cx<'_>) -> Result<Action, Refused> {
+        goroutines::preempt(cx)
+    }
+
     fn syscall(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused> {
         let own_number = cx.cpu.gpr(gpr::RAX);
         let system = cx.image.target().os;

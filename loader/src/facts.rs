@@ -36,7 +36,7 @@ pub(crate) use objects::{
 };
 pub use runtime::{
     BoundsError, Defer, Eface, G, Gobuf, Hchan, InitTask, InterfaceSwitch, Itab, M, Numbers, P, Panic, Stack,
-    TypeAssert, WbBuf, WinCall,
+    Timer, TypeAssert, WbBuf, WinCall,
 };
 pub use signals::{Signal, Signals};
 pub use tables::{Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab, TraceArgs, TraceLimits};
@@ -222,6 +222,8 @@ pub struct Facts {
     pub eface: Eface,
     /// Channels.
     pub hchan: Hchan,
+    /// Timers.
+    pub timer: Timer,
     /// Maps up to Go 1.23.
     pub hmap: Hmap,
     /// Maps since Go 1.24.
@@ -284,6 +286,7 @@ impl Facts {
             itab: Itab::of(minor),
             eface: Eface::of(minor),
             hchan: Hchan::of(minor),
+            timer: Timer::of(minor),
             hmap: Hmap::of(minor),
             swiss_map: SwissMap::of(minor),
             swiss_table: SwissTable::of(minor),
@@ -346,6 +349,7 @@ impl Facts {
         self.itab.ask(ask);
         self.eface.ask(ask);
         self.hchan.ask(ask);
+        self.timer.ask(ask);
         self.hmap.ask(ask);
         self.swiss_map.ask(ask);
         self.swiss_table.ask(ask);

@@ -52,6 +52,8 @@ pub struct Goroutine {
     pub(crate) creator: Option<(u64, u64)>,
     /// The function that it started with.
     pub(crate) start: u64,
+    /// The coroutine that it was made for (`runtime.coro`).
+    pub(crate) coro: Option<u64>,
     /// The place of its stack; none for the first goroutine, which has its own.
     pub(crate) stack: Option<u64>,
     /// The lowest stack address that is mapped.
@@ -113,6 +115,7 @@ impl Goroutine {
             id: 1,
             creator: None,
             start: 0,
+            coro: None,
             stack: None,
             mapped: stack_hi,
             base,
@@ -133,6 +136,7 @@ impl Goroutine {
             id: 1,
             creator: None,
             start: 0,
+            coro: None,
             stack: None,
             mapped: 0,
             base: 0,
@@ -167,6 +171,7 @@ impl Goroutine {
             g,
             id,
             max_stack,
+            coro: None,
             stack: Some(stack),
             stack_lo: stack_hi,
             stack_hi,

@@ -105,7 +105,7 @@ struct Init<'m> {
 
 impl Init<'_> {
     /// The parts of `rt0_go` and `schedinit` that need nothing of the operating system, where they are functions of
-    /// their own: arguments and environment, the processor's features.
+    /// their own: arguments and environment, the processor's features, the number of processors, the list of modules.
     fn start_runtime(&mut self) -> Result<(), Error> {
         let argv = self.argv()?;
         self.run_named("runtime.args", "func(c int32, v uintptr)", &[Value::from(1), Value::from(argv)])?;
@@ -117,7 +117,10 @@ impl Init<'_> {
             self.run_named("internal/cpu.Initialize", "func(env string)", &[Value::from("")])?;
             self.copy_features()?;
         }
-        self.count_processors()?;
+        // Elsewhere it asks libraries for what only a started program has.
+        if self.image.target().os != Os::Linux || !self.run_named("runtime.osinit", "func()", &[])? {
+            self.count_processors()?;
+        }
         // Reflection looks for types in the list of modules.
         for name in ["runtime.modulesinit", "runtime.goargs", "runtime.goenvs", "runtime.goenvs_unix"] {
             self.run_named(name, "func()", &[])?;

@@ -5,6 +5,7 @@
 //! Rust where records hold them, so that programs without a runtime (object files) have them too.
 
 mod alloc;
+mod coroutines;
 mod defers;
 mod fatal;
 mod found;
@@ -14,6 +15,7 @@ mod recognise;
 mod stack;
 mod system;
 mod tables;
+mod timers;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -88,16 +90,31 @@ pub const HOOKS: &[Entry] = &[
     entry!("ready" ANY, Replaces goroutines::ready, "a goroutine that waits may run"),
     entry!("gosched_m" ANY, Replaces goroutines::gosched, "another goroutine runs"),
     entry!("goschedguarded_m" (9, u16::MAX), Replaces goroutines::gosched, "another goroutine runs"),
+    entry!("goschedImpl" ANY, Replaces goroutines::gosched, "another goroutine runs"),
     entry!("goyield_m" (14, u16::MAX), Replaces goroutines::gosched, "another goroutine runs"),
-    entry!("goexit0" ANY, Replaces goroutines::ended, "the goroutine is no more"),
+    entry!("goexit1" ANY, Replaces goroutines::ended, "the goroutine is no more"),
     entry!("timeSleep" ANY, Replaces goroutines::sleep, "the clock is virtual, and jumps when all sleep"),
     entry!("time.Sleep" ANY, Replaces goroutines::sleep, "the clock is virtual, and jumps when all sleep"),
+    entry!("time.startTimer" (0, 22), Replaces timers::start, "timers are goemu's: the clock is virtual"),
+    entry!("time.stopTimer" ANY, Replaces timers::stop, "timers are goemu's: the clock is virtual"),
+    entry!("time.resetTimer" (14, u16::MAX), Replaces timers::reset, "timers are goemu's: the clock is virtual"),
+    entry!("time.modTimer" (14, 22), Replaces timers::modify, "timers are goemu's: the clock is virtual"),
+    entry!("time.newTimer" (23, u16::MAX), Replaces timers::new, "timers are goemu's: the clock is virtual"),
+    entry!("newcoro" (23, u16::MAX), Replaces coroutines::new, "coroutines are goroutines, which are goemu's"),
+    entry!("coroswitch" (23, u16::MAX), Replaces coroutines::switch, "coroutines are goroutines, which are goemu's"),
+    entry!("Stack" ANY, Replaces goroutines::stack_text, "of all goroutines: only goemu knows them"),
+    entry!("stopTheWorld" ANY, Replaces system::nothing, "one goroutine runs, and no thread"),
+    entry!("startTheWorld" ANY, Replaces system::nothing, "one goroutine runs, and no thread"),
+    entry!("stopTheWorldGC" (14, u16::MAX), Replaces system::nothing, "one goroutine runs, and no thread"),
+    entry!("startTheWorldGC" (14, u16::MAX), Replaces system::nothing, "one goroutine runs, and no thread"),
+    entry!("startTemplateThread" (10, u16::MAX), Replaces system::nothing, "there are no threads"),
     entry!("entersyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("exitsyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("getitab" ANY, Replaces tables::getitab, "tables that the compiler made are registered in a started program only"),
     entry!("GOMAXPROCS" ANY, Replaces system::processors, "there is one processor, and no number of them yet"),
     entry!("NumGoroutine" ANY, Replaces goroutines::count, "the scheduler that counts them is goemu's"),
     entry!("GC" ANY, Replaces system::nothing, "nothing is ever freed"),
+    entry!("NumCPU" ANY, Replaces system::processor, "there is one processor, and no number of them yet"),
     entry!("SetFinalizer" ANY, Replaces system::nothing, "nothing is ever freed"),
     entry!("AddCleanup[*" (24, u16::MAX), Replaces system::add_cleanup, "nothing is ever freed"),
     entry!("getOrAddWeakHandle" (23, u16::MAX), Replaces system::weak_handle, "nothing is ever freed"),
@@ -149,8 +166,9 @@ fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>) 
             "fatalpanic" => {
                 hooks.add(entry, Arc::new(move |cx: &mut Cx<'_>| fatal::end_by_panic(cx, printer)))
             }
-            // It is all of `newproc` that has a text, and comes too late: what `newproc` knows is gone.
-            "newproc1" => hooks.add(entry, Arc::new(goroutines::unsupported as Body)),
+            // It is all of `newproc` that has a text.
+            "newproc1" => hooks.add(entry, Arc::new(goroutines::newproc1 as Body)),
+            "gopark" => hooks.add(entry, Arc::new(goroutines::gopark_unnamed as Body)),
             _ => {
                 if let Some(body) = body(name, minor) {
                     hooks.add(entry, Arc::new(body));
@@ -192,7 +210,7 @@ fn runtime_name(name: &str) -> Option<&str> {
 }
 
 fn foreign(name: &str) -> Option<&str> {
-    (name.starts_with("weak.") || matches!(name, "time.Sleep" | "time.now")).then_some(name)
+    (name.starts_with("weak.") || name.starts_with("time.")).then_some(name)
 }
 
 fn body(name: &str, minor: u16) -> Option<Body> {

@@ -69,7 +69,7 @@ fn write_barrier(image: &Image) -> Option<Range<u64>> {
 }
 
 /// Whether code belongs to the runtime. Assembly functions of it have no package in their names (`memeqbody`).
-fn is_runtime(image: &Image, pc: u64) -> bool {
+pub(crate) fn is_runtime(image: &Image, pc: u64) -> bool {
     image.func_at(pc).is_some_and(|func| {
         let name = func.name();
         let own = RUNTIME.iter().chain(&MADE_PREFIX).any(|package| name.starts_with(package));

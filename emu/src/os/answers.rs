@@ -3,6 +3,8 @@
 
 use std::ops::RangeInclusive;
 
+use goemu_loader::{Image, Os};
+
 use crate::cpu::gpr;
 use crate::hook::{Cx, Refused};
 
@@ -99,6 +101,13 @@ pub(super) fn answer(cx: &mut Cx<'_>, number: u64) -> Result<Option<i64>, Refuse
 pub(crate) fn now(cx: &mut Cx<'_>, real: bool) -> (u64, u64) {
     let nanoseconds = cx.cpu.next_tsc();
     (nanoseconds / SECOND + if real { EPOCH } else { 1 }, nanoseconds % SECOND)
+}
+
+/// What a program's monotonic clock shows at the start, in nanoseconds. Up to Go 1.15 it is the time of day, on a Linux
+/// that has no vDSO.
+pub(crate) fn monotonic_start(image: &Image) -> u64 {
+    let of_day = image.target().os == Os::Linux && image.facts().version.minor < 16;
+    SECOND * if of_day { EPOCH } else { 1 }
 }
 
 fn clock(cx: &mut Cx<'_>, which: u64, to: u64) -> Result<i64, Refused> {

@@ -191,6 +191,15 @@ layouts! {
         lock          "lock":         u64         = 4 => 88, 23 => 96, 25 => 104;
     }
 
+    /// `runtime.timer`; up to Go 1.22 package time fills it in.
+    Timer "runtime.timer" {
+        when          "when":         u64         = 4 => 8, 10 => 16, 14 => 8, 23 => 16, 25 => 24;
+        period        "period":       u64         = 4 => 16, 10 => 24, 14 => 16, 23 => 24, 25 => 32;
+        f             "f":            u64         = 4 => 24, 10 => 32, 14 => 24, 23 => 32, 25 => 40;
+        arg           "arg":          u64         = 4 => 32, 10 => 40, 14 => 32, 23 => 40, 25 => 48;
+        seq           "seq":          u64         = 4 => 48, 10 => 56, 14 => 48, 23 => 56, 25 => 64;
+    }
+
     /// `runtime.initTask`, what initialises a package (Go 1.13 and later; before, it is a function).
     InitTask "runtime.initTask|runtime.inittask" {
         state         "state":        Option<u64> = 13 => 0;
@@ -227,6 +236,7 @@ layouts! {
         p_running     "_Prunning":    u64         = 4 => 1;
         init_running  "initTask.state: being run": u64 = 4 => 1;
         init_done     "initTask.state: done": u64 = 4 => 2;
+        wait_sleep    "waitReasonSleep": Option<u64> = 11 => 19, 25 => 20, 26 => 14;
         defer_pools   "len(p.deferpool)": u64     = 4 => 5, 17 => 1;
         defer_pool    "len(p.deferpoolbuf)": u64  = 4 => 32;
     }

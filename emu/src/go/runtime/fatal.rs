@@ -74,13 +74,13 @@ fn here(cx: &Cx<'_>) -> Start {
 }
 
 /// The place that called the hooked function.
-fn caller(cx: &Cx<'_>) -> Result<Start, MemFault> {
+pub(super) fn caller(cx: &Cx<'_>) -> Result<Start, MemFault> {
     Ok(Start { pc: cx.return_address()?, sp: cx.caller_sp(), trap: false })
 }
 
 /// The stack of the running goroutine. The runtime may be on the system's stack, where nothing is to be seen: then
 /// the goroutine stands where it left its own.
-fn running(cx: &Cx<'_>, start: Start, runtime: bool) -> Stack {
+pub(super) fn running(cx: &Cx<'_>, start: Start, runtime: bool) -> Stack {
     let (at, facts) = (cx.goroutine.g, cx.image.facts());
     let word = |field: u64| cx.word(at.wrapping_add(field)).unwrap_or_default();
     let own = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&start.sp);
@@ -101,8 +101,13 @@ pub(super) fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 /// `fatal(s string)`: the program is at fault.
 pub(super) fn fatal(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
+    Ok(by_program(cx, &text))
+}
+
+/// Ends the call as an error of the program's own, whose stack is shown without the runtime.
+pub(super) fn by_program(cx: &mut Cx<'_>, text: &str) -> Action {
     let start = here(cx);
-    Ok(end(cx, &text, start, false))
+    end(cx, text, start, false)
 }
 
 /// Ends the call as the runtime's fatal errors end a program.

@@ -1,16 +1,18 @@
-//! Goroutines (`runtime/proc.go`): `newproc`, `gopark`, `ready`, `gosched_m`, `goexit0`, `timeSleep`.
+//! Goroutines (`runtime/proc.go`): `newproc`, `gopark`, `ready`, `gosched_m`, `goexit1`, `timeSleep`.
 //!
 //! Channels, select, locks and groups run from the program's own text; they end in these. What the program does not
 //! see of a scheduler is not here: there are no threads and no queues in its memory.
 
 use goemu_loader::FuncId;
 
-use super::fatal;
+use super::{coroutines, fatal, timers};
 use crate::cpu::gpr;
 use crate::error::Error;
-use crate::go::scheduler::Resting;
-use crate::go::traceback::unwind::Start;
+use crate::go::goroutine::Goroutine;
+use crate::go::scheduler::{Due, Resting, Status};
+use crate::go::traceback::unwind::{Start, Unwinder};
 use crate::go::traceback::{Creator, Place, Stack, Traceback};
+use crate::go::variables;
 use crate::hook::{Action, Cx, Refused};
 use crate::memory::MemFault;
 use crate::observe::Event;
@@ -18,6 +20,10 @@ use crate::outcome::{Fatal, Outcome};
 
 /// Bytes of arguments that a `go` statement may have (up to Go 1.16).
 const MAX_ARGS: u64 = 1 << 16;
+/// Nanoseconds that going on with another goroutine takes, so that who waits for a time by yielding meets it.
+const SWITCH: u64 = 1000;
+/// Instructions that are executed in a nanosecond.
+const PER_NANOSECOND: u64 = 4;
 /// Where `gopark`'s unlock function returns to: no memory is there, but a hook.
 pub(super) const PARKED: u64 = 0x7e_0000_2000;
 /// Bytes below `gopark`'s return address in which the unlock function is called.
@@ -28,33 +34,93 @@ pub(super) fn newproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let minor = cx.image.facts().version.minor;
     let closure = cx.arg(if minor < 18 { 1 } else { 0 })?;
     let len = if minor < 17 { cx.arg(0)? & 0xffff_ffff } else { 0 };
-    let mut args = vec![0; len.min(MAX_ARGS) as usize];
-    cx.memory.read_bytes(cx.caller_sp().wrapping_add(16), &mut args)?;
-    if closure == 0 {
-        return Ok(fatal::error(cx, "go of nil func value"));
+    let args = words(cx, cx.caller_sp().wrapping_add(16), len)?;
+    let creator = (cx.return_address()?, cx.goroutine.id);
+    Ok(go(cx, closure, &args, creator)?.unwrap_or(Action::Return))
+}
+
+/// `newproc1(fn, argp, narg, callergp, callerpc)`, since Go 1.18 `(fn, callergp, callerpc, ...)`: all of `newproc` that
+/// is recognised without names. It runs on the system's stack. Since Go 1.15 its caller would put the goroutine in a
+/// queue, which is not there: that one returns as well.
+pub(super) fn newproc1(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let minor = cx.image.facts().version.minor;
+    let (at, len) = if minor < 18 { (cx.arg(1)?, cx.arg(2)? & 0xffff_ffff) } else { (0, 0) };
+    let args = words(cx, at, len)?;
+    let creator = (cx.arg(if minor < 18 { 4 } else { 2 })?, cx.goroutine.id);
+    if let Some(end) = go(cx, cx.arg(0)?, &args, creator)? {
+        return Ok(end);
     }
-    let (func, from) = (cx.word(closure)?, cx.return_address()?);
-    let Ok(g) = cx.world.alloc(cx.memory, cx.image.facts().stack.room_for_g) else {
-        return Ok(fatal::out_of_memory(cx));
+    if minor < 15 {
+        return Ok(Action::Return);
+    }
+    let start = Start { pc: cx.return_address()?, sp: cx.caller_sp(), trap: false };
+    let Some(caller) = Unwinder::new(cx.image, &*cx.memory, start).next() else {
+        return Err(cannot(cx, "starting a goroutine in a program without names"));
     };
-    let (id, stack) = (cx.world.scheduler.number(), cx.world.scheduler.stack());
-    let made = cx.goroutine.another(cx.image, cx.memory, (g, id, stack));
-    let Ok(Some(mut goroutine)) = made else { return Ok(fatal::out_of_memory(cx)) };
-    goroutine.creator = Some((from, cx.goroutine.id));
-    goroutine.start = func;
-    let Ok(sp) = goroutine.set_first_frame(cx.image, cx.memory, &args, cx.world.home) else {
-        return Ok(fatal::out_of_memory(cx));
-    };
-    let status = "runnable".to_owned();
-    cx.world.scheduler.ready_next(Resting { goroutine, pc: func, sp, bp: 0, closure, status });
-    cx.emit(|_| Event::GoroutineStarted { goroutine: id, func });
+    // Its frame ends with the frame pointer that it has saved, and its return address.
+    if caller.fp.wrapping_sub(8) > start.sp {
+        cx.cpu.set_gpr(gpr::RBP, cx.word(caller.fp.wrapping_sub(16))?);
+    }
+    cx.cpu.set_gpr(gpr::RSP, caller.fp.wrapping_sub(8));
     Ok(Action::Return)
+}
+
+/// The arguments of a `go` statement.
+fn words(cx: &Cx<'_>, at: u64, len: u64) -> Result<Vec<u64>, MemFault> {
+    let count = len.min(MAX_ARGS).div_ceil(8);
+    (0..count).map(|n| cx.word(at.wrapping_add(8 * n))).collect()
+}
+
+/// A goroutine that runs when the present one rests; `Some` ends the call.
+fn go(cx: &mut Cx<'_>, closure: u64, args: &[u64], creator: (u64, u64)) -> Result<Option<Action>, Refused> {
+    if closure == 0 {
+        return Ok(Some(fatal::by_program(cx, "go of nil func value")));
+    }
+    let Some(resting) = make(cx, closure, args, Some(creator))? else {
+        return Ok(Some(fatal::out_of_memory(cx)));
+    };
+    let (id, func) = (resting.goroutine.id, resting.pc);
+    cx.world.scheduler.ready_next(resting);
+    cx.emit(|_| Event::GoroutineStarted { goroutine: id, func });
+    Ok(None)
+}
+
+/// A goroutine that is to run a closure with arguments: nobody knows of it yet. None where there is no room.
+pub(super) fn make(
+    cx: &mut Cx<'_>,
+    closure: u64,
+    args: &[u64],
+    creator: Option<(u64, u64)>,
+) -> Result<Option<Resting>, Refused> {
+    let func = cx.word(closure)?;
+    let size = cx.image.facts().stack.room_for_g;
+    let (stack, g) = match cx.world.scheduler.used() {
+        Some((stack, g)) => {
+            cx.memory.write_bytes(g, &vec![0; size as usize])?;
+            (stack, g)
+        }
+        None => {
+            let Ok(g) = cx.world.alloc(cx.memory, size) else { return Ok(None) };
+            (cx.world.scheduler.new_stack(), g)
+        }
+    };
+    let id = cx.world.scheduler.number();
+    let made = cx.goroutine.another(cx.image, cx.memory, (g, id, stack));
+    let Ok(Some(mut goroutine)) = made else { return Ok(None) };
+    (goroutine.creator, goroutine.start) = (creator, func);
+    let bytes: Vec<u8> = args.iter().copied().flat_map(u64::to_le_bytes).collect();
+    let Ok(sp) = goroutine.set_first_frame(cx.image, cx.memory, &bytes, cx.world.home) else {
+        return Ok(None);
+    };
+    let in_registers = [0, 1, 2, 3].map(|n| args.get(n).copied().unwrap_or(0));
+    let (status, args) = (Status::Runnable, in_registers);
+    Ok(Some(Resting { goroutine, pc: func, sp, bp: 0, closure, args, registers: None, status }))
 }
 
 /// `gopark(unlockf, lock, reason, ...)`: the goroutine waits once `unlockf(g, lock)` has given up what it holds.
 pub(super) fn gopark(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let (unlock, lock, reason) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)? & 0xff);
-    cx.world.scheduler.parking = status(cx, reason);
+    cx.world.scheduler.parking = Status::Parked { reason, caller: cx.return_address()? };
     let own = cx.cpu.gpr(gpr::RSP);
     if unlock == 0 {
         return park(cx, own);
@@ -69,6 +135,14 @@ pub(super) fn gopark(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     cx.cpu.set_gpr(gpr::RDX, unlock);
     cx.cpu.rip = cx.word(unlock)?;
     Ok(Action::Resume)
+}
+
+/// `gopark` in a program without names, where nobody knows how long a goroutine sleeps.
+pub(super) fn gopark_unnamed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    if cx.image.facts().numbers.wait_sleep == Some(cx.arg(2)? & 0xff) {
+        return Err(cannot(cx, "sleeping in a program without names"));
+    }
+    gopark(cx)
 }
 
 /// `unlockf` has returned: true if the goroutine is to wait.
@@ -100,11 +174,6 @@ pub(super) fn ready(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Err(cannot(cx, "waking a goroutine that does not wait"))
 }
 
-/// `newproc1` of a program without names.
-pub(super) fn unsupported(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    Err(cannot(cx, "starting a goroutine in a program without names"))
-}
-
 fn cannot(cx: &Cx<'_>, what: &str) -> Refused {
     let from = cx.return_address().ok().and_then(|pc| cx.image.func_at(pc.wrapping_sub(1)));
     let caller = from.map(|func| func.name().to_owned());
@@ -117,8 +186,7 @@ pub(super) fn gosched(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let sched = |field: u64| cx.word(goroutine.g.wrapping_add(facts.g.sched).wrapping_add(field));
     let (pc, sp) = (sched(facts.gobuf.pc)?, sched(facts.gobuf.sp)?);
     let bp = facts.gobuf.bp.map(sched).transpose()?.unwrap_or(0);
-    let status = "runnable".to_owned();
-    cx.world.scheduler.ready_last(Resting { goroutine, pc, sp, bp, closure: 0, status });
+    cx.world.scheduler.ready_last(by_call(goroutine, (pc, sp, bp), Status::Runnable));
     schedule(cx)
 }
 
@@ -129,18 +197,21 @@ pub(super) fn sleep(cx: &mut Cx<'_>) -> Result<Action, Refused> {
         return Ok(Action::Return);
     }
     let until = cx.cpu.tsc.saturating_add(duration);
-    let resting = rest(cx, cx.cpu.gpr(gpr::RSP), "sleep".to_owned())?;
+    let resting = rest(cx, cx.cpu.gpr(gpr::RSP), Status::Sleeps)?;
     cx.world.scheduler.sleep(resting, until);
     schedule(cx)
 }
 
-/// `goexit0`, or the return of a goroutine's function: it is no more.
+/// `goexit1`, or the return of a goroutine's function: it is no more.
 pub(crate) fn ended(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     match cx.goroutine.stack {
-        Some(stack) => cx.world.scheduler.give_back(stack),
+        Some(stack) => cx.world.scheduler.give_back(stack, cx.goroutine.g),
         None => cx.world.scheduler.first_gone = true,
     }
-    schedule(cx)
+    match cx.goroutine.coro {
+        Some(coro) => coroutines::ended(cx, coro),
+        None => schedule(cx),
+    }
 }
 
 /// `NumGoroutine() int`
@@ -150,32 +221,102 @@ pub(super) fn count(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::Return)
 }
 
+/// `Stack(buf []byte, all bool) int`: which goroutines there are, goemu knows; its own stack a goroutine reads itself.
+pub(super) fn stack_text(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let (buf, len, all) = (cx.arg(0)?, cx.arg(1)?, cx.arg(3)? & 0xff != 0);
+    if !all {
+        return Ok(Action::Run);
+    }
+    let own = fatal::running(cx, fatal::caller(cx)?, false);
+    let goroutines = std::iter::once(own).chain(stacks(cx)).collect();
+    let text = Traceback { goroutines }.to_string();
+    let count = text.len().min(usize::try_from(len).unwrap_or(usize::MAX));
+    cx.memory.write_bytes(buf, &text.as_bytes()[..count])?;
+    cx.set_result(4, 0, count as u64)?;
+    Ok(Action::Return)
+}
+
+/// The present goroutine, as it goes on when the hooked function returns.
+pub(super) fn rest_until_return(cx: &Cx<'_>, status: Status) -> Result<Resting, MemFault> {
+    rest(cx, cx.cpu.gpr(gpr::RSP), status)
+}
+
 /// The present goroutine, as it goes on when the function returns whose return address is at `own`.
-fn rest(cx: &Cx<'_>, own: u64, status: String) -> Result<Resting, MemFault> {
+fn rest(cx: &Cx<'_>, own: u64, status: Status) -> Result<Resting, MemFault> {
     let goroutine = cx.goroutine.clone();
     let (pc, bp) = (cx.word(own)?, cx.cpu.gpr(gpr::RBP));
-    Ok(Resting { goroutine, pc, sp: own.wrapping_add(8), bp, closure: 0, status })
+    Ok(by_call(goroutine, (pc, own.wrapping_add(8), bp), status))
+}
+
+/// A goroutine that rests in a call, after which no registers are looked at but these.
+fn by_call(goroutine: Goroutine, (pc, sp, bp): (u64, u64, u64), status: Status) -> Resting {
+    Resting { goroutine, pc, sp, bp, closure: 0, args: [0; 4], registers: None, status }
+}
+
+/// The present goroutine has had its turn, and others go on. Not where it is in the runtime, whose locks they might
+/// need; in a program without names nobody knows where that is.
+pub(crate) fn preempt(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let sp = cx.cpu.gpr(gpr::RSP);
+    let free = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&sp)
+        && !variables::is_runtime(cx.image, cx.cpu.rip);
+    let ran = cx.world.scheduler.turn(free);
+    cx.cpu.tsc = cx.cpu.tsc.saturating_add(ran / PER_NANOSECOND);
+    if wake_due(cx)?.is_none() {
+        return Ok(fatal::out_of_memory(cx));
+    }
+    let named = || !cx.image.funcs_named("runtime.gopark").is_empty();
+    if !free || !cx.world.scheduler.has_ready() || !named() {
+        return Ok(Action::Resume);
+    }
+    let place = (cx.cpu.rip, sp, cx.cpu.gpr(gpr::RBP));
+    let mut resting = by_call(cx.goroutine.clone(), place, Status::Runnable);
+    resting.registers = Some(Box::new(cx.cpu.clone()));
+    cx.world.scheduler.ready_last(resting);
+    schedule(cx)
 }
 
 /// Goes on with another goroutine.
 fn schedule(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    let chance = cx.world.random_order.then(|| cx.cpu.next_random());
-    let picked = match cx.world.scheduler.pick(chance) {
-        Some(picked) => picked,
-        None => {
-            let Some(until) = cx.world.scheduler.rouse() else { return Ok(deadlock(cx)) };
-            cx.cpu.tsc = cx.cpu.tsc.max(until);
-            return schedule(cx);
+    cx.cpu.tsc = cx.cpu.tsc.saturating_add(SWITCH);
+    loop {
+        if wake_due(cx)?.is_none() {
+            return Ok(fatal::out_of_memory(cx));
         }
-    };
+        let chance = cx.world.random_order.then(|| cx.cpu.next_random());
+        if let Some(picked) = cx.world.scheduler.pick(chance) {
+            return switch_to(cx, picked);
+        }
+        let Some(until) = cx.world.scheduler.next_due() else { return Ok(deadlock(cx)) };
+        cx.cpu.tsc = cx.cpu.tsc.max(until);
+    }
+}
+
+/// Who has slept long enough is ready, and timers fire whose time has come. None where there is no room for that.
+fn wake_due(cx: &mut Cx<'_>) -> Result<Option<()>, Refused> {
+    while let Some(due) = cx.world.scheduler.take_due(cx.cpu.tsc) {
+        match due {
+            Due::Wakes(g) => {
+                let woken = cx.world.scheduler.take(g);
+                woken.into_iter().for_each(|resting| cx.world.scheduler.ready_last(resting));
+            }
+            Due::Fires(timer) => {
+                if timers::fire(cx, timer)?.is_none() {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+    Ok(Some(()))
+}
+
+/// Goes on with this one.
+pub(super) fn switch_to(cx: &mut Cx<'_>, picked: Resting) -> Result<Action, Refused> {
     let from = cx.goroutine.id;
+    set_registers(cx, &picked);
     *cx.goroutine = picked.goroutine;
     cx.goroutine.make_current(cx.image, cx.memory)?;
-    cx.goroutine.enter(cx.image, cx.cpu);
-    cx.cpu.set_gpr(gpr::RSP, picked.sp);
-    cx.cpu.set_gpr(gpr::RBP, picked.bp);
-    cx.cpu.set_gpr(gpr::RDX, picked.closure);
-    cx.cpu.rip = picked.pc;
+    let ran = cx.world.scheduler.turn(true);
+    cx.cpu.tsc = cx.cpu.tsc.saturating_add(ran / PER_NANOSECOND);
     let to = cx.goroutine.id;
     if from != to {
         cx.emit(|_| Event::GoroutineSwitched { from, to });
@@ -183,18 +324,40 @@ fn schedule(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::Resume)
 }
 
+/// Sets the registers as the goroutine has them. The processor's counter and its source of random numbers go on.
+fn set_registers(cx: &mut Cx<'_>, picked: &Resting) {
+    if let Some(registers) = &picked.registers {
+        let (tsc, entropy) = (cx.cpu.tsc, cx.cpu.entropy);
+        cx.cpu.clone_from(registers);
+        (cx.cpu.tsc, cx.cpu.entropy) = (tsc, entropy);
+        return;
+    }
+    picked.goroutine.enter(cx.image, cx.cpu);
+    cx.cpu.set_gpr(gpr::RSP, picked.sp);
+    cx.cpu.set_gpr(gpr::RBP, picked.bp);
+    cx.cpu.set_gpr(gpr::RDX, picked.closure);
+    for (register, value) in [gpr::RAX, gpr::RBX, gpr::RCX, gpr::RDI].into_iter().zip(picked.args) {
+        cx.cpu.set_gpr(register, value);
+    }
+    cx.cpu.rip = picked.pc;
+}
+
 /// Nothing can run any more.
 fn deadlock(cx: &mut Cx<'_>) -> Action {
     let first_gone = cx.world.scheduler.first_gone;
-    let waiting = cx.world.scheduler.waiting();
-    let stacks = waiting.iter().filter(|resting| !is_system(cx, resting)).map(|resting| stack(cx, resting));
-    let traceback = Traceback { goroutines: stacks.collect() };
-    if first_gone {
+    let traceback = Traceback { goroutines: stacks(cx) };
+    if first_gone && traceback.is_empty() {
         let text = "no goroutines (main called runtime.Goexit) - deadlock!".to_owned();
         cx.world.print(2, format!("fatal error: {text}\n").as_bytes());
         return Action::End(Outcome::Exited { code: 2, fatal: Some(Fatal { text, traceback }) });
     }
     Action::End(Outcome::Deadlock(traceback))
+}
+
+/// The stacks of all goroutines that do not run.
+fn stacks(cx: &Cx<'_>) -> Vec<Stack> {
+    let others = cx.world.scheduler.in_order();
+    others.into_iter().filter(|resting| !is_system(cx, resting)).map(|resting| stack(cx, resting)).collect()
 }
 
 /// Whether a goroutine is the runtime's own: Go shows none of these.
@@ -205,8 +368,14 @@ fn is_system(cx: &Cx<'_>, resting: &Resting) -> bool {
 }
 
 fn stack(cx: &Cx<'_>, resting: &Resting) -> Stack {
-    let start = Start { pc: resting.pc, sp: resting.sp, trap: false };
-    let mut stack = Stack::read(cx.image, cx.memory, start, (resting.goroutine.id, &resting.status), false);
+    let start = Start { pc: resting.pc, sp: resting.sp, trap: resting.registers.is_some() };
+    let status = match resting.status {
+        Status::Runnable => "runnable".to_owned(),
+        Status::Sleeps => "sleep".to_owned(),
+        Status::Coroutine => "coroutine".to_owned(),
+        Status::Parked { reason, caller } => reason_text(cx, reason, caller),
+    };
+    let mut stack = Stack::read(cx.image, cx.memory, start, (resting.goroutine.id, &status), false);
     stack.created_by = created_by(cx, resting.goroutine.creator);
     stack
 }
@@ -227,7 +396,7 @@ pub(super) fn created_by(cx: &Cx<'_>, creator: Option<(u64, u64)>) -> Option<Cre
 }
 
 /// What a goroutine waits for, in Go's words: the program's own list of them where it has symbols, else by who calls.
-fn status(cx: &Cx<'_>, reason: u64) -> String {
+fn reason_text(cx: &Cx<'_>, reason: u64, caller: u64) -> String {
     let told = cx.image.symbol("runtime.waitReasonStrings").and_then(|list| {
         let at = list.addr.checked_add(16 * reason)?;
         let (text, len) = (cx.word(at).ok()?, cx.word(at + 8).ok()?);
@@ -236,7 +405,7 @@ fn status(cx: &Cx<'_>, reason: u64) -> String {
         String::from_utf8(bytes).ok()
     });
     let by_caller = || {
-        let caller = cx.image.func_at(cx.return_address().ok()?.wrapping_sub(1))?;
+        let caller = cx.image.func_at(caller.wrapping_sub(1))?;
         Some(match caller.name() {
             "runtime.chanrecv" => "chan receive",
             "runtime.chansend" => "chan send",

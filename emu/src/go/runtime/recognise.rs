@@ -50,6 +50,8 @@ const TEXTS: &[Text] = &[
     Text { text: b"go of nil func value", name: "fatal", given: true, since: 19 },
     Text { text: b" [recovered", name: "printpanics", given: false, since: 0 },
     Text { text: b"go of nil func value", name: "newproc1", given: false, since: 0 },
+    Text { text: b"bad g->status in ready", name: "ready", given: false, since: 0 },
+    Text { text: b"bad g status", name: "goschedImpl", given: false, since: 0 },
     Text { text: b"gopark: bad g status", name: "gopark", given: false, since: 0 },
     Text {
         text: b"runtime.SetFinalizer: first argument is nil",
@@ -72,7 +74,11 @@ pub(super) const HOW: &[(&str, &str)] = &[
     ("fatalpanic", "called by gopanic, goes to the system's stack twice"),
     ("throw", "is given a text of gopanic's"),
     ("fatal", "is given a text of newproc1's"),
+    ("newproc", "a text of newproc1, which does its work"),
     ("gopark", "a text in it"),
+    ("ready", "a text in it"),
+    ("goschedImpl", "a text in it"),
+    ("goexit1", "what goexit calls, which has a number (funcID)"),
     ("SetFinalizer", "a text in it"),
 ];
 
@@ -126,6 +132,11 @@ impl<'i> Scan<'i> {
         let entry = func.entry();
         if func.func_id() == FuncId::Morestack {
             self.found.add("morestack", entry);
+        }
+        if func.func_id() == FuncId::Goexit
+            && let Some(target) = code.iter().find_map(call_target)
+        {
+            self.found.add("goexit1", target);
         }
         if is_morestack_noctxt(self.image, &code) {
             self.found.add("morestack_noctxt", entry);

@@ -5,8 +5,8 @@ use crate::cpu::gpr;
 use crate::hook::{Action, Cx, Refused};
 use crate::os;
 
-/// `entersyscall`, `exitsyscall`: no other thread wants the processor meanwhile. `GC`, `SetFinalizer`: nothing is
-/// ever freed.
+/// `entersyscall`, `stopTheWorld` and their like: no other thread wants the processor, and none is there. `GC`,
+/// `SetFinalizer`: nothing is ever freed.
 pub(super) fn nothing(_: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::Return)
 }
@@ -14,6 +14,12 @@ pub(super) fn nothing(_: &mut Cx<'_>) -> Result<Action, Refused> {
 /// `GOMAXPROCS(n int) int`
 pub(super) fn processors(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     cx.set_result(1, 0, 1)?;
+    Ok(Action::Return)
+}
+
+/// `NumCPU() int`
+pub(super) fn processor(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    cx.set_result(0, 0, 1)?;
     Ok(Action::Return)
 }
 
