@@ -5,17 +5,17 @@ mod faults;
 mod ground;
 mod load;
 mod packages;
+mod watch;
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use goemu_loader::{Func, Image};
-use iced_x86::Instruction;
 
 use crate::call::{self, Call};
 use crate::cpu::{Cpu, Level, gpr};
-use crate::engine::{Engine, Watch};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::exit::{Exit, Fault};
 use crate::function::Function;
@@ -27,12 +27,13 @@ use crate::hook::{Action, Cx, Gate, Gated, Hook, Hooks, Refused};
 use crate::imports;
 use crate::interp::Interpreter;
 use crate::memory::{Memory, Snapshot};
-use crate::observe::{Event, Interest, Observer, Observers, View};
+use crate::observe::{Event, Interest, Observer, Observers};
 use crate::os::{self, Answer, NoOs, Os};
 use crate::outcome::{Outcome, Runtime};
 pub use boot::Booted;
 use ground::{Ground, Made};
 use packages::Packages;
+use watch::WatchAll;
 
 /// Where a call returns to in a program without `runtime.goexit`. Nothing is mapped there.
 const NOWHERE: u64 = 0x7e_0000_0000;
@@ -81,8 +82,9 @@ pub struct Machine {
     pub(crate) world: World,
     engine: Box<dyn Engine>,
     hooks: Hooks,
-    /// Shuts those among them that were put there from outside.
+    /// Shuts the user's own.
     gate: Gate,
+    /// Those among them that were put there from outside.
     own_hooks: Vec<(u64, Arc<dyn Hook>)>,
     observers: Observers,
     os: Box<dyn Os>,
@@ -535,68 +537,4 @@ enum Next {
     Again,
     /// The call is over.
     End(Outcome),
-}
-
-/// Shows the instructions of the goroutine that the call was made on. What others do, and the scheduler between them,
-/// is not the call.
-struct WatchAll<'a> {
-    image: &'a Image,
-    os: &'a dyn Os,
-    g: u64,
-    /// Whether others may run, too: in a program that was started.
-    follows: bool,
-    /// End of its stack, by which it is seen to have moved.
-    stack_hi: u64,
-    shown: bool,
-    observers: &'a mut Observers,
-}
-
-impl WatchAll<'_> {
-    /// Looks whether the call's goroutine runs, and where its stack is.
-    fn is_shown(&mut self, view: &View<'_>) -> bool {
-        self.shown = self.os.g(view.cpu, view.memory).is_none_or(|g| g == self.g);
-        if self.shown {
-            self.see_move(view);
-        }
-        self.shown
-    }
-    /// Looks whether the goroutine's stack was moved. `gogo` makes a goroutine the running one before it goes over to
-    /// its stack: until then the stack pointer says nothing of it.
-    fn see_move(&mut self, view: &View<'_>) {
-        let g = &self.image.facts().g;
-        let bound = |field: u64| view.memory.read(self.g.wrapping_add(field)).ok().map(u64::from_le_bytes);
-        let Some(end) = bound(g.stack_hi).filter(|end| *end != self.stack_hi) else { return };
-        let sp = view.cpu.gpr(gpr::RSP);
-        if bound(g.stack_lo).is_some_and(|low| (low..end).contains(&sp)) {
-            let from = std::mem::replace(&mut self.stack_hi, end);
-            self.observers.event(view, &Event::StackMoved { from, to: end });
-        }
-    }
-}
-
-impl Watch for WatchAll<'_> {
-    fn wants(&self) -> Interest {
-        self.observers.wants()
-    }
-
-    fn block(&mut self, cpu: &Cpu, memory: &Memory, insns: &[Instruction]) {
-        let view = View { image: self.image, cpu, memory, g: self.g };
-        if !self.follows || self.is_shown(&view) {
-            self.observers.block(&view, insns);
-        }
-    }
-
-    fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
-        let view = View { image: self.image, cpu, memory, g: self.g };
-        if self.follows && !self.is_shown(&view) {
-            return;
-        }
-        self.observers.before(&view, insn);
-    }
-
-    fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
-        if self.shown {
-            self.observers.after(&View { image: self.image, cpu, memory, g: self.g }, insn);
-        }
-    }
 }
