@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use expect_test::expect_file;
+use goemu::go::read::Reading;
 use goemu::trace::Detail;
 use goemu::{Error, Image, Machine, Outcome};
 use goemu_tests::fixtures::testdata;
@@ -42,10 +43,10 @@ fn deferred_closures_change_results_in_every_release() {
     }
 }
 
-/// `helpers.txt` and `maps.txt` are what the programs print natively, the same by every release.
+/// `helpers.txt` and the like are what the programs print natively, the same by every release.
 #[test]
 fn what_code_asks_of_the_runtime_gives_the_native_results() {
-    for (program, least) in [("helpers", 11), ("maps", 5)] {
+    for (program, least) in [("helpers", 11), ("maps", 5), ("channels", 6), ("ranges", 3)] {
         let native = std::fs::read_to_string(testdata(&format!("objects/{program}.txt"))).unwrap();
         let paths = objects(&format!("{program}-"));
         assert!(paths.len() >= least, "{} objects", paths.len());
@@ -87,6 +88,41 @@ fn maps_of_objects_are_values() {
         assert_eq!(value("find", &[given, "{name: \"a\", n: 4, f: 1.5}"]), "0, false", "{release}");
         let text = if release == "1.27" { ": func()" } else { " func()" };
         assert!(value("failing", &["2"]).ends_with(&format!("hash of unhashable type{text}\"")), "{release}");
+    }
+}
+
+#[test]
+fn a_deadlock_says_where_goroutines_wait() {
+    for name in ["channels-1.15-linux-opt.o", "channels-1.27-windows-noopt.o"] {
+        let report = object(name).call("stuck").unwrap().run().unwrap();
+        let Outcome::Deadlock(traceback) = report.outcome else { panic!("{name}: {}", report.outcome) };
+        let text = traceback.to_string();
+        let main = text.starts_with("goroutine 1 [chan receive]:\nmain.stuck(");
+        let other = text.contains("goroutine 2 [select (no cases)]:\nmain.stuck.func1(");
+        assert!(main && other && text.contains("created by main.stuck"), "{name}: {text}");
+    }
+}
+
+/// The texts of run-time errors come with them, as those of a program's own errors do.
+#[test]
+fn runtime_errors_as_results_have_their_texts() {
+    for name in ["channels-1.15-linux-opt.o", "channels-1.27-linux-opt.o"] {
+        let mut machine = object(name);
+        machine.set_reading(Reading { errors: true, ..Reading::default() });
+        let report = machine.call("caught").unwrap().literals(&["0"]).unwrap().run().unwrap();
+        let text = report.outcome.to_string();
+        assert!(text.ends_with("/* runtime error: integer divide by zero */"), "{name}: {text}");
+    }
+}
+
+/// What a closure captured is told by the object's debug information, since Go 1.23.
+#[test]
+fn closures_are_given_what_they_captured() {
+    for release in ["1.23", "1.25", "1.27"] {
+        let mut machine = object(&format!("ranges-{release}-linux-opt.o"));
+        let call = machine.call("main.adder.func1").unwrap().captures("n=40");
+        let report = call.literals(&["2"]).unwrap().run().unwrap();
+        assert_eq!(report.outcome.to_string(), "42", "{release}");
     }
 }
 

@@ -9,17 +9,24 @@ use std::{fs, path::Path, sync::LazyLock};
 use goemu_loader::Image;
 use libfuzzer_sys::fuzz_target;
 
-const NAMES: [&str; 10] = [
+/// Small ones of each format, since a run costs what its file is long; and one with types of many kinds.
+const NAMES: [&str; 16] = [
     "deferr-1.12.17-linux.o",
+    "deferr-1.13.15-windows.o",
     "deferr-1.14.15-darwin.o",
     "deferr-1.15.15-windows.o",
+    "deferr-1.15-linux-noopt.o",
+    "deferr-1.16.15-darwin.o",
     "deferr-1.18.10-linux.o",
-    "helpers-1.15-linux-opt.o",
-    "helpers-1.19-linux-opt.o",
-    "helpers-1.23-linux-opt.o",
-    "helpers-1.27-linux-opt.o",
+    "deferr-1.20.14-linux.o",
+    "deferr-1.22-linux-opt.o",
+    "deferr-1.25-linux-noopt.o",
+    "deferr-1.27-darwin-opt.o",
     "lib-1.15.a",
     "lib-1.27.a",
+    "use-1.15.o",
+    "use-1.27.o",
+    "prints-1.19-linux-opt.o",
 ];
 
 static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
@@ -37,5 +44,6 @@ fuzz_target!(|input: &[u8]| {
     }
     if let Ok(image) = Image::parse(bytes) {
         walk::walk(&image);
+        walk::signatures(&image);
     }
 });

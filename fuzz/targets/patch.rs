@@ -59,5 +59,8 @@ fuzz_target!(|input: &[u8]| {
     }
     if let Ok(image) = Image::parse(bytes) {
         walk::walk(&image);
+        if choice < 32 {
+            walk::signatures(&image);
+        }
     }
 });

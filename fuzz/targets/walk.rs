@@ -1,4 +1,5 @@
-//! Asks an image everything, of some functions and types.
+//! Asks an image everything, of some functions and types. Signatures are asked for apart: the first one unpacks and reads
+//! the debug information, which takes as long as all the rest.
 
 use goemu_loader::Image;
 
@@ -17,10 +18,15 @@ pub fn walk(image: &Image) {
             let _ = (func.line_at(pc), func.inlined_at(pc).len(), func.sp_delta(pc), image.symbol_at(pc));
         }
         let _ = (0..8).filter_map(|index| func.funcdata(index)).count();
-        let _ = image.signature(&func);
     }
     let types: Vec<_> = image.types().collect();
     for ty in types.iter().step_by(types.len() / 50 + 1) {
         let _ = image.resolve(ty);
+    }
+}
+
+pub fn signatures(image: &Image) {
+    for func in image.funcs().step_by(image.func_count() / 50 + 1) {
+        let _ = image.signature(&func);
     }
 }

@@ -35,8 +35,8 @@ pub(crate) use objects::{
     OLDEST_OBJECT, Prefixes, Relocs, SymKind, WEAK, builtin_is_abi0, builtins, prefixes, sym_kind,
 };
 pub use runtime::{
-    BoundsError, Defer, Eface, G, Gobuf, Hchan, InitTask, InterfaceSwitch, Itab, M, Numbers, P, Panic, Stack,
-    Timer, TypeAssert, WbBuf, WinCall,
+    BoundsError, Defer, Eface, G, Gobuf, Hchan, InitTask, InterfaceSwitch, Itab, M, Numbers, P, Panic, Scase,
+    Stack, Timer, TypeAssert, WbBuf, WinCall,
 };
 pub use signals::{Signal, Signals};
 pub use tables::{Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab, TraceArgs, TraceLimits};
@@ -222,6 +222,8 @@ pub struct Facts {
     pub eface: Eface,
     /// Channels.
     pub hchan: Hchan,
+    /// Cases of select statements.
+    pub scase: Scase,
     /// Timers.
     pub timer: Timer,
     /// Maps up to Go 1.23.
@@ -286,6 +288,7 @@ impl Facts {
             itab: Itab::of(minor),
             eface: Eface::of(minor),
             hchan: Hchan::of(minor),
+            scase: Scase::of(minor),
             timer: Timer::of(minor),
             hmap: Hmap::of(minor),
             swiss_map: SwissMap::of(minor),
@@ -349,6 +352,7 @@ impl Facts {
         self.itab.ask(ask);
         self.eface.ask(ask);
         self.hchan.ask(ask);
+        self.scase.ask(ask);
         self.timer.ask(ask);
         self.hmap.ask(ask);
         self.swiss_map.ask(ask);

@@ -137,6 +137,27 @@ fn objects_of_other_processors_and_releases_are_refused() {
     assert!(matches!(Image::open_all(&both), Err(LoadError::MixedObjects { .. })));
 }
 
+/// Descriptors lie one behind the other since Go 1.27: what a type's symbol has of zeros, beyond its own data, is none.
+#[test]
+fn a_type_that_says_it_is_large_is_not_many_types() {
+    const SYMBOL: usize = 21;
+    let path = "../testdata/objects/deferr-1.27-linux-noopt.o";
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let start = bytes.windows(8).position(|magic| magic == b"\0go120ld").expect("an object");
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize;
+    // Blocks 3 to 6 are the symbols that the object defines.
+    let [first, end] = [3, 7].map(|block| start + word(start + 20 + 4 * block));
+    let is_type = |at: &usize| bytes[start + word(at + 4)..].starts_with(b"type:");
+    let types: Vec<usize> = (first..end).step_by(SYMBOL).filter(is_type).collect();
+    assert!(!types.is_empty());
+    for at in types {
+        let mut large = bytes.clone();
+        large[at + 13..at + 17].copy_from_slice(&(64_u32 << 20).to_le_bytes());
+        let image = Image::parse(large).expect("it fits");
+        assert!(image.types().count() < 100, "{}", image.types().count());
+    }
+}
+
 /// Numbers near the ends of their ranges.
 fn nasty() -> impl Strategy<Value = u64> {
     prop_oneof![any::<u64>(), Just(0), Just(u64::MAX), (0u32..64).prop_map(|bit| 1 << bit), 0..300u64]

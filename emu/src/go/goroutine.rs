@@ -7,6 +7,7 @@
 use goemu_loader::{Facts, Image, Os, Perm};
 
 use crate::cpu::{Cpu, gpr};
+use crate::go::helpers::Panicking;
 use crate::go::tls;
 use crate::memory::{Contents, Memory, MemoryError, PAGE};
 
@@ -56,6 +57,8 @@ pub struct Goroutine {
     pub(crate) coro: Option<u64>,
     /// The place of its stack; none for the first goroutine, which has its own.
     pub(crate) stack: Option<u64>,
+    /// Without a runtime: the panics under way, newest last.
+    pub(crate) panics: Vec<Panicking>,
     /// The lowest stack address that is mapped.
     mapped: u64,
     /// Where the structures lie that all goroutines share.
@@ -116,6 +119,7 @@ impl Goroutine {
             creator: None,
             start: 0,
             coro: None,
+            panics: Vec::new(),
             stack: None,
             mapped: stack_hi,
             base,
@@ -137,6 +141,7 @@ impl Goroutine {
             creator: None,
             start: 0,
             coro: None,
+            panics: Vec::new(),
             stack: None,
             mapped: 0,
             base: 0,
@@ -173,6 +178,7 @@ impl Goroutine {
             max_stack,
             coro: None,
             stack: Some(stack),
+            panics: Vec::new(),
             stack_lo: stack_hi,
             stack_hi,
             mapped: stack_hi,

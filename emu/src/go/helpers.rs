@@ -6,6 +6,8 @@
 
 mod alloc;
 mod bounds;
+mod channels;
+mod complex;
 mod convert;
 mod equal;
 mod errors;
@@ -15,18 +17,22 @@ mod maps;
 mod memory;
 mod panics;
 mod print;
+mod rangefunc;
+mod select;
 mod strings;
+mod waiters;
 
 use std::sync::Arc;
 
 use goemu_loader::Image;
 
 use crate::error::Error;
-use crate::go::runtime::{self, Body};
+use crate::go::runtime::{self, Body, goroutines};
 use crate::hook::{Action, Cx, Hooks, Refused};
 
 pub(crate) use maps::Walk;
 pub(crate) use panics::Panicking;
+pub(crate) use waiters::Waiters;
 
 /// One row of the table: the function, without `runtime.`; releases that have it with this meaning; the body.
 struct Entry {
@@ -64,6 +70,7 @@ const HELPERS: &[Entry] = table! {
     "typedmemmove" ANY => memory::typedmemmove,
     "typedmemclr" ANY => memory::typedmemclr,
     "typedslicecopy" (15, u16::MAX) => memory::typedslicecopy,
+    "slicestringcopy" (0, 15) => memory::slicestringcopy,
     "slicecopy" (15, u16::MAX) => memory::slicecopy,
     "wbZero" ANY => memory::typedmemclr,
     "wbMove" ANY => memory::typedmemmove,
@@ -195,6 +202,25 @@ const HELPERS: &[Entry] = table! {
     "printeface" ANY => print::interface,
     "printiface" ANY => print::interface,
     "printslice" ANY => print::slice,
+    "complex128div" ANY => complex::complex128div,
+    "makechan" ANY => channels::makechan,
+    "makechan64" ANY => channels::makechan,
+    "chanlen" ANY => channels::chanlen,
+    "chancap" ANY => channels::chancap,
+    "chansend1" ANY => channels::chansend1,
+    "chanrecv1" ANY => channels::chanrecv1,
+    "chanrecv2" ANY => channels::chanrecv2,
+    "closechan" ANY => channels::closechan,
+    "selectnbsend" ANY => channels::selectnbsend,
+    "selectnbrecv" ANY => channels::selectnbrecv,
+    "selectnbrecv2" (0, 16) => channels::selectnbrecv2,
+    "selectgo" ANY => select::selectgo,
+    "block" ANY => select::block,
+    "Gosched" ANY => goroutines::yield_to_others,
+    "deferrangefunc" (22, u16::MAX) => rangefunc::deferrangefunc,
+    "deferprocat" (22, u16::MAX) => rangefunc::deferprocat,
+    "panicrangeexit" (22, 22) => rangefunc::panicrangeexit,
+    "panicrangestate" (23, u16::MAX) => rangefunc::panicrangestate,
     "gopanic" ANY => panics::gopanic,
     "gorecover" (0, 25) => panics::gorecover_argp,
     "gorecover" (26, u16::MAX) => panics::gorecover,
@@ -204,6 +230,7 @@ const HELPERS: &[Entry] = table! {
     "panicindex" (0, 12) => bounds::index_out_of_range,
     "panicslice" (0, 12) => bounds::slice_out_of_range,
     "panicBounds" (26, u16::MAX) => bounds::encoded,
+    "panicwrap" ANY => errors::nil_receiver,
     "panicdivide" ANY => errors::divide,
     "panicshift" ANY => errors::shift,
     "panicoverflow" ANY => errors::overflow,
@@ -225,18 +252,24 @@ const HELPERS: &[Entry] = table! {
 pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
     let minor = image.facts().version.minor;
     for func in image.funcs().filter(|func| image.is_undefined_func(func.entry())) {
-        let name = func.name().strip_prefix("runtime.");
+        let name = runtime::runtime_name(func.name());
         let body = name.and_then(|name| body(name, minor));
         let body = body.or_else(|| name.and_then(|name| runtime::replacement(name, minor)));
         hooks.add(func.entry(), Arc::new(body.unwrap_or(undefined)));
     }
     hooks.add(panics::DEFERRED_RETURNED, Arc::new(panics::deferred_returned as Body));
+    hooks.add(channels::SEND_FAILED, Arc::new(channels::send_failed as Body));
     hooks.add(panics::ERROR_SAID, Arc::new(panics::error_said as Body));
 }
 
 fn body(name: &str, minor: u16) -> Option<Body> {
     let holds = |entry: &&Entry| entry.name == name && (entry.versions.0..=entry.versions.1).contains(&minor);
     HELPERS.iter().find(holds).map(|entry| entry.body).or_else(|| bounds::body(name, minor))
+}
+
+/// What a run-time error says that was made here; none of other values.
+pub(crate) fn error_text(cx: &Cx<'_>, ty: u64, data: u64) -> Option<String> {
+    errors::text_of(cx, ty, data).ok().flatten()
 }
 
 /// A function that is neither in the objects nor here.

@@ -205,7 +205,7 @@ pub(in crate::go) fn out_of_memory(cx: &mut Cx<'_>) -> Action {
 }
 
 /// What the runtime calls a function. Linknamed ones are its own, though their names begin with another package.
-fn runtime_name(name: &str) -> Option<&str> {
+pub(in crate::go) fn runtime_name(name: &str) -> Option<&str> {
     name.strip_prefix("runtime.").or_else(|| foreign(name))
 }
 

@@ -25,7 +25,8 @@ pub(crate) struct Resting {
     pub(crate) bp: u64,
     /// The closure that it starts with.
     pub(crate) closure: u64,
-    /// The first words of its function's arguments, where registers hold them.
+    /// The first words of its function's arguments, or of the results of the one in which it waits, where registers hold
+    /// them.
     pub(crate) args: [u64; 4],
     /// All registers, where it did not rest by a call.
     pub(crate) registers: Option<Box<Cpu>>,
@@ -40,6 +41,8 @@ pub(crate) enum Status {
     Runnable,
     Sleeps,
     Coroutine,
+    /// For this, in Go's words.
+    Waits(&'static str),
     /// The runtime's number of the reason, and the place that called `gopark`.
     Parked {
         reason: u64,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use goemu_loader::Image;
 
 use crate::go::guest::Types;
+use crate::go::helpers;
 use crate::go::routine::{FUEL, Routine};
 use crate::go::value::{Interface, Value};
 use crate::machine::Machine;
@@ -63,6 +64,12 @@ impl<'m> Texts<'m> {
 
     fn text(&mut self, held: &Interface) -> Option<String> {
         let rtype = self.image.descriptor(held.ty.as_ref()?)?;
+        if self.image.is_linked_here()
+            && self.methods.contains(&"Error")
+            && let Some(text) = helpers::error_text(&self.machine.cx(), rtype, held.data)
+        {
+            return Some(text);
+        }
         let code = self.methods.iter().find_map(|name| self.image.text_method(rtype, name).ok().flatten())?;
         self.left = self.left.checked_sub(1)?;
         let words = Routine::pointed(&self.image, code, 1, 2)?

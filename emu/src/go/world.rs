@@ -7,7 +7,7 @@ use std::ops::Range;
 use goemu_loader::Perm;
 
 use crate::go::guest::HeapError;
-use crate::go::helpers::{Panicking, Walk};
+use crate::go::helpers::{Waiters, Walk};
 use crate::go::scheduler::Scheduler;
 use crate::go::started::Dying;
 use crate::go::traceback::unwind::Start;
@@ -72,12 +72,13 @@ pub struct World {
     nothing: Option<u64>,
     /// Of objects that weak pointers refer to: the word that these share.
     pub(crate) weak_handles: HashMap<u64, u64>,
-    /// Without a runtime: the panics under way, newest last, and itabs by interface and type.
-    pub(crate) panics: Vec<Panicking>,
+    /// Without a runtime: itabs by interface and type.
     pub(crate) itabs: HashMap<(u64, u64), u64>,
     /// There, too: ranges over maps by the address of their iterators, and memory that helpers use again and again.
     pub(crate) walks: HashMap<u64, Walk>,
     pub(crate) scratch: Option<(u64, u64)>,
+    /// And who waits at channels.
+    pub(crate) waiters: Waiters,
     /// What the guest wrote to standard output.
     pub stdout: Vec<u8>,
     /// What the guest wrote to standard error.
@@ -130,7 +131,6 @@ impl World {
             dying: None,
             nothing: None,
             weak_handles: HashMap::new(),
-            panics: Vec::new(),
             itabs: HashMap::new(),
             stdout: Vec::new(),
             stderr: Vec::new(),
@@ -139,6 +139,7 @@ impl World {
             errno: None,
             walks: HashMap::new(),
             scratch: None,
+            waiters: Waiters::default(),
             panic_printed_from: 0,
             panic_at: Start::default(),
             scheduler: Scheduler::default(),

@@ -32,6 +32,9 @@ const ROWS: &str = "\
 12-22 formal_parameter abstract_origin:ref_addr location:sec_offset
 12- lexical_block+ ranges:sec_offset
 12- lexical_block+ low_pc:lo high_pc:hi
+18-22=41 typedef name:string type:ref_addr dict_index:udata
+23-23=31 typedef name:string type:ref_addr dict_index:udata
+24-=32 typedef name:string type:ref_addr dict_index:udata
 23-23=32 variable name:string decl_line:udata type:ref_addr
 24-=33 variable name:string decl_line:udata type:ref_addr
 23- formal_parameter name:string variable_parameter:flag type:ref_addr
@@ -50,7 +53,7 @@ const ROWS: &str = "\
 ";
 
 /// Numbers of the DWARF standard, and of Go.
-const NAMES: [(&str, u16); 25] = [
+const NAMES: [(&str, u16); 27] = [
     ("compile_unit", 0x11),
     ("subprogram", 0x2e),
     ("inlined_subroutine", 0x1d),
@@ -58,6 +61,7 @@ const NAMES: [(&str, u16); 25] = [
     ("constant", 0x27),
     ("formal_parameter", 0x05),
     ("lexical_block", 0x0b),
+    ("typedef", 0x16),
     ("name", 0x03),
     ("low_pc", 0x11),
     ("high_pc", 0x12),
@@ -75,7 +79,8 @@ const NAMES: [(&str, u16); 25] = [
     ("type", 0x49),
     ("const_value", 0x1c),
     ("variable_parameter", 0x4b),
-    ("closure_offset", 0x2905),
+    ("closure_offset", 0x2907),
+    ("dict_index", 0x2906),
 ];
 
 /// One abbreviation.

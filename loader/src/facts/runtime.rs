@@ -191,6 +191,14 @@ layouts! {
         lock          "lock":         u64         = 4 => 88, 23 => 96, 25 => 104;
     }
 
+    /// `runtime.scase`, a case of a select statement.
+    Scase "runtime.scase" {
+        channel       "c":            u64         = 4 => 8, 11 => 0;
+        elem          "elem":         u64         = 4 => 0, 11 => 8;
+        kind          "kind":         Option<u64> = 4 => 24, 11 => 16, 16 => _;
+        size          "sizeof":       u64         = 4 => 48, 11 => 40, 16 => 16;
+    }
+
     /// `runtime.timer`; up to Go 1.22 package time fills it in.
     Timer "runtime.timer" {
         when          "when":         u64         = 4 => 8, 10 => 16, 14 => 8, 23 => 16, 25 => 24;
@@ -237,6 +245,9 @@ layouts! {
         init_running  "initTask.state: being run": u64 = 4 => 1;
         init_done     "initTask.state: done": u64 = 4 => 2;
         wait_sleep    "waitReasonSleep": Option<u64> = 11 => 19, 25 => 20, 26 => 14;
+        case_receive  "caseRecv":     u64         = 4 => 1;
+        case_send     "caseSend":     u64         = 4 => 2;
+        case_default  "caseDefault":  u64         = 4 => 3;
         defer_pools   "len(p.deferpool)": u64     = 4 => 5, 17 => 1;
         defer_pool    "len(p.deferpoolbuf)": u64  = 4 => 32;
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::bytes;
+use crate::{bytes, gotype};
 
 use super::{Result, RtypeError, Rtypes};
 
@@ -81,6 +81,9 @@ impl<'i> Rtypes<'i> {
         let at = &self.at.rtype;
         let tflag = self.byte(addr, at.tflag)?;
         let kind = u64::from(self.byte(addr, at.kind)? & KIND_MASK);
+        if !(gotype::BOOL..=gotype::UNSAFE_POINTER).contains(&kind) {
+            return self.fail(addr, "its kind is none of Go's");
+        }
         let end = self.field(addr, self.base_size(kind))?;
         let mut name = self.name_at(self.half(addr, at.name)?)?.text;
         if tflag & EXTRA_STAR != 0 {

@@ -26,7 +26,7 @@ const TEXTS: [(&str, &str); 9] = [
     ("slice bounds out of range [::%x] with capacity %y", "slice bounds out of range [::%x]"),
     ("slice bounds out of range [:%x:%y]", "slice bounds out of range [:%x:]"),
     ("slice bounds out of range [%x:%y:]", "slice bounds out of range [%x::]"),
-    ("cannot convert slice with length %x to array or pointer to array with length %y", ""),
+    ("cannot convert slice with length %y to array or pointer to array with length %x", ""),
 ];
 
 impl Bounds {
@@ -36,8 +36,7 @@ impl Bounds {
         let (text, when_negative) =
             TEXTS.get(usize::from(self.code)).copied().unwrap_or(("out of range", ""));
         let text = match (self.code, minor) {
-            (8, 17..=19) => "cannot convert slice with length %x to pointer to array with length %y",
-            (8, 26..) => "cannot convert slice with length %y to array or pointer to array with length %x",
+            (8, ..20) => "cannot convert slice with length %y to pointer to array with length %x",
             _ if negative => when_negative,
             _ => text,
         };
@@ -118,6 +117,16 @@ pub(super) fn plain(cx: &mut Cx<'_>, text: &str) -> Answer {
         Ok((ty, data)) => panic(cx, ty, data),
         Err(action) => Ok(action),
     }
+}
+
+/// `panicwrap()`: the caller is what the compiler makes of a method of values, for pointers: `main.(*T).F`.
+pub(super) fn nil_receiver(cx: &mut Cx<'_>) -> Answer {
+    let caller = cx.image.func_at(cx.return_address()?.wrapping_sub(1));
+    let name = caller.as_ref().map_or("", |func| func.name());
+    let (package, rest) = name.split_once(".(*").unwrap_or(("", name));
+    let (ty, method) = rest.split_once(").").unwrap_or(("", rest));
+    let text = format!("value method {package}.{ty}.{method} called using nil *{ty} pointer");
+    of_runtime(cx, &text)
 }
 
 macro_rules! errors {
@@ -206,6 +215,6 @@ mod tests {
             "runtime error: slice bounds out of range [18446744073709551615:3]"
         );
         let converted = "runtime error: cannot convert slice with length 3 to pointer to array with length 4";
-        assert_eq!(text(3, 4, true, 8, 17), converted);
+        assert_eq!(text(4, 3, true, 8, 19), converted);
     }
 }

@@ -69,6 +69,14 @@ pub(super) fn slicecopy(cx: &mut Cx<'_>) -> Answer {
     copied(cx, (to, to_len), (from, from_len), size)
 }
 
+/// `slicestringcopy(toPtr *byte, toLen int, fm string) int`
+pub(super) fn slicestringcopy(cx: &mut Cx<'_>) -> Answer {
+    let (to, count) = (cx.arg(0)?, cx.arg(1)?.min(cx.arg(3)?));
+    copy(cx, to, cx.arg(2)?, count)?;
+    cx.set_result(4, 0, count)?;
+    Ok(Action::Return)
+}
+
 fn copied(cx: &mut Cx<'_>, to: (u64, u64), from: (u64, u64), size: u64) -> Answer {
     let count = to.1.min(from.1);
     copy(cx, to.0, from.0, count.wrapping_mul(size))?;

@@ -18,7 +18,7 @@ use crate::observe::Event;
 type Answer = Result<Action, Refused>;
 
 /// Where deferred calls return to that a panic runs: no memory is there, but a hook.
-pub(super) const DEFERRED_RETURNED: u64 = 0x7e_0000_2000;
+pub(super) const DEFERRED_RETURNED: u64 = 0x7e_0000_5000;
 /// Bytes between a panicking frame and the deferred calls that run below it: room for what is not known of it.
 const GAP: u64 = 256;
 /// Bytes of `CALL rel32`, the instruction that calls `deferreturn`.
@@ -82,7 +82,7 @@ pub(super) fn sigpanic(cx: &mut Cx<'_>) -> Answer {
 
 /// Begins a panic in a frame.
 pub(super) fn begin(cx: &mut Cx<'_>, ty: u64, data: u64, origin: Frame) -> Answer {
-    if cx.world.panics.len() >= MAX_PANICS {
+    if cx.goroutine.panics.len() >= MAX_PANICS {
         return Ok(runtime::fatal_error(cx, "stack overflow"));
     }
     cx.world.panic_value = Some((ty, data));
@@ -96,13 +96,21 @@ pub(super) fn begin(cx: &mut Cx<'_>, ty: u64, data: u64, origin: Frame) -> Answe
     cx.set_word(record.wrapping_add(layout.arg).wrapping_add(8), data)?;
     cx.set_word(record.wrapping_add(layout.link), before)?;
     cx.set_word(head, record)?;
-    cx.world.panics.push(Panicking { record, ty, data, origin, at: origin, recovered: false, resume: None });
+    cx.goroutine.panics.push(Panicking {
+        record,
+        ty,
+        data,
+        origin,
+        at: origin,
+        recovered: false,
+        resume: None,
+    });
     advance(cx)
 }
 
 /// The hook at [`DEFERRED_RETURNED`].
 pub(super) fn deferred_returned(cx: &mut Cx<'_>) -> Answer {
-    match cx.world.panics.last() {
+    match cx.goroutine.panics.last() {
         Some(panic) if panic.recovered => recover(cx),
         Some(_) => advance(cx),
         None => Ok(runtime::fatal_error(cx, "a deferred call returned to no panic")),
@@ -112,7 +120,7 @@ pub(super) fn deferred_returned(cx: &mut Cx<'_>) -> Answer {
 /// Runs the next deferred call of the newest panic; without any, the program ends.
 fn advance(cx: &mut Cx<'_>) -> Answer {
     loop {
-        let Some(panic) = cx.world.panics.last().cloned() else {
+        let Some(panic) = cx.goroutine.panics.last().cloned() else {
             return Ok(runtime::fatal_error(cx, "no panic"));
         };
         if let Some(deferred) = next_deferred(cx, panic.at)? {
@@ -120,7 +128,7 @@ fn advance(cx: &mut Cx<'_>) -> Answer {
         }
         match caller(cx, panic.at)? {
             Some(frame) => {
-                if let Some(panic) = cx.world.panics.last_mut() {
+                if let Some(panic) = cx.goroutine.panics.last_mut() {
                     panic.at = frame;
                 }
             }
@@ -137,7 +145,7 @@ fn caller(cx: &Cx<'_>, frame: Frame) -> Result<Option<Frame>, Refused> {
     let frame = Frame { pc, sp: pc_of_caller.wrapping_add(8) };
     if pc == DEFERRED_RETURNED {
         // The panic that runs it: the innermost whose frame lies above.
-        let outer = cx.world.panics.iter().rev().find(|panic| panic.origin.sp > frame.sp);
+        let outer = cx.goroutine.panics.iter().rev().find(|panic| panic.origin.sp > frame.sp);
         return Ok(outer.map(|panic| panic.origin));
     }
     Ok(cx.image.func_at(pc.wrapping_sub(1)).filter(|_| func_id(cx, pc) != FuncId::Goexit).map(|_| frame))
@@ -176,14 +184,15 @@ fn next_deferred(cx: &mut Cx<'_>, frame: Frame) -> Result<Option<Deferred>, Refu
     }
     let closure = cx.word(record.wrapping_add(layout.func))?;
     let next = cx.word(record.wrapping_add(layout.link))?;
-    let resume = cx.word(record.wrapping_add(layout.pc))?;
+    // Calls that the body of a range-over-func loop defers have none.
+    let resume = Some(cx.word(record.wrapping_add(layout.pc))?).filter(|pc| *pc != 0);
     let len = match layout.siz {
         Some(siz) => u32::from_le_bytes(cx.memory.read(record.wrapping_add(siz))?).into(),
         None => 0,
     };
     let args = super::bytes_at(cx, record.wrapping_add(layout.size), len)?;
     cx.set_word(head, next)?;
-    Ok(Some(Deferred { record, closure, args, resume: Some(resume) }))
+    Ok(Some(Deferred { record, closure, args, resume }))
 }
 
 /// What `FUNCDATA_OpenCodedDeferInfo` says of a function, as distances below the frame's locals.
@@ -267,7 +276,7 @@ fn enter(cx: &mut Cx<'_>, panic: &Panicking, deferred: Deferred) -> Answer {
     if !(cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&sp) {
         return Ok(runtime::fatal_error(cx, "stack overflow"));
     }
-    if let Some(newest) = cx.world.panics.last_mut() {
+    if let Some(newest) = cx.goroutine.panics.last_mut() {
         newest.resume = deferred.resume;
     }
     if let Some(argp) = cx.image.facts().panic.argp {
@@ -289,7 +298,7 @@ fn enter(cx: &mut Cx<'_>, panic: &Panicking, deferred: Deferred) -> Answer {
 pub(super) fn gorecover_argp(cx: &mut Cx<'_>) -> Answer {
     cx.emit(|_| Event::RecoverCalled);
     let argp = cx.arg(0)?;
-    let newest = cx.world.panics.last().map(|panic| (panic.record, panic.recovered));
+    let newest = cx.goroutine.panics.last().map(|panic| (panic.record, panic.recovered));
     let field = cx.image.facts().panic.argp.unwrap_or_default();
     let matches = match newest {
         Some((record, false)) => cx.word(record.wrapping_add(field))? == argp,
@@ -315,13 +324,13 @@ pub(super) fn gorecover(cx: &mut Cx<'_>) -> Answer {
             break;
         }
     }
-    let pending = cx.world.panics.last().is_some_and(|panic| !panic.recovered);
+    let pending = cx.goroutine.panics.last().is_some_and(|panic| !panic.recovered);
     answer_recover(cx, 0, matches && pending)
 }
 
 fn answer_recover(cx: &mut Cx<'_>, args: usize, matches: bool) -> Answer {
     let (mut ty, mut data) = (0, 0);
-    if let Some(panic) = cx.world.panics.last_mut().filter(|_| matches) {
+    if let Some(panic) = cx.goroutine.panics.last_mut().filter(|_| matches) {
         panic.recovered = true;
         (ty, data) = (panic.ty, panic.data);
     }
@@ -332,13 +341,13 @@ fn answer_recover(cx: &mut Cx<'_>, args: usize, matches: bool) -> Answer {
 
 /// The panic was recovered: the function whose deferred call did it goes on to its end.
 fn recover(cx: &mut Cx<'_>) -> Answer {
-    let Some(panic) = cx.world.panics.pop() else { return Ok(Action::Return) };
+    let Some(panic) = cx.goroutine.panics.pop() else { return Ok(Action::Return) };
     let frame = panic.at;
     // Panics whose frames are gone with this one's are aborted.
-    cx.world.panics.retain(|outer| outer.origin.sp > frame.sp);
+    cx.goroutine.panics.retain(|outer| outer.origin.sp > frame.sp);
     let facts = cx.image.facts();
     let head = cx.goroutine.g.wrapping_add(facts.g.panic);
-    let outer = cx.world.panics.last().map_or(0, |outer| outer.record);
+    let outer = cx.goroutine.panics.last().map_or(0, |outer| outer.record);
     cx.set_word(head, outer)?;
     cx.emit(|_| Event::Recovered);
     let Some(func) = cx.image.func_at(frame.pc.wrapping_sub(1)) else {
@@ -420,7 +429,7 @@ pub(super) fn error_said(cx: &mut Cx<'_>) -> Answer {
         (cx.word(sp.wrapping_add(8))?, cx.word(sp.wrapping_add(16))?)
     };
     let text = String::from_utf8_lossy(&super::bytes_at(cx, addr, len)?).into_owned();
-    let at = cx.world.panics.last().map_or((0, 0), |panic| (panic.origin.pc, panic.origin.sp));
+    let at = cx.goroutine.panics.last().map_or((0, 0), |panic| (panic.origin.pc, panic.origin.sp));
     Ok(runtime::panicked(cx, at, text))
 }
 

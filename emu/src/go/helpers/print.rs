@@ -70,7 +70,7 @@ fn float_bits(cx: &Cx<'_>, n: usize) -> Result<u64, Refused> {
     Ok(cx.arg(n)?)
 }
 
-fn double(cx: &Cx<'_>, n: usize) -> Result<f64, Refused> {
+pub(super) fn double(cx: &Cx<'_>, n: usize) -> Result<f64, Refused> {
     Ok(f64::from_bits(float_bits(cx, n)?))
 }
 

@@ -165,6 +165,42 @@ fn park(cx: &mut Cx<'_>, own: u64) -> Result<Action, Refused> {
     schedule(cx)
 }
 
+/// The present goroutine waits until it is woken, and then goes on where the hooked function returns; why, in Go's words.
+pub(in crate::go) fn wait_for(cx: &mut Cx<'_>, reason: &'static str) -> Result<Action, Refused> {
+    let resting = rest_until_return(cx, Status::Waits(reason))?;
+    cx.world.scheduler.wait(resting);
+    schedule(cx)
+}
+
+/// The goroutine with this `g` goes on from [`wait_for`]; the results of the function, whose arguments take `args` words.
+pub(in crate::go) fn wake_with(cx: &mut Cx<'_>, g: u64, args: u64, results: &[u64]) -> Result<(), Refused> {
+    let Some(mut resting) = cx.world.scheduler.take(g) else { return Ok(()) };
+    for (n, result) in (0..).zip(results) {
+        if !cx.image.facts().register_abi() {
+            cx.set_word(resting.sp.wrapping_add(8 * (args + n)), *result)?;
+        } else if let Some(register) = resting.args.get_mut(n as usize) {
+            *register = *result;
+        }
+    }
+    cx.world.scheduler.ready_next(resting);
+    Ok(())
+}
+
+/// The goroutine with this `g` goes on from [`wait_for`] at a place of its own, with the stack as at the function's entry.
+pub(in crate::go) fn wake_at(cx: &mut Cx<'_>, g: u64, pc: u64) {
+    if let Some(resting) = cx.world.scheduler.take(g) {
+        let sp = resting.sp.wrapping_sub(8);
+        cx.world.scheduler.ready_next(Resting { pc, sp, ..resting });
+    }
+}
+
+/// `Gosched()`: others run first.
+pub(in crate::go) fn yield_to_others(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let resting = rest_until_return(cx, Status::Runnable)?;
+    cx.world.scheduler.ready_last(resting);
+    schedule(cx)
+}
+
 /// `ready(g, traceskip, next)`, which is called on the system's stack.
 pub(super) fn ready(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let g = cx.arg(0)?;
@@ -264,7 +300,7 @@ pub(crate) fn preempt(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     if wake_due(cx)?.is_none() {
         return Ok(fatal::out_of_memory(cx));
     }
-    let named = || !cx.image.funcs_named("runtime.gopark").is_empty();
+    let named = || cx.image.is_linked_here() || !cx.image.funcs_named("runtime.gopark").is_empty();
     if !free || !cx.world.scheduler.has_ready() || !named() {
         return Ok(Action::Resume);
     }
@@ -373,6 +409,7 @@ fn stack(cx: &Cx<'_>, resting: &Resting) -> Stack {
         Status::Runnable => "runnable".to_owned(),
         Status::Sleeps => "sleep".to_owned(),
         Status::Coroutine => "coroutine".to_owned(),
+        Status::Waits(reason) => reason.to_owned(),
         Status::Parked { reason, caller } => reason_text(cx, reason, caller),
     };
     let mut stack = Stack::read(cx.image, cx.memory, start, (resting.goroutine.id, &status), false);
