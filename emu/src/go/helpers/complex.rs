@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn as_go_divides() {
-        assert_eq!(divide((1.5, 2.0), (1.0, 1.5)), (1.384_615_384_615_384_8, -0.076_923_076_923_076_93));
+        assert_eq!(divide((1.5, 2.0), (1.0, 1.5)), (1.384_615_384_615_384_8, -0.076_923_076_923_076_97));
         assert_eq!(divide((1.0, 0.0), (0.0, 0.0)).0, f64::INFINITY);
         assert_eq!(divide((f64::INFINITY, 1.0), (1.0, 1.0)), (f64::INFINITY, f64::NEG_INFINITY));
         assert_eq!(divide((1.0, 1.0), (f64::INFINITY, 1.0)), (0.0, 0.0));
