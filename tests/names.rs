@@ -21,12 +21,15 @@ const NAMES: &str = "
 1.27  nosuch                         ! no function nosuch (see
 1.27  main.largest                   ! largest[go.shape.float64] (0x4a3000), main.largest[go.shape.string]
 1.27  main.largest[int]              = main.largest[go.shape.int]
+1.27  largest[int64]                 ! no function largest[int64]
 1.27  largest[string]                = main.largest[go.shape.string]
 1.27  largest[bool]                  ! no function largest[bool]
 1.27  mapTo[int, string]             = main.mapTo[go.shape.int,go.shape.string]
 1.27  mapTo[int,main.pair[string,int]] = main.mapTo[go.shape.int,go.shape.struct { main.key string; main.value int }]
 1.27  typeName[[]main.stack[int]]    = main.typeName[go.shape.[]main.stack[int]]
 1.27  runtime.goexit.abi0            = runtime.goexit
+1.27  runtime.add                    ! runtime.add has no code to call: it is inlined wherever it is called, in runtime.makechan,
+1.15  runtime.add                    ! runtime.cgoCheckTypedBlock, and 68 more
 1.23  mapTo[int,string]              = main.mapTo[go.shape.int,go.shape.string]
 1.19  mapTo[int,string]              = main.mapTo[...]
 1.19  mapTo                          ! main.mapTo[go.shape.int_0,go.shape.string_1] (0x

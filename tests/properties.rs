@@ -25,6 +25,21 @@ where
     outcome.value().and_then(|value| T::try_from(value).ok()).unwrap_or_else(|| panic!("{func}: {outcome}"))
 }
 
+/// The runtime's structures refer to each other, by the hundred.
+#[test]
+fn values_of_any_type_are_of_some_size() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for name in ["[128]*runtime.sudog", "runtime.p", "runtime.g", "runtime.mheap"] {
+        let ty = IMAGE.type_named(name).unwrap().unwrap_or_else(|| panic!("no {name}"));
+        let strategy = goemu::strategy::strategy_for(&ty, &**IMAGE);
+        for _ in 0..10 {
+            let text = strategy.new_tree(&mut runner).unwrap().current().to_string();
+            assert!(text.len() < 2 << 20, "{name}: {}", text.len());
+        }
+    }
+}
+
 /// Euclid's algorithm.
 fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }

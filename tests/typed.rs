@@ -201,6 +201,7 @@ fn generic_functions_get_their_dictionary() {
         check("nameOf[celsius]", &["1"], r#""celsius""#);
         check("nameOf[float64]", &["1"], r#""other""#);
         check("nameOf[*point]", &["nil"], r#""pointer""#);
+        check("nameOf[*point]", &["&point{1, 2}"], r#""pointer""#);
         check("main.(*stack[int]).push", &["&stack[int]{items: {1, 2}}", "3"], "3");
         check("stack[string].top", &[r#"{items: {"a", "b"}}"#], r#""b", true"#);
         let unknown = run(&mut machine, "nameOf[*codeError]", None, None, &["nil"]).unwrap_err().to_string();
@@ -212,7 +213,7 @@ fn generic_functions_get_their_dictionary() {
 
 #[test]
 fn calls_show_the_dictionary_of_a_stripped_function() {
-    for build in builds().iter().filter(|build| build.version >= 21 && is_stripped(build)) {
+    for build in builds().iter().filter(|build| build.version >= 18 && is_stripped(build)) {
         let mut machine = machine(build);
         let signature = "func(xs []int) int";
         let found = run(&mut machine, "total[int]", Some(signature), None, &["{1, 2}"]);

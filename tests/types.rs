@@ -111,6 +111,22 @@ fn signatures_are_those_of_the_source() {
 }
 
 #[test]
+fn some_names_tell_the_signature() {
+    for name in ["corpus-go1.15-stripped", "corpus-go1.27-stripped"] {
+        let image = open(name).expect("it is checked in");
+        for function in ["main.main", "errors.init", "runtime.init.0", "main.init.0"] {
+            let [func] = image.funcs_named(function)[..] else { panic!("{name}: {function}") };
+            let signature = image.signature(&func).expect("readable types");
+            assert_eq!(
+                signature.map(|signature| signature.to_string()).as_deref(),
+                Some("func()"),
+                "{function}"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_function_has_a_signature() {
     for (version, name, image) in with_debug_information() {
         let (mut known, mut missing) = (0, Vec::new());

@@ -5,11 +5,11 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use goemu::cpu::Level;
 use goemu::go::arguments::Argument;
-use goemu::go::guess::{Guess, guess};
+use goemu::go::guess::{Guess, guess_named};
 use goemu::go::print::{Format, Style};
 use goemu::go::read::{Limits, Reading};
 use goemu::outcome::{NamedValue, Returned, Runtime};
@@ -24,8 +24,8 @@ use crate::{FAILED, completions, number, output, traceback, value};
 const PANICKED: u8 = 2;
 /// Exit status when the call had to be stopped.
 const STOPPED: u8 = 3;
-/// Bytes of a file that are an argument; the guest has no room for more.
-const MAX_FILE: u64 = 1 << 30;
+/// An argument is at most this part of the memory that the program may have: it is there more than once.
+const PART_OF_MEMORY: u64 = 4;
 
 /// Call a function and print what it returns
 ///
@@ -42,10 +42,13 @@ const MAX_FILE: u64 = 1 << 30;
 ///   @FILE and @- (standard input): its bytes, as a string or []byte
 ///
 /// For a method, the receiver is the first argument. Types come from the
-/// program's debug information; where that was stripped, give the signature
-/// with --sig. Without one, places for arguments are guessed from the code:
-/// they take numbers, or one string or slice where several words belong
-/// together, and results are shown as words.
+/// program's debug information; where that was stripped, the signatures of
+/// most methods are known still, and --sig gives those of functions. It may
+/// name all types that the program has, and write out others:
+/// 'func(p *main.point, o struct{ a, b int }, f ...string) error'.
+/// Without one, places for arguments are guessed from the code: they take
+/// numbers, or one string or slice where several words belong together,
+/// and results are shown as words.
 ///
 /// The results are printed on one line, in Go syntax; errors also as their
 /// Error method puts them. What the function itself prints goes to standard
@@ -78,9 +81,17 @@ Exit status:
 Examples:
   goemu call main.f1 --trace
   goemu call -b prog main.add 2 -3
-  goemu call -b stripped main.decode @blob 7 \\
-      --sig 'func(b []byte, k uint8) (string, error)'
-  goemu call -b prog main.parse '1 + 2' --json | jq -r '.results[0].value'")]
+  goemu call -b prog main.parse '1 + 2' --json | jq -r '.results[0].value'
+
+With a stripped program:
+  goemu funcs -b prog 'main.*'         what there is to call
+  goemu disasm -b prog decode          what it does with its arguments
+  goemu call -b prog decode 5 7        a first try: arguments are guessed
+  goemu call -b prog decode @blob 7 --sig 'func(b []byte, k uint8) (string, error)'
+  goemu call -b prog '(*Cache).Get' '&Cache{m: {\"a\": 1}}' a --show-args
+  goemu call -b prog adder.func1 3 --captures 'n=&int(5)' --sig 'func(int) int'
+  goemu call -b prog 'Map[int,string]' '[]int{1, 2}' strconv.Itoa \\
+      --sig 'func([]int, func(int) string) []string'")]
 pub(crate) struct Args {
     /// The function: a name, an end of a name, or an address
     #[arg(add = completions::functions())]
@@ -105,6 +116,9 @@ pub(crate) struct Args {
     #[arg(long)]
     show_args: bool,
     /// The variables that a closure captured: 'n=5, s="x"', or values alone in the closure's order
+    ///
+    /// Where debug information does not tell, the types are those of the values, 'uint8(5)', and a variable
+    /// that somebody changes while the closure has it is a pointer: '&int(5)'.
     #[arg(long, value_name = "VALUES")]
     captures: Option<String>,
     /// Print what has a String method by that, too
@@ -263,7 +277,8 @@ fn call(args: &Args) -> Result<Called> {
     if let Some(captures) = &args.captures {
         call = call.captures(captures);
     }
-    let given = args.args.iter().map(|arg| argument(arg)).collect::<Result<Vec<_>>>()?;
+    let most = args.config().max_memory / PART_OF_MEMORY;
+    let given = args.args.iter().map(|arg| argument(arg, most)).collect::<Result<Vec<_>>>()?;
     let call = call.literals(&given)?;
     if let Some(guess) = &guess {
         output::note(&format!(
@@ -281,17 +296,30 @@ fn call(args: &Args) -> Result<Called> {
 fn guess_of(machine: &Machine, name: &str) -> Option<Guess> {
     let func = machine.find(name).ok()?;
     let image = machine.image();
-    matches!(image.signature(&func), Ok(None) | Err(LoadError::Unnamed { .. })).then(|| guess(image, &func))
+    let unknown = matches!(image.signature(&func), Ok(None) | Err(LoadError::Unnamed { .. }));
+    unknown.then(|| guess_named(image, &func, name))
 }
 
-/// An argument: a text, or the contents of a file where it begins with `@`.
-fn argument(text: &str) -> Result<Argument<'_>> {
+/// An argument: a text, or the contents of a file where it begins with `@`, of so many bytes at most.
+fn argument(text: &str, most: u64) -> Result<Argument<'_>> {
     let Some(path) = text.strip_prefix('@') else { return Ok(Argument::Text(text)) };
     let mut bytes = Vec::new();
-    let mut read = |from: &mut dyn Read| from.take(MAX_FILE).read_to_end(&mut bytes);
-    let done =
-        if path == "-" { read(&mut io::stdin()) } else { File::open(path).and_then(|mut f| read(&mut f)) };
-    done.with_context(|| format!("cannot read {text}"))?;
+    let mut read = |from: &mut dyn Read| from.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    let read = if path == "-" {
+        read(&mut io::stdin())
+    } else {
+        File::open(path).and_then(|mut file| match file.metadata()?.len() {
+            // Not even begun.
+            len if len > most => Ok(usize::MAX),
+            _ => read(&mut file),
+        })
+    };
+    let read = read.with_context(|| format!("cannot read {text}"))?;
+    if read as u64 > most {
+        bail!(
+            "{text} has more than {most} bytes, a quarter of the memory that the program may have (--max-memory)"
+        );
+    }
     Ok(Argument::Value(Value::String(bytes)))
 }
 

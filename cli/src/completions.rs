@@ -57,14 +57,18 @@ pub(crate) fn functions() -> ArgValueCompleter {
 
 /// Names that begin with `typed`, or else ends of names that do; of package main alone as long as nothing is typed.
 fn names(typed: &OsStr) -> Vec<CompletionCandidate> {
-    let Some(typed) = typed.to_str() else { return Vec::new() };
+    let Some(word) = typed.to_str() else { return Vec::new() };
+    let unquoted = unquoted(word);
+    // Bash puts what it is given in the place of an escaped word as it is. (Only its script sets this.)
+    let escaped = std::env::var_os("_CLAP_COMPLETE_COMP_TYPE").is_some() && word.contains('\\');
+    let typed = if escaped { without_signs(&unquoted) } else { unquoted };
+    let typed = typed.as_str();
     let start = if typed.is_empty() { "main." } else { typed };
     let words: Vec<_> = std::env::args_os().collect();
     let program = program(&words).or_else(|| std::env::var_os("GOEMU_BINARY").map(PathBuf::from));
     let Ok(image) = Binary::named(program).open_quietly() else { return Vec::new() };
     // Shells take parentheses for their own: without them a method has the same name to goemu.
-    let plain = |name: &str| -> String { name.chars().filter(|letter| !"(*)".contains(*letter)).collect() };
-    let written = |name: &str| if typed.contains('(') { name.to_owned() } else { plain(name) };
+    let written = |name: &str| if typed.contains('(') { name.to_owned() } else { without_signs(name) };
     let all = || image.defined_funcs().map(|func| written(func.name()));
     let mut found: Vec<String> = all().filter(|name| name.starts_with(start)).take(MOST).collect();
     if found.is_empty() {
@@ -73,6 +77,19 @@ fn names(typed: &OsStr) -> Vec<CompletionCandidate> {
     let mut seen = HashSet::new();
     found.retain(|name| seen.insert(name.clone()));
     found.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// A name without the signs of a receiver.
+fn without_signs(name: &str) -> String {
+    name.chars().filter(|letter| !"(*)".contains(*letter)).collect()
+}
+
+/// A word as it is written so far, without what keeps the shell from reading its signs: `'main.(*T` and `main.\(\*T`.
+fn unquoted(word: &str) -> String {
+    if let Some(quoted) = word.strip_prefix(['\'', '"']) {
+        return quoted.to_owned();
+    }
+    word.chars().filter(|letter| *letter != '\\').collect()
 }
 
 /// The longest end of a name, from a border on, that begins with `start`.

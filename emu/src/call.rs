@@ -80,12 +80,12 @@ impl<'m> Call<'m> {
             let given = generic::without_dictionary(signature);
             self.args.extend(arguments::parse(&given, &args, &*image)?);
         } else {
-            let guess = guess::guess(&image, &func);
+            let guess = guess::guess_named(&image, &func, &self.name);
             let named = |name: &str| Types::named(&*image, name);
             let (name, got) = (func.name().to_owned(), args.len());
             let unfit = || GuessError { func: name, guess: guess.to_string(), got };
             let typed = guess.fit(&args, &named).ok_or_else(unfit)?;
-            self.args.extend(arguments::parse(&typed.0, &args, &*image)?);
+            self.args.extend(arguments::parse(&generic::without_dictionary(&typed.0), &args, &*image)?);
             self.guess = Some((guess, typed));
         }
         self.signature = signature;

@@ -30,6 +30,14 @@ pub enum Error {
         /// Names that are like it, best first.
         near: Vec<String>,
     },
+    /// The function has no code of its own.
+    #[error("{name} has no code to call: it is inlined wherever it is called, in {}", places.join(", "))]
+    Inlined {
+        /// Its full name.
+        name: String,
+        /// Functions that it is inlined in.
+        places: Vec<String>,
+    },
     /// Several functions have this name, or end in it.
     #[error("{name} is ambiguous: {}; give the full name or the address", candidates.join(", "))]
     Ambiguous {

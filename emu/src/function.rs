@@ -88,8 +88,17 @@ impl Function {
     /// A function with the guessed places of arguments.
     pub(crate) fn guessed(func: &Func<'_>, guess: Guess, typed: (Signature, Assignment)) -> Function {
         let (name, block, refusal) = (func.name().to_owned(), typed.1.stack_size, refusal(func));
+        let dictionary = guess.dictionary.and_then(|(_, at)| at);
         let empty = Function::empty(name, func.abi());
-        Function { entry: func.entry(), typed: Some(typed), block, refusal, guess: Some(guess), ..empty }
+        Function {
+            entry: func.entry(),
+            typed: Some(typed),
+            block,
+            refusal,
+            dictionary,
+            guess: Some(guess),
+            ..empty
+        }
     }
 
     /// The same function, called with captured variables: `n=5, s="x"`, or the values alone in the closure's order.

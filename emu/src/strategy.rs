@@ -1,7 +1,7 @@
 //! Random Go values by type, for property tests with proptest (the feature `proptest`).
 //!
 //! Numbers come from the whole range, with its ends more often; lists and maps are short; pointers may be nil, and are
-//! where a type contains itself too deeply. Interfaces, functions, channels and unsafe pointers are always nil: what a
+//! where a type contains itself too deeply or too often. Interfaces, functions, channels and unsafe pointers are always nil: what a
 //! program may put there no type tells.
 //!
 //! ```no_run
@@ -33,16 +33,38 @@ use crate::go::value::{Bytes, List, Map, Struct, Value};
 
 /// Pointers, lists and maps inside each other.
 const DEPTH: usize = 4;
+/// Values in a value, about: with all that its pointers refer to.
+const VALUES: usize = 8192;
 /// Elements of lists, entries of maps.
 const ELEMS: usize = 12;
 /// Bytes of a `[]byte`.
 const BYTES: usize = 64;
-/// Elements of an array for which each gets a value of its own; those of larger ones are zero.
+/// Elements of an array that get values of their own, if there is room for that; the others are zero.
 const ARRAY: u64 = 256;
 
 /// Values of this type. Parts of it that `types` does not know are nil, or zero.
 pub fn strategy_for(ty: &Type, types: &dyn Types) -> BoxedStrategy<Value> {
-    Maker { types }.of(ty, DEPTH)
+    Maker { types }.of(ty, Left { depth: DEPTH, values: VALUES })
+}
+
+/// What a part of a value may still have in it.
+#[derive(Clone, Copy)]
+struct Left {
+    depth: usize,
+    values: usize,
+}
+
+impl Left {
+    /// What each of so many equal parts may have.
+    fn shared(self, parts: usize) -> Left {
+        Left { values: self.values / parts.max(1), ..self }
+    }
+
+    /// What is behind a pointer, if there may be anything.
+    fn behind(self) -> Option<Left> {
+        let depth = self.depth.checked_sub(1)?;
+        (self.values > 0).then_some(Left { depth, ..self })
+    }
 }
 
 struct Maker<'t> {
@@ -50,7 +72,7 @@ struct Maker<'t> {
 }
 
 impl Maker<'_> {
-    fn of(&self, ty: &Type, depth: usize) -> BoxedStrategy<Value> {
+    fn of(&self, ty: &Type, left: Left) -> BoxedStrategy<Value> {
         match &ty.kind {
             Kind::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
             Kind::Int => signed(ty.size),
@@ -67,59 +89,63 @@ impl Maker<'_> {
                 (part, part).prop_map(|(re, im)| Value::Complex128(re, im)).boxed()
             }
             Kind::String => any::<String>().prop_map(Value::from).boxed(),
-            Kind::Struct(fields) => self.structure(fields, depth),
-            Kind::Array { elem, len } => self.array(elem, *len, depth),
-            Kind::Slice(elem) => self.part(elem, depth, |maker, elem, depth| maker.slice(elem, depth)),
-            Kind::Pointer(to) => self.part(to, depth, |maker, to, depth| {
-                let to = maker.of(to, depth).prop_map(Value::pointer_to);
+            Kind::Struct(fields) => self.structure(fields, left),
+            Kind::Array { elem, len } => self.array(elem, *len, left),
+            Kind::Slice(elem) => self.part(elem, left, |maker, elem, left| maker.slice(elem, left)),
+            Kind::Pointer(to) => self.part(to, left, |maker, to, left| {
+                let to = maker.of(to, left).prop_map(Value::pointer_to);
                 prop_oneof![1 => Just(Value::nil()), 4 => to].boxed()
             }),
-            Kind::Map { key, elem } => self.part(key, depth, |maker, key, depth| {
-                maker.part(elem, depth, |maker, elem, depth| maker.map(key, elem, depth))
+            Kind::Map { key, elem } => self.part(key, left, |maker, key, left| {
+                maker.part(elem, left, |maker, elem, left| maker.map(key, elem, left))
             }),
             _ => Just(Value::nil()).boxed(),
         }
     }
 
-    /// What is behind a pointer: nil where the depth is used up.
+    /// What is behind a pointer: nil where nothing is left for it.
     fn part(
         &self,
         reference: &TypeRef,
-        depth: usize,
-        make: impl FnOnce(&Self, &Arc<Type>, usize) -> BoxedStrategy<Value>,
+        left: Left,
+        make: impl FnOnce(&Self, &Arc<Type>, Left) -> BoxedStrategy<Value>,
     ) -> BoxedStrategy<Value> {
-        match (depth.checked_sub(1), self.types.resolve(reference)) {
-            (Some(depth), Ok(ty)) => make(self, &ty, depth),
+        match left.behind().map(|left| (left, self.types.resolve(reference))) {
+            Some((left, Ok(ty))) => make(self, &ty, left),
             _ => Just(Value::nil()).boxed(),
         }
     }
 
-    fn structure(&self, fields: &[Field], depth: usize) -> BoxedStrategy<Value> {
+    fn structure(&self, fields: &[Field], left: Left) -> BoxedStrategy<Value> {
         let names: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
-        let values: Vec<_> = fields.iter().map(|field| self.of(&field.ty, depth)).collect();
+        let left = left.shared(fields.iter().filter(|field| holds_others(&field.ty)).count());
+        let values: Vec<_> = fields.iter().map(|field| self.of(&field.ty, left)).collect();
         let named = move |values: Vec<Value>| {
             Value::Struct(Struct { ty: None, fields: names.iter().cloned().zip(values).collect() })
         };
         values.prop_map(named).boxed()
     }
 
-    fn array(&self, elem: &Type, len: u64, depth: usize) -> BoxedStrategy<Value> {
+    fn array(&self, elem: &Type, len: u64, left: Left) -> BoxedStrategy<Value> {
         let count = len.min(ARRAY) as usize;
         if is_byte(elem) {
             return vec(any::<u8>(), count).prop_map(bytes).boxed();
         }
-        vec(self.of(elem, depth), count).prop_map(list).boxed()
+        let left = left.shared(count);
+        let count = if left.values == 0 { 0 } else { count };
+        vec(self.of(elem, left), count).prop_map(list).boxed()
     }
 
-    fn slice(&self, elem: &Type, depth: usize) -> BoxedStrategy<Value> {
+    fn slice(&self, elem: &Type, left: Left) -> BoxedStrategy<Value> {
         if is_byte(elem) {
             return vec(any::<u8>(), 0..BYTES).prop_map(bytes).boxed();
         }
-        vec(self.of(elem, depth), 0..ELEMS).prop_map(list).boxed()
+        vec(self.of(elem, left.shared(ELEMS)), 0..ELEMS).prop_map(list).boxed()
     }
 
-    fn map(&self, key: &Type, elem: &Type, depth: usize) -> BoxedStrategy<Value> {
-        let entries = vec((self.of(key, depth), self.of(elem, depth)), 0..ELEMS);
+    fn map(&self, key: &Type, elem: &Type, left: Left) -> BoxedStrategy<Value> {
+        let left = left.shared(2 * ELEMS);
+        let entries = vec((self.of(key, left), self.of(elem, left)), 0..ELEMS);
         let without_doubles = |mut entries: Vec<(Value, Value)>| {
             let mut seen = HashSet::new();
             entries.retain(|(key, _)| seen.insert(key.to_string()));
@@ -127,6 +153,14 @@ impl Maker<'_> {
         };
         entries.prop_map(without_doubles).boxed()
     }
+}
+
+/// Whether values of this type have others in them, or refer to others.
+fn holds_others(ty: &Type) -> bool {
+    matches!(
+        ty.kind,
+        Kind::Struct(_) | Kind::Array { .. } | Kind::Slice(_) | Kind::Pointer(_) | Kind::Map { .. }
+    )
 }
 
 fn bytes(bytes: Vec<u8>) -> Value {

@@ -266,13 +266,19 @@ impl<'i> Func<'i> {
     /// The value of pc-value table `table` at `pc`: see [`crate::facts::PcData`]. -1 where the table says
     /// nothing, as in the runtime.
     pub fn pcdata_value(&self, table: u32, pc: u64) -> Option<i32> {
-        let facts = self.image.facts();
-        if pc >= self.end() || table >= self.field(facts.func.npcdata)? {
+        if pc >= self.end() {
             return None;
         }
-        let field = facts.pclntab.func_size.checked_add(u64::from(table) * 4)?;
-        let Some(runs) = self.runs(self.field(field)?) else { return Some(-1) };
-        runs.value_at(pc)
+        self.pcdata_runs(table).map_or(Some(-1), |runs| runs.value_at(pc))
+    }
+
+    /// The runs of that table.
+    fn pcdata_runs(&self, table: u32) -> Option<Runs<'i>> {
+        let facts = self.image.facts();
+        if table >= self.field(facts.func.npcdata)? {
+            return None;
+        }
+        self.runs(self.field(facts.pclntab.func_size.checked_add(u64::from(table) * 4)?)?)
     }
 
     /// Guest address of datum `index` of the function: see [`crate::facts::FuncData`].

@@ -11,7 +11,7 @@ mod read;
 use std::sync::{Arc, OnceLock};
 
 use crate::facts::{Facts, TypeFacts};
-use crate::gotype::{Memo, Nest, Signature, Type};
+use crate::gotype::{Memo, Nest, PREDECLARED, Signature, Type};
 use crate::image::Image;
 use crate::moduledata::{ModuleData, Span};
 
@@ -71,6 +71,12 @@ impl<'i> Rtypes<'i> {
     /// The address of the descriptor of the type of that name.
     pub(crate) fn descriptor(&self, name: &str) -> Option<u64> {
         self.found().named(name)
+    }
+
+    /// The predeclared type that the type of this descriptor is underneath, if it is one.
+    pub(crate) fn predeclared(&self, addr: u64) -> Option<&'static str> {
+        let kind = self.header(addr).ok()?.kind;
+        PREDECLARED.iter().find(|(number, _)| *number == kind).map(|(_, name)| *name)
     }
 
     /// The signature of the method whose code starts at `entry`, receiver first. Names of parameters are not

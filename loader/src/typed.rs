@@ -35,6 +35,9 @@ impl Image {
             Some(dwarf) => dwarf.signature_at(func.entry())?,
             None => None,
         };
+        if written.is_none() && takes_nothing(func) {
+            return Ok(Some(Signature { params: Vec::new(), results: Vec::new(), variadic: false }));
+        }
         if let Some(Written { signature, doubt: None }) = &written
             && is_whole(func, signature)
         {
@@ -116,6 +119,13 @@ impl Image {
         self.rtypes()?.descriptor(name)
     }
 
+    /// The predeclared type that a type is underneath: `int64` of `time.Duration`. `None` where that is none, or where
+    /// the program has no descriptor of the type; debug information calls `int` and `int64` the same.
+    pub fn predeclared(&self, ty: &Type) -> Option<&'static str> {
+        let rtypes = self.rtypes()?;
+        rtypes.predeclared(ty.rtype.or_else(|| rtypes.descriptor(&ty.name))?)
+    }
+
     /// The table of methods that the compiler or linker made for values of a type in an interface type; both
     /// are descriptors' addresses. Programs compare these tables by address.
     pub fn itab(&self, interface: u64, ty: u64) -> Option<u64> {
@@ -160,6 +170,17 @@ impl Func<'_> {
         let name = self.name().replace("[...]", "[go.shape.T]");
         dictionary_place(&name, self.image().go_version())
     }
+}
+
+/// Whether Go lets a function of this name neither take nor give anything: `main.main`, and what initialises a package,
+/// which is called `init`, with a number where the source has it (`main.init.0`).
+fn takes_nothing(func: &Func<'_>) -> bool {
+    let name = func.name();
+    let last = name.rsplit_once('/').map_or(name, |(_, last)| last);
+    let Some((_, base)) = last.split_once('.') else { return false };
+    let base = base.strip_prefix("map.").unwrap_or(base);
+    let number = |n: &str| !n.is_empty() && n.bytes().all(|digit| digit.is_ascii_digit());
+    name == "main.main" || base == "init" || base.strip_prefix("init.").is_some_and(number)
 }
 
 /// What is said of a function whose signature debug information has not whole.

@@ -17,6 +17,10 @@ fn calls_that_cannot_be_made() {
         ("unsigned8 -1 0", "argument 1 (a uint8), column 1: -1 overflows uint8\n  -1\n  ^"),
         ("fib 1 --sig func(", "--sig: expected a type at column 6: found the end"),
         ("fib @/no/such/file", "cannot read @/no/such/file: No such file or directory (os error 2)"),
+        (
+            "fib @/dev/zero --max-memory 80m",
+            "@/dev/zero has more than 20971520 bytes, a quarter of the memory that the program may have (--max-memory)",
+        ),
         ("fib @/dev/null", "argument 1 (n int): a int is wanted, and this is a string"),
         (
             "fib 1 --fuel ten",

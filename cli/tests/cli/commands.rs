@@ -136,6 +136,9 @@ fn completed(shell: &str, words: &[&str]) -> Vec<String> {
     let mut asked = command();
     let index = words.len().to_string();
     asked.envs([("COMPLETE", shell), ("_CLAP_COMPLETE_INDEX", &index), ("_CLAP_IFS", "\n")]);
+    if shell == "bash" {
+        asked.env("_CLAP_COMPLETE_COMP_TYPE", "9");
+    }
     let ran = ran(asked.args(["--", "goemu"]).args(words));
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
     ran.stdout.lines().map(str::to_owned).collect()
@@ -178,6 +181,15 @@ fn shells_complete_names_of_functions() {
         assert_eq!(found, ["main.genericMax", "main.genericMap"], "{shell}");
         assert_eq!(completed(shell, &["disasm", &joined, "main.rect"]), ["main.rect.area"], "{shell}");
         assert_eq!(completed(shell, &["call", "-b", path, "quicks"]), ["quicksort"], "{shell}");
+        for quoted in ["main.(*rect", "'main.(*rect", "\"main.(*rect"] {
+            assert_eq!(
+                completed(shell, &["call", "-b", path, quoted]),
+                ["main.(*rect).area"],
+                "{shell}: {quoted}"
+            );
+        }
+        let escaped = if shell == "bash" { "main.rect.area" } else { "main.(*rect).area" };
+        assert_eq!(completed(shell, &["call", "-b", path, r"main.\(\*rect"]), [escaped], "{shell}");
         assert_eq!(completed(shell, &["call", "-b", path, "no such"]), [""; 0], "{shell}");
         assert!(
             completed(shell, &["funcs", "--so"]).iter().any(|word| word.starts_with("--sort")),

@@ -36,6 +36,52 @@ fn check(params: &[Ty], results: &[Ty], expected: &str) {
 }
 
 #[test]
+fn one_number() {
+    check(
+        &basics("int32"),
+        &basics("int32"),
+        "in I0 spill 0
+         out I0
+         results 0 spills 0 size 8",
+    );
+}
+
+#[test]
+fn spill_slots_are_padded_as_structs_are() {
+    let i32 = basic("int32");
+    let s = anonymous(&[&basic("int8"), &basic("int16"), &anonymous(&[]), &i32, &basic("int64")]);
+    let params = [i32.clone(), s, anonymous(&[]), array(1, &i32)];
+    check(
+        &params,
+        &[],
+        "in I0 spill 0
+         in I1 I2 I3 I4 spill 8
+         in 0(stack)
+         in I5 spill 24
+         results 0 spills 0 size 32",
+    );
+    // One byte lies between the first field and the second.
+    let assigned = assign(Abi::Internal, &signature(&params, &[])).unwrap();
+    let ends = assigned.params[1].iter().map(|piece| (piece.offset, piece.offset + piece.size));
+    assert_eq!(ends.collect::<Vec<_>>(), [(0, 1), (2, 4), (4, 8), (8, 16)]);
+}
+
+#[test]
+fn registers_that_a_value_takes() {
+    let (i8, i16) = (basic("int8"), basic("int16"));
+    let s = anonymous(&[&i8, &i8, &anonymous(&[]), &i8, &i16]);
+    let numbers = "int8 int16 int32 int64 float32 float64 complex64 complex128";
+    let types = basics(numbers).into_iter().chain([s.clone(), anonymous(&[&s, &s])]);
+    for (ty, count) in types.zip([1, 1, 1, 1, 1, 1, 2, 2, 4, 8]) {
+        let places = &assign(Abi::Internal, &signature(std::slice::from_ref(&ty), &[])).unwrap().params[0];
+        let registers = places.iter().filter(|piece| !matches!(piece.place, Place::Stack(_)));
+        assert_eq!(registers.count(), count, "{ty}");
+    }
+    // Three of them would take twelve, of nine.
+    check(&[anonymous(&[&s, &s, &s])], &[], "in 0(stack)\nresults 24 spills 24 size 24");
+}
+
+#[test]
 fn numbers_fill_both_register_files_then_the_stack() {
     let params = "int8 int16 int32 int64 float32 float32 float64 float64 int8 int16 int32 int64 \
                   float32 float32 float64 float64 complex128 complex128 complex128 complex128 complex64 \

@@ -144,6 +144,11 @@ fn parse_rest(
     if args.is_empty() {
         return Ok(Value::Nil(Some(param.ty.clone())));
     }
+    if let [Argument::Text(text)] = args
+        && let Some(value) = whole_list(text, &param.ty, types)
+    {
+        return Ok(value);
+    }
     // A variadic parameter's type is a slice.
     let Kind::Slice(elem) = &param.ty.kind else { return Ok(Value::Nil(None)) };
     let elem = types.resolve(elem).map_err(|error| ArgumentError::Literal {
@@ -154,6 +159,13 @@ fn parse_rest(
     })?;
     let elems = args.iter().zip(number..).map(|(arg, n)| parse_one(n, arg, param, &elem, types));
     Ok(Value::List(List { ty: Some(param.ty.clone()), elems: elems.collect::<Result<_, _>>()? }))
+}
+
+/// The slice `[]string{"a"}` that somebody forgot the dots behind: as a string it would have quotes.
+fn whole_list(text: &str, slice: &Type, types: &dyn Types) -> Option<Value> {
+    let Kind::Slice(elem) = &slice.kind else { return None };
+    let strings = matches!(types.resolve(elem).ok()?.kind, Kind::String);
+    if strings && text.trim_start().starts_with("[]") { parse_value(text, slice, types).ok() } else { None }
 }
 
 #[cfg(test)]
@@ -188,6 +200,8 @@ mod tests {
         assert_eq!(texts(&sig, &["1"]).unwrap(), ["1", "[]string(nil)"]);
         assert_eq!(texts(&sig, &["1", "x", "y..."]).unwrap(), ["1", r#"[]string{"x", "y..."}"#]);
         assert_eq!(texts(&sig, &["1", r#"[]string{"x"}..."#]).unwrap(), ["1", r#"[]{"x"}"#]);
+        assert_eq!(texts(&sig, &["1", r#"[]string{"x"}"#]).unwrap(), ["1", r#"[]{"x"}"#]);
+        assert_eq!(texts(&sig, &["1", "[]x"]).unwrap(), ["1", r#"[]string{"[]x"}"#]);
         assert_eq!(texts(&sig, &["1", "wait..."]).unwrap(), ["1", r#"[]string{"wait..."}"#]);
         assert!(texts(&sig, &[]).is_err());
     }

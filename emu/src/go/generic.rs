@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use goemu_loader::sigparse::parse_type;
 use goemu_loader::{Func, Image, Kind, Param, Signature, Type, TypeRef};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Mnemonic, OpKind, Register};
 
@@ -167,6 +168,9 @@ impl Renaming<'_> {
         if depth == 0 || !ty.name.contains(SHAPE) {
             return ty.clone();
         }
+        if let Some(whole) = self.whole(ty) {
+            return whole;
+        }
         let mut renamed = Type::clone(ty);
         renamed.name = self.name(&ty.name);
         // The descriptor, if there is one, is that of the shape.
@@ -186,6 +190,13 @@ impl Renaming<'_> {
             other => other.clone(),
         };
         Arc::new(renamed)
+    }
+
+    /// The type that a shape stands for: of pointers the shape does not even have what they point to.
+    fn whole(&self, shape: &Type) -> Option<Arc<Type>> {
+        let (_, name) = self.pairs.iter().find(|(shaped, _)| *shaped == shape.name)?;
+        let ty = parse_type(name, &|name| Types::named(self.image, name)).ok()?;
+        (ty.size == shape.size).then_some(ty)
     }
 
     fn reference(&self, reference: &TypeRef, depth: usize) -> TypeRef {
@@ -296,6 +307,13 @@ fn holds(image: &Image, dictionary: u64, arguments: &str) -> bool {
     let words: Vec<u64> = (0..WORDS).map_while(|i| image.read_u64(dictionary.checked_add(8 * i)?)).collect();
     let descriptor = |part: &&str| Types::named(image, part).and_then(|ty| image.descriptor(&ty));
     split(arguments).iter().filter_map(descriptor).all(|rtype| words.contains(&rtype))
+}
+
+/// Whether a function is called with a dictionary that has these type arguments.
+pub(crate) fn made_for(image: &Image, func: &Func<'_>, arguments: &str) -> bool {
+    // Whose receiver is a pointer or a word; of others it is not known where the dictionary is.
+    let Some(register) = func.dictionary_place() else { return false };
+    callers(image, func, register).into_iter().any(|at| holds(image, at, arguments))
 }
 
 /// The dictionaries that calls of a function load: `LEAQ main..dict.f[int](SB), AX; CALL main.f[go.shape.int]`.

@@ -18,6 +18,7 @@ use goemu_loader::{Abi, Func, Image};
 
 use crate::go::abi::{FLOAT_REGS, INT_REGS, Place};
 use crate::go::frame::Frame;
+use crate::go::generic;
 use crate::outcome::Returned;
 use flow::{Flow, study};
 use notes::{Part, noted};
@@ -41,6 +42,8 @@ pub struct Guess {
     pub result_words: Vec<u64>,
     /// Bytes of the block above the return address.
     pub block: u64,
+    /// The dictionary of a generic function: which parameter it is, and its address if that is known. Nobody gives it.
+    pub dictionary: Option<(usize, Option<u64>)>,
 }
 
 /// One parameter.
@@ -85,7 +88,21 @@ pub fn guess(image: &Image, func: &Func<'_>) -> Guess {
         result_floats: if in_registers { flow.result_floats } else { 0 },
         result_words: results.step_by(8).collect(),
         block: args.max(end).next_multiple_of(8),
+        dictionary: func.dictionary_place().map(|place| (place, None)),
     }
+}
+
+/// The same for a function by the name that a user gave it, whose type arguments tell the dictionary.
+#[must_use]
+pub fn guess_named(image: &Image, func: &Func<'_>, name: &str) -> Guess {
+    let mut guess = guess(image, func);
+    if let Some((place, known)) = &mut guess.dictionary
+        && let Some([GuessedPart { place: Place::Int(register), .. }]) =
+            guess.params.get(*place).map(|param| &param.parts[..])
+    {
+        *known = generic::dictionary(image, func, name, usize::from(*register)).ok();
+    }
+    guess
 }
 
 /// The parameters that are noted for tracebacks, and those parts that are saved and were not noted.
@@ -190,6 +207,11 @@ fn from_stack(flow: &Flow) -> Vec<GuessedParam> {
 }
 
 impl Guess {
+    /// The address of the dictionary that is the parameter of this number.
+    fn known_dictionary(&self, param: usize) -> Option<u64> {
+        self.dictionary.filter(|(place, _)| *place == param)?.1
+    }
+
     /// What the places of the guessed results hold.
     pub(crate) fn results(&self, frame: &Frame) -> Returned {
         let word = |offset: &u64| {
@@ -232,7 +254,9 @@ impl fmt::Display for Guess {
             [only] => part(only),
             parts => format!("{{{}}}", parts.iter().map(part).collect::<Vec<_>>().join(" ")),
         };
-        let params: Vec<_> = self.params.iter().map(param).collect();
+        let given =
+            self.params.iter().enumerate().filter(|(place, _)| self.known_dictionary(*place).is_none());
+        let params: Vec<_> = given.map(|(_, given)| param(given)).collect();
         write!(f, "func({})", params.join(", "))
     }
 }

@@ -114,6 +114,9 @@ pub enum Flaw {
         /// The name.
         name: String,
     },
+    /// A channel that does not exist yet.
+    #[error("channels cannot be made here: nil, or a variable of the program that has one")]
+    Channel,
     /// A field given twice.
     #[error("{0} is given twice")]
     Twice(String),

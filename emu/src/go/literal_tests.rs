@@ -152,6 +152,16 @@ fn types_that_are_known_need_not_be_written() {
 }
 
 #[test]
+fn messages_are_short() {
+    for (ty, text) in [("int8", "9".repeat(9999)), ("int8", "x".repeat(9999)), ("int8", "0x".repeat(9999))] {
+        let message = seen(&text, &type_of(ty)).expect_err(&text).to_string();
+        assert!(message.len() < 120 && message.contains("..."), "{message}");
+    }
+    let message = seen("{9: make(chan int)}", &type_of("[]int")).unwrap_err().to_string();
+    assert!(message.starts_with("column 5: "), "{message}");
+}
+
+#[test]
 fn messages_say_where_and_what() {
     for (ty, text, message) in [
         ("uint8", "300", "column 1: 300 overflows uint8"),
@@ -189,6 +199,12 @@ fn messages_say_where_and_what() {
         ("map[string]int", "{\"a\": 1, \"a\": 2}", "column 10: \"a\" is given twice"),
         ("interface {}", "Nope{}", "column 1: the binary has no type Nope"),
         ("interface {}", "uint8(256)", "column 7: 256 overflows uint8"),
+        ("[]int", "main.more", "column 1: the binary has no debug information of a variable main.more"),
+        (
+            "chan int",
+            "make(chan int)",
+            "column 1: channels cannot be made here: nil, or a variable of the program that has one",
+        ),
         ("func()", "main.more", "column 1: the binary has no function main.more"),
         ("int", "#", "column 1: '#' cannot stand here"),
         ("[]int", "{9999999999: 1}", "column 14: more than 16777216 elements"),

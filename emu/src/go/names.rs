@@ -6,6 +6,7 @@ mod spelling;
 use goemu_loader::{Func, FuncId, Image};
 
 use crate::error::Error;
+use crate::go::generic;
 use shape::same_type;
 pub(crate) use shape::without_number;
 pub(crate) use spelling::split;
@@ -48,7 +49,8 @@ pub fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
     }
     match prefer_real(found)[..] {
         [only] => Ok(only),
-        [] => Err(Error::NoSuchFunction { name: name.to_owned(), near: near(image, name) }),
+        [] => Err(inlined(image, name)
+            .unwrap_or_else(|| Error::NoSuchFunction { name: name.to_owned(), near: near(image, name) })),
         ref found => Err(ambiguous(image, name, found)),
     }
 }
@@ -98,7 +100,23 @@ fn meant<'i>(image: &'i Image, name: &str) -> Vec<Func<'i>> {
             _ => {}
         }
     }
+    if let (true, [arguments]) = (found.len() > 1, wanted.arguments()) {
+        retain_made_for(image, &mut found, arguments);
+    }
     found
+}
+
+/// Leaves the instances of a generic function whose dictionaries have these type arguments. Stripped programs of Go 1.18
+/// to 1.20 have nothing else to tell them by.
+fn retain_made_for(image: &Image, found: &mut Vec<Func<'_>>, arguments: &str) {
+    let untold = |func: &Func<'_>| full_name(image, func).contains("[...]");
+    if found.iter().all(untold) {
+        let made: Vec<_> =
+            found.iter().copied().filter(|func| generic::made_for(image, func, arguments)).collect();
+        if !made.is_empty() {
+            *found = made;
+        }
+    }
 }
 
 /// What was compiled from source, if there is any, else the wrappers: those between calling conventions, and for
@@ -121,6 +139,30 @@ fn ambiguous(image: &Image, name: &str, found: &[Func<'_>]) -> Error {
         candidates.push(format!("and {} more", found.len() - LISTED));
     }
     Error::Ambiguous { name: name.to_owned(), candidates }
+}
+
+/// What is said of a function that the compiler inlined wherever it is called, so that there is no code to call.
+fn inlined(image: &Image, name: &str) -> Option<Error> {
+    let wanted = Spelling::of(name);
+    let last = wanted.last();
+    let is_meant = |full: &str| {
+        full.contains(last) && wanted.means(&Spelling::of(full), &|wanted, has| wanted == has).is_some()
+    };
+    let mut full = None;
+    let mut places: Vec<String> = Vec::new();
+    for func in image.funcs() {
+        if let Some(inlined) = func.inlined().find(|inlined| is_meant(inlined)) {
+            full.get_or_insert(inlined);
+            places.push(full_name(image, &func).to_owned());
+        }
+    }
+    let name = full?.to_owned();
+    let more = places.len().saturating_sub(NEAR);
+    places.truncate(NEAR);
+    if more > 0 {
+        places.push(format!("and {more} more"));
+    }
+    Some(Error::Inlined { name, places })
 }
 
 /// Names like the one that was given, best first.

@@ -56,6 +56,18 @@ impl<'i> Func<'i> {
         frames
     }
 
+    /// The names of the functions that were inlined in this one, each as often as it was.
+    pub fn inlined(&self) -> impl Iterator<Item = &'i str> + use<'i> {
+        let func = *self;
+        let table = self.image.facts().pcdata.inl_tree.and_then(|table| u32::try_from(table).ok());
+        let runs = table.and_then(|table| self.pcdata_runs(table));
+        let last = runs.into_iter().flatten().filter_map(|run| u32::try_from(run.value).ok()).max();
+        // A damaged table has no more calls than the function has bytes.
+        let most = u32::try_from(self.end().saturating_sub(self.entry())).unwrap_or(u32::MAX);
+        let count = last.map_or(0, |last| last.saturating_add(1)).min(most);
+        (0..count).map_while(move |index| Some(func.string(func.inlined_call(index)?.name)))
+    }
+
     fn line(&self, file: i32, line: i32) -> Option<Line<'i>> {
         Some(Line { file: self.file(file)?, line: u32::try_from(line).ok()? })
     }

@@ -25,6 +25,28 @@ pub(crate) const STRING: u64 = 24;
 pub(crate) const STRUCT: u64 = 25;
 pub(crate) const UNSAFE_POINTER: u64 = 26;
 
+/// The predeclared type of each kind that has one; the others are composed.
+pub(crate) const PREDECLARED: [(u64, &str); 18] = [
+    (BOOL, "bool"),
+    (INT, "int"),
+    (3, "int8"),
+    (4, "int16"),
+    (5, "int32"),
+    (INT64, "int64"),
+    (UINT, "uint"),
+    (8, "uint8"),
+    (9, "uint16"),
+    (10, "uint32"),
+    (UINT64, "uint64"),
+    (UINTPTR, "uintptr"),
+    (FLOAT32, "float32"),
+    (FLOAT64, "float64"),
+    (COMPLEX64, "complex64"),
+    (COMPLEX128, "complex128"),
+    (STRING, "string"),
+    (UNSAFE_POINTER, "unsafe.Pointer"),
+];
+
 /// The size of types that have only one.
 pub(crate) fn fixed_size(kind: &Kind) -> Option<u64> {
     match kind {

@@ -39,7 +39,12 @@ impl Guess {
         let mut signature = Signature { params: Vec::new(), results: Vec::new(), variadic: false };
         let mut places = Vec::new();
         let mut args = args.iter();
-        for param in &self.params {
+        for (index, param) in self.params.iter().enumerate() {
+            if let (Some(_), [part]) = (self.known_dictionary(index), &param.parts[..]) {
+                signature.params.push(Param::dictionary());
+                places.push(vec![Piece { offset: 0, size: part.size, place: part.place }]);
+                continue;
+            }
             let first = args.clone().next()?;
             if let Some(ty) = whole(first, param.parts.len(), named) {
                 args.next();

@@ -39,7 +39,7 @@ impl Parser<'_> {
             Kind::Slice(_) | Kind::Map { .. } => self.nil_or_variable(ty),
             _ => match self.variable(ty)? {
                 Some(variable) => Ok(variable),
-                None => Err(self.unexpected(&format!("a {ty}"))),
+                None => Err(self.no_variable(ty)?),
             },
         }
     }
@@ -195,8 +195,19 @@ impl Parser<'_> {
         }
         match self.variable(ty)? {
             Some(variable) => Ok(variable),
-            None => Err(self.unexpected(&format!("a {ty}"))),
+            None => Err(self.no_variable(ty)?),
         }
+    }
+
+    /// What is wrong where a variable may stand and none is known.
+    fn no_variable(&mut self, ty: &Type) -> Parsed<Fail> {
+        let at = self.start();
+        Ok(match self.path()? {
+            Some((name, _)) if name.contains('.') => {
+                Fail { at, flaw: Flaw::NoName { kind: "debug information of a variable", name } }
+            }
+            _ => self.unexpected(&format!("a {ty}")),
+        })
     }
 
     /// A number where an address is printed: `(*main.T)(0xc000010000)`.
@@ -289,6 +300,9 @@ impl Parser<'_> {
             Kind::Map { .. } if call.text == "make" => {
                 self.must_be(&name, ty)?;
                 Value::Map(Map::default())
+            }
+            Kind::Chan { .. } if call.text == "make" => {
+                return Err(Fail { at: call.at, flaw: Flaw::Channel });
             }
             _ => {
                 let flaw = Flaw::Mismatch {

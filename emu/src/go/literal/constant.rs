@@ -2,7 +2,7 @@
 
 use goemu_loader::{Kind, Type};
 
-use super::{Fail, Flaw, Parsed, Parser, Token, number, number::Constant};
+use super::{Fail, Flaw, Parsed, Parser, Token, number, number::Constant, token::abridged};
 use crate::go::{
     value::Value,
     write::{Problem, fits},
@@ -79,7 +79,7 @@ impl Parser<'_> {
         if parenthesis {
             self.expect(')')?;
         }
-        let text = self.lexer.since(start).trim().to_owned();
+        let text = abridged(self.lexer.since(start).trim());
         Ok(Some(Number { at: start, text, ..number }))
     }
 
@@ -121,7 +121,7 @@ impl Parser<'_> {
         let zero = Constant::Int(0);
         let number = match *self.peek()? {
             Token::Number(text) => {
-                let flaw = Flaw::Number(text.to_owned());
+                let flaw = Flaw::Number(abridged(text));
                 let (constant, imaginary) = number::parse(text).ok_or(Fail { at, flaw })?;
                 if imaginary { plain(zero, Some(constant), false) } else { plain(constant, None, false) }
             }

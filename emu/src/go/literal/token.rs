@@ -25,8 +25,7 @@ impl Token<'_> {
     /// How a message calls it.
     pub(super) fn describe(&self) -> String {
         match self {
-            Token::Name(name) => (*name).to_owned(),
-            Token::Number(number) => (*number).to_owned(),
+            Token::Name(text) | Token::Number(text) => abridged(text),
             Token::Rune(_) => "a rune".to_owned(),
             Token::Str(_) => "a string".to_owned(),
             Token::Punct(c) => format!("'{c}'"),
@@ -34,6 +33,13 @@ impl Token<'_> {
             Token::End => "the end".to_owned(),
         }
     }
+}
+
+/// A piece of a literal as messages show it.
+pub(super) fn abridged(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let shown: String = text.chars().take(LONGEST).collect();
+    if shown.len() < text.len() { shown + "..." } else { shown }
 }
 
 /// Reads tokens from a text. Copying it is how the parser looks ahead.

@@ -27,7 +27,8 @@ pub(super) fn same_type(image: &Image, wanted: &str, has: &str) -> bool {
         "any" => "interface{}",
         other => other,
     };
-    tight(wanted) == tight(shape) || Types::named(image, wanted).is_some_and(|ty| has_shape(&ty, shape))
+    tight(wanted) == tight(shape)
+        || Types::named(image, wanted).is_some_and(|ty| has_shape(image, &ty, shape))
 }
 
 /// Without the blanks that Go's tools write in one place and not in another.
@@ -42,8 +43,11 @@ pub(crate) fn without_number(shape: &str) -> &str {
 }
 
 /// Whether a named type may have this underlying type, by the beginning of its name.
-fn has_shape(ty: &Type, shape: &str) -> bool {
-    let bits = ty.size * 8;
+fn has_shape(image: &Image, ty: &Type, shape: &str) -> bool {
+    if let Some(under) = image.predeclared(ty) {
+        return shape == under;
+    }
+    let bits = ty.size.saturating_mul(8);
     let number = |word: &str| shape == word && ty.size == 8 || shape == format!("{word}{bits}");
     match &ty.kind {
         Kind::Bool => shape == "bool",

@@ -31,6 +31,11 @@ impl<'n> Spelling<'n> {
         self.base.rsplit(['.', '/', ')']).find(|part| !part.is_empty()).unwrap_or_default()
     }
 
+    /// The lists of type arguments, from left to right.
+    pub(super) fn arguments(&self) -> &[&'n str] {
+        &self.arguments
+    }
+
     pub(super) fn of(name: &'n str) -> Spelling<'n> {
         let strict = name.contains('(');
         if !name.contains(['[', '%']) {
