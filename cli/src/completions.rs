@@ -58,10 +58,11 @@ pub(crate) fn functions() -> ArgValueCompleter {
 /// Names that begin with `typed`, or else ends of names that do; of package main alone as long as nothing is typed.
 fn names(typed: &OsStr) -> Vec<CompletionCandidate> {
     let Some(word) = typed.to_str() else { return Vec::new() };
-    let unquoted = unquoted(word);
-    // Bash puts what it is given in the place of an escaped word as it is. (Only its script sets this.)
-    let escaped = std::env::var_os("_CLAP_COMPLETE_COMP_TYPE").is_some() && word.contains('\\');
-    let typed = if escaped { without_signs(&unquoted) } else { unquoted };
+    // Bash, whose script alone sets this, ends words at parentheses that are escaped, too: it would add to them.
+    if std::env::var_os("_CLAP_COMPLETE_COMP_TYPE").is_some() && word.contains('\\') {
+        return Vec::new();
+    }
+    let typed = unquoted(word);
     let typed = typed.as_str();
     let start = if typed.is_empty() { "main." } else { typed };
     let words: Vec<_> = std::env::args_os().collect();

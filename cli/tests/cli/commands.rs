@@ -188,8 +188,8 @@ fn shells_complete_names_of_functions() {
                 "{shell}: {quoted}"
             );
         }
-        let escaped = if shell == "bash" { "main.rect.area" } else { "main.(*rect).area" };
-        assert_eq!(completed(shell, &["call", "-b", path, r"main.\(\*rect"]), [escaped], "{shell}");
+        let escaped: &[&str] = if shell == "bash" { &[] } else { &["main.(*rect).area"] };
+        assert_eq!(completed(shell, &["call", "-b", path, r"main.\(\*rect"]), escaped, "{shell}");
         assert_eq!(completed(shell, &["call", "-b", path, "no such"]), [""; 0], "{shell}");
         assert!(
             completed(shell, &["funcs", "--so"]).iter().any(|word| word.starts_with("--sort")),
