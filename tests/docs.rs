@@ -35,7 +35,9 @@ fn row(text: &mut String, entry: &Entry) {
         Kind::Watches => "watches",
     };
     let how = recognised_by(entry.name).unwrap_or_default();
-    let _ = writeln!(text, "| `{name}` | {} | {kind} | {} | {how} |", releases(entry.versions), entry.why);
+    let releases = releases(entry.versions);
+    let system = entry.os.map_or_else(String::new, |os| format!(", {os:?}"));
+    let _ = writeln!(text, "| `{name}` | {releases}{system} | {kind} | {} | {how} |", entry.why);
 }
 
 #[test]

@@ -14,21 +14,34 @@ use goemu_tests::table::{Build, Ending, call_as, gaps, source};
 /// Where the header of an ELF file has the offset and the number of its section headers.
 const SECTION_HEADERS: [std::ops::Range<usize>; 2] = [0x28..0x30, 0x3c..0x40];
 
-/// The build without names.
-fn garbled(name: &str) -> Vec<u8> {
+/// The build with hashed names.
+fn renamed(name: &str) -> Vec<u8> {
     let mut bytes = fs::read(binary(name).unwrap()).unwrap();
     let image = Image::parse(bytes.clone()).unwrap();
     // The names are slices of the file's bytes.
-    let segment = image.segments().iter().find(|segment| segment.file_offset == 0).unwrap();
-    let base = image.segment_bytes(segment).as_ptr() as usize;
+    let place = |name: &str| {
+        let inside = |segment: &&goemu_loader::Segment| {
+            image.segment_bytes(segment).as_ptr_range().contains(&name.as_ptr())
+        };
+        let segment = image.segments().iter().find(inside).unwrap();
+        let start = name.as_ptr() as usize - image.segment_bytes(segment).as_ptr() as usize;
+        segment.file_offset as usize + start
+    };
     let places: Vec<(usize, usize)> =
-        image.funcs().map(|func| (func.name().as_ptr() as usize - base, func.name().len())).collect();
+        image.funcs().map(|func| (place(func.name()), func.name().len())).collect();
     for (at, len) in places {
         let mut hasher = DefaultHasher::new();
         bytes[at..at + len].hash(&mut hasher);
         let hash: Vec<u8> = format!("{:016x}", hasher.finish()).bytes().cycle().take(len).collect();
         bytes[at..at + len].copy_from_slice(&hash);
     }
+    bytes
+}
+
+/// The build without names.
+fn garbled(name: &str) -> Vec<u8> {
+    let mut bytes = renamed(name);
+    let image = Image::parse(bytes.clone()).unwrap();
     // Older tables cannot be told from other bytes without it.
     if image.facts().version.minor >= 18 {
         let table = image.module().unwrap().pclntab;
@@ -43,6 +56,22 @@ fn garbled(name: &str) -> Vec<u8> {
         bytes[range].fill(0);
     }
     bytes
+}
+
+/// A Windows program whose functions' names are hashed: its clock goes on all the same.
+#[test]
+fn clocks_of_windows_go_on_without_names() {
+    for name in ["corpus-go1.15-windows-stripped", "corpus-go1.27-windows"] {
+        let whole = Machine::new(Image::open(binary(name).unwrap()).unwrap()).unwrap();
+        let clock = whole.image().funcs_named("runtime.nanotime1")[0].entry();
+        let hashed = Machine::new(Image::parse(renamed(name)).unwrap()).unwrap();
+        assert!(hashed.image().funcs_named("runtime.nanotime1").is_empty(), "{name}");
+        for mut machine in [whole, hashed] {
+            let call = machine.call(&format!("{clock:#x}")).unwrap().signature("func() (t int64)").unwrap();
+            // A second after the start, and a bit.
+            assert_eq!(call.run().unwrap().outcome.to_string(), "1000001000", "{name}");
+        }
+    }
 }
 
 /// The calls of a build without names that do not do what they do natively.

@@ -17,7 +17,7 @@ use crate::hook::{Action, Cx, Refused};
 use crate::memory::{Access, MemFault, Memory, MemoryError};
 use crate::outcome::Outcome;
 
-pub(crate) use windows::{asmcgocall, set_up, tick};
+pub(crate) use windows::{CLOCK, asmcgocall, set_up, tick};
 
 /// Where the stubs are.
 const STUBS: u64 = 0x7e_1000_0000;

@@ -254,7 +254,7 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
     for func in image.funcs().filter(|func| image.is_undefined_func(func.entry())) {
         let name = runtime::runtime_name(func.name());
         let body = name.and_then(|name| body(name, minor));
-        let body = body.or_else(|| name.and_then(|name| runtime::replacement(name, minor)));
+        let body = body.or_else(|| name.and_then(|name| runtime::replacement(name, image)));
         hooks.add(func.entry(), Arc::new(body.unwrap_or(undefined)));
     }
     hooks.add(panics::DEFERRED_RETURNED, Arc::new(panics::deferred_returned as Body));

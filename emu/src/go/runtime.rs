@@ -37,6 +37,8 @@ pub struct Entry {
     pub name: &'static str,
     /// Releases (minor versions) that have the function with this meaning: from, to.
     pub versions: (u16, u16),
+    /// The only system whose programs have it; none for all.
+    pub os: Option<Os>,
     /// Whether it stands in for the function, or only watches.
     pub kind: Kind,
     /// What it is for.
@@ -57,7 +59,10 @@ const ANY: (u16, u16) = (0, u16::MAX);
 
 macro_rules! entry {
     ($name:literal $versions:expr, $kind:ident $body:path, $why:literal) => {
-        Entry { name: $name, versions: $versions, kind: Kind::$kind, why: $why, body: $body }
+        Entry { name: $name, versions: $versions, os: None, kind: Kind::$kind, why: $why, body: $body }
+    };
+    ($name:literal $versions:expr, on $os:ident, $kind:ident $body:path, $why:literal) => {
+        Entry { os: Some(Os::$os), ..entry!($name $versions, $kind $body, $why) }
     };
 }
 
@@ -84,6 +89,9 @@ pub const HOOKS: &[Entry] = &[
     entry!("throw" ANY, Replaces fatal::throw, "a fatal error: the call ends"),
     entry!("fatal" (19, u16::MAX), Replaces fatal::fatal, "a fatal error: the call ends"),
     entry!("cgocall" ANY, Replaces imports::cgocall, "threads that were started keep lists of calls into C; here C just runs"),
+    entry!("asmcgocall" ANY, on Windows, Replaces imports::asmcgocall, "functions of Windows' libraries are answered, or named"),
+    entry!("nanotime1" ANY, on Windows, Watches imports::tick, "time passes on the page that it reads"),
+    entry!("time.now" ANY, on Windows, Watches imports::tick, "time passes on the page that it reads"),
     entry!("exit" ANY, Replaces fatal::exit, "the program ends: the call does"),
     entry!("newproc" ANY, Replaces goroutines::newproc, "goroutines are goemu's: there are no threads"),
     entry!("gopark" ANY, Replaces goroutines::gopark, "another goroutine runs"),
@@ -125,17 +133,12 @@ pub const HOOKS: &[Entry] = &[
 /// calling conventions calls the other and needs none; a wrapper alone is the function itself (the runtime
 /// marks `deferreturn` so, to keep it out of tracebacks).
 pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
-    let minor = image.facts().version.minor;
+    let release = release_of(image);
     let mut wrappers = Vec::new();
     let mut hooked = HashSet::new();
     for func in image.funcs() {
         let Some(name) = runtime_name(func.name()) else { continue };
-        let body = match name {
-            "asmcgocall" if image.target().os == Os::Windows => Some(imports::asmcgocall as Body),
-            "nanotime1" | "time.now" if image.target().os == Os::Windows => Some(imports::tick as Body),
-            _ => body(name, minor),
-        };
-        let Some(body) = body else { continue };
+        let Some(body) = body(name, release) else { continue };
         if func.func_id() == FuncId::Wrapper {
             wrappers.push((name, func.entry(), body));
         } else {
@@ -159,7 +162,7 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
 /// Sets the hooks on functions that are recognised by what they are, where their names do not tell.
 fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>) {
     let recognised = recognise::recognise(image);
-    let minor = image.facts().version.minor;
+    let release = release_of(image);
     let printer = recognised.get("printpanics");
     for (name, entry) in recognised.all().filter(|(name, _)| !hooked.contains(name)) {
         match name {
@@ -170,7 +173,7 @@ fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>) 
             "newproc1" => hooks.add(entry, Arc::new(goroutines::newproc1 as Body)),
             "gopark" => hooks.add(entry, Arc::new(goroutines::gopark_unnamed as Body)),
             _ => {
-                if let Some(body) = body(name, minor) {
+                if let Some(body) = body(name, release) {
                     hooks.add(entry, Arc::new(body));
                 }
             }
@@ -179,8 +182,8 @@ fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>) 
 }
 
 /// The hook that stands in for a function of the runtime, whether the program has one or not.
-pub(in crate::go) fn replacement(name: &str, minor: u16) -> Option<Body> {
-    row(name, minor).filter(|entry| entry.kind == Kind::Replaces).map(|entry| entry.body)
+pub(in crate::go) fn replacement(name: &str, image: &Image) -> Option<Body> {
+    row(name, release_of(image)).filter(|entry| entry.kind == Kind::Replaces).map(|entry| entry.body)
 }
 
 /// `deferreturn`, of deferred calls in records.
@@ -213,14 +216,23 @@ fn foreign(name: &str) -> Option<&str> {
     (name.starts_with("weak.") || name.starts_with("time.")).then_some(name)
 }
 
-fn body(name: &str, minor: u16) -> Option<Body> {
-    row(name, minor).map(|entry| entry.body)
+/// What decides whether a row holds: the release's minor version, and the system.
+type Release = (u16, Os);
+
+fn release_of(image: &Image) -> Release {
+    (image.facts().version.minor, image.target().os)
 }
 
-fn row(name: &str, minor: u16) -> Option<&'static Entry> {
+fn body(name: &str, release: Release) -> Option<Body> {
+    row(name, release).map(|entry| entry.body)
+}
+
+fn row(name: &str, (minor, os): Release) -> Option<&'static Entry> {
     let entry = HOOKS.iter().find(|entry| match entry.name.strip_suffix('*') {
         Some(start) => name.starts_with(start),
         None => entry.name == name,
     })?;
-    (entry.versions.0..=entry.versions.1).contains(&minor).then_some(entry)
+    let holds =
+        (entry.versions.0..=entry.versions.1).contains(&minor) && entry.os.is_none_or(|only| only == os);
+    holds.then_some(entry)
 }

@@ -18,6 +18,8 @@ const SHARED_DATA: u64 = 0x7ffe_0000;
 /// Times in it: 100 nanoseconds since the start, and since 1601.
 const INTERRUPT_TIME: u64 = 8;
 const SYSTEM_TIME: u64 = 0x14;
+/// What code has that reads the first of them.
+pub(crate) const CLOCK: u64 = SHARED_DATA + INTERRUPT_TIME;
 /// From 1601 to 1970.
 const UNIX_EPOCH: u64 = 116_444_736_000_000_000;
 

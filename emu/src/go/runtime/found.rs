@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use goemu_loader::Image;
 
-use super::{body, recognise, runtime_name};
+use super::{body, recognise, release_of, runtime_name};
 
 /// The functions of the runtime that hooks stand at, by how they are found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub struct Found {
 /// Looks for them, as a machine does.
 #[must_use]
 pub fn found(image: &Image) -> Found {
-    let minor = image.facts().version.minor;
-    let hooked = |name: &&str| body(name, minor).is_some();
+    let release = release_of(image);
+    let hooked = |name: &&str| body(name, release).is_some();
     let named: HashSet<&str> =
         image.funcs().filter_map(|func| runtime_name(func.name())).filter(hooked).collect();
     let nameless = is_nameless(image, &named);

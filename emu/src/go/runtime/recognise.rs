@@ -5,11 +5,12 @@
 //! shape of what compilers write. From these follow the functions that calls cannot do without. What is not found
 //! runs from the program's text, or ends in a fault.
 
-use goemu_loader::{Func, FuncId, Image};
+use goemu_loader::{Func, FuncId, Image, Os};
 use iced_x86::{Code, FlowControl, Instruction, OpKind, Register};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::disasm::Walk;
+use crate::imports;
 
 /// Functions that were recognised: their names in the runtime, and where they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,6 +81,9 @@ pub(super) const HOW: &[(&str, &str)] = &[
     ("goschedImpl", "a text in it"),
     ("goexit1", "what goexit calls, which has a number (funcID)"),
     ("SetFinalizer", "a text in it"),
+    ("asmcgocall", "its number (funcID)"),
+    ("nanotime1", "has the address of the clock that Windows shows"),
+    ("time.now", "has the address of the clock that Windows shows"),
 ];
 
 /// Bytes of a function that has the shape of `newobject`.
@@ -144,6 +148,9 @@ impl<'i> Scan<'i> {
         if let Some(target) = func.deferreturn().and_then(|at| call_at(&code, at)) {
             self.found.add("deferreturn", target);
         }
+        if self.image.target().os == Os::Windows {
+            self.on_windows(func, &code);
+        }
         let calls = || code.iter().filter_map(call_target);
         if func.func_id() == FuncId::Gopanic {
             self.by_gopanic.extend(calls());
@@ -159,6 +166,19 @@ impl<'i> Scan<'i> {
         self.texts(entry, &code);
         if self.image.facts().version.minor >= 26 {
             self.sized(&code);
+        }
+    }
+
+    fn on_windows(&mut self, func: &Func<'_>, code: &[Instruction]) {
+        if func.func_id() == FuncId::Asmcgocall {
+            self.found.add("asmcgocall", func.entry());
+        }
+        let is_clock = |insn: &Instruction| {
+            matches!(insn.code(), Code::Mov_r32_imm32 | Code::Mov_rm64_imm32)
+                && insn.immediate(1) == imports::CLOCK
+        };
+        if code.iter().any(is_clock) {
+            self.found.add("nanotime1", func.entry());
         }
     }
 
