@@ -61,6 +61,18 @@ fn what_cannot_be_started_says_so() {
 }
 
 /// The same seed is the same run to the instruction; another seed is another order, where Go leaves it open.
+/// A program with C in it is not started, also where nothing but Go's own table names its functions.
+#[test]
+fn cgo_is_seen_without_symbols() {
+    let mut bytes = std::fs::read(binary("corpus-go1.27-stripped").unwrap()).unwrap();
+    let name = bytes.windows(12).position(|name| name == b"\0main.sieve\0").unwrap() + 1;
+    bytes[name..name + 10].copy_from_slice(b"crosscall2");
+    let config = Config { runtime: Some(Runtime::Real), ..Config::default() };
+    let started = Machine::with_config(Image::parse(bytes).unwrap(), config);
+    let error = started.err().map_or_else(String::new, |error| error.to_string());
+    assert!(error.contains("it uses cgo"), "{error}");
+}
+
 #[test]
 fn the_seed_decides() {
     let run = |seed| {

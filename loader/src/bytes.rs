@@ -20,7 +20,7 @@ pub(crate) fn check_range(file: &[u8], what: &str, offset: u64, size: u64) -> Re
     match offset.checked_add(size) {
         Some(end) if end <= file.len() as u64 => Ok(()),
         Some(end) => Err(LoadError::Truncated { what: what.to_owned(), end, len: file.len() as u64 }),
-        None => Err(LoadError::Malformed { what: "size overflows", offset }),
+        None => Err(LoadError::Malformed { what: "table: expected an end below 2^64", offset }),
     }
 }
 

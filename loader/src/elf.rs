@@ -53,7 +53,10 @@ fn parse_header(file: &[u8]) -> Result<Header, LoadError> {
         header::ET_EXEC | header::ET_DYN => Ok(header),
         header::ET_REL => Err(LoadError::UnsupportedFormat { format: "relocatable ELF (.o)".to_owned() }),
         header::ET_CORE => Err(LoadError::UnsupportedFormat { format: "core dump".to_owned() }),
-        _ => Err(LoadError::Malformed { what: "unknown ELF file type", offset: 16 }),
+        _ => Err(LoadError::Malformed {
+            what: "file type: expected an executable or a shared object",
+            offset: 16,
+        }),
     }
 }
 
@@ -79,7 +82,8 @@ fn truncated(file: &[u8], what: &str, end: u64) -> LoadError {
 
 fn program_headers(file: &[u8], header: &Header) -> Result<Vec<ProgramHeader>, LoadError> {
     let (offset, count) = (header.e_phoff, header.e_phnum);
-    let malformed = LoadError::Malformed { what: "program header table", offset };
+    let malformed =
+        LoadError::Malformed { what: "program header table: expected entries of 56 bytes", offset };
     if count > 0 && usize::from(header.e_phentsize) != ph::program_header64::SIZEOF_PHDR {
         return Err(malformed);
     }
@@ -89,7 +93,8 @@ fn program_headers(file: &[u8], header: &Header) -> Result<Vec<ProgramHeader>, L
 }
 
 fn segment(p: &ProgramHeader, bias: u64) -> Result<Segment, LoadError> {
-    let outside = LoadError::Malformed { what: "segment outside of the address space", offset: p.p_offset };
+    let outside =
+        LoadError::Malformed { what: "segment: expected its end in the address space", offset: p.p_offset };
     Ok(Segment {
         addr: p.p_vaddr.checked_add(bias).ok_or(outside)?,
         mem_size: p.p_memsz,
@@ -116,8 +121,10 @@ fn section_headers(file: &[u8], header: &Header) -> Result<Vec<SectionHeader>, L
     }
     let size = u64::from(count) * sh::section_header64::SIZEOF_SHDR as u64;
     bytes::check_range(file, "section header table", offset, size)?;
-    SectionHeader::parse(file, offset as usize, count.into(), CTX)
-        .map_err(|_| LoadError::Malformed { what: "section header table", offset })
+    SectionHeader::parse(file, offset as usize, count.into(), CTX).map_err(|_| LoadError::Malformed {
+        what: "section header table: expected entries of 64 bytes",
+        offset,
+    })
 }
 
 fn sections(file: &[u8], header: &Header, bias: u64) -> Result<Vec<Section>, LoadError> {

@@ -118,6 +118,9 @@ fn thin(file: &[u8]) -> Result<Thin<'_>, LoadError> {
         let part = bytes::slice(file, offset, size).unwrap_or_default();
         return Ok(Thin { file: part, base: offset });
     }
+    if others.is_empty() {
+        return Err(LoadError::Malformed { what: "universal file: expected a part", offset: 4 });
+    }
     Err(LoadError::WrongArch { arch: others.join(", ") })
 }
 
@@ -155,7 +158,7 @@ fn header(thin: Thin<'_>) -> Result<Header, LoadError> {
         h::MH_CIGAM_64 | h::MH_CIGAM => {
             return Err(LoadError::WrongArch { arch: arch_name(word(4).swap_bytes()) });
         }
-        _ => return Err(at("no Mach-O header where the universal file has one", 0)),
+        _ => return Err(at("part of a universal file: expected a Mach-O header", 0)),
     }
     if word(4) != goblin::mach::cputype::CPU_TYPE_X86_64 || word(0) != h::MH_MAGIC_64 {
         return Err(LoadError::WrongArch { arch: arch_name(word(4)) });
@@ -167,7 +170,7 @@ fn header(thin: Thin<'_>) -> Result<Header, LoadError> {
         h::MH_OBJECT => return unsupported("relocatable Mach-O (.o)"),
         h::MH_CORE => return unsupported("Mach-O core dump"),
         h::MH_DSYM => return unsupported("Mach-O debug information (dSYM)"),
-        _ => return Err(at("unknown Mach-O file type", 12)),
+        _ => return Err(at("file type: expected an executable, a dylib or a bundle", 12)),
     }
     let position_independent = kind != h::MH_EXECUTE || flags & h::MH_PIE != 0;
     Ok(Header { commands: word(16), commands_size: word(20), position_independent })
@@ -178,7 +181,7 @@ fn commands(thin: Thin<'_>) -> Result<Vec<Command<'_>>, LoadError> {
     let at = |what, offset| LoadError::Malformed { what, offset: thin.base + offset };
     bytes::check_range(thin.file, "load commands", HEADER, header.commands_size.into())?;
     if header.commands > MAX_COMMANDS {
-        return Err(at("too many load commands", 16));
+        return Err(at("number of load commands: expected 4096 at most", 16));
     }
     let end = HEADER + u64::from(header.commands_size);
     let mut offset = HEADER;
@@ -186,10 +189,13 @@ fn commands(thin: Thin<'_>) -> Result<Vec<Command<'_>>, LoadError> {
     for _ in 0..header.commands {
         let (kind, size) = bytes::u32(thin.file, offset)
             .zip(bytes::u32(thin.file, offset + 4))
-            .ok_or_else(|| at("load command past the end of all", offset))?;
+            .ok_or_else(|| at("load command: expected it before the end of all", offset))?;
         let size = u64::from(size);
         if size < 8 || offset + size > end {
-            return Err(at("size of a load command", offset + 4));
+            return Err(at(
+                "size of a load command: expected eight bytes or more, inside of all commands",
+                offset + 4,
+            ));
         }
         let bytes = bytes::slice(thin.file, offset, size).unwrap_or_default();
         commands.push(Command { kind, bytes, offset });
@@ -219,7 +225,7 @@ fn raw_segments<'f>(commands: &[Command<'f>]) -> Result<Vec<RawSegment<'f>>, Loa
             let sections = u64::from(bytes::u32(bytes, 64).unwrap_or_default());
             if SEGMENT_COMMAND + sections * SECTION > bytes.len() as u64 {
                 return Err(LoadError::Malformed {
-                    what: "segment command shorter than its sections",
+                    what: "segment command: expected room for its sections",
                     offset: command.offset,
                 });
             }
@@ -247,9 +253,13 @@ impl<'f> RawSegment<'f> {
         let malformed = |what| LoadError::Malformed { what, offset: thin.base + self.command.offset };
         let file_offset = self.file_offset.checked_add(thin.base);
         Ok(Segment {
-            addr: self.addr.checked_add(bias).ok_or_else(|| malformed("address of a segment"))?,
+            addr: self
+                .addr
+                .checked_add(bias)
+                .ok_or_else(|| malformed("address of a segment: expected one below 2^64"))?,
             mem_size: self.mem_size,
-            file_offset: file_offset.ok_or_else(|| malformed("file offset of a segment"))?,
+            file_offset: file_offset
+                .ok_or_else(|| malformed("file offset of a segment: expected one below 2^64"))?,
             file_size: self.file_size,
             perm: Perm::from_bits_truncate((self.prot & 7) as u8),
         })

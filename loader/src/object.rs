@@ -199,10 +199,10 @@ pub(crate) fn checked_segments(file: &[u8], mut segments: Vec<Segment>) -> Resul
         let malformed = |what| LoadError::Malformed { what, offset: segment.file_offset };
         bytes::check_range(file, "a loaded segment", segment.file_offset, segment.file_size)?;
         if segment.file_size > segment.mem_size {
-            return Err(malformed("segment larger in the file than in memory"));
+            return Err(malformed("segment: expected no more of it in the file than in memory"));
         }
         if segment.addr.checked_add(segment.mem_size).is_none_or(|end| end > USER_SPACE) {
-            return Err(malformed("segment outside of the address space"));
+            return Err(malformed("segment: expected its end in the address space"));
         }
     }
     segments.sort_by_key(|segment| segment.addr);
@@ -211,7 +211,9 @@ pub(crate) fn checked_segments(file: &[u8], mut segments: Vec<Segment>) -> Resul
         _ => None,
     });
     match overlap {
-        Some(offset) => Err(LoadError::Malformed { what: "segments that overlap", offset }),
+        Some(offset) => {
+            Err(LoadError::Malformed { what: "segment: expected an address that no other has", offset })
+        }
         None => Ok(segments),
     }
 }
@@ -279,8 +281,12 @@ impl Object {
     /// The contents of a section, as the file has them.
     pub(crate) fn section_data(&self, name: &str) -> Result<&[u8], LoadError> {
         let section = self.section(name).ok_or_else(|| LoadError::NoSection { name: name.to_owned() })?;
-        bytes::slice(self.source.bytes(), section.file_offset, section.file_size)
-            .ok_or(LoadError::Malformed { what: "section outside of the file", offset: section.file_offset })
+        bytes::slice(self.source.bytes(), section.file_offset, section.file_size).ok_or(
+            LoadError::Malformed {
+                what: "section: expected it inside of the file",
+                offset: section.file_offset,
+            },
+        )
     }
 
     /// The contents of a segment, as the file has them.

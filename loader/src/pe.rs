@@ -62,7 +62,10 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
     let end = raw.iter().map(|section| section.addr + section.mem_size()).max().unwrap_or_default();
     let fits = (LOWEST..HIGHEST.saturating_sub(end)).contains(&header.base);
     if !fits && !header.movable {
-        let (what, offset) = ("image base that is no place for a program", header.at + COFF_HEADER + 24);
+        let (what, offset) = (
+            "image base: expected a place for a program, since it cannot be moved",
+            header.at + COFF_HEADER + 24,
+        );
         return Err(LoadError::Malformed { what, offset });
     }
     let place = if fits { header.base } else { PIE_BASE };
@@ -105,7 +108,7 @@ fn header(file: &[u8]) -> Result<Header, LoadError> {
     bytes::check_range(file, "PE optional header", optional, OPTIONAL_HEADER)?;
     let size = u64::from(short(20));
     if short(24) != PE32_PLUS || size < OPTIONAL_HEADER {
-        return Err(malformed("optional header that is not of a 64-bit program", optional));
+        return Err(malformed("optional header: expected that of a 64-bit program", optional));
     }
     let base = bytes::u64(file, optional + 24).unwrap_or_default();
     let headers_size = u64::from(word(24 + 60));

@@ -141,6 +141,51 @@ fn another_processor_is_named() {
     assert_eq!(error.to_string(), "built for arm64, but only x86-64 (GOARCH=amd64) is supported");
 }
 
+/// A number is changed at an offset: the error says where, and what was expected there.
+#[test]
+fn contradictions_are_told_with_place_and_expectation() {
+    let [elf, macho, pe] = [1, 3, 5].map(|program: usize| PROGRAMS[program].clone());
+    let header = u32::from_le_bytes(pe[0x3c..0x40].try_into().expect("four bytes")) as usize;
+    let segment = 64 + 56;
+    let universal = padded(&[0xca, 0xfe, 0xba, 0xbe]);
+    let rows: [(&[u8], usize, u64, &str); 10] = [
+        (&elf, 16, 77, "file type: expected an executable or a shared object at offset 0x10"),
+        (&elf, 54, 8, "program header table: expected entries of 56 bytes at offset 0x40"),
+        (&elf, segment + 40, 1 << 62, "segment: expected its end in the address space at offset "),
+        (&elf, segment + 40, 1 << 40, "segment: expected an address that no other has at offset "),
+        (&macho, 12, 99, "file type: expected an executable, a dylib or a bundle at offset 0xc"),
+        (&macho, 16, u64::MAX, "number of load commands: expected 4096 at most at offset 0x10"),
+        (
+            &macho,
+            36,
+            7,
+            "size of a load command: expected eight bytes or more, inside of all commands at offset 0x24",
+        ),
+        (&universal, 4, 0, "universal file: expected a part at offset 0x4"),
+        (&pe, header + 24, 0x10b, "optional header: expected that of a 64-bit program at offset "),
+        (
+            &pe,
+            header + 264 + 8,
+            u64::from(u32::MAX),
+            "segment: expected an address that no other has at offset ",
+        ),
+    ];
+    for (program, at, value, expected) in rows {
+        let mut bytes = program.to_vec();
+        let width = if value < 1 << 16 {
+            2
+        } else if value >> 32 == 0 {
+            4
+        } else {
+            8
+        };
+        let width = if at == 16 && value == u64::MAX { 4 } else { width };
+        bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+        let error = Image::parse(bytes).err().map_or_else(String::new, |error| error.to_string());
+        assert!(error.starts_with(&format!("malformed file: {expected}")), "{error}, not {expected}");
+    }
+}
+
 /// The offsets of the words that change when a PE file is moved, as its `.reloc` section lists them.
 fn moving_words(image: &Image) -> Vec<usize> {
     let table = image.section_data(".reloc").expect("a section").into_owned();

@@ -25,13 +25,15 @@ pub(crate) fn slot(image: &Image) -> i64 {
 }
 
 /// The offset of the first access through FS: `MOVQ FS:disp, reg`, or with a register that was loaded before
-/// (`MOVQ $disp, reg`, `MOVQ slot(SB), reg`).
+/// (`MOVQ $disp, reg`, `MOVQ slot(SB), reg`). The thread pointer itself is at FS:0, and may be loaded before that
+/// (illumos); `g` is never there.
 fn first_access(image: &Image, entry: u64, code: &[u8]) -> Option<i64> {
     let mut known: Option<(Register, i64)> = None;
     for insn in &mut Decoder::with_ip(64, code, entry, DecoderOptions::NONE) {
         if insn.segment_prefix() == Register::FS {
             let displacement = insn.memory_displacement64() as i64;
             return match insn.memory_base() {
+                Register::None if displacement == 0 => continue,
                 Register::None => Some(displacement),
                 base => {
                     known.filter(|(register, _)| *register == base).map(|(_, value)| value + displacement)
@@ -56,4 +58,23 @@ fn loaded(image: &Image, insn: &Instruction) -> Option<(Register, i64)> {
         _ => return None,
     };
     PLAUSIBLE.contains(&value).then_some((insn.op0_register(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_thread_pointer_is_not_the_slot() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/bin/corpus-go1.27-stripped");
+        let image = Image::open(path).expect("a fixture");
+        // MOVQ FS:0, R14; MOVQ FS:-8, R14
+        let code = b"\x64\x4c\x8b\x34\x25\0\0\0\0\x64\x4c\x8b\x34\x25\xf8\xff\xff\xff";
+        assert_eq!(first_access(&image, 0x1000, code), Some(-8));
+        assert_eq!(first_access(&image, 0x1000, &code[9..]), Some(-8));
+        assert_eq!(first_access(&image, 0x1000, &code[..9]), None);
+        // MOVQ $-64, CX; MOVQ FS:(CX), CX
+        let android = b"\x48\xc7\xc1\xc0\xff\xff\xff\x64\x48\x8b\x09";
+        assert_eq!(first_access(&image, 0x1000, android), Some(-64));
+    }
 }

@@ -261,7 +261,10 @@ fn entry(image: &Image) -> Result<u64, Error> {
     }
     // The variable exists in every program, and points to a function where there is C.
     let cgo_init = image.symbol("_cgo_init").and_then(|symbol| image.read_u64(symbol.addr));
-    if cgo_init.is_some_and(|function| function != 0) {
+    // Stripped programs have no variables by name; this function is in package runtime/cgo.
+    let with_c =
+        cgo_init.is_some_and(|function| function != 0) || !image.funcs_named("crosscall2").is_empty();
+    if with_c {
         return Err(no("it uses cgo, which needs the system's libraries"));
     }
     // Where another linker was used, the file's entry is that of the C library, which is not needed.
