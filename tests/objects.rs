@@ -127,6 +127,17 @@ fn closures_are_given_what_they_captured() {
 }
 
 #[test]
+fn panics_without_a_value_say_so() {
+    const TEXT: &str = "panic called with nil argument";
+    for (release, text) in [("1.23", TEXT.to_owned()), ("1.27", format!("runtime error: {TEXT}"))] {
+        let report =
+            object(&format!("ranges-{release}-linux-opt.o")).call("nilPanic").unwrap().run().unwrap();
+        let Outcome::Panicked(panic) = report.outcome else { panic!("{release}: {}", report.outcome) };
+        assert_eq!(panic.text, text, "{release}");
+    }
+}
+
+#[test]
 fn panics_that_nobody_recovers_say_why() {
     for name in ["helpers-1.15-linux-opt.o", "helpers-1.21-linux-opt.o", "helpers-1.27-linux-noopt.o"] {
         let mut machine = object(name);

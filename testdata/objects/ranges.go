@@ -171,6 +171,8 @@ func divided(x, y complex128) complex128 { return x / y }
 //go:noinline
 func adder(n int) func(int) int { return func(m int) int { n += m; return n } }
 
+func nilPanic() { panic(nil) }
+
 func main() {
 	println(odd(10))
 	println(deferred(3))

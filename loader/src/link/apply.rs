@@ -97,7 +97,7 @@ impl Linker<'_, '_> {
     }
 
     /// Where Linux and most others keep `g` below the thread pointer; darwin and Windows have slots.
-    fn tls_offset(&self) -> i64 {
+    pub(super) fn tls_offset(&self) -> i64 {
         match self.os {
             Os::Darwin => DARWIN_TLS,
             Os::Windows => 0,

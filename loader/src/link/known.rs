@@ -88,8 +88,8 @@ pub(super) fn code(name: &str, minor: u16) -> Option<Vec<u8>> {
     Some(code)
 }
 
-/// The value of a variable of the runtime when a program starts.
-pub(super) fn variable(name: &str) -> Option<Vec<u8>> {
+/// The value of a variable of the runtime when a program starts; `tls_g` says where Android's code finds `g`.
+pub(super) fn variable(name: &str, tls_g: i64) -> Option<Vec<u8>> {
     // Constants by their bits, which up to Go 1.15 nobody else defines.
     let constant = |prefix: &str| u64::from_str_radix(name.strip_prefix(prefix)?, 16).ok();
     if let Some(bits) = constant("$f64.").or_else(|| constant("$i64.")) {
@@ -100,7 +100,8 @@ pub(super) fn variable(name: &str) -> Option<Vec<u8>> {
     }
     match name.strip_prefix("runtime.")? {
         // No barrier is ever on.
-        "writeBarrier" | "zerobase" | "tls_g" | "debugCallV2" => Some(vec![0; 16]),
+        "writeBarrier" | "zerobase" | "debugCallV2" => Some(vec![0; 16]),
+        "tls_g" => Some(tls_g.to_le_bytes().to_vec()),
         // What the emulated processor has.
         "x86HasPOPCNT" | "x86HasSSE41" | "x86HasFMA" | "x86HasAVX" => Some(vec![1]),
         "zeroVal" => Some(vec![0; 1024]),

@@ -338,7 +338,7 @@ impl<'l, 'a> Linker<'l, 'a> {
             if *what != StandIn::Variable || placed.stand_ins.contains_key(&(*name, Abi::Internal)) {
                 continue;
             }
-            if let Some(contents) = known::variable(name) {
+            if let Some(contents) = known::variable(name, self.tls_offset()) {
                 placed.data.align(MAX_DATA_ALIGN, 0);
                 let addr = placed.data.push(&contents);
                 placed.stand_ins.insert((name, Abi::Internal), addr);

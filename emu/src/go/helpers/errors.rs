@@ -88,11 +88,8 @@ fn textual(cx: &mut Cx<'_>, name: &str, text: &str) -> Result<Result<(u64, u64),
 
 /// `panic(nil)`, since Go 1.21. A value of its own type in Go, with this text.
 pub(super) fn nil_panic(cx: &mut Cx<'_>) -> Answer {
-    const TEXT: &str = "panic called with nil argument (use GODEBUG=panicnil=1 to disable)";
-    match textual(cx, "TypeAssertionError", TEXT)? {
-        Ok((ty, data)) => panic(cx, ty, data),
-        Err(action) => Ok(action),
-    }
+    const TEXT: &str = "panic called with nil argument";
+    if cx.image.facts().version.minor < 27 { of_runtime(cx, TEXT) } else { plain(cx, TEXT) }
 }
 
 /// Panics because an interface holds something else.
