@@ -11,7 +11,9 @@ use serde_json::{Value as Json, json};
 
 /// A result or argument: its name, type, Go text, and structure.
 pub(crate) fn named(named: &NamedValue, image: &Image) -> Json {
-    let mut data = Writer { image }.value(&named.value, None);
+    // What an interface would hold is the value itself, with its text.
+    let own = |value: &Value| value.ty().filter(|ty| ty.name == named.ty).cloned();
+    let mut data = Writer { image }.value(&named.value, own(&named.value).as_ref());
     if let Some(object) = data.as_object_mut() {
         object.entry("type").or_insert_with(|| named.ty.as_str().into());
     }
@@ -74,6 +76,11 @@ impl Writer<'_> {
                 });
                 let pointee = pointee.as_deref().map(|pointee| self.value(pointee, to.as_ref()));
                 json!({ "kind": "pointer", "address": address(*addr), "pointee": pointee })
+            }
+            Value::Interface(Interface { ty: Some(dynamic), value, text, .. }) if ty == Some(dynamic) => {
+                let mut object = self.parts(value, ty);
+                object["text"] = text.as_deref().into();
+                object
             }
             Value::Interface(Interface { ty, value, text, .. }) => {
                 json!({ "kind": "interface", "dynamic": self.value(value, ty.as_ref()), "text": text })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use goemu_loader::{Abi, Func, Param, Signature};
+use goemu_loader::{Abi, Func, Image, Kind, Param, Signature, Type, TypeRef};
 
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
@@ -53,7 +53,8 @@ impl Function {
     pub(crate) fn new(func: &Func<'_>, signature: Option<Signature>) -> Result<Function, Error> {
         let (name, abi) = (func.name().to_owned(), func.abi());
         let typed = match signature {
-            Some(signature) => {
+            Some(mut signature) => {
+                signature.params.iter_mut().for_each(|param| param.ty = at_hand(func.image(), &param.ty));
                 let source = |source| Error::Abi { func: name.clone(), source };
                 let places = assign(abi, &signature).map_err(source)?;
                 Some((signature, places))
@@ -211,11 +212,29 @@ impl Function {
             arguments.extend(captures.map(|(capture, at)| capture.read(at, &reader)));
         }
         if reading.errors || reading.stringers {
-            let mut texts = Texts::new(machine, reading.errors, reading.stringers);
-            outcome.values_mut().into_iter().for_each(|value| texts.add(value));
-            arguments.iter_mut().for_each(|named| texts.add(&mut named.value));
+            self.add_texts(machine, outcome, &mut arguments);
         }
         Ok(arguments)
+    }
+
+    /// Adds what values say of themselves.
+    fn add_texts(&self, machine: &mut Machine, outcome: &mut Outcome, arguments: &mut [NamedValue]) {
+        let reading = machine.reading();
+        let typed = self.typed.as_ref().filter(|_| reading.stringers).map(|(signature, _)| signature);
+        let returned = matches!(outcome, Outcome::Returned(_));
+        let results = typed.filter(|_| returned).map_or(&[][..], |signature| &signature.results);
+        let params =
+            typed.map_or(&[][..], |signature| &signature.params).iter().filter(|p| !p.is_dictionary());
+        let mut texts = Texts::new(machine, reading.errors, reading.stringers);
+        let mut add = |value: &mut Value, param: Option<&Param>| match param {
+            Some(param) => texts.add_typed(value, &param.ty),
+            None => texts.add(value),
+        };
+        for (at, value) in outcome.values_mut().into_iter().enumerate() {
+            add(value, results.get(at));
+        }
+        let params = params.map(Some).chain(std::iter::repeat(None));
+        arguments.iter_mut().zip(params).for_each(|(named, param)| add(&mut named.value, param));
     }
 
     /// Calls it from the machine's present state.
@@ -329,6 +348,17 @@ impl Function {
                 Returned::Registers { ints: Vec::new(), floats: Vec::new(), stack: words.collect() }
             }
         }
+    }
+}
+
+/// The same type; that of a slice's elements is looked up once, and not by every call.
+fn at_hand(image: &Image, ty: &Arc<Type>) -> Arc<Type> {
+    match &ty.kind {
+        Kind::Slice(elem) if !matches!(elem, TypeRef::Here(_)) => match image.resolve(elem) {
+            Ok(elem) => Arc::new(Type { kind: Kind::Slice(TypeRef::Here(elem)), ..Type::clone(ty) }),
+            Err(_) => ty.clone(),
+        },
+        _ => ty.clone(),
     }
 }
 

@@ -141,6 +141,13 @@ impl Index {
     }
 }
 
+impl Index {
+    /// The type at this offset of `.debug_info`, if it was asked for before.
+    pub(crate) fn known_type(&self, offset: usize) -> Option<Arc<Type>> {
+        self.types.known(offset as u64)
+    }
+}
+
 /// Debug information: an index, and the sections it was made of.
 pub(crate) struct Dwarf<'a> {
     index: &'a Index,

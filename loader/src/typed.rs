@@ -61,7 +61,10 @@ impl Image {
     pub fn resolve(&self, reference: &TypeRef) -> Result<Arc<Type>, LoadError> {
         match reference {
             TypeRef::Here(ty) => Ok(ty.clone()),
-            TypeRef::Dwarf(offset) => Ok(self.dwarf()?.ok_or(LoadError::UnknownType)?.type_at(*offset)?),
+            TypeRef::Dwarf(offset) => match self.known_type(*offset) {
+                Some(known) => Ok(known),
+                None => Ok(self.dwarf()?.ok_or(LoadError::UnknownType)?.type_at(*offset)?),
+            },
             TypeRef::Rtype(addr) => Ok(self.rtypes().ok_or(LoadError::UnknownType)?.ty(*addr)?),
             TypeRef::Unknown => Err(LoadError::UnknownType),
         }
@@ -135,6 +138,14 @@ impl Image {
     /// Type descriptors, if the image has any.
     fn rtypes(&self) -> Option<Rtypes<'_>> {
         Rtypes::new(self, &self.typed().rtypes)
+    }
+
+    /// A type of the debug information that was asked for before: calls ask for the same ones again and again.
+    fn known_type(&self, offset: usize) -> Option<Arc<Type>> {
+        match self.typed().dwarf.get() {
+            Some(Ok(Some(index))) => index.known_type(offset),
+            _ => None,
+        }
     }
 
     /// Debug information, if the file has any.

@@ -51,4 +51,14 @@ fn limits_and_pointers() {
         shown(&["main.parts", "3", "--plain", "--stringers"]),
         "circle of 3, &{w:3 h:1}, [code 3 <nil> lost]\n"
     );
+    // What is no interface says its text as well: by the type that the signature has.
+    let circles = ["circle.String", "{{4}}", "--sig", "func(all [1]circle) string", "--show-args"];
+    assert_eq!(
+        shown(&[&circles[..], &["--stringers"]].concat()),
+        "\"circle of 4\"\nall [1]main.circle = [1]main.circle{main.circle{r:4} /* circle of 4 */}\n"
+    );
+    let json: Value =
+        serde_json::from_str(&shown(&[&circles[..], &["--stringers", "--json"]].concat())).unwrap();
+    let circle = &json["arguments"][0]["data"]["elements"][0];
+    assert_eq!((&circle["kind"], &circle["text"]), (&json!("struct"), &json!("circle of 4")));
 }

@@ -7,7 +7,7 @@ use goemu_loader::{Image, Kind, Type, TypeRef};
 use crate::go::guest::{BadAddress, GuestHeap, GuestMemory, HeapError, Types};
 use crate::go::map::build::Builder;
 use crate::go::map::read_u64;
-use crate::go::routine::{FUEL, Routine};
+use crate::go::routine::{Routine, fuel};
 use crate::go::types::Heap;
 use crate::machine::Machine;
 use crate::memory::Memory;
@@ -16,13 +16,15 @@ use crate::memory::Memory;
 pub(crate) struct Guest<'m> {
     machine: &'m mut Machine,
     image: Arc<Image>,
-    fuel: i64,
+    /// Instructions that may be executed to place values.
+    pub(crate) fuel: i64,
 }
 
 impl<'m> Guest<'m> {
     pub(crate) fn new(machine: &'m mut Machine) -> Guest<'m> {
         let image = Arc::clone(machine.image());
-        Guest { machine, image, fuel: FUEL }
+        let fuel = fuel(machine);
+        Guest { machine, image, fuel }
     }
 
     fn plain(&mut self) -> Heap<'_> {

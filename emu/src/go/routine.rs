@@ -13,8 +13,14 @@ use crate::go::value::Value;
 use crate::machine::Machine;
 use crate::outcome::{Outcome, Returned};
 
-/// Instructions that all routines may execute which serve one call.
-pub(crate) const FUEL: i64 = 1_000_000_000;
+/// Instructions that all routines may execute which serve one call, at most and at least.
+const MOST: u64 = 1_000_000_000;
+const LEAST: u64 = 1_000_000;
+
+/// Instructions that all routines may execute which serve one call: as many as that itself may, within reason.
+pub(crate) fn fuel(machine: &Machine) -> i64 {
+    machine.config().fuel.clamp(LEAST, MOST).cast_signed()
+}
 
 /// A function that takes words and gives words.
 pub(crate) struct Routine(Function);

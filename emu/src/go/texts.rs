@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use goemu_loader::Image;
+use goemu_loader::{Image, Kind, Type, TypeRef};
 
-use crate::go::guest::Types;
+use crate::go::guest::{GuestHeap, Types};
+use crate::go::heap::Guest;
 use crate::go::helpers;
-use crate::go::routine::{FUEL, Routine};
-use crate::go::value::{Interface, Value};
+use crate::go::routine::{Routine, fuel};
+use crate::go::value::{Interface, Pointer, Value};
+use crate::go::write::Writer;
 use crate::machine::Machine;
 
 /// Values whose methods are run for one call.
@@ -36,7 +38,8 @@ impl<'m> Texts<'m> {
             (false, true) => &["String"],
             (false, false) => &[],
         };
-        Texts { machine, image, methods, fuel: FUEL, left: MAX_TEXTS }
+        let fuel = fuel(machine);
+        Texts { machine, image, methods, fuel, left: MAX_TEXTS }
     }
 
     /// Adds their texts to all values in interfaces, however deep. A method that does not return adds none.
@@ -60,6 +63,92 @@ impl<'m> Texts<'m> {
             Value::Truncated { value, .. } => self.add(value),
             _ => {}
         }
+    }
+
+    /// The same, and of all values of types with such methods: each becomes what an interface would hold.
+    pub(crate) fn add_typed(&mut self, value: &mut Value, ty: &Arc<Type>) {
+        match value {
+            Value::Interface(held) => {
+                held.text = self.text(held);
+                if let Some(ty) = &held.ty {
+                    self.inside(&mut held.value, ty);
+                }
+            }
+            Value::Truncated { value, .. } => self.inside(value, ty),
+            _ => {
+                self.inside(value, ty);
+                self.describe(value, ty);
+            }
+        }
+    }
+
+    /// Goes on to the parts of a value.
+    fn inside(&mut self, value: &mut Value, ty: &Arc<Type>) {
+        let image = Arc::clone(&self.image);
+        let resolve = |reference: &TypeRef| Types::resolve(&*image, reference).ok();
+        match (value, &ty.kind) {
+            (Value::List(list), Kind::Array { elem, .. }) => self.list(&mut list.elems, Some(elem.clone())),
+            (Value::List(list), Kind::Slice(elem)) => self.list(&mut list.elems, resolve(elem)),
+            (Value::Struct(s), Kind::Struct(fields)) => {
+                for ((_, value), field) in s.fields.iter_mut().zip(fields) {
+                    self.add_typed(value, &field.ty);
+                }
+            }
+            (Value::Map(map), Kind::Map { key, elem }) => {
+                let (Some(key), Some(elem)) = (resolve(key), resolve(elem)) else { return };
+                for (k, v) in &mut map.entries {
+                    self.add_typed(k, &key);
+                    self.add_typed(v, &elem);
+                }
+            }
+            (Value::Pointer(Pointer { pointee: Some(to), .. }), Kind::Pointer(elem)) => {
+                if let Some(elem) = resolve(elem) {
+                    self.inside(to, &elem);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn list(&mut self, elems: &mut [Value], elem: Option<Arc<Type>>) {
+        if let Some(elem) = elem {
+            elems.iter_mut().for_each(|value| self.add_typed(value, &elem));
+        }
+    }
+
+    /// Makes of a value whose type has a method what an interface holds, with the method's text.
+    fn describe(&mut self, value: &mut Value, ty: &Arc<Type>) {
+        let Some(rtype) = self.image.descriptor(ty) else { return };
+        let has = |name: &&str| matches!(self.image.text_method(rtype, name), Ok(Some(_)));
+        if matches!(ty.kind, Kind::Interface { .. }) || self.left == 0 || !self.methods.iter().any(has) {
+            return;
+        }
+        let Some(data) = self.data_word(value, ty) else {
+            self.left -= 1;
+            return;
+        };
+        let mut held = Interface { ty: Some(ty.clone()), value: Box::new(value.clone()), data, text: None };
+        held.text = self.text(&held);
+        if held.text.is_some() {
+            *value = Value::Interface(held);
+        }
+    }
+
+    /// The data word of an interface that holds this value.
+    fn data_word(&mut self, value: &Value, ty: &Arc<Type>) -> Option<u64> {
+        let image = Arc::clone(&self.image);
+        let mut guest = Guest::new(self.machine);
+        guest.fuel = self.fuel;
+        let bytes = Writer::new(&mut guest, &*image).encode(value, ty).ok();
+        self.fuel = guest.fuel;
+        let bytes = bytes?;
+        if image.is_direct(ty) {
+            return bytes.first_chunk().map(|word| u64::from_le_bytes(*word));
+        }
+        let mut guest = Guest::new(self.machine);
+        let at = guest.alloc(ty.size.max(1), ty.align.max(1)).ok()?;
+        guest.write(at, &bytes).ok()?;
+        Some(at)
     }
 
     fn text(&mut self, held: &Interface) -> Option<String> {

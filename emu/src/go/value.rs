@@ -136,7 +136,7 @@ pub struct Pointer {
     pub pointee: Option<Box<Value>>,
 }
 
-/// What an interface holds.
+/// What an interface holds; or a value of a type with a `String` method, where that was asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interface {
     /// The dynamic type.

@@ -71,6 +71,11 @@ impl Memo {
         self.map().get(&key).cloned()
     }
 
+    /// The type described at `key`, if it was laid out before.
+    pub(crate) fn known(&self, key: u64) -> Option<Arc<Type>> {
+        self.map().get(&key).filter(|built| built.parts <= MAX_PARTS).map(|built| Arc::clone(&built.ty))
+    }
+
     fn keep(&self, key: u64, built: Built) -> Built {
         self.map().insert(key, built.clone());
         built

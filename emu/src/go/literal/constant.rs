@@ -128,8 +128,8 @@ impl Parser<'_> {
             Token::Rune(c) => {
                 Number { rune: true, ..plain(Constant::Int(i128::from(u32::from(c))), None, false) }
             }
-            Token::Name("Inf") => plain(Constant::float(f64::INFINITY), None, true),
-            Token::Name("NaN") => plain(Constant::float(f64::NAN), None, false),
+            Token::Name("Inf" | "inf") => plain(Constant::float(f64::INFINITY), None, true),
+            Token::Name("NaN" | "nan") => plain(Constant::float(f64::NAN), None, false),
             Token::Name("Infi") => plain(zero, Some(Constant::float(f64::INFINITY)), true),
             Token::Name("NaNi") => plain(zero, Some(Constant::float(f64::NAN)), false),
             Token::Name("math") => return self.math(minus).map(Some),

@@ -14,7 +14,7 @@ pub(super) struct TypeName {
 }
 
 /// Names that are values, and words that begin no type.
-const VALUES: [&str; 7] = ["nil", "true", "false", "Inf", "NaN", "Infi", "NaNi"];
+const VALUES: [&str; 9] = ["nil", "true", "false", "Inf", "inf", "NaN", "nan", "Infi", "NaNi"];
 
 impl Parser<'_> {
     /// The type that begins here; nothing if no type can begin like this.
