@@ -54,12 +54,16 @@ fn at(object: &Object, told: Option<Facts>, addr: u64) -> Option<Tables> {
     let guesses = (oldest..=newest.min(NEWEST)).rev().map(|minor| GoVersion::new(minor, 0));
     let guesses = guesses.map(|version| Facts { guessed: true, ..Facts::of(version) });
     let facts: Vec<Facts> = told.into_iter().chain(guesses).collect();
-    let modules = moduledata::candidates(object, addr);
-    let with_module = facts.iter().find_map(|facts| {
-        let module = moduledata::find(object, facts, addr, &modules)?;
-        read(object, *facts, Some(module), addr)
-    });
-    with_module.or_else(|| facts.iter().find_map(|facts| read(object, *facts, None, addr)))
+    let with_module = |writable| {
+        let modules = moduledata::candidates(object, addr, writable);
+        facts.iter().find_map(|facts| {
+            let module = moduledata::find(object, facts, addr, &modules)?;
+            read(object, *facts, Some(module), addr)
+        })
+    };
+    with_module(true)
+        .or_else(|| with_module(false))
+        .or_else(|| facts.iter().find_map(|facts| read(object, *facts, None, addr)))
 }
 
 fn read(object: &Object, facts: Facts, module: Option<ModuleData>, addr: u64) -> Option<Tables> {

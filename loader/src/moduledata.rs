@@ -78,17 +78,17 @@ pub struct ModuleData {
 /// How many words that point to the function table are tried. Real files have a handful.
 const MAX_CANDIDATES: usize = 64;
 
-/// Where the structure may be: at its section (Go 1.26 and later), or else at any word that points to the
-/// function table, those in writable data first.
-pub(crate) fn candidates(object: &Object, pclntab: u64) -> Vec<u64> {
+/// Where the structure may be: at its section (Go 1.26 and later), or else at any word that points to the function
+/// table, in writable data or in what is only read, which may be large and is seldom needed.
+pub(crate) fn candidates(object: &Object, pclntab: u64, writable: bool) -> Vec<u64> {
     let section = object.section(".go.module").and_then(|section| section.addr);
     let linked = pclntab.wrapping_sub(object.layout.bias);
-    let segments = |writable: bool| {
-        let with = move |segment: &&Segment| segment.perm.contains(Perm::WRITE) == writable;
-        object.layout.segments.iter().filter(|segment| !segment.perm.contains(Perm::EXEC)).filter(with)
+    let with = |segment: &&Segment| {
+        segment.perm.contains(Perm::WRITE) == writable && !segment.perm.contains(Perm::EXEC)
     };
+    let segments = object.layout.segments.iter().filter(with);
     let relocated = object.relocs().iter().filter(|reloc| reloc.value == pclntab).map(|reloc| reloc.addr);
-    let words = segments(true).chain(segments(false)).flat_map(|segment| {
+    let words = segments.flat_map(|segment| {
         let words = object.segment_bytes(segment).chunks_exact(8).zip((segment.addr..).step_by(8));
         words.filter(|(word, _)| **word == linked.to_le_bytes()).map(|(_, addr)| addr)
     });

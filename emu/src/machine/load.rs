@@ -1,5 +1,7 @@
 //! An image into guest memory. File pages are mapped, not copied, wherever the file allows.
 
+use std::ops::Range;
+
 use goemu_loader::{Image, Perm, Reloc, Segment};
 
 use crate::imports;
@@ -40,20 +42,34 @@ fn map_segment(image: &Image, memory: &mut Memory, segment: &Segment) -> Result<
     if end <= segment.addr {
         return Ok(());
     }
-    let shared = memory.perm(first);
-    let from = if shared.is_some() { first + PAGE } else { first };
-    let mapped = if shared.is_none() { map_file(image, memory, segment)? } else { from };
-    if mapped < end {
-        memory.map(mapped..end, segment.perm, Contents::Zero)?;
+    let Some(shared) = memory.perm(first) else {
+        return map_alone(image, memory, segment, first..end);
+    };
+    if first + PAGE < end {
+        memory.map(first + PAGE..end, segment.perm, Contents::Zero)?;
     }
-    if let Some(perm) = shared {
-        // Two segments in one page: it allows what either does.
-        memory.protect(first..first + PAGE, perm | segment.perm)?;
+    // Two segments in one page: it allows what either does.
+    memory.protect(first..first + PAGE, shared | segment.perm)?;
+    memory.poke(segment.addr, image.segment_bytes(segment))
+}
+
+/// Maps a segment whose pages no other has.
+fn map_alone(
+    image: &Image,
+    memory: &mut Memory,
+    segment: &Segment,
+    range: Range<u64>,
+) -> Result<(), MemoryError> {
+    let mapped = map_file(image, memory, segment)?;
+    if mapped > range.start {
+        // Zeroed variables follow what is in the file.
+        let rest = mapped..range.end;
+        return if rest.is_empty() { Ok(()) } else { memory.map(rest, segment.perm, Contents::Zero) };
     }
-    if mapped == from {
-        memory.poke(segment.addr, image.segment_bytes(segment))?;
-    }
-    Ok(())
+    // Writable while it is copied, or each page would be unlocked and locked again.
+    memory.map(range.clone(), segment.perm | Perm::WRITE, Contents::Zero)?;
+    memory.poke(segment.addr, image.segment_bytes(segment))?;
+    memory.protect(range, segment.perm)
 }
 
 /// Maps the pages that the file has contents for; says where the next page begins, which is the first
