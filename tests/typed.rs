@@ -215,14 +215,16 @@ fn generic_functions_get_their_dictionary() {
 fn calls_show_the_dictionary_of_a_stripped_function() {
     for build in builds().iter().filter(|build| build.version >= 18 && is_stripped(build)) {
         let mut machine = machine(build);
-        let signature = "func(xs []int) int";
-        let found = run(&mut machine, "total[int]", Some(signature), None, &["{1, 2}"]);
-        assert_eq!(
-            found.map(|(found, _)| found).map_err(|e| e.to_string()).as_deref(),
-            Ok("3"),
-            "{}",
-            build.name
-        );
+        for (function, signature, argument, expected) in [
+            ("total[int]", "func(xs []int) int", "{1, 2}", "3"),
+            ("total[celsius]", "func(xs []celsius) celsius", "{1, 2.5}", "3.5"),
+            ("nameOf[int]", "func(x int) string", "1", "\"int\""),
+            ("nameOf[string]", "func(x string) string", "x", "\"string\""),
+        ] {
+            let found = run(&mut machine, function, Some(signature), None, &[argument]);
+            let found = found.map(|(found, _)| found).map_err(|error| error.to_string());
+            assert_eq!(found.as_deref(), Ok(expected), "{} {function}", build.name);
+        }
     }
 }
 

@@ -23,6 +23,8 @@ const MAX_CODE: u64 = 256 << 20;
 
 /// What stands before the underlying type in the name of a shape.
 const SHAPE: &str = "go.shape.";
+/// Up to this release a dictionary begins with the descriptors of the type arguments.
+const TYPES_FIRST: u16 = 19;
 /// Words of a dictionary that are looked at.
 const WORDS: u64 = 32;
 
@@ -302,11 +304,19 @@ fn symbols(image: &Image, func: &Func<'_>) -> Vec<(String, u64)> {
     image.symbols().filter_map(|symbol| Some((list(symbol.name)?, symbol.addr))).collect()
 }
 
-/// Whether a dictionary has the descriptors of these types: it has those that the function needs.
+/// Whether a dictionary has the descriptors of these types: up to Go 1.19 it begins with them, later it has those that the
+/// function needs.
 fn holds(image: &Image, dictionary: u64, arguments: &str) -> bool {
-    let words: Vec<u64> = (0..WORDS).map_while(|i| image.read_u64(dictionary.checked_add(8 * i)?)).collect();
+    let word = |index: u64| image.read_u64(dictionary.checked_add(8 * index)?);
     let descriptor = |part: &&str| Types::named(image, part).and_then(|ty| image.descriptor(&ty));
-    split(arguments).iter().filter_map(descriptor).all(|rtype| words.contains(&rtype))
+    let arguments = split(arguments);
+    if image.go_version().is_some_and(|version| version.minor <= TYPES_FIRST) {
+        return (0..)
+            .zip(&arguments)
+            .all(|(index, part)| word(index).is_some() && word(index) == descriptor(part));
+    }
+    let words: Vec<u64> = (0..WORDS).map_while(word).collect();
+    arguments.iter().filter_map(descriptor).all(|rtype| words.contains(&rtype))
 }
 
 /// Whether a function is called with a dictionary that has these type arguments.
