@@ -82,6 +82,7 @@ fn calls_of_guessed_functions() {
         ("corpus-go1.27-stripped", "main.fib 20", "AX=0x1a6d"),
         ("corpus-go1.27-stripped", "main.crc32 0 '[]byte(\"123456789\")", "AX=0xcbf43926"),
         ("corpus-go1.15-stripped", "main.fib 20", "8(FP)=0x1a6d"),
+        ("corpus-go1.27-stripped", "main.levenshtein kitten sitting", "AX=0x3"),
         ("corpus-go1.27-stripped", "main.largest[int] 5 []int{3,9,1}", "AX=0x9"),
     ] {
         let image = Image::open(testdata(&format!("bin/{build}"))).unwrap();

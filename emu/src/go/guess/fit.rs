@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use goemu_loader::sigparse::parse_type;
-use goemu_loader::{Param, Signature, Type};
+use goemu_loader::{Param, Signature, Type, TypeRef};
 
 use crate::go::abi::{Assignment, Piece};
 use crate::go::arguments::Argument;
 use crate::go::guess::{Guess, GuessedPart};
+use crate::go::guest::{TypeError, Types};
+use crate::go::literal::parse_value;
 use crate::go::value::Value;
 
 /// Bytes above the return address at least: the guess may be wrong.
@@ -78,7 +80,7 @@ impl Guess {
 /// The type of an argument that fills so many words at once.
 fn whole(arg: &Argument<'_>, words: usize, named: &dyn Fn(&str) -> Option<Arc<Type>>) -> Option<Arc<Type>> {
     let name = match (arg, words) {
-        (Argument::Text(text), 2) if text.trim_start().starts_with(['"', '`']) => "string",
+        (Argument::Text(text), 2) if !is_number(text) => "string",
         (Argument::Value(Value::String(_)), 2) => "string",
         (Argument::Value(Value::String(_)), 3) => "[]byte",
         (Argument::Text(text), 3) if text.trim_start().starts_with("[]") => {
@@ -87,6 +89,22 @@ fn whole(arg: &Argument<'_>, words: usize, named: &dyn Fn(&str) -> Option<Arc<Ty
         _ => return None,
     };
     parse_type(name, named).ok()
+}
+
+/// Whether a text can be one of the two words that a string has, and so is none itself.
+fn is_number(text: &str) -> bool {
+    let numbers = ["int64", "uint64", "float64", "bool"];
+    let mut types = numbers.iter().filter_map(|name| parse_type(name, &|_| None).ok());
+    types.any(|ty| parse_value(text, &ty, &Nothing).is_ok())
+}
+
+/// A program that has no types.
+struct Nothing;
+
+impl Types for Nothing {
+    fn resolve(&self, _: &TypeRef) -> Result<Arc<Type>, TypeError> {
+        Err(TypeError("not known".to_owned()))
+    }
 }
 
 /// The type of a number for a part: of either sign, or with a fraction.
