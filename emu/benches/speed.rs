@@ -22,6 +22,9 @@ const FUNCTIONS: [(&str, i64); 5] =
 /// Each measurement goes on for this long, and counts its fastest round.
 const LONG: Duration = Duration::from_millis(1500);
 
+/// Calls in a round.
+const ROUND: i64 = 1000;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let wants = |part: &str| asked.is_empty() || asked.iter().any(|one| one == part);
@@ -109,12 +112,14 @@ fn calls(machine: &mut Machine) -> Result<(), goemu::Error> {
     many("add(a, b int) int", machine, &add, &[40.into(), 2.into()])?;
     let f1 = machine.function("main.f1", Some("func() int"))?;
     many("f1() int, which defers a call", machine, &f1, &[])?;
+    let add = machine.func::<(i64, i64), i64>("main.add")?;
+    let time = fastest(|| (0..ROUND).try_for_each(|n| add.call(machine, (n, 2)).map(drop)))?;
+    println!("{:<44}{:>12.0}", "add(a, b int) int, typed", ROUND as f64 / time.as_secs_f64());
     typed()
 }
 
 /// A call in Rust's types: bytes and a number in, text out.
 fn typed() -> Result<(), goemu::Error> {
-    const ROUND: i64 = 1000;
     let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin/typed-go1.27");
     let mut machine = Machine::new(Image::open(program)?)?;
     let pack = machine.func::<(&[u8], i64), String>("main.pack")?;
@@ -124,9 +129,8 @@ fn typed() -> Result<(), goemu::Error> {
 }
 
 fn many(what: &str, machine: &mut Machine, function: &Function, args: &[Value]) -> Result<(), goemu::Error> {
-    const ROUND: u32 = 1000;
     let time = fastest(|| (0..ROUND).try_for_each(|_| function.call(machine, args).map(drop)))?;
-    println!("{what:<44}{:>12.0}", f64::from(ROUND) / time.as_secs_f64());
+    println!("{what:<44}{:>12.0}", ROUND as f64 / time.as_secs_f64());
     Ok(())
 }
 

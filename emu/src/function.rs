@@ -8,7 +8,7 @@ use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::abi::{Assignment, INT_REGS, Piece, Place, assign};
 use crate::go::closure::{self, Closure};
-use crate::go::frame::{Frame, OutsideFrame};
+use crate::go::frame::Frame;
 use crate::go::generic;
 use crate::go::guess::Guess;
 use crate::go::heap::Guest;
@@ -161,6 +161,50 @@ impl Function {
         machine.serve(self.entry, &|machine| self.call_here(machine, args))
     }
 
+    /// The places of arguments and results, where each is a number in one piece and there is nothing else to pass.
+    pub(crate) fn words(&self) -> Option<(Vec<Piece>, Vec<Piece>)> {
+        let (signature, places) = self.typed.as_ref()?;
+        let more = self.closure.is_some() || self.refusal.is_some() || self.guess.is_some();
+        if more || signature.variadic || signature.params.iter().any(Param::is_dictionary) {
+            return None;
+        }
+        let only = |pieces: &Vec<Piece>| match pieces[..] {
+            [only @ Piece { offset: 0, size: 1..=8, .. }] => Some(only),
+            _ => None,
+        };
+        let all = |places: &[Vec<Piece>]| places.iter().map(only).collect::<Option<Vec<_>>>();
+        Some((all(&places.params)?, all(&places.results)?))
+    }
+
+    /// Calls it with numbers in places that [`Function::words`] tells, and gives the numbers that it returned: without
+    /// values or a report, which cost more than a small function. `None` where it does not return so, and
+    /// [`Function::call`] is to tell why.
+    pub(crate) fn call_words<const N: usize>(
+        &self,
+        machine: &mut Machine,
+        args: impl Iterator<Item = (Piece, u64)>,
+        results: &[Piece],
+    ) -> Option<[u64; N]> {
+        if !machine.is_plain(self.entry) {
+            return None;
+        }
+        let mut frame = Frame::new(self.block);
+        for (piece, word) in args {
+            frame.put(&[piece], &word.to_le_bytes()).ok()?;
+        }
+        let mut fuel = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
+        machine.serve_plain(|machine| {
+            machine.reset().ok()?;
+            self.enter(machine, 0, &frame).ok()?;
+            let returned = machine.run(&mut fuel).ok()?.is_none();
+            let mut words = [0; N];
+            for (word, piece) in words.iter_mut().zip(results) {
+                *word = number(machine, piece)?;
+            }
+            returned.then_some(words)
+        })
+    }
+
     /// Calls it on this very machine.
     fn call_here(&self, machine: &mut Machine, args: &[Value]) -> Result<Report, Error> {
         machine.reset()?;
@@ -311,22 +355,26 @@ impl Function {
 
     /// The results, from where the convention has them.
     fn returned(&self, machine: &Machine) -> Result<Returned, Error> {
-        // The stack may have moved; its pointer is where the return has left it.
-        let block = machine.cpu.gpr(gpr::RSP);
-        let frame = frame_at(&machine.cpu, &machine.memory, block, self.block);
+        let frame = self.frame(machine);
         if let Some(guess) = &self.guess {
             return Ok(guess.results(&frame));
         }
         let Some((signature, places)) = &self.typed else { return Ok(self.untyped(&frame)) };
         let image = machine.image();
         let reader = Reader { limits: machine.reading().limits, ..Reader::new(&machine.memory, &**image) };
-        let named = |(result, pieces): (&Param, &Vec<Piece>)| {
+        let mut values = Vec::with_capacity(signature.results.len());
+        for (result, pieces) in signature.results.iter().zip(&places.results) {
             let value = passing::value(result, pieces, &frame, &reader)?;
-            Ok(NamedValue::new(&result.name, &result.ty, value))
-        };
-        let values: Result<_, OutsideFrame> =
-            signature.results.iter().zip(&places.results).map(named).collect();
-        Ok(Returned::Values(values?))
+            values.push(NamedValue::new(&result.name, &result.ty, value));
+        }
+        Ok(Returned::Values(values))
+    }
+
+    /// The frame of a call that has returned.
+    fn frame(&self, machine: &Machine) -> Frame {
+        // The stack may have moved; its pointer is where the return has left it.
+        let block = machine.cpu.gpr(gpr::RSP);
+        frame_at(&machine.cpu, &machine.memory, block, self.block)
     }
 
     fn untyped(&self, frame: &Frame) -> Returned {
@@ -359,6 +407,20 @@ fn at_hand(image: &Image, ty: &Arc<Type>) -> Arc<Type> {
             Err(_) => ty.clone(),
         },
         _ => ty.clone(),
+    }
+}
+
+/// The number that a function which has just returned left in this place.
+fn number(machine: &Machine, piece: &Piece) -> Option<u64> {
+    let Machine { cpu, memory, .. } = machine;
+    match piece.place {
+        Place::Int(n) => INT_REGISTERS.get(usize::from(n)).map(|register| cpu.gpr(*register)),
+        Place::Float(n) => cpu.ymm.get(usize::from(n)).map(|register| register[0] as u64),
+        Place::Stack(at) => {
+            let (at, mut bytes) = (cpu.gpr(gpr::RSP).wrapping_add(at), [0; 8]);
+            memory.read_bytes(at, bytes.get_mut(..piece.size as usize)?).ok()?;
+            Some(u64::from_le_bytes(bytes))
+        }
     }
 }
 

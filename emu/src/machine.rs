@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::exit::{Exit, Fault};
 use crate::function::Function;
-use crate::go::goroutine::Goroutine;
+use crate::go::goroutine::{Goroutine, TOP_BLOCK};
 use crate::go::read::Reading;
 use crate::go::world::World;
 use crate::go::{helpers, names, runtime};
@@ -130,6 +130,11 @@ struct Start {
     world: World,
 }
 
+/// The address that calls return to.
+fn home(image: &Image) -> u64 {
+    names::goexit(image).map_or(NOWHERE, |func| func.entry() + 1)
+}
+
 /// A processor as it starts.
 fn processor(config: Config) -> Cpu {
     let mut cpu = Cpu::default();
@@ -153,6 +158,8 @@ impl Machine {
         let mut cpu = processor(config);
         load::map(&image, &mut memory)?;
         let goroutine = Goroutine::new(&image, &mut memory, &mut cpu, config.max_stack)?;
+        // Where most calls put it: what is there already need not be restored after each.
+        memory.poke(goroutine.stack_hi - TOP_BLOCK - 8, &home(&image).to_le_bytes())?;
         let mut world = World::new(memory.space());
         world.random_order = config.seed != Config::default().seed;
         world.prepare(&mut memory);
@@ -204,7 +211,7 @@ impl Machine {
 
     /// Calls return to where goroutines do, so that unwinders find the end of the stack there.
     fn set_home(&mut self) {
-        self.home = names::goexit(&self.image).map_or(NOWHERE, |func| func.entry() + 1);
+        self.home = home(&self.image);
         self.home_g = Some(self.goroutine.g);
         (self.world.home, self.start.world.home) = (self.home, self.home);
         self.set_stops();
@@ -483,7 +490,12 @@ impl Machine {
 
     fn refused(&mut self, refused: Refused) -> Result<Next, Error> {
         match refused {
-            Refused::Error(error) => Err(error),
+            Refused::Error(error) => {
+                if let Error::Uninitialised { func } = &error {
+                    self.early = Some(func.clone());
+                }
+                Err(error)
+            }
             Refused::Fault(fault) => Ok(self.faulted(fault)),
         }
     }

@@ -224,6 +224,20 @@ impl Memory {
         Ok(())
     }
 
+    /// Makes the mapped pages of a range zero, as new ones are, and gives what they held back to the host.
+    pub fn discard(&mut self, range: Range<u64>) -> Result<(), MemoryError> {
+        let mut pages = self.pages(&range)?;
+        let mapped = pages.clone().filter(|&p| self.is_mapped(p)).collect::<Vec<_>>();
+        mapped.into_iter().for_each(|page| self.touch(page, 0, PAGE as usize));
+        while let Some(first) = pages.find(|&p| self.is_mapped(p)) {
+            let flags = self.region.flags(first);
+            let end = (first + 1..pages.end).find(|&p| self.region.flags(p) != flags).unwrap_or(pages.end);
+            self.region.commit(first, end - first, flags, None)?;
+            pages.start = end;
+        }
+        Ok(())
+    }
+
     fn is_mapped(&self, page: u64) -> bool {
         self.region.flags(page).contains(PageFlags::MAPPED)
     }
@@ -331,8 +345,12 @@ impl Memory {
         }
     }
 
-    /// Writes from the host's side: permissions do not matter, being mapped does.
+    /// Writes from the host's side: permissions do not matter, being mapped does. Where these bytes are there already,
+    /// the page stays clean: going back to a snapshot need not restore it.
     pub fn poke(&mut self, addr: u64, bytes: &[u8]) -> Result<(), MemoryError> {
+        if self.holds(addr, bytes) {
+            return Ok(());
+        }
         for (page, at, piece) in pieces(addr, bytes) {
             if !self.is_mapped(page) {
                 return Err(MemoryError::NotMapped { addr: page.saturating_mul(PAGE) });
@@ -341,6 +359,12 @@ impl Memory {
             self.region.patch(page, at, piece)?;
         }
         Ok(())
+    }
+
+    /// Whether these are the bytes at an address. Those that reach into the next page are never said to be.
+    fn holds(&self, addr: u64, bytes: &[u8]) -> bool {
+        let page = self.region.page(addr / PAGE);
+        page.and_then(|page| page.get((addr % PAGE) as usize..)?.get(..bytes.len())) == Some(bytes)
     }
 
     /// Before bytes of a page change: keeps the page for snapshots, tells of changed code.

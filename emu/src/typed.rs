@@ -28,6 +28,7 @@ use goemu_loader::{Kind, Param, Signature, Type};
 use crate::call;
 use crate::error::Error;
 use crate::function::Function;
+use crate::go::abi::Piece;
 use crate::go::arguments::{self, Argument};
 use crate::go::guest::Types;
 use crate::go::read::Reading;
@@ -55,7 +56,13 @@ pub trait GoArgs {
 
     /// The values that they are.
     fn values(given: Self::Given<'_>) -> Vec<Value>;
+
+    /// Their bits, where all of them are numbers.
+    fn words(given: &Self::Given<'_>) -> Option<Words>;
 }
+
+/// Numbers that are arguments or results, as bits: as many as there are, in their order.
+pub type Words = [u64; 8];
 
 /// The results of a function: nothing, one, a tuple, or a `Result` of these and a Go error.
 pub trait GoResults: Sized {
@@ -73,6 +80,12 @@ pub trait GoResults: Sized {
     /// # Errors
     /// When a value is not what its type promised: text that is not UTF-8, a number of another width.
     fn from_values(values: &[&Value]) -> Result<Self, NotA>;
+
+    /// Makes them of bits, where all of them are numbers.
+    fn from_words(words: Words) -> Option<Self> {
+        let _ = words;
+        None
+    }
 }
 
 /// A Go `error` that is not nil.
@@ -98,12 +111,19 @@ pub struct TypedFunction<A, R> {
     function: Function,
     /// Whether a result is an error, whose text is wanted.
     errors: bool,
+    /// The places of arguments and results, where they are numbers.
+    words: Option<(Vec<Piece>, Vec<Piece>)>,
     types: PhantomData<fn(A) -> R>,
 }
 
 impl<A, R> Clone for TypedFunction<A, R> {
     fn clone(&self) -> Self {
-        TypedFunction { function: self.function.clone(), errors: self.errors, types: PhantomData }
+        TypedFunction {
+            function: self.function.clone(),
+            errors: self.errors,
+            words: self.words.clone(),
+            types: PhantomData,
+        }
     }
 }
 
@@ -164,7 +184,9 @@ impl<A: GoArgs, R: GoResults> TypedFunction<A, R> {
         let fits = A::check(&params, types).and_then(|()| R::check(&signature.results, types));
         let errors = signature.results.iter().any(|result| is_error(&result.ty));
         fits.map_err(|why| mismatch(&function, signature, why))?;
-        Ok(TypedFunction { function, errors, types: PhantomData })
+        // Which results are numbers, their types tell of any bits.
+        let words = function.words().filter(|_| R::from_words(Words::default()).is_some());
+        Ok(TypedFunction { function, errors, words, types: PhantomData })
     }
 
     /// The function without types.
@@ -177,6 +199,9 @@ impl<A: GoArgs, R: GoResults> TypedFunction<A, R> {
     /// # Errors
     /// When the call cannot be made or carried out, or a result is not what its Rust type can hold.
     pub fn call(&self, machine: &mut Machine, args: A::Given<'_>) -> Result<Result<R, Outcome>, Error> {
+        if let Some(results) = self.call_words(machine, &args) {
+            return Ok(Ok(results));
+        }
         let reading = machine.reading();
         let wanted = Reading { errors: reading.errors || self.errors, ..reading };
         machine.set_reading(wanted);
@@ -187,6 +212,13 @@ impl<A: GoArgs, R: GoResults> TypedFunction<A, R> {
             Some(values) => Ok(Ok(R::from_values(&values)?)),
             None => Ok(Err(outcome)),
         }
+    }
+
+    /// The short way: numbers in, numbers out.
+    fn call_words(&self, machine: &mut Machine, args: &A::Given<'_>) -> Option<R> {
+        let (params, results) = self.words.as_ref()?;
+        let args = params.iter().copied().zip(A::words(args)?);
+        R::from_words(self.function.call_words(machine, args, results)?)
     }
 }
 

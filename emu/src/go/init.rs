@@ -105,7 +105,7 @@ struct Init<'m> {
 
 impl Init<'_> {
     /// The parts of `rt0_go` and `schedinit` that need nothing of the operating system, where they are functions of
-    /// their own: arguments and environment, the processor's features, the number of processors, the list of modules.
+    /// their own: arguments and environment, the processor's features, the number of processors, the list of modules, the settings of GODEBUG.
     fn start_runtime(&mut self) -> Result<(), Error> {
         let argv = self.argv()?;
         self.run_named("runtime.args", "func(c int32, v uintptr)", &[Value::from(1), Value::from(argv)])?;
@@ -122,7 +122,13 @@ impl Init<'_> {
             self.count_processors()?;
         }
         // Reflection looks for types in the list of modules.
-        for name in ["runtime.modulesinit", "runtime.goargs", "runtime.goenvs", "runtime.goenvs_unix"] {
+        for name in [
+            "runtime.modulesinit",
+            "runtime.goargs",
+            "runtime.goenvs",
+            "runtime.goenvs_unix",
+            "runtime.parsedebugvars",
+        ] {
             self.run_named(name, "func()", &[])?;
         }
         Ok(())

@@ -82,7 +82,7 @@ pub const HOOKS: &[Entry] = &[
     entry!("deferproc" ANY, Replaces defers::deferproc, "a deferred call is recorded"),
     entry!("deferprocStack" (13, u16::MAX), Replaces defers::deferproc_stack, "a deferred call is recorded"),
     entry!("deferreturn" ANY, Replaces defers::deferreturn, "the frame's deferred calls run"),
-    entry!("gopanic" ANY, Watches panics::gopanic, "a panic begins"),
+    entry!("gopanic" ANY, Watches panics::gopanic_unstarted, "a panic begins"),
     entry!("gorecover" ANY, Watches panics::gorecover, "a deferred function asks for the panic"),
     entry!("recovery" ANY, Watches panics::recovery, "the panic was recovered"),
     entry!("fatalpanic" (11, u16::MAX), Replaces fatal::fatalpanic, "nobody recovered the panic: the call ends"),
@@ -126,7 +126,10 @@ pub const HOOKS: &[Entry] = &[
     entry!("SetFinalizer" ANY, Replaces system::nothing, "nothing is ever freed"),
     entry!("AddCleanup[*" (24, u16::MAX), Replaces system::add_cleanup, "nothing is ever freed"),
     entry!("getOrAddWeakHandle" (23, u16::MAX), Replaces system::weak_handle, "nothing is ever freed"),
+    entry!("internal/weak.runtime_makeStrongFromWeak" (23, 23), Replaces system::strong, "nothing is ever freed"),
     entry!("weak.runtime_makeStrongFromWeak" (24, u16::MAX), Replaces system::strong, "nothing is ever freed"),
+    entry!("ReadMemStats" ANY, Replaces system::memory_statistics, "the heap is goemu's"),
+    entry!("runtime/debug.readGCStats" ANY, Replaces system::collector_statistics, "only a started program's collector has them"),
 ];
 
 /// Sets the hooks on the functions that an image has. Of two functions of one name, the wrapper between
@@ -213,7 +216,8 @@ pub(in crate::go) fn runtime_name(name: &str) -> Option<&str> {
 }
 
 fn foreign(name: &str) -> Option<&str> {
-    (name.starts_with("weak.") || name.starts_with("time.")).then_some(name)
+    const PACKAGES: [&str; 4] = ["weak.", "internal/weak.", "time.", "runtime/debug."];
+    PACKAGES.iter().any(|package| name.starts_with(package)).then_some(name)
 }
 
 /// What decides whether a row holds: the release's minor version, and the system.

@@ -1,8 +1,8 @@
 //! Goroutines that do not run: who is ready, who waits, who sleeps until when; and timers. Data alone; the hooks in
 //! [`runtime::goroutines`](crate::go::runtime) act on it.
 //!
-//! There is one processor, as with GOMAXPROCS=1, and a goroutine runs until it waits, yields, ends, or has had its turn. Whoever was made
-//! ready last runs next, the others in their order, as Go has it.
+//! There is one processor, as with GOMAXPROCS=1, and a goroutine runs until it waits, yields, ends, or has had its turn.
+//! Whoever was made ready last runs next, the others in their order, as Go has it.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -75,7 +75,7 @@ pub(crate) enum Due {
 }
 
 /// All goroutines but the running one.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Scheduler {
     next: Option<Resting>,
     ready: VecDeque<Resting>,
@@ -241,6 +241,12 @@ impl Scheduler {
         }
     }
 
+    /// Whether there is no other goroutine, and nothing of one that was.
+    fn holds_nothing(&self) -> bool {
+        let nobody = !self.has_ready() && self.waiting.is_empty() && self.free.is_empty();
+        nobody && self.due.is_empty() && self.timers.is_empty()
+    }
+
     /// All of them, in no order.
     pub(crate) fn resting(&self) -> impl Iterator<Item = &Resting> {
         self.next.iter().chain(&self.ready).chain(self.waiting.values())
@@ -251,5 +257,43 @@ impl Scheduler {
         let mut resting: Vec<&Resting> = self.resting().collect();
         resting.sort_by_key(|resting| resting.goroutine.id);
         resting
+    }
+}
+
+/// As for the [`World`](crate::go::world::World) that it is part of.
+impl Clone for Scheduler {
+    fn clone(&self) -> Scheduler {
+        let mut scheduler = Scheduler::default();
+        scheduler.clone_from(self);
+        scheduler
+    }
+
+    fn clone_from(&mut self, from: &Scheduler) {
+        // All by name, so that a new one cannot be forgotten.
+        let &Scheduler {
+            ref next,
+            ref ready,
+            ref waiting,
+            ref due,
+            ref timers,
+            ref free,
+            asked,
+            started,
+            stacks,
+            parking,
+            ran,
+            used,
+            first_gone,
+        } = from;
+        if !(self.holds_nothing() && from.holds_nothing()) {
+            self.next.clone_from(next);
+            self.ready.clone_from(ready);
+            self.waiting.clone_from(waiting);
+            self.due.clone_from(due);
+            self.timers.clone_from(timers);
+            self.free.clone_from(free);
+        }
+        (self.asked, self.started, self.stacks, self.parking) = (asked, started, stacks, parking);
+        (self.ran, self.used, self.first_gone) = (ran, used, first_gone);
     }
 }

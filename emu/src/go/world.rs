@@ -63,10 +63,12 @@ impl Arena {
 }
 
 /// The surroundings of a guest.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct World {
     heap: Arena,
     heap_start: u64,
+    /// Objects that were allocated.
+    objects: u64,
     mappings: Arena,
     /// The object that all allocations of no bytes share.
     nothing: Option<u64>,
@@ -101,6 +103,8 @@ pub struct World {
     pub(crate) random_order: bool,
     /// The address that functions of goroutines return to.
     pub(crate) home: u64,
+    /// Whether package variables do not have their values yet, and who needs them is to say so.
+    pub(crate) barred: bool,
     /// Where that panic ended the goroutine.
     pub(crate) panic_at: Start,
 }
@@ -126,6 +130,7 @@ impl World {
         World {
             heap_start: heap.range.start,
             heap,
+            objects: 0,
             mappings,
             clock: Clock::default(),
             dying: None,
@@ -145,11 +150,13 @@ impl World {
             scheduler: Scheduler::default(),
             random_order: false,
             home: 0,
+            barred: false,
         }
     }
 
     /// Zeroed memory for an object, aligned as Go's size classes are. Nothing is ever freed.
     pub fn alloc(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
+        self.objects += 1;
         if size > 0 {
             let align = if size.is_multiple_of(16) || size > 16 { 16 } else { 8 };
             return self.heap.take(memory, size, align);
@@ -167,6 +174,11 @@ impl World {
         self.heap.take(memory, size, align.clamp(1, 1 << 20))
     }
 
+    /// Of the heap: objects, bytes in use, bytes mapped.
+    pub(crate) fn heap_use(&self) -> (u64, u64, u64) {
+        (self.objects, self.heap.range.start - self.heap_start, self.heap.mapped - self.heap_start)
+    }
+
     /// Zeroed pages, as the system call mmap gives them.
     pub(crate) fn map_pages(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
         self.mappings.take(memory, size, crate::memory::PAGE)
@@ -175,6 +187,13 @@ impl World {
     /// Whether anything was placed in the heap that is not the program's own.
     pub(crate) fn has_placed(&self) -> bool {
         self.heap.range.start != self.heap_start
+    }
+
+    /// Whether everything that may hold much is empty.
+    fn holds_nothing(&self) -> bool {
+        let World { weak_handles, panics, itabs, walks, stdout, stderr, dying, found, .. } = self;
+        let tables = weak_handles.is_empty() && itabs.is_empty() && walks.is_empty() && found.is_empty();
+        tables && panics.is_empty() && stdout.is_empty() && stderr.is_empty() && dying.is_none()
     }
 
     /// Where arguments and what the guest asks for is put.
@@ -187,5 +206,62 @@ impl World {
         let out = if fd == 1 { &mut self.stdout } else { &mut self.stderr };
         let room = MAX_OUTPUT.saturating_sub(out.len());
         out.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+}
+
+/// Every call goes back to the state that calls start from by [`Clone::clone_from`]: what holds nothing on either side costs
+/// next to nothing there.
+impl Clone for World {
+    fn clone(&self) -> World {
+        let mut world = World::with(self.heap.clone(), self.mappings.clone());
+        world.clone_from(self);
+        world
+    }
+
+    fn clone_from(&mut self, from: &World) {
+        // All by name, so that a new one cannot be forgotten.
+        let &World {
+            ref heap,
+            ref mappings,
+            ref weak_handles,
+            ref panics,
+            ref itabs,
+            ref walks,
+            ref stdout,
+            ref stderr,
+            ref dying,
+            ref found,
+            ref scheduler,
+            heap_start,
+            objects,
+            nothing,
+            scratch,
+            clock,
+            panic_value,
+            errno,
+            panic_printed_from,
+            random_order,
+            home,
+            barred,
+            panic_at,
+        } = from;
+        if !(self.holds_nothing() && from.holds_nothing()) {
+            self.weak_handles.clone_from(weak_handles);
+            self.panics.clone_from(panics);
+            self.itabs.clone_from(itabs);
+            self.walks.clone_from(walks);
+            self.stdout.clone_from(stdout);
+            self.stderr.clone_from(stderr);
+            self.dying.clone_from(dying);
+            self.found.clone_from(found);
+        }
+        self.heap.clone_from(heap);
+        self.mappings.clone_from(mappings);
+        self.scheduler.clone_from(scheduler);
+        (self.heap_start, self.objects, self.nothing) = (heap_start, objects, nothing);
+        (self.scratch, self.clock) = (scratch, clock);
+        (self.panic_value, self.errno, self.panic_at) = (panic_value, errno, panic_at);
+        self.panic_printed_from = panic_printed_from;
+        (self.random_order, self.home, self.barred) = (random_order, home, barred);
     }
 }

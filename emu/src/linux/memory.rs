@@ -19,6 +19,7 @@ const ANYWHERE: Range<u64> = 0x10_0000_0000..0x70_0000_0000;
 const MAP_FIXED: u64 = 0x10;
 const MAP_ANONYMOUS: u64 = 0x20;
 const MAP_FIXED_NOREPLACE: u64 = 0x10_0000;
+const MADV_DONTNEED: u64 = 4;
 
 /// The address space.
 #[derive(Clone)]
@@ -138,8 +139,16 @@ pub(super) fn mprotect(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Resu
     Ok(Answer::Return(0))
 }
 
-/// `madvise(address, size, advice)`: nothing is done about it. What Go gives back this way it takes as it is.
-pub(super) fn madvise(_: &mut Kernel, _: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
+/// `madvise(address, size, advice)`: memory that is not needed is zero afterwards, and Go relies on it
+/// (`runtime.needZeroAfterSysUnused`). Other advice does not show.
+pub(super) fn madvise(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    let [address, size, advice, ..] = args;
+    let Some(range) = pages(address, size) else { return Ok(Answer::Return(-errno::EINVAL)) };
+    if advice == MADV_DONTNEED {
+        for part in kernel.maps.usable.within(&range) {
+            cx.memory.discard(part)?;
+        }
+    }
     Ok(Answer::Return(0))
 }
 

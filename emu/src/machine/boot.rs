@@ -147,6 +147,20 @@ impl Machine {
         }
     }
 
+    /// Whether nobody watches a call of this function, and it has not been found to need more than hooks.
+    pub(crate) fn is_plain(&self, func: u64) -> bool {
+        let nobody = self.observers.is_empty() && self.own_hooks.is_empty();
+        nobody && self.booted.is_none() && !self.real_only.contains(&func)
+    }
+
+    /// Makes a [plain](Machine::is_plain) call. `None` where it does not return: the long way tells why, or makes it
+    /// return.
+    pub(crate) fn serve_plain<T>(&mut self, call: impl FnOnce(&mut Machine) -> Option<T>) -> Option<T> {
+        let served = call(self);
+        self.early = None;
+        served
+    }
+
     /// Whether calls that hooks cannot serve go to the same program started.
     fn may_fall_back(&self) -> bool {
         self.config.runtime.is_none() && !self.own_start

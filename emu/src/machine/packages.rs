@@ -36,11 +36,17 @@ impl Machine {
     /// Uses of package variables end in [`Error::Uninitialised`] from now on.
     pub(crate) fn bar_variables(&mut self) {
         self.engine.set_bar(variables::bar(&self.image));
+        self.set_barred(true);
     }
 
     /// Package variables may be used from now on.
     pub(crate) fn unbar_variables(&mut self) {
         self.engine.set_bar(None);
+        self.set_barred(false);
+    }
+
+    fn set_barred(&mut self, barred: bool) {
+        (self.world.barred, self.start.world.barred) = (barred, barred);
     }
 
     /// Whether packages are initialised.

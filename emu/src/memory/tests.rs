@@ -57,6 +57,24 @@ fn host_writes_ignore_permissions_and_stay_protected() {
 }
 
 #[test]
+fn discarded_pages_are_new_ones() {
+    let mut memory = memory(0x1000..0x4000, RW);
+    memory.protect(0x2000..0x3000, Perm::READ).unwrap();
+    memory.poke(0x1ff8, &[7; 0x1010]).unwrap();
+    let snapshot = memory.snapshot();
+    memory.discard(0x2000..0x8000).unwrap();
+    assert_eq!(memory.read::<16>(0x1ff8).unwrap(), [7, 7, 7, 7, 7, 7, 7, 7, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(memory.read::<8>(0x3000).unwrap(), [0; 8]);
+    assert!(memory.write(0x2000, [1]).is_err(), "permissions stay");
+    memory.write(0x3000, [9]).unwrap();
+    memory.restore(snapshot).unwrap();
+    let mut bytes = [0; 0x1010];
+    memory.read_bytes(0x1ff8, &mut bytes).unwrap();
+    assert_eq!(bytes, [7; 0x1010]);
+    assert_eq!(memory.mapped(), 0x3000);
+}
+
+#[test]
 fn written_code_is_told() {
     let mut memory = memory(0x1000..0x3000, RW | Perm::EXEC);
     memory.mark_code(0x1010..0x1020);

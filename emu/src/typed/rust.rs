@@ -2,7 +2,7 @@
 
 use goemu_loader::{Kind, Param, Type};
 
-use super::{GoArgs, GoError, GoResults, error, is_error};
+use super::{GoArgs, GoError, GoResults, Words, error, is_error};
 use crate::go::guest::Types;
 use crate::go::value::{Bytes, NotA, Value};
 
@@ -19,6 +19,12 @@ pub trait GoArg {
 
     /// The value that it is.
     fn value(given: Self::Given<'_>) -> Value;
+
+    /// Its low bits, where it is a number of up to 64.
+    fn word(given: &Self::Given<'_>) -> Option<u64> {
+        let _ = given;
+        None
+    }
 }
 
 /// A Rust type that a result may have.
@@ -34,11 +40,17 @@ pub trait GoResult: Sized {
     /// # Errors
     /// When the value is something else.
     fn from_value(value: &Value) -> Result<Self, NotA>;
+
+    /// Makes it of its low bits, where it is a number of up to 64.
+    fn from_word(word: u64) -> Option<Self> {
+        let _ = word;
+        None
+    }
 }
 
-/// Types that are their own: no lifetimes, `From` and `TryFrom`.
+/// Types that are their own: no lifetimes, `From` and `TryFrom`; numbers have their bits and come from them.
 macro_rules! plain {
-    ($($rust:ty => $go:literal, |$ty:ident| $fits:expr;)+) => {$(
+    ($($rust:ty => $go:literal, |$ty:ident| $fits:expr $(, |$given:ident| $bits:expr, |$word:ident| $from:expr)?;)+) => {$(
         impl GoArg for $rust {
             type Given<'a> = $rust;
             fn fits($ty: &Type, _: &dyn Types) -> bool {
@@ -50,6 +62,9 @@ macro_rules! plain {
             fn value(given: $rust) -> Value {
                 Value::from(given)
             }
+            $(fn word(&$given: &$rust) -> Option<u64> {
+                Some($bits)
+            })?
         }
         impl GoResult for $rust {
             fn fits($ty: &Type, _: &dyn Types) -> bool {
@@ -61,6 +76,9 @@ macro_rules! plain {
             fn from_value(value: &Value) -> Result<$rust, NotA> {
                 <$rust>::try_from(value)
             }
+            $(fn from_word($word: u64) -> Option<$rust> {
+                $from
+            })?
         }
     )+};
 }
@@ -74,20 +92,20 @@ fn is_uint(ty: &Type, size: u64) -> bool {
 }
 
 plain! {
-    bool => "bool", |ty| ty.kind == Kind::Bool;
-    i8 => "int8", |ty| is_int(ty, 1);
-    i16 => "int16", |ty| is_int(ty, 2);
-    i32 => "int32", |ty| is_int(ty, 4);
-    i64 => "int", |ty| is_int(ty, 8);
-    isize => "int", |ty| is_int(ty, 8);
-    u8 => "uint8", |ty| is_uint(ty, 1);
-    u16 => "uint16", |ty| is_uint(ty, 2);
-    u32 => "uint32", |ty| is_uint(ty, 4);
-    u64 => "uint", |ty| is_uint(ty, 8);
-    usize => "uint", |ty| is_uint(ty, 8);
-    f32 => "float32", |ty| ty.kind == Kind::Float && ty.size == 4;
-    f64 => "float64", |ty| ty.kind == Kind::Float && ty.size == 8;
-    char => "int32", |ty| is_int(ty, 4);
+    bool => "bool", |ty| ty.kind == Kind::Bool, |b| u64::from(b), |w| Some(w as u8 != 0);
+    i8 => "int8", |ty| is_int(ty, 1), |n| n as u64, |w| Some(w as i8);
+    i16 => "int16", |ty| is_int(ty, 2), |n| n as u64, |w| Some(w as i16);
+    i32 => "int32", |ty| is_int(ty, 4), |n| n as u64, |w| Some(w as i32);
+    i64 => "int", |ty| is_int(ty, 8), |n| n as u64, |w| Some(w as i64);
+    isize => "int", |ty| is_int(ty, 8), |n| n as u64, |w| Some(w as isize);
+    u8 => "uint8", |ty| is_uint(ty, 1), |n| u64::from(n), |w| Some(w as u8);
+    u16 => "uint16", |ty| is_uint(ty, 2), |n| u64::from(n), |w| Some(w as u16);
+    u32 => "uint32", |ty| is_uint(ty, 4), |n| u64::from(n), |w| Some(w as u32);
+    u64 => "uint", |ty| is_uint(ty, 8), |n| n, |w| Some(w);
+    usize => "uint", |ty| is_uint(ty, 8), |n| n as u64, |w| Some(w as usize);
+    f32 => "float32", |ty| ty.kind == Kind::Float && ty.size == 4, |n| n.to_bits().into(), |w| Some(f32::from_bits(w as u32));
+    f64 => "float64", |ty| ty.kind == Kind::Float && ty.size == 8, |n| n.to_bits(), |w| Some(f64::from_bits(w));
+    char => "int32", |ty| is_int(ty, 4), |c| u32::from(c).into(), |w| char::from_u32(w as u32);
     String => "string", |ty| ty.kind == Kind::String;
 }
 
@@ -307,6 +325,13 @@ macro_rules! arguments {
             fn values(($($name,)*): Self::Given<'_>) -> Vec<Value> {
                 vec![$($name::value($name)),*]
             }
+            #[allow(non_snake_case, reason = "values are named like their types")]
+            fn words(($($name,)*): &Self::Given<'_>) -> Option<Words> {
+                let given: &[u64] = &[$($name::word($name)?),*];
+                let mut words = Words::default();
+                words[..given.len()].copy_from_slice(given);
+                Some(words)
+            }
         }
     )+};
 }
@@ -347,6 +372,9 @@ impl<T: GoResult> GoResults for T {
             _ => Err(NotA { found: format!("{} results", values.len()), wanted: "one result" }),
         }
     }
+    fn from_words(words: Words) -> Option<T> {
+        T::from_word(words[0])
+    }
 }
 
 macro_rules! results {
@@ -371,6 +399,11 @@ macro_rules! results {
                 let _ = (&mut values, missing);
                 Ok(($($name::from_value(values.next().ok_or_else(missing)?)?,)*))
             }
+            fn from_words(words: Words) -> Option<Self> {
+                let mut words = words.into_iter();
+                let _ = &mut words;
+                Some(($($name::from_word(words.next()?)?,)*))
+            }
         }
     )+};
 }
@@ -382,6 +415,8 @@ results! {
     A B C D;
     A B C D E;
     A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
 }
 
 /// Results of which the last is an `error`: all of them, or that.

@@ -210,7 +210,7 @@ pub(super) fn ready(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Err(cannot(cx, "waking a goroutine that does not wait"))
 }
 
-fn cannot(cx: &Cx<'_>, what: &str) -> Refused {
+pub(super) fn cannot(cx: &Cx<'_>, what: &str) -> Refused {
     let from = cx.return_address().ok().and_then(|pc| cx.image.func_at(pc.wrapping_sub(1)));
     let caller = from.map(|func| func.name().to_owned());
     Error::Unsupported { what: what.to_owned(), caller }.into()

@@ -1,6 +1,6 @@
 //! Where the runtime meets the operating system and the collector, which are not there.
 
-use super::fatal;
+use super::{fatal, goroutines};
 use crate::cpu::gpr;
 use crate::hook::{Action, Cx, Refused};
 use crate::os;
@@ -52,6 +52,24 @@ pub(super) fn add_cleanup(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     cx.set_result(4, 0, 0)?;
     cx.set_result(4, 1, 0)?;
     Ok(Action::Return)
+}
+
+/// `ReadMemStats(m *MemStats)`: what is known of a heap that is never collected; the rest is zero, as it is there.
+pub(super) fn memory_statistics(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let stats = cx.arg(0)?;
+    let (objects, bytes, mapped) = cx.world.heap_use();
+    // The words that MemStats begins with, in every release: Alloc TotalAlloc Sys Lookups Mallocs Frees, and of the heap
+    // Alloc Sys Idle Inuse Released Objects.
+    let words = [bytes, bytes, mapped, 0, objects, 0, bytes, mapped, mapped - bytes, bytes, 0, objects];
+    for (word, n) in words.into_iter().zip(0..) {
+        cx.set_word(stats.wrapping_add(8 * n), word)?;
+    }
+    Ok(Action::Return)
+}
+
+/// `debug.readGCStats`: zeros would be wrong, so that a program which was started is to answer.
+pub(super) fn collector_statistics(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    Err(goroutines::cannot(cx, "reading statistics of the collector"))
 }
 
 /// Linux's page of calls into the kernel that need no switch, at the address of gettimeofday. Up to Go 1.15 the
