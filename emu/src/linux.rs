@@ -2,7 +2,7 @@
 //!
 //! It is a kernel for one process that may touch nothing. Threads take turns on the machine's one processor, in an
 //! order that follows from what they do; the clock goes by the instructions that were executed, and jumps when
-//! every thread sleeps. Files, network, processes and signals are refused with EPERM, as an error that a program
+//! every thread sleeps. Files, network and other processes are refused with EPERM, as an error that a program
 //! can handle.
 //!
 //! [`table`] has a row for each system call; the other files hold one idea each.
@@ -31,6 +31,7 @@ use crate::os::{Answer, Os};
 mod errno {
     pub(super) const EPERM: i64 = 1;
     pub(super) const ENOENT: i64 = 2;
+    pub(super) const ESRCH: i64 = 3;
     pub(super) const EBADF: i64 = 9;
     pub(super) const EAGAIN: i64 = 11;
     pub(super) const ENOMEM: i64 = 12;
@@ -85,6 +86,15 @@ impl Os for Linux {
         match (entry.body)(&mut self.now, cx, args) {
             // An address that the kernel cannot use is an error number, not a fault.
             Err(Refused::Fault(_)) => Ok(Answer::Return(-errno::EFAULT)),
+            Ok(Answer::Return(result)) if self.now.threads.running().signals.waits() => {
+                threads::returned(cx.cpu, result);
+                signal::deliver(&mut self.now, cx)?;
+                Ok(Answer::Resume)
+            }
+            Ok(Answer::Resume) => {
+                signal::deliver(&mut self.now, cx)?;
+                Ok(Answer::Resume)
+            }
             answered => answered,
         }
     }
@@ -99,6 +109,7 @@ impl Os for Linux {
 
     fn turn(&mut self, cx: &mut Cx<'_>) -> Result<Action, Refused> {
         self.now.threads.turn(cx);
+        signal::deliver(&mut self.now, cx)?;
         Ok(Action::Resume)
     }
 

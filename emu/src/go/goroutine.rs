@@ -47,6 +47,8 @@ pub struct Goroutine {
     pub stack_hi: u64,
     /// Bytes that the stack may grow to.
     pub max_stack: u64,
+    /// Bytes that there is address space for, where that is less.
+    pub(crate) room: u64,
     /// Its number; the first has 1.
     pub id: u64,
     /// Where the `go` statement was that started it (its function goes on there), and the goroutine's number.
@@ -67,8 +69,13 @@ pub struct Goroutine {
     slots: [Option<u64>; 2],
 }
 
-/// Address space of a stack that is not the first goroutine's.
-const STACK_SPACE: u64 = 16 << 20;
+/// Address space of the first stacks that are not the first goroutine's: more than the 512 MiB that Go's own limit lets a
+/// stack grow to, the next doubling being beyond it.
+const LARGE_STACK: u64 = 640 << 20;
+/// How many have that.
+const LARGE_STACKS: u64 = 128;
+/// Address space of all others: 8 MiB and a guard.
+const SMALL_STACK: u64 = (8 << 20) + (64 << 10);
 
 /// What a goroutine needs of the program it belongs to.
 struct Layout<'a> {
@@ -114,7 +121,8 @@ impl Goroutine {
             g: base + G,
             stack_lo: stack_hi,
             stack_hi,
-            max_stack: max_stack.min(room),
+            max_stack,
+            room,
             id: 1,
             creator: None,
             start: 0,
@@ -137,6 +145,7 @@ impl Goroutine {
             stack_lo: 0,
             stack_hi: 0,
             max_stack: 0,
+            room: 0,
             id: 1,
             creator: None,
             start: 0,
@@ -165,17 +174,15 @@ impl Goroutine {
         (g, id, stack): (u64, u64, u64),
     ) -> Result<Option<Goroutine>, MemoryError> {
         let first = scaled(STACK_END, memory.space()).saturating_sub(FIRST_STACK);
-        let end = first / STACK_SPACE * STACK_SPACE;
-        let lowest = self.base + G0_STACK_LO + G0_STACK + STACK_SPACE;
-        let used = stack.checked_mul(STACK_SPACE);
-        let Some(stack_hi) = used.and_then(|used| end.checked_sub(used)).filter(|hi| *hi > lowest) else {
-            return Ok(None);
-        };
-        let max_stack = self.max_stack.min(STACK_SPACE - PAGE);
+        let end = first / LARGE_STACK * LARGE_STACK;
+        let (above, space) = place(stack);
+        let lowest = self.base + G0_STACK_LO + G0_STACK + space;
+        let Some(stack_hi) = end.checked_sub(above).filter(|hi| *hi > lowest) else { return Ok(None) };
+        let room = space - PAGE;
         let mut other = Goroutine {
             g,
             id,
-            max_stack,
+            room,
             coro: None,
             stack: Some(stack),
             panics: Vec::new(),
@@ -185,7 +192,7 @@ impl Goroutine {
             ..*self
         };
         // Who had this stack before has left its pages.
-        while memory.perm(other.mapped - PAGE).is_some() && other.mapped > stack_hi - max_stack {
+        while memory.perm(other.mapped - PAGE).is_some() && other.mapped > stack_hi - room {
             other.mapped -= PAGE;
         }
         other.set_stack(image, memory, min_stack(image))?;
@@ -317,6 +324,15 @@ fn set_segments(image: &Image, cpu: &mut Cpu, base: u64) {
     match image.target().os {
         Os::Darwin | Os::Windows => cpu.gs_base = base + TEB,
         _ => cpu.fs_base = base + TLS,
+    }
+}
+
+/// Where a stack that is not the first goroutine's ends, in bytes below where the first of them does, and its address
+/// space.
+fn place(stack: u64) -> (u64, u64) {
+    match stack.checked_sub(LARGE_STACKS) {
+        None => (stack * LARGE_STACK, LARGE_STACK),
+        Some(small) => (LARGE_STACKS * LARGE_STACK + small.saturating_mul(SMALL_STACK), SMALL_STACK),
     }
 }
 

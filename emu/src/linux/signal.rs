@@ -1,13 +1,28 @@
-//! Signals: what a program wants done is noted and told again, and none is ever sent.
+//! Signals that a program sends itself: Go's runtime stops goroutines by them that do not ask whether they should
+//! (`runtime.preemptM`). Nobody else sends any.
 
+use super::threads::Thread;
 use super::{Args, Kernel, errno};
+use crate::cpu::{Cpu, gpr};
 use crate::hook::{Cx, Refused};
+use crate::memory::MemFault;
 use crate::os::Answer;
 
 /// Signals that there are, from 1.
 const COUNT: usize = 64;
 /// Bytes of the kernel's `struct sigaction`: handler, flags, restorer, mask.
 const ACTION: usize = 32;
+
+const SIG_BLOCK: u64 = 0;
+const SIG_UNBLOCK: u64 = 1;
+const SIG_SETMASK: u64 = 2;
+/// Handlers that are none: SIG_DFL and SIG_IGN.
+const SIG_IGN: u64 = 1;
+const SA_ONSTACK: u64 = 0x0800_0000;
+const SA_NODEFER: u64 = 0x4000_0000;
+const SS_DISABLE: u64 = 2;
+/// `siginfo.si_code` of a signal that a thread was sent.
+const SI_TKILL: i32 = -6;
 
 /// What is to be done for each signal.
 #[derive(Clone)]
@@ -25,11 +40,206 @@ impl Default for Signals {
 #[derive(Clone, Copy)]
 pub(super) struct AltStack([u64; 3]);
 
+impl AltStack {
+    /// Its end, where a handler may begin; none where there is no such stack, or a handler runs on it already.
+    fn top(&self, sp: u64) -> Option<u64> {
+        let [start, flags, size] = self.0;
+        let end = start.checked_add(size)?;
+        (flags & SS_DISABLE == 0 && !(start..end).contains(&sp)).then_some(end)
+    }
+}
+
 impl Default for AltStack {
     fn default() -> AltStack {
-        const SS_DISABLE: u64 = 2;
         AltStack([0, SS_DISABLE, 0])
     }
+}
+
+/// The signals of one thread. Bit `n - 1` of a set is signal `n`.
+#[derive(Clone, Default)]
+pub(super) struct OfThread {
+    /// Those that were sent, and not delivered yet.
+    sent: u64,
+    /// Those that are not delivered now.
+    held: u64,
+    /// The processor at each delivery that was not returned from. Of its registers a handler sees the general ones.
+    interrupted: Vec<Cpu>,
+}
+
+/// Deliveries of one thread that are not returned from.
+const MOST_INTERRUPTED: usize = 16;
+
+impl OfThread {
+    /// Those of a new thread.
+    pub(super) fn inherited(&self) -> OfThread {
+        OfThread { held: self.held, ..OfThread::default() }
+    }
+
+    /// Whether one is to be delivered.
+    pub(super) fn waits(&self) -> bool {
+        self.sent & !self.held != 0
+    }
+
+    /// Takes the first that is to be delivered.
+    fn take(&mut self) -> Option<usize> {
+        let ready = self.sent & !self.held;
+        let bit = (ready != 0).then(|| ready.trailing_zeros())?;
+        self.sent &= !(1 << bit);
+        Some(bit as usize + 1)
+    }
+}
+
+/// `struct ucontext`: the offsets of its parts, and its size. `struct sigcontext` in it has 8 bytes for each register.
+mod ucontext {
+    use crate::cpu::gpr;
+
+    pub(super) const STACK: u64 = 16;
+    pub(super) const REGISTERS: u64 = 40;
+    /// General-purpose registers in their order there; RIP and RFLAGS follow.
+    pub(super) const ORDER: [u8; 16] = [
+        gpr::R8,
+        gpr::R9,
+        gpr::R10,
+        gpr::R11,
+        gpr::R12,
+        gpr::R13,
+        gpr::R14,
+        gpr::R15,
+        gpr::RDI,
+        gpr::RSI,
+        gpr::RBP,
+        gpr::RBX,
+        gpr::RDX,
+        gpr::RAX,
+        gpr::RCX,
+        gpr::RSP,
+    ];
+    pub(super) const RIP: u64 = REGISTERS + 128;
+    pub(super) const RFLAGS: u64 = RIP + 8;
+    pub(super) const SEGMENTS: u64 = RFLAGS + 8;
+    pub(super) const HELD: u64 = 296;
+    pub(super) const SIZE: u64 = 304;
+}
+
+/// `tgkill(process, thread, signal)`
+pub(super) fn tgkill(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    let [_, tid, signal, ..] = args;
+    let Some(thread) = kernel.threads.numbered(tid) else { return Ok(Answer::Return(-errno::ESRCH)) };
+    Ok(Answer::Return(send(&kernel.signals, thread, signal)))
+}
+
+/// `kill(process, signal)`: of the process itself.
+pub(super) fn kill(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    const OWN: u64 = 1;
+    let [process, signal, ..] = args;
+    if process != OWN {
+        return Ok(Answer::Return(-errno::EPERM));
+    }
+    Ok(Answer::Return(send(&kernel.signals, kernel.threads.running(), signal)))
+}
+
+/// Notes a signal that a handler is there for. The others would end the program, or do nothing.
+fn send(signals: &Signals, thread: &mut Thread, signal: u64) -> i64 {
+    let action = usize::try_from(signal).ok().and_then(|signal| signals.actions.get(signal));
+    match action.map(|action| Action::of(action).handler) {
+        None => -errno::EINVAL,
+        Some(_) if signal == 0 => 0,
+        Some(handler) if handler <= SIG_IGN => -errno::EPERM,
+        Some(_) => {
+            thread.signals.sent |= 1 << (signal - 1);
+            0
+        }
+    }
+}
+
+/// The kernel's `struct sigaction`.
+struct Action {
+    handler: u64,
+    flags: u64,
+    restorer: u64,
+    held: u64,
+}
+
+impl Action {
+    fn of(bytes: &[u8; ACTION]) -> Action {
+        let mut words =
+            bytes.chunks_exact(8).map(|word| word.iter().rev().fold(0, |all, &b| all << 8 | u64::from(b)));
+        let mut next = || words.next().unwrap_or_default();
+        Action { handler: next(), flags: next(), restorer: next(), held: next() }
+    }
+}
+
+/// Has the running thread handle a signal that it was sent: its handler begins, on its own stack where it wants that,
+/// with the registers in memory (`arch/x86/kernel/signal_64.c`).
+pub(super) fn deliver(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), MemFault> {
+    let Kernel { threads, signals, .. } = kernel;
+    let thread = threads.running();
+    let Some(number) = thread.signals.take() else { return Ok(()) };
+    let action = Action::of(&signals.actions[number]);
+    if action.handler <= SIG_IGN {
+        return Ok(());
+    }
+    const RED_ZONE: u64 = 128;
+    const SIGINFO: u64 = 128;
+    let sp = cx.cpu.gpr(gpr::RSP);
+    let top = match thread.alt_stack.top(sp) {
+        Some(top) if action.flags & SA_ONSTACK != 0 => top,
+        _ => sp.wrapping_sub(RED_ZONE),
+    };
+    // The handler begins as if it had been called by the restorer.
+    let context = top.wrapping_sub(ucontext::SIZE + SIGINFO) & !15;
+    let (info, frame) = (context + ucontext::SIZE, context.wrapping_sub(8));
+    cx.set_word(frame, action.restorer)?;
+    cx.memory.write_bytes(context, &[0; (ucontext::SIZE + SIGINFO) as usize])?;
+    for (word, n) in thread.alt_stack.0.into_iter().zip(0..) {
+        cx.set_word(context + ucontext::STACK + 8 * n, word)?;
+    }
+    for (register, n) in ucontext::ORDER.into_iter().zip(0..) {
+        cx.set_word(context + ucontext::REGISTERS + 8 * n, cx.cpu.gpr(register))?;
+    }
+    cx.set_word(context + ucontext::RIP, cx.cpu.rip)?;
+    cx.set_word(context + ucontext::RFLAGS, cx.cpu.rflags())?;
+    // CS, GS, FS and SS of a Linux process.
+    cx.set_word(context + ucontext::SEGMENTS, 0x33 | 0x2b << 48)?;
+    cx.set_word(context + ucontext::HELD, thread.signals.held)?;
+    cx.memory.write(info, (number as u32).to_le_bytes())?;
+    cx.memory.write(info + 8, SI_TKILL.to_le_bytes())?;
+    thread.signals.interrupted.truncate(MOST_INTERRUPTED - 1);
+    thread.signals.interrupted.push(cx.cpu.clone());
+    thread.signals.held |= action.held;
+    if action.flags & SA_NODEFER == 0 {
+        thread.signals.held |= 1 << (number - 1);
+    }
+    cx.cpu.set_gpr(gpr::RDI, number as u64);
+    cx.cpu.set_gpr(gpr::RSI, info);
+    cx.cpu.set_gpr(gpr::RDX, context);
+    cx.cpu.set_gpr(gpr::RAX, 0);
+    cx.cpu.set_gpr(gpr::RSP, frame);
+    cx.cpu.rip = action.handler;
+    cx.cpu.direction = false;
+    Ok(())
+}
+
+/// `rt_sigreturn()`: the registers are those in memory, which the handler may have changed.
+pub(super) fn rt_sigreturn(kernel: &mut Kernel, cx: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
+    let context = cx.cpu.gpr(gpr::RSP);
+    let word = |offset: u64| cx.word(context.wrapping_add(offset));
+    let (rip, flags, held) = (word(ucontext::RIP)?, word(ucontext::RFLAGS)?, word(ucontext::HELD)?);
+    let mut registers = [0; 16];
+    for (register, n) in registers.iter_mut().zip(0..) {
+        *register = word(ucontext::REGISTERS + 8 * n)?;
+    }
+    let signals = &mut kernel.threads.running().signals;
+    if let Some(before) = signals.interrupted.pop() {
+        (cx.cpu.ymm, cx.cpu.mxcsr, cx.cpu.x87) = (before.ymm, before.mxcsr, before.x87);
+    }
+    signals.held = held;
+    for (register, value) in ucontext::ORDER.into_iter().zip(registers) {
+        cx.cpu.set_gpr(register, value);
+    }
+    cx.cpu.set_rflags(flags);
+    cx.cpu.rip = rip;
+    Ok(Answer::Resume)
 }
 
 /// `rt_sigaction(signal, new, old, size)`
@@ -49,10 +259,22 @@ pub(super) fn rt_sigaction(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> 
     Ok(Answer::Return(0))
 }
 
-/// `rt_sigprocmask(how, new, old, size)`: as none is sent, none need be held back.
-pub(super) fn rt_sigprocmask(_: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
-    if args[2] != 0 {
-        cx.set_word(args[2], 0)?;
+/// `rt_sigprocmask(how, new, old, size)`
+pub(super) fn rt_sigprocmask(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    let [how, new, old, ..] = args;
+    let signals = &mut kernel.threads.running().signals;
+    let before = signals.held;
+    if new != 0 {
+        let set = cx.word(new)?;
+        signals.held = match how {
+            SIG_BLOCK => before | set,
+            SIG_UNBLOCK => before & !set,
+            SIG_SETMASK => set,
+            _ => return Ok(Answer::Return(-errno::EINVAL)),
+        };
+    }
+    if old != 0 {
+        cx.set_word(old, before)?;
     }
     Ok(Answer::Return(0))
 }

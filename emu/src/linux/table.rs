@@ -41,6 +41,7 @@ calls! {
     12  brk(address)                                    => memory::brk;
     13  rt_sigaction(signal, new, old, size)            => signal::rt_sigaction;
     14  rt_sigprocmask(how, new, old, size)             => signal::rt_sigprocmask;
+    15  rt_sigreturn()                                  => signal::rt_sigreturn;
     20  writev(file, vectors, count)                    => files::writev;
     22  pipe(files)                                     => files::pipe;
     24  sched_yield()                                   => threads::sched_yield;
@@ -49,6 +50,7 @@ calls! {
     39  getpid()                                        => identity::getpid;
     56  clone(flags, stack, parent_tid, child_tid, tls) => threads::clone;
     60  exit(code)                                      => threads::exit;
+    62  kill(process, signal)                           => signal::kill;
     63  uname(to)                                       => identity::uname;
     72  fcntl(file, command, argument)                  => files::fcntl;
     79  getcwd(to, size)                                => identity::no_file;
@@ -76,6 +78,7 @@ calls! {
     231 exit_group(code)                                => threads::exit_group;
     232 epoll_wait(epoll, events, room, timeout)        => epoll::wait;
     233 epoll_ctl(epoll, operation, file, event)        => epoll::control;
+    234 tgkill(process, thread, signal)                 => signal::tgkill;
     267 readlinkat(folder, path, to, size)              => identity::no_file;
     270 pselect6(count, read, write, except, timeout, mask) => clock::pselect6;
     281 epoll_pwait(epoll, events, room, timeout, mask) => epoll::wait;

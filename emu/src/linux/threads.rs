@@ -2,7 +2,7 @@
 //! run. Which is next follows from their order alone, so that the same program does the same again.
 
 use super::clock::Clock;
-use super::signal::AltStack;
+use super::signal::{AltStack, OfThread};
 use super::{Args, Kernel, errno, futex};
 use crate::cpu::{Cpu, gpr};
 use crate::go::traceback::Traceback;
@@ -39,6 +39,7 @@ pub(super) struct Thread {
     /// Where the kernel writes 0 and wakes when the thread ends.
     clear_tid: u64,
     pub(super) alt_stack: AltStack,
+    pub(super) signals: OfThread,
 }
 
 /// What a thread waits for.
@@ -64,8 +65,8 @@ pub(super) enum On {
 
 impl Default for Threads {
     fn default() -> Threads {
-        let first =
-            Thread { tid: 1, cpu: Cpu::default(), wait: None, clear_tid: 0, alt_stack: AltStack::default() };
+        let (alt_stack, signals) = (AltStack::default(), OfThread::default());
+        let first = Thread { tid: 1, cpu: Cpu::default(), wait: None, clear_tid: 0, alt_stack, signals };
         Threads { list: vec![first], running: 0, next_tid: 2 }
     }
 }
@@ -75,6 +76,11 @@ impl Threads {
     pub(super) fn running(&mut self) -> &mut Thread {
         let last = self.list.len() - 1;
         &mut self.list[self.running.min(last)]
+    }
+
+    /// The thread with this number.
+    pub(super) fn numbered(&mut self, tid: u64) -> Option<&mut Thread> {
+        self.list.iter_mut().find(|thread| u64::from(thread.tid) == tid)
     }
 
     /// Instructions that the running thread may execute before somebody else is to be looked at.
@@ -187,6 +193,12 @@ impl Thread {
     }
 }
 
+/// The state of the processor when a system call has returned.
+pub(super) fn returned(cpu: &mut Cpu, result: i64) {
+    cpu.set_gpr(gpr::RAX, result as u64);
+    clobber(cpu);
+}
+
 /// SYSCALL leaves its return address and flags in registers.
 fn clobber(cpu: &mut Cpu) {
     cpu.set_gpr(gpr::RCX, cpu.rip);
@@ -213,15 +225,15 @@ pub(super) fn clone(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<
     }
     let tid = threads.next_tid;
     threads.next_tid = tid.wrapping_add(1).max(2);
-    threads.list.push(Thread { tid, cpu, wait: None, clear_tid: 0, alt_stack: AltStack::default() });
+    let (alt_stack, signals) = (AltStack::default(), threads.running().signals.inherited());
+    threads.list.push(Thread { tid, cpu, wait: None, clear_tid: 0, alt_stack, signals });
     Ok(Answer::Return(i64::from(tid)))
 }
 
 /// `sched_yield()`
 pub(super) fn sched_yield(kernel: &mut Kernel, cx: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
     cx.world.clock.jump(cx.world.clock.now() + YIELD);
-    cx.cpu.set_gpr(gpr::RAX, 0);
-    clobber(cx.cpu);
+    returned(cx.cpu, 0);
     kernel.threads.turn(cx);
     Ok(Answer::Resume)
 }

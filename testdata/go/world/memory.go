@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 )
 
+var kept []*[256]*int
+
 // scavenged fills stacks, gives them back to the system, and looks whether new objects in their place are zero.
 //
 //goemu:call scavenged(3000)
@@ -24,10 +26,13 @@ func scavenged(depth int) (dirty int) {
 		}
 		wait.Wait()
 		debug.FreeOSMemory()
-		for i := 0; i < 300; i++ {
-			if object := new([256]*int); *object != [256]*int{} {
+		kept = nil
+		for i := 0; i < 4000; i++ {
+			object := new([256]*int)
+			if *object != [256]*int{} {
 				dirty++
 			}
+			kept = append(kept, object)
 		}
 	}
 	return dirty

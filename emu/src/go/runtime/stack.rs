@@ -4,7 +4,7 @@
 //! its own, so it grows downwards and nothing moves. The function's prologue, which found the stack too
 //! small, runs again from the start.
 
-use super::fatal;
+use super::{fatal, goroutines};
 use crate::cpu::gpr;
 use crate::hook::{Action, Cx, Refused};
 use crate::memory::MemoryError;
@@ -18,6 +18,9 @@ pub(super) fn morestack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let caller = cx.return_address()?;
     if to > cx.goroutine.max_stack {
         return Ok(fatal::stack_overflow(cx)?);
+    }
+    if to > cx.goroutine.room {
+        return Err(goroutines::cannot(cx, "so large a stack beside so many others"));
     }
     match cx.goroutine.set_stack(cx.image, cx.memory, to) {
         Err(MemoryError::Limit { .. }) => return Ok(fatal::out_of_memory(cx)),
