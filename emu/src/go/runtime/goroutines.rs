@@ -106,7 +106,11 @@ pub(super) fn make(
     };
     let id = cx.world.scheduler.number();
     let made = cx.goroutine.another(cx.image, cx.memory, (g, id, stack));
-    let Ok(Some(mut goroutine)) = made else { return Ok(None) };
+    let mut goroutine = match made {
+        Ok(Some(goroutine)) => goroutine,
+        Ok(None) => return Err(cannot(cx, "starting one goroutine more beside so many others")),
+        Err(_) => return Ok(None),
+    };
     (goroutine.creator, goroutine.start) = (creator, func);
     let bytes: Vec<u8> = args.iter().copied().flat_map(u64::to_le_bytes).collect();
     let Ok(sp) = goroutine.set_first_frame(cx.image, cx.memory, &bytes, cx.world.home) else {
