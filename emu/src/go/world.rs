@@ -191,9 +191,9 @@ impl World {
 
     /// Whether everything that may hold much is empty.
     fn holds_nothing(&self) -> bool {
-        let World { weak_handles, panics, itabs, walks, stdout, stderr, dying, found, .. } = self;
+        let World { weak_handles, waiters, itabs, walks, stdout, stderr, dying, found, .. } = self;
         let tables = weak_handles.is_empty() && itabs.is_empty() && walks.is_empty() && found.is_empty();
-        tables && panics.is_empty() && stdout.is_empty() && stderr.is_empty() && dying.is_none()
+        tables && waiters.is_empty() && stdout.is_empty() && stderr.is_empty() && dying.is_none()
     }
 
     /// Where arguments and what the guest asks for is put.
@@ -224,7 +224,7 @@ impl Clone for World {
             ref heap,
             ref mappings,
             ref weak_handles,
-            ref panics,
+            ref waiters,
             ref itabs,
             ref walks,
             ref stdout,
@@ -247,7 +247,7 @@ impl Clone for World {
         } = from;
         if !(self.holds_nothing() && from.holds_nothing()) {
             self.weak_handles.clone_from(weak_handles);
-            self.panics.clone_from(panics);
+            self.waiters.clone_from(waiters);
             self.itabs.clone_from(itabs);
             self.walks.clone_from(walks);
             self.stdout.clone_from(stdout);

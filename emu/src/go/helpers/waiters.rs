@@ -56,6 +56,11 @@ pub(crate) struct Waiters {
 }
 
 impl Waiters {
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queues.is_empty()
+    }
+
     /// One more waits, behind the others.
     pub(super) fn add(&mut self, channel: u64, direction: Direction, waiter: Waiter) {
         self.queues.entry(channel).or_default().queue(direction).push_back(waiter);
