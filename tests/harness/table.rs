@@ -70,7 +70,7 @@ impl Build {
 
     /// A machine whose program was started. Go copies stacks that are too small, so that the limit is smaller still.
     pub fn started(&self) -> Machine {
-        self.machine_with(Some(Runtime::Real), 8 << 20)
+        self.machine_with(Some(Runtime::Real), 16 << 20)
     }
 
     fn machine_with(&self, runtime: Option<Runtime>, max_stack: u64) -> Machine {
