@@ -89,7 +89,10 @@ const MMAP: u64 = 9;
 const MUNMAP: u64 = 11;
 const MADVISE: u64 = 28;
 const EXIT: u64 = 60;
+const KILL: u64 = 62;
 const EXIT_GROUP: u64 = 231;
+/// What getpid gives.
+const OWN_PROCESS: u64 = 1;
 /// Flag of mmap: at this address.
 const MAP_FIXED: u64 = 0x10;
 
@@ -118,6 +121,10 @@ impl Os for NoOs {
                 Ok(Answer::Return(at.map_or(-ENOMEM, |at| at as i64)))
             }
             MUNMAP | MADVISE => Ok(Answer::Return(0)),
+            // A program that was started can do that.
+            KILL if cx.cpu.gpr(gpr::RDI) == OWN_PROCESS => {
+                Err(unsupported(cx, "a signal to the process itself"))
+            }
             EXIT | EXIT_GROUP => {
                 let code = cx.cpu.gpr(gpr::RDI) as i32;
                 Ok(Answer::End(Outcome::Exited { code, fatal: None }))
@@ -126,12 +133,17 @@ impl Os for NoOs {
                 if let Some(result) = answers::answer(cx, number)? {
                     return Ok(Answer::Return(result));
                 }
-                let caller = cx.image.func_at(cx.cpu.rip.wrapping_sub(1)).map(|f| f.name().to_owned());
                 let of = if system == System::Linux { String::new() } else { format!(" of {system:?}") };
-                Err(Error::Unsupported { what: format!("system call {own_number}{of}"), caller }.into())
+                Err(unsupported(cx, &format!("system call {own_number}{of}")))
             }
         }
     }
+}
+
+/// What the guest asks for, after its SYSCALL, and does not get.
+fn unsupported(cx: &Cx<'_>, what: &str) -> Refused {
+    let caller = cx.image.func_at(cx.cpu.rip.wrapping_sub(1)).map(|f| f.name().to_owned());
+    Error::Unsupported { what: what.to_owned(), caller }.into()
 }
 
 /// write(fd, buf, len) to standard output or error.

@@ -116,6 +116,8 @@ pub const HOOKS: &[Entry] = &[
     entry!("stopTheWorldGC" (14, u16::MAX), Replaces system::nothing, "one goroutine runs, and no thread"),
     entry!("startTheWorldGC" (14, u16::MAX), Replaces system::nothing, "one goroutine runs, and no thread"),
     entry!("startTemplateThread" (10, u16::MAX), Replaces system::nothing, "there are no threads"),
+    entry!("newm" ANY, Replaces system::thread, "there are no threads: a clear error"),
+    entry!("os/signal.signal_recv" ANY, Replaces system::signal, "nobody sends signals: who waits for one waits for ever"),
     entry!("entersyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("exitsyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("getitab" ANY, Replaces tables::getitab, "tables that the compiler made are registered in a started program only"),
@@ -216,7 +218,7 @@ pub(in crate::go) fn runtime_name(name: &str) -> Option<&str> {
 }
 
 fn foreign(name: &str) -> Option<&str> {
-    const PACKAGES: [&str; 4] = ["weak.", "internal/weak.", "time.", "runtime/debug."];
+    const PACKAGES: [&str; 5] = ["weak.", "internal/weak.", "time.", "runtime/debug.", "os/signal."];
     PACKAGES.iter().any(|package| name.starts_with(package)).then_some(name)
 }
 

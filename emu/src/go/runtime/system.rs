@@ -67,6 +67,16 @@ pub(super) fn memory_statistics(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::Return)
 }
 
+/// `newm`: what the runtime wants another thread for, only a program that was started can do.
+pub(super) fn thread(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    Err(goroutines::cannot(cx, "starting a thread"))
+}
+
+/// `signal_recv() uint32`
+pub(super) fn signal(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    goroutines::wait_for(cx, "syscall")
+}
+
 /// `debug.readGCStats`: zeros would be wrong, so that a program which was started is to answer.
 pub(super) fn collector_statistics(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Err(goroutines::cannot(cx, "reading statistics of the collector"))
