@@ -131,6 +131,10 @@ impl Init<'_> {
         ] {
             self.run_named(name, "func()", &[])?;
         }
+        // What parsedebugvars is since Go 1.26.
+        if self.run_named("runtime.parseRuntimeDebugVars", "func(godebug string)", &[Value::from("")])? {
+            self.run_named("runtime.finishDebugVarsSetup", "func()", &[])?;
+        }
         Ok(())
     }
 
