@@ -188,7 +188,7 @@ pub(super) fn deliver(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), MemFau
     };
     // The handler begins as if it had been called by the restorer.
     let context = top.wrapping_sub(ucontext::SIZE + SIGINFO) & !15;
-    let (info, frame) = (context + ucontext::SIZE, context.wrapping_sub(8));
+    let (info, frame) = (context.wrapping_add(ucontext::SIZE), context.wrapping_sub(8));
     cx.set_word(frame, action.restorer)?;
     cx.memory.write_bytes(context, &[0; (ucontext::SIZE + SIGINFO) as usize])?;
     for (word, n) in thread.alt_stack.0.into_iter().zip(0..) {
