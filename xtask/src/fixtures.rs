@@ -64,14 +64,14 @@ const VERSIONS: [u32; 9] = [15, 19, 21, 22, 23, 24, 25, 26, 27];
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 8] =
-    ["corpus", "library", "world", "defers", "typed", "algorithms", "algorithms-v3", "signatures"];
+const PROGRAMS: [&str; 9] =
+    ["corpus", "library", "world", "defers", "typed", "algorithms", "algorithms-v3", "signatures", "bad"];
 
 /// The only mode in which a program is built, and by which releases.
 fn only_mode(program: &str) -> Option<(&'static str, &'static [u32])> {
     match program {
         "algorithms" | "algorithms-v3" => Some(("-stripped", &[19, 23, 27])),
-        "defers" => Some(("-stripped", &[15, 27])),
+        "defers" | "bad" => Some(("-stripped", &[15, 27])),
         "signatures" => Some(("", &[15, 27])),
         _ => None,
     }
@@ -171,7 +171,7 @@ impl Fixture {
         match self.program {
             "corpus" => self.mode.checked_in.contains(&self.version),
             "algorithms" => self.version == 27,
-            "defers" | "signatures" => true,
+            "defers" | "signatures" | "bad" => true,
             // They take much room; tests run the others where they have been built.
             "algorithms-v3" => self.version == 23,
             "typed" => matches!((self.version, self.mode.suffix), (15, "-stripped") | (27, "")),
@@ -212,7 +212,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
             }
         }
         let file = root().join(format!("testdata/native/{program}.tsv"));
-        if args.only.as_deref().is_none_or(|only| only == program) {
+        if !table.is_empty() && args.only.as_deref().is_none_or(|only| only == program) {
             fs::write(&file, table.to_tsv()).with_context(|| format!("cannot write {}", file.display()))?;
         }
     }
