@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use goemu_loader::{Func, Image};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cpu::{Cpu, gpr};
 use crate::engine::Stops;
@@ -122,6 +122,41 @@ impl<'a> Cx<'a> {
         self.memory.write(at, value.to_le_bytes())
     }
 
+    /// The n-th word of the results of a function whose arguments take `args` words, when it returns.
+    pub(crate) fn result(&self, args: usize, n: usize) -> Result<u64, MemFault> {
+        if self.image.facts().register_abi() {
+            return Ok(self.cpu.gpr(INT_REGISTERS[n.min(8)]));
+        }
+        self.word(self.caller_sp().wrapping_add(8 * (args + n) as u64))
+    }
+
+    /// Whether the goroutine runs that the call was made on.
+    pub(crate) fn is_of_call(&self) -> bool {
+        self.world.home_g.is_none_or(|home| home == self.goroutine.g)
+    }
+
+    /// How far an address is below the end of the stack, which stays so where the stack moves.
+    pub(crate) fn depth(&self, addr: u64) -> u64 {
+        self.goroutine.stack_hi.wrapping_sub(addr)
+    }
+
+    /// Where the function begins that a call returns to.
+    pub(crate) fn entry_of(&self, pc: u64) -> u64 {
+        self.image.func_at(pc.wrapping_sub(1)).map_or(pc, |func| func.entry())
+    }
+
+    /// At `morestack`: its caller will begin again.
+    pub(crate) fn begins_again(&mut self) {
+        let caller = self.return_address().map(|pc| self.entry_of(pc));
+        self.world.begins_again = caller.ok().map(|entry| (entry, self.depth(self.caller_sp())));
+    }
+
+    /// At a function's entry: whether it begins again, and was told before.
+    pub(crate) fn has_begun(&mut self) -> bool {
+        let now = (self.cpu.rip, self.depth(self.cpu.gpr(gpr::RSP)));
+        self.world.begins_again.take_if(|again| *again == now).is_some()
+    }
+
     /// A word of guest memory.
     pub fn word(&self, addr: u64) -> Result<u64, MemFault> {
         self.memory.read(addr).map(u64::from_le_bytes)
@@ -177,6 +212,8 @@ pub(crate) type Chain = Arc<[Arc<dyn Hook>]>;
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     by_addr: FxHashMap<u64, Chain>,
+    /// Addresses whose hooks only tell observers: passed over while nobody wants to be told.
+    quiet: FxHashSet<u64>,
 }
 
 impl Hooks {
@@ -185,14 +222,25 @@ impl Hooks {
         let others = self.by_addr.get(&addr).into_iter().flat_map(|chain| chain.iter().cloned());
         let chain: Chain = std::iter::once(hook).chain(others).collect();
         self.by_addr.insert(addr, chain);
+        self.quiet.remove(&addr);
+    }
+
+    /// Puts a hook behind those that are there. It only tells observers.
+    pub(crate) fn add_quiet(&mut self, addr: u64, hook: Arc<dyn Hook>) {
+        let others = self.by_addr.get(&addr);
+        if others.is_none() {
+            self.quiet.insert(addr);
+        }
+        let chain: Chain = others.into_iter().flat_map(|chain| chain.iter().cloned()).chain([hook]).collect();
+        self.by_addr.insert(addr, chain);
     }
 
     pub(crate) fn at(&self, addr: u64) -> Option<Chain> {
         self.by_addr.get(&addr).cloned()
     }
 
-    /// The addresses at which the engine must leave.
-    pub(crate) fn stops(&self) -> Stops {
-        self.by_addr.keys().copied().collect()
+    /// The addresses at which the engine must leave; `told`: whether somebody wants to be told of events.
+    pub(crate) fn stops(&self, told: bool) -> Stops {
+        self.by_addr.keys().filter(|addr| told || !self.quiet.contains(addr)).copied().collect()
     }
 }

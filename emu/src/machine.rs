@@ -22,7 +22,7 @@ use crate::function::Function;
 use crate::go::goroutine::{Goroutine, TOP_BLOCK};
 use crate::go::read::Reading;
 use crate::go::world::World;
-use crate::go::{helpers, names, runtime};
+use crate::go::{helpers, names, runtime, started};
 use crate::hook::{Action, Cx, Gate, Gated, Hook, Hooks, Refused};
 use crate::imports;
 use crate::interp::Interpreter;
@@ -89,9 +89,10 @@ pub struct Machine {
     observers: Observers,
     os: Box<dyn Os>,
     ground: &'static dyn Ground,
-    /// The address that calls return to, and the goroutine that does.
+    /// The address that calls return to.
     pub(crate) home: u64,
-    home_g: Option<u64>,
+    /// Whether the engine leaves at hooks that only tell observers.
+    told: bool,
     start: Start,
     /// What the program did until `main.main`, if it was started.
     booted: Option<Booted>,
@@ -195,7 +196,7 @@ impl Machine {
             os,
             ground,
             home: NOWHERE,
-            home_g: None,
+            told: false,
             start,
             booted: None,
             packages: Packages::default(),
@@ -212,8 +213,9 @@ impl Machine {
     /// Calls return to where goroutines do, so that unwinders find the end of the stack there.
     fn set_home(&mut self) {
         self.home = home(&self.image);
-        self.home_g = Some(self.goroutine.g);
-        (self.world.home, self.start.world.home) = (self.home, self.home);
+        for world in [&mut self.world, &mut self.start.world] {
+            (world.home, world.home_g) = (self.home, Some(self.goroutine.g));
+        }
         self.set_stops();
     }
 
@@ -306,15 +308,29 @@ impl Machine {
     /// Lets somebody watch from now on.
     pub fn observe(&mut self, observer: impl Observer + Send + 'static) {
         self.observers.add(Box::new(observer));
+        self.mind_observers();
     }
 
     /// Sends all observers away.
     pub fn unobserve(&mut self) {
         self.observers.clear();
+        self.mind_observers();
+    }
+
+    /// Others watch than before: hooks that only tell of events are set, or passed over.
+    pub(crate) fn mind_observers(&mut self) {
+        let wanted = self.observers.want(Interest::EVENTS);
+        if self.booted.is_some() && wanted != self.told {
+            self.told = wanted;
+            if wanted {
+                started::tell_events(&self.image, &mut self.hooks);
+            }
+            self.set_stops();
+        }
     }
 
     fn set_stops(&mut self) {
-        let mut stops = self.hooks.stops();
+        let mut stops = self.hooks.stops(self.told);
         stops.insert(self.home);
         self.engine.set_stops(stops);
     }
@@ -353,7 +369,7 @@ impl Machine {
         loop {
             // The start and every return to the machine may be at a hook.
             if self.cpu.rip == self.home {
-                if self.home_g.is_none_or(|g| g == self.goroutine.g) {
+                if self.cx().is_of_call() {
                     return Ok(None);
                 }
                 if self.goroutine.stack.is_some() {
@@ -443,7 +459,7 @@ impl Machine {
 
     fn run_engine(&mut self, fuel: &mut i64) -> Exit {
         if self.observers.want(Interest::INSTRUCTIONS | Interest::BLOCKS) {
-            let g = self.home_g.unwrap_or(self.goroutine.g);
+            let g = self.world.home_g.unwrap_or(self.goroutine.g);
             let (image, os, observers) = (&*self.image, &*self.os, &mut self.observers);
             let follows = os.g(&self.cpu, &self.memory).is_some();
             let stack_hi = self.shown_stack;
@@ -512,7 +528,10 @@ impl Machine {
         let mut cx = Cx { image, cpu, memory, goroutine, world, observers };
         match os.syscall(&mut cx) {
             Ok(Answer::Return(result)) => {
-                cx.emit(|_| Event::Syscall { number, result });
+                // Those of other threads are not the call's.
+                if os.g(cx.cpu, cx.memory).is_none_or(|g| cx.world.home_g == Some(g)) {
+                    cx.emit(|_| Event::Syscall { number, result });
+                }
                 os::set_result(cx.image.target().os, cx.cpu, result);
                 // The kernel clobbers RCX and R11.
                 cx.cpu.set_gpr(gpr::RCX, cx.cpu.rip);

@@ -57,6 +57,8 @@ pub struct Tracer<W> {
     effects: Effects,
     /// File, line and function that were named last.
     position: String,
+    /// Where the return address of a deferred call is that was told to run, and whose CALL is to come.
+    runs_at: Option<u64>,
 }
 
 /// Where the text goes, until it cannot.
@@ -96,6 +98,7 @@ impl<W: Write> Tracer<W> {
             pending: None,
             effects: Effects::default(),
             position: String::new(),
+            runs_at: None,
         }
     }
 
@@ -127,6 +130,9 @@ impl<W: Write> Tracer<W> {
     fn follow(&mut self, at: &View<'_>, insn: &Instruction) {
         let change = self.frames.follow(at, insn, &mut self.functions);
         let Some(change) = change.filter(|change| change.is_shown(self.detail)) else { return };
+        if self.runs_at.take() == Some(at.cpu.gpr(gpr::RSP)) && self.detail != Detail::Calls {
+            return;
+        }
         let text = change.text(self.detail == Detail::Calls);
         match self.detail {
             Detail::Calls => self.out.line(&text),
@@ -202,6 +208,7 @@ impl<W: Write> Observer for Tracer<W> {
             self.frames.defers(&words::deferred(at, *func, *closure, args));
         }
         if let Event::DeferRuns { func, sp, .. } = event {
+            self.runs_at = Some(*sp);
             let change = self.frames.replace(at, *func, *sp, &mut self.functions);
             if let Some(change) = change.filter(|_| self.detail == Detail::Calls) {
                 self.out.line(&change.text(true));

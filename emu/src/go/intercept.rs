@@ -121,11 +121,16 @@ fn convention(machine: &Machine, func: &Func<'_>, signature: Option<&str>) -> Re
 
 /// The addresses of a function's RET instructions.
 fn returns(func: &Func<'_>) -> Vec<u64> {
+    instructions(func, FlowControl::Return)
+}
+
+/// The addresses of a function's instructions that go on so.
+pub(crate) fn instructions(func: &Func<'_>, flow: FlowControl) -> Vec<u64> {
     let size = func.end().saturating_sub(func.entry());
     let size = usize::try_from(size).unwrap_or(0);
     let code = func.image().bytes(func.entry(), size).unwrap_or_default();
     let walk = Walk::new(code, func.entry(), size).map(|decoded| decoded.insn);
-    walk.filter(|insn| insn.flow_control() == FlowControl::Return).map(|insn| insn.ip()).collect()
+    walk.filter(|insn| insn.flow_control() == flow).map(|insn| insn.ip()).collect()
 }
 
 impl Convention {

@@ -6,7 +6,7 @@
 
 mod alloc;
 mod coroutines;
-mod defers;
+pub(super) mod defers;
 mod fatal;
 mod found;
 pub(crate) mod goroutines;

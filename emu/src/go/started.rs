@@ -1,5 +1,7 @@
 //! A program that was started serves itself: these hooks watch, and see how it ends.
 
+mod told;
+
 use std::sync::Arc;
 
 use goemu_loader::{FuncId, Image};
@@ -13,6 +15,8 @@ use crate::hook::{Action, Cx, Hooks, Refused};
 use crate::linux::put_time_of_day;
 use crate::memory::MemFault;
 use crate::outcome::{Fatal, Outcome, Panic};
+
+pub(crate) use told::{UnderWay, install as tell_events};
 
 /// Bytes of a fatal error's text that are read.
 const MAX_TEXT: u64 = 4096;
@@ -29,9 +33,9 @@ type Body = fn(&mut Cx<'_>) -> Result<Action, Refused>;
 
 /// The functions that are watched, of package runtime.
 const WATCHED: &[(&str, Body)] = &[
-    ("gopanic", panics::gopanic),
-    ("gorecover", panics::gorecover),
-    ("recovery", panics::recovery),
+    ("gopanic", gopanic),
+    ("gorecover", gorecover),
+    ("recovery", recovery),
     ("fatalpanic", fatalpanic),
     ("throw", throw),
     ("fatal", throw),
@@ -62,6 +66,25 @@ pub(crate) fn install(image: &Image, max_stack: u64, hooks: &mut Hooks) {
         }
     }
     hooks.add(VSYSCALL, Arc::new(time_of_day));
+}
+
+/// `gopanic(e any)`, of any goroutine: the newest is the one that the program may end by.
+fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    if cx.is_of_call() {
+        cx.world.under_way.retain(UnderWay::goes_on);
+        return panics::gopanic(cx);
+    }
+    cx.world.panic_value = Some((cx.arg(0)?, cx.arg(1)?));
+    Ok(Action::Run)
+}
+
+fn gorecover(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    if cx.is_of_call() { panics::gorecover(cx) } else { Ok(Action::Run) }
+}
+
+/// `recovery(gp *g)`, which runs on g0.
+fn recovery(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    if cx.world.home_g == Some(cx.arg(0)?) { panics::recovery(cx) } else { Ok(Action::Run) }
 }
 
 /// `fatalpanic(msgs *_panic)`

@@ -9,7 +9,7 @@ use goemu_loader::Perm;
 use crate::go::guest::HeapError;
 use crate::go::helpers::{Waiters, Walk};
 use crate::go::scheduler::Scheduler;
-use crate::go::started::Dying;
+use crate::go::started::{Dying, UnderWay};
 use crate::go::traceback::unwind::Start;
 use crate::linux::Clock;
 use crate::memory::{Contents, Memory, MemoryError};
@@ -103,6 +103,13 @@ pub struct World {
     pub(crate) random_order: bool,
     /// The address that functions of goroutines return to.
     pub(crate) home: u64,
+    /// The `g` of the goroutine that calls are made on, once that is known.
+    pub(crate) home_g: Option<u64>,
+    /// Calls of a started program's runtime that are told when they end.
+    pub(crate) under_way: Vec<UnderWay>,
+    /// The function, and how far below the stack's end its frame begins, that begins again on a larger stack: it is not
+    /// told twice.
+    pub(crate) begins_again: Option<(u64, u64)>,
     /// Whether package variables do not have their values yet, and who needs them is to say so.
     pub(crate) barred: bool,
     /// Where that panic ended the goroutine.
@@ -150,6 +157,9 @@ impl World {
             scheduler: Scheduler::default(),
             random_order: false,
             home: 0,
+            home_g: None,
+            under_way: Vec::new(),
+            begins_again: None,
             barred: false,
         }
     }
@@ -191,8 +201,9 @@ impl World {
 
     /// Whether everything that may hold much is empty.
     fn holds_nothing(&self) -> bool {
-        let World { weak_handles, waiters, itabs, walks, stdout, stderr, dying, found, .. } = self;
+        let World { weak_handles, waiters, itabs, walks, stdout, stderr, dying, found, under_way, .. } = self;
         let tables = weak_handles.is_empty() && itabs.is_empty() && walks.is_empty() && found.is_empty();
+        let tables = tables && under_way.is_empty();
         tables && waiters.is_empty() && stdout.is_empty() && stderr.is_empty() && dying.is_none()
     }
 
@@ -231,6 +242,7 @@ impl Clone for World {
             ref stderr,
             ref dying,
             ref found,
+            ref under_way,
             ref scheduler,
             heap_start,
             objects,
@@ -242,6 +254,8 @@ impl Clone for World {
             panic_printed_from,
             random_order,
             home,
+            home_g,
+            begins_again,
             barred,
             panic_at,
         } = from;
@@ -254,6 +268,7 @@ impl Clone for World {
             self.stderr.clone_from(stderr);
             self.dying.clone_from(dying);
             self.found.clone_from(found);
+            self.under_way.clone_from(under_way);
         }
         self.heap.clone_from(heap);
         self.mappings.clone_from(mappings);
@@ -261,7 +276,7 @@ impl Clone for World {
         (self.heap_start, self.objects, self.nothing) = (heap_start, objects, nothing);
         (self.scratch, self.clock) = (scratch, clock);
         (self.panic_value, self.errno, self.panic_at) = (panic_value, errno, panic_at);
-        self.panic_printed_from = panic_printed_from;
-        (self.random_order, self.home, self.barred) = (random_order, home, barred);
+        (self.panic_printed_from, self.begins_again) = (panic_printed_from, begins_again);
+        (self.random_order, self.home, self.home_g, self.barred) = (random_order, home, home_g, barred);
     }
 }

@@ -217,6 +217,7 @@ impl Machine {
         real.config.fuel = self.config.fuel;
         real.reading = self.reading;
         std::mem::swap(&mut self.observers, &mut real.observers);
+        real.mind_observers();
         let done = act(&mut real);
         std::mem::swap(&mut self.observers, &mut real.observers);
         self.real = Some(real);

@@ -211,8 +211,8 @@ impl Frames {
         }
     }
 
-    /// `deferreturn` has become a call of this deferred function, whose return address is at `sp`. It has no frame
-    /// any more when it does so a second time.
+    /// `deferreturn`, or what it has called, has become a call of this deferred function, whose return address is at `sp`.
+    /// It has no frame any more when it does so a second time. A call that is still to come is none yet.
     pub(super) fn replace(
         &mut self,
         at: &View<'_>,
@@ -220,7 +220,11 @@ impl Frames {
         sp: u64,
         functions: &mut Functions,
     ) -> Option<Change> {
-        let own = at.cpu.gpr(gpr::RSP);
+        let (own, rip) = (at.cpu.gpr(gpr::RSP), at.cpu.rip);
+        if at.image.func_at(rip).is_some_and(|func| func.entry() != rip) {
+            return None;
+        }
+        self.unwind(sp);
         self.calls.pop_if(|frame| frame.sp == own);
         self.enter(at, func, sp, functions);
         let frame = self.calls.last()?;

@@ -1,6 +1,7 @@
 //! Allocation (`mallocgc` in `runtime/malloc.go`): the one function that all others end in.
 
 use super::fatal;
+use crate::cpu::gpr;
 use crate::hook::{Action, Cx, Refused};
 use crate::observe::Event;
 
@@ -11,6 +12,9 @@ pub(super) fn mallocgc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
         return Ok(fatal::out_of_memory(cx));
     };
     cx.set_result(3, 0, addr)?;
-    cx.emit(|_| Event::Allocated { addr, size, ty });
+    // What the runtime asks for on the system's stack is not the call's.
+    if (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&cx.cpu.gpr(gpr::RSP)) {
+        cx.emit(|_| Event::Allocated { addr, size, ty });
+    }
     Ok(Action::Return)
 }

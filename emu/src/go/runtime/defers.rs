@@ -128,7 +128,7 @@ pub(super) fn deferreturn(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// Whether the frame's deferred calls are not (only) in plain records.
-fn left_to_runtime(cx: &Cx<'_>) -> Result<bool, MemFault> {
+pub(in crate::go) fn left_to_runtime(cx: &Cx<'_>) -> Result<bool, MemFault> {
     let facts = cx.image.facts();
     let caller = cx.image.func_at(cx.return_address()?.wrapping_sub(1));
     let open_coded = facts.funcdata.open_defer.and_then(|index| caller?.funcdata(index as u32));

@@ -8,7 +8,9 @@ use crate::observe::Event;
 pub(in crate::go) fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let (ty, data) = (cx.arg(0)?, cx.arg(1)?);
     cx.world.panic_value = Some((ty, data));
-    cx.emit(|_| Event::Panicking { ty, data });
+    if !cx.has_begun() {
+        cx.emit(|_| Event::Panicking { ty, data });
+    }
     Ok(Action::Run)
 }
 
@@ -23,7 +25,9 @@ pub(super) fn gopanic_unstarted(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 
 /// `gorecover`
 pub(in crate::go) fn gorecover(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    cx.emit(|_| Event::RecoverCalled);
+    if !cx.has_begun() {
+        cx.emit(|_| Event::RecoverCalled);
+    }
     Ok(Action::Run)
 }
 

@@ -26,14 +26,11 @@ pub(super) fn morestack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
         Err(MemoryError::Limit { .. }) => return Ok(fatal::out_of_memory(cx)),
         grown => grown?,
     }
-    cx.emit(|cx| Event::StackGrew { func: entry_of(cx, caller), from, to });
+    cx.emit(|cx| Event::StackGrew { func: cx.entry_of(caller), from, to });
+    cx.begins_again();
     // What follows the CALL jumps back to the function's entry.
     let sp = cx.caller_sp();
     cx.cpu.set_gpr(gpr::RSP, sp);
     cx.cpu.rip = caller;
     Ok(Action::Resume)
-}
-
-fn entry_of(cx: &Cx<'_>, pc: u64) -> u64 {
-    cx.image.func_at(pc.wrapping_sub(1)).map_or(pc, |func| func.entry())
 }
