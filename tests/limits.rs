@@ -59,6 +59,32 @@ fn an_endless_loop_runs_out_of_fuel() {
 }
 
 #[test]
+fn what_is_done_at_once_costs_fuel_too() {
+    // l: mov esi, text; mov ecx, 65536; rep lodsb; jmp l
+    let text = corpus().segments().iter().find(|s| s.perm.contains(Perm::EXEC)).unwrap().addr as u32;
+    let mut code = vec![0xbe];
+    code.extend(text.to_le_bytes());
+    code.extend([0xb9, 0, 0, 1, 0, 0xf3, 0xac, 0xeb, 0xf2]);
+    let report = call(patched(&code), "main.add", &["1", "2"]).unwrap();
+    assert_eq!(report.outcome, Outcome::OutOfFuel { limit: 1_000_000 });
+    assert!((100..1000).contains(&report.instructions), "{} instructions", report.instructions);
+}
+
+/// A loop of calls that hooks carry out takes a few instructions for each, and more of the host.
+#[test]
+fn what_hooks_do_costs_fuel() {
+    for guest in ["sleeping", "yielding", "deferring", "ticking"] {
+        let image = Image::open(binary("bad-go1.27-stripped").unwrap()).unwrap();
+        let config = Config { fuel: 1_000_000, runtime: Some(Runtime::Hooked), ..Config::default() };
+        let mut machine = Machine::with_config(image, config).unwrap();
+        let call = machine.call(&format!("main.{guest}")).unwrap().signature("func()").unwrap();
+        let report = call.run().unwrap();
+        assert_eq!(report.outcome, Outcome::OutOfFuel { limit: 1_000_000 }, "{guest}");
+        assert!(report.instructions < 800_000, "{guest}: {} instructions", report.instructions);
+    }
+}
+
+#[test]
 fn an_endless_recursion_overflows_the_stack() {
     let report = call(corpus(), "main.stackOverflow", &["1"]).unwrap();
     assert_fatal(&report, "stack overflow");

@@ -142,7 +142,7 @@ pub(crate) struct Args {
     /// The function's signature in Go syntax: 'func(a int, s string) (string, error)'
     #[arg(long, value_name = "SIGNATURE")]
     sig: Option<String>,
-    /// Instructions that the call may execute [default: 1g]
+    /// Instructions that the call may execute; long work of the runtime counts as many [default: 1g]
     #[arg(long, value_name = "N", value_parser = number::count)]
     fuel: Option<u64>,
     /// Bytes of memory that the program may have [default: 2g]

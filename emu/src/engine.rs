@@ -46,8 +46,8 @@ pub trait Watch {
 /// Engines know stop addresses, not hooks; whoever runs them answers the [`Exit`].
 pub trait Engine: Send {
     /// Runs from RIP. The first instruction is executed even where RIP is a stop address, so that a
-    /// machine can go on from one. `fuel` counts down by instructions executed; it is tested where
-    /// control leaves a block backwards, by a call, a return or an indirect jump.
+    /// machine can go on from one. `fuel` counts down by instructions executed, and by the rounds of long repeated ones;
+    /// it is tested where control leaves a block backwards, by a call, a return or an indirect jump.
     fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit;
 
     /// Executes the instruction at RIP, stop address or not. `None` if RIP is now that of the next.

@@ -213,8 +213,10 @@ impl Function {
         let context = self.context(machine)?;
         let mut frame = Frame::new(self.block);
         self.pass(machine, args, &mut frame)?;
+        let charged = machine.memory.charged();
         let mut outcome = self.run(machine, context, &frame, &mut fuel)?;
-        let instructions = limit.saturating_sub(fuel) as u64;
+        let charged = machine.memory.charged() - charged;
+        let instructions = (limit.saturating_sub(fuel) as u64).saturating_sub(charged);
         machine.cx().emit(|_| Event::CallEnded(outcome.clone()));
         let arguments = self.afterwards(machine, context, &frame, &mut outcome)?;
         let (stdout, stderr) = (machine.world.stdout.clone(), machine.world.stderr.clone());

@@ -107,6 +107,8 @@ impl Interpreter {
     }
 
     fn go(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64, mut watch: impl Watching) -> Exit {
+        // What was done before is not this code's.
+        memory.forget_cost();
         let mut id = match self.blocks.enter(memory, cpu.rip) {
             Ok(id) => id,
             Err(fault) => return Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) }),
@@ -120,6 +122,10 @@ impl Interpreter {
             *fuel -= i64::from(block.len);
             match self.follow(id, block, flow, cpu, memory, *fuel) {
                 Ok(next) => id = next,
+                Err(Exit::OutOfFuel) if memory.is_costly() => match self.pay(cpu, memory, fuel) {
+                    Ok(next) => id = next,
+                    Err(exit) => return exit,
+                },
                 Err(exit) => return exit,
             }
         }
@@ -141,7 +147,7 @@ impl Interpreter {
             Flow::Taken => (block.taken, block.polls),
             Flow::Indirect => (self.blocks.quick(cpu.rip), true),
         };
-        if memory.code_written() || (polls && fuel <= 0) {
+        if memory.wants_attention() || (polls && fuel <= 0) {
             return self.interrupted(id, flow, cpu, memory, polls && fuel <= 0);
         }
         if link.is_some() { Ok(link) } else { self.link(id, flow, cpu, memory) }
@@ -171,7 +177,14 @@ impl Interpreter {
         if memory.code_written() {
             self.blocks.forget(memory.take_code_writes());
         }
-        if spent { Err(Exit::OutOfFuel) } else { self.arrive(cpu, memory) }
+        if spent || memory.is_costly() { Err(Exit::OutOfFuel) } else { self.arrive(cpu, memory) }
+    }
+
+    /// Takes the cost of what instructions did at once, and goes on if there is fuel left.
+    #[cold]
+    fn pay(&mut self, cpu: &Cpu, memory: &mut Memory, fuel: &mut i64) -> Result<Id, Exit> {
+        *fuel = fuel.saturating_sub(memory.take_cost());
+        if *fuel <= 0 { Err(Exit::OutOfFuel) } else { self.arrive(cpu, memory) }
     }
 
     /// Finds the next block by its address and remembers it in this one.

@@ -38,6 +38,10 @@ use watch::WatchAll;
 /// Where a call returns to in a program without `runtime.goexit`. Nothing is mapped there.
 const NOWHERE: u64 = 0x7e_0000_0000;
 
+/// What answering a hook and a system call takes, in instructions, whatever it does.
+const HOOK: u64 = 10;
+const SYSCALL: u64 = 40;
+
 /// Limits and choices of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -45,7 +49,8 @@ pub struct Config {
     pub max_memory: u64,
     /// Bytes that a stack may grow to. Go's own limit is 1 000 000 000.
     pub max_stack: u64,
-    /// Instructions that one call may execute.
+    /// Instructions that one call may execute. What takes longer than they show costs as many more: the work of hooks
+    /// and system calls, the rounds of repeated instructions.
     pub fuel: u64,
     /// What the processor shows of itself: programs choose their code by it.
     pub cpu: Level,
@@ -229,7 +234,7 @@ impl Machine {
         self.config
     }
 
-    /// Changes how many instructions a call may execute.
+    /// Changes how many instructions a call may execute, see [`Config::fuel`].
     pub fn set_fuel(&mut self, fuel: u64) {
         self.config.fuel = fuel;
     }
@@ -366,6 +371,7 @@ impl Machine {
 
     /// Runs until the call is over: `None` where it returned.
     pub(crate) fn run(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
+        self.memory.forget_cost();
         loop {
             // The start and every return to the machine may be at a hook.
             if self.cpu.rip == self.home {
@@ -382,6 +388,9 @@ impl Machine {
             if let Some(hooks) = self.hooks.at(self.cpu.rip) {
                 match self.answer_hooks(&hooks)? {
                     Next::Run => {}
+                    Next::Again if self.memory.is_costly() && self.settle(fuel) => {
+                        return Ok(Some(self.out_of_fuel()));
+                    }
                     Next::Again => continue,
                     Next::End(outcome) => return Ok(Some(outcome)),
                 }
@@ -397,10 +406,7 @@ impl Machine {
         match self.run_slice(fuel) {
             Exit::Stopped => Ok(None),
             Exit::OutOfFuel if *fuel > 0 => self.turn(),
-            Exit::OutOfFuel => {
-                let (ground, limit) = (self.ground, self.config.fuel);
-                Ok(Some(ground.ended(&mut self.cx(), Outcome::OutOfFuel { limit })))
-            }
+            Exit::OutOfFuel => Ok(Some(self.out_of_fuel())),
             Exit::Barred => Err(self.not_initialised()),
             Exit::Syscall => self.answer_syscall(),
             Exit::Fault(fault) if imports::is_call(&fault) => match self.answer_hook(&imports::call)? {
@@ -418,13 +424,26 @@ impl Machine {
         }
     }
 
+    /// Takes what hooks and system calls have cost; whether that was all the fuel.
+    fn settle(&self, fuel: &mut i64) -> bool {
+        *fuel = fuel.saturating_sub(self.memory.take_cost());
+        *fuel <= 0
+    }
+
+    fn out_of_fuel(&mut self) -> Outcome {
+        let (ground, limit) = (self.ground, self.config.fuel);
+        ground.ended(&mut self.cx(), Outcome::OutOfFuel { limit })
+    }
+
     /// Runs the engine until the system wants to be asked, at most.
     fn run_slice(&mut self, fuel: &mut i64) -> Exit {
+        self.settle(fuel);
         let slice = self.with_os(|os, cx| os.slice(cx)).min(*fuel);
         let mut left = slice;
         let exit = self.run_engine(&mut left);
         let ran = slice.saturating_sub(left);
         *fuel = fuel.saturating_sub(ran);
+        self.settle(fuel);
         self.with_os(|os, cx| os.ran(cx, ran));
         self.follow();
         exit
@@ -482,6 +501,7 @@ impl Machine {
     }
 
     fn answer_hook(&mut self, hook: &dyn Hook) -> Result<Next, Error> {
+        self.memory.charge(HOOK);
         match hook.call(&mut self.cx()) {
             Ok(Action::Run) => Ok(Next::Run),
             Ok(Action::Resume) => Ok(Next::Again),
@@ -524,6 +544,7 @@ impl Machine {
 
     fn answer_syscall(&mut self) -> Result<Option<Outcome>, Error> {
         let number = self.cpu.gpr(gpr::RAX);
+        self.memory.charge(SYSCALL);
         let Machine { image, cpu, memory, goroutine, world, observers, os, ground, .. } = self;
         let mut cx = Cx { image, cpu, memory, goroutine, world, observers };
         match os.syscall(&mut cx) {

@@ -7,6 +7,7 @@
 //! Memory knows nothing of processors. It tells whoever decodes code which bytes of decoded pages were
 //! written ([`Memory::take_code_writes`]).
 
+mod cost;
 mod region;
 mod snapshot;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::fs::File;
 use std::ops::Range;
 
 use bitflags::bitflags;
+use cost::Cost;
 pub use region::PAGE;
 use region::Region;
 use snapshot::Journal;
@@ -151,13 +153,14 @@ pub struct Memory {
     mapped: u64,
     limit: u64,
     code_writes: Vec<Range<u64>>,
+    cost: Cost,
 }
 
 impl Memory {
     /// An empty space. At most `limit` bytes can be mapped in it.
     pub fn new(limit: u64) -> Result<Memory, MemoryError> {
         let (region, journal) = (Region::new()?, Journal::default());
-        Ok(Memory { region, journal, mapped: 0, limit, code_writes: Vec::new() })
+        Ok(Memory { region, journal, mapped: 0, limit, code_writes: Vec::new(), cost: Cost::default() })
     }
 
     /// Bytes of address space: 2^40 where the host allows.
@@ -205,6 +208,7 @@ impl Memory {
     /// Changes the permissions of mapped pages.
     pub fn protect(&mut self, range: Range<u64>, perm: Perm) -> Result<(), MemoryError> {
         let pages = self.mapped_pages(&range)?;
+        self.cost.pages_changed(&pages);
         self.journal.before_protect(&self.region, pages.clone());
         self.tell_code(pages.clone());
         self.region.protect(pages.start, pages.end - pages.start, perm.into())
@@ -215,6 +219,7 @@ impl Memory {
         let mut pages = self.pages(&range)?;
         while let Some(first) = pages.find(|&p| self.is_mapped(p)) {
             let end = (first + 1..pages.end).find(|&p| !self.is_mapped(p)).unwrap_or(pages.end);
+            self.cost.pages_changed(&(first..end));
             self.journal.before_unmap(&self.region, first..end);
             self.tell_code(first..end);
             self.region.decommit(first, end - first)?;
@@ -229,6 +234,7 @@ impl Memory {
         let mut pages = self.pages(&range)?;
         let mapped = pages.clone().filter(|&p| self.is_mapped(p)).collect::<Vec<_>>();
         mapped.into_iter().for_each(|page| self.touch(page, 0, PAGE as usize));
+        self.cost.pages_changed(&pages);
         while let Some(first) = pages.find(|&p| self.is_mapped(p)) {
             let flags = self.region.flags(first);
             let end = (first + 1..pages.end).find(|&p| self.region.flags(p) != flags).unwrap_or(pages.end);
@@ -280,6 +286,7 @@ impl Memory {
     /// Loads as many bytes as `bytes` holds.
     pub fn read_bytes(&self, addr: u64, bytes: &mut [u8]) -> Result<(), MemFault> {
         self.check(addr, bytes.len(), Access::Read)?;
+        self.cost.moved(bytes.len());
         self.peek(addr, bytes);
         Ok(())
     }
@@ -288,6 +295,7 @@ impl Memory {
     #[inline(never)]
     pub fn write_bytes(&mut self, addr: u64, bytes: &[u8]) -> Result<(), MemFault> {
         self.check(addr, bytes.len(), Access::Write)?;
+        self.cost.moved(bytes.len());
         for (page, at, piece) in pieces(addr, bytes) {
             self.touch(page, at, piece.len());
             // The page is mapped and writable, so that patching it cannot fail.
@@ -404,6 +412,37 @@ impl Memory {
     /// The ranges that were written in pages that hold decoded code.
     pub fn take_code_writes(&mut self) -> Vec<Range<u64>> {
         std::mem::take(&mut self.code_writes)
+    }
+
+    /// Counts work that takes as long as so many instructions, and that nothing else counts.
+    pub(crate) fn charge(&self, instructions: u64) {
+        self.cost.add(instructions);
+    }
+
+    /// The work that was counted since the last time, in instructions.
+    pub(crate) fn take_cost(&self) -> i64 {
+        self.cost.take()
+    }
+
+    /// Work that was counted so far is nobody's.
+    pub(crate) fn forget_cost(&self) {
+        self.cost.forget();
+    }
+
+    /// All work that was taken so far.
+    pub(crate) fn charged(&self) -> u64 {
+        self.cost.taken()
+    }
+
+    /// Whether whoever runs code is to look: decoded bytes were written, or much work was counted.
+    #[inline(always)]
+    pub(crate) fn wants_attention(&self) -> bool {
+        self.code_written() || self.cost.is_much()
+    }
+
+    /// Whether so much work was counted that it should be taken soon.
+    pub(crate) fn is_costly(&self) -> bool {
+        self.cost.is_much()
     }
 
     /// A point to go back to.

@@ -139,7 +139,7 @@ pub struct Report {
     /// Why package variables have the values that they have in the file, where the call uses some and the program's
     /// packages could not be initialised.
     pub uninitialised: Option<String>,
-    /// Instructions executed.
+    /// Instructions executed. Fuel is also spent on what hooks and system calls do.
     pub instructions: u64,
     /// The arguments as they were afterwards, and captured variables; none unless
     /// [`Reading::arguments`](crate::go::read::Reading::arguments) is set.

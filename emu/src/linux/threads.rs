@@ -93,6 +93,7 @@ impl Threads {
 
     /// The slice is over.
     pub(super) fn turn(&mut self, cx: &mut Cx<'_>) {
+        cx.memory.charge(self.list.len() as u64);
         self.wake_late(cx.world.clock);
         if let Some(next) = self.next() {
             self.change(cx, next);
@@ -148,6 +149,7 @@ impl Threads {
 
     /// Some thread runs, the running one (whose registers are put away) being the last choice.
     fn go_on(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused> {
+        cx.memory.charge(self.list.len() as u64);
         loop {
             self.wake_late(cx.world.clock);
             let ready = self.next().or_else(|| {

@@ -24,6 +24,9 @@ const MAX_ARGS: u64 = 1 << 16;
 const SWITCH: u64 = 1000;
 /// Instructions that are executed in a nanosecond.
 const PER_NANOSECOND: u64 = 4;
+/// What a step of the scheduler takes, and making a goroutine, in instructions.
+const STEP: u64 = 50;
+const MAKING: u64 = 100;
 /// Where `gopark`'s unlock function returns to: no memory is there, but a hook.
 pub(super) const PARKED: u64 = 0x7e_0000_2000;
 /// Bytes below `gopark`'s return address in which the unlock function is called.
@@ -92,6 +95,7 @@ pub(super) fn make(
     args: &[u64],
     creator: Option<(u64, u64)>,
 ) -> Result<Option<Resting>, Refused> {
+    cx.memory.charge(MAKING);
     let func = cx.word(closure)?;
     let size = cx.image.facts().stack.room_for_g;
     let (stack, g) = match cx.world.scheduler.used() {
@@ -296,6 +300,7 @@ fn by_call(goroutine: Goroutine, (pc, sp, bp): (u64, u64, u64), status: Status) 
 /// The present goroutine has had its turn, and others go on. Not where it is in the runtime, whose locks they might
 /// need; in a program without names nobody knows where that is.
 pub(crate) fn preempt(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    cx.memory.charge(STEP);
     let sp = cx.cpu.gpr(gpr::RSP);
     let free = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&sp)
         && !variables::is_runtime(cx.image, cx.cpu.rip);
@@ -317,6 +322,7 @@ pub(crate) fn preempt(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 
 /// Goes on with another goroutine.
 fn schedule(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    cx.memory.charge(STEP);
     cx.cpu.tsc = cx.cpu.tsc.saturating_add(SWITCH);
     loop {
         if wake_due(cx)?.is_none() {

@@ -17,6 +17,9 @@ const ONCE: u8 = 0;
 const WHILE_EQUAL: u8 = 1;
 const WHILE_NOT_EQUAL: u8 = 2;
 
+/// Rounds that take as long as an instruction.
+const ROUNDS: u64 = 8;
+
 /// What one round of a string instruction does.
 trait Round {
     /// Whether ZF decides if there is another.
@@ -107,19 +110,22 @@ fn run_string<T: Int, R: Round, const REPEAT: u8>(cpu: &mut Cpu, memory: &mut Me
         R::round::<T>(cpu, memory, op)?;
         return Ok(Flow::Next);
     }
-    let before = cpu.flags;
+    let (before, count) = (cpu.flags, cpu.gpr(gpr::RCX));
+    let mut step = Ok(Flow::Next);
     while cpu.gpr(gpr::RCX) != 0 {
         if let Err(trap) = R::round::<T>(cpu, memory, op) {
             // The flags are those before the first round (SDM volume 2, CMPS): they are no input of the next.
             cpu.flags = before;
-            return Err(trap);
+            step = Err(trap);
+            break;
         }
         cpu.set_gpr(gpr::RCX, cpu.gpr(gpr::RCX) - 1);
         if R::COMPARES && cpu.flags.zf() != (REPEAT == WHILE_EQUAL) {
             break;
         }
     }
-    Ok(Flow::Next)
+    memory.charge((count - cpu.gpr(gpr::RCX)) / ROUNDS);
+    step
 }
 
 fn pick<R: Round>(insn: &Instruction, width: usize) -> Option<Handler> {
