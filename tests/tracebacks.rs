@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::sync::Arc;
 
 use goemu::go::traceback::Stack;
-use goemu_tests::fixtures::testdata;
+use goemu::machine::Config;
+use goemu::outcome::Runtime;
+use goemu::{Image, Machine, Outcome};
+use goemu_tests::fixtures::{binary, testdata};
 use goemu_tests::table::Build;
 
 /// Programs, heaps and stacks begin here: words from here on are pointers, which no two runs share.
@@ -97,4 +101,62 @@ fn frames_are_those_that_go_prints() {
     }
     assert!(builds >= 15, "only {builds} builds");
     assert!(all.is_empty(), "{} wrong\n{}", all.len(), all.join("\n\n"));
+}
+
+/// A fatal error as a machine shows it: what was printed before, the text, and the stacks without what no two runs share.
+fn fatal(machine: &mut Machine, version: u16, func: &str, args: &[&str]) -> String {
+    let report = machine.call(func).unwrap().literals(args).unwrap().run().unwrap();
+    let (said, stacks) = match report.outcome {
+        Outcome::Exited { fatal: Some(fatal), .. } => (fatal.text, fatal.traceback.goroutines),
+        Outcome::Deadlock(traceback) => ("deadlock".to_owned(), traceback.goroutines),
+        other => panic!("{func}: {other}"),
+    };
+    let mut text = String::from_utf8_lossy(&report.stderr).trim().to_owned() + "\n" + &said + "\n";
+    for mut stack in stacks {
+        // The system's goroutines are there in a started program only. Of those of the call's, the first stands on
+        // `runtime.main` there.
+        stack.frames.retain(|frame| !matches!(&*frame.func, "runtime.main" | "runtime.goexit"));
+        let system = |name: &str| name.starts_with("runtime.") && name != "runtime.throw";
+        if !stack.frames.iter().all(|frame| system(&frame.func)) {
+            text += &comparable(&stack.to_string(), version);
+        }
+    }
+    if text.contains("stack overflow") { deep(&text) } else { text }
+}
+
+/// A stack that was used up, without what follows from how large and where it was.
+fn deep(text: &str) -> String {
+    let line = |line: &str| match line.split_once(['=', '(']) {
+        Some((start, rest)) => format!("{start}, {} numbers\n", rest.matches("0x").count()),
+        None if line.ends_with("frames elided...") => "gap\n".to_owned(),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+/// What hooks show of a fatal error is what the program's own runtime prints, the system's stack aside.
+#[test]
+fn fatal_errors_are_those_of_the_runtime() {
+    for version in [15, 19, 23, 27] {
+        let build = Build::new(&format!("corpus-go1.{version}"));
+        let image = Arc::new(Image::open(binary(&build.name).unwrap()).unwrap());
+        let [mut hooked, mut real] = [Runtime::Hooked, Runtime::Real].map(|runtime| {
+            let config = Config { runtime: Some(runtime), max_stack: 1 << 20, ..Config::default() };
+            Machine::with_config(Arc::clone(&image), config).unwrap()
+        });
+        let unlock =
+            if version < 24 { "sync.(*Mutex).unlockSlow" } else { "internal/sync.(*Mutex).unlockSlow" };
+        let calls: [(&str, &[&str]); 4] = [
+            ("runtime.throw", &["\"thrown\""]),
+            (unlock, &["nil", "-1"]),
+            ("main.deadlock", &[]),
+            ("main.stackOverflow", &["1"]),
+        ];
+        for (func, args) in calls {
+            let [by_hooks, by_runtime] =
+                [&mut hooked, &mut real].map(|machine| fatal(machine, version, func, args));
+            assert!(by_runtime.lines().count() > 3, "{by_runtime}");
+            assert_eq!(by_hooks, by_runtime, "{} {func}", build.name);
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use goemu_loader::{Func, Signature};
-use iced_x86::FlowControl;
+use iced_x86::{FlowControl, Instruction};
 
 use crate::cpu::gpr;
 use crate::disasm::Walk;
@@ -121,16 +121,16 @@ fn convention(machine: &Machine, func: &Func<'_>, signature: Option<&str>) -> Re
 
 /// The addresses of a function's RET instructions.
 fn returns(func: &Func<'_>) -> Vec<u64> {
-    instructions(func, FlowControl::Return)
+    instructions(func, FlowControl::Return).iter().map(Instruction::ip).collect()
 }
 
-/// The addresses of a function's instructions that go on so.
-pub(crate) fn instructions(func: &Func<'_>, flow: FlowControl) -> Vec<u64> {
+/// A function's instructions that go on so.
+pub(crate) fn instructions(func: &Func<'_>, flow: FlowControl) -> Vec<Instruction> {
     let size = func.end().saturating_sub(func.entry());
     let size = usize::try_from(size).unwrap_or(0);
     let code = func.image().bytes(func.entry(), size).unwrap_or_default();
     let walk = Walk::new(code, func.entry(), size).map(|decoded| decoded.insn);
-    walk.filter(|insn| insn.flow_control() == flow).map(|insn| insn.ip()).collect()
+    walk.filter(|insn| insn.flow_control() == flow).collect()
 }
 
 impl Convention {

@@ -7,7 +7,7 @@
 mod alloc;
 mod coroutines;
 pub(super) mod defers;
-mod fatal;
+pub(super) mod fatal;
 mod found;
 pub(crate) mod goroutines;
 pub(super) mod panics;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use goemu_loader::{FuncId, Image};
 
 use super::read::Reader;
-use super::runtime::panics;
+use super::runtime::{fatal, panics};
 use super::traceback::Traceback;
 use super::traceback::parse::parse;
 use crate::cpu::gpr;
@@ -127,7 +127,14 @@ fn copystack(cx: &mut Cx<'_>, max_stack: u64) -> Result<Action, Refused> {
     let (Some(throw), Ok(text)) = (throw.first(), room) else {
         return Ok(Action::End(Outcome::Exited { code: DIED, fatal: Some(fatal_error(TEXT.to_owned())) }));
     };
-    cx.world.print(2, format!("runtime: goroutine stack exceeds {max_stack}-byte limit\n").as_bytes());
+    let (g, facts) = (cx.arg(0)?, cx.image.facts());
+    let word = |at: u64| cx.word(g.wrapping_add(at));
+    let sp = word(facts.g.sched.wrapping_add(facts.gobuf.sp))?.wrapping_sub(8);
+    let stack = word(facts.g.stack_lo)?..word(facts.g.stack_hi)?;
+    // `newstack` has the status of a goroutine that is copied after it has looked at the limit.
+    let running = facts.numbers.g_running as u32;
+    cx.memory.write(g.wrapping_add(facts.g.atomicstatus), running.to_le_bytes())?;
+    cx.world.print(2, fatal::overflow_text(max_stack, sp, stack).as_bytes());
     cx.memory.write_bytes(text, TEXT.as_bytes())?;
     cx.set_result(0, 0, text)?;
     cx.set_result(0, 1, TEXT.len() as u64)?;

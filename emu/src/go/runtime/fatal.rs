@@ -1,14 +1,18 @@
 //! The ends of a program: a panic that nobody recovered, fatal errors, exit.
 
+use std::ops::Range;
+
 use goemu_loader::Abi;
 use goemu_loader::facts::Signals;
+use iced_x86::{FlowControl, Instruction};
 
 use super::goroutines;
 use crate::cpu::gpr;
+use crate::go::intercept::instructions;
 use crate::go::read::Reader;
 use crate::go::traceback::unwind::Start;
 use crate::go::traceback::{Stack, Traceback};
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, Cx, INT_REGISTERS, Refused};
 use crate::memory::MemFault;
 use crate::outcome::{Fatal, Outcome, Panic, Signal};
 
@@ -92,41 +96,87 @@ pub(super) fn running(cx: &Cx<'_>, start: Start, runtime: bool) -> Stack {
     stack
 }
 
-/// `throw(s string)`: the runtime itself is at fault, and its functions are shown too.
+/// What a fatal error shows beside the stack of who had it.
+#[derive(Clone, Copy)]
+struct Shows {
+    /// Functions of the runtime, too.
+    runtime: bool,
+    /// The other goroutines.
+    others: bool,
+}
+
+/// `throw(s string)`: the runtime itself is at fault, and its functions are shown too. It would end the program by
+/// `fatalthrow`.
 pub(super) fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
-    Ok(error(cx, &text))
+    spill(cx);
+    let start = at_call(cx, "runtime.fatalthrow").unwrap_or_else(|| here(cx));
+    Ok(end(cx, &text, start, Shows { runtime: true, others: true }))
 }
 
 /// `fatal(s string)`: the program is at fault.
 pub(super) fn fatal(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
-    Ok(by_program(cx, &text))
+    let start = here(cx);
+    Ok(end(cx, &text, start, Shows { runtime: false, others: true }))
 }
 
-/// Ends the call as an error of the program's own, whose stack is shown without the runtime.
-pub(super) fn by_program(cx: &mut Cx<'_>, text: &str) -> Action {
-    let start = here(cx);
-    end(cx, text, start, false)
+/// `newproc` finds no function to start. Up to Go 1.18 that is the only fatal error with one stack alone.
+pub(super) fn nothing_to_start(cx: &mut Cx<'_>) -> Action {
+    let (start, others) = (here(cx), cx.image.facts().version.minor >= 19);
+    end(cx, "go of nil func value", start, Shows { runtime: false, others })
 }
 
 /// Ends the call as the runtime's fatal errors end a program.
 pub(super) fn error(cx: &mut Cx<'_>, text: &str) -> Action {
+    spill(cx);
     let start = here(cx);
-    end(cx, text, start, true)
+    end(cx, text, start, Shows { runtime: true, others: true })
 }
 
 /// `newstack` finds that the stack may not grow any further.
 pub(super) fn stack_overflow(cx: &mut Cx<'_>) -> Result<Action, MemFault> {
-    let limit = cx.goroutine.max_stack;
-    cx.world.print(2, format!("runtime: goroutine stack exceeds {limit}-byte limit\n").as_bytes());
+    let stack = cx.goroutine.stack_lo..cx.goroutine.stack_hi;
+    let text = overflow_text(cx.goroutine.max_stack, cx.cpu.gpr(gpr::RSP), stack);
+    cx.world.print(2, text.as_bytes());
     let start = caller(cx)?;
-    Ok(end(cx, "stack overflow", start, true))
+    Ok(end(cx, "stack overflow", start, Shows { runtime: true, others: true }))
 }
 
-fn end(cx: &mut Cx<'_>, text: &str, start: Start, runtime: bool) -> Action {
+/// What is printed before the error that a stack is too large; `sp`: where the return address of `morestack` is.
+pub(in crate::go) fn overflow_text(limit: u64, sp: u64, stack: Range<u64>) -> String {
+    let Range { start, end } = stack;
+    let exceeds = format!("runtime: goroutine stack exceeds {limit}-byte limit");
+    format!("{exceeds}\nruntime: sp={sp:#x} stack=[{start:#x}, {end:#x}]\n")
+}
+
+/// The hooked function, at its call of another: where it would be, had it begun.
+fn at_call(cx: &Cx<'_>, callee: &str) -> Option<Start> {
+    let (func, callees) = (cx.func()?, cx.image.funcs_named(callee));
+    let calls = |insn: &Instruction| callees.iter().any(|func| func.entry() == insn.near_branch_target());
+    let insn = instructions(&func, FlowControl::Call).into_iter().find(calls)?;
+    let (pc, own) = (insn.next_ip(), cx.cpu.gpr(gpr::RSP));
+    Some(Start { pc, sp: own.wrapping_add_signed(func.sp_delta(pc)?.checked_neg()?), trap: false })
+}
+
+/// A function that has not begun has its arguments in registers; tracebacks look for them where it would put them.
+fn spill(cx: &mut Cx<'_>) {
+    let Some(func) = cx.func().filter(|func| func.abi() == Abi::Internal) else { return };
+    let words = func.args_size().unwrap_or(0) / 8;
+    for (at, register) in (0..u64::from(words)).zip(INT_REGISTERS) {
+        // Where that cannot be written, there is nothing to show.
+        let _ = cx.set_word(cx.caller_sp().wrapping_add(8 * at), cx.cpu.gpr(register));
+    }
+}
+
+fn end(cx: &mut Cx<'_>, text: &str, start: Start, shows: Shows) -> Action {
     cx.world.print(2, format!("fatal error: {text}\n").as_bytes());
-    let traceback = Traceback::of_one(running(cx, start, runtime));
+    let mut traceback = Traceback::of_one(running(cx, start, shows.runtime));
+    if shows.others {
+        // Of these, the runtime's functions since Go 1.19.
+        let runtime = shows.runtime && cx.image.facts().version.minor >= 19;
+        traceback.goroutines.extend(goroutines::stacks(cx, runtime));
+    }
     Action::End(Outcome::Exited { code: 2, fatal: Some(Fatal { text: text.to_owned(), traceback }) })
 }
 

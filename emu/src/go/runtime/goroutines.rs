@@ -77,7 +77,7 @@ fn words(cx: &Cx<'_>, at: u64, len: u64) -> Result<Vec<u64>, MemFault> {
 /// A goroutine that runs when the present one rests; `Some` ends the call.
 fn go(cx: &mut Cx<'_>, closure: u64, args: &[u64], creator: (u64, u64)) -> Result<Option<Action>, Refused> {
     if closure == 0 {
-        return Ok(Some(fatal::by_program(cx, "go of nil func value")));
+        return Ok(Some(fatal::nothing_to_start(cx)));
     }
     let Some(resting) = make(cx, closure, args, Some(creator))? else {
         return Ok(Some(fatal::out_of_memory(cx)));
@@ -272,7 +272,7 @@ pub(super) fn stack_text(cx: &mut Cx<'_>) -> Result<Action, Refused> {
         return Ok(Action::Run);
     }
     let own = fatal::running(cx, fatal::caller(cx)?, false);
-    let goroutines = std::iter::once(own).chain(stacks(cx)).collect();
+    let goroutines = std::iter::once(own).chain(stacks(cx, false)).collect();
     let text = Traceback { goroutines }.to_string();
     let count = text.len().min(usize::try_from(len).unwrap_or(usize::MAX));
     cx.memory.write_bytes(buf, &text.as_bytes()[..count])?;
@@ -391,7 +391,7 @@ fn set_registers(cx: &mut Cx<'_>, picked: &Resting) {
 /// Nothing can run any more.
 fn deadlock(cx: &mut Cx<'_>) -> Action {
     let first_gone = cx.world.scheduler.first_gone;
-    let traceback = Traceback { goroutines: stacks(cx) };
+    let traceback = Traceback { goroutines: stacks(cx, false) };
     if first_gone && traceback.is_empty() {
         let text = "no goroutines (main called runtime.Goexit) - deadlock!".to_owned();
         cx.world.print(2, format!("fatal error: {text}\n").as_bytes());
@@ -400,10 +400,11 @@ fn deadlock(cx: &mut Cx<'_>) -> Action {
     Action::End(Outcome::Deadlock(traceback))
 }
 
-/// The stacks of all goroutines that do not run.
-fn stacks(cx: &Cx<'_>) -> Vec<Stack> {
+/// The stacks of all goroutines that do not run; `runtime`: with the runtime's functions.
+pub(super) fn stacks(cx: &Cx<'_>, runtime: bool) -> Vec<Stack> {
     let others = cx.world.scheduler.in_order();
-    others.into_iter().filter(|resting| !is_system(cx, resting)).map(|resting| stack(cx, resting)).collect()
+    let others = others.into_iter().filter(|resting| !is_system(cx, resting));
+    others.map(|resting| stack(cx, resting, runtime)).collect()
 }
 
 /// Whether a goroutine is the runtime's own: Go shows none of these.
@@ -413,7 +414,7 @@ fn is_system(cx: &Cx<'_>, resting: &Resting) -> bool {
     start.is_some_and(|func| func.func_id() != FuncId::RuntimeMain) && name.starts_with("runtime.")
 }
 
-fn stack(cx: &Cx<'_>, resting: &Resting) -> Stack {
+fn stack(cx: &Cx<'_>, resting: &Resting, runtime: bool) -> Stack {
     let start = Start { pc: resting.pc, sp: resting.sp, trap: resting.registers.is_some() };
     let status = match resting.status {
         Status::Runnable => "runnable".to_owned(),
@@ -422,7 +423,7 @@ fn stack(cx: &Cx<'_>, resting: &Resting) -> Stack {
         Status::Waits(reason) => reason.to_owned(),
         Status::Parked { reason, caller } => reason_text(cx, reason, caller),
     };
-    let mut stack = Stack::read(cx.image, cx.memory, start, (resting.goroutine.id, &status), false);
+    let mut stack = Stack::read(cx.image, cx.memory, start, (resting.goroutine.id, &status), runtime);
     stack.created_by = created_by(cx, resting.goroutine.creator);
     stack
 }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use goemu_loader::{Func, FuncId, Image};
-use iced_x86::FlowControl;
+use iced_x86::{FlowControl, Instruction};
 
 use crate::cpu::gpr;
 use crate::go::intercept::instructions;
@@ -61,34 +61,39 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
         match name {
             "deferproc" => add_both(hooks, &func, deferproc),
             "deferprocStack" => add_both(hooks, &func, deferproc_stack),
-            "morestack" | "morestack_noctxt" => add(hooks, &[func.entry()], morestack),
+            "morestack" | "morestack_noctxt" => add(hooks, [func.entry()], morestack),
             name if allocates(name) => add_both(hooks, &func, mallocgc),
             _ => {}
         }
     }
     for func in unwrapped(image, "runtime.deferreturn") {
         add_both(hooks, &func, deferreturn);
-        add(hooks, &instructions(&func, FlowControl::IndirectCall), deferred_runs);
+        add(hooks, addresses(&func, FlowControl::IndirectCall), deferred_runs);
     }
     for func in unwrapped(image, "runtime.jmpdefer") {
-        add(hooks, &[func.entry()], jmpdefer);
+        add(hooks, [func.entry()], jmpdefer);
     }
 }
 
 /// Sets a hook where a function begins, and another where it returns.
 fn add_both(hooks: &mut Hooks, func: &Func<'_>, begins: Body) {
-    add(hooks, &[func.entry()], begins);
-    add(hooks, &instructions(func, FlowControl::Return), ends);
+    add(hooks, [func.entry()], begins);
+    add(hooks, addresses(func, FlowControl::Return), ends);
 }
 
-fn add(hooks: &mut Hooks, addrs: &[u64], body: Body) {
+/// The addresses of the instructions that go on so.
+fn addresses(func: &Func<'_>, flow: FlowControl) -> Vec<u64> {
+    instructions(func, flow).iter().map(Instruction::ip).collect()
+}
+
+fn add(hooks: &mut Hooks, addrs: impl IntoIterator<Item = u64>, body: Body) {
     let hook: Arc<dyn Hook> = Arc::new(move |cx: &mut Cx<'_>| {
         if cx.observers.want(Interest::EVENTS) && cx.is_of_call() {
             let _ = body(cx);
         }
         Ok(Action::Run)
     });
-    addrs.iter().for_each(|addr| hooks.add_quiet(*addr, Arc::clone(&hook)));
+    addrs.into_iter().for_each(|addr| hooks.add_quiet(addr, Arc::clone(&hook)));
 }
 
 fn allocates(name: &str) -> bool {
