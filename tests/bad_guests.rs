@@ -67,7 +67,7 @@ const GUESTS: &[(&str, &str, Ends)] = &[
     ("waiting", "", In("fatal error: all goroutines are asleep - deadlock!")),
     ("noMain", "", In("fatal error: no goroutines (main called runtime.Goexit) - deadlock!")),
     ("exiting", "", In("exit status 7")),
-    ("killed", "string", Real("a signal to the process itself is not supported here ..", REFUSED)),
+    ("killed", "string", Real("a signal to the process itself is not supported here ..", "exit status 137")),
     ("executed", "string", Real("system call 293 is not supported here ..", REFUSED)),
     ("opened", "string", In("\"open /etc/passwd: operation not permitted\"")),
     ("dialled", "string", In(REFUSED)),

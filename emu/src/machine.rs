@@ -501,8 +501,12 @@ impl Machine {
     }
 
     fn answer_hook(&mut self, hook: &dyn Hook) -> Result<Next, Error> {
-        self.memory.charge(HOOK);
-        match hook.call(&mut self.cx()) {
+        let answer = hook.call(&mut self.cx());
+        // Who only watches costs no fuel: the call ends as it does unwatched.
+        if !matches!(answer, Ok(Action::Run)) {
+            self.memory.charge(HOOK);
+        }
+        match answer {
             Ok(Action::Run) => Ok(Next::Run),
             Ok(Action::Resume) => Ok(Next::Again),
             Ok(Action::End(outcome)) => Ok(Next::End(outcome)),

@@ -64,14 +64,25 @@ const VERSIONS: [u32; 9] = [15, 19, 21, 22, 23, 24, 25, 26, 27];
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 9] =
-    ["corpus", "library", "world", "defers", "typed", "algorithms", "algorithms-v3", "signatures", "bad"];
+const PROGRAMS: [&str; 10] = [
+    "corpus",
+    "library",
+    "world",
+    "defers",
+    "typed",
+    "algorithms",
+    "algorithms-v3",
+    "signatures",
+    "bad",
+    "process",
+];
 
 /// The only mode in which a program is built, and by which releases.
 fn only_mode(program: &str) -> Option<(&'static str, &'static [u32])> {
     match program {
         "algorithms" | "algorithms-v3" => Some(("-stripped", &[19, 23, 27])),
         "defers" | "bad" => Some(("-stripped", &[15, 27])),
+        "process" => Some(("-stripped", &[15, 19, 21, 23, 25, 27])),
         "signatures" => Some(("", &[15, 27])),
         _ => None,
     }
@@ -172,6 +183,7 @@ impl Fixture {
             "corpus" => self.mode.checked_in.contains(&self.version),
             "algorithms" => self.version == 27,
             "defers" | "signatures" | "bad" => true,
+            "process" => matches!(self.version, 15 | 27),
             // They take much room; tests run the others where they have been built.
             "algorithms-v3" => self.version == 23,
             "typed" => matches!((self.version, self.mode.suffix), (15, "-stripped") | (27, "")),

@@ -118,6 +118,7 @@ pub const HOOKS: &[Entry] = &[
     entry!("startTemplateThread" (10, u16::MAX), Replaces system::nothing, "there are no threads"),
     entry!("newm" ANY, Replaces system::thread, "there are no threads: a clear error"),
     entry!("os/signal.signal_recv" ANY, Replaces system::signal, "nobody sends signals: who waits for one waits for ever"),
+    entry!("os/signal.signalWaitUntilIdle" ANY, Replaces system::nothing, "no signal is on its way"),
     entry!("entersyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("exitsyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("getitab" ANY, Replaces tables::getitab, "tables that the compiler made are registered in a started program only"),

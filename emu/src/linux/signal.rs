@@ -1,12 +1,15 @@
 //! Signals that a program sends itself: Go's runtime stops goroutines by them that do not ask whether they should
 //! (`runtime.preemptM`). Nobody else sends any.
 
+use std::ops::RangeInclusive;
+
 use super::threads::Thread;
 use super::{Args, Kernel, errno};
 use crate::cpu::{Cpu, gpr};
 use crate::hook::{Cx, Refused};
 use crate::memory::MemFault;
 use crate::os::Answer;
+use crate::outcome::Outcome;
 
 /// Signals that there are, from 1.
 const COUNT: usize = 64;
@@ -16,8 +19,13 @@ const ACTION: usize = 32;
 const SIG_BLOCK: u64 = 0;
 const SIG_UNBLOCK: u64 = 1;
 const SIG_SETMASK: u64 = 2;
-/// Handlers that are none: SIG_DFL and SIG_IGN.
+/// Handlers that are none.
+const SIG_DFL: u64 = 0;
 const SIG_IGN: u64 = 1;
+/// Signals that do nothing by default: SIGCHLD, SIGCONT, SIGURG, SIGWINCH.
+const NOTHING_BY_DEFAULT: [u64; 4] = [17, 18, 23, 28];
+/// Those that stop a program, which nobody would let go on: SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU.
+const STOPS: RangeInclusive<u64> = 19..=22;
 const SA_ONSTACK: u64 = 0x0800_0000;
 const SA_NODEFER: u64 = 0x4000_0000;
 const SS_DISABLE: u64 = 2;
@@ -125,7 +133,7 @@ mod ucontext {
 pub(super) fn tgkill(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
     let [_, tid, signal, ..] = args;
     let Some(thread) = kernel.threads.numbered(tid) else { return Ok(Answer::Return(-errno::ESRCH)) };
-    Ok(Answer::Return(send(&kernel.signals, thread, signal)))
+    Ok(send(&kernel.signals, thread, signal))
 }
 
 /// `kill(process, signal)`: of the process itself.
@@ -135,19 +143,24 @@ pub(super) fn kill(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<An
     if process != OWN {
         return Ok(Answer::Return(-errno::EPERM));
     }
-    Ok(Answer::Return(send(&kernel.signals, kernel.threads.running(), signal)))
+    Ok(send(&kernel.signals, kernel.threads.running(), signal))
 }
 
-/// Notes a signal that a handler is there for. The others would end the program, or do nothing.
-fn send(signals: &Signals, thread: &mut Thread, signal: u64) -> i64 {
+/// Notes a signal that a handler is there for. One without does what is its default: it ends the program, or nothing.
+fn send(signals: &Signals, thread: &mut Thread, signal: u64) -> Answer {
+    /// What a shell adds to the number of a signal that ended a program.
+    const BY_SIGNAL: u64 = 128;
     let action = usize::try_from(signal).ok().and_then(|signal| signals.actions.get(signal));
     match action.map(|action| Action::of(action).handler) {
-        None => -errno::EINVAL,
-        Some(_) if signal == 0 => 0,
-        Some(handler) if handler <= SIG_IGN => -errno::EPERM,
+        None => Answer::Return(-errno::EINVAL),
+        Some(SIG_DFL) if STOPS.contains(&signal) => Answer::Return(-errno::EPERM),
+        Some(SIG_DFL) if signal != 0 && !NOTHING_BY_DEFAULT.contains(&signal) => {
+            Answer::End(Outcome::Exited { code: (BY_SIGNAL + signal) as i32, fatal: None })
+        }
+        Some(SIG_DFL | SIG_IGN) => Answer::Return(0),
         Some(_) => {
             thread.signals.sent |= 1 << (signal - 1);
-            0
+            Answer::Return(0)
         }
     }
 }

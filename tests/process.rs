@@ -1,0 +1,64 @@
+//! What a process is given and sent, hooked and in the program's own runtime: signals, settings of GODEBUG, arguments,
+//! environment, standard input.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use goemu::outcome::Runtime;
+use goemu::{Config, Image, Machine};
+use goemu_tests::fixtures::{binary, cases};
+use goemu_tests::table::{Ending, call, source};
+
+/// The builds have no debug information.
+fn signature(function: &str) -> &'static str {
+    match function {
+        "main.nobody" | "main.notified" | "main.waits" | "main.untilStopped" | "main.arguments" => {
+            "func() string"
+        }
+        "main.inOrder" => "func(rounds int) string",
+        "main.full" | "main.stopped" | "main.untilSignal" => "func() (a, b string)",
+        "main.ignored" => "func() (before, after, reset bool)",
+        "main.interrupted" => "func(rounds int) (seen, sum int)",
+        "main.panicNil" => "func() (value interface{}, deferred bool)",
+        "main.unrecovered" => "func()",
+        "main.environment" => "func(name string) (string, bool)",
+        "main.words" => "func() (count int, longest string)",
+        "main.twice" => "func(n int) (string, string, bool)",
+        other => panic!("no signature of {other}"),
+    }
+}
+
+/// The builds that there are; the first and the last are checked in.
+fn builds() -> Vec<(u16, Arc<Image>)> {
+    let path = |version| binary(&format!("process-go1.{version}-stripped"));
+    let there = [15, 19, 21, 23, 25, 27].into_iter().filter_map(|version| Some((version, path(version)?)));
+    let images: Vec<_> =
+        there.map(|(version, path)| (version, Arc::new(Image::open(path).unwrap()))).collect();
+    assert!(images.first().unwrap().0 == 15 && images.last().unwrap().0 == 27);
+    images
+}
+
+#[test]
+fn every_case_ends_as_it_does_natively() {
+    let mut wrong = Vec::new();
+    for (version, image) in builds() {
+        let cases = cases("process", version);
+        assert!(cases.len() >= 14, "only {} cases", cases.len());
+        for runtime in [None, Some(Runtime::Real)] {
+            let config = Config { runtime, ..Config::default() };
+            let mut machine = Machine::with_config(Arc::clone(&image), config).unwrap();
+            for case in &cases {
+                let expected = Ending::from(case).to_string();
+                let found = call(&mut machine, case, Some(signature(&case.function)));
+                let found = found.map_or_else(|error| error.to_string(), |found| found.to_string());
+                if found != expected {
+                    let case = source(case);
+                    wrong.push(format!(
+                        "Go 1.{version}, {runtime:?}: {case}: native {expected}, here {found}"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}
