@@ -14,6 +14,7 @@
 
 pub mod abi;
 pub mod arguments;
+pub(crate) mod cgo;
 pub(crate) mod closure;
 pub mod frame;
 pub(crate) mod generic;

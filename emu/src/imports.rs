@@ -5,6 +5,8 @@
 //! answered: memory, output, the clock, and what packages ask as they are initialised. Everything else ends the call
 //! with an error that names the function.
 
+mod cgo;
+mod clib;
 mod libc;
 mod windows;
 
@@ -17,6 +19,7 @@ use crate::hook::{Action, Cx, Refused};
 use crate::memory::{Access, MemFault, Memory, MemoryError};
 use crate::outcome::Outcome;
 
+pub(crate) use cgo::{cgocall, exitsyscall, reentersyscall};
 pub(crate) use windows::{CLOCK, asmcgocall, set_up, tick};
 
 /// Where the stubs are.
@@ -34,6 +37,8 @@ pub(crate) enum Answer {
     Return(u64),
     /// It fails: it returns this result, and the system's error number is this.
     Fail(u64, u64),
+    /// This function of the program's does it.
+    Jump(u64),
     /// It ends the program.
     End(Outcome),
 }
@@ -98,22 +103,11 @@ pub(crate) fn call(cx: &mut Cx<'_>) -> Result<Action, Refused> {
             cx.cpu.set_gpr(gpr::RAX, result);
             Ok(Action::Return)
         }
-        Answer::End(outcome) => Ok(Action::End(outcome)),
-    }
-}
-
-/// `cgocall(fn, arg unsafe.Pointer) int32`: a call from Go into C. It becomes `asmcgocall`, which takes the same and runs
-/// the C function on the system's stack. The program's C code runs like any other; what it calls in other files is
-/// answered or named.
-pub(crate) fn cgocall(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    let abi = cx.func().map(|func| func.abi());
-    let named = cx.image.funcs_named("runtime.asmcgocall");
-    match named.iter().find(|func| Some(func.abi()) == abi) {
-        Some(func) => {
-            cx.cpu.rip = func.entry();
+        Answer::Jump(to) => {
+            cx.cpu.rip = to;
             Ok(Action::Resume)
         }
-        None => Ok(Action::Run),
+        Answer::End(outcome) => Ok(Action::End(outcome)),
     }
 }
 

@@ -105,6 +105,7 @@ impl Os for Linux {
 
     fn ran(&mut self, cx: &mut Cx<'_>, instructions: i64) {
         cx.world.clock.advance(instructions);
+        self.now.threads.ran(instructions);
     }
 
     fn turn(&mut self, cx: &mut Cx<'_>) -> Result<Action, Refused> {

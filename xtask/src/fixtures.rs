@@ -48,12 +48,13 @@ impl Args {
     fn fixtures(&self, program: &'static str, version: u32) -> impl Iterator<Item = Fixture> {
         let modes = MODES.iter().filter(|mode| self.all_systems || mode.os == "linux");
         let modes = modes.filter(|mode| self.cgo || !mode.cgo);
+        let modes = modes.filter(move |mode| program != "cgo" || USES_C.contains(&mode.suffix));
         let modes = modes.filter(move |mode| mode.versions.contains(&version));
         let only = only_mode(program);
         let modes = modes.filter(move |mode| {
             only.is_none_or(|(suffix, versions)| mode.suffix == suffix && versions.contains(&version))
         });
-        let modes = modes.filter(move |mode| program == "corpus" || !mode.corpus_only);
+        let modes = modes.filter(move |mode| matches!(program, "corpus" | "cgo") || !mode.corpus_only);
         let fixtures = modes.map(move |mode| Fixture { program, version, mode });
         fixtures.filter(|fixture| self.only.as_ref().is_none_or(|part| fixture.name().contains(part)))
     }
@@ -64,7 +65,7 @@ const VERSIONS: [u32; 9] = [15, 19, 21, 22, 23, 24, 25, 26, 27];
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 10] = [
+const PROGRAMS: [&str; 11] = [
     "corpus",
     "library",
     "world",
@@ -75,6 +76,7 @@ const PROGRAMS: [&str; 10] = [
     "signatures",
     "bad",
     "process",
+    "cgo",
 ];
 
 /// The only mode in which a program is built, and by which releases.
@@ -87,6 +89,9 @@ fn only_mode(program: &str) -> Option<(&'static str, &'static [u32])> {
         _ => None,
     }
 }
+
+/// The modes of the program that has C in it.
+const USES_C: [&str; 2] = ["-gcc", "-gcc-pie"];
 
 /// How a program can be built.
 struct Mode {
@@ -184,6 +189,7 @@ impl Fixture {
             "algorithms" => self.version == 27,
             "defers" | "signatures" | "bad" => true,
             "process" => matches!(self.version, 15 | 27),
+            "cgo" => matches!((self.version, self.mode.suffix), (15, "-gcc") | (27, "-gcc-pie")),
             // They take much room; tests run the others where they have been built.
             "algorithms-v3" => self.version == 23,
             "typed" => matches!((self.version, self.mode.suffix), (15, "-stripped") | (27, "")),
@@ -216,7 +222,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
                 let binary = built.join(fixture.name());
                 build(&fixture, &cases, args, &binary)
                     .with_context(|| format!("building {}", fixture.name()))?;
-                if fixture.mode.os == "linux" && !fixture.mode.cgo {
+                if fixture.mode.os == "linux" && (program == "cgo" || !fixture.mode.cgo) {
                     native::run(&binary, &cases, fixture.mode.suffix.is_empty())
                         .and_then(|outcomes| table.add(version, &cases, outcomes))
                         .with_context(|| format!("running {}", fixture.name()))?;
@@ -306,9 +312,11 @@ fn check_in(args: &Args, built: &Path) -> Result<()> {
         rows.map(|(sum, name)| (name.to_owned(), sum.to_owned())).collect();
     for program in PROGRAMS {
         for version in VERSIONS {
-            for fixture in args.fixtures(program, version).filter(|fixture| !fixture.mode.cgo) {
+            for fixture in args.fixtures(program, version) {
                 let binary = built.join(fixture.name());
-                sums.insert(fixture.name(), sha256(&binary)?);
+                if !fixture.mode.cgo {
+                    sums.insert(fixture.name(), sha256(&binary)?);
+                }
                 if fixture.is_checked_in() {
                     fs::copy(&binary, bin.join(fixture.name()))?;
                 }

@@ -135,6 +135,8 @@ impl Init<'_> {
         if self.run_named("runtime.parseRuntimeDebugVars", "func(godebug string)", &[Value::from("")])? {
             self.run_named("runtime.finishDebugVarsSetup", "func()", &[])?;
         }
+        // The collector's settings, GOGC among them.
+        self.run_named("runtime.gcinit", "func()", &[])?;
         Ok(())
     }
 

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use goemu_loader::{FuncId, Image};
 
+use super::cgo;
 use super::read::Reader;
 use super::runtime::{fatal, panics};
 use super::traceback::Traceback;
 use super::traceback::parse::parse;
 use crate::cpu::gpr;
 use crate::hook::{Action, Cx, Hooks, Refused};
+use crate::imports;
 use crate::linux::put_time_of_day;
 use crate::memory::MemFault;
 use crate::outcome::{Fatal, Outcome, Panic};
@@ -42,6 +44,12 @@ const WATCHED: &[(&str, Body)] = &[
     ("dopanic_m", traceback),
     ("gcStart", gc_start),
 ];
+/// Those of programs that use C, which are started without it.
+const WITH_C: &[(&str, Body)] = &[
+    ("cgocall", imports::cgocall),
+    ("exitsyscall", imports::exitsyscall),
+    ("reentersyscall", imports::reentersyscall),
+];
 
 /// Why a program is ending, and where in its standard error the runtime says so.
 #[derive(Clone, Debug)]
@@ -56,9 +64,10 @@ pub(crate) struct Dying {
 
 /// Sets the hooks. A stack may grow to `max_stack` bytes.
 pub(crate) fn install(image: &Image, max_stack: u64, hooks: &mut Hooks) {
+    let with_c = if cgo::is_used(image) { WITH_C } else { &[] };
     for func in image.funcs().filter(|func| func.func_id() != FuncId::Wrapper) {
         let Some(name) = func.name().strip_prefix("runtime.") else { continue };
-        if let Some((_, body)) = WATCHED.iter().find(|(watched, _)| *watched == name) {
+        if let Some((_, body)) = WATCHED.iter().chain(with_c).find(|(watched, _)| *watched == name) {
             hooks.add(func.entry(), Arc::new(body));
         }
         if name == "copystack" {

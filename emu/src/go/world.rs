@@ -95,6 +95,10 @@ pub struct World {
     pub(crate) found: Vec<String>,
     /// Where the C library's `errno` is, once somebody has asked.
     pub(crate) errno: Option<u64>,
+    /// `GOMAXPROCS`, as the program has set it.
+    pub(crate) processors: u32,
+    /// Whether the program's C code has been told that Go has started.
+    pub(crate) c_knows: bool,
     /// Where in `stderr` the runtime began to print a panic that nobody recovered.
     pub(crate) panic_printed_from: usize,
     /// The goroutines that do not run.
@@ -149,6 +153,8 @@ impl World {
             panic_value: None,
             found: Vec::new(),
             errno: None,
+            c_knows: false,
+            processors: 1,
             walks: HashMap::new(),
             scratch: None,
             waiters: Waiters::default(),
@@ -251,6 +257,8 @@ impl Clone for World {
             clock,
             panic_value,
             errno,
+            c_knows,
+            processors,
             panic_printed_from,
             random_order,
             home,
@@ -278,5 +286,6 @@ impl Clone for World {
         (self.panic_value, self.errno, self.panic_at) = (panic_value, errno, panic_at);
         (self.panic_printed_from, self.begins_again) = (panic_printed_from, begins_again);
         (self.random_order, self.home, self.home_g, self.barred) = (random_order, home, home_g, barred);
+        (self.c_knows, self.processors) = (c_knows, processors);
     }
 }

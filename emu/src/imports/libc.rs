@@ -1,7 +1,7 @@
 //! The C library. Go programs for macOS, OpenBSD and Solaris make all system calls through it, and those with cgo
 //! some. Where nothing is allowed, the files and limits that packages ask about as they are initialised are refused.
 
-use super::{Answer, Arguments, print, room};
+use super::{Answer, Arguments, clib, print, room};
 use crate::hook::{Cx, Refused};
 use crate::os;
 use crate::outcome::Outcome;
@@ -74,7 +74,7 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
             os::fill_random(cx, to, size)?;
             0
         }
-        _ => return Ok(None),
+        _ => return clib::answer(cx, name, arguments),
     };
     Ok(Some(Answer::Return(result)))
 }

@@ -68,6 +68,8 @@ pub(crate) fn asmcgocall(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let (result, error) = match answer_stub(cx, stub, &Arguments::Array(array, count))? {
         Answer::Return(result) => (result, 0),
         Answer::Fail(result, error) => (result, error),
+        // Only C code is told to go elsewhere.
+        Answer::Jump(_) => return Ok(Action::Run),
         Answer::End(outcome) => return Ok(Action::End(outcome)),
     };
     cx.set_word(call.wrapping_add(at.result), result)?;

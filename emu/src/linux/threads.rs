@@ -27,6 +27,8 @@ const CLONE_SETTLS: u64 = 0x80000;
 pub(super) struct Threads {
     list: Vec<Thread>,
     running: usize,
+    /// Instructions that the running one has had of its turn: also one that leaves the engine often must give it up.
+    used: i64,
     next_tid: u32,
 }
 
@@ -67,7 +69,7 @@ impl Default for Threads {
     fn default() -> Threads {
         let (alt_stack, signals) = (AltStack::default(), OfThread::default());
         let first = Thread { tid: 1, cpu: Cpu::default(), wait: None, clear_tid: 0, alt_stack, signals };
-        Threads { list: vec![first], running: 0, next_tid: 2 }
+        Threads { list: vec![first], running: 0, used: 0, next_tid: 2 }
     }
 }
 
@@ -86,9 +88,15 @@ impl Threads {
     /// Instructions that the running thread may execute before somebody else is to be looked at.
     pub(super) fn slice(&self, clock: Clock) -> i64 {
         let others = || self.list.iter().enumerate().filter(|(at, _)| *at != self.running);
-        let turn = if others().any(|(_, thread)| thread.wait.is_none()) { TURN } else { i64::MAX };
+        let left = TURN.saturating_sub(self.used).max(1);
+        let turn = if others().any(|(_, thread)| thread.wait.is_none()) { left } else { i64::MAX };
         let deadlines = others().filter_map(|(_, thread)| thread.wait?.deadline);
         deadlines.map(|deadline| clock.until(deadline)).fold(turn, i64::min)
+    }
+
+    /// The running thread has executed so many.
+    pub(super) fn ran(&mut self, instructions: i64) {
+        self.used = self.used.saturating_add(instructions);
     }
 
     /// The slice is over.
@@ -121,6 +129,7 @@ impl Threads {
         cx.cpu.clone_from(&self.list[next].cpu);
         (cx.cpu.tsc, cx.cpu.entropy) = (tsc, entropy);
         self.running = next;
+        self.used = 0;
     }
 
     fn wake_late(&mut self, clock: Clock) {

@@ -10,8 +10,9 @@ use goemu_loader::{Image, Os, Perm};
 
 use super::ground::Main;
 use super::{Config, Machine, Parts, load, processor};
-use crate::cpu::gpr;
+use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
+use crate::go::cgo::{self, Variable};
 use crate::go::goroutine::Goroutine;
 use crate::go::world::World;
 use crate::go::{names, started, tls};
@@ -54,8 +55,9 @@ impl Machine {
         let mut memory = Memory::new(config.max_memory)?;
         load::map(&image, &mut memory)?;
         let mut cpu = processor(config);
+        leave_c_out(&image, &mut memory)?;
         let stack = first_stack(&mut memory, &mut cpu)?;
-        cpu.rip = entry;
+        enter(&mut cpu, entry);
         let world = World::beside(memory.space());
         let os = Box::new(Linux::new(memory.space(), &mapped(&image, stack, &world), tls::slot(&image)));
         let mut hooks = Hooks::default();
@@ -268,28 +270,62 @@ pub(super) fn can_start(image: &Image) -> bool {
     entry(image).is_ok()
 }
 
+/// Where a program begins, and with its arguments where.
+#[derive(Clone, Copy)]
+enum Entry {
+    /// As the kernel enters it: arguments on the stack.
+    Kernel(u64),
+    /// As C's `main`: their number and their address in RDI and RSI.
+    Main(u64),
+}
+
 /// Where the program begins, if it is one that can be started.
-fn entry(image: &Image) -> Result<u64, Error> {
+fn entry(image: &Image) -> Result<Entry, Error> {
     let no = |why: &str| Error::Boot { why: why.to_owned() };
     if image.target().os != Os::Linux {
         return Err(no("only programs for Linux can be"));
     }
-    // The variable exists in every program, and points to a function where there is C.
-    let cgo_init = image.symbol("_cgo_init").and_then(|symbol| image.read_u64(symbol.addr));
-    // Stripped programs have no variables by name; this function is in package runtime/cgo.
-    let with_c =
-        cgo_init.is_some_and(|function| function != 0) || !image.funcs_named("crosscall2").is_empty();
-    if with_c {
-        return Err(no("it uses cgo, which needs the system's libraries"));
-    }
+    let function = |name: &str| image.funcs_named(name).first().map(goemu_loader::Func::entry);
     // Where another linker was used, the file's entry is that of the C library, which is not needed.
-    let own = image.funcs_named("_rt0_amd64_linux").first().map(goemu_loader::Func::entry);
     let in_c = || image.imports().iter().any(|import| import.name == "__libc_start_main");
-    match own {
-        Some(entry) => Ok(entry),
-        None if in_c() => Err(no("it begins in the system's C library")),
-        None => image.entry().ok_or_else(|| no("it has no entry")),
+    match function("_rt0_amd64_linux") {
+        Some(entry) => Ok(Entry::Kernel(entry)),
+        // What the C library would call as `main`.
+        None if in_c() => function("runtime.rt0_go")
+            .map(Entry::Main)
+            .ok_or_else(|| no("it begins in the system's C library")),
+        None => image.entry().map(Entry::Kernel).ok_or_else(|| no("it has no entry")),
     }
+}
+
+/// Makes the runtime start without C.
+fn leave_c_out(image: &Image, memory: &mut Memory) -> Result<(), Error> {
+    if !cgo::is_used(image) {
+        return Ok(());
+    }
+    let why = "it uses cgo, and where its runtime says so was not found";
+    for variable in cgo::variables(image).ok_or_else(|| Error::Boot { why: why.to_owned() })? {
+        match variable {
+            Variable::Function(addr) => memory.poke(addr, &[0; 8])?,
+            Variable::IsCgo(addr) => memory.poke(addr, &[0])?,
+        }
+    }
+    Ok(())
+}
+
+/// Points the processor, whose stack pointer is at the number of arguments, to the entry.
+fn enter(cpu: &mut Cpu, entry: Entry) {
+    cpu.rip = match entry {
+        Entry::Kernel(addr) => addr,
+        Entry::Main(addr) => {
+            let sp = cpu.gpr(gpr::RSP);
+            cpu.set_gpr(gpr::RDI, 1);
+            cpu.set_gpr(gpr::RSI, sp + 8);
+            // As if called: the stack is a word off.
+            cpu.set_gpr(gpr::RSP, sp - 8);
+            addr
+        }
+    };
 }
 
 /// The ranges that hold memory when the program starts.
@@ -299,7 +335,7 @@ fn mapped(image: &Image, stack: Range<u64>, world: &World) -> Vec<Range<u64>> {
 }
 
 /// The stack as the kernel leaves it: arguments, environment, auxiliary vector.
-fn first_stack(memory: &mut Memory, cpu: &mut crate::cpu::Cpu) -> Result<Range<u64>, Error> {
+fn first_stack(memory: &mut Memory, cpu: &mut Cpu) -> Result<Range<u64>, Error> {
     let end = if memory.space() >= 1 << 40 { STACK_END } else { memory.space() / 2 };
     memory.map(end - STACK..end, Perm::READ | Perm::WRITE, Contents::Zero)?;
     let random = end - 16;

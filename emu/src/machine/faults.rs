@@ -13,7 +13,8 @@ use crate::exit::{Fault, FaultKind};
 use crate::observe::Event;
 use crate::outcome::Outcome;
 
-/// Below this an address counts as nil; above, Go dies with "unexpected fault address".
+/// Below this an address counts as nil; above, Go dies with "unexpected fault address",
+/// unless it was asked not to.
 const NIL_PAGE: u64 = 0x1000;
 
 impl Machine {
@@ -27,13 +28,33 @@ impl Machine {
 
     /// Makes a fault a panic of Go's, or the outcome of the call.
     pub(super) fn answer_fault(&mut self, fault: Fault) -> Option<Outcome> {
-        if let Some((signal, addr)) = signal(&Signals::of(self.image.target().os), fault)
+        if let Some((signal, addr)) = self.signal(fault)
             && self.enter_sigpanic(signal, addr, fault).is_some()
         {
             return None;
         }
         let func = self.image.func_at(fault.pc).map(|func| func.name().to_owned());
         Some(Outcome::Faulted { fault, func })
+    }
+
+    /// The signal that the program's system would send, and its address, for faults that Go makes panics of.
+    fn signal(&self, fault: Fault) -> Option<(Signal, u64)> {
+        let signals = Signals::of(self.image.target().os);
+        match fault.kind {
+            FaultKind::Memory(memory) if memory.addr < NIL_PAGE || self.panics_on_fault() => {
+                Some((signals.memory, memory.addr))
+            }
+            FaultKind::Divide => Some((signals.divide, fault.pc)),
+            _ => None,
+        }
+    }
+
+    /// Whether the goroutine has asked for panics at any address (`debug.SetPanicOnFault`).
+    fn panics_on_fault(&self) -> bool {
+        let field = self.image.facts().g.paniconfault;
+        field.is_some_and(|field| {
+            self.memory.read(self.goroutine.g + field).is_ok_and(|[set]: [u8; 1]| set != 0)
+        })
     }
 
     fn enter_sigpanic(&mut self, signal: Signal, addr: u64, fault: Fault) -> Option<()> {
@@ -77,13 +98,4 @@ fn sigpanic(image: &Image) -> Option<u64> {
     let named = names.iter().find_map(|name| image.funcs_named(name).first().map(Func::entry));
     // Names may have been taken away; the number that the runtime gives it is left.
     named.or_else(|| image.funcs().find(|func| func.func_id() == FuncId::Sigpanic).map(|func| func.entry()))
-}
-
-/// The signal that the program's system would send, and its address, for faults that Go makes panics of.
-fn signal(signals: &Signals, fault: Fault) -> Option<(Signal, u64)> {
-    match fault.kind {
-        FaultKind::Memory(memory) if memory.addr < NIL_PAGE => Some((signals.memory, memory.addr)),
-        FaultKind::Divide => Some((signals.divide, fault.pc)),
-        _ => None,
-    }
 }

@@ -17,6 +17,8 @@ impl M {
             throwing: moved(self.throwing),
             preemptoff: self.preemptoff.map(moved),
             locks: moved(self.locks),
+            incgo: self.incgo.map(moved),
+            ncgo: self.ncgo.map(moved),
             ..self
         }
     }
@@ -39,6 +41,7 @@ layouts! {
         param         "param":        u64         = 4 => 112, 5 => 168, 6 => 176, 9 => 136, 23 => 144, 25 => 136;
         atomicstatus  "atomicstatus": u64         = 4 => 120, 5 => 176, 6 => 184, 9 => 144, 23 => 152, 25 => 144;
         goid          "goid":         u64         = 4 => 128, 5 => 184, 6 => 192, 9 => 152, 23 => 160, 25 => 152;
+        paniconfault  "paniconfault": Option<u64> = 12 => 178, 14 => 181, 23 => 189, 25 => 181;
         sig           "sig":          u64         = 4 => 192, 5 => 256, 6 => 264, 7 => 272, 9 => 232, 11 => 224,
                                                     17 => 240, 21 => 216, 23 => 224, 24 => 228, 25 => 220, 26 => 224;
         sigcode0      "sigcode0":     u64         = 4 => 224, 5 => 288, 6 => 296, 7 => 304, 9 => 264, 11 => 256,
@@ -76,6 +79,8 @@ layouts! {
         preemptoff    "preemptoff":   Option<u64> = 5 => 208, 6 => 200, 9 => 240, 12 => 248, 25 => 240, 26 => 248;
         locks         "locks":        u64         = 4 => 160, 5 => 224, 6 => 216, 9 => 256, 12 => 264, 25 => 256,
                                                     26 => 264;
+        incgo         "incgo":        Option<u64> = 12 => 280, 25 => 272, 26 => 280;
+        ncgo          "ncgo":         Option<u64> = 12 => 312, 22 => 304, 24 => 328, 25 => 320, 26 => 328;
     }
 
     /// `runtime.p`, what a thread needs to run Go code.

@@ -2,6 +2,7 @@
 
 use super::{fatal, goroutines};
 use crate::cpu::gpr;
+use crate::error::Error;
 use crate::hook::{Action, Cx, Refused};
 use crate::os;
 
@@ -11,10 +12,24 @@ pub(super) fn nothing(_: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::Return)
 }
 
-/// `GOMAXPROCS(n int) int`
+/// `GOMAXPROCS(n int) int`: the number is kept, and makes no difference.
 pub(super) fn processors(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    cx.set_result(1, 0, 1)?;
+    let asked = cx.arg(0)? as i64;
+    let before = cx.world.processors;
+    if let Ok(asked @ 1..) = u32::try_from(asked) {
+        cx.world.processors = asked;
+    }
+    cx.set_result(1, 0, before.into())?;
     Ok(Action::Return)
+}
+
+/// A function that reads what the runtime's start has set.
+pub(super) fn initialised(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    if !cx.world.barred {
+        return Ok(Action::Run);
+    }
+    let func = cx.func().map_or_else(String::new, |func| func.name().to_owned());
+    Err(Error::Uninitialised { func }.into())
 }
 
 /// `NumCPU() int`

@@ -1,0 +1,77 @@
+//! Calls between Go and C, without the threads that package runtime/cgo would start.
+
+use super::Answer;
+use crate::go::cgo;
+use crate::hook::{Action, Cx, Refused};
+use crate::memory::MemFault;
+
+/// `cgocall(fn, arg unsafe.Pointer) int32`: a call from Go into C. It becomes `asmcgocall`, which takes the same and runs
+/// the C function on the system's stack. The program's C code runs like any other; what it calls in other files is
+/// answered or named. Should it call Go, that there is such a call keeps Go from waiting for its packages.
+pub(crate) fn cgocall(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let abi = cx.func().map(|func| func.abi());
+    let named = cx.image.funcs_named("runtime.asmcgocall");
+    match named.iter().find(|func| Some(func.abi()) == abi) {
+        Some(func) => {
+            set_in_m(cx, cx.image.facts().m.ncgo, 1_u32.to_le_bytes())?;
+            cx.cpu.rip = func.entry();
+            Ok(Action::Resume)
+        }
+        None => Ok(Action::Run),
+    }
+}
+
+/// `exitsyscall()`. Where C calls Go, the goroutine would come back from the system call that a call into C counts as,
+/// and is not here.
+pub(crate) fn exitsyscall(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    Ok(if is_callback(cx)? { Action::Return } else { Action::Run })
+}
+
+/// `reentersyscall(pc, sp uintptr)`. Where Go returns to C, nobody would note later that C has returned to Go.
+pub(crate) fn reentersyscall(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    if !is_callback(cx)? {
+        return Ok(Action::Run);
+    }
+    set_in_m(cx, cx.image.facts().m.incgo, [0])?;
+    Ok(Action::Return)
+}
+
+/// Whether it is a call from C that has called the function.
+fn is_callback(cx: &Cx<'_>) -> Result<bool, MemFault> {
+    let from = cx.image.func_at(cx.return_address()?);
+    Ok(from.is_some_and(|func| func.name() == "runtime.cgocallbackg"))
+}
+
+fn set_in_m<const N: usize>(cx: &mut Cx<'_>, field: Option<u64>, value: [u8; N]) -> Result<(), MemFault> {
+    let Some(field) = field else { return Ok(()) };
+    let m = cx.word(cx.goroutine.g.wrapping_add(cx.image.facts().g.m))?;
+    cx.memory.write(m.wrapping_add(field), value)
+}
+
+/// `pthread_mutex_lock(mutex)` of C code in a Go program for Linux. None where somebody has it: threads do not wait in C
+/// here.
+pub(super) fn lock(cx: &mut Cx<'_>, mutex: u64) -> Result<Option<Answer>, MemFault> {
+    let taken: [u8; 4] = cx.memory.read(mutex)?;
+    if taken != [0; 4] {
+        return Ok(None);
+    }
+    cx.memory.write(mutex, 1_u32.to_le_bytes())?;
+    Ok(Some(Answer::Return(0)))
+}
+
+/// `pthread_mutex_unlock(mutex)`
+pub(super) fn unlock(cx: &mut Cx<'_>, mutex: u64) -> Result<Option<Answer>, MemFault> {
+    cx.memory.write(mutex, [0; 4])?;
+    Ok(Some(Answer::Return(0)))
+}
+
+/// `pthread_cond_wait(condition, mutex)`: the first to wait is a callback, for the runtime to have started
+/// (`_cgo_wait_runtime_init_done`). It has, or nobody will start it, and so what would tell is called. Nothing else
+/// would end a wait.
+pub(super) fn wait(cx: &mut Cx<'_>, mutex: u64) -> Result<Option<Answer>, MemFault> {
+    let notify = cgo::notify_runtime_init_done(cx.image).filter(|_| !cx.world.c_knows);
+    let Some(notify) = notify else { return Ok(None) };
+    cx.world.c_knows = true;
+    unlock(cx, mutex)?;
+    Ok(Some(Answer::Jump(notify)))
+}

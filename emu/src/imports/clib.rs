@@ -1,0 +1,152 @@
+//! What C code asks of its library that touches nothing but memory: the program's own C, and what cgo writes for
+//! `C.CString` and the like. What is freed is not used again.
+
+use super::libc::set_errno;
+use super::{Answer, Arguments, cgo, print, room};
+use crate::hook::{Cx, Refused};
+use crate::memory::MemFault;
+use goemu_loader::Os;
+
+/// In front of what `malloc` gives: its size, and nothing, so that it is aligned.
+const HEADER: u64 = 16;
+/// Bytes that are moved or looked at in one go.
+const PIECE: u64 = 4096;
+const NEWLINE: &[u8] = b"\n";
+const STDOUT: u64 = 1;
+const EPERM: u64 = 1;
+const ENOENT: u64 = 2;
+const EAGAIN: u64 = 11;
+const EINVAL: u64 = 22;
+/// What `getaddrinfo` returns where `errno` tells why.
+const EAI_SYSTEM: u64 = (-11_i64).cast_unsigned();
+
+/// What the function does, if it is one of these.
+pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+    let [a, b, c] = [arguments.get(cx, 0)?, arguments.get(cx, 1)?, arguments.get(cx, 2)?];
+    let result = match name {
+        "malloc" => allocate(cx, a)?,
+        "calloc" => allocate(cx, a.saturating_mul(b))?,
+        "realloc" => reallocate(cx, a, b)?,
+        "free" => 0,
+        "memcpy" | "memmove" => move_bytes(cx, a, b, c)?,
+        "memset" => fill(cx, a, b as u8, c)?,
+        "memcmp" => compare(cx, a, b, c, false)?,
+        "strcmp" => compare(cx, a, b, u64::MAX, true)?,
+        "strncmp" => compare(cx, a, b, c, true)?,
+        "strlen" => length(cx, a, u64::MAX)?,
+        "strnlen" => length(cx, a, b)?,
+        "strcpy" => {
+            let size = length(cx, b, u64::MAX)?.saturating_add(1);
+            move_bytes(cx, a, b, size)?
+        }
+        "puts" => {
+            let size = length(cx, a, u64::MAX)?;
+            print_all(cx, a, size)?;
+            cx.world.print(STDOUT, NEWLINE);
+            size
+        }
+        "putchar" => {
+            cx.world.print(STDOUT, &[a as u8]);
+            a & 0xff
+        }
+        // A program that is not started has no environment, and what C would keep of it nobody reads.
+        "getenv" | "setenv" | "unsetenv" => 0,
+        // Nobody is known here, and no other machine.
+        "sysconf" => return Ok(Some(Answer::Fail(u64::MAX, EINVAL))),
+        "getpwuid_r" | "getpwnam_r" | "getgrgid_r" | "getgrnam_r" => ENOENT,
+        "getaddrinfo" => {
+            set_errno(cx, EPERM)?;
+            EAI_SYSTEM
+        }
+        // The key tells Go of C's threads that end; there are none.
+        "pthread_key_create" => EAGAIN,
+        "pthread_cond_broadcast" | "pthread_cond_signal" => 0,
+        "pthread_mutex_lock" if is_linux(cx) => return Ok(cgo::lock(cx, a)?),
+        "pthread_mutex_unlock" if is_linux(cx) => return Ok(cgo::unlock(cx, a)?),
+        "pthread_cond_wait" if is_linux(cx) => return Ok(cgo::wait(cx, b)?),
+        _ => return Ok(None),
+    };
+    Ok(Some(Answer::Return(result)))
+}
+
+/// Elsewhere a mutex that was never set up is not a zero.
+fn is_linux(cx: &Cx<'_>) -> bool {
+    cx.image.target().os == Os::Linux
+}
+
+/// `malloc(size)`: zeros, so that `calloc` is the same. What cannot be had is NULL, as C gives it.
+fn allocate(cx: &mut Cx<'_>, size: u64) -> Result<u64, Refused> {
+    let Some(whole) = size.checked_add(HEADER).filter(|whole| *whole <= cx.memory.limit()) else {
+        return Ok(0);
+    };
+    let at = room(cx, whole)?;
+    cx.set_word(at, size)?;
+    Ok(at + HEADER)
+}
+
+/// `realloc(old, size)`
+fn reallocate(cx: &mut Cx<'_>, old: u64, size: u64) -> Result<u64, Refused> {
+    let new = allocate(cx, size)?;
+    if new != 0 && old != 0 {
+        let had = cx.word(old.wrapping_sub(HEADER))?;
+        move_bytes(cx, new, old, had.min(size))?;
+    }
+    Ok(new)
+}
+
+/// `memmove(to, from, size)`. Piece by piece, from the end that is not overwritten before it was read.
+fn move_bytes(cx: &mut Cx<'_>, to: u64, from: u64, size: u64) -> Result<u64, MemFault> {
+    let mut buffer = [0; PIECE as usize];
+    let mut left = size;
+    while left > 0 {
+        let len = left.min(PIECE);
+        let at = if to <= from { size - left } else { left - len };
+        let piece = &mut buffer[..len as usize];
+        cx.memory.read_bytes(from.wrapping_add(at), piece)?;
+        cx.memory.write_bytes(to.wrapping_add(at), piece)?;
+        left -= len;
+    }
+    Ok(to)
+}
+
+/// `memset(to, byte, size)`
+fn fill(cx: &mut Cx<'_>, to: u64, byte: u8, size: u64) -> Result<u64, MemFault> {
+    let buffer = [byte; PIECE as usize];
+    let mut done = 0;
+    while done < size {
+        let len = (size - done).min(PIECE);
+        cx.memory.write_bytes(to.wrapping_add(done), &buffer[..len as usize])?;
+        done += len;
+    }
+    Ok(to)
+}
+
+/// The difference of the first bytes that differ, of so many at most; of texts, up to their end.
+fn compare(cx: &Cx<'_>, a: u64, b: u64, size: u64, texts: bool) -> Result<u64, MemFault> {
+    for at in 0..size {
+        let [x]: [u8; 1] = cx.memory.read(a.wrapping_add(at))?;
+        let [y]: [u8; 1] = cx.memory.read(b.wrapping_add(at))?;
+        if x != y || (texts && x == 0) {
+            return Ok((i64::from(x) - i64::from(y)).cast_unsigned());
+        }
+    }
+    Ok(0)
+}
+
+/// Bytes before the zero that ends a text, of so many at most.
+fn length(cx: &Cx<'_>, text: u64, most: u64) -> Result<u64, MemFault> {
+    for at in 0..most {
+        if cx.memory.read(text.wrapping_add(at))? == [0] {
+            return Ok(at);
+        }
+    }
+    Ok(most)
+}
+
+fn print_all(cx: &mut Cx<'_>, text: u64, size: u64) -> Result<(), Refused> {
+    let mut done = 0;
+    while done < size {
+        done += print(cx, STDOUT, text.wrapping_add(done), size - done)?;
+    }
+    Ok(())
+}
