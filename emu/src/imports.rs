@@ -63,6 +63,12 @@ pub(crate) fn is_call(fault: &Fault) -> bool {
         if addr == fault.pc && (STUBS..STUBS + STUB * (FIRST_FOUND + MAX_FOUND as u64)).contains(&addr))
 }
 
+/// The name of what the program imports that has its stub here: a variable, where the program reads or writes it.
+pub(crate) fn variable(image: &Image, addr: u64) -> Option<&str> {
+    let index = usize::try_from(addr.checked_sub(STUBS)? / STUB).ok()?;
+    image.imports().get(index).map(|import| import.name.as_str())
+}
+
 /// The stub of a function that the program asks for by name.
 fn find(cx: &mut Cx<'_>, name: String) -> Option<u64> {
     let found = &mut cx.world.found;

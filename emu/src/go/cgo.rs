@@ -5,6 +5,8 @@
 //! (`runtime/cgo.go`), and so it is made to. The variables are found by the code that asks them, which stripped
 //! programs have, too. What the program itself calls in C runs as it does in a hooked call.
 
+use std::collections::BTreeSet;
+
 use goemu_loader::{Image, Perm};
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 
@@ -44,7 +46,8 @@ pub(crate) fn is_used(image: &Image) -> bool {
 pub(crate) fn variables(image: &Image) -> Option<Vec<Variable>> {
     let in_c = |addr| image.read_u64(addr).is_some_and(|function| is_c(image, function));
     let functions = ASKING.iter().flat_map(|name| read_by(image, name, 8)).filter(|&addr| in_c(addr));
-    let mut found: Vec<_> = functions.map(Variable::Function).collect();
+    let functions: BTreeSet<u64> = functions.collect();
+    let mut found: Vec<_> = functions.into_iter().map(Variable::Function).collect();
     let asked = ASKING_FOR_C.iter().find_map(|name| read_by(image, name, 1).first().copied())?;
     let is_true = image.bytes(asked, 1)? == [1];
     found.push(is_true.then_some(Variable::IsCgo(asked))?);
@@ -86,4 +89,41 @@ fn reads(insn: &Instruction, size: usize) -> bool {
     let asks = matches!(insn.mnemonic(), Mnemonic::Mov | Mnemonic::Movzx | Mnemonic::Cmp | Mnemonic::Test);
     let writes = insn.mnemonic() == Mnemonic::Mov && insn.op0_kind() == OpKind::Memory;
     asks && !writes && insn.is_ip_rel_memory_operand() && insn.memory_size().size() == size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> Image {
+        Image::open(format!("{}/../testdata/bin/{name}", env!("CARGO_MANIFEST_DIR"))).expect("a fixture")
+    }
+
+    /// Symbols, which stripping takes away, know the same variables by name.
+    #[test]
+    fn the_code_asks_the_variables_that_symbols_name() {
+        let image = fixture("cgo-go1.15-gcc");
+        let addr = |name: &str| image.symbol(name).expect("a symbol").addr;
+        let functions = ["_cgo_init", "_cgo_mmap", "_cgo_munmap", "_cgo_sigaction"];
+        let of_runtime = ["runtime._cgo_setenv", "runtime._cgo_unsetenv"];
+        let named = functions.iter().chain(&of_runtime).map(|name| Variable::Function(addr(name)));
+        let named: Vec<_> = named.chain([Variable::IsCgo(addr("runtime.iscgo"))]).collect();
+        let found = variables(&image).expect("variables");
+        assert!(
+            found.len() == named.len() && named.iter().all(|variable| found.contains(variable)),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn what_tells_c_that_go_has_started_is_found_without_symbols() {
+        let image = fixture("cgo-go1.15-gcc");
+        let notify = image.symbol("x_cgo_notify_runtime_init_done").expect("a symbol").addr;
+        assert_eq!(notify_runtime_init_done(&image), Some(notify));
+        let read = read_by(&image, "runtime.main", 8).into_iter().filter_map(|addr| image.read_u64(addr));
+        assert_eq!(read.filter(|&function| is_c(&image, function)).last(), Some(notify));
+        assert!(notify_runtime_init_done(&fixture("cgo-go1.27-gcc-pie")).is_some());
+        assert!(!is_used(&fixture("corpus-go1.27-stripped")));
+        assert!(is_used(&fixture("cgo-go1.27-gcc-pie")));
+    }
 }

@@ -10,6 +10,7 @@ use super::Machine;
 use crate::cpu::gpr;
 use crate::error::Error;
 use crate::exit::{Fault, FaultKind};
+use crate::imports;
 use crate::observe::Event;
 use crate::outcome::Outcome;
 
@@ -18,12 +19,16 @@ use crate::outcome::Outcome;
 const NIL_PAGE: u64 = 0x1000;
 
 impl Machine {
-    /// What is missing, where the guest reached for a variable that no object file defines.
+    /// What is missing, where the guest reached for a variable that no object file defines, or that is in a library.
     pub(super) fn undefined(&self, fault: Fault) -> Option<Error> {
         let FaultKind::Memory(memory) = fault.kind else { return None };
-        let name = self.image.undefined_variable(memory.addr)?.to_owned();
         let caller = self.image.func_at(fault.pc).map(|func| func.name().to_owned());
-        Some(Error::Undefined { name, caller })
+        if let Some(name) = self.image.undefined_variable(memory.addr) {
+            return Some(Error::Undefined { name: name.to_owned(), caller });
+        }
+        let name = imports::variable(&self.image, memory.addr)?;
+        let what = format!("the C variable {name}, which is not in this file,");
+        Some(Error::Unsupported { what, caller })
     }
 
     /// Makes a fault a panic of Go's, or the outcome of the call.
