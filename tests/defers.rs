@@ -1,8 +1,10 @@
-//! A random program of deferred calls, panics and recoveries ends as it does natively. `cargo xtask defers` makes
+//! A random program of deferred calls, panics, recoveries and `runtime.Goexit` ends as it does natively. `cargo xtask defers` makes
 //! others, and compares them too.
 
 use goemu::Image;
 use goemu::Machine;
+use goemu::machine::Config;
+use goemu::outcome::Runtime;
 use goemu_tests::fixtures::{Outcome, binary, cases};
 use goemu_tests::table::{Ending, call, source};
 
@@ -15,7 +17,9 @@ fn a_random_program_ends_as_it_does_natively() {
     for version in [15, 27] {
         let name = format!("defers-go1.{version}-stripped");
         let path = binary(&name).unwrap_or_else(|| panic!("{name} is not there"));
-        let mut machine = Machine::new(Image::open(path).expect("a Go program")).expect("a machine");
+        let hooked = Config { runtime: Some(Runtime::Hooked), ..Config::default() };
+        let image = Image::open(path).expect("a Go program");
+        let mut machine = Machine::with_config(image, hooked).expect("a machine");
         let cases = cases("defers", version);
         let panics = cases.iter().filter(|case| matches!(case.outcome, Outcome::Panicked { .. })).count();
         assert!(cases.len() > 100 && panics > 15, "{name}: {} cases, {panics} panics", cases.len());

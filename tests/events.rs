@@ -76,8 +76,9 @@ fn events(machine: &mut Machine, told: &Told, func: &str, args: &[String]) -> Op
 #[test]
 fn both_runtimes_tell_the_same() {
     let mut wrong = Vec::new();
-    for version in [15, 19, 23, 27] {
-        let image = Arc::new(Image::open(binary(&format!("corpus-go1.{version}")).unwrap()).unwrap());
+    for (version, mode) in [(15, ""), (15, "-noopt"), (19, ""), (23, ""), (27, ""), (27, "-noopt")] {
+        let path = binary(&format!("corpus-go1.{version}{mode}")).unwrap();
+        let image = Arc::new(Image::open(path).unwrap());
         let (mut hooked, hooked_told) = told(&image, Runtime::Hooked);
         let (mut real, real_told) = told(&image, Runtime::Real);
         let mut compared = 0;
@@ -91,7 +92,7 @@ fn both_runtimes_tell_the_same() {
                 let at = by_hooks.iter().zip(&by_real).take_while(|(a, b)| a == b).count();
                 let differ = (by_hooks.get(at), by_real.get(at));
                 wrong.push(format!(
-                    "1.{version} {}({}) event {at} of {} and {}: {differ:?}",
+                    "1.{version}{mode} {}({}) event {at} of {} and {}: {differ:?}",
                     case.function,
                     case.args.join(", "),
                     by_hooks.len(),
@@ -99,7 +100,7 @@ fn both_runtimes_tell_the_same() {
                 ));
             }
         }
-        assert!(compared > 100, "1.{version}: {compared}");
+        assert!(compared > 100, "1.{version}{mode}: {compared}");
     }
     assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use goemu::go::traceback::Stack;
+use goemu::hook::{Action, Cx};
 use goemu::machine::Config;
 use goemu::outcome::Runtime;
 use goemu::{Image, Machine, Outcome};
@@ -158,5 +159,24 @@ fn fatal_errors_are_those_of_the_runtime() {
             assert!(by_runtime.lines().count() > 3, "{by_runtime}");
             assert_eq!(by_hooks, by_runtime, "{} {func}", build.name);
         }
+    }
+}
+
+/// Go shows the newest fault of a goroutine beside whatever it dies of.
+#[test]
+fn a_fatal_error_shows_the_fault_before_it() {
+    const SIGSEGV: u64 = 11;
+    for version in [15, 27] {
+        let mut machine = Build::new(&format!("corpus-go1.{version}")).machine();
+        let faulted = |cx: &mut Cx<'_>| {
+            let at = cx.image.facts().g;
+            cx.set_word(cx.goroutine.g + at.sigcode1, 0x10)?;
+            cx.memory.write(cx.goroutine.g + at.sig, (SIGSEGV as u32).to_le_bytes())?;
+            Ok(Action::Run)
+        };
+        machine.hook("runtime.throw", faulted).unwrap();
+        let report = machine.call("runtime.throw").unwrap().literals(&["\"thrown\""]).unwrap().run().unwrap();
+        let signal = report.outcome.signal().unwrap();
+        assert_eq!((signal.name.as_str(), signal.addr), ("SIGSEGV: segmentation violation", 0x10));
     }
 }

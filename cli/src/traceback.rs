@@ -6,11 +6,7 @@ use serde_json::{Value as Json, json};
 
 /// What Go prints after the line that says why the program died: the signal, the stacks.
 pub(crate) fn text(outcome: &Outcome) -> String {
-    let signal = match outcome {
-        Outcome::Panicked(panic) => panic.signal.as_ref(),
-        _ => None,
-    };
-    let signal = signal.map(|signal| format!("{signal}\n")).unwrap_or_default();
+    let signal = outcome.signal().map(|signal| format!("{signal}\n")).unwrap_or_default();
     match outcome.traceback().filter(|traceback| !traceback.is_empty()) {
         Some(traceback) => format!("{signal}\n{traceback}").trim_end_matches('\n').to_owned(),
         None => signal.trim_end().to_owned(),

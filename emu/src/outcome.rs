@@ -106,6 +106,8 @@ pub struct Signal {
 pub struct Fatal {
     /// What Go prints of it after `fatal error: `.
     pub text: String,
+    /// The newest fault that became a panic of the goroutine, if one did: Go shows it here, too.
+    pub signal: Option<Signal>,
     /// Where it happened.
     pub traceback: Traceback,
 }
@@ -164,6 +166,15 @@ impl Outcome {
     pub fn values(&self) -> Option<Vec<&Value>> {
         match self {
             Outcome::Returned(Returned::Values(values)) => Some(values.iter().map(|v| &v.value).collect()),
+            _ => None,
+        }
+    }
+
+    /// The fault that Go prints with it.
+    pub fn signal(&self) -> Option<&Signal> {
+        match self {
+            Outcome::Panicked(panic) => panic.signal.as_ref(),
+            Outcome::Exited { fatal: Some(fatal), .. } => fatal.signal.as_ref(),
             _ => None,
         }
     }

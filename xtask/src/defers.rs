@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::{fs, iter};
 
 use anyhow::{Context, Result, bail};
+use goemu::machine::Config;
+use goemu::outcome::Runtime;
 use goemu::{Image, Machine, Outcome};
 
 use crate::fixtures::{cases, native};
@@ -49,9 +51,10 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     for seed in (args.seed..).take(usize::try_from(args.count)?) {
         for &version in &args.versions {
             for flags in [&[][..], &["-gcflags=-N -l"]] {
-                let found = check(args, seed, version, flags)
+                let (found, panics) = check(args, seed, version, flags)
                     .with_context(|| format!("seed {seed}, Go 1.{version}"))?;
-                println!("seed {seed}, Go 1.{version} {}: {} wrong", flags.join(" "), found.len());
+                let (flags, count) = (flags.join(" "), found.len());
+                println!("seed {seed}, Go 1.{version} {flags}: {count} wrong, {panics} panics");
                 wrong.extend(found);
             }
         }
@@ -59,8 +62,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     if wrong.is_empty() { Ok(()) } else { bail!("{} wrong\n{}", wrong.len(), wrong.join("\n")) }
 }
 
-/// The calls of one program in one build that end otherwise than natively.
-fn check(args: &Args, seed: u64, version: u32, flags: &[&str]) -> Result<Vec<String>> {
+/// The calls of one program in one build that end otherwise than natively, and how many end in a panic.
+fn check(args: &Args, seed: u64, version: u32, flags: &[&str]) -> Result<(Vec<String>, usize)> {
     let work = root().join("target/defers").join(format!("{seed}-{version}-{}", flags.len()));
     fs::create_dir_all(&work)?;
     fs::write(work.join("defers.go"), program(seed))?;
@@ -71,7 +74,8 @@ fn check(args: &Args, seed: u64, version: u32, flags: &[&str]) -> Result<Vec<Str
     let mut go = go_command(&args.toolchains.join(format!("go1.{version}")));
     run(go.arg("build").args(flags).args(["-o", "defers", "."]).current_dir(&work))?;
     let outcomes = native::run(&work.join("defers"), &cases, false)?;
-    let mut machine = Machine::new(Image::open(work.join("defers"))?)?;
+    let hooked = Config { runtime: Some(Runtime::Hooked), ..Config::default() };
+    let mut machine = Machine::with_config(Image::open(work.join("defers"))?, hooked)?;
     let mut wrong = Vec::new();
     for (case, native) in cases.0.iter().zip(&outcomes) {
         let texts: Vec<&str> = case.args.iter().map(String::as_str).collect();
@@ -89,27 +93,32 @@ fn check(args: &Args, seed: u64, version: u32, flags: &[&str]) -> Result<Vec<Str
         }
     }
     fs::remove_dir_all(&work)?;
-    Ok(wrong)
+    let panics = outcomes.iter().filter(|outcome| outcome.short().starts_with("panicked"));
+    Ok((wrong, panics.count()))
 }
 
 /// The program of a seed.
 fn program(seed: u64) -> String {
-    let mut make = Maker { random: seed, text: HEAD.to_owned(), indent: 1, labels: 0, literals: 0 };
+    let text = format!("// Made by cargo xtask defers --seed {seed} --print.\n{HEAD}");
+    let mut make = Maker { random: seed, text, indent: 1, labels: 0, literals: 0, alone: false };
     for function in 0..FUNCTIONS {
         make.function(function);
     }
     make.text
 }
 
-const HEAD: &str = "// Made by cargo xtask defers --print.
-
+const HEAD: &str = "
 package main
+
+import \"runtime\"
 
 type failure struct{ code int }
 
 func (f failure) Error() string { return \"failure\" }
 
 var array [3]int
+
+var _ = runtime.Goexit
 
 func code(e interface{}) int {
 	switch e := e.(type) {
@@ -135,6 +144,8 @@ struct Maker {
     labels: usize,
     /// Function literals around, which have no result.
     literals: usize,
+    /// Whether statements run on a goroutine of their own, and may end it.
+    alone: bool,
 }
 
 impl Maker {
@@ -158,8 +169,11 @@ impl Maker {
             let _ = writeln!(self.text, "//goemu:call f{number}({argument})");
         }
         let _ = writeln!(self.text, "//\n//go:noinline\nfunc f{number}(x int) (s int) {{");
-        for _ in 0..3 + self.below(4) {
-            self.statement(number, 0);
+        self.alone = self.below(4) == 0;
+        if self.alone {
+            self.goroutine(number);
+        } else {
+            (0..3 + self.below(4)).for_each(|_| self.statement(number, 0));
         }
         if self.below(2) == 0 {
             let add = self.below(9);
@@ -168,6 +182,19 @@ impl Maker {
             self.line("return");
         }
         self.text.push_str("}\n");
+    }
+
+    /// All that a function does, on a goroutine that it waits for, and whose panic it takes over.
+    fn goroutine(&mut self, number: usize) {
+        self.line("done := make(chan interface{}, 1)");
+        self.line("go func() {");
+        (self.indent, self.literals) = (2, 1);
+        self.line("defer close(done)");
+        self.line("defer func() { if e := recover(); e != nil { done <- e } }()");
+        (0..3 + self.below(4)).for_each(|_| self.statement(number, 0));
+        (self.indent, self.literals) = (1, 0);
+        self.line("}()");
+        self.line("if e := <-done; e != nil { panic(e) }");
     }
 
     fn block(&mut self, head: &str, number: usize, depth: usize, tail: &str) {
@@ -195,6 +222,7 @@ impl Maker {
                 self.line(&format!("s += f{other}(x + {k})"));
             }
             4 => self.line("s++"),
+            5 if self.alone => self.line(&format!("if x%4 == {} {{ runtime.Goexit() }}", k % 4)),
             5 => self.line(&format!("array[{}] = s", k % 3)),
             6 if self.literals == 0 => self.line(&format!("if x == {k} {{ return s + 1 }}")),
             6 => self.line(&format!("if x == {k} {{ return }}")),

@@ -152,7 +152,7 @@ fn copystack(cx: &mut Cx<'_>, max_stack: u64) -> Result<Action, Refused> {
 }
 
 fn fatal_error(text: String) -> Fatal {
-    Fatal { text, traceback: Traceback::default() }
+    Fatal { text, signal: None, traceback: Traceback::default() }
 }
 
 /// `gcStart(trigger gcTrigger)`: the collector does not know of the arguments that goemu has placed, and may free what only
@@ -194,7 +194,9 @@ pub(crate) fn ended(cx: &mut Cx<'_>, outcome: Outcome) -> Outcome {
             stderr.truncate(dying.from);
             Outcome::Deadlock(traceback)
         }
-        Some(text) => Outcome::Exited { code, fatal: Some(Fatal { text, traceback }) },
+        Some(text) => {
+            Outcome::Exited { code, fatal: Some(Fatal { text, signal: printed.signal, traceback }) }
+        }
         None => {
             stderr.truncate(dying.from);
             let text = said.strip_prefix("panic: ").unwrap_or(&said).trim_end().to_owned();

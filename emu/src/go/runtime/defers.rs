@@ -107,8 +107,6 @@ pub(super) fn deferreturn(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     }
     let closure = cx.word(record.wrapping_add(layout.func))?;
     let next = cx.word(record.wrapping_add(layout.link))?;
-    // A nil closure faults here, as it does in Go.
-    let func = cx.word(closure)?;
     if let Some(siz) = layout.siz {
         let len = u32::from_le_bytes(cx.memory.read(record.wrapping_add(siz))?);
         let args = arguments(cx, record.wrapping_add(layout.size), len.into())?;
@@ -116,6 +114,8 @@ pub(super) fn deferreturn(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     }
     cx.set_word(head, next)?;
     cx.set_word(record.wrapping_add(layout.func), 0)?;
+    // A nil closure faults here, as it does in Go: its record is gone by then.
+    let func = cx.word(closure)?;
     let (own, again) = (cx.cpu.gpr(gpr::RSP), cx.return_address()?.wrapping_sub(CALL));
     let below = facts.version.minor >= 18;
     let (sp, back) = if below { (own.wrapping_sub(8), cx.cpu.rip) } else { (own, again) };

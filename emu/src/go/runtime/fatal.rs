@@ -177,7 +177,8 @@ fn end(cx: &mut Cx<'_>, text: &str, start: Start, shows: Shows) -> Action {
         let runtime = shows.runtime && cx.image.facts().version.minor >= 19;
         traceback.goroutines.extend(goroutines::stacks(cx, runtime));
     }
-    Action::End(Outcome::Exited { code: 2, fatal: Some(Fatal { text: text.to_owned(), traceback }) })
+    let fatal = Fatal { text: text.to_owned(), signal: signal(cx), traceback };
+    Action::End(Outcome::Exited { code: 2, fatal: Some(fatal) })
 }
 
 /// The heap is used up.

@@ -395,7 +395,10 @@ fn deadlock(cx: &mut Cx<'_>) -> Action {
     if first_gone && traceback.is_empty() {
         let text = "no goroutines (main called runtime.Goexit) - deadlock!".to_owned();
         cx.world.print(2, format!("fatal error: {text}\n").as_bytes());
-        return Action::End(Outcome::Exited { code: 2, fatal: Some(Fatal { text, traceback }) });
+        return Action::End(Outcome::Exited {
+            code: 2,
+            fatal: Some(Fatal { text, signal: None, traceback }),
+        });
     }
     Action::End(Outcome::Deadlock(traceback))
 }
