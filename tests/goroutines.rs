@@ -28,6 +28,19 @@ fn a_deadlock_says_who_waits_for_what() {
     }
 }
 
+/// Also without symbols, and in programs for other systems: Go's list of reasons is found by how it begins.
+#[test]
+fn a_reason_is_found_in_the_program() {
+    let stripped = ["15-stripped", "27-stripped", "15-darwin-stripped", "15-windows-stripped"];
+    for build in stripped.map(|build| format!("corpus-go1.{build}")) {
+        let mut machine = Machine::new(Image::open(binary(&build).unwrap()).unwrap()).unwrap();
+        let call = machine.call("runtime.chanrecv1").unwrap().signature("func(c, elem uintptr)").unwrap();
+        let outcome = call.literals(&["0", "0"]).unwrap().run().unwrap().outcome;
+        let traceback = outcome.traceback().unwrap();
+        assert_eq!(traceback.goroutines[0].status, "chan receive (nil chan)", "{build}");
+    }
+}
+
 #[test]
 fn a_seed_gives_the_same_run_and_every_seed_the_same_sum() {
     for build in ["corpus-go1.15", "corpus-go1.27"] {

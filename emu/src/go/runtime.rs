@@ -11,6 +11,7 @@ pub(super) mod fatal;
 mod found;
 pub(crate) mod goroutines;
 pub(super) mod panics;
+mod reasons;
 mod recognise;
 mod stack;
 mod system;

@@ -3,8 +3,11 @@
 //! Channels, select, locks and groups run from the program's own text; they end in these. What the program does not
 //! see of a scheduler is not here: there are no threads and no queues in its memory.
 
+use std::cell::OnceCell;
+
 use goemu_loader::FuncId;
 
+use super::reasons::Reasons;
 use super::{coroutines, fatal, timers};
 use crate::cpu::gpr;
 use crate::error::Error;
@@ -407,7 +410,8 @@ fn deadlock(cx: &mut Cx<'_>) -> Action {
 pub(super) fn stacks(cx: &Cx<'_>, runtime: bool) -> Vec<Stack> {
     let others = cx.world.scheduler.in_order();
     let others = others.into_iter().filter(|resting| !is_system(cx, resting));
-    others.map(|resting| stack(cx, resting, runtime)).collect()
+    let reasons = OnceCell::new();
+    others.map(|resting| stack(cx, resting, runtime, &reasons)).collect()
 }
 
 /// Whether a goroutine is the runtime's own: Go shows none of these.
@@ -417,14 +421,14 @@ fn is_system(cx: &Cx<'_>, resting: &Resting) -> bool {
     start.is_some_and(|func| func.func_id() != FuncId::RuntimeMain) && name.starts_with("runtime.")
 }
 
-fn stack(cx: &Cx<'_>, resting: &Resting, runtime: bool) -> Stack {
+fn stack(cx: &Cx<'_>, resting: &Resting, runtime: bool, reasons: &OnceCell<Reasons>) -> Stack {
     let start = Start { pc: resting.pc, sp: resting.sp, trap: resting.registers.is_some() };
     let status = match resting.status {
         Status::Runnable => "runnable".to_owned(),
         Status::Sleeps => "sleep".to_owned(),
         Status::Coroutine => "coroutine".to_owned(),
         Status::Waits(reason) => reason.to_owned(),
-        Status::Parked { reason, caller } => reason_text(cx, reason, caller),
+        Status::Parked { reason, caller } => reasons.get_or_init(|| Reasons::of(cx)).text(cx, reason, caller),
     };
     let mut stack = Stack::read(cx.image, cx.memory, start, (resting.goroutine.id, &status), runtime);
     stack.created_by = created_by(cx, resting.goroutine.creator);
@@ -444,27 +448,4 @@ pub(super) fn created_by(cx: &Cx<'_>, creator: Option<(u64, u64)>) -> Option<Cre
         line: place,
         offset: pc.wrapping_sub(func.entry()),
     })
-}
-
-/// What a goroutine waits for, in Go's words: the program's own list of them where it has symbols, else by who calls.
-fn reason_text(cx: &Cx<'_>, reason: u64, caller: u64) -> String {
-    let told = cx.image.symbol("runtime.waitReasonStrings").and_then(|list| {
-        let at = list.addr.checked_add(16 * reason)?;
-        let (text, len) = (cx.word(at).ok()?, cx.word(at + 8).ok()?);
-        let mut bytes = vec![0; len.min(64) as usize];
-        cx.memory.read_bytes(text, &mut bytes).ok()?;
-        String::from_utf8(bytes).ok()
-    });
-    let by_caller = || {
-        let caller = cx.image.func_at(caller.wrapping_sub(1))?;
-        Some(match caller.name() {
-            "runtime.chanrecv" => "chan receive",
-            "runtime.chansend" => "chan send",
-            "runtime.selectgo" => "select",
-            "runtime.block" => "select (no cases)",
-            "runtime.semacquire1" => "semacquire",
-            _ => return None,
-        })
-    };
-    told.unwrap_or_else(|| by_caller().unwrap_or("waiting").to_owned())
 }
