@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
+use goemu::machine::Process;
 use goemu::outcome::Runtime;
-use goemu::{Config, Image, Machine};
+use goemu::{Config, Error, Image, Machine};
 use goemu_tests::fixtures::{binary, cases};
 use goemu_tests::table::{Ending, call, source};
 
@@ -61,4 +62,67 @@ fn every_case_ends_as_it_does_natively() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A process that is given something.
+fn given() -> Process {
+    let text = |text: &str| text.to_owned();
+    Process {
+        args: vec![text("-v"), text(""), text("a b=\u{e9}")],
+        env: vec![(text("HOME"), text("/root")), (text("EMPTY"), text("")), (text("HOME"), text("/later=x"))],
+        stdin: b"abc the quick\nbrown fox".as_slice().into(),
+    }
+}
+
+#[test]
+fn a_program_finds_what_it_was_given() {
+    for (version, image) in builds() {
+        for runtime in [Runtime::Hooked, Runtime::Real] {
+            let config = Config { runtime: Some(runtime), process: given(), ..Config::default() };
+            let mut machine = Machine::with_config(Arc::clone(&image), config).unwrap();
+            // Each call reads from the beginning.
+            for (func, args, expected) in [
+                ("main.arguments", &[][..], "\"-v||a b=\u{e9}\""),
+                ("main.environment", &["HOME"], "\"/root\", true"),
+                ("main.environment", &["EMPTY"], "\"\", true"),
+                ("main.environment", &["PATH"], "\"\", false"),
+                ("main.words", &[], "5, \"quick\""),
+                ("main.twice", &["3"], "\"abc\", \" the quick\\nbrown fox\", true"),
+                ("main.words", &[], "5, \"quick\""),
+            ] {
+                let call = machine.call(func).unwrap().signature(signature(func)).unwrap();
+                let report = call.literals(args).unwrap().run().unwrap();
+                assert_eq!(report.outcome.to_string(), expected, "Go 1.{version}, {runtime}: {func}");
+            }
+        }
+    }
+}
+
+/// GODEBUG is a variable like others, and stronger than what the program says.
+#[test]
+fn settings_come_from_the_environment() {
+    for (version, image) in builds() {
+        for runtime in [Runtime::Hooked, Runtime::Real] {
+            let env = vec![("GODEBUG".to_owned(), "panicnil=0".to_owned())];
+            let process = Process { env, ..Process::default() };
+            let config = Config { runtime: Some(runtime), process, ..Config::default() };
+            let mut machine = Machine::with_config(Arc::clone(&image), config).unwrap();
+            let call = machine.call("main.panicNil").unwrap();
+            let report =
+                call.signature(signature("main.panicNil")).unwrap().run().unwrap().outcome.to_string();
+            let is_nil = report.starts_with("interface {}(nil)");
+            assert_eq!(is_nil, version < 21, "Go 1.{version}, {runtime}: {report}");
+        }
+    }
+}
+
+#[test]
+fn what_no_process_can_be_given_is_an_error() {
+    let (_, image) = builds().swap_remove(0);
+    for runtime in [None, Some(Runtime::Real)] {
+        let process = Process { args: vec!["a\0b".to_owned()], ..Process::default() };
+        let config = Config { runtime, process, ..Config::default() };
+        let error = Machine::with_config(Arc::clone(&image), config).err();
+        assert!(matches!(error, Some(Error::Process(_))), "{error:?}");
+    }
 }

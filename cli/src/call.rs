@@ -12,6 +12,7 @@ use goemu::go::arguments::Argument;
 use goemu::go::guess::{Guess, guess_named};
 use goemu::go::print::{Format, Style};
 use goemu::go::read::{Limits, Reading};
+use goemu::machine::Process;
 use goemu::outcome::{NamedValue, Returned, Runtime};
 use goemu::trace::{Detail, Tracer};
 use goemu::{Config, Image, LoadError, Machine, Outcome, Report, Value};
@@ -157,6 +158,15 @@ pub(crate) struct Args {
     /// What stands in for Go's runtime: hooks, or the program's own, started up to main.main [default: auto]
     #[arg(long, value_name = "RUNTIME")]
     runtime: Option<Choice>,
+    /// An argument for the program, os.Args[1:]; one option for each
+    #[arg(long = "arg", value_name = "VALUE", allow_hyphen_values = true)]
+    argv: Vec<String>,
+    /// A variable of the program's environment, which is empty otherwise; one option for each
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// What the program reads from its standard input: a file, or with - the standard input of goemu
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    stdin: Option<String>,
     /// What everything random follows from: the same seed is the same run [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -258,7 +268,7 @@ struct Called {
 fn call(args: &Args) -> Result<Called> {
     let image = args.binary.open()?;
     let go = image.build_info().version.clone();
-    let mut machine = Machine::with_config(image, args.config())?;
+    let mut machine = Machine::with_config(image, args.config()?)?;
     machine.set_reading(args.reading());
     let func = machine.find(&args.func)?.name().to_owned();
     if args.init {
@@ -269,6 +279,7 @@ fn call(args: &Args) -> Result<Called> {
     if let Some(tracer) = args.tracer()? {
         machine.observe(tracer);
     }
+    let most = machine.config().max_memory / PART_OF_MEMORY;
     let guess = args.sig.is_none().then(|| guess_of(&machine, &args.func)).flatten();
     let mut call = machine.call(&args.func)?;
     if let Some(sig) = &args.sig {
@@ -277,7 +288,6 @@ fn call(args: &Args) -> Result<Called> {
     if let Some(captures) = &args.captures {
         call = call.captures(captures);
     }
-    let most = args.config().max_memory / PART_OF_MEMORY;
     let given = args.args.iter().map(|arg| argument(arg, most)).collect::<Result<Vec<_>>>()?;
     let call = call.literals(&given)?;
     if let Some(guess) = &guess {
@@ -302,7 +312,14 @@ fn guess_of(machine: &Machine, name: &str) -> Option<Guess> {
 
 /// An argument: a text, or the contents of a file where it begins with `@`, of so many bytes at most.
 fn argument(text: &str, most: u64) -> Result<Argument<'_>> {
-    let Some(path) = text.strip_prefix('@') else { return Ok(Argument::Text(text)) };
+    match text.strip_prefix('@') {
+        Some(path) => Ok(Argument::Value(Value::String(contents(path, text, most)?))),
+        None => Ok(Argument::Text(text)),
+    }
+}
+
+/// What is in a file, or in standard input (`-`): so many bytes at most.
+fn contents(path: &str, text: &str, most: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut read = |from: &mut dyn Read| from.take(most.saturating_add(1)).read_to_end(&mut bytes);
     let read = if path == "-" {
@@ -320,7 +337,15 @@ fn argument(text: &str, most: u64) -> Result<Argument<'_>> {
             "{text} has more than {most} bytes, a quarter of the memory that the program may have (--max-memory)"
         );
     }
-    Ok(Argument::Value(Value::String(bytes)))
+    Ok(bytes)
+}
+
+/// `NAME=VALUE`
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("NAME=VALUE is wanted".to_owned()),
+    }
 }
 
 /// What was asked for, or what is usual.
@@ -329,10 +354,15 @@ fn size(asked: Option<u64>, usual: usize) -> usize {
 }
 
 impl Args {
-    fn config(&self) -> Config {
+    fn config(&self) -> Result<Config> {
         let default = Config::default();
-        Config {
-            max_memory: self.max_memory.unwrap_or(default.max_memory),
+        let max_memory = self.max_memory.unwrap_or(default.max_memory);
+        let stdin = match &self.stdin {
+            Some(path) => contents(path, &format!("--stdin {path}"), max_memory / PART_OF_MEMORY)?.into(),
+            None => Arc::default(),
+        };
+        Ok(Config {
+            max_memory,
             max_stack: self.max_stack.unwrap_or(default.max_stack),
             cpu: self.cpu.map_or(default.cpu, Level::from),
             seed: self.seed.unwrap_or(default.seed),
@@ -342,7 +372,8 @@ impl Args {
                 Some(Choice::Hooked) => Some(Runtime::Hooked),
                 Some(Choice::Real) => Some(Runtime::Real),
             },
-        }
+            process: Process { args: self.argv.clone(), env: self.env.clone(), stdin },
+        })
     }
 
     /// What is made of the values. What is printed must be read.

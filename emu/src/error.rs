@@ -128,6 +128,9 @@ pub enum Error {
         /// The function with the instruction that does.
         func: String,
     },
+    /// Arguments or an environment that no process can have.
+    #[error("the process cannot be given that: {0}")]
+    Process(String),
     /// The program could not be started, so that it has no runtime of its own.
     #[error("the program cannot be started: {why}")]
     Boot {

@@ -1,10 +1,12 @@
 //! A machine: one program in memory, one goroutine, one processor, and the answers to why it stopped.
 
 mod boot;
+mod config;
 mod faults;
 mod ground;
 mod load;
 mod packages;
+mod process;
 mod watch;
 
 use std::cell::OnceCell;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use goemu_loader::{Func, Image};
 
 use crate::call::{self, Call};
-use crate::cpu::{Cpu, Level, gpr};
+use crate::cpu::{Cpu, gpr};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::exit::{Exit, Fault};
@@ -31,8 +33,10 @@ use crate::observe::{Event, Interest, Observer, Observers};
 use crate::os::{self, Answer, NoOs, Os};
 use crate::outcome::{Outcome, Runtime};
 pub use boot::Booted;
+pub use config::Config;
 use ground::{Ground, Made};
 use packages::Packages;
+pub use process::Process;
 use watch::WatchAll;
 
 /// Where a call returns to in a program without `runtime.goexit`. Nothing is mapped there.
@@ -41,38 +45,6 @@ const NOWHERE: u64 = 0x7e_0000_0000;
 /// What answering a hook and a system call takes, in instructions, whatever it does.
 const HOOK: u64 = 10;
 const SYSCALL: u64 = 40;
-
-/// Limits and choices of a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// Bytes of memory that the guest may have, the program's own included.
-    pub max_memory: u64,
-    /// Bytes that a stack may grow to. Go's own limit is 1 000 000 000.
-    pub max_stack: u64,
-    /// Instructions that one call may execute. What takes longer than they show costs as many more: the work of hooks
-    /// and system calls, the rounds of repeated instructions.
-    pub fuel: u64,
-    /// What the processor shows of itself: programs choose their code by it.
-    pub cpu: Level,
-    /// What everything random follows from. The same seed is the same run.
-    pub seed: u64,
-    /// Which runtime serves calls. `None`: the hooked one, and where that cannot, the same call is made again in
-    /// the real one.
-    pub runtime: Option<Runtime>,
-}
-
-impl Default for Config {
-    fn default() -> Config {
-        Config {
-            max_memory: 2 << 30,
-            max_stack: 1_000_000_000,
-            fuel: 1_000_000_000,
-            cpu: Level::default(),
-            seed: 1,
-            runtime: None,
-        }
-    }
-}
 
 /// One program, ready for calls.
 ///
@@ -142,7 +114,7 @@ fn home(image: &Image) -> u64 {
 }
 
 /// A processor as it starts.
-fn processor(config: Config) -> Cpu {
+fn processor(config: &Config) -> Cpu {
     let mut cpu = Cpu::default();
     (cpu.level, cpu.entropy) = (config.cpu, config.seed);
     cpu
@@ -157,16 +129,17 @@ impl Machine {
     /// A machine with this program.
     pub fn with_config(image: impl Into<Arc<Image>>, config: Config) -> Result<Machine, Error> {
         let image = image.into();
+        config.process.check()?;
         if config.runtime == Some(Runtime::Real) {
             return Machine::boot(image, config);
         }
         let mut memory = Memory::new(config.max_memory)?;
-        let mut cpu = processor(config);
+        let mut cpu = processor(&config);
         load::map(&image, &mut memory)?;
         let goroutine = Goroutine::new(&image, &mut memory, &mut cpu, config.max_stack)?;
         // Where most calls put it: what is there already need not be restored after each.
         memory.poke(goroutine.stack_hi - TOP_BLOCK - 8, &home(&image).to_le_bytes())?;
-        let mut world = World::new(memory.space());
+        let mut world = World::new(memory.space(), &config.process);
         world.random_order = config.seed != Config::default().seed;
         world.prepare(&mut memory);
         let mut hooks = Hooks::default();
@@ -230,8 +203,8 @@ impl Machine {
     }
 
     /// Limits and choices.
-    pub fn config(&self) -> Config {
-        self.config
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Changes how many instructions a call may execute, see [`Config::fuel`].

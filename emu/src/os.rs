@@ -17,7 +17,8 @@ use crate::memory::Memory;
 use crate::outcome::Outcome;
 
 pub(crate) use answers::{
-    EPOCH, affinity, fill_random, limits, monotonic_start, now, random, time_of_day, uname,
+    EPOCH, affinity, fill_random, limits, monotonic_start, now, pipe_status, random, read_input, time_of_day,
+    uname,
 };
 
 /// What a system call is answered.

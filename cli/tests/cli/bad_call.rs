@@ -21,6 +21,8 @@ fn calls_that_cannot_be_made() {
             "fib @/dev/zero --max-memory 80m",
             "@/dev/zero has more than 20971520 bytes, a quarter of the memory that the program may have (--max-memory)",
         ),
+        ("fib 1 --stdin /no/such", "cannot read --stdin /no/such: No such file or directory (os error 2)"),
+        ("fib 1 --env A", "invalid value 'A' for '--env <NAME=VALUE>': NAME=VALUE is wanted (see --help)"),
         ("fib @/dev/null", "argument 1 (n int): a int is wanted, and this is a string"),
         (
             "fib 1 --fuel ten",

@@ -39,6 +39,30 @@ fn json_has_the_structure_of_values() {
 }
 
 #[test]
+fn what_a_program_is_given() {
+    let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin/process-go1.15-stripped");
+    let input = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("input");
+    std::fs::write(&input, "one three\n").unwrap();
+    let (program, input) = (program.to_str().unwrap(), input.to_str().unwrap());
+    for runtime in ["hooked", "real"] {
+        for (line, expected) in [
+            (&["main.arguments", "--sig", "func() string", "--arg", "--help", "--arg="][..], "\"--help|\""),
+            (
+                &["main.environment", "A", "--sig", "func(s string) (string, bool)", "--env", "A=b=c"],
+                "\"b=c\", true",
+            ),
+            (&["main.words", "--sig", "func() (int, string)", "--stdin", input], "2, \"three\""),
+            // The tests' own is empty.
+            (&["main.words", "--sig", "func() (int, string)", "--stdin", "-"], "0, \"\""),
+            (&["main.words", "--sig", "func() (int, string)"], "0, \"\""),
+        ] {
+            let ran = goemu(["call", "-b", program, "--runtime", runtime].iter().chain(line));
+            assert_eq!(ran, Ran::new(0, &format!("{expected}\n"), ""), "{runtime}: {line:?}");
+        }
+    }
+}
+
+#[test]
 fn limits_and_pointers() {
     let shown = |line: &[&str]| typed(line).stdout;
     let numbers = ["main.applyTo", "double", "{1, 2, 3, 4}"];

@@ -37,11 +37,8 @@ pub struct Initialised {
     pub stderr: Vec<u8>,
 }
 
-/// The words above the program's first stack frame, behind one argument: no environment, and of the auxiliary vector
-/// AT_PAGESZ alone, without which the runtime would look for files that tell it.
-const AUXV: [u64; 6] = [0, 0, 6, 4096, 0, 0];
-/// `os.Args[0]`
-const PROGRAM: &[u8] = b"goemu\0";
+/// Of the auxiliary vector AT_PAGESZ alone, without which the runtime would look for files that tell it.
+const AUXV: [u64; 4] = [6, 4096, 0, 0];
 
 impl Machine {
     /// Runs what a started program has run before `main.main`, and makes that the state that calls start from:
@@ -108,13 +105,16 @@ impl Init<'_> {
     /// their own: arguments and environment, the processor's features, the number of processors, the list of modules, the settings of GODEBUG.
     fn start_runtime(&mut self) -> Result<(), Error> {
         let argv = self.argv()?;
-        self.run_named("runtime.args", "func(c int32, v uintptr)", &[Value::from(1), Value::from(argv)])?;
+        let process = Arc::clone(&self.machine.world.process);
+        let settings = || Value::from(process.variable("GODEBUG").unwrap_or_default());
+        let args = [Value::from(process.argc() as i64), Value::from(argv)];
+        self.run_named("runtime.args", "func(c int32, v uintptr)", &args)?;
         // Up to Go 1.20 it finds GODEBUG by itself.
         let takes_env = self.image.facts().version.minor >= 21;
         let (signature, args) =
-            if takes_env { ("func(env string)", vec![Value::from("")]) } else { ("func()", vec![]) };
+            if takes_env { ("func(env string)", vec![settings()]) } else { ("func()", vec![]) };
         if !self.run_named("runtime.cpuinit", signature, &args)? {
-            self.run_named("internal/cpu.Initialize", "func(env string)", &[Value::from("")])?;
+            self.run_named("internal/cpu.Initialize", "func(env string)", &[settings()])?;
             self.copy_features()?;
         }
         // Elsewhere it asks libraries for what only a started program has.
@@ -132,7 +132,7 @@ impl Init<'_> {
             self.run_named(name, "func()", &[])?;
         }
         // What parsedebugvars is since Go 1.26.
-        if self.run_named("runtime.parseRuntimeDebugVars", "func(godebug string)", &[Value::from("")])? {
+        if self.run_named("runtime.parseRuntimeDebugVars", "func(godebug string)", &[settings()])? {
             self.run_named("runtime.finishDebugVarsSetup", "func()", &[])?;
         }
         // The collector's settings, GOGC among them.
@@ -142,16 +142,14 @@ impl Init<'_> {
 
     /// The program's arguments in guest memory, as the kernel leaves them on the stack.
     fn argv(&mut self) -> Result<u64, Error> {
-        let Machine { memory, world, .. } = &mut *self.machine;
-        let size = PROGRAM.len() as u64 + 8 * (AUXV.len() as u64 + 1);
-        let argv = world.alloc(memory, size).map_err(|_| MemoryError::Limit { limit: memory.limit() })?;
-        let name = argv + 8 * (AUXV.len() as u64 + 1);
+        let mac = self.image.target().os == Os::Darwin;
         // macOS has texts instead of the vector, the first of them the program's path.
-        let apple = [0, 0, name, 0, 0, 0];
-        let vector = if self.image.target().os == Os::Darwin { apple } else { AUXV };
-        let words = std::iter::once(name).chain(vector).flat_map(u64::to_le_bytes);
-        let block: Vec<u8> = words.chain(PROGRAM.iter().copied()).collect();
-        memory.poke(argv, &block)?;
+        let more = |name| if mac { [name, 0, 0, 0] } else { AUXV };
+        let process = Arc::clone(&self.machine.world.process);
+        let Machine { memory, world, .. } = &mut *self.machine;
+        let size = process.block(0, more).len() as u64;
+        let argv = world.alloc(memory, size).map_err(|_| MemoryError::Limit { limit: memory.limit() })?;
+        memory.poke(argv, &process.block(argv, more))?;
         Ok(argv)
     }
 

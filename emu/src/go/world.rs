@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use goemu_loader::Perm;
 
@@ -12,6 +13,7 @@ use crate::go::scheduler::Scheduler;
 use crate::go::started::{Dying, UnderWay};
 use crate::go::traceback::unwind::Start;
 use crate::linux::Clock;
+use crate::machine::Process;
 use crate::memory::{Contents, Memory, MemoryError};
 
 /// Where the heap begins: Go's own arenas do, too.
@@ -81,6 +83,9 @@ pub struct World {
     pub(crate) scratch: Option<(u64, u64)>,
     /// And who waits at channels.
     pub(crate) waiters: Waiters,
+    /// What the program was given, and how much of its standard input it has read.
+    pub(crate) process: Arc<Process>,
+    input_read: usize,
     /// What the guest wrote to standard output.
     pub stdout: Vec<u8>,
     /// What the guest wrote to standard error.
@@ -122,8 +127,9 @@ pub struct World {
 
 impl World {
     /// An empty heap in a space of `space` bytes.
-    pub(crate) fn new(space: u64) -> World {
-        World::with(Arena::new(HEAP..MAPPINGS, space), Arena::new(MAPPINGS..1 << 40, space))
+    pub(crate) fn new(space: u64, process: &Process) -> World {
+        let (heap, mappings) = (Arena::new(HEAP..MAPPINGS, space), Arena::new(MAPPINGS..1 << 40, space));
+        World { process: Arc::new(process.clone()), ..World::with(heap, mappings) }
     }
 
     /// Maps the first step of the heap, as part of the state that calls start from: most calls need no more, and so map
@@ -133,8 +139,9 @@ impl World {
     }
 
     /// Room for arguments only: the program has a heap of its own.
-    pub(crate) fn beside(space: u64) -> World {
-        World::with(Arena::new(BESIDE, space), Arena::new(BESIDE.end..BESIDE.end, space))
+    pub(crate) fn beside(space: u64, process: &Process) -> World {
+        let (heap, mappings) = (Arena::new(BESIDE, space), Arena::new(BESIDE.end..BESIDE.end, space));
+        World { process: Arc::new(process.clone()), ..World::with(heap, mappings) }
     }
 
     fn with(heap: Arena, mappings: Arena) -> World {
@@ -148,6 +155,8 @@ impl World {
             nothing: None,
             weak_handles: HashMap::new(),
             itabs: HashMap::new(),
+            process: Arc::default(),
+            input_read: 0,
             stdout: Vec::new(),
             stderr: Vec::new(),
             panic_value: None,
@@ -218,6 +227,14 @@ impl World {
         [self.heap.range.clone(), self.mappings.range.clone()]
     }
 
+    /// Takes the next bytes of standard input; none at its end.
+    pub(crate) fn take_input(&mut self, most: usize) -> Vec<u8> {
+        let rest = self.process.stdin.get(self.input_read..).unwrap_or_default();
+        let bytes = rest[..most.min(rest.len())].to_vec();
+        self.input_read += bytes.len();
+        bytes
+    }
+
     /// Adds to an output; what is beyond all reason is dropped.
     pub(crate) fn print(&mut self, fd: u64, bytes: &[u8]) {
         let out = if fd == 1 { &mut self.stdout } else { &mut self.stderr };
@@ -244,6 +261,7 @@ impl Clone for World {
             ref waiters,
             ref itabs,
             ref walks,
+            ref process,
             ref stdout,
             ref stderr,
             ref dying,
@@ -251,6 +269,7 @@ impl Clone for World {
             ref under_way,
             ref scheduler,
             heap_start,
+            input_read,
             objects,
             nothing,
             scratch,
@@ -278,6 +297,10 @@ impl Clone for World {
             self.found.clone_from(found);
             self.under_way.clone_from(under_way);
         }
+        if !Arc::ptr_eq(&self.process, process) {
+            self.process.clone_from(process);
+        }
+        self.input_read = input_read;
         self.heap.clone_from(heap);
         self.mappings.clone_from(mappings);
         self.scheduler.clone_from(scheduler);

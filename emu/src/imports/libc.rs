@@ -27,6 +27,10 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
             }
             print(cx, fd, at, len)?
         }
+        "read" if argument(cx, 0)? == 0 => {
+            let (at, len) = (argument(cx, 1)?, argument(cx, 2)?);
+            os::read_input(cx, 0, at, len)? as u64
+        }
         "mmap" if argument(cx, 3)? & MAP_FIXED == 0 => {
             let size = argument(cx, 1)?;
             let Ok(at) = cx.world.map_pages(cx.memory, size) else { return Ok(None) };

@@ -2,7 +2,7 @@
 
 use super::{Args, Kernel, epoll, errno};
 use crate::hook::{Cx, Refused};
-use crate::os::Answer;
+use crate::os::{self, Answer};
 
 /// Files that a process may have.
 const MOST: usize = 1024;
@@ -14,7 +14,7 @@ const MOST_BYTES: u64 = 1 << 20;
 /// An open file.
 #[derive(Clone, Debug)]
 pub(super) enum File {
-    /// It has nothing to read.
+    /// Standard input: what the process was given.
     Input,
     /// Standard output (1) or error (2).
     Output(u64),
@@ -84,7 +84,6 @@ impl Files {
     /// Takes bytes from a file, or gives an error number.
     fn take(&mut self, number: u64, most: usize) -> Result<Vec<u8>, i64> {
         match self.get(number) {
-            Some(File::Input) => Ok(Vec::new()),
             Some(File::Counter(0)) => Err(errno::EAGAIN),
             Some(File::Counter(_)) if most < 8 => Err(errno::EINVAL),
             Some(File::Counter(count)) => Ok(std::mem::take(count).to_le_bytes().to_vec()),
@@ -104,6 +103,9 @@ impl Files {
 /// `read(file, to, size)`. What has nothing to read says so, and does not wait: Go opens its pipes that way.
 pub(super) fn read(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
     let [number, to, size, ..] = args;
+    if let Some(File::Input) = kernel.files.get(number) {
+        return os::read_input(cx, 0, to, size).map(Answer::Return);
+    }
     let most = size.min(MOST_BYTES) as usize;
     cx.memory.check(to, most, crate::memory::Access::Write)?;
     match kernel.files.take(number, most) {
@@ -207,6 +209,26 @@ pub(super) fn pipe(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<A
         cx.memory.write(args[0].wrapping_add(4 * at), (end.unwrap_or_default() as u32).to_le_bytes())?;
     }
     Ok(Answer::Return(0))
+}
+
+/// `fstat(file, status)`: all are pipes, or as good as pipes.
+pub(super) fn fstat(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    match kernel.files.get(args[0]) {
+        Some(_) => os::pipe_status(cx, args[1]).map(Answer::Return),
+        None => Ok(Answer::Return(-errno::EBADF)),
+    }
+}
+
+/// `lseek(file, offset, whence)`: pipes have no places.
+pub(super) fn lseek(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    const ESPIPE: i64 = 29;
+    Ok(Answer::Return(if kernel.files.get(args[0]).is_some() { -ESPIPE } else { -errno::EBADF }))
+}
+
+/// `ioctl(file, request, argument)`: no file is a terminal.
+pub(super) fn ioctl(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    const ENOTTY: i64 = 25;
+    Ok(Answer::Return(if kernel.files.get(args[0]).is_some() { -ENOTTY } else { -errno::EBADF }))
 }
 
 /// `eventfd2(count, flags)`

@@ -35,6 +35,8 @@ calls! {
     0   read(file, to, size)                            => files::read;
     1   write(file, from, size)                         => files::write;
     3   close(file)                                     => files::close;
+    5   fstat(file, status)                             => files::fstat;
+    8   lseek(file, offset, whence)                     => files::lseek;
     9   mmap(address, size, protection, flags, file, offset) => memory::mmap;
     10  mprotect(address, size, protection)             => memory::mprotect;
     11  munmap(address, size)                           => memory::munmap;
@@ -42,6 +44,7 @@ calls! {
     13  rt_sigaction(signal, new, old, size)            => signal::rt_sigaction;
     14  rt_sigprocmask(how, new, old, size)             => signal::rt_sigprocmask;
     15  rt_sigreturn()                                  => signal::rt_sigreturn;
+    16  ioctl(file, request, argument)                  => files::ioctl;
     20  writev(file, vectors, count)                    => files::writev;
     22  pipe(files)                                     => files::pipe;
     24  sched_yield()                                   => threads::sched_yield;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use goemu_loader::{Image, Os, Perm};
 
 use super::ground::Main;
-use super::{Config, Machine, Parts, load, processor};
+use super::{Config, Machine, Parts, Process, load, processor};
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::cgo::{self, Variable};
@@ -40,8 +40,6 @@ const STACK_END: u64 = 0xbf_0000_0000;
 const STACK: u64 = 1 << 20;
 /// Bytes of memory with which every program can be started: up to Go 1.17 the runtime takes 64 MiB at once.
 const ROOM: u64 = 128 << 20;
-/// `os.Args[0]`
-const PROGRAM: &[u8] = b"goemu\0";
 /// Auxiliary vector: what the numbers of its entries are.
 const AT_PAGESZ: u64 = 6;
 const AT_RANDOM: u64 = 25;
@@ -54,11 +52,11 @@ impl Machine {
             names::find(&image, "main.main").map_err(|error| Error::Boot { why: error.to_string() })?.entry();
         let mut memory = Memory::new(config.max_memory)?;
         load::map(&image, &mut memory)?;
-        let mut cpu = processor(config);
+        let mut cpu = processor(&config);
         leave_c_out(&image, &mut memory)?;
-        let stack = first_stack(&mut memory, &mut cpu)?;
+        let stack = first_stack(&mut memory, &mut cpu, &config.process)?;
         enter(&mut cpu, entry);
-        let world = World::beside(memory.space());
+        let world = World::beside(memory.space(), &config.process);
         let os = Box::new(Linux::new(memory.space(), &mapped(&image, stack, &world), tls::slot(&image)));
         let mut hooks = Hooks::default();
         started::install(&image, config.max_stack, &mut hooks);
@@ -209,7 +207,7 @@ impl Machine {
         let mut real = match self.real.take() {
             Some(real) => real,
             None => {
-                let config = Config { runtime: Some(Runtime::Real), ..self.config };
+                let config = Config { runtime: Some(Runtime::Real), ..self.config.clone() };
                 let mut real = Machine::boot(Arc::clone(&self.image), config)?;
                 self.own_hooks.iter().for_each(|(addr, hook)| real.hooks.add(*addr, Arc::clone(hook)));
                 real.set_stops();
@@ -335,18 +333,18 @@ fn mapped(image: &Image, stack: Range<u64>, world: &World) -> Vec<Range<u64>> {
 }
 
 /// The stack as the kernel leaves it: arguments, environment, auxiliary vector.
-fn first_stack(memory: &mut Memory, cpu: &mut Cpu) -> Result<Range<u64>, Error> {
+fn first_stack(memory: &mut Memory, cpu: &mut Cpu, process: &Process) -> Result<Range<u64>, Error> {
     let end = if memory.space() >= 1 << 40 { STACK_END } else { memory.space() / 2 };
-    memory.map(end - STACK..end, Perm::READ | Perm::WRITE, Contents::Zero)?;
     let random = end - 16;
-    let name = random - 16;
+    let block = |at| process.block(at, |_| [AT_PAGESZ, PAGE, AT_RANDOM, random, 0, 0]);
+    let size = block(0).len() as u64;
+    let stack = end - STACK - size.next_multiple_of(PAGE)..end;
+    memory.map(stack.clone(), Perm::READ | Perm::WRITE, Contents::Zero)?;
     let numbers = [cpu.next_random(), cpu.next_random()];
     memory.poke(random, &numbers.map(u64::to_le_bytes).concat())?;
-    memory.poke(name, PROGRAM)?;
-    // argc, argv, no environment
-    let words = [1, name, 0, 0, AT_PAGESZ, PAGE, AT_RANDOM, random, 0, 0];
-    let sp = (name - 8 * words.len() as u64) & !15;
-    memory.poke(sp, &words.map(u64::to_le_bytes).concat())?;
+    let sp = (random - size - 8) & !15;
+    memory.poke(sp, &process.argc().to_le_bytes())?;
+    memory.poke(sp + 8, &block(sp + 8))?;
     cpu.set_gpr(gpr::RSP, sp);
-    Ok(end - STACK..end)
+    Ok(stack)
 }

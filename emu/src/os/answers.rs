@@ -7,10 +7,15 @@ use goemu_loader::{Image, Os};
 
 use crate::cpu::gpr;
 use crate::hook::{Cx, Refused};
+use crate::memory::Access;
 
 const EPERM: i64 = 1;
 const ENOENT: i64 = 2;
 const EBADF: i64 = 9;
+const ENOTTY: i64 = 25;
+const ESPIPE: i64 = 29;
+/// Files with lower numbers are there from the beginning: input, output and errors.
+const STANDARD: u64 = 3;
 
 /// What the clock shows at first: the beginning of time on Go's playground, 2009-11-10 23:00:00 UTC.
 pub(crate) const EPOCH: u64 = 1_257_894_000;
@@ -54,16 +59,13 @@ const REFUSED_LATER: [u64; 2] = [434, 439];
 pub(super) fn answer(cx: &mut Cx<'_>, number: u64) -> Result<Option<i64>, Refused> {
     let argument = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::R10].map(|register| cx.cpu.gpr(register));
     Ok(Some(match number {
-        // read: nobody types anything
-        0 => {
-            if argument[0] == 0 {
-                0
-            } else {
-                -EBADF
-            }
-        }
-        // fstat, of what is not open
-        5 => -EBADF,
+        // read
+        0 => read_input(cx, argument[0], argument[1], argument[2])?,
+        // fstat, lseek, ioctl: of the three files that a process begins with, which are pipes
+        5 if argument[0] < STANDARD => pipe_status(cx, argument[1])?,
+        8 if argument[0] < STANDARD => -ESPIPE,
+        16 if argument[0] < STANDARD => -ENOTTY,
+        5 | 8 | 16 => -EBADF,
         // uname
         63 => uname(cx, argument[0])?,
         // getuid, getgid, geteuid, getegid, getppid
@@ -95,6 +97,32 @@ pub(super) fn answer(cx: &mut Cx<'_>, number: u64) -> Result<Option<i64>, Refuse
         228 => clock(cx, argument[0], argument[1])?,
         _ => return Ok(None),
     }))
+}
+
+/// `read(file, to, size)`: of standard input, what the process was given.
+pub(crate) fn read_input(cx: &mut Cx<'_>, file: u64, to: u64, size: u64) -> Result<i64, Refused> {
+    /// A read may be shorter than asked for; this bounds what one takes of the host's memory.
+    const MOST: u64 = 1 << 20;
+    if file != 0 {
+        return Ok(-EBADF);
+    }
+    let most = size.min(MOST) as usize;
+    cx.memory.check(to, most, Access::Write)?;
+    let bytes = cx.world.take_input(most);
+    cx.memory.write_bytes(to, &bytes)?;
+    Ok(bytes.len() as i64)
+}
+
+/// `fstat(file, status)`, of a pipe: `struct stat` with the number of links, the kind and mode, and the size of a block.
+pub(crate) fn pipe_status(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
+    const SIZE: usize = 144;
+    const PIPE: u64 = 0o010_600;
+    let mut status = [0; SIZE];
+    for (at, word) in [(16, 1), (24, PIPE), (56, 4096_u64)] {
+        status[at..at + 8].copy_from_slice(&word.to_le_bytes());
+    }
+    cx.memory.write(to, status)?;
+    Ok(0)
 }
 
 /// The present time: seconds and nanoseconds since the epoch or the start.

@@ -11,8 +11,9 @@ pub(super) fn linux_number(os: Os, number: u64) -> Option<u64> {
     Some(match (os, number) {
         (Os::Linux | Os::Android, number) => number,
         (Os::Windows | Os::Solaris | Os::Illumos, _) => return None,
-        // exit, write, getpid, munmap, madvise
+        // exit, read, write, getpid, munmap, madvise
         (_, 1) => 231,
+        (_, 3) => 0,
         (_, 4) => 1,
         (_, 20) => 39,
         (_, 73) => 11,

@@ -1,5 +1,7 @@
 //! What functions of Windows' libraries do that Go programs call while they start, and to print: of a system with one
-//! processor, on which there are no files, no network and no variables in the environment.
+//! processor, on which there are no files and no network.
+
+use std::sync::Arc;
 
 use crate::hook::{Cx, Refused};
 use crate::imports::{Answer, Arguments, find, print, room};
@@ -17,7 +19,6 @@ const SYNCHRONOUS: u32 = 0x20;
 /// `INVALID_HANDLE_VALUE`
 const INVALID_HANDLE: u64 = u64::MAX;
 const SYSTEM_DIRECTORY: &str = "C:\\Windows\\system32";
-const COMMAND_LINE: &str = "goemu";
 /// The size of `TIME_ZONE_INFORMATION`, and where the name of its standard time is.
 const TIME_ZONE: usize = 172;
 const STANDARD_NAME: u64 = 4;
@@ -64,10 +65,18 @@ pub(in crate::imports) fn answer(
             let Some(stub) = find(cx, name) else { return Ok(None) };
             stub
         }
-        "GetSystemDirectoryA" => fill(cx, arguments, SYSTEM_DIRECTORY.as_bytes().to_vec(), 1)?,
-        "GetSystemDirectoryW" => fill(cx, arguments, utf16(SYSTEM_DIRECTORY), 2)?,
-        "GetCommandLineW" => hand_out(cx, &utf16(COMMAND_LINE))?,
-        "GetEnvironmentStringsW" => hand_out(cx, &[])?,
+        "GetSystemDirectoryA" => fill(cx, arguments, 0, SYSTEM_DIRECTORY.as_bytes().to_vec(), 1)?,
+        "GetSystemDirectoryW" => fill(cx, arguments, 0, utf16(SYSTEM_DIRECTORY), 2)?,
+        "GetCommandLineW" => {
+            let quoted: Vec<String> = cx.world.process.arguments().map(quoted).collect();
+            hand_out(cx, &utf16(&quoted.join(" ")))?
+        }
+        "GetEnvironmentStringsW" => {
+            let texts: String = cx.world.process.environment().map(|text| text + "\0").collect();
+            hand_out(cx, &utf16(&texts))?
+        }
+        "GetEnvironmentVariableW" => return variable(cx, arguments),
+        "ReadFile" => return read_file(cx, arguments),
         "GetTimeZoneInformation" => {
             let to = argument(cx, 0)?;
             cx.memory.write_bytes(to, &[0; TIME_ZONE])?;
@@ -103,7 +112,6 @@ fn refused(name: &str) -> Option<Answer> {
     Some(match name {
         // Output is no console.
         "GetConsoleMode" => Answer::Fail(0, ERROR_INVALID_HANDLE),
-        "GetEnvironmentVariableW" => Answer::Fail(0, ERROR_ENVVAR_NOT_FOUND),
         "GetModuleFileNameW" | "GetCurrentDirectoryW" => Answer::Fail(0, ERROR_ACCESS_DENIED),
         "CreateFileW" | "FindFirstFileW" => Answer::Fail(INVALID_HANDLE, ERROR_ACCESS_DENIED),
         "GetFileAttributesExW" => Answer::Fail(0, ERROR_ACCESS_DENIED),
@@ -139,10 +147,57 @@ fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// Writes a text and its NUL, in characters of so many bytes, to where the first argument points; the second is how
+/// `ReadFile(handle, buffer, length, read, overlapped)`
+fn read_file(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+    let [handle, at, len, read] = [0, 1, 2, 3].map(|n| arguments.get(cx, n));
+    let (handle, at, len, read) = (handle?, at?, len? & 0xffff_ffff, read?);
+    if handle != STANDARD {
+        return failed(0, ERROR_INVALID_HANDLE);
+    }
+    let count = os::read_input(cx, 0, at, len)?;
+    if read != 0 {
+        cx.memory.write(read, (count as u32).to_le_bytes())?;
+    }
+    Ok(Some(Answer::Return(1)))
+}
+
+/// `GetEnvironmentVariableW(name, buffer, size)`. Names are the same in either case.
+fn variable(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+    let name = wide_string(cx, arguments.get(cx, 0)?)?;
+    let process = Arc::clone(&cx.world.process);
+    match process.env.iter().find(|(own, _)| own.eq_ignore_ascii_case(&name)) {
+        Some((_, value)) => Ok(Some(Answer::Return(fill(cx, arguments, 1, utf16(value), 2)?))),
+        None => failed(0, ERROR_ENVVAR_NOT_FOUND),
+    }
+}
+
+/// An argument as it stands in a command line, so that `CommandLineToArgvW` finds it again.
+fn quoted(argument: &str) -> String {
+    if !argument.is_empty() && !argument.contains([' ', '\t', '"']) {
+        return argument.to_owned();
+    }
+    let (mut text, mut backslashes) = ("\"".to_owned(), 0);
+    for c in argument.chars() {
+        if c == '"' {
+            text.extend(std::iter::repeat_n('\\', backslashes + 1));
+        }
+        backslashes = if c == '\\' { backslashes + 1 } else { 0 };
+        text.push(c);
+    }
+    text.extend(std::iter::repeat_n('\\', backslashes));
+    text + "\""
+}
+
+/// Writes a text and its NUL, in characters of so many bytes, to where the `first` argument points; the next is how
 /// many fit. The result is the number written, or that needed.
-fn fill(cx: &mut Cx<'_>, arguments: &Arguments, mut text: Vec<u8>, width: u64) -> Result<u64, Refused> {
-    let (to, room) = (arguments.get(cx, 0)?, arguments.get(cx, 1)?);
+fn fill(
+    cx: &mut Cx<'_>,
+    arguments: &Arguments,
+    first: u64,
+    mut text: Vec<u8>,
+    width: u64,
+) -> Result<u64, Refused> {
+    let (to, room) = (arguments.get(cx, first)?, arguments.get(cx, first + 1)?);
     let len = text.len() as u64 / width;
     if room <= len {
         return Ok(len + 1);
@@ -159,6 +214,19 @@ fn hand_out(cx: &mut Cx<'_>, text: &[u8]) -> Result<u64, Refused> {
     Ok(at)
 }
 
+/// The text of 16-bit characters at `at`, up to its NUL.
+fn wide_string(cx: &Cx<'_>, at: u64) -> Result<String, Refused> {
+    const MAX_NAME: u64 = 1 << 15;
+    let mut text = Vec::new();
+    for addr in (0..MAX_NAME).map(|n| at.wrapping_add(2 * n)) {
+        match u16::from_le_bytes(cx.memory.read(addr)?) {
+            0 => break,
+            c => text.push(c),
+        }
+    }
+    Ok(String::from_utf16_lossy(&text))
+}
+
 /// The text at `at`, up to its NUL.
 fn c_string(cx: &Cx<'_>, at: u64) -> Result<String, Refused> {
     const MAX_NAME: u64 = 256;
@@ -170,4 +238,22 @@ fn c_string(cx: &Cx<'_>, at: u64) -> Result<String, Refused> {
         }
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn arguments_are_quoted_where_they_need_it() {
+        for (argument, expected) in [
+            ("a\\b", r"a\b"),
+            ("", r#""""#),
+            ("a b", r#""a b""#),
+            (r#"say "hi""#, r#""say \"hi\"""#),
+            (r#"a\"b c\"#, r#""a\\\"b c\\""#),
+        ] {
+            assert_eq!(quoted(argument), expected);
+        }
+    }
 }

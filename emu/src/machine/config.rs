@@ -1,0 +1,40 @@
+//! What a machine is made with.
+
+use super::Process;
+use crate::cpu::Level;
+use crate::outcome::Runtime;
+
+/// Limits and choices of a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Bytes of memory that the guest may have, the program's own included.
+    pub max_memory: u64,
+    /// Bytes that a stack may grow to. Go's own limit is 1 000 000 000.
+    pub max_stack: u64,
+    /// Instructions that one call may execute. What takes longer than they show costs as many more: the work of hooks
+    /// and system calls, the rounds of repeated instructions.
+    pub fuel: u64,
+    /// What the processor shows of itself: programs choose their code by it.
+    pub cpu: Level,
+    /// What everything random follows from. The same seed is the same run.
+    pub seed: u64,
+    /// Which runtime serves calls. `None`: the hooked one, and where that cannot, the same call is made again in
+    /// the real one.
+    pub runtime: Option<Runtime>,
+    /// What the program is given: arguments, environment, standard input.
+    pub process: Process,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            max_memory: 2 << 30,
+            max_stack: 1_000_000_000,
+            fuel: 1_000_000_000,
+            cpu: Level::default(),
+            seed: 1,
+            runtime: None,
+            process: Process::default(),
+        }
+    }
+}
