@@ -55,7 +55,7 @@ impl Machine {
         let mut cpu = processor(&config);
         leave_c_out(&image, &mut memory)?;
         let stack = first_stack(&mut memory, &mut cpu, &config.process)?;
-        enter(&mut cpu, entry);
+        enter(&mut cpu, entry, config.process.argc());
         let world = World::beside(memory.space(), &config.process);
         let os = Box::new(Linux::new(memory.space(), &mapped(&image, stack, &world), tls::slot(&image)));
         let mut hooks = Hooks::default();
@@ -312,12 +312,12 @@ fn leave_c_out(image: &Image, memory: &mut Memory) -> Result<(), Error> {
 }
 
 /// Points the processor, whose stack pointer is at the number of arguments, to the entry.
-fn enter(cpu: &mut Cpu, entry: Entry) {
+fn enter(cpu: &mut Cpu, entry: Entry, argc: u64) {
     cpu.rip = match entry {
         Entry::Kernel(addr) => addr,
         Entry::Main(addr) => {
             let sp = cpu.gpr(gpr::RSP);
-            cpu.set_gpr(gpr::RDI, 1);
+            cpu.set_gpr(gpr::RDI, argc);
             cpu.set_gpr(gpr::RSI, sp + 8);
             // As if called: the stack is a word off.
             cpu.set_gpr(gpr::RSP, sp - 8);
