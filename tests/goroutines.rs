@@ -2,6 +2,7 @@
 //! there is room for. What they compute is in the tables of the corpus.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use goemu::hook::{Action, Cx};
 use goemu::{Config, Image, Machine, Outcome, Report};
 use goemu_tests::fixtures::binary;
 
@@ -66,4 +67,20 @@ fn more_goroutines_than_there_is_room_for_are_out_of_memory() {
         Outcome::Exited { code: 2, fatal: Some(fatal) } => assert_eq!(fatal.text, "runtime: out of memory"),
         other => panic!("{other}"),
     }
+}
+
+/// Functions of timers run on the system's stack: what they start is nobody's.
+#[test]
+fn a_timer_is_no_goroutine() {
+    let image = Image::open(binary("world-go1.27").unwrap()).unwrap();
+    let mut machine = Machine::new(image).unwrap();
+    let throw = machine.find("runtime.throw").unwrap().entry();
+    let dies = move |cx: &mut Cx<'_>| {
+        cx.cpu.rip = throw;
+        Ok(Action::Resume)
+    };
+    machine.hook("main.afterFuncs.func1", dies).unwrap();
+    let outcome = machine.call("main.afterFuncs").unwrap().literals(&["1"]).unwrap().run().unwrap().outcome;
+    let creator = outcome.traceback().unwrap().goroutines[0].created_by.clone().unwrap();
+    assert_eq!((creator.func.as_str(), creator.goroutine), ("time.goFunc", None));
 }

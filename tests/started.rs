@@ -179,3 +179,18 @@ fn a_watched_call_is_seen_once() {
         assert_eq!((begins, report.outcome.word()), (1, "returned"), "{text}");
     }
 }
+
+/// Nothing of it is cut off in either runtime.
+#[test]
+fn a_panic_has_its_whole_text() {
+    for version in [15, 27] {
+        for runtime in [Runtime::Hooked, Runtime::Real] {
+            let mut machine = machine(&format!("corpus-go1.{version}"), Some(runtime), 1);
+            let Outcome::Panicked(panic) = call(&mut machine, "runtime.gopanic", &["\"text \\t\""]).outcome
+            else {
+                panic!("1.{version}");
+            };
+            assert_eq!(panic.text, "text \t", "1.{version} {runtime}");
+        }
+    }
+}

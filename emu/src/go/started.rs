@@ -199,7 +199,7 @@ pub(crate) fn ended(cx: &mut Cx<'_>, outcome: Outcome) -> Outcome {
         }
         None => {
             stderr.truncate(dying.from);
-            let text = said.strip_prefix("panic: ").unwrap_or(&said).trim_end().to_owned();
+            let text = panics::text(&said);
             let (ty, data) = cx.world.panic_value.unwrap_or_default();
             let value = Reader::new(cx.memory, cx.image).eface(ty, data);
             Outcome::Panicked(Panic { value, text, signal: printed.signal, traceback })

@@ -6,7 +6,7 @@ use goemu_loader::Abi;
 use goemu_loader::facts::Signals;
 use iced_x86::{FlowControl, Instruction};
 
-use super::goroutines;
+use super::{goroutines, panics};
 use crate::cpu::gpr;
 use crate::go::intercept::instructions;
 use crate::go::read::Reader;
@@ -51,7 +51,7 @@ pub(super) const PRINTED: u64 = 0x7e_0000_1000;
 pub(super) fn printed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let from = cx.world.panic_printed_from.min(cx.world.stderr.len());
     let text = String::from_utf8_lossy(&cx.world.stderr.split_off(from)).into_owned();
-    let text = text.strip_prefix("panic: ").unwrap_or(&text).trim_end().to_owned();
+    let text = panics::text(&text);
     Ok(panicked(cx, text))
 }
 

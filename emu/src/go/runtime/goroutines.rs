@@ -41,7 +41,7 @@ pub(super) fn newproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let closure = cx.arg(if minor < 18 { 1 } else { 0 })?;
     let len = if minor < 17 { cx.arg(0)? & 0xffff_ffff } else { 0 };
     let args = words(cx, cx.caller_sp().wrapping_add(16), len)?;
-    let creator = (cx.return_address()?, cx.goroutine.id);
+    let creator = (cx.return_address()?, present(cx));
     Ok(go(cx, closure, &args, creator)?.unwrap_or(Action::Return))
 }
 
@@ -52,7 +52,7 @@ pub(super) fn newproc1(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let minor = cx.image.facts().version.minor;
     let (at, len) = if minor < 18 { (cx.arg(1)?, cx.arg(2)? & 0xffff_ffff) } else { (0, 0) };
     let args = words(cx, at, len)?;
-    let creator = (cx.arg(if minor < 18 { 4 } else { 2 })?, cx.goroutine.id);
+    let creator = (cx.arg(if minor < 18 { 4 } else { 2 })?, present(cx));
     if let Some(end) = go(cx, cx.arg(0)?, &args, creator)? {
         return Ok(end);
     }
@@ -69,6 +69,13 @@ pub(super) fn newproc1(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     }
     cx.cpu.set_gpr(gpr::RSP, caller.fp.wrapping_sub(8));
     Ok(Action::Return)
+}
+
+/// The number of the goroutine that a `go` statement is on. Functions of timers run on the system's stack, which has none;
+/// here they have goroutines that nobody created.
+fn present(cx: &Cx<'_>) -> u64 {
+    let of_timer = cx.goroutine.stack.is_some() && cx.goroutine.creator.is_none();
+    if of_timer { 0 } else { cx.goroutine.id }
 }
 
 /// The arguments of a `go` statement.
@@ -440,7 +447,7 @@ pub(super) fn created_by(cx: &Cx<'_>, creator: Option<(u64, u64)>) -> Option<Cre
     let (pc, goroutine) = creator?;
     let func = cx.image.func_at(pc)?;
     let line = func.line_at(pc.wrapping_sub(1))?;
-    let goroutine = (cx.image.facts().version.minor >= 21).then_some(goroutine);
+    let goroutine = Some(goroutine).filter(|number| cx.image.facts().version.minor >= 21 && *number > 0);
     let place = Place { file: line.file.to_owned(), line: line.line };
     Some(Creator {
         func: func.name().to_owned(),

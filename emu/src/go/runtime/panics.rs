@@ -4,6 +4,12 @@ use crate::error::Error;
 use crate::hook::{Action, Cx, Refused};
 use crate::observe::Event;
 
+/// The text of a panic, of what `printpanics` prints.
+pub(in crate::go) fn text(printed: &str) -> String {
+    let text = printed.strip_prefix("panic: ").unwrap_or(printed);
+    text.strip_suffix('\n').unwrap_or(text).to_owned()
+}
+
 /// `gopanic(e any)`
 pub(in crate::go) fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let (ty, data) = (cx.arg(0)?, cx.arg(1)?);
