@@ -7,13 +7,15 @@
 mod answers;
 mod bsd;
 
+use std::ops::Range;
+
 use goemu_loader::Os as System;
 
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::runtime::goroutines;
 use crate::hook::{Action, Cx, Refused};
-use crate::memory::Memory;
+use crate::memory::{Memory, PAGE};
 use crate::outcome::Outcome;
 
 pub(crate) use answers::{
@@ -96,6 +98,8 @@ const EXIT_GROUP: u64 = 231;
 const OWN_PROCESS: u64 = 1;
 /// Flag of mmap: at this address.
 const MAP_FIXED: u64 = 0x10;
+/// Advice of Linux's madvise, after which the pages are zero.
+const MADV_DONTNEED: u64 = 4;
 
 impl Os for NoOs {
     fn slice(&self, cx: &Cx<'_>) -> i64 {
@@ -121,7 +125,19 @@ impl Os for NoOs {
                 let at = cx.world.map_pages(cx.memory, size);
                 Ok(Answer::Return(at.map_or(-ENOMEM, |at| at as i64)))
             }
-            MUNMAP | MADVISE => Ok(Answer::Return(0)),
+            MUNMAP => {
+                if let Some(range) = own_pages(cx) {
+                    cx.memory.unmap(range)?;
+                }
+                Ok(Answer::Return(0))
+            }
+            MADVISE => {
+                let clears = system == System::Linux && cx.cpu.gpr(gpr::RDX) == MADV_DONTNEED;
+                if let Some(range) = own_pages(cx).filter(|_| clears) {
+                    cx.memory.discard(range)?;
+                }
+                Ok(Answer::Return(0))
+            }
             // A program that was started can do that.
             KILL if cx.cpu.gpr(gpr::RDI) == OWN_PROCESS => {
                 Err(unsupported(cx, "a signal to the process itself"))
@@ -139,6 +155,13 @@ impl Os for NoOs {
             }
         }
     }
+}
+
+/// The range that munmap and madvise are about, where the guest has mapped it itself.
+fn own_pages(cx: &Cx<'_>) -> Option<Range<u64>> {
+    let (start, size) = (cx.cpu.gpr(gpr::RDI), cx.cpu.gpr(gpr::RSI));
+    let end = start.checked_add(size)?.checked_next_multiple_of(PAGE)?;
+    Some(start..end).filter(|range| start.is_multiple_of(PAGE) && cx.world.gave_pages(range))
 }
 
 /// What the guest asks for, after its SYSCALL, and does not get.

@@ -112,6 +112,8 @@ pub const HOOKS: &[Entry] = &[
     entry!("time.resetTimer" (14, u16::MAX), Replaces timers::reset, "timers are goemu's: the clock is virtual"),
     entry!("time.modTimer" (14, 22), Replaces timers::modify, "timers are goemu's: the clock is virtual"),
     entry!("time.newTimer" (23, u16::MAX), Replaces timers::new, "timers are goemu's: the clock is virtual"),
+    entry!("chanlen" (23, u16::MAX), Replaces timers::channel_size, "channels of timers, which are goemu's, have length 0"),
+    entry!("chancap" (23, u16::MAX), Replaces timers::channel_size, "channels of timers, which are goemu's, have no buffer"),
     entry!("newcoro" (23, u16::MAX), Replaces coroutines::new, "coroutines are goroutines, which are goemu's"),
     entry!("coroswitch" (23, u16::MAX), Replaces coroutines::switch, "coroutines are goroutines, which are goemu's"),
     entry!("Stack" ANY, Replaces goroutines::stack_text, "of all goroutines: only goemu knows them"),

@@ -4,7 +4,7 @@
 //! There is one processor, as with GOMAXPROCS=1, and a goroutine runs until it waits, yields, ends, or has had its turn.
 //! Whoever was made ready last runs next, the others in their order, as Go has it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::cpu::Cpu;
 use crate::go::goroutine::Goroutine;
@@ -86,6 +86,8 @@ pub(crate) struct Scheduler {
     asked: u64,
     /// By their addresses.
     timers: BTreeMap<u64, Timer>,
+    /// The channels of those whose channels go with them.
+    channels: BTreeSet<u64>,
     /// The number of the newest goroutine, after the first.
     started: u64,
     /// Stacks that were given out so far.
@@ -218,9 +220,17 @@ impl Scheduler {
         self.timers.get(&at).copied()
     }
 
+    /// Whether this channel goes with a timer.
+    pub(crate) fn is_of_timer(&self, channel: u64) -> bool {
+        self.channels.contains(&channel)
+    }
+
     /// The timer at an address calls its function at a time.
     pub(crate) fn start_timer(&mut self, at: u64, timer: Timer, when: u64) {
         self.stop_timer(at);
+        if timer.channel != 0 {
+            self.channels.insert(timer.channel);
+        }
         let place = Some(self.happens(when, Due::Fires(at)));
         self.timers.insert(at, Timer { place, ..timer });
     }
@@ -276,6 +286,7 @@ impl Clone for Scheduler {
             ref waiting,
             ref due,
             ref timers,
+            ref channels,
             ref free,
             asked,
             started,
@@ -291,6 +302,7 @@ impl Clone for Scheduler {
             self.waiting.clone_from(waiting);
             self.due.clone_from(due);
             self.timers.clone_from(timers);
+            self.channels.clone_from(channels);
             self.free.clone_from(free);
         }
         (self.asked, self.started, self.stacks, self.parking) = (asked, started, stacks, parking);

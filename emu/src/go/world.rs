@@ -30,7 +30,10 @@ const MAX_OUTPUT: usize = 64 << 20;
 /// A range that is handed out from the bottom up and mapped as it is needed.
 #[derive(Clone, Debug)]
 struct Arena {
+    /// What is left.
     range: Range<u64>,
+    /// Where it began.
+    first: u64,
     mapped: u64,
 }
 
@@ -40,7 +43,7 @@ impl Arena {
     fn new(range: Range<u64>, space: u64) -> Arena {
         let scale = |addr: u64| if space >= 1 << 40 { addr } else { addr >> (40 - space.ilog2()) };
         let range = scale(range.start)..scale(range.end);
-        Arena { mapped: range.start, range }
+        Arena { mapped: range.start, first: range.start, range }
     }
 
     /// `size` bytes at a multiple of `align`.
@@ -207,6 +210,11 @@ impl World {
     /// Zeroed pages, as the system call mmap gives them.
     pub(crate) fn map_pages(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
         self.mappings.take(memory, size, crate::memory::PAGE)
+    }
+
+    /// Whether all of a range was given by [`World::map_pages`].
+    pub(crate) fn gave_pages(&self, range: &Range<u64>) -> bool {
+        self.mappings.first <= range.start && range.end <= self.mappings.range.start
     }
 
     /// Whether anything was placed in the heap that is not the program's own.

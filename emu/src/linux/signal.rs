@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use super::threads::Thread;
 use super::{Args, Kernel, errno};
 use crate::cpu::{Cpu, gpr};
+use crate::error::Error;
 use crate::hook::{Cx, Refused};
-use crate::memory::MemFault;
 use crate::os::Answer;
 use crate::outcome::Outcome;
 
@@ -75,7 +75,7 @@ pub(super) struct OfThread {
 }
 
 /// Deliveries of one thread that are not returned from.
-const MOST_INTERRUPTED: usize = 16;
+const MOST_INTERRUPTED: usize = 256;
 
 impl OfThread {
     /// Those of a new thread.
@@ -184,13 +184,17 @@ impl Action {
 
 /// Has the running thread handle a signal that it was sent: its handler begins, on its own stack where it wants that,
 /// with the registers in memory (`arch/x86/kernel/signal_64.c`).
-pub(super) fn deliver(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), MemFault> {
+pub(super) fn deliver(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), Refused> {
     let Kernel { threads, signals, .. } = kernel;
     let thread = threads.running();
     let Some(number) = thread.signals.take() else { return Ok(()) };
     let action = Action::of(&signals.actions[number]);
     if action.handler <= SIG_IGN {
         return Ok(());
+    }
+    if thread.signals.interrupted.len() == MOST_INTERRUPTED {
+        let what = format!("a signal in the handlers of {MOST_INTERRUPTED} others");
+        return Err(Error::Unsupported { what, caller: None }.into());
     }
     const RED_ZONE: u64 = 128;
     const SIGINFO: u64 = 128;
@@ -217,7 +221,6 @@ pub(super) fn deliver(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), MemFau
     cx.set_word(context + ucontext::HELD, thread.signals.held)?;
     cx.memory.write(info, (number as u32).to_le_bytes())?;
     cx.memory.write(info + 8, SI_TKILL.to_le_bytes())?;
-    thread.signals.interrupted.truncate(MOST_INTERRUPTED - 1);
     thread.signals.interrupted.push(cx.cpu.clone());
     thread.signals.held |= action.held;
     if action.flags & SA_NODEFER == 0 {

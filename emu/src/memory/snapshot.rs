@@ -26,8 +26,8 @@ pub struct Snapshot {
 enum Change {
     /// These pages were not mapped before.
     Mapped(Range<u64>),
-    /// These pages were mapped: flags and contents.
-    Unmapped(u64, Vec<(PageFlags, PageBytes)>),
+    /// These pages were mapped: number, flags, and contents where nothing else has kept them.
+    Unmapped(Vec<(u64, PageFlags, Option<PageBytes>)>),
     /// These pages had these flags.
     Protected(u64, Vec<PageFlags>),
 }
@@ -103,12 +103,21 @@ impl Journal {
         }
     }
 
-    /// Before pages are unmapped.
+    /// Before pages are unmapped. What was mapped after the snapshot is dirty and was never saved: going back does without
+    /// it. Dirty pages that are older were saved when they became so.
     pub(super) fn before_unmap(&mut self, region: &Region, pages: Range<u64>) {
-        if let Some(top) = self.layers.last_mut() {
-            let first = pages.start;
-            let old = pages.filter_map(|p| Some((region.flags(p), Box::new(*region.page(p)?)))).collect();
-            top.changes.push(Change::Unmapped(first, old));
+        let Some(top) = self.layers.last_mut() else { return };
+        let mut old = Vec::new();
+        for page in pages {
+            let flags = region.flags(page);
+            if !flags.contains(PageFlags::DIRTY) {
+                old.push((page, flags, region.page(page).map(|bytes| Box::new(*bytes))));
+            } else if top.index.contains_key(&page) {
+                old.push((page, flags, None));
+            }
+        }
+        if !old.is_empty() {
+            top.changes.push(Change::Unmapped(old));
         }
     }
 
@@ -193,10 +202,12 @@ fn undo_change(
             pages.clone().filter(|&p| region.flags(p).contains(PageFlags::CODE)).for_each(touched);
             region.decommit(pages.start, pages.end - pages.start)
         }
-        Change::Unmapped(first, old) => {
-            for (page, (flags, bytes)) in (first..).zip(old) {
+        Change::Unmapped(old) => {
+            for (page, flags, bytes) in old {
                 region.commit(page, 1, flags, None)?;
-                region.patch(page, 0, &bytes[..])?;
+                if let Some(bytes) = bytes {
+                    region.patch(page, 0, &bytes[..])?;
+                }
             }
             Ok(())
         }

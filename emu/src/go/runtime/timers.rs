@@ -18,12 +18,21 @@ pub(super) fn start(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::Return)
 }
 
-/// `time.stopTimer(t) bool`: whether it would still have fired.
+/// `time.stopTimer(t) bool`: whether it would still have fired. What nobody has received yet was not sent.
 pub(super) fn stop(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let at = cx.arg(0)?;
-    let stopped = cx.world.scheduler.stop_timer(at);
-    drain(cx, at)?;
+    let stopped = cx.world.scheduler.stop_timer(at) | drain(cx, at)?;
     cx.set_result(1, 0, stopped.into())?;
+    Ok(Action::Return)
+}
+
+/// `chanlen(c *hchan) int`, `chancap(c *hchan) int`: the channel of a timer looks as if it had no buffer.
+pub(super) fn channel_size(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let channel = cx.arg(0)?;
+    if channel == 0 || !cx.world.scheduler.is_of_timer(channel) {
+        return Ok(Action::Run);
+    }
+    cx.set_result(1, 0, 0)?;
     Ok(Action::Return)
 }
 
@@ -36,8 +45,7 @@ pub(super) fn reset(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     } else {
         Timer { period: cx.arg(2)?, ..cx.world.scheduler.timer(at).unwrap_or_default() }
     };
-    let stopped = cx.world.scheduler.stop_timer(at);
-    drain(cx, at)?;
+    let stopped = cx.world.scheduler.stop_timer(at) | drain(cx, at)?;
     set(cx, at, timer, when);
     if minor >= 15 {
         cx.set_result(2, 0, stopped.into())?;
@@ -83,16 +91,17 @@ fn set(cx: &mut Cx<'_>, at: u64, timer: Timer, when: u64) {
     cx.world.scheduler.start_timer(at, Timer { period, ..timer }, when);
 }
 
-/// Takes what the timer at an address has sent out of its channel.
-fn drain(cx: &mut Cx<'_>, at: u64) -> Result<(), MemFault> {
+/// Takes what the timer at an address has sent out of its channel; whether there was anything.
+fn drain(cx: &mut Cx<'_>, at: u64) -> Result<bool, MemFault> {
     let channel = cx.world.scheduler.timer(at).map_or(0, |timer| timer.channel);
     let facts = cx.image.facts().hchan;
     if channel == 0 || cx.word(channel.wrapping_add(facts.qcount))? == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let next = cx.word(channel.wrapping_add(facts.sendx))?;
     cx.set_word(channel.wrapping_add(facts.recvx), next)?;
-    cx.set_word(channel.wrapping_add(facts.qcount), 0)
+    cx.set_word(channel.wrapping_add(facts.qcount), 0)?;
+    Ok(true)
 }
 
 /// The time of the timer at an address has come. None where there is no room for a goroutine.
