@@ -1,6 +1,8 @@
 //! The C library. Go programs for macOS, OpenBSD and Solaris make all system calls through it, and those with cgo
 //! some. Where nothing is allowed, the files and limits that packages ask about as they are initialised are refused.
 
+use goemu_loader::Os;
+
 use super::{Answer, Arguments, clib, print, room};
 use crate::hook::{Cx, Refused};
 use crate::os;
@@ -13,6 +15,10 @@ const F_GETFL: u64 = 3;
 const READ_WRITE: u64 = 2;
 const EPERM: u64 = 1;
 const ENOENT: u64 = 2;
+const ENOTTY: u64 = 25;
+/// macOS's `struct stat`: its size, and what `st_mode` at offset 4 is of a pipe.
+const DARWIN_STAT: usize = 144;
+const DARWIN_PIPE: u16 = 0o010_600;
 /// What C functions return that fail.
 const FAILED: u64 = u64::MAX;
 
@@ -45,6 +51,14 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
         "stat" | "stat64" | "lstat" | "lstat64" | "fstatat" | "fstatat64" | "readlink" => {
             return failed(ENOENT);
         }
+        // The three files that a process begins with are pipes.
+        "fstat" | "fstat64" if argument(cx, 0)? < 3 && cx.image.target().os == Os::Darwin => {
+            let mut status = [0; DARWIN_STAT];
+            status[4..6].copy_from_slice(&DARWIN_PIPE.to_le_bytes());
+            cx.memory.write(argument(cx, 1)?, status)?;
+            0
+        }
+        "ioctl" => return failed(ENOTTY),
         "__error" | "__errno" | "___errno" | "__errno_location" => errno(cx)?,
         "exit" | "_exit" => {
             let code = argument(cx, 0)? as i32;
