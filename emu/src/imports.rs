@@ -8,6 +8,7 @@
 mod cgo;
 mod clib;
 mod libc;
+mod posix;
 mod windows;
 
 use goemu_loader::{Image, Os};
@@ -179,6 +180,19 @@ fn room(cx: &mut Cx<'_>, size: u64) -> Result<u64, Refused> {
     Ok(at.map_err(|_| Error::from(MemoryError::Limit { limit }))?)
 }
 
+/// The text at `at`, up to its NUL.
+fn c_string(cx: &Cx<'_>, at: u64) -> Result<String, Refused> {
+    const MAX_NAME: u64 = 256;
+    let mut bytes = Vec::new();
+    for addr in (0..MAX_NAME).map(|offset| at.wrapping_add(offset)) {
+        match cx.memory.read::<1>(addr)? {
+            [0] => break,
+            [byte] => bytes.push(byte),
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Prints `len` bytes at `at`; how many.
 fn print(cx: &mut Cx<'_>, fd: u64, at: u64, len: u64) -> Result<u64, Refused> {
     /// A write may be shorter than asked for; this bounds what one takes of the host's memory.
@@ -187,4 +201,90 @@ fn print(cx: &mut Cx<'_>, fd: u64, at: u64, len: u64) -> Result<u64, Refused> {
     cx.memory.read_bytes(at, &mut bytes)?;
     cx.world.print(fd, &bytes);
     Ok(bytes.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Machine;
+
+    /// A function, its arguments, and what it gives, in a program for macOS. Texts and memory are placed.
+    const ANSWERS: &[(&str, &[Word], u64)] = &[
+        ("strlen", &[Text("goemu")], 5),
+        ("strnlen", &[Text("goemu"), Number(3)], 3),
+        ("strcmp", &[Text("a"), Text("a")], 0),
+        ("strcmp", &[Text("b"), Text("a")], 1),
+        ("strncmp", &[Text("ab"), Text("ac"), Number(1)], 0),
+        ("memcmp", &[Text("ab"), Text("ac"), Number(2)], u64::MAX),
+        ("puts", &[Text("line")], 4),
+        ("getuid", &[], 0),
+        ("socket", &[Number(2), Number(1)], u64::MAX),
+        ("mkdir", &[Text("/tmp/x"), Number(0o700)], u64::MAX),
+        ("open", &[Text("/etc/passwd")], u64::MAX),
+        ("read", &[Number(3), Text("to"), Number(2)], u64::MAX),
+        ("open", &[Text("/dev/urandom")], 3),
+        ("read", &[Number(3), Text("to"), Number(2)], 2),
+        ("close", &[Number(3)], 0),
+        ("read", &[Number(3), Text("to"), Number(2)], u64::MAX),
+        ("calloc", &[Number(u64::MAX), Number(2)], 0),
+    ];
+
+    enum Word {
+        Number(u64),
+        Text(&'static str),
+    }
+    use Word::{Number, Text};
+
+    fn machine() -> Machine {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/bin/corpus-go1.15-darwin-stripped");
+        Machine::new(Image::open(path).expect("a fixture")).expect("a machine")
+    }
+
+    fn place(cx: &mut Cx<'_>, bytes: &[u8]) -> u64 {
+        let at = room(cx, bytes.len() as u64).expect("room");
+        cx.memory.write_bytes(at, bytes).expect("memory");
+        at
+    }
+
+    fn give(cx: &mut Cx<'_>, name: &str, words: &[Word]) -> u64 {
+        let mut array = Vec::new();
+        for word in words {
+            array.push(match word {
+                Number(number) => *number,
+                Text(text) => place(cx, format!("{text}\0").as_bytes()),
+            });
+        }
+        let bytes: Vec<u8> = array.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let arguments = Arguments::Array(place(cx, &bytes), array.len() as u64);
+        match libc::answer(cx, name, &arguments).expect("no fault") {
+            Some(Answer::Return(result) | Answer::Fail(result, _)) => result,
+            _ => panic!("{name} is not answered"),
+        }
+    }
+
+    #[test]
+    fn c_functions_give_what_c_gives() {
+        let mut machine = machine();
+        for (name, words, expected) in ANSWERS {
+            assert_eq!(give(&mut machine.cx(), name, words), *expected, "{name}");
+        }
+        assert_eq!(machine.cx().world.stdout, b"line\n");
+    }
+
+    #[test]
+    fn memory_of_c_is_moved_and_grows() {
+        let mut machine = machine();
+        let cx = &mut machine.cx();
+        let text = place(cx, b"0123456789");
+        give(cx, "memmove", &[Number(text + 2), Number(text), Number(8)]);
+        assert_eq!(&cx.memory.read::<10>(text).expect("memory"), b"0101234567");
+        give(cx, "memmove", &[Number(text), Number(text + 2), Number(8)]);
+        assert_eq!(&cx.memory.read::<10>(text).expect("memory"), b"0123456767");
+        give(cx, "memset", &[Number(text), Number(u64::from(b'x')), Number(3)]);
+        let grown = give(cx, "malloc", &[Number(10)]);
+        give(cx, "memcpy", &[Number(grown), Number(text), Number(10)]);
+        let grown = give(cx, "realloc", &[Number(grown), Number(5000)]);
+        assert_eq!(&cx.memory.read::<10>(grown).expect("memory"), b"xxx3456767");
+        assert_ne!(give(cx, "CFStringCreateWithBytes", &[]), 0);
+    }
 }

@@ -46,8 +46,8 @@ impl Machine {
     /// values. A second time does nothing.
     ///
     /// # Errors
-    /// [`Error::Initialisation`] where a package's initialisation does not return. Calls then start from a state in
-    /// which only the packages before it are initialised.
+    /// [`Error::Initialisation`] where a package's initialisation does not return: the first. Calls then start from a
+    /// state in which the others are initialised, as far as they do without it.
     pub fn initialise(&mut self) -> Result<Initialised, Error> {
         let fuel = i64::try_from(self.config().fuel).unwrap_or(i64::MAX);
         self.initialise_with(fuel)
@@ -80,7 +80,7 @@ impl Machine {
         let mut done = init.done;
         done.instructions = fuel.saturating_sub(init.fuel).max(0) as u64;
         if ran.is_err() {
-            // To the last package that was initialised whole.
+            // What the last package began is undone.
             self.reset()?;
         }
         // Calls begin on a new stack, however far initialisation has grown it.
@@ -200,20 +200,33 @@ impl Init<'_> {
         Ok(())
     }
 
+    /// All packages in their order. One that fails is left as it was, and those that come after it have their turn: few
+    /// of them need it.
     fn run_packages(&mut self, tasks: &[Task]) -> Result<(), Error> {
+        let mut first = Ok(());
         for task in tasks {
             if self.is_done(task) {
                 continue;
             }
-            self.mark(task, self.image.facts().numbers.init_running)?;
-            for &entry in &task.functions {
-                let func = self.image.func_at(entry).ok_or(Error::NoFunctionAt(entry))?;
-                self.run(&func, "func()", &[])?;
+            match self.run_package(task) {
+                Ok(()) => self.machine.keep_state(),
+                Err(error @ Error::Initialisation { .. }) if self.fuel > 0 => {
+                    self.machine.reset()?;
+                    first = first.and(Err(error));
+                }
+                Err(error) => return first.and(Err(error)),
             }
-            self.mark(task, self.image.facts().numbers.init_done)?;
-            self.machine.keep_state();
         }
-        Ok(())
+        first
+    }
+
+    fn run_package(&mut self, task: &Task) -> Result<(), Error> {
+        self.mark(task, self.image.facts().numbers.init_running)?;
+        for &entry in &task.functions {
+            let func = self.image.func_at(entry).ok_or(Error::NoFunctionAt(entry))?;
+            self.run(&func, "func()", &[])?;
+        }
+        self.mark(task, self.image.facts().numbers.init_done)
     }
 
     /// Whether an earlier attempt, which did not get to the end, has come past it.

@@ -103,6 +103,8 @@ pub struct World {
     pub(crate) found: Vec<String>,
     /// Where the C library's `errno` is, once somebody has asked.
     pub(crate) errno: Option<u64>,
+    /// Whether the device that random numbers come from is open.
+    pub(crate) random_open: bool,
     /// `GOMAXPROCS`, as the program has set it.
     pub(crate) processors: u32,
     /// Whether the program's C code has been told that Go has started.
@@ -167,6 +169,7 @@ impl World {
             errno: None,
             c_knows: false,
             processors: 1,
+            random_open: false,
             walks: HashMap::new(),
             scratch: None,
             waiters: Waiters::default(),
@@ -286,6 +289,7 @@ impl Clone for World {
             errno,
             c_knows,
             processors,
+            random_open,
             panic_printed_from,
             random_order,
             home,
@@ -317,6 +321,6 @@ impl Clone for World {
         (self.panic_value, self.errno, self.panic_at) = (panic_value, errno, panic_at);
         (self.panic_printed_from, self.begins_again) = (panic_printed_from, begins_again);
         (self.random_order, self.home, self.home_g, self.barred) = (random_order, home, home_g, barred);
-        (self.c_knows, self.processors) = (c_knows, processors);
+        (self.c_knows, self.processors, self.random_open) = (c_knows, processors, random_open);
     }
 }

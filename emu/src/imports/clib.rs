@@ -2,7 +2,7 @@
 //! `C.CString` and the like. What is freed is not used again.
 
 use super::libc::set_errno;
-use super::{Answer, Arguments, cgo, print, room};
+use super::{Answer, Arguments, c_string, cgo, print, room};
 use crate::hook::{Cx, Refused};
 use crate::memory::MemFault;
 use goemu_loader::Os;
@@ -49,8 +49,9 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
             cx.world.print(STDOUT, &[a as u8]);
             a & 0xff
         }
-        // A program that is not started has no environment, and what C would keep of it nobody reads.
-        "getenv" | "setenv" | "unsetenv" => 0,
+        "getenv" => environment(cx, a)?,
+        // Go keeps its own; what C is told of it nobody reads.
+        "setenv" | "unsetenv" => 0,
         // Nobody is known here, and no other machine.
         "sysconf" => return Ok(Some(Answer::Fail(u64::MAX, EINVAL))),
         "getpwuid_r" | "getpwnam_r" | "getgrgid_r" | "getgrnam_r" => ENOENT,
@@ -72,6 +73,17 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
 /// Elsewhere a mutex that was never set up is not a zero.
 fn is_linux(cx: &Cx<'_>) -> bool {
     cx.image.target().os == Os::Linux
+}
+
+/// `getenv(name)`: of the environment that the program was given.
+fn environment(cx: &mut Cx<'_>, name: u64) -> Result<u64, Refused> {
+    let name = c_string(cx, name)?;
+    let process = std::sync::Arc::clone(&cx.world.process);
+    let Some((_, value)) = process.env.iter().find(|(own, _)| *own == name) else { return Ok(0) };
+    let text = [value.as_bytes(), &[0]].concat();
+    let at = room(cx, text.len() as u64)?;
+    cx.memory.write_bytes(at, &text)?;
+    Ok(at)
 }
 
 /// `malloc(size)`: zeros, so that `calloc` is the same. What cannot be had is NULL, as C gives it.

@@ -1,9 +1,7 @@
 //! The C library. Go programs for macOS, OpenBSD and Solaris make all system calls through it, and those with cgo
 //! some. Where nothing is allowed, the files and limits that packages ask about as they are initialised are refused.
 
-use goemu_loader::Os;
-
-use super::{Answer, Arguments, clib, print, room};
+use super::{Answer, Arguments, clib, posix, print, room};
 use crate::hook::{Cx, Refused};
 use crate::os;
 use crate::outcome::Outcome;
@@ -13,14 +11,6 @@ const MAP_FIXED: u64 = 0x10;
 /// `F_GETFL` on all of them, and `O_RDWR`: how the three files that a process begins with are open.
 const F_GETFL: u64 = 3;
 const READ_WRITE: u64 = 2;
-const EPERM: u64 = 1;
-const ENOENT: u64 = 2;
-const ENOTTY: u64 = 25;
-/// macOS's `struct stat`: its size, and what `st_mode` at offset 4 is of a pipe.
-const DARWIN_STAT: usize = 144;
-const DARWIN_PIPE: u16 = 0o010_600;
-/// What C functions return that fail.
-const FAILED: u64 = u64::MAX;
 
 /// What the function does, if it is one of those that are answered.
 pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
@@ -47,18 +37,6 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
         "getpid" => 1,
         "getrlimit" => os::limits(cx, argument(cx, 1)?)? as u64,
         "setrlimit" | "issetugid" => 0,
-        "open" | "openat" | "sysctl" | "sysctlbyname" | "getcwd" => return failed(EPERM),
-        "stat" | "stat64" | "lstat" | "lstat64" | "fstatat" | "fstatat64" | "readlink" => {
-            return failed(ENOENT);
-        }
-        // The three files that a process begins with are pipes.
-        "fstat" | "fstat64" if argument(cx, 0)? < 3 && cx.image.target().os == Os::Darwin => {
-            let mut status = [0; DARWIN_STAT];
-            status[4..6].copy_from_slice(&DARWIN_PIPE.to_le_bytes());
-            cx.memory.write(argument(cx, 1)?, status)?;
-            0
-        }
-        "ioctl" => return failed(ENOTTY),
         "__error" | "__errno" | "___errno" | "__errno_location" => errno(cx)?,
         "exit" | "_exit" => {
             let code = argument(cx, 0)? as i32;
@@ -92,13 +70,16 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
             os::fill_random(cx, to, size)?;
             0
         }
-        _ => return clib::answer(cx, name, arguments),
+        // Handles of CoreFoundation, which Go makes of names before it needs any of them (crypto/x509).
+        "CFStringCreateWithBytes" => room(cx, 8)?,
+        _ => {
+            return Ok(match posix::answer(cx, name, arguments)? {
+                None => clib::answer(cx, name, arguments)?,
+                answered => answered,
+            });
+        }
     };
     Ok(Some(Answer::Return(result)))
-}
-
-fn failed(number: u64) -> Result<Option<Answer>, Refused> {
-    Ok(Some(Answer::Fail(FAILED, number)))
 }
 
 /// The address of the thread's `errno`.

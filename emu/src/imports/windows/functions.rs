@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::hook::{Cx, Refused};
-use crate::imports::{Answer, Arguments, find, print, room};
+use crate::imports::{Answer, Arguments, c_string, find, print, room};
 use crate::os;
 use crate::outcome::Outcome;
 
@@ -26,7 +26,10 @@ const STANDARD_NAME: u64 = 4;
 const ERROR_ACCESS_DENIED: u64 = 5;
 const ERROR_INVALID_HANDLE: u64 = 6;
 const ERROR_ENVVAR_NOT_FOUND: u64 = 203;
+const WSAEACCES: u64 = 10013;
 const WSASYSNOTREADY: u64 = 10091;
+/// The handle of a cryptographic provider.
+const PROVIDER: u64 = 0x9_0000;
 
 /// What the function does, if it is one of those that are answered.
 pub(in crate::imports) fn answer(
@@ -102,6 +105,16 @@ pub(in crate::imports) fn answer(
             os::fill_random(cx, to, size)?;
             1
         }
+        "CryptAcquireContextW" => {
+            cx.set_word(argument(cx, 0)?, PROVIDER)?;
+            1
+        }
+        "CryptGenRandom" => {
+            let (size, to) = (argument(cx, 1)? as u32, argument(cx, 2)?);
+            os::fill_random(cx, to, size.into())?;
+            1
+        }
+        "CloseHandle" | "CryptReleaseContext" => 1,
         _ => return Ok(None),
     };
     Ok(Some(Answer::Return(result)))
@@ -114,7 +127,24 @@ fn refused(name: &str) -> Option<Answer> {
         "GetConsoleMode" => Answer::Fail(0, ERROR_INVALID_HANDLE),
         "GetModuleFileNameW" | "GetCurrentDirectoryW" => Answer::Fail(0, ERROR_ACCESS_DENIED),
         "CreateFileW" | "FindFirstFileW" => Answer::Fail(INVALID_HANDLE, ERROR_ACCESS_DENIED),
-        "GetFileAttributesExW" => Answer::Fail(0, ERROR_ACCESS_DENIED),
+        "GetFileAttributesExW"
+        | "CreateDirectoryW"
+        | "RemoveDirectoryW"
+        | "SetCurrentDirectoryW"
+        | "DeleteFileW"
+        | "MoveFileW"
+        | "MoveFileExW"
+        | "CreateSymbolicLinkW"
+        | "CreateHardLinkW"
+        | "SetFileAttributesW"
+        | "CreatePipe"
+        | "CreateProcessW"
+        | "OpenProcess"
+        | "OpenProcessToken"
+        | "GetComputerNameExW"
+        | "GetUserNameExW" => Answer::Fail(0, ERROR_ACCESS_DENIED),
+        "GetFileAttributesW" => Answer::Fail(u64::from(u32::MAX), ERROR_ACCESS_DENIED),
+        "WSASocketW" | "socket" => Answer::Fail(INVALID_HANDLE, WSAEACCES),
         "WSAEnumProtocolsW" => Answer::Fail(u64::from(u32::MAX), WSASYSNOTREADY),
         _ => return None,
     })
@@ -225,19 +255,6 @@ fn wide_string(cx: &Cx<'_>, at: u64) -> Result<String, Refused> {
         }
     }
     Ok(String::from_utf16_lossy(&text))
-}
-
-/// The text at `at`, up to its NUL.
-fn c_string(cx: &Cx<'_>, at: u64) -> Result<String, Refused> {
-    const MAX_NAME: u64 = 256;
-    let mut bytes = Vec::new();
-    for addr in (0..MAX_NAME).map(|offset| at.wrapping_add(offset)) {
-        match cx.memory.read::<1>(addr)? {
-            [0] => break,
-            [byte] => bytes.push(byte),
-        }
-    }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

@@ -1,0 +1,88 @@
+//! What programs ask of the system's files, network and processes by way of its C library: refused, or what a process
+//! without any is told. A device is there, the one that random numbers come from.
+
+use goemu_loader::Os;
+
+use super::{Answer, Arguments, c_string};
+use crate::hook::{Cx, Refused};
+use crate::os;
+
+/// What C functions return that fail.
+const FAILED: u64 = u64::MAX;
+const EPERM: u64 = 1;
+const ENOENT: u64 = 2;
+const EBADF: u64 = 9;
+const EINVAL: u64 = 22;
+const ENOTTY: u64 = 25;
+const ESPIPE: u64 = 29;
+
+/// Where random numbers are read, on systems whose releases of Go know of nothing better (`crypto/rand`, up to Go 1.15).
+const RANDOM: [&str; 2] = ["/dev/urandom", "/dev/random"];
+/// The descriptor that it has whenever it is open.
+const RANDOM_FD: u64 = 3;
+/// Bytes that one read gives at most.
+const READ: u64 = 1 << 20;
+/// macOS' `struct stat`: its size, and where the mode is in it: that of a file that nobody need wait for, or of a pipe.
+const STAT: usize = 144;
+const STAT_MODE: u64 = 4;
+const REGULAR: u16 = 0o100_600;
+const PIPE: u16 = 0o010_600;
+
+/// What the function does, if it is one of these.
+pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+    let descriptor = arguments.get(cx, 0)? as u32;
+    let is_random = u64::from(descriptor) == RANDOM_FD && cx.world.random_open;
+    match name {
+        "open" if RANDOM.contains(&c_string(cx, arguments.get(cx, 0)?)?.as_str()) => {
+            cx.world.random_open = true;
+            return Ok(Some(Answer::Return(RANDOM_FD)));
+        }
+        "read" if is_random => {
+            let (to, size) = (arguments.get(cx, 1)?, arguments.get(cx, 2)?.min(READ));
+            os::fill_random(cx, to, size)?;
+            return Ok(Some(Answer::Return(size)));
+        }
+        // The three files that a process begins with are pipes.
+        "fstat" | "fstat64" if (is_random || descriptor < 3) && cx.image.target().os == Os::Darwin => {
+            let to = arguments.get(cx, 1)?;
+            cx.memory.write(to, [0; STAT])?;
+            let mode = if is_random { REGULAR } else { PIPE };
+            cx.memory.write(to.wrapping_add(STAT_MODE), mode.to_le_bytes())?;
+            return Ok(Some(Answer::Return(0)));
+        }
+        "close" if is_random => {
+            cx.world.random_open = false;
+            return Ok(Some(Answer::Return(0)));
+        }
+        _ => {}
+    }
+    Ok(refused(name))
+}
+
+/// What is the same for everybody.
+fn refused(name: &str) -> Option<Answer> {
+    Some(match name {
+        "getuid" | "geteuid" | "getgid" | "getegid" | "getppid" | "sync" => Answer::Return(0),
+        "stat" | "stat64" | "lstat" | "lstat64" | "fstatat" | "fstatat64" | "readlink" | "readlinkat" => {
+            Answer::Fail(FAILED, ENOENT)
+        }
+        "close" | "fstat" | "fstat64" | "read" | "pread" | "pwrite" | "dup" | "dup2" => {
+            Answer::Fail(FAILED, EBADF)
+        }
+        "fsync" => Answer::Fail(FAILED, EINVAL),
+        "ioctl" => Answer::Fail(FAILED, ENOTTY),
+        "lseek" => Answer::Fail(FAILED, ESPIPE),
+        "open" | "openat" | "sysctl" | "sysctlbyname" | "getcwd" => Answer::Fail(FAILED, EPERM),
+        "access" | "faccessat" | "chdir" | "fchdir" | "chmod" | "fchmod" | "fchmodat" | "chown"
+        | "fchown" | "fchownat" | "lchown" | "chroot" | "link" | "linkat" | "symlink" | "symlinkat"
+        | "mkdir" | "mkdirat" | "mkfifo" | "mknod" | "rename" | "renameat" | "rmdir" | "unlink"
+        | "unlinkat" | "truncate" | "ftruncate" | "utimes" | "utimensat" | "futimes" | "flock"
+        | "statfs64" | "fstatfs64" => Answer::Fail(FAILED, EPERM),
+        "socket" | "socketpair" | "pipe" | "pipe2" | "connect" | "bind" | "listen" | "accept" | "sendto"
+        | "recvfrom" | "sendmsg" | "recvmsg" => Answer::Fail(FAILED, EPERM),
+        "fork" | "execve" | "kill" | "wait4" | "ptrace" | "setuid" | "setgid" | "setsid" | "setpgid" => {
+            Answer::Fail(FAILED, EPERM)
+        }
+        _ => return None,
+    })
+}
