@@ -271,6 +271,26 @@ mod tests {
         assert_eq!(machine.cx().world.stdout, b"line\n");
     }
 
+    /// A text may end where its page does, and the next be nobody's.
+    #[test]
+    fn texts_are_looked_at_up_to_their_end() {
+        let mut machine = machine();
+        let cx = &mut machine.cx();
+        let page = cx.world.map_pages(cx.memory, 1 << 13).expect("pages");
+        cx.memory.unmap(page + 4096..page + 8192).expect("the second");
+        let [whole, open] = [page + 4090, page + 4093];
+        cx.memory.write_bytes(whole, b"go\0emu").expect("memory");
+        assert_eq!(give(cx, "strlen", &[Number(whole)]), 2);
+        assert_eq!(give(cx, "strcmp", &[Number(whole), Text("go")]), 0);
+        assert_eq!(give(cx, "strnlen", &[Number(open), Number(3)]), 3);
+        let arguments = Arguments::Array(place(cx, &open.to_le_bytes()), 1);
+        assert!(libc::answer(cx, "strlen", &arguments).is_err());
+        let long = format!("{}x", "a".repeat(9000));
+        let (one, other) = (place(cx, long.as_bytes()), place(cx, "a".repeat(9001).as_bytes()));
+        assert_eq!(give(cx, "memcmp", &[Number(one), Number(other), Number(9001)]), u64::from(b'x' - b'a'));
+        assert_eq!(give(cx, "memcmp", &[Number(one), Number(other), Number(9000)]), 0);
+    }
+
     #[test]
     fn memory_of_c_is_moved_and_grows() {
         let mut machine = machine();

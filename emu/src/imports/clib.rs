@@ -9,7 +9,7 @@ use goemu_loader::Os;
 
 /// In front of what `malloc` gives: its size, and nothing, so that it is aligned.
 const HEADER: u64 = 16;
-/// Bytes that are moved or looked at in one go.
+/// Bytes that are moved or looked at in one go: a page.
 const PIECE: u64 = 4096;
 const NEWLINE: &[u8] = b"\n";
 const STDOUT: u64 = 1;
@@ -135,24 +135,42 @@ fn fill(cx: &mut Cx<'_>, to: u64, byte: u8, size: u64) -> Result<u64, MemFault> 
 
 /// The difference of the first bytes that differ, of so many at most; of texts, up to their end.
 fn compare(cx: &Cx<'_>, a: u64, b: u64, size: u64, texts: bool) -> Result<u64, MemFault> {
-    for at in 0..size {
-        let [x]: [u8; 1] = cx.memory.read(a.wrapping_add(at))?;
-        let [y]: [u8; 1] = cx.memory.read(b.wrapping_add(at))?;
-        if x != y || (texts && x == 0) {
-            return Ok((i64::from(x) - i64::from(y)).cast_unsigned());
+    let (mut left, mut right) = ([0; PIECE as usize], [0; PIECE as usize]);
+    let mut done = 0;
+    while done < size {
+        let (x, y) = (a.wrapping_add(done), b.wrapping_add(done));
+        let len = (size - done).min(in_page(x)).min(in_page(y));
+        let (left, right) = (&mut left[..len as usize], &mut right[..len as usize]);
+        cx.memory.read_bytes(x, left)?;
+        cx.memory.read_bytes(y, right)?;
+        let mut pairs = left.iter().zip(right.iter());
+        if let Some((x, y)) = pairs.find(|(x, y)| x != y || (texts && **x == 0)) {
+            return Ok((i64::from(*x) - i64::from(*y)).cast_unsigned());
         }
+        done += len;
     }
     Ok(0)
 }
 
 /// Bytes before the zero that ends a text, of so many at most.
 fn length(cx: &Cx<'_>, text: u64, most: u64) -> Result<u64, MemFault> {
-    for at in 0..most {
-        if cx.memory.read(text.wrapping_add(at))? == [0] {
-            return Ok(at);
+    let mut buffer = [0; PIECE as usize];
+    let mut done = 0;
+    while done < most {
+        let at = text.wrapping_add(done);
+        let piece = &mut buffer[..in_page(at).min(most - done) as usize];
+        cx.memory.read_bytes(at, piece)?;
+        if let Some(end) = piece.iter().position(|&byte| byte == 0) {
+            return Ok(done + end as u64);
         }
+        done += piece.len() as u64;
     }
     Ok(most)
+}
+
+/// Bytes up to the end of the page: what ends in it need not go on in the next.
+fn in_page(addr: u64) -> u64 {
+    PIECE - addr % PIECE
 }
 
 fn print_all(cx: &mut Cx<'_>, text: u64, size: u64) -> Result<(), Refused> {
