@@ -43,9 +43,9 @@ fn main() -> ExitCode {
 fn whole(build: &Build, builds: &[Arc<Build>]) -> Option<Arc<Build>> {
     let same_release = format!("{}-go1.{}", build.program(), build.version);
     let same_sources = |other: &Build| other.program() == build.program() && !other.is_stripped();
-    let mut others = builds.iter().filter(|_| build.is_stripped());
+    let mut others = builds.iter().rev().filter(|_| build.is_stripped());
     let found = others.clone().find(|other| other.name == same_release);
-    found.or_else(|| others.find(|other| build.program() == "cgo" && same_sources(other))).cloned()
+    found.or_else(|| others.find(|other| build.program() != "corpus" && same_sources(other))).cloned()
 }
 
 /// The names of the builds that there are.

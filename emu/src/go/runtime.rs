@@ -125,6 +125,8 @@ pub const HOOKS: &[Entry] = &[
     entry!("newm" ANY, Replaces system::thread, "there are no threads: a clear error"),
     entry!("os/signal.signal_recv" ANY, Replaces system::signal, "nobody sends signals: who waits for one waits for ever"),
     entry!("os/signal.signalWaitUntilIdle" ANY, Replaces system::nothing, "no signal is on its way"),
+    entry!("internal/poll.runtime_pollServerInit" ANY, on Windows, Replaces system::nothing, "nothing is waited for"),
+    entry!("internal/poll.runtime_pollOpen" ANY, on Windows, Replaces system::poll_open, "nothing is waited for"),
     entry!("entersyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("exitsyscall" ANY, Replaces system::nothing, "no other thread wants the processor meanwhile"),
     entry!("getitab" ANY, Replaces tables::getitab, "tables that the compiler made are registered in a started program only"),
@@ -227,7 +229,8 @@ pub(in crate::go) fn runtime_name(name: &str) -> Option<&str> {
 }
 
 fn foreign(name: &str) -> Option<&str> {
-    const PACKAGES: [&str; 5] = ["weak.", "internal/weak.", "time.", "runtime/debug.", "os/signal."];
+    const PACKAGES: [&str; 6] =
+        ["weak.", "internal/weak.", "time.", "runtime/debug.", "os/signal.", "internal/poll."];
     PACKAGES.iter().any(|package| name.starts_with(package)).then_some(name)
 }
 

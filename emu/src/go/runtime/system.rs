@@ -32,6 +32,15 @@ pub(super) fn initialised(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Err(Error::Uninitialised { func }.into())
 }
 
+/// `poll_runtime_pollOpen(fd uintptr) (*pollDesc, int)` on Windows, where Go 1.25 tells its poller of the standard files as
+/// package os is initialised: they cannot be watched, and an error says so, as it would of a console.
+pub(super) fn poll_open(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    const ERROR_INVALID_PARAMETER: u64 = 87;
+    cx.set_result(1, 0, 0)?;
+    cx.set_result(1, 1, ERROR_INVALID_PARAMETER)?;
+    Ok(Action::Return)
+}
+
 /// `NumCPU() int`
 pub(super) fn processor(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     cx.set_result(0, 0, 1)?;

@@ -114,6 +114,7 @@ pub(in crate::imports) fn answer(
             os::fill_random(cx, to, size.into())?;
             1
         }
+        "GetCurrentProcessId" => 1,
         "CloseHandle" | "CryptReleaseContext" => 1,
         _ => return Ok(None),
     };
@@ -126,7 +127,9 @@ fn refused(name: &str) -> Option<Answer> {
         // Output is no console.
         "GetConsoleMode" => Answer::Fail(0, ERROR_INVALID_HANDLE),
         "GetModuleFileNameW" | "GetCurrentDirectoryW" => Answer::Fail(0, ERROR_ACCESS_DENIED),
-        "CreateFileW" | "FindFirstFileW" => Answer::Fail(INVALID_HANDLE, ERROR_ACCESS_DENIED),
+        "CreateFileW" | "FindFirstFileW" | "CreateToolhelp32Snapshot" => {
+            Answer::Fail(INVALID_HANDLE, ERROR_ACCESS_DENIED)
+        }
         "GetFileAttributesExW"
         | "CreateDirectoryW"
         | "RemoveDirectoryW"
