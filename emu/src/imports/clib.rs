@@ -79,7 +79,7 @@ fn is_linux(cx: &Cx<'_>) -> bool {
 fn environment(cx: &mut Cx<'_>, name: u64) -> Result<u64, Refused> {
     let name = c_string(cx, name)?;
     let process = std::sync::Arc::clone(&cx.world.process);
-    let Some((_, value)) = process.env.iter().find(|(own, _)| *own == name) else { return Ok(0) };
+    let Some(value) = process.variable(&name) else { return Ok(0) };
     let text = [value.as_bytes(), &[0]].concat();
     let at = room(cx, text.len() as u64)?;
     cx.memory.write_bytes(at, &text)?;

@@ -1,6 +1,6 @@
 //! Panics (`runtime/panic.go`) are carried out by the program's own text; these hooks tell of them.
 
-use crate::error::Error;
+use super::system;
 use crate::hook::{Action, Cx, Refused};
 use crate::observe::Event;
 
@@ -23,8 +23,8 @@ pub(in crate::go) fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 /// `gopanic` of a program that was not started. Whether a nil value stays one is a setting of the program since Go 1.21
 /// (`GODEBUG=panicnil=1`), and known when its packages are initialised.
 pub(super) fn gopanic_unstarted(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    if cx.arg(0)? == 0 && cx.world.barred && cx.image.facts().version.minor >= 21 {
-        return Err(Error::Uninitialised { func: "runtime.gopanic".to_owned() }.into());
+    if cx.arg(0)? == 0 && cx.image.facts().version.minor >= 21 {
+        system::initialised(cx)?;
     }
     gopanic(cx)
 }
