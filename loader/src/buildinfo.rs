@@ -1,7 +1,8 @@
 //! What `go version -m` prints: the version of Go, the modules and the settings of the build.
 
 use crate::bytes;
-use crate::object::{Object, Os, Perm};
+use crate::layout::{Os, Perm};
+use crate::object::Object;
 use crate::version::GoVersion;
 
 /// A module that is part of the program.

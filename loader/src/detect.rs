@@ -1,11 +1,12 @@
 //! Finds Go's tables in an executable: with sections or without, stripped or not, whatever the release.
 
 use crate::facts::{Facts, NEWEST};
+use crate::layout::Perm;
 use crate::moduledata::{self, ModuleData};
-use crate::object::{Object, Perm};
+use crate::object::Object;
 use crate::pclntab::{self, Pclntab};
 use crate::version::GoVersion;
-use crate::{LoadError, bytes};
+use crate::{LoadError, format};
 
 /// What was found.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ const MAX_CANDIDATES: usize = 16;
 /// release that the build information names.
 pub(crate) fn tables(object: &Object, told: Option<Facts>) -> Result<Tables, LoadError> {
     let mut tables = candidates(object).take(MAX_CANDIDATES).filter_map(|addr| at(object, told, addr));
-    tables.next().ok_or_else(|| packed(object.source.bytes()).unwrap_or(LoadError::NotGo))
+    tables.next().ok_or_else(|| format::packed(object.source.bytes()).unwrap_or(LoadError::NotGo))
 }
 
 /// Names of the section that holds the function table.
@@ -70,15 +71,4 @@ fn read(object: &Object, facts: Facts, module: Option<ModuleData>, addr: u64) ->
     let pclntab = Pclntab::read(object, &facts, module.as_ref(), addr)?;
     let first = pclntab.entry(object, 0)?;
     (pclntab.count > 0 && object.is_code(first)).then_some(Tables { facts, module, pclntab })
-}
-
-/// How far from the start and from the end of a file a packer's mark is looked for.
-const PACKER_WINDOW: usize = 4096;
-
-/// The packer of a file that is packed: it may have no Go tables in sight, or headers that no longer fit it.
-pub(crate) fn packed(file: &[u8]) -> Option<LoadError> {
-    let start = file.get(..PACKER_WINDOW).unwrap_or(file);
-    let end = file.len().checked_sub(PACKER_WINDOW).and_then(|start| file.get(start..)).unwrap_or(file);
-    let marked = [start, end].iter().any(|part| bytes::find(part, b"UPX!").is_some());
-    marked.then_some(LoadError::Packed { packer: "UPX", hint: "upx -d FILE" })
 }

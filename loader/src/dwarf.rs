@@ -21,8 +21,9 @@ use std::{
 
 use gimli::{EndianSlice, LittleEndian};
 
+use crate::error::DwarfError;
 use crate::gotype::{Memo, Signature, Type};
-use crate::moduledata::Span;
+use crate::layout::Span;
 use crate::rtype::Rtypes;
 
 use self::{names::Names, section::Inflated, unit::Units};
@@ -31,35 +32,6 @@ pub(crate) use func::dictionary_place;
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 type Unit<'a> = gimli::Unit<Slice<'a>>;
-
-/// Why debug information could not be read.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum DwarfError {
-    /// A compressed section does not inflate to what its header promises.
-    #[error("debug section {section}: {what}")]
-    Section {
-        /// Its name.
-        section: String,
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// The bytes are not DWARF.
-    #[error("debug information at {offset:#x}: {source}")]
-    Read {
-        /// Offset in `.debug_info`.
-        offset: usize,
-        /// What the reader says.
-        source: gimli::Error,
-    },
-    /// The bytes are DWARF, but not what Go would write.
-    #[error("debug information at {offset:#x}: {what}")]
-    Malformed {
-        /// Offset in `.debug_info`.
-        offset: usize,
-        /// What is wrong.
-        what: &'static str,
-    },
-}
 
 type Result<T> = std::result::Result<T, DwarfError>;
 
@@ -224,7 +196,7 @@ fn malformed<T>(offset: usize, what: &'static str) -> Result<T> {
 
 /// For `map_err`: says where in `.debug_info` gimli's error happened.
 fn at(offset: usize) -> impl Fn(gimli::Error) -> DwarfError {
-    move |source| DwarfError::Read { offset, source }
+    move |error| DwarfError::Read { offset, what: error.to_string() }
 }
 
 #[cfg(test)]

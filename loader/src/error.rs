@@ -3,9 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::dwarf::DwarfError;
-use crate::rtype::RtypeError;
-
 /// Why a file could not be loaded. Whatever the bytes, loading ends in an [`Image`](crate::Image) or in one
 /// of these; each message is one line that says what is wrong, where, and what to do next where there is
 /// something to do.
@@ -136,4 +133,43 @@ pub enum LoadError {
         /// Its signature, in one of the orders that there may be.
         signature: String,
     },
+}
+
+/// Why debug information could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DwarfError {
+    /// A compressed section does not inflate to what its header promises.
+    #[error("debug section {section}: {what}")]
+    Section {
+        /// Its name.
+        section: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The bytes are not DWARF.
+    #[error("debug information at {offset:#x}: {what}")]
+    Read {
+        /// Offset in `.debug_info`.
+        offset: usize,
+        /// What the reader says.
+        what: String,
+    },
+    /// The bytes are DWARF, but not what Go would write.
+    #[error("debug information at {offset:#x}: {what}")]
+    Malformed {
+        /// Offset in `.debug_info`.
+        offset: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+/// Why a type descriptor could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed type descriptor at {addr:#x}: {what}")]
+pub struct RtypeError {
+    /// Its address.
+    pub addr: u64,
+    /// What is wrong.
+    pub what: &'static str,
 }

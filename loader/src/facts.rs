@@ -46,7 +46,7 @@ pub use types::{
     StructType, TypeAlg, TypeFacts, UncommonType,
 };
 
-use crate::object::Os;
+use crate::layout::Os;
 use crate::version::GoVersion;
 
 /// The oldest release that the rows know: Go 1.4.

@@ -1,8 +1,15 @@
 //! Which format a file is in, by its first bytes; and what it is instead, where it is none that is read here.
 
-use crate::object::{Import, Layout, Reloc};
+mod elf;
+mod macho;
+mod packer;
+mod pe;
+
+use crate::LoadError;
+use crate::layout::{Import, Layout, Reloc};
 use crate::symbol::SymbolTable;
-use crate::{LoadError, elf, macho, pe};
+
+pub(crate) use packer::packed;
 
 /// The reader of one format. All functions take the bytes of the whole file; `layout` comes first and refuses
 /// what is malformed, the others leave out what they cannot read.
@@ -25,8 +32,8 @@ static MACHO: Format =
 static PE: Format =
     Format { layout: pe::layout, relocs: pe::relocs, imports: pe::imports, symbols: pe::symbols };
 
-/// What was linked here, from object files: nothing is left for a system's loader, and its symbols are known.
-pub(crate) static LINKED: Format = Format {
+/// A file that was made here, from object files: nothing is left for a system's loader, and its symbols are known.
+pub(crate) static MADE: Format = Format {
     layout: |_| Err(LoadError::Empty),
     relocs: |_, _| Vec::new(),
     imports: |_, _| Vec::new(),

@@ -14,7 +14,7 @@ use std::path::Path;
 use crate::LoadError;
 use crate::bytes;
 use crate::facts::OLDEST_OBJECT;
-use crate::object::Os;
+use crate::layout::Os;
 use crate::version::GoVersion;
 
 pub(crate) use model::{Abi, Func, Inlined, Object, Ref, RefIndex, Reloc, Symbol};

@@ -6,11 +6,13 @@
 //! and nothing is read from the file before it is asked for.
 
 mod layout;
+mod names;
 mod nest;
 
 use std::{fmt, sync::Arc};
 
 pub(crate) use layout::*;
+pub(crate) use names::short_name;
 pub(crate) use nest::{Memo, Nest};
 
 /// A Go type.

@@ -1,5 +1,8 @@
 //! A Go program as its file describes it.
 
+pub(crate) mod func;
+mod typed;
+
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,17 +10,19 @@ use std::path::{Path, PathBuf};
 use crate::buildinfo::{self, BuildInfo};
 use crate::detect::{self, Tables};
 use crate::facts::Facts;
-use crate::func::{Frame, Func, Line};
 use crate::goobj;
-use crate::link::{self, Linked};
+use crate::layout::{Import, Reloc, Section, Segment, Target};
+use crate::link::{self, Linked, Undefined};
 use crate::moduledata::ModuleData;
-use crate::object::{Import, Object, Reloc, Section, Segment, Target};
+use crate::object::Object;
 use crate::pclntab::{Pclntab, TableFormat};
 use crate::source::Source;
 use crate::symbol::Symbol;
-use crate::typed::{self, Typed};
 use crate::version::GoVersion;
 use crate::{LoadError, bytes};
+
+use self::func::{Frame, Func, Line};
+use self::typed::Typed;
 
 /// A Go program as its file describes it.
 ///
@@ -29,6 +34,8 @@ pub struct Image {
     build: BuildInfo,
     tables: Tables,
     typed: Typed,
+    /// Stand-ins for what was not there when it was linked; none in files that a linker wrote.
+    undefined: Undefined,
 }
 
 impl Image {
@@ -84,34 +91,38 @@ impl Image {
         let mut tables = detect::tables(&object, told)?;
         object.layout.target.os = build.os().unwrap_or(object.layout.target.os);
         tables.facts = tables.facts.on(object.layout.target.os);
-        Ok(Image { object, build, tables, typed: Typed::default() })
+        Ok(Image { object, build, tables, typed: Typed::default(), undefined: Undefined::default() })
     }
 
     fn from_objects(linked: Linked, path: Option<PathBuf>) -> Result<Image, LoadError> {
-        let build = linked.build.clone();
-        let object = Object::linked(linked, path)?;
+        let Linked { bytes, layout, symbols, build, undefined } = linked;
+        let object = Object::made(Source::made(bytes, path)?, layout, symbols);
         let tables = detect::tables(&object, build.go.map(Facts::of))?;
-        Ok(Image { object, build, tables, typed: Typed::default() })
+        Ok(Image { object, build, tables, typed: Typed::default(), undefined })
     }
 
     /// Whether it was linked here, from object files.
     pub fn is_linked_here(&self) -> bool {
-        self.object.undefined.functions.end != 0
+        self.undefined.functions.end != 0
     }
 
     /// Whether the address stands for a function that no object file defined.
     pub fn is_undefined_func(&self, addr: u64) -> bool {
-        self.object.undefined.functions.contains(addr)
+        self.undefined.functions.contains(addr)
     }
 
     /// The name of the variable that no object file defined and that the address stands for. Nothing is there.
     pub fn undefined_variable(&self, addr: u64) -> Option<&str> {
-        let inside = self.object.undefined.variables.contains(addr);
+        let inside = self.undefined.variables.contains(addr);
         self.symbol_at(addr).filter(|_| inside).map(|symbol| symbol.name)
     }
 
     pub(crate) fn object(&self) -> &Object {
         &self.object
+    }
+
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     pub(crate) fn pclntab(&self) -> &Pclntab {

@@ -24,9 +24,8 @@ use crate::buildinfo::BuildInfo;
 use crate::bytes::take_uvarint;
 use crate::facts::{Facts, Prefixes, Relocs, SymKind, prefixes};
 use crate::goobj::{Abi, Object, Symbol};
-use crate::moduledata::Span;
-use crate::object::{Layout, Os, Perm, Section, Segment, Target};
-use crate::rtype::short_name;
+use crate::gotype::short_name;
+use crate::layout::{Layout, Os, Perm, Section, Segment, Span, Target};
 use crate::symbol::SymbolTable;
 
 use self::place::Placed;

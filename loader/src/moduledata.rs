@@ -1,34 +1,8 @@
 //! `runtime.firstmoduledata`: where the runtime keeps its tables. Go 1.5 and later.
 
 use crate::facts::{Facts, Module};
-use crate::object::{Object, Perm, Segment};
-
-/// An array in the program's memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Table {
-    /// Guest address of its first element.
-    pub addr: u64,
-    /// Number of elements.
-    pub len: u64,
-}
-
-/// A range of guest addresses, end excluded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Span {
-    /// First address.
-    pub start: u64,
-    /// First address after it.
-    pub end: u64,
-}
-
-impl Span {
-    /// Whether `addr` lies inside.
-    pub fn contains(&self, addr: u64) -> bool {
-        (self.start..self.end).contains(&addr)
-    }
-}
+use crate::layout::{Perm, Segment, Span, Table};
+use crate::object::Object;
 
 /// The fields of `runtime.moduledata` that say where things are, as guest addresses. A field that this
 /// release of Go does not have is `None`.

@@ -1,7 +1,7 @@
 //! Go's function table, `runtime.pclntab`: every function's address, name, source lines and frame sizes. It
 //! stays when a binary is stripped, because the runtime needs it to unwind stacks.
 //!
-//! This file knows where the table's parts are; [`crate::func`] reads one function.
+//! This file knows where the table's parts are; [`crate::image::func`] reads one function.
 
 use crate::bytes;
 use crate::facts::Facts;

@@ -10,23 +10,15 @@ mod read;
 
 use std::sync::{Arc, OnceLock};
 
+use crate::detect::Tables;
+use crate::error::RtypeError;
 use crate::facts::{Facts, TypeFacts};
 use crate::gotype::{Memo, Nest, PREDECLARED, Signature, Type};
-use crate::image::Image;
-use crate::moduledata::{ModuleData, Span};
+use crate::layout::Span;
+use crate::moduledata::ModuleData;
+use crate::object::Object;
 
 use self::find::Found;
-pub(crate) use self::find::short_name;
-
-/// Why a type descriptor could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("malformed type descriptor at {addr:#x}: {what}")]
-pub struct RtypeError {
-    /// Its address.
-    pub addr: u64,
-    /// What is wrong.
-    pub what: &'static str,
-}
 
 type Result<T> = std::result::Result<T, RtypeError>;
 
@@ -41,7 +33,8 @@ pub(crate) struct Memory {
 /// The type descriptors of an image.
 #[derive(Clone, Copy)]
 pub(crate) struct Rtypes<'i> {
-    image: &'i Image,
+    object: &'i Object,
+    facts: &'i Facts,
     memory: &'i Memory,
     module: &'i ModuleData,
     at: &'i TypeFacts,
@@ -51,10 +44,9 @@ pub(crate) struct Rtypes<'i> {
 
 impl<'i> Rtypes<'i> {
     /// `None` if the image has no descriptors that are known here.
-    pub(crate) fn new(image: &'i Image, memory: &'i Memory) -> Option<Self> {
-        let module = image.module()?;
-        let facts: &Facts = image.facts();
-        Some(Rtypes { image, memory, module, at: &facts.types, span: module.types? })
+    pub(crate) fn new(object: &'i Object, tables: &'i Tables, memory: &'i Memory) -> Option<Self> {
+        let (facts, module) = (&tables.facts, tables.module.as_ref()?);
+        Some(Rtypes { object, facts, memory, module, at: &facts.types, span: module.types? })
     }
 
     /// The type whose descriptor is at `addr`.

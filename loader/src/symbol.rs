@@ -1,5 +1,5 @@
 //! The symbol table that the linker writes, where nobody stripped it. Go's own function table, which
-//! stripping leaves, is in [`crate::func`].
+//! stripping leaves, is in [`crate::image::func`].
 
 use std::collections::HashSet;
 use std::ops::Range;

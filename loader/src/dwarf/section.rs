@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use flate2::{Decompress, FlushDecompress, Status};
 use gimli::{EndianSlice, LittleEndian, SectionId};
 
-use super::{DwarfError, Result, Slice};
+use crate::error::DwarfError;
+
+use super::{Result, Slice};
 
 /// What signatures and types need. Lines, frames and locations are for others.
 pub(super) const WANTED: [SectionId; 8] = [

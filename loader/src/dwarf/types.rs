@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
+use crate::error::DwarfError;
 use crate::gotype::{self, ChanDir, Field, FuncType, Kind, Nest, Type, TypeRef};
 
 use super::die::Die;
-use super::{Dwarf, DwarfError, Place, Result, Unit, malformed};
+use super::{Dwarf, Place, Result, Unit, malformed};
 
 /// A type that is being put together.
 struct Builder<'d, 'a, 'n> {

@@ -1,6 +1,6 @@
 //! How each system tells Go's runtime of a fault (`runtime/defs_*_amd64.go`, `runtime/sigtab*.go`).
 
-use crate::object::Os;
+use crate::layout::Os;
 
 /// What the runtime finds in `g` after a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

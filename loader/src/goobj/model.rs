@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::facts::SymKind;
-use crate::object::Os;
+use crate::layout::Os;
 use crate::version::GoVersion;
 
 /// One object: the symbols that a run of the compiler or the assembler defines.

@@ -3,7 +3,7 @@
 use crate::LoadError;
 use crate::facts::SymKind;
 use crate::goobj::{Reloc, Symbol};
-use crate::object::Os;
+use crate::layout::Os;
 
 use super::place::Placed;
 use super::resolve::{Meaning, SymId};

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use crate::LoadError;
 use crate::facts::{Abbrev, SymKind, abbrevs};
 use crate::goobj::Reloc;
-use crate::object::Os;
+use crate::layout::Os;
 
 use super::Linker;
 use super::blob::Blob;

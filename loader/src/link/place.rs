@@ -7,7 +7,7 @@ use crate::LoadError;
 use crate::bytes;
 use crate::facts::SymKind;
 use crate::goobj::{Abi, Reloc, Symbol};
-use crate::moduledata::Span;
+use crate::layout::Span;
 use crate::symbol::{Entry, SymbolKind};
 
 use super::blob::Blob;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::error::RtypeError;
 use crate::gotype::{self, ChanDir, Field, FuncType, Kind, Method, Nest, Param, Signature, Type, TypeRef};
 
 use super::find::Methods;
 use super::read::Header;
-use super::{Result, RtypeError, Rtypes};
+use super::{Result, Rtypes};
 
 /// In the count of a function type's results: whether it is variadic.
 const VARIADIC: u16 = 1 << 15;
@@ -64,7 +65,7 @@ impl Rtypes<'_> {
 
     fn structure(&self, addr: u64, nest: &mut Nest<'_>) -> Result<Kind> {
         let at = &self.at.field;
-        let minor = self.image.facts().version.minor;
+        let minor = self.facts.version.minor;
         let mut fields = Vec::new();
         for field in self.slice(addr, self.at.structure.fields, at.sizeof)? {
             let name = self.name(self.word(field, at.name)?)?;

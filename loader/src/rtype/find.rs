@@ -64,7 +64,7 @@ impl Found {
     }
 
     pub(super) fn named(&self, name: &str) -> Option<u64> {
-        let short = || short_name(name).and_then(|short| self.names.get(&short));
+        let short = || gotype::short_name(name).and_then(|short| self.names.get(&short));
         self.names.get(name).or_else(short).copied()
     }
 
@@ -114,7 +114,7 @@ impl Rtypes<'_> {
             (Some(links), None) => {
                 let len = links.len.min(self.span.end.saturating_sub(self.span.start));
                 let link = |index: u64| {
-                    let offset = self.image.read_u32(links.addr.checked_add(index.checked_mul(4)?)?)?;
+                    let offset = self.object.read_u32(links.addr.checked_add(index.checked_mul(4)?)?)?;
                     self.span.start.checked_add(offset.into())
                 };
                 (0..len).map_while(link).collect()
@@ -204,22 +204,4 @@ impl Rtypes<'_> {
 /// `json`, `Token` of `json.Token`; type arguments may hold dots.
 fn split_package(name: &str) -> Option<(&str, &str)> {
     name.split_once('.').filter(|(package, _)| !package.contains(['[', ' ', '*']))
-}
-
-/// A name as Go prints it: `map[string]*encoding/json.Token` is `map[string]*json.Token`. `None` if it is one.
-pub(crate) fn short_name(name: &str) -> Option<String> {
-    let mut short = String::new();
-    let mut word = 0;
-    for c in name.chars() {
-        match c {
-            '/' => short.truncate(word),
-            c => {
-                short.push(c);
-                if !(c.is_alphanumeric() || "_.-%~@+·".contains(c)) {
-                    word = short.len();
-                }
-            }
-        }
-    }
-    name.contains('/').then_some(short)
 }

@@ -47,10 +47,10 @@ impl Rtypes<'_> {
     }
 
     fn itabs(&self) -> Itabs {
-        let at = &self.image.facts().itab;
+        let at = &self.facts.itab;
         let entry = |itab: u64| {
-            let interface = self.image.read_u64(itab.checked_add(at.inter)?)?;
-            let ty = self.image.read_u64(itab.checked_add(at.ty)?)?;
+            let interface = self.object.read_u64(itab.checked_add(at.inter)?)?;
+            let ty = self.object.read_u64(itab.checked_add(at.ty)?)?;
             Some(((interface, ty), itab))
         };
         match (self.module.itabs, self.module.itablinks) {
@@ -58,7 +58,7 @@ impl Rtypes<'_> {
                 self.walk_itabs(table.addr, table.len).into_iter().filter_map(entry).collect()
             }
             (None, Some(links)) => {
-                let link = |i: u64| self.image.read_u64(links.addr.checked_add(i.checked_mul(8)?)?);
+                let link = |i: u64| self.object.read_u64(links.addr.checked_add(i.checked_mul(8)?)?);
                 (0..links.len.min(MAX_ITABS)).map_while(link).filter_map(entry).collect()
             }
             (None, None) => Itabs::new(),
@@ -67,9 +67,9 @@ impl Rtypes<'_> {
 
     /// Tables one behind the other (Go 1.27 and later): each has a word for every method of its interface.
     fn walk_itabs(&self, start: u64, bytes: u64) -> Vec<u64> {
-        let facts = &self.image.facts();
+        let facts = self.facts;
         let methods = |itab: u64| {
-            let interface = self.image.read_u64(itab.checked_add(facts.itab.inter)?)?;
+            let interface = self.object.read_u64(itab.checked_add(facts.itab.inter)?)?;
             let (list, elem) = (self.at.interface.methods, self.at.imethod.sizeof);
             Some(self.slice(interface, list, elem).ok()?.count() as u64)
         };

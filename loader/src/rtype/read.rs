@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::error::RtypeError;
 use crate::{bytes, gotype};
 
-use super::{Result, RtypeError, Rtypes};
+use super::{Result, Rtypes};
 
 // `internal/abi.TFlag`
 const UNCOMMON: u8 = 1 << 0;
@@ -58,19 +59,19 @@ impl<'i> Rtypes<'i> {
     }
 
     pub(super) fn word(&self, addr: u64, field: Option<u64>) -> Result<u64> {
-        self.need(addr, self.image.read_u64(self.field(addr, field)?))
+        self.need(addr, self.object.read_u64(self.field(addr, field)?))
     }
 
     pub(super) fn half(&self, addr: u64, field: Option<u64>) -> Result<u32> {
-        self.need(addr, self.image.read_u32(self.field(addr, field)?))
+        self.need(addr, self.object.read_u32(self.field(addr, field)?))
     }
 
     pub(super) fn short(&self, addr: u64, field: Option<u64>) -> Result<u16> {
-        self.need(addr, self.image.read_u16(self.field(addr, field)?))
+        self.need(addr, self.object.read_u16(self.field(addr, field)?))
     }
 
     fn byte(&self, addr: u64, field: Option<u64>) -> Result<u8> {
-        self.need(addr, self.image.read_u8(self.field(addr, field)?))
+        self.need(addr, self.object.read_u8(self.field(addr, field)?))
     }
 
     /// Reads what all descriptors have.
@@ -138,8 +139,8 @@ impl<'i> Rtypes<'i> {
     /// The name at `addr`: flags, length, text. The length is two bytes up to Go 1.16, a varint since.
     pub(super) fn name(&self, addr: u64) -> Result<Name<'i>> {
         let available = self.span.end.saturating_sub(addr).min(MAX_NAME);
-        let bytes = self.need(addr, self.image.bytes(addr, usize::try_from(available).unwrap_or(0)))?;
-        let minor = self.image.facts().version.minor;
+        let bytes = self.need(addr, self.object.bytes(addr, usize::try_from(available).unwrap_or(0)))?;
+        let minor = self.facts.version.minor;
         let decode = || {
             let (&flags, mut rest) = bytes.split_first()?;
             let len = if minor < 17 {

@@ -5,7 +5,7 @@
 //! if it did: `FUNCDATA_ArgLiveInfo` (Go 1.18 and later) says which of these slots hold something at an address.
 
 use crate::facts::TraceArgs;
-use crate::func::Func;
+use crate::image::func::Func;
 
 /// A step of showing a function's arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use goblin::mach::header as h;
 use goblin::mach::load_command as lc;
 use goblin::mach::symbols::{N_SECT, N_STAB, N_TYPE};
 
-use crate::object::{
+use crate::layout::{
     self, Import, LOWEST, Layout, MAX_IMPORTS, Os, PIE_BASE, Perm, Reloc, Section, Segment, Target,
 };
 use crate::symbol::{Entry, SymbolKind, SymbolTable};
@@ -89,7 +89,7 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
         target: Target { os: Os::Darwin, position_independent: header.position_independent },
         entry: entry(&commands, &raw).map(|entry| entry.wrapping_add(bias)),
         bias,
-        segments: object::checked_segments(file, segments)?,
+        segments: layout::checked_segments(file, segments)?,
         sections: sections.collect::<Result<_, _>>()?,
     })
 }

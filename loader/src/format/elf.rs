@@ -8,7 +8,7 @@ use goblin::elf::section_header::{self as sh, SectionHeader};
 use goblin::elf::sym::{self, Symtab};
 use goblin::elf::{Elf, Reloc as Rela, RelocSection, Sym};
 
-use crate::object::{
+use crate::layout::{
     self, Import, LOWEST, Layout, MAX_IMPORTS, Os, PIE_BASE, Perm, Reloc, Section, Segment, Target,
 };
 use crate::symbol::{Entry, SymbolKind, SymbolTable};
@@ -28,7 +28,7 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
     let bias = if position_independent && lowest.is_none_or(|addr| addr < LOWEST) { PIE_BASE } else { 0 };
     let loaded = headers.iter().filter(|p| p.p_type == ph::PT_LOAD && p.p_memsz > 0);
     let segments = loaded.map(|p| segment(p, bias)).collect::<Result<_, _>>()?;
-    let segments = object::checked_segments(file, segments)?;
+    let segments = layout::checked_segments(file, segments)?;
     let sections = sections(file, &header, bias)?;
     let entry = (header.e_entry != 0).then(|| header.e_entry.wrapping_add(bias));
     let os = os(file, &header, &headers);

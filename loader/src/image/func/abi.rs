@@ -13,8 +13,8 @@
 //! an ABIInternal function of that name was compiled.
 
 use crate::bytes;
-use crate::func::{Func, FuncId};
 use crate::gotype::Abi;
+use crate::image::func::{Func, FuncId};
 
 /// Assembly with ABIInternal: `TEXT name<ABIInternal>` in the amd64 sources of Go 1.17 to 1.27. Compiled code
 /// calls some of them with conventions of their own, which are nearer to it than to ABI0.

@@ -3,7 +3,7 @@
 
 use std::iter::Fuse;
 
-use crate::func::{Func, Line};
+use crate::image::func::{Func, Line};
 use crate::pcvalue::{Run, Runs};
 
 /// The source lines of a function's instructions: see [`Func::lines`].

@@ -1,7 +1,7 @@
 //! Which calls were inlined at an instruction.
 
 use crate::bytes;
-use crate::func::{Func, FuncId, Line};
+use crate::image::func::{Func, FuncId, Line};
 
 /// One of the functions that an instruction belongs to, by inlining.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use goblin::mach::load_command as lc;
 
 use super::{Parsed, c_name};
 use crate::bytes;
-use crate::object::{Import, Layout, MAX_IMPORTS, Reloc};
+use crate::layout::{Import, Layout, MAX_IMPORTS, Reloc};
 
 const LC_DYLD_CHAINED_FIXUPS: u32 = 0x8000_0034;
 

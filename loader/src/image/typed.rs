@@ -7,13 +7,14 @@ use std::sync::{Arc, OnceLock};
 
 use crate::LoadError;
 use crate::argsize::args_size;
-use crate::dwarf::{Doubt, Dwarf, DwarfError, Index, Local, Place, Variable, Written, dictionary_place};
+use crate::dwarf::{Doubt, Dwarf, Index, Local, Place, Variable, Written, dictionary_place};
+use crate::error::DwarfError;
 use crate::facts::{Facts, Found, Row, look_up};
-use crate::func::Func;
 use crate::gotype::{Abi, Signature, Type, TypeRef};
-use crate::image::Image;
 use crate::object::Object;
 use crate::rtype::{self, Rtypes};
+
+use super::{Image, func::Func};
 
 /// What was found out about an image's types so far.
 #[derive(Debug, Default)]
@@ -132,12 +133,12 @@ impl Image {
     /// The table of methods that the compiler or linker made for values of a type in an interface type; both
     /// are descriptors' addresses. Programs compare these tables by address.
     pub fn itab(&self, interface: u64, ty: u64) -> Option<u64> {
-        Rtypes::new(self, &self.typed().rtypes)?.itab(interface, ty)
+        self.rtypes()?.itab(interface, ty)
     }
 
     /// Type descriptors, if the image has any.
     fn rtypes(&self) -> Option<Rtypes<'_>> {
-        Rtypes::new(self, &self.typed().rtypes)
+        Rtypes::new(self.object(), self.tables(), &self.typed().rtypes)
     }
 
     /// A type of the debug information that was asked for before: calls ask for the same ones again and again.

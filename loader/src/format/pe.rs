@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use goblin::pe::section_table as flags;
 
-use crate::object::{
+use crate::layout::{
     self, Import, LOWEST, Layout, MAX_IMPORTS, Os, PIE_BASE, Perm, Reloc, Section, Segment, Target,
 };
 use crate::symbol::{Entry, SymbolKind, SymbolTable};
@@ -85,7 +85,7 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
         },
         entry: (header.entry != 0).then(|| place.wrapping_add(header.entry)),
         bias: place.wrapping_sub(header.base),
-        segments: object::checked_segments(file, segments)?,
+        segments: layout::checked_segments(file, segments)?,
         sections: raw.iter().map(|raw| raw.section(file, &header, place)).collect::<Result<_, _>>()?,
     })
 }
