@@ -8,7 +8,7 @@ use goemu_tests::fixtures::testdata;
 
 const HEAD: &str = "# Hooks on Go's runtime
 
-Made from the table in `emu/src/go/runtime.rs` by `cargo xtask bless`.
+Made from the table in `emu/goemu/src/go/runtime.rs` by `cargo xtask bless`.
 
 A function of the runtime is replaced only where it needs what a goroutine of our making does not have; everything else runs
 from the program's own text. Functions that are watched run, too: observers are told. The last column says how a function is

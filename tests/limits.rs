@@ -10,7 +10,7 @@ use goemu::exit::FaultKind;
 use goemu::machine::Config;
 use goemu::outcome::Runtime;
 use goemu::trace::Detail;
-use goemu::{Error, Image, Machine, Outcome, Perm, Report, Value};
+use goemu::{Error, Image, Machine, Outcome, Report, Value};
 use goemu_tests::fixtures::binary;
 use goemu_tests::trace::traced;
 
@@ -61,7 +61,8 @@ fn an_endless_loop_runs_out_of_fuel() {
 #[test]
 fn what_is_done_at_once_costs_fuel_too() {
     // l: mov esi, text; mov ecx, 65536; rep lodsb; jmp l
-    let text = corpus().segments().iter().find(|s| s.perm.contains(Perm::EXEC)).unwrap().addr as u32;
+    let text =
+        corpus().segments().iter().find(|s| s.perm.contains(goemu_loader::Perm::EXEC)).unwrap().addr as u32;
     let mut code = vec![0xbe];
     code.extend(text.to_le_bytes());
     code.extend([0xb9, 0, 0, 1, 0, 0xf3, 0xac, 0xeb, 0xf2]);
@@ -157,7 +158,12 @@ fn a_write_to_code_faults() {
 #[test]
 fn a_jump_into_data_faults() {
     let image = corpus();
-    let data = image.segments().iter().find(|s| !s.perm.contains(Perm::EXEC) && s.mem_size > 0).unwrap().addr;
+    let data = image
+        .segments()
+        .iter()
+        .find(|s| !s.perm.contains(goemu_loader::Perm::EXEC) && s.mem_size > 0)
+        .unwrap()
+        .addr;
     // mov rax, data; jmp rax
     let mut code = vec![0x48, 0xb8];
     code.extend(data.to_le_bytes());

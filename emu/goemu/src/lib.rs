@@ -1,0 +1,51 @@
+//! goemu: an x86-64 emulator for functions compiled by Go.
+//!
+//! A [`Machine`] maps a Go program that is never started, and calls one of its functions at a time on an
+//! emulated processor, against a goroutine of goemu's own making:
+//!
+//! ```no_run
+//! use goemu::{Image, Machine};
+//!
+//! let image = Image::open("program")?;
+//! let mut machine = Machine::new(image)?;
+//! let report = machine.call("main.add")?.arg(40).arg(2).run()?;
+//! println!("{}", report.outcome);
+//! # Ok::<(), goemu::Error>(())
+//! ```
+//!
+//! From the bottom up: [`memory`], [`cpu`] and [`alu`] are a bare machine, [`decode`] and [`interp`] run code
+//! on it behind the trait [`engine::Engine`]. [`go`] adds what Go adds: values, calling conventions, the
+//! goroutine. [`hook`] and [`observe`] are the two ways in: to change what the guest does, and to watch
+//! it. [`Machine`] owns all of it.
+
+pub mod call;
+pub mod disasm;
+mod error;
+pub mod function;
+pub mod go;
+pub mod hook;
+mod imports;
+pub mod linux;
+pub mod machine;
+pub mod observe;
+pub mod os;
+pub mod outcome;
+#[cfg(feature = "proptest")]
+pub mod strategy;
+pub mod trace;
+pub mod typed;
+
+pub use call::Call;
+pub use error::Error;
+pub use function::Function;
+pub use go::value::Value;
+pub use goemu_loader::{Func, Image, LoadError};
+pub use goemu_memory::{self as memory, Perm};
+pub use goemu_x86::{alu, cpu, decode, engine, exit, interp};
+pub use machine::{Config, Machine};
+pub use outcome::{Outcome, Panic, Report};
+
+/// The examples of the readme.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,173 @@
+//! The process's address space: what is taken, and what of it has memory.
+//!
+//! Go reserves far more than it uses. A reservation (PROT_NONE) is a range that is taken and has no memory; memory is
+//! counted against the machine's limit once it can be used.
+
+use std::ops::Range;
+
+use super::ranges::Ranges;
+use super::{Args, Kernel, errno};
+use crate::hook::{Cx, Refused};
+use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
+use crate::os::Answer;
+
+/// Where the kernel puts what has no wish; Go's heap wishes for 0xc000000000 and above.
+const ANYWHERE: Range<u64> = 0x10_0000_0000..0x70_0000_0000;
+
+const MAP_FIXED: u64 = 0x10;
+const MAP_ANONYMOUS: u64 = 0x20;
+const MAP_FIXED_NOREPLACE: u64 = 0x10_0000;
+const MADV_DONTNEED: u64 = 4;
+
+/// The address space.
+#[derive(Clone)]
+pub(super) struct Maps {
+    taken: Ranges,
+    /// Those that have memory.
+    usable: Ranges,
+    anywhere: Range<u64>,
+    space: u64,
+}
+
+impl Maps {
+    /// A space of `space` bytes, in which these ranges have memory.
+    pub(super) fn new(space: u64, mapped: &[Range<u64>]) -> Maps {
+        // A host that gives less than 2^40 bytes of space gets everything further down.
+        let scale = |addr: u64| if space >= 1 << 40 { addr } else { addr >> (40 - space.ilog2()) };
+        let mut usable = Ranges::default();
+        mapped.iter().filter_map(outwards).for_each(|range| usable.add(&range));
+        let anywhere = scale(ANYWHERE.start)..scale(ANYWHERE.end);
+        Maps { taken: usable.clone(), usable, anywhere, space }
+    }
+
+    fn is_free(&self, range: &Range<u64>) -> bool {
+        range.start >= PAGE && range.end <= self.space && self.taken.hit(range).is_none()
+    }
+
+    /// A free range of this size.
+    fn find(&self, size: u64) -> Option<Range<u64>> {
+        let mut start = self.anywhere.start;
+        loop {
+            let range = start..start.checked_add(size).filter(|&end| end <= self.anywhere.end)?;
+            match self.taken.hit(&range) {
+                Some(taken) => start = taken.end,
+                None => return Some(range),
+            }
+        }
+    }
+
+    /// Gives the range's memory back.
+    fn clear(&mut self, memory: &mut Memory, range: &Range<u64>) -> Result<(), MemoryError> {
+        let parts = self.usable.within(range);
+        self.usable.remove(range);
+        parts.into_iter().try_for_each(|part| memory.unmap(part))
+    }
+
+    /// Gives memory to what of the range has none.
+    fn fill(&mut self, memory: &mut Memory, range: &Range<u64>, perm: Perm) -> Result<(), MemoryError> {
+        let mut missing = Ranges::default();
+        missing.add(range);
+        self.usable.within(range).iter().for_each(|part| missing.remove(part));
+        for part in missing.within(range) {
+            memory.map(part.clone(), perm, Contents::Zero)?;
+            self.usable.add(&part);
+        }
+        Ok(())
+    }
+
+    /// Makes a range the process's, with new memory where it may be used.
+    fn replace(&mut self, memory: &mut Memory, range: &Range<u64>, perm: Perm) -> Result<(), MemoryError> {
+        self.clear(memory, range)?;
+        self.taken.add(range);
+        if perm.is_empty() { Ok(()) } else { self.fill(memory, range, perm) }
+    }
+}
+
+/// `mmap(address, size, protection, flags, file, offset)`: memory without a file.
+pub(super) fn mmap(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    let [wish, size, protection, flags, ..] = args;
+    if flags & MAP_ANONYMOUS == 0 {
+        return Ok(Answer::Return(-errno::EPERM));
+    }
+    let maps = &mut kernel.maps;
+    let Some(wished) = pages(wish, size) else { return Ok(Answer::Return(-errno::EINVAL)) };
+    let range = if maps.is_free(&wished) {
+        Some(wished)
+    } else if wished.start < PAGE && flags & MAP_FIXED != 0 {
+        // Nil pointers fault.
+        return Ok(Answer::Return(-errno::EPERM));
+    } else if flags & MAP_FIXED_NOREPLACE != 0 {
+        return Ok(Answer::Return(-errno::EEXIST));
+    } else if flags & MAP_FIXED != 0 {
+        Some(wished)
+    } else {
+        maps.find(wished.end - wished.start)
+    };
+    let fits = |range: &Range<u64>| range.end <= maps.space && !maps.taken.is_full();
+    let Some(range) = range.filter(fits) else { return Ok(Answer::Return(-errno::ENOMEM)) };
+    match maps.replace(cx.memory, &range, perm(protection)) {
+        Ok(()) => Ok(Answer::Return(range.start as i64)),
+        Err(_) => Ok(Answer::Return(-errno::ENOMEM)),
+    }
+}
+
+/// `munmap(address, size)`
+pub(super) fn munmap(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    let Some(range) = pages(args[0], args[1]) else { return Ok(Answer::Return(-errno::EINVAL)) };
+    if kernel.maps.taken.is_full() {
+        return Ok(Answer::Return(-errno::ENOMEM));
+    }
+    kernel.maps.clear(cx.memory, &range)?;
+    kernel.maps.taken.remove(&range);
+    Ok(Answer::Return(0))
+}
+
+/// `mprotect(address, size, protection)`: a reservation that becomes usable gets its memory here.
+pub(super) fn mprotect(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    let maps = &mut kernel.maps;
+    let range = pages(args[0], args[1]).filter(|range| range.end <= maps.space);
+    let Some(range) = range else { return Ok(Answer::Return(-errno::EINVAL)) };
+    let perm = perm(args[2]);
+    if !perm.is_empty() && maps.fill(cx.memory, &range, perm).is_err() {
+        return Ok(Answer::Return(-errno::ENOMEM));
+    }
+    for part in maps.usable.within(&range) {
+        cx.memory.protect(part, perm)?;
+    }
+    Ok(Answer::Return(0))
+}
+
+/// `madvise(address, size, advice)`: memory that is not needed is zero afterwards, and Go relies on it
+/// (`runtime.needZeroAfterSysUnused`). Other advice does not show.
+pub(super) fn madvise(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+    let [address, size, advice, ..] = args;
+    let Some(range) = pages(address, size) else { return Ok(Answer::Return(-errno::EINVAL)) };
+    if advice == MADV_DONTNEED {
+        for part in kernel.maps.usable.within(&range) {
+            cx.memory.discard(part)?;
+        }
+    }
+    Ok(Answer::Return(0))
+}
+
+/// `brk(address)`: there is no such area.
+pub(super) fn brk(_: &mut Kernel, _: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
+    Ok(Answer::Return(0))
+}
+
+/// The pages of a range; none where it is none.
+fn pages(address: u64, size: u64) -> Option<Range<u64>> {
+    let end = address.checked_add(size)?.checked_next_multiple_of(PAGE)?;
+    (address.is_multiple_of(PAGE) && size > 0).then_some(address..end)
+}
+
+/// A range with its ends rounded outwards to pages.
+fn outwards(range: &Range<u64>) -> Option<Range<u64>> {
+    let start = range.start / PAGE * PAGE;
+    Some(start..range.end.checked_next_multiple_of(PAGE)?).filter(|range| range.start < range.end)
+}
+
+fn perm(protection: u64) -> Perm {
+    let bits = [(1, Perm::READ), (2, Perm::WRITE), (4, Perm::EXEC)];
+    bits.into_iter().filter(|(bit, _)| protection & bit != 0).map(|(_, perm)| perm).collect()
+}

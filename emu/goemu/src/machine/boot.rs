@@ -1,0 +1,350 @@
+//! Starting a program: its own runtime runs on the emulated processor until `main.main` is about to be called.
+//!
+//! By then packages are initialised and the scheduler works; that state is kept, and calls are made from it, on the
+//! main goroutine. The operating system is [`Linux`].
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use goemu_loader::{Image, Os};
+
+use super::ground::Main;
+use super::{Config, Machine, Parts, Process, load, processor};
+use crate::cpu::{Cpu, gpr};
+use crate::error::Error;
+use crate::go::cgo::{self, Variable};
+use crate::go::goroutine::Goroutine;
+use crate::go::world::World;
+use crate::go::{names, started, tls};
+use crate::hook::Hooks;
+use crate::linux::Linux;
+use crate::memory::{Contents, Memory, PAGE, Perm};
+use crate::outcome::{Outcome, Report, Runtime};
+
+/// What a program did until `main.main` was to be called.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Booted {
+    /// Instructions that were executed.
+    pub instructions: u64,
+    /// What it wrote to its standard output.
+    pub stdout: Vec<u8>,
+    /// What it wrote to its standard error.
+    pub stderr: Vec<u8>,
+    /// How it ended, if it did.
+    pub ended: Option<Outcome>,
+}
+
+/// The first thread's stack: below this address, of this size. Go assumes 64 KiB at least.
+const STACK_END: u64 = 0xbf_0000_0000;
+const STACK: u64 = 1 << 20;
+/// Bytes of memory with which every program can be started: up to Go 1.17 the runtime takes 64 MiB at once.
+const ROOM: u64 = 128 << 20;
+/// Auxiliary vector: what the numbers of its entries are.
+const AT_PAGESZ: u64 = 6;
+const AT_RANDOM: u64 = 25;
+
+impl Machine {
+    /// A machine whose program was started, up to the call of `main.main`.
+    pub(super) fn boot(image: Arc<Image>, config: Config) -> Result<Machine, Error> {
+        let entry = entry(&image)?;
+        let main =
+            names::find(&image, "main.main").map_err(|error| Error::Boot { why: error.to_string() })?.entry();
+        let mut memory = Memory::new(config.max_memory)?;
+        load::map(&image, &mut memory)?;
+        let mut cpu = processor(&config);
+        leave_c_out(&image, &mut memory)?;
+        let stack = first_stack(&mut memory, &mut cpu, &config.process)?;
+        enter(&mut cpu, entry, config.process.argc());
+        let world = World::beside(memory.space(), &config.process);
+        let os = Box::new(Linux::new(memory.space(), &mapped(&image, stack, &world), tls::slot(&image)));
+        let mut hooks = Hooks::default();
+        started::install(&image, config.max_stack, &mut hooks);
+        let parts = Parts { memory, cpu, goroutine: Goroutine::unknown(), world, hooks, os, ground: &Main };
+        let mut machine = Machine::of(image, config, parts);
+        machine.start_program(main)?;
+        Ok(machine)
+    }
+
+    /// Runs up to `main.main`, and makes that the state that calls start from.
+    fn start_program(&mut self, main: u64) -> Result<(), Error> {
+        let limit = i64::try_from(self.config.fuel).unwrap_or(i64::MAX);
+        let mut fuel = limit;
+        self.home = main;
+        self.set_stops();
+        let ended = self.run(&mut fuel)?;
+        let instructions = limit.saturating_sub(fuel) as u64;
+        let stdout = std::mem::take(&mut self.world.stdout);
+        let stderr = std::mem::take(&mut self.world.stderr);
+        self.booted = Some(Booted { instructions, stdout, stderr, ended });
+        self.keep_state();
+        self.set_home();
+        Ok(())
+    }
+
+    /// Runs to an address, with fuel of its own. An error says what came in between.
+    pub(super) fn run_to(&mut self, address: u64) -> Result<(), String> {
+        let mut fuel = i64::try_from(self.config.fuel).unwrap_or(i64::MAX);
+        let home = std::mem::replace(&mut self.home, address);
+        self.set_stops();
+        let ended = self.run(&mut fuel);
+        self.home = home;
+        self.set_stops();
+        match ended {
+            Ok(None) => Ok(()),
+            Ok(Some(outcome)) => Err(outcome.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What the program did until `main.main`, where it was started.
+    pub fn booted(&self) -> Option<&Booted> {
+        self.booted.as_ref()
+    }
+
+    /// Makes a call here, or where that needs it, in the same program started.
+    pub(crate) fn serve(
+        &mut self,
+        func: u64,
+        call: &dyn Fn(&mut Machine) -> Result<Report, Error>,
+    ) -> Result<Report, Error> {
+        if let Some(booted) = &self.booted {
+            return match &booted.ended {
+                Some(outcome) => self.never_began(func, outcome.clone()),
+                None => {
+                    let mut served = call(self);
+                    self.make_whole(func, &mut served);
+                    served
+                }
+            };
+        }
+        if !self.may_fall_back() {
+            return self.hooked(func, call);
+        }
+        if self.real_only.contains(&func) {
+            return self.in_real(|real| real.serve(func, call));
+        }
+        let hooked = match self.hooked(func, call) {
+            Err(error @ (Error::Unsupported { .. } | Error::Uninitialised { .. }))
+                if can_start(&self.image) =>
+            {
+                error
+            }
+            served => return served,
+        };
+        match self.in_real(|real| real.serve(func, call)) {
+            Err(Error::Boot { .. }) if matches!(hooked, Error::Uninitialised { .. }) => {
+                self.unbar_variables();
+                self.hooked(func, call)
+            }
+            Err(real @ Error::Boot { .. }) => {
+                Err(Error::Neither { hooked: Box::new(hooked), real: Box::new(real) })
+            }
+            served => {
+                self.real_only.insert(func);
+                served
+            }
+        }
+    }
+
+    /// Whether nobody watches a call of this function, and it has not been found to need more than hooks.
+    pub(crate) fn is_plain(&self, func: u64) -> bool {
+        let nobody = self.observers.is_empty() && self.own_hooks.is_empty();
+        nobody && self.booted.is_none() && !self.real_only.contains(&func)
+    }
+
+    /// Makes a [plain](Machine::is_plain) call. `None` where it does not return: the long way tells why, or makes it
+    /// return.
+    pub(crate) fn serve_plain<T>(&mut self, call: impl FnOnce(&mut Machine) -> Option<T>) -> Option<T> {
+        let served = call(self);
+        self.early = None;
+        served
+    }
+
+    /// Whether calls that hooks cannot serve go to the same program started.
+    fn may_fall_back(&self) -> bool {
+        self.config.runtime.is_none() && !self.own_start
+    }
+
+    /// A hooked call. Where it uses package variables, packages are initialised, and it is made again.
+    fn hooked(
+        &mut self,
+        func: u64,
+        call: &dyn Fn(&mut Machine) -> Result<Report, Error>,
+    ) -> Result<Report, Error> {
+        let mut served = self.try_hooked(call);
+        if let Some(func) = self.early.take() {
+            served =
+                if self.make_ready()? { self.try_hooked(call) } else { Err(Error::Uninitialised { func }) };
+        }
+        self.make_whole(func, &mut served);
+        served
+    }
+
+    /// A hooked call. Whoever watches must see one call only, and users' hooks be asked once, so where this one may end
+    /// in nothing they are asked when it is made again. Without them it is the same run, but for what users' hooks
+    /// replace. That costs a run: nothing may where packages are initialised and nothing but hooks is to serve.
+    fn try_hooked(&mut self, call: &dyn Fn(&mut Machine) -> Result<Report, Error>) -> Result<Report, Error> {
+        let may_end_in_nothing = self.waits() || self.may_fall_back();
+        let asked = !self.observers.is_empty() || !self.own_hooks.is_empty();
+        if !asked || !may_end_in_nothing {
+            return call(self);
+        }
+        let observers = std::mem::take(&mut self.observers);
+        self.shut_hooks(true);
+        let tried = call(self);
+        self.shut_hooks(false);
+        self.observers = observers;
+        match tried {
+            Err(Error::Unsupported { .. }) if self.may_fall_back() && can_start(&self.image) => tried,
+            _ if self.early.is_some() => tried,
+            _ => call(self),
+        }
+    }
+
+    /// Does something in the same program started; observers and fuel go along.
+    fn in_real<T>(&mut self, act: impl FnOnce(&mut Machine) -> Result<T, Error>) -> Result<T, Error> {
+        let mut real = match self.real.take() {
+            Some(real) => real,
+            None => {
+                let config = Config { runtime: Some(Runtime::Real), ..self.config.clone() };
+                let mut real = Machine::boot(Arc::clone(&self.image), config)?;
+                self.own_hooks.iter().for_each(|(addr, hook)| real.hooks.add(*addr, Arc::clone(hook)));
+                real.set_stops();
+                Box::new(real)
+            }
+        };
+        real.config.fuel = self.config.fuel;
+        real.reading = self.reading;
+        std::mem::swap(&mut self.observers, &mut real.observers);
+        real.mind_observers();
+        let done = act(&mut real);
+        std::mem::swap(&mut self.observers, &mut real.observers);
+        self.real = Some(real);
+        done
+    }
+
+    /// The report of a program that ended before `main.main`: the outcome of that function, and of no other.
+    fn never_began(&self, func: u64, outcome: Outcome) -> Result<Report, Error> {
+        let main = names::find(&self.image, "main.main")?.entry();
+        if func != main {
+            let room = self.config.max_memory < ROOM;
+            let advice = if room {
+                format!("; it may need up to --max-memory {}m", ROOM >> 20)
+            } else {
+                String::new()
+            };
+            return Err(Error::Boot { why: format!("it ends before main.main: {outcome}{advice}") });
+        }
+        let mut served = Ok(Report {
+            outcome,
+            runtime: Runtime::Real,
+            uninitialised: None,
+            instructions: 0,
+            arguments: Vec::new(),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        });
+        self.make_whole(func, &mut served);
+        served
+    }
+
+    /// A call of `main.main` is the whole program: what it has printed as it started is part of it.
+    fn make_whole(&self, func: u64, served: &mut Result<Report, Error>) {
+        let booted = self.booted.as_ref().map(|booted| (&booted.stdout, &booted.stderr));
+        let Some((stdout, stderr)) = booted.or(self.packages.printed()) else { return };
+        let Ok(report) = served else { return };
+        // Names are not looked at for nothing.
+        let printed = !stdout.is_empty() || !stderr.is_empty();
+        if printed && names::find(&self.image, "main.main").is_ok_and(|main| main.entry() == func) {
+            report.stdout.splice(0..0, stdout.iter().copied());
+            report.stderr.splice(0..0, stderr.iter().copied());
+        }
+    }
+}
+
+/// Whether there is something to start.
+pub(super) fn can_start(image: &Image) -> bool {
+    entry(image).is_ok()
+}
+
+/// Where a program begins, and with its arguments where.
+#[derive(Clone, Copy)]
+enum Entry {
+    /// As the kernel enters it: arguments on the stack.
+    Kernel(u64),
+    /// As C's `main`: their number and their address in RDI and RSI.
+    Main(u64),
+}
+
+/// Where the program begins, if it is one that can be started.
+fn entry(image: &Image) -> Result<Entry, Error> {
+    let no = |why: &str| Error::Boot { why: why.to_owned() };
+    if image.target().os != Os::Linux {
+        return Err(no("only programs for Linux can be"));
+    }
+    let function = |name: &str| image.funcs_named(name).first().map(goemu_loader::Func::entry);
+    // Where another linker was used, the file's entry is that of the C library, which is not needed.
+    let in_c = || image.imports().iter().any(|import| import.name == "__libc_start_main");
+    match function("_rt0_amd64_linux") {
+        Some(entry) => Ok(Entry::Kernel(entry)),
+        // What the C library would call as `main`.
+        None if in_c() => function("runtime.rt0_go")
+            .map(Entry::Main)
+            .ok_or_else(|| no("it begins in the system's C library")),
+        None => image.entry().map(Entry::Kernel).ok_or_else(|| no("it has no entry")),
+    }
+}
+
+/// Makes the runtime start without C.
+fn leave_c_out(image: &Image, memory: &mut Memory) -> Result<(), Error> {
+    if !cgo::is_used(image) {
+        return Ok(());
+    }
+    let why = "it uses cgo, and where its runtime says so was not found";
+    for variable in cgo::variables(image).ok_or_else(|| Error::Boot { why: why.to_owned() })? {
+        match variable {
+            Variable::Function(addr) => memory.poke(addr, &[0; 8])?,
+            Variable::IsCgo(addr) => memory.poke(addr, &[0])?,
+        }
+    }
+    Ok(())
+}
+
+/// Points the processor, whose stack pointer is at the number of arguments, to the entry.
+fn enter(cpu: &mut Cpu, entry: Entry, argc: u64) {
+    cpu.rip = match entry {
+        Entry::Kernel(addr) => addr,
+        Entry::Main(addr) => {
+            let sp = cpu.gpr(gpr::RSP);
+            cpu.set_gpr(gpr::RDI, argc);
+            cpu.set_gpr(gpr::RSI, sp + 8);
+            // As if called: the stack is a word off.
+            cpu.set_gpr(gpr::RSP, sp - 8);
+            addr
+        }
+    };
+}
+
+/// The ranges that hold memory when the program starts.
+fn mapped(image: &Image, stack: Range<u64>, world: &World) -> Vec<Range<u64>> {
+    let segments = image.segments().iter().map(|s| s.addr..s.addr.saturating_add(s.mem_size));
+    segments.chain([stack]).chain(world.arenas()).collect()
+}
+
+/// The stack as the kernel leaves it: arguments, environment, auxiliary vector.
+fn first_stack(memory: &mut Memory, cpu: &mut Cpu, process: &Process) -> Result<Range<u64>, Error> {
+    let end = if memory.space() >= 1 << 40 { STACK_END } else { memory.space() / 2 };
+    let random = end - 16;
+    let block = |at| process.block(at, |_| [AT_PAGESZ, PAGE, AT_RANDOM, random, 0, 0]);
+    let size = block(0).len() as u64;
+    let stack = end - STACK - size.next_multiple_of(PAGE)..end;
+    memory.map(stack.clone(), Perm::READ | Perm::WRITE, Contents::Zero)?;
+    let numbers = [cpu.next_random(), cpu.next_random()];
+    memory.poke(random, &numbers.map(u64::to_le_bytes).concat())?;
+    let sp = (random - size - 8) & !15;
+    memory.poke(sp, &process.argc().to_le_bytes())?;
+    memory.poke(sp + 8, &block(sp + 8))?;
+    cpu.set_gpr(gpr::RSP, sp);
+    Ok(stack)
+}

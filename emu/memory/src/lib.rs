@@ -1,0 +1,496 @@
+//! Guest memory: one linear space, permissions per page, snapshots.
+//!
+//! Guest address `a` is host address `base + a`: no page walk, no table of segments. Every access looks
+//! at one byte of flags for its page, or two where it crosses a border. Addresses outside the space
+//! (2^40 bytes where the host allows) fault like non-canonical ones.
+//!
+//! Memory knows nothing of processors. It tells whoever decodes code which bytes of decoded pages were
+//! written ([`Memory::take_code_writes`]).
+
+mod cost;
+mod perm;
+mod region;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::ops::Range;
+
+use bitflags::bitflags;
+use cost::Cost;
+pub use perm::Perm;
+pub use region::PAGE;
+use region::Region;
+use snapshot::Journal;
+pub use snapshot::Snapshot;
+
+bitflags! {
+    /// What one page is.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    struct PageFlags: u8 {
+        const READ = 1;
+        const WRITE = 2;
+        const EXEC = 4;
+        /// There is memory here.
+        const MAPPED = 8;
+        /// Written since the last snapshot.
+        const DIRTY = 16;
+        /// Some of it was decoded: writes must be told.
+        const CODE = 32;
+        const PERMISSIONS = 15;
+    }
+}
+
+impl From<Perm> for PageFlags {
+    fn from(perm: Perm) -> PageFlags {
+        let pairs =
+            [(Perm::READ, PageFlags::READ), (Perm::WRITE, PageFlags::WRITE), (Perm::EXEC, PageFlags::EXEC)];
+        let set = pairs.into_iter().filter(|(p, _)| perm.contains(*p)).map(|(_, flag)| flag);
+        set.fold(PageFlags::MAPPED, |all, flag| all | flag)
+    }
+}
+
+/// What an access was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// A load.
+    Read,
+    /// A store.
+    Write,
+    /// The fetch of an instruction.
+    Fetch,
+}
+
+/// Why an access failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// There is no memory at the address.
+    Unmapped,
+    /// There is memory, and the access is not allowed.
+    Denied,
+}
+
+/// An access that failed. Nothing was read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemFault {
+    /// The first byte that could not be reached.
+    pub addr: u64,
+    /// What was tried.
+    pub access: Access,
+    /// Why it failed.
+    pub cause: Cause,
+}
+
+/// What the host, or a limit, would not give.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MemoryError {
+    /// The host would not reserve address space.
+    #[error("cannot reserve {size:#x} bytes of address space (look at `ulimit -v`): {source}")]
+    Reserve {
+        /// Bytes asked for.
+        size: u64,
+        /// What the host said.
+        source: std::io::Error,
+    },
+    /// The host would not commit memory or change its protection.
+    #[error("the host refuses {len:#x} bytes of memory for guest address {addr:#x}: {source}")]
+    Commit {
+        /// Guest address.
+        addr: u64,
+        /// Bytes asked for.
+        len: u64,
+        /// What the host said.
+        source: std::io::Error,
+    },
+    /// The range reaches outside the guest's space.
+    #[error("address {addr:#x} lies outside the guest's space of {size:#x} bytes")]
+    OutOfSpace {
+        /// Guest address.
+        addr: u64,
+        /// Bytes of guest space.
+        size: u64,
+    },
+    /// The range holds memory already.
+    #[error("guest memory at {addr:#x} is mapped already")]
+    Occupied {
+        /// First page that is.
+        addr: u64,
+    },
+    /// The range holds no memory.
+    #[error("no guest memory is mapped at {addr:#x}")]
+    NotMapped {
+        /// First page that is not.
+        addr: u64,
+    },
+    /// More than the limit would be mapped.
+    #[error("the guest's memory limit of {limit} bytes is reached (raise it with --max-memory)")]
+    Limit {
+        /// Bytes that may be mapped.
+        limit: u64,
+    },
+    /// The snapshot is of another memory, or an earlier one was restored since.
+    #[error("this snapshot is gone: an earlier one was restored after it")]
+    NoSuchSnapshot,
+}
+
+/// Where the first bytes of a mapping come from. The rest is zero.
+#[derive(Clone, Copy, Debug)]
+pub enum Contents<'a> {
+    /// All zero.
+    Zero,
+    /// A copy of these bytes.
+    Bytes(&'a [u8]),
+    /// A private mapping of a file: whole pages from `offset`, a multiple of [`PAGE`].
+    File(&'a File, u64),
+}
+
+/// The memory of one guest.
+pub struct Memory {
+    region: Region,
+    journal: Journal,
+    mapped: u64,
+    limit: u64,
+    code_writes: Vec<Range<u64>>,
+    cost: Cost,
+}
+
+impl Memory {
+    /// An empty space. At most `limit` bytes can be mapped in it.
+    pub fn new(limit: u64) -> Result<Memory, MemoryError> {
+        let (region, journal) = (Region::new()?, Journal::default());
+        Ok(Memory { region, journal, mapped: 0, limit, code_writes: Vec::new(), cost: Cost::default() })
+    }
+
+    /// Bytes of address space: 2^40 where the host allows.
+    pub fn space(&self) -> u64 {
+        self.region.size()
+    }
+
+    /// Bytes mapped.
+    pub fn mapped(&self) -> u64 {
+        self.mapped
+    }
+
+    /// Bytes that may be mapped.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Changes how many bytes may be mapped.
+    pub fn set_limit(&mut self, limit: u64) {
+        self.limit = limit;
+    }
+
+    /// Maps the pages of a range, which must be free. Its ends are rounded outwards to pages; `contents`
+    /// start at the first page.
+    pub fn map(&mut self, range: Range<u64>, perm: Perm, contents: Contents<'_>) -> Result<(), MemoryError> {
+        let pages = self.pages(&range)?;
+        if let Some(page) = pages.clone().find(|&p| self.region.flags(p).contains(PageFlags::MAPPED)) {
+            return Err(MemoryError::Occupied { addr: page * PAGE });
+        }
+        let bytes = (pages.end - pages.start) * PAGE;
+        let total = self.mapped.saturating_add(bytes);
+        if total > self.limit {
+            return Err(MemoryError::Limit { limit: self.limit });
+        }
+        // Under a snapshot new pages are born dirty: undoing the mapping is all that they need.
+        let dirty = if self.journal.active() { PageFlags::DIRTY } else { PageFlags::empty() };
+        let (flags, count) = (PageFlags::from(perm) | dirty, pages.end - pages.start);
+        let file = if let Contents::File(file, offset) = contents { Some((file, offset)) } else { None };
+        self.region.commit(pages.start, count, flags, file)?;
+        self.mapped = total;
+        self.journal.mapped(pages.clone());
+        if let Contents::Bytes(bytes) = contents { self.poke(pages.start * PAGE, bytes) } else { Ok(()) }
+    }
+
+    /// Changes the permissions of mapped pages.
+    pub fn protect(&mut self, range: Range<u64>, perm: Perm) -> Result<(), MemoryError> {
+        let pages = self.mapped_pages(&range)?;
+        self.cost.pages_changed(&pages);
+        self.journal.before_protect(&self.region, pages.clone());
+        self.tell_code(pages.clone());
+        self.region.protect(pages.start, pages.end - pages.start, perm.into())
+    }
+
+    /// Unmaps what is mapped in a range.
+    pub fn unmap(&mut self, range: Range<u64>) -> Result<(), MemoryError> {
+        let mut pages = self.pages(&range)?;
+        while let Some(first) = pages.find(|&p| self.is_mapped(p)) {
+            let end = (first + 1..pages.end).find(|&p| !self.is_mapped(p)).unwrap_or(pages.end);
+            self.cost.pages_changed(&(first..end));
+            self.journal.before_unmap(&self.region, first..end);
+            self.tell_code(first..end);
+            self.region.decommit(first, end - first)?;
+            self.mapped -= (end - first) * PAGE;
+            pages.start = end;
+        }
+        Ok(())
+    }
+
+    /// Makes the mapped pages of a range zero, as new ones are, and gives what they held back to the host.
+    pub fn discard(&mut self, range: Range<u64>) -> Result<(), MemoryError> {
+        let mut pages = self.pages(&range)?;
+        let mapped = pages.clone().filter(|&p| self.is_mapped(p)).collect::<Vec<_>>();
+        mapped.into_iter().for_each(|page| self.touch(page, 0, PAGE as usize));
+        self.cost.pages_changed(&pages);
+        while let Some(first) = pages.find(|&p| self.is_mapped(p)) {
+            let flags = self.region.flags(first);
+            let end = (first + 1..pages.end).find(|&p| self.region.flags(p) != flags).unwrap_or(pages.end);
+            self.region.commit(first, end - first, flags, None)?;
+            pages.start = end;
+        }
+        Ok(())
+    }
+
+    fn is_mapped(&self, page: u64) -> bool {
+        self.region.flags(page).contains(PageFlags::MAPPED)
+    }
+
+    /// The permissions at an address; `None` where nothing is mapped.
+    pub fn perm(&self, addr: u64) -> Option<Perm> {
+        let flags = self.region.flags(addr / PAGE);
+        let pairs =
+            [(PageFlags::READ, Perm::READ), (PageFlags::WRITE, Perm::WRITE), (PageFlags::EXEC, Perm::EXEC)];
+        let set = pairs.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, perm)| perm);
+        flags.contains(PageFlags::MAPPED).then(|| set.collect())
+    }
+
+    /// Loads `N` bytes.
+    #[inline(always)]
+    pub fn read<const N: usize>(&self, addr: u64) -> Result<[u8; N], MemFault> {
+        match self.region.load(addr, PageFlags::READ) {
+            Some(bytes) => Ok(bytes),
+            None => self.read_slow(addr),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_slow<const N: usize>(&self, addr: u64) -> Result<[u8; N], MemFault> {
+        let mut bytes = [0; N];
+        self.read_bytes(addr, &mut bytes).map(|()| bytes)
+    }
+
+    /// Stores `N` bytes.
+    #[inline(always)]
+    pub fn write<const N: usize>(&mut self, addr: u64, bytes: [u8; N]) -> Result<(), MemFault> {
+        let plain = PageFlags::WRITE | PageFlags::DIRTY;
+        if self.region.store(addr, bytes, plain | PageFlags::CODE, plain) {
+            return Ok(());
+        }
+        self.write_bytes(addr, &bytes)
+    }
+
+    /// Loads as many bytes as `bytes` holds.
+    pub fn read_bytes(&self, addr: u64, bytes: &mut [u8]) -> Result<(), MemFault> {
+        self.check(addr, bytes.len(), Access::Read)?;
+        self.cost.moved(bytes.len());
+        self.peek(addr, bytes);
+        Ok(())
+    }
+
+    /// Stores bytes: all or none.
+    #[inline(never)]
+    pub fn write_bytes(&mut self, addr: u64, bytes: &[u8]) -> Result<(), MemFault> {
+        self.check(addr, bytes.len(), Access::Write)?;
+        self.cost.moved(bytes.len());
+        for (page, at, piece) in pieces(addr, bytes) {
+            self.touch(page, at, piece.len());
+            // The page is mapped and writable, so that patching it cannot fail.
+            let _ = self.region.patch(page, at, piece);
+        }
+        Ok(())
+    }
+
+    /// Reads up to `bytes.len()` bytes of code; says how many there are.
+    pub fn fetch(&self, addr: u64, bytes: &mut [u8]) -> Result<usize, MemFault> {
+        let len = match self.check(addr, bytes.len(), Access::Fetch) {
+            Ok(()) => bytes.len(),
+            Err(fault) if fault.addr > addr => (fault.addr - addr) as usize,
+            Err(fault) => return Err(fault),
+        };
+        self.peek(addr, &mut bytes[..len]);
+        Ok(len)
+    }
+
+    /// Whether all of a range allows an access.
+    pub fn check(&self, addr: u64, len: usize, access: Access) -> Result<(), MemFault> {
+        let need = match access {
+            Access::Read => PageFlags::READ,
+            Access::Write => PageFlags::WRITE,
+            Access::Fetch => PageFlags::EXEC,
+        };
+        let mut at = addr;
+        let mut left = len as u64;
+        while left > 0 {
+            let flags = self.region.flags(at / PAGE);
+            if !flags.contains(need | PageFlags::MAPPED) {
+                let mapped = flags.contains(PageFlags::MAPPED);
+                let cause = if mapped { Cause::Denied } else { Cause::Unmapped };
+                return Err(MemFault { addr: at, access, cause });
+            }
+            let step = (PAGE - at % PAGE).min(left);
+            left -= step;
+            // Past the last page of the space nothing is mapped, and the next round says so.
+            at = at.wrapping_add(step);
+        }
+        Ok(())
+    }
+
+    /// Reads from the host's side: permissions do not matter; what is not mapped stays as it is in `bytes`.
+    pub fn peek(&self, addr: u64, bytes: &mut [u8]) {
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = addr.wrapping_add(done as u64);
+            let start = (at % PAGE) as usize;
+            let len = (PAGE as usize - start).min(bytes.len() - done);
+            if let Some(page) = self.region.page(at / PAGE) {
+                bytes[done..done + len].copy_from_slice(&page[start..start + len]);
+            }
+            done += len;
+        }
+    }
+
+    /// Writes from the host's side: permissions do not matter, being mapped does. Where these bytes are there already,
+    /// the page stays clean: going back to a snapshot need not restore it.
+    pub fn poke(&mut self, addr: u64, bytes: &[u8]) -> Result<(), MemoryError> {
+        if self.holds(addr, bytes) {
+            return Ok(());
+        }
+        for (page, at, piece) in pieces(addr, bytes) {
+            if !self.is_mapped(page) {
+                return Err(MemoryError::NotMapped { addr: page.saturating_mul(PAGE) });
+            }
+            self.touch(page, at, piece.len());
+            self.region.patch(page, at, piece)?;
+        }
+        Ok(())
+    }
+
+    /// Whether these are the bytes at an address. Those that reach into the next page are never said to be.
+    fn holds(&self, addr: u64, bytes: &[u8]) -> bool {
+        let page = self.region.page(addr / PAGE);
+        page.and_then(|page| page.get((addr % PAGE) as usize..)?.get(..bytes.len())) == Some(bytes)
+    }
+
+    /// Before bytes of a page change: keeps the page for snapshots, tells of changed code.
+    fn touch(&mut self, page: u64, at: usize, len: usize) {
+        let flags = self.region.flags(page);
+        if !flags.contains(PageFlags::DIRTY) {
+            self.journal.before_write(&self.region, page);
+            self.region.mark(page, PageFlags::DIRTY, PageFlags::empty());
+        }
+        if flags.contains(PageFlags::CODE) {
+            let start = page * PAGE + at as u64;
+            self.code_writes.push(start..start + len as u64);
+        }
+    }
+
+    fn tell_code(&mut self, pages: Range<u64>) {
+        let region = &self.region;
+        let code = pages.filter(|&p| region.flags(p).contains(PageFlags::CODE));
+        self.code_writes.extend(code.map(|p| p * PAGE..(p + 1) * PAGE));
+    }
+
+    /// Says that bytes of this range were decoded: writes to their pages are told from now on.
+    pub fn mark_code(&mut self, range: Range<u64>) {
+        for page in range.start / PAGE..=range.end.saturating_sub(1) / PAGE {
+            if self.is_mapped(page) {
+                self.region.mark(page, PageFlags::CODE, PageFlags::empty());
+            }
+        }
+    }
+
+    /// Whether bytes of decoded pages were written since the last [`Memory::take_code_writes`].
+    #[inline(always)]
+    pub fn code_written(&self) -> bool {
+        !self.code_writes.is_empty()
+    }
+
+    /// The ranges that were written in pages that hold decoded code.
+    pub fn take_code_writes(&mut self) -> Vec<Range<u64>> {
+        std::mem::take(&mut self.code_writes)
+    }
+
+    /// Counts work that takes as long as so many instructions, and that nothing else counts.
+    pub fn charge(&self, instructions: u64) {
+        self.cost.add(instructions);
+    }
+
+    /// The work that was counted since the last time, in instructions.
+    pub fn take_cost(&self) -> i64 {
+        self.cost.take()
+    }
+
+    /// Work that was counted so far is nobody's.
+    pub fn forget_cost(&self) {
+        self.cost.forget();
+    }
+
+    /// All work that was taken so far.
+    pub fn charged(&self) -> u64 {
+        self.cost.taken()
+    }
+
+    /// Whether whoever runs code is to look: decoded bytes were written, or much work was counted.
+    #[inline(always)]
+    pub fn wants_attention(&self) -> bool {
+        self.code_written() || self.cost.is_much()
+    }
+
+    /// Whether so much work was counted that it should be taken soon.
+    pub fn is_costly(&self) -> bool {
+        self.cost.is_much()
+    }
+
+    /// A point to go back to.
+    pub fn snapshot(&mut self) -> Snapshot {
+        self.journal.begin(&mut self.region, self.mapped)
+    }
+
+    /// A point to go back to that takes the place of all earlier ones: they are gone, and what they kept.
+    pub fn rebase(&mut self) -> Snapshot {
+        self.journal.restart(&mut self.region, self.mapped)
+    }
+
+    /// Goes back to a snapshot, which stays; later ones are gone.
+    pub fn restore(&mut self, to: Snapshot) -> Result<(), MemoryError> {
+        let code = &mut self.code_writes;
+        let touched = |page: u64| code.push(page * PAGE..(page + 1) * PAGE);
+        self.mapped = self.journal.restore(&mut self.region, to, touched)?;
+        Ok(())
+    }
+
+    /// The pages of a range, its ends rounded outwards.
+    fn pages(&self, range: &Range<u64>) -> Result<Range<u64>, MemoryError> {
+        if range.end > self.space() || range.start > range.end {
+            let addr = range.end.max(range.start);
+            return Err(MemoryError::OutOfSpace { addr, size: self.space() });
+        }
+        Ok(range.start / PAGE..range.end.div_ceil(PAGE))
+    }
+
+    fn mapped_pages(&self, range: &Range<u64>) -> Result<Range<u64>, MemoryError> {
+        let pages = self.pages(range)?;
+        match pages.clone().find(|&p| !self.is_mapped(p)) {
+            Some(page) => Err(MemoryError::NotMapped { addr: page * PAGE }),
+            None => Ok(pages),
+        }
+    }
+}
+
+/// Cuts bytes at page borders: (page, offset in it, bytes).
+fn pieces(addr: u64, bytes: &[u8]) -> impl Iterator<Item = (u64, usize, &[u8])> {
+    let mut rest = bytes;
+    let mut at = addr;
+    std::iter::from_fn(move || {
+        let start = (at % PAGE) as usize;
+        let len = (PAGE as usize - start).min(rest.len());
+        let (piece, after) = rest.split_at_checked(len).filter(|_| len > 0)?;
+        let page = at / PAGE;
+        (rest, at) = (after, at.wrapping_add(len as u64));
+        Some((page, start, piece))
+    })
+}

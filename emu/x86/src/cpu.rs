@@ -1,0 +1,196 @@
+//! The processor's state: registers, flags, vectors. No behaviour beyond reading and writing them.
+
+mod flags;
+mod level;
+mod x87;
+
+pub use flags::{Flags, Rflags};
+use iced_x86::Register;
+pub use level::Level;
+pub use x87::X87;
+
+use crate::alu::Uint;
+
+/// A vector register: two lanes of 128 bits, low lane first.
+pub type Ymm = [u128; 2];
+
+/// Numbers of general-purpose registers, as instructions encode them.
+pub mod gpr {
+    #![allow(missing_docs, reason = "the names are the manual's")]
+    pub const RAX: u8 = 0;
+    pub const RCX: u8 = 1;
+    pub const RDX: u8 = 2;
+    pub const RBX: u8 = 3;
+    pub const RSP: u8 = 4;
+    pub const RBP: u8 = 5;
+    pub const RSI: u8 = 6;
+    pub const RDI: u8 = 7;
+    pub const R8: u8 = 8;
+    pub const R9: u8 = 9;
+    pub const R10: u8 = 10;
+    pub const R11: u8 = 11;
+    pub const R12: u8 = 12;
+    pub const R13: u8 = 13;
+    pub const R14: u8 = 14;
+    pub const R15: u8 = 15;
+}
+
+/// Slot of the register file that is always 0: the base or index of an address that has none.
+pub(crate) const ZERO: u8 = 16;
+/// Added to the number of AX, CX, DX or BX to name AH, CH, DH or BH.
+pub(crate) const HIGH: u8 = 0x80;
+
+/// MXCSR as processors start: all exceptions masked, rounding to nearest.
+pub const MXCSR_DEFAULT: u32 = 0x1f80;
+
+/// Cycles between two readings of the time stamp counter.
+pub const TSC_STEP: u64 = 1000;
+
+/// The state of one logical processor in 64-bit mode.
+#[derive(Clone, Debug)]
+pub struct Cpu {
+    /// 16 registers, then slots that stay 0. A power of two, so that an index needs no check but a mask.
+    gpr: [u64; 32],
+    /// Address of the next instruction. Up to date whenever an engine has left.
+    pub rip: u64,
+    /// The arithmetic flags.
+    pub flags: Flags,
+    /// DF: string instructions count down.
+    pub direction: bool,
+    /// Base of FS.
+    pub fs_base: u64,
+    /// Base of GS.
+    pub gs_base: u64,
+    /// Vector registers.
+    pub ymm: [Ymm; 16],
+    /// Control and status of SSE.
+    pub mxcsr: u32,
+    /// The x87 unit.
+    pub x87: X87,
+    /// What CPUID shows.
+    pub level: Level,
+    /// What RDTSC reads next. It is virtual: every reading takes [`TSC_STEP`] cycles.
+    pub tsc: u64,
+    /// Where RDRAND and RDSEED stand: the same seed gives the same numbers.
+    pub entropy: u64,
+}
+
+impl Default for Cpu {
+    fn default() -> Cpu {
+        Cpu {
+            gpr: [0; 32],
+            rip: 0,
+            flags: Flags::default(),
+            direction: false,
+            fs_base: 0,
+            gs_base: 0,
+            ymm: [[0; 2]; 16],
+            mxcsr: MXCSR_DEFAULT,
+            x87: X87::default(),
+            level: Level::default(),
+            tsc: 0,
+            entropy: 0,
+        }
+    }
+}
+
+impl Cpu {
+    /// A 64-bit register by its number ([`gpr`]).
+    #[inline(always)]
+    pub fn gpr(&self, n: u8) -> u64 {
+        self.gpr[usize::from(n & 31)]
+    }
+
+    /// Sets a 64-bit register by its number.
+    #[inline(always)]
+    pub fn set_gpr(&mut self, n: u8, value: u64) {
+        debug_assert!(n < ZERO);
+        self.gpr[usize::from(n & 15)] = value;
+    }
+
+    /// All general-purpose registers, in the order of their numbers.
+    pub fn gprs(&self) -> [u64; 16] {
+        std::array::from_fn(|n| self.gpr[n])
+    }
+
+    /// A register's low bits, or AH, CH, DH, BH where `n` has [`HIGH`].
+    #[inline(always)]
+    pub(crate) fn read<T: Uint>(&self, n: u8) -> T {
+        if T::BITS == 8 && n & HIGH != 0 {
+            return T::truncate(self.gpr(n & 3) >> 8);
+        }
+        T::truncate(self.gpr(n))
+    }
+
+    /// Writes a register as instructions do: 32 bits clear the upper half, 16 and 8 bits leave the rest.
+    #[inline(always)]
+    pub(crate) fn write<T: Uint>(&mut self, n: u8, value: T) {
+        let new = value.zext();
+        if T::BITS >= 32 {
+            return self.set_gpr(n, new);
+        }
+        if T::BITS == 8 && n & HIGH != 0 {
+            let old = self.gpr(n & 3);
+            return self.set_gpr(n & 3, (old & !0xff00) | new << 8);
+        }
+        let mask = (1 << T::BITS) - 1;
+        self.set_gpr(n, (self.gpr(n) & !mask) | new);
+    }
+
+    /// A general-purpose register of any width, or RIP, by iced's name; 0 for others.
+    pub fn get(&self, register: Register) -> u64 {
+        if register == Register::RIP {
+            return self.rip;
+        }
+        let Some(n) = register_number(register) else { return 0 };
+        match register.size() {
+            8 => self.gpr(n),
+            4 => self.read::<u32>(n).zext(),
+            2 => self.read::<u16>(n).zext(),
+            _ => self.read::<u8>(n).zext(),
+        }
+    }
+
+    /// Reads the time stamp counter.
+    pub fn next_tsc(&mut self) -> u64 {
+        self.tsc = self.tsc.wrapping_add(TSC_STEP);
+        self.tsc
+    }
+
+    /// The next number of RDRAND (SplitMix64).
+    pub fn next_random(&mut self) -> u64 {
+        self.entropy = self.entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = self.entropy;
+        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// RFLAGS as PUSHF stores it: bit 1 and IF are set.
+    pub fn rflags(&self) -> u64 {
+        let direction = if self.direction { Rflags::DF } else { Rflags::empty() };
+        (self.flags.rflags() | direction).bits() | 0x202
+    }
+
+    /// Sets the arithmetic flags and DF, as POPF does; programs cannot change the others.
+    pub fn set_rflags(&mut self, bits: u64) {
+        let bits = Rflags::from_bits_truncate(bits);
+        self.flags = Flags::from_rflags(bits);
+        self.direction = bits.contains(Rflags::DF);
+    }
+}
+
+/// The number of a general-purpose register, with [`HIGH`] for AH, CH, DH, BH; of a vector register, its
+/// own. `None` for others.
+pub(crate) fn register_number(register: Register) -> Option<u8> {
+    let number = register.number() as u8;
+    if register.is_gpr8() && (Register::AH..=Register::BH).contains(&register) {
+        return Some((register as u8 - Register::AH as u8) | HIGH);
+    }
+    // iced numbers SPL, BPL, SIL, DIL (and R8L up) after AH to BH.
+    if register.is_gpr8() && register >= Register::SPL {
+        return Some(register as u8 - Register::SPL as u8 + 4);
+    }
+    let others = register.is_vector_register() || register.is_st() || register.is_mm();
+    (register.is_gpr() || others).then_some(number)
+}

@@ -1,0 +1,83 @@
+//! What runs guest code.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use iced_x86::Instruction;
+
+use crate::cpu::Cpu;
+use crate::exit::Exit;
+use crate::memory::Memory;
+
+/// Addresses at which an engine leaves before it executes anything.
+pub type Stops = HashSet<u64>;
+
+/// Says of an instruction whether it is barred: an engine leaves instead of executing it. Asked once, when the
+/// instruction is decoded.
+pub type Bar = Arc<dyn Fn(&Instruction) -> bool + Send + Sync>;
+
+/// How much of a run is shown to a [`Watch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Every block, before the first of its instructions: what counting and coverage need, for the least cost.
+    Blocks,
+    /// Every block, and every instruction before it is executed.
+    Before,
+    /// Every block, and every instruction before and after it is executed. This costs twice what [`Detail::Before`] does.
+    BeforeAndAfter,
+}
+
+/// Watches what is executed. Engines that cannot show single instructions leave watched code to one
+/// that can.
+pub trait Watch {
+    /// What is to be shown. Asked once a run.
+    fn detail(&self) -> Detail {
+        Detail::BeforeAndAfter
+    }
+
+    /// Before a block: the state is complete, RIP points at the first of its instructions. All of them are executed,
+    /// unless one faults.
+    fn block(&mut self, cpu: &Cpu, memory: &Memory, insns: &[Instruction]) {
+        let _ = (cpu, memory, insns);
+    }
+
+    /// Before an instruction is executed: the state is complete, RIP points at it.
+    fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction);
+
+    /// After an instruction was executed, RIP being that of the next; not called after a fault.
+    fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
+        let _ = (cpu, memory, insn);
+    }
+}
+
+/// Runs guest code until there is a reason to leave.
+///
+/// Engines know stop addresses, not hooks; whoever runs them answers the [`Exit`].
+pub trait Engine: Send {
+    /// Runs from RIP. The first instruction is executed even where RIP is a stop address, so that a
+    /// machine can go on from one. `fuel` counts down by instructions executed, and by the rounds of long repeated ones;
+    /// it is tested where control leaves a block backwards, by a call, a return or an indirect jump.
+    fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit;
+
+    /// Executes the instruction at RIP, stop address or not. `None` if RIP is now that of the next.
+    fn step(&mut self, cpu: &mut Cpu, memory: &mut Memory) -> Option<Exit>;
+
+    /// As [`Engine::run`], and `watch` sees what it wants.
+    fn run_watched(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: &mut i64,
+        watch: &mut dyn Watch,
+    ) -> Exit;
+
+    /// Sets the addresses at which to leave.
+    fn set_stops(&mut self, stops: Stops);
+
+    /// Sets which instructions to leave at, with [`Exit::Barred`].
+    fn set_bar(&mut self, bar: Option<Bar>);
+
+    /// Forgets what was decoded from these addresses.
+    fn forget(&mut self, code: Range<u64>);
+}

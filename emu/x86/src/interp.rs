@@ -1,0 +1,287 @@
+//! The interpreter: the readable specification of what goemu executes.
+//!
+//! A block is decoded once. Each of its instructions becomes an operation: a handler, specialised
+//! for the operation, the width and the places of its operands, and the operands' numbers. Running a
+//! block is calling its handlers one after the other. Blocks know the blocks that follow them, so that
+//! only indirect jumps look anything up.
+//!
+//! `table.rs` says which handler an instruction gets, `ops/` holds the handlers, `code.rs` keeps the blocks;
+//! this file is the loop.
+
+mod code;
+mod cpuid;
+mod op;
+mod operand;
+mod ops;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use code::{Block, Blocks, Id};
+use iced_x86::Instruction;
+use op::Flow;
+use table::lower;
+pub use table::supports;
+
+use crate::cpu::Cpu;
+use crate::decode::decode;
+use crate::engine::{Bar, Detail, Engine, Stops, Watch};
+use crate::exit::{Exit, Fault, FaultKind, Trap, TrapKind};
+use crate::memory::{MemFault, Memory};
+
+/// Runs guest code by carrying out one operation after the other.
+#[derive(Default)]
+pub struct Interpreter {
+    blocks: Blocks,
+}
+
+/// Where control goes after a block, or which of its operations trapped.
+type Ran = Result<Flow, (usize, Trap)>;
+
+/// Carries out a block: for somebody who watches, or for nobody, and then nothing of it is left in the loop.
+trait Watching {
+    fn run(&mut self, blocks: &Blocks, block: Block, cpu: &mut Cpu, memory: &mut Memory) -> Ran;
+}
+
+struct Nobody;
+
+impl Watching for Nobody {
+    #[inline(always)]
+    fn run(&mut self, blocks: &Blocks, block: Block, cpu: &mut Cpu, memory: &mut Memory) -> Ran {
+        let mut flow = Flow::Next;
+        for (at, op) in blocks.ops(block).iter().enumerate() {
+            match (op.run)(cpu, memory, op) {
+                Ok(next) => flow = next,
+                Err(trap) => return Err((at, trap)),
+            }
+        }
+        Ok(flow)
+    }
+}
+
+/// Somebody who is shown blocks only.
+struct WholeBlocks<'a>(&'a mut dyn Watch);
+
+impl Watching for WholeBlocks<'_> {
+    #[inline(always)]
+    fn run(&mut self, blocks: &Blocks, block: Block, cpu: &mut Cpu, memory: &mut Memory) -> Ran {
+        let insns = blocks.insns(block);
+        cpu.rip = insns.first().map_or(cpu.rip, Instruction::ip);
+        self.0.block(cpu, memory, insns);
+        Nobody.run(blocks, block, cpu, memory)
+    }
+}
+
+/// Somebody who is shown every instruction, before it and, where `AFTER` is set, after it.
+struct Instructions<'a, const AFTER: bool>(&'a mut dyn Watch);
+
+impl<const AFTER: bool> Watching for Instructions<'_, AFTER> {
+    fn run(&mut self, blocks: &Blocks, block: Block, cpu: &mut Cpu, memory: &mut Memory) -> Ran {
+        let (mut flow, insns) = (Flow::Next, blocks.insns(block));
+        cpu.rip = insns.first().map_or(cpu.rip, Instruction::ip);
+        self.0.block(cpu, memory, insns);
+        for (at, (op, insn)) in blocks.ops(block).iter().zip(insns).enumerate() {
+            cpu.rip = insn.ip();
+            self.0.before(cpu, memory, insn);
+            flow = (op.run)(cpu, memory, op).map_err(|trap| (at, trap))?;
+            if AFTER {
+                match flow {
+                    Flow::Next => cpu.rip = insn.next_ip(),
+                    Flow::Taken => cpu.rip = block.taken_rip,
+                    Flow::Indirect => {}
+                }
+                self.0.after(cpu, memory, insn);
+            }
+        }
+        Ok(flow)
+    }
+}
+
+impl Interpreter {
+    /// An interpreter that has decoded nothing.
+    pub fn new() -> Interpreter {
+        Interpreter::default()
+    }
+
+    fn go(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64, mut watch: impl Watching) -> Exit {
+        // What was done before is not this code's.
+        memory.forget_cost();
+        let mut id = match self.blocks.enter(memory, cpu.rip) {
+            Ok(id) => id,
+            Err(fault) => return Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) }),
+        };
+        loop {
+            let block = self.blocks.get(id);
+            let flow = match watch.run(&self.blocks, block, cpu, memory) {
+                Ok(flow) => flow,
+                Err((at, trap)) => return self.leave(block, at, trap, cpu, fuel),
+            };
+            *fuel -= i64::from(block.len);
+            match self.follow(id, block, flow, cpu, memory, *fuel) {
+                Ok(next) => id = next,
+                Err(Exit::OutOfFuel) if memory.is_costly() => match self.pay(cpu, memory, fuel) {
+                    Ok(next) => id = next,
+                    Err(exit) => return exit,
+                },
+                Err(exit) => return exit,
+            }
+        }
+    }
+
+    /// The block that runs next, or why there is none.
+    #[inline(always)]
+    fn follow(
+        &mut self,
+        id: Id,
+        block: Block,
+        flow: Flow,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: i64,
+    ) -> Result<Id, Exit> {
+        let (link, polls) = match flow {
+            Flow::Next => (block.next, false),
+            Flow::Taken => (block.taken, block.polls),
+            Flow::Indirect => (self.blocks.quick(cpu.rip), true),
+        };
+        if memory.wants_attention() || (polls && fuel <= 0) {
+            return self.interrupted(id, flow, cpu, memory, polls && fuel <= 0);
+        }
+        if link.is_some() { Ok(link) } else { self.link(id, flow, cpu, memory) }
+    }
+
+    /// The address at which the guest goes on.
+    fn target(&self, id: Id, flow: Flow, cpu: &Cpu) -> u64 {
+        let block = self.blocks.get(id);
+        match flow {
+            Flow::Next => block.next_rip,
+            Flow::Taken => block.taken_rip,
+            Flow::Indirect => cpu.rip,
+        }
+    }
+
+    #[cold]
+    fn interrupted(
+        &mut self,
+        id: Id,
+        flow: Flow,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        spent: bool,
+    ) -> Result<Id, Exit> {
+        let target = self.target(id, flow, cpu);
+        cpu.rip = target;
+        if memory.code_written() {
+            self.blocks.forget(memory.take_code_writes());
+        }
+        if spent || memory.is_costly() { Err(Exit::OutOfFuel) } else { self.arrive(cpu, memory) }
+    }
+
+    /// Takes the cost of what instructions did at once, and goes on if there is fuel left.
+    #[cold]
+    fn pay(&mut self, cpu: &Cpu, memory: &mut Memory, fuel: &mut i64) -> Result<Id, Exit> {
+        *fuel = fuel.saturating_sub(memory.take_cost());
+        if *fuel <= 0 { Err(Exit::OutOfFuel) } else { self.arrive(cpu, memory) }
+    }
+
+    /// Finds the next block by its address and remembers it in this one.
+    #[cold]
+    fn link(&mut self, id: Id, flow: Flow, cpu: &mut Cpu, memory: &mut Memory) -> Result<Id, Exit> {
+        cpu.rip = self.target(id, flow, cpu);
+        let version = self.blocks.version();
+        let next = self.arrive(cpu, memory)?;
+        if version == self.blocks.version() {
+            self.blocks.link(id, flow, next);
+        }
+        Ok(next)
+    }
+
+    /// The block at RIP, unless that is a stop address.
+    fn arrive(&mut self, cpu: &Cpu, memory: &mut Memory) -> Result<Id, Exit> {
+        if self.blocks.stops.contains(&cpu.rip) {
+            return Err(Exit::Stopped);
+        }
+        let found = self.blocks.enter(memory, cpu.rip);
+        found.map_err(|fault| Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) }))
+    }
+
+    /// Leaves at instruction `at` of a block.
+    #[cold]
+    fn leave(&self, block: Block, at: usize, trap: Trap, cpu: &mut Cpu, fuel: &mut i64) -> Exit {
+        let insn = self.blocks.insns(block)[at];
+        *fuel -= at as i64 + i64::from(is_done(trap.kind));
+        exit(&insn, trap, cpu)
+    }
+}
+
+/// Whether the instruction that trapped counts as executed.
+fn is_done(kind: TrapKind) -> bool {
+    matches!(kind, TrapKind::Syscall | TrapKind::Halt)
+}
+
+/// The exit that a trap is; RIP is set for it.
+fn exit(insn: &Instruction, trap: Trap, cpu: &mut Cpu) -> Exit {
+    cpu.rip = if is_done(trap.kind) { insn.next_ip() } else { insn.ip() };
+    let kind = match trap.kind {
+        TrapKind::Syscall => return Exit::Syscall,
+        TrapKind::Halt => return Exit::Halt,
+        TrapKind::Barred => return Exit::Barred,
+        TrapKind::Memory(access, cause) => FaultKind::Memory(MemFault { addr: trap.addr, access, cause }),
+        TrapKind::Divide => FaultKind::Divide,
+        TrapKind::Invalid => FaultKind::Invalid,
+        TrapKind::Unsupported => FaultKind::Unsupported(insn.code()),
+        TrapKind::Protection => FaultKind::Protection,
+        TrapKind::Float => FaultKind::Float,
+        TrapKind::Breakpoint => FaultKind::Breakpoint,
+    };
+    Exit::Fault(Fault { pc: cpu.rip, kind })
+}
+
+impl Engine for Interpreter {
+    fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit {
+        self.go(cpu, memory, fuel, Nobody)
+    }
+
+    fn run_watched(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: &mut i64,
+        watch: &mut dyn Watch,
+    ) -> Exit {
+        match watch.detail() {
+            Detail::Blocks => self.go(cpu, memory, fuel, WholeBlocks(watch)),
+            Detail::Before => self.go(cpu, memory, fuel, Instructions::<false>(watch)),
+            Detail::BeforeAndAfter => self.go(cpu, memory, fuel, Instructions::<true>(watch)),
+        }
+    }
+
+    fn step(&mut self, cpu: &mut Cpu, memory: &mut Memory) -> Option<Exit> {
+        let insn = match decode(memory, cpu.rip) {
+            Ok(insn) => insn,
+            Err(fault) => return Some(Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) })),
+        };
+        let op = lower(&insn);
+        match (op.run)(cpu, memory, &op) {
+            Ok(Flow::Next) => cpu.rip = insn.next_ip(),
+            Ok(Flow::Taken) => cpu.rip = insn.near_branch_target(),
+            Ok(Flow::Indirect) => {}
+            Err(trap) => return Some(exit(&insn, trap, cpu)),
+        }
+        None
+    }
+
+    fn set_stops(&mut self, stops: Stops) {
+        self.blocks.set_stops(stops);
+    }
+
+    fn set_bar(&mut self, bar: Option<Bar>) {
+        self.blocks.set_bar(bar);
+    }
+
+    fn forget(&mut self, code: Range<u64>) {
+        self.blocks.forget(vec![code]);
+    }
+}

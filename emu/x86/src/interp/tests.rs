@@ -1,0 +1,193 @@
+//! The loop: blocks, links, stops, fuel, faults. What single instructions do is tested elsewhere.
+
+use iced_x86::Code;
+
+use crate::cpu::{Cpu, gpr};
+use crate::engine::Detail;
+use crate::engine::{Engine, Stops, Watch};
+use crate::exit::{Exit, Fault, FaultKind};
+use crate::interp::Interpreter;
+use crate::memory::Perm;
+use crate::memory::{Access, Cause, Contents, MemFault, Memory};
+
+const CODE: u64 = 0x1000;
+const STACK: u64 = 0x8000;
+
+/// A machine with `code` at 0x1000 (writable too) and a stack below 0x8000.
+fn machine(code: &[u8]) -> (Interpreter, Cpu, Memory) {
+    let mut memory = Memory::new(1 << 20).unwrap();
+    memory.map(CODE..CODE + 0x1000, Perm::all(), Contents::Bytes(code)).unwrap();
+    memory.map(STACK - 0x1000..STACK, Perm::READ | Perm::WRITE, Contents::Zero).unwrap();
+    let mut cpu = Cpu::default();
+    cpu.rip = CODE;
+    cpu.set_gpr(gpr::RSP, STACK);
+    (Interpreter::new(), cpu, memory)
+}
+
+/// xor eax,eax; mov ecx,10; l: add rax,rcx; dec rcx; jne l; hlt
+const SUM: [u8; 16] = [0x31, 0xc0, 0xb9, 10, 0, 0, 0, 0x48, 0x01, 0xc8, 0x48, 0xff, 0xc9, 0x75, 0xf8, 0xf4];
+
+#[test]
+fn a_loop_runs_and_counts_its_instructions() {
+    let (mut engine, mut cpu, mut memory) = machine(&SUM);
+    let mut fuel = 1000;
+    assert_eq!(engine.run(&mut cpu, &mut memory, &mut fuel), Exit::Halt);
+    assert_eq!(cpu.gpr(gpr::RAX), 55);
+    assert_eq!(cpu.rip, CODE + 16);
+    assert_eq!(1000 - fuel, 2 + 3 * 10 + 1);
+}
+
+#[test]
+fn fuel_ends_at_a_backward_jump_and_the_run_goes_on() {
+    let (mut engine, mut cpu, mut memory) = machine(&SUM);
+    let mut fuel = 6;
+    assert_eq!(engine.run(&mut cpu, &mut memory, &mut fuel), Exit::OutOfFuel);
+    assert_eq!((cpu.rip, cpu.gpr(gpr::RCX), fuel), (CODE + 7, 8, -2));
+    fuel = 100;
+    assert_eq!(engine.run(&mut cpu, &mut memory, &mut fuel), Exit::Halt);
+    assert_eq!(cpu.gpr(gpr::RAX), 55);
+}
+
+#[test]
+fn stops_are_seen_wherever_control_arrives() {
+    // Fallen into, jumped to, and passed when starting from one.
+    let (mut engine, mut cpu, mut memory) = machine(&SUM);
+    engine.set_stops(Stops::from([CODE + 10, CODE + 7]));
+    let mut fuel = 1000;
+    assert_eq!(engine.run(&mut cpu, &mut memory, &mut fuel), Exit::Stopped);
+    assert_eq!(cpu.rip, CODE + 7);
+    assert_eq!(engine.run(&mut cpu, &mut memory, &mut fuel), Exit::Stopped);
+    assert_eq!((cpu.rip, cpu.gpr(gpr::RAX)), (CODE + 10, 10));
+    assert_eq!(engine.run(&mut cpu, &mut memory, &mut fuel), Exit::Stopped);
+    assert_eq!((cpu.rip, cpu.gpr(gpr::RCX)), (CODE + 7, 9));
+}
+
+#[test]
+fn stepping_gets_where_running_gets() {
+    let (mut engine, mut cpu, mut memory) = machine(&SUM);
+    let mut steps = 0;
+    let exit = loop {
+        if let Some(exit) = engine.step(&mut cpu, &mut memory) {
+            break exit;
+        }
+        steps += 1;
+    };
+    assert_eq!((exit, steps), (Exit::Halt, 2 + 3 * 10));
+    assert_eq!((cpu.rip, cpu.gpr(gpr::RAX)), (CODE + 16, 55));
+}
+
+#[test]
+fn calls_return() {
+    // call f; hlt; f: mov eax,7; ret
+    let code = [0xe8, 1, 0, 0, 0, 0xf4, 0xb8, 7, 0, 0, 0, 0xc3];
+    let (mut engine, mut cpu, mut memory) = machine(&code);
+    assert_eq!(engine.run(&mut cpu, &mut memory, &mut 100), Exit::Halt);
+    assert_eq!((cpu.gpr(gpr::RAX), cpu.gpr(gpr::RSP)), (7, STACK));
+    let pushed = memory.read::<8>(STACK - 8).map(u64::from_le_bytes);
+    assert_eq!(pushed, Ok(CODE + 5));
+}
+
+#[test]
+fn a_fault_changes_nothing_and_points_at_its_instruction() {
+    // nop; add [rax],ecx with rax = 0x20
+    let (mut engine, mut cpu, mut memory) = machine(&[0x90, 0x01, 0x08]);
+    cpu.set_gpr(gpr::RAX, 0x20);
+    let before = cpu.rflags();
+    let fault = MemFault { addr: 0x20, access: Access::Read, cause: Cause::Unmapped };
+    let exit = engine.run(&mut cpu, &mut memory, &mut 100);
+    assert_eq!(exit, Exit::Fault(Fault { pc: CODE + 1, kind: FaultKind::Memory(fault) }));
+    assert_eq!((cpu.rip, cpu.rflags()), (CODE + 1, before));
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    // vpxord zmm0,zmm0,zmm0
+    let (mut engine, mut cpu, mut memory) = machine(&[0x62, 0xf1, 0x7d, 0x48, 0xef, 0xc0]);
+    let exit = engine.run(&mut cpu, &mut memory, &mut 100);
+    let fault = Fault { pc: CODE, kind: FaultKind::Unsupported(Code::EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32) };
+    assert_eq!(exit, Exit::Fault(fault));
+    assert_eq!(fault.to_string(), "unsupported instruction VPXORD (AVX512F) at pc 0x1000");
+}
+
+#[test]
+fn jumps_to_what_is_no_code_fault_there() {
+    // jmp rax
+    for (target, cause) in [(STACK - 16, Cause::Denied), (0, Cause::Unmapped), (u64::MAX, Cause::Unmapped)] {
+        let (mut engine, mut cpu, mut memory) = machine(&[0xff, 0xe0]);
+        cpu.set_gpr(gpr::RAX, target);
+        let fault = MemFault { addr: target, access: Access::Fetch, cause };
+        let exit = engine.run(&mut cpu, &mut memory, &mut 100);
+        assert_eq!(exit, Exit::Fault(Fault { pc: target, kind: FaultKind::Memory(fault) }));
+    }
+}
+
+#[test]
+fn code_that_changes_is_decoded_again() {
+    // l: mov eax,1; mov byte [rip-6+..],2 => the immediate of the first; dec ecx; jne l; hlt
+    let code = [0xb8, 1, 0, 0, 0, 0xc6, 0x05, 0xf5, 0xff, 0xff, 0xff, 2, 0xff, 0xc9, 0x75, 0xf0, 0xf4];
+    let (mut engine, mut cpu, mut memory) = machine(&code);
+    cpu.set_gpr(gpr::RCX, 2);
+    assert_eq!(engine.run(&mut cpu, &mut memory, &mut 100), Exit::Halt);
+    assert_eq!(cpu.gpr(gpr::RAX), 2);
+}
+
+#[test]
+fn restoring_memory_brings_back_the_code() {
+    let (mut engine, mut cpu, mut memory) = machine(&[0xb8, 1, 0, 0, 0, 0xf4]);
+    let snapshot = memory.snapshot();
+    for expected in [9, 1, 9] {
+        cpu.rip = CODE;
+        if expected == 9 {
+            memory.poke(CODE + 1, &[9]).unwrap();
+        } else {
+            memory.restore(snapshot).unwrap();
+        }
+        assert_eq!(engine.run(&mut cpu, &mut memory, &mut 100), Exit::Halt);
+        assert_eq!(cpu.gpr(gpr::RAX), expected);
+    }
+}
+
+#[test]
+fn watching_sees_every_instruction_and_changes_none() {
+    #[derive(Default)]
+    struct Count(Vec<u64>, usize);
+    impl Watch for Count {
+        fn before(&mut self, cpu: &Cpu, _: &Memory, insn: &iced_x86::Instruction) {
+            assert_eq!(cpu.rip, insn.ip());
+            self.0.push(cpu.rip);
+        }
+        fn after(&mut self, _: &Cpu, _: &Memory, _: &iced_x86::Instruction) {
+            self.1 += 1;
+        }
+    }
+    let (mut engine, mut cpu, mut memory) = machine(&SUM);
+    let mut count = Count::default();
+    let mut fuel = 1000;
+    assert_eq!(engine.run_watched(&mut cpu, &mut memory, &mut fuel, &mut count), Exit::Halt);
+    assert_eq!(count.0.len() as i64, 1000 - fuel);
+    assert_eq!(count.1, count.0.len() - 1, "the last one left");
+    assert_eq!(cpu.gpr(gpr::RAX), 55);
+}
+
+#[test]
+fn watching_blocks_sees_every_instruction_once() {
+    #[derive(Default)]
+    struct Seen(Vec<u64>);
+    impl Watch for Seen {
+        fn detail(&self) -> Detail {
+            Detail::Blocks
+        }
+        fn block(&mut self, cpu: &Cpu, _: &Memory, insns: &[iced_x86::Instruction]) {
+            assert_eq!(cpu.rip, insns[0].ip());
+            self.0.extend(insns.iter().map(|insn| insn.ip()));
+        }
+        fn before(&mut self, _: &Cpu, _: &Memory, _: &iced_x86::Instruction) {
+            unreachable!("it is not wanted");
+        }
+    }
+    let (mut engine, mut cpu, mut memory) = machine(&SUM);
+    let (mut fuel, mut seen) = (1000, Seen::default());
+    assert_eq!(engine.run_watched(&mut cpu, &mut memory, &mut fuel, &mut seen), Exit::Halt);
+    assert_eq!((cpu.gpr(gpr::RAX), seen.0.len() as i64), (55, 1000 - fuel));
+    assert_eq!((seen.0[0], seen.0[2], seen.0[5], seen.0[32]), (CODE, CODE + 7, CODE + 7, CODE + 15));
+}
