@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::run::{command, root, run};
+use crate::{
+    run::{command, root, run},
+    walls,
+};
 
 /// How many tests passed and failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +22,8 @@ struct Tally {
 
 pub(crate) fn main() -> Result<()> {
     cargo(&["fmt", "--all", "--check"], &[])?;
+    println!("\n== walls");
+    walls::main()?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
     cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     test()

@@ -1,69 +1,122 @@
 //! `cargo xtask`: what developers of goemu run. One file per task; users of goemu need none of it.
+//!
+//! Tasks that run guests need goemu. `cargo xtask` builds this program without it (the feature `goemu`), in seconds, and
+//! builds it again with it for such a task.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task runner talks to its user")]
+
+#[cfg(not(feature = "goemu"))]
+use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
 mod ci;
+#[cfg(feature = "goemu")]
 mod defers;
+#[cfg(feature = "goemu")]
 mod facts;
+#[cfg(feature = "goemu")]
 mod fixtures;
+#[cfg(feature = "goemu")]
 mod gotest;
+#[cfg(feature = "goemu")]
 mod objdump_diff;
+#[cfg(feature = "goemu")]
 mod oracle;
 mod run;
+#[cfg(feature = "goemu")]
 mod signatures;
 mod toolchains;
+mod walls;
+#[cfg(feature = "goemu")]
 mod wild;
 
 /// Tasks of goemu's developers.
 #[derive(Parser)]
-#[command(name = "cargo xtask")]
+#[command(name = "cargo xtask", after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
 }
 
+/// What the program says of tasks that it was built without.
+const AFTER_HELP: &str = if cfg!(feature = "goemu") {
+    ""
+} else {
+    "Tasks that run guests; goemu is built first (`cargo xtask TASK --help`):\n  \
+     objdump-diff, fixtures, tracebacks, defers, gotest, signatures, oracle, facts, wild"
+};
+
 #[derive(Subcommand)]
 enum Task {
-    /// Compare the disassembler with `go tool objdump` over whole programs.
-    ObjdumpDiff(objdump_diff::Args),
     /// Install the pinned Go toolchains that fixtures are built with.
     Toolchains(toolchains::Args),
+    /// Check the walls of ARCHITECTURE.md on the source text.
+    Walls,
+    /// Accept what the golden tests see now as what they expect.
+    Bless,
+    /// Format, walls, lints, documentation and tests, as they are run before a change is merged.
+    Ci,
+    #[cfg(feature = "goemu")]
+    #[command(flatten)]
+    Guests(Guests),
+    #[cfg(not(feature = "goemu"))]
+    #[command(external_subcommand)]
+    Guests(Vec<OsString>),
+}
+
+/// The tasks that run guests.
+#[cfg(feature = "goemu")]
+#[derive(Subcommand)]
+enum Guests {
+    /// Compare the disassembler with `go tool objdump` over whole programs.
+    ObjdumpDiff(objdump_diff::Args),
     /// Build the Go programs of testdata, run them natively, record what they did.
     Fixtures(fixtures::Args),
+    /// Record what Go prints where cases of the checked-in programs panic.
+    Tracebacks,
     /// Build random programs of defers and panics, and compare goemu with their native runs.
     Defers(defers::Args),
     /// Run Go's own test programs natively and in goemu, and write docs/gotest.md.
     Gotest(gotest::Args),
     /// Build functions of random signatures, and compare goemu with their native runs.
     Signatures(signatures::Args),
-    /// Record what Go prints where cases of the checked-in programs panic.
-    Tracebacks,
     /// Compare every instruction with the host processor, and write docs/oracle.md.
     Oracle(oracle::Args),
     /// Check the facts on Go's runtime against the debug information of binaries.
     Facts(facts::Args),
     /// Call library functions in programs that were not built here, and print a table.
     Wild(wild::Args),
-    /// Accept what the golden tests see now as what they expect.
-    Bless,
-    /// Format, lints, documentation and tests, as they are run before a change is merged.
-    Ci,
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
-        Task::ObjdumpDiff(args) => objdump_diff::main(&args),
         Task::Toolchains(args) => toolchains::main(&args),
-        Task::Fixtures(args) => fixtures::main(&args),
-        Task::Defers(args) => defers::main(&args),
-        Task::Gotest(args) => gotest::main(&args),
-        Task::Signatures(args) => signatures::main(&args),
-        Task::Tracebacks => fixtures::tracebacks::main(),
-        Task::Oracle(args) => oracle::main(&args),
-        Task::Facts(args) => facts::main(&args),
-        Task::Wild(args) => wild::main(&args),
+        Task::Walls => walls::main(),
         Task::Bless => ci::bless(),
         Task::Ci => ci::main(),
+        Task::Guests(task) => guests(task),
     }
+}
+
+#[cfg(feature = "goemu")]
+fn guests(task: Guests) -> anyhow::Result<()> {
+    match task {
+        Guests::ObjdumpDiff(args) => objdump_diff::main(&args),
+        Guests::Fixtures(args) => fixtures::main(&args),
+        Guests::Tracebacks => fixtures::tracebacks::main(),
+        Guests::Defers(args) => defers::main(&args),
+        Guests::Gotest(args) => gotest::main(&args),
+        Guests::Signatures(args) => signatures::main(&args),
+        Guests::Oracle(args) => oracle::main(&args),
+        Guests::Facts(args) => facts::main(&args),
+        Guests::Wild(args) => wild::main(&args),
+    }
+}
+
+/// Builds this program with goemu, and has it carry the task out.
+#[cfg(not(feature = "goemu"))]
+fn guests(task: Vec<OsString>) -> anyhow::Result<()> {
+    let cargo = ["run", "--quiet", "--package", "xtask", "--features", "goemu", "--"];
+    let args = cargo.map(OsString::from).into_iter().chain(task);
+    run::run(&mut run::command(env!("CARGO"), args))
 }
