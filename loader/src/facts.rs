@@ -16,6 +16,7 @@
 
 mod abbrevs;
 mod cpu;
+mod forms;
 mod growth;
 mod learn;
 mod maps;
@@ -27,6 +28,7 @@ mod types;
 
 pub(crate) use abbrevs::{Abbrev, abbrevs};
 pub use cpu::X86;
+pub(crate) use forms::{Forms, IndexedObject, TABLE_MAGICS, TypeHash, table_magic};
 pub use growth::Growth;
 pub use learn::Found;
 pub(crate) use learn::look_up;
@@ -332,7 +334,7 @@ impl Facts {
 
     /// Whether Go code passes arguments in registers (ABIInternal of Go 1.17 and later).
     pub fn register_abi(&self) -> bool {
-        self.version.minor >= 17
+        self.forms().two_conventions()
     }
 
     /// Offset from the thread pointer (FS) at which Linux programs keep `g`.

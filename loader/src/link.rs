@@ -16,6 +16,7 @@ mod place;
 mod resolve;
 mod sha256;
 mod types;
+mod wanted;
 
 use std::collections::HashMap;
 
@@ -99,9 +100,10 @@ pub(crate) fn link(objects: &[Object<'_>]) -> Result<Linked, LoadError> {
 
 impl<'l, 'a> Linker<'l, 'a> {
     fn link(&self) -> Result<Linked, LoadError> {
-        let mut placed = self.place()?;
+        let wanted = self.wanted();
+        let mut placed = self.place(&wanted)?;
         self.write_function_table(&mut placed);
-        self.write_tables(&mut placed)?;
+        self.write_tables(&mut placed, &wanted)?;
         self.fill_in(&mut placed)?;
         let debug = self.write_debug(&placed)?;
         Ok(self.file(placed, debug))
@@ -144,7 +146,7 @@ impl<'l, 'a> Linker<'l, 'a> {
         let reloc = symbol.relocs.iter().find(|reloc| Some(u64::from(reloc.offset)) == at.name)?;
         let Meaning::Symbol(name) = self.resolver.meaning(id.object, reloc.target?)? else { return None };
         let mut text = self.symbol(name).data.get(1..)?;
-        let len = if self.facts.version.minor >= 17 {
+        let len = if self.facts.forms().names_have_varints() {
             take_uvarint(&mut text)? as usize
         } else {
             let (len, rest) = text.split_first_chunk::<2>()?;

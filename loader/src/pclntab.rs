@@ -4,7 +4,7 @@
 //! This file knows where the table's parts are; [`crate::image::func`] reads one function.
 
 use crate::bytes;
-use crate::facts::Facts;
+use crate::facts::{Facts, TABLE_MAGICS, table_magic};
 use crate::moduledata::ModuleData;
 use crate::object::Object;
 use crate::version::GoVersion;
@@ -45,10 +45,6 @@ pub struct TableFormat {
     pub has_magic: bool,
 }
 
-/// First four bytes of the table, by release (`internal/abi` or `debug/gosym`).
-const MAGICS: [(u32, u16, u16); 4] =
-    [(0xffff_fffb, 4, 15), (0xffff_fffa, 16, 17), (0xffff_fff0, 18, 19), (0xffff_fff1, 20, u16::MAX)];
-
 /// What follows the magic: two zeros, the instruction alignment 1 of x86 and the pointer size 8.
 pub(crate) const SHAPE: [u8; 4] = [0, 0, 1, 8];
 
@@ -63,8 +59,8 @@ pub(crate) fn releases(bytes: &[u8]) -> Option<(u16, u16)> {
     if shape != SHAPE {
         return None;
     }
-    let known = MAGICS.iter().find(|(known, ..)| *known == magic);
-    let known = known.map(|(_, oldest, newest)| (*oldest, *newest));
+    let known = TABLE_MAGICS.iter().find(|known| known.magic == magic);
+    let known = known.map(|known| (known.oldest, known.newest));
     known.or_else(|| is_header_of_18(bytes).then_some((18, u16::MAX)))
 }
 
@@ -83,12 +79,9 @@ impl Pclntab {
     /// How the table is written. Without a known magic it is read as `facts` say.
     pub(crate) fn format(&self, object: &Object, facts: &Facts) -> TableFormat {
         let magic = bytes::u32(self.bytes(object), 0);
-        let by_magic = MAGICS.iter().find(|(known, ..)| Some(*known) == magic);
-        let minor = facts.version.minor;
-        let row = by_magic
-            .or_else(|| MAGICS.iter().find(|(_, oldest, newest)| (*oldest..=*newest).contains(&minor)));
-        // The table of Go 1.2 is the oldest; its runtime is not known before Go 1.4.
-        let since = row.map(|(_, oldest, _)| *oldest).filter(|oldest| *oldest >= 16).unwrap_or(2);
+        let by_magic = TABLE_MAGICS.iter().find(|known| Some(known.magic) == magic);
+        let known = by_magic.or_else(|| table_magic(facts.version.minor));
+        let since = known.or(TABLE_MAGICS.first()).map_or(0, |known| known.since);
         TableFormat { since: GoVersion::new(since, 0), has_magic: by_magic.is_some() }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use crate::facts::Forms;
 use crate::{GoVersion, Param, Signature};
 
 use super::order::{self, Listed};
@@ -165,7 +166,8 @@ pub(crate) fn dictionary_place(name: &str, compiler: Option<GoVersion>) -> Optio
         Some(method) => !is_made_up(method),
         None => return rest.is_empty().then_some(0),
     };
-    is_method.then_some(if compiler.is_some_and(|version| version.minor < 20) { 0 } else { 1 })
+    let after_receiver = compiler.is_none_or(|go| Forms::of(go.minor).dictionary_after_receiver());
+    is_method.then_some(if after_receiver { 1 } else { 0 })
 }
 
 /// Whether the compiler made up this last part of a name, for a function inside another.

@@ -4,10 +4,8 @@
 //! abstract entry for inlined copies, which keeps that of the source; the numbers in the names that the compiler gives to
 //! results; places, where they are written; a receiver, which comes first. Where nothing does, the order is not known.
 
+use crate::facts::Forms;
 use crate::{GoVersion, Param};
-
-/// Since this release parameters are listed as in the source.
-const AS_DECLARED: u16 = 17;
 
 /// A parameter or result, and what its entry tells of its place among the others.
 pub(super) struct Listed {
@@ -30,7 +28,9 @@ impl Listed {
 
 /// Puts parameters, or results, in the order of the source. False where that is not known.
 pub(super) fn settle(list: &mut Vec<Listed>, compiler: Option<GoVersion>) -> bool {
-    if compiler.is_none_or(|version| version.minor >= AS_DECLARED) || !list.iter().any(Listed::is_empty) {
+    if compiler.is_none_or(|go| Forms::of(go.minor).params_as_declared())
+        || !list.iter().any(Listed::is_empty)
+    {
         return true;
     }
     if list.iter().all(|item| item.origin.is_some()) {

@@ -4,15 +4,17 @@
 //! A symbol is referred to by package and number. The object's own symbols are numbered in four lists: by name, by
 //! hash (two lengths of it), and those that belong to no package.
 
+mod funcinfo;
+
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use super::model::{Abi, Func, Header, Inlined, Object, Ref, RefIndex, Reloc, Symbol};
+use super::model::{Abi, Func, Header, Object, Ref, RefIndex, Reloc, Symbol};
 use super::reader::{Reader, Result};
 use super::{expand, file_name};
 use crate::bytes;
-use crate::facts::{SymKind, WEAK, builtin_is_abi0, builtins, sym_kind};
+use crate::facts::{IndexedObject, SymKind, WEAK, builtin_is_abi0, builtins, sym_kind};
 
 /// Magic, fingerprint, flags: before the table of offsets.
 const OFFSETS: u64 = 20;
@@ -26,15 +28,40 @@ const AUX: u64 = 9;
 const SHARED: u64 = 4;
 const SHARED_TABLES: u64 = 64;
 
-/// What one release's format has.
+/// One release's format.
 #[derive(Clone, Copy)]
 struct Format {
     minor: u16,
-    /// Size of a symbol's record, and of a relocation's.
-    symbol: u64,
-    reloc: u64,
-    /// The numbers of the lists of the object itself, highest first: none, (hashed, hashed,) builtin, self.
-    hashed: bool,
+    at: IndexedObject,
+}
+
+/// What an auxiliary symbol of a symbol holds (`goobj.AuxGotype` and others). The numbers between are debug information.
+#[derive(Clone, Copy)]
+enum Aux {
+    Type = 0,
+    FuncInfo = 1,
+    Funcdata = 2,
+    Pcsp = 7,
+    Pcfile = 8,
+    Pcline = 9,
+    Pcinline = 10,
+    Pcdata = 11,
+}
+
+impl Aux {
+    fn from_number(number: u8) -> Option<Aux> {
+        const ALL: [Aux; 8] = [
+            Aux::Type,
+            Aux::FuncInfo,
+            Aux::Funcdata,
+            Aux::Pcsp,
+            Aux::Pcfile,
+            Aux::Pcline,
+            Aux::Pcinline,
+            Aux::Pcdata,
+        ];
+        ALL.into_iter().find(|aux| *aux as u8 == number)
+    }
 }
 
 /// Number of the list of symbols that belong to no package. The others count down from it.
@@ -98,7 +125,7 @@ pub(super) fn parse<'a>(header: Header<'a>, package: &str, reader: Reader<'a>) -
         format,
         blocks,
         package: package.to_owned(),
-        counts: sizes.map(|size| size / format.symbol),
+        counts: sizes.map(|size| size / format.at.symbol),
         builtins: builtins(header.go.minor),
         named: HashMap::new(),
         refs: Vec::new(),
@@ -123,16 +150,18 @@ impl Format {
         };
         // Development versions may name themselves after either release around them.
         let minor = minor.max(since);
-        Ok(Format {
-            minor,
-            symbol: if since >= 16 { 21 } else { 20 },
-            reloc: if since >= 17 { 23 } else { 22 },
-            hashed: since >= 16,
-        })
+        Ok(Format { minor, at: IndexedObject::of(since) })
     }
 
+    /// Whether symbols may be known by a hash.
+    fn has_hashes(self) -> bool {
+        self.at.hashed_lists.is_some()
+    }
+
+    /// The number of the list of the runtime's symbols. From the highest down: no package, (short hash, hash,) the
+    /// runtime's, the object's own.
     fn builtin(self) -> u32 {
-        if self.hashed { PKG_NONE - 3 } else { PKG_NONE - 1 }
+        PKG_NONE - self.at.hashed_lists.unwrap_or(0) as u32 - 1
     }
 
     fn own(self) -> u32 {
@@ -142,15 +171,10 @@ impl Format {
 
 impl Blocks {
     fn read(reader: Reader<'_>, format: Format) -> Result<Blocks> {
-        let count = match format.minor {
-            15 => 15,
-            16 | 17 => 20,
-            _ => 19,
-        };
         let mut table = reader.seek(OFFSETS);
         let mut offsets = Vec::new();
         let mut before = OFFSETS;
-        for _ in 0..count {
+        for _ in 0..format.at.blocks {
             let here = table;
             let offset = u64::from(table.u32("object: expected the offset of a block")?);
             if offset < before || reader.seek(offset).left() > reader.left() || offset > reader.left() {
@@ -162,7 +186,8 @@ impl Blocks {
             before = offset;
         }
         let at = |index: usize| offsets.get(index).copied().unwrap_or(before);
-        if !format.hashed {
+        let names = format.at.ref_names as usize;
+        if !format.has_hashes() {
             return Ok(Blocks {
                 packages: at(1),
                 files: at(2),
@@ -176,11 +201,10 @@ impl Blocks {
                 aux: at(10),
                 data: at(11),
                 pcdata: at(12),
-                ref_names: at(13),
-                end: at(14),
+                ref_names: at(names),
+                end: at(names + 1),
             });
         }
-        let names = if count == 20 { 18 } else { 17 };
         Ok(Blocks {
             packages: at(1),
             files: at(2),
@@ -253,7 +277,7 @@ impl<'a> Parser<'a> {
     /// Offset of the record of own symbol `index`, or of a reference behind them.
     fn record(&self, index: u64) -> u64 {
         let [named, ..] = self.blocks.defined;
-        named + index * self.format.symbol
+        named + index * self.format.at.symbol
     }
 
     /// `index`'s part of a block of things of `size` bytes, as a table of numbers of the first says.
@@ -279,7 +303,7 @@ impl<'a> Parser<'a> {
             return here.fail("symbol: expected a kind");
         };
         let flags = reader.u8("symbol: expected its flags")?;
-        if self.format.hashed {
+        if self.format.has_hashes() {
             reader.u8("symbol: expected its flags")?;
         }
         let size = u64::from(reader.u32("symbol: expected its size")?);
@@ -293,7 +317,7 @@ impl<'a> Parser<'a> {
         let abi = if name.is_empty() || by_hash { Abi::Static } else { Abi::from_number(abi) };
         let (ty, func) = self.aux(index)?;
         let func = if kind == SymKind::Text { Some(Box::new(func)) } else { None };
-        let is_type = self.format.hashed && flags & 64 != 0;
+        let is_type = self.format.has_hashes() && flags & 64 != 0;
         Ok(Symbol {
             name,
             abi,
@@ -317,7 +341,7 @@ impl<'a> Parser<'a> {
 
     fn relocs(&mut self, index: u64) -> Result<Vec<Reloc>> {
         let Blocks { reloc_index, relocs, aux, .. } = self.blocks;
-        let (mut reader, count) = self.part(reloc_index, index, relocs, aux, self.format.reloc)?;
+        let (mut reader, count) = self.part(reloc_index, index, relocs, aux, self.format.at.reloc)?;
         (0..count).map(|_| self.reloc(&mut reader)).collect()
     }
 
@@ -325,10 +349,11 @@ impl<'a> Parser<'a> {
         const WHAT: &str = "relocation: expected offset, size, kind, addend, symbol";
         let offset = reader.u32(WHAT)?;
         let size = reader.u8(WHAT)?;
-        let kind = if self.format.minor >= 17 { reader.u16(WHAT)?.into() } else { reader.u8(WHAT)?.into() };
+        let wide = self.format.at.reloc_kind == 2;
+        let kind: u64 = if wide { reader.u16(WHAT)?.into() } else { reader.u8(WHAT)?.into() };
         let add = reader.i64(WHAT)?;
         let target = self.sym_ref(reader)?;
-        let weak = self.format.minor >= 17 && kind & WEAK != 0;
+        let weak = wide && kind & WEAK != 0;
         Ok(Reloc { offset, size, kind: if weak { kind & !WEAK } else { kind }, weak, add, target })
     }
 
@@ -366,8 +391,8 @@ impl<'a> Parser<'a> {
         Ok(match PKG_NONE.wrapping_sub(package) {
             0 if number < other => defined(named + short + hashed, other),
             0 => self.unpackaged(number - other)?,
-            1 if format.hashed => defined(named, short),
-            2 if format.hashed => defined(named + short, hashed),
+            1 if format.has_hashes() => defined(named, short),
+            2 if format.has_hashes() => defined(named + short, hashed),
             _ if package == format.builtin() => {
                 let name = usize::try_from(number).ok().and_then(|number| self.builtins.get(number));
                 let abi = |name: &str| if builtin_is_abi0(name) { Abi::Abi0 } else { Abi::Internal };
@@ -392,10 +417,10 @@ impl<'a> Parser<'a> {
     /// Reference `number` to a symbol that belongs to no package and is not the object's own.
     fn unpackaged(&self, number: u64) -> Result<Option<Ref>> {
         let Blocks { refs, refs_end, .. } = self.blocks;
-        if number >= (refs_end - refs) / self.format.symbol {
+        if number >= (refs_end - refs) / self.format.at.symbol {
             return Ok(None);
         }
-        let mut reader = self.at(refs + number * self.format.symbol);
+        let mut reader = self.at(refs + number * self.format.at.symbol);
         let name = expand(self.string(&mut reader, "reference: expected a name")?, &self.package);
         let abi = Abi::from_number(reader.u16("reference: expected an ABI")?);
         Ok(Some(Ref::Named(name, abi)))
@@ -410,17 +435,17 @@ impl<'a> Parser<'a> {
             let kind = reader.u8("auxiliary symbol: expected its kind")?;
             let here = reader;
             let symbol = self.sym_ref(&mut reader)?;
-            match kind {
-                0 => ty = symbol,
-                1 => self.func_info(&mut func, self.own_data(symbol, here)?)?,
-                2 => funcdata.push(symbol),
-                7 => func.pcsp = self.bytes_of(symbol, here)?,
-                8 => func.pcfile = self.bytes_of(symbol, here)?,
-                9 => func.pcline = self.bytes_of(symbol, here)?,
-                10 => func.pcinline = self.bytes_of(symbol, here)?,
-                11 => func.pcdata.push(self.bytes_of(symbol, here)?),
-                // DWARF: found by name or as an entry of its own.
-                _ => {}
+            match Aux::from_number(kind) {
+                Some(Aux::Type) => ty = symbol,
+                Some(Aux::FuncInfo) => self.func_info(&mut func, self.own_data(symbol, here)?)?,
+                Some(Aux::Funcdata) => funcdata.push(symbol),
+                Some(Aux::Pcsp) => func.pcsp = self.bytes_of(symbol, here)?,
+                Some(Aux::Pcfile) => func.pcfile = self.bytes_of(symbol, here)?,
+                Some(Aux::Pcline) => func.pcline = self.bytes_of(symbol, here)?,
+                Some(Aux::Pcinline) => func.pcinline = self.bytes_of(symbol, here)?,
+                Some(Aux::Pcdata) => func.pcdata.push(self.bytes_of(symbol, here)?),
+                // Debug information is found by name, or as an entry of its own.
+                None => {}
             }
         }
         // Up to Go 1.17 there are offsets in them, which the function's record has.
@@ -444,157 +469,5 @@ impl<'a> Parser<'a> {
         let (mut reader, len) = self.own_data(symbol, here)?;
         self.spend(&self.tables_left, len, here)?;
         reader.take(len, "auxiliary symbol: expected its data")
-    }
-
-    /// A function's record (`goobj.FuncInfo`).
-    fn func_info(&mut self, func: &mut Func<'a>, (mut reader, _): (Reader<'a>, u64)) -> Result<()> {
-        const WHAT: &str = "function record: expected its fields";
-        func.args = reader.u32(WHAT)?;
-        reader.u32(WHAT)?;
-        if self.format.minor >= 16 {
-            self.func_id(func, &mut reader)?;
-        }
-        if self.format.minor >= 20 {
-            func.start_line = reader.u32(WHAT)?;
-        }
-        match self.format.minor {
-            15 => self.tables_in_block(func, &mut reader)?,
-            16 | 17 => self.tables_in_symbols(func, &mut reader)?,
-            _ => {}
-        }
-        self.func_files(func, &mut reader)?;
-        let here = reader;
-        let count = reader.count_u32(24, "function record: expected how many calls are inlined")?;
-        self.spend(&self.left, count * 24, here)?;
-        let mut numbers: HashMap<String, u32> = func.files.iter().cloned().zip(0..).collect();
-        for _ in 0..count {
-            let call = self.inlined(&mut reader, &mut func.files, &mut numbers)?;
-            func.inline_tree.push(call);
-        }
-        Ok(())
-    }
-
-    /// The number of a special function: four bytes in Go 1.16, which has no flags; one since, flags, padding.
-    fn func_id(&self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
-        const WHAT: &str = "function record: expected its number and flags";
-        let [id, flag] = reader.u16(WHAT)?.to_le_bytes();
-        reader.u16(WHAT)?;
-        (func.func_id, func.flag) = (Some(id), if self.format.minor >= 17 { flag } else { 0 });
-        Ok(())
-    }
-
-    /// The pc-value tables and the offsets of the data in Go 1.16 and 1.17: symbols.
-    fn tables_in_symbols(&mut self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
-        const WHAT: &str = "function record: expected its pc-value tables";
-        func.pcsp = self.table(reader)?;
-        func.pcfile = self.table(reader)?;
-        func.pcline = self.table(reader)?;
-        func.pcinline = self.table(reader)?;
-        let here = *reader;
-        let count = reader.count_u32(SYM_REF, WHAT)?;
-        self.spend(&self.left, count * SYM_REF, here)?;
-        func.pcdata = (0..count).map(|_| self.table(reader)).collect::<Result<_>>()?;
-        self.data_offsets(func, reader)
-    }
-
-    /// The table in a symbol that is referred to.
-    fn table(&mut self, reader: &mut Reader<'a>) -> Result<&'a [u8]> {
-        let here = *reader;
-        let symbol = self.sym_ref(reader)?;
-        self.bytes_of(symbol, here)
-    }
-
-    fn data_offsets(&self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
-        const WHAT: &str = "function record: expected the offsets of its data";
-        let here = *reader;
-        let count = reader.count_u32(4, WHAT)?;
-        self.spend(&self.left, count * 4, here)?;
-        for _ in 0..count {
-            func.funcdata.push((None, i64::from(reader.u32(WHAT)?)));
-        }
-        Ok(())
-    }
-
-    /// The pc-value tables and the offsets of the data in Go 1.15: offsets in a block of their own.
-    fn tables_in_block(&self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
-        const WHAT: &str = "function record: expected ascending offsets of pc-value tables";
-        let mut starts = Vec::new();
-        for _ in 0..4 {
-            starts.push(u64::from(reader.u32(WHAT)?));
-        }
-        let here = *reader;
-        let count = reader.count_u32(4, WHAT)?;
-        self.spend(&self.left, count * 4, here)?;
-        for _ in 0..=count {
-            starts.push(u64::from(reader.u32(WHAT)?));
-        }
-        let (here, block) = (*reader, self.blocks.pcdata);
-        let mut tables = Vec::new();
-        for pair in starts.windows(2) {
-            let [from, to] = pair else { continue };
-            let inside = from <= to && *to <= self.blocks.ref_names - block;
-            self.spend(&self.tables_left, to.saturating_sub(*from), here)?;
-            let bytes = if inside { self.at(block + from).take(to - from, WHAT) } else { here.fail(WHAT) };
-            tables.push(bytes?);
-        }
-        let mut tables = tables.into_iter();
-        let mut next = || tables.next().unwrap_or_default();
-        (func.pcsp, func.pcfile, func.pcline, func.pcinline) = (next(), next(), next(), next());
-        func.pcdata = tables.collect();
-        self.data_offsets(func, reader)
-    }
-
-    /// The source files: symbols in Go 1.15, since then numbers of the object's files, which the tables use as well.
-    fn func_files(&mut self, func: &mut Func<'a>, reader: &mut Reader<'a>) -> Result<()> {
-        const WHAT: &str = "function record: expected its source files";
-        let size = if self.format.hashed { 4 } else { SYM_REF };
-        let here = *reader;
-        let count = reader.count_u32(size, WHAT)?;
-        self.spend(&self.left, count * size, here)?;
-        for _ in 0..count {
-            if self.format.hashed {
-                reader.u32(WHAT)?;
-                continue;
-            }
-            let name = self.file_symbol(reader)?;
-            func.files.push(name);
-        }
-        Ok(())
-    }
-
-    fn file_symbol(&mut self, reader: &mut Reader<'a>) -> Result<String> {
-        let symbol = self.sym_ref(reader)?;
-        let name = match symbol.and_then(|index| self.refs.get(index as usize)) {
-            Some(Ref::Named(name, _)) => name.clone(),
-            Some(Ref::Defined(index)) => {
-                let mut record = self.at(self.record((*index).into()));
-                self.string(&mut record, "source file: expected its name")?.to_owned()
-            }
-            None => String::new(),
-        };
-        Ok(file_name(&name).to_owned())
-    }
-
-    /// An inlined call. In Go 1.15 its file may be none of the function's own: it gets the next number.
-    fn inlined(
-        &mut self,
-        reader: &mut Reader<'a>,
-        files: &mut Vec<String>,
-        numbers: &mut HashMap<String, u32>,
-    ) -> Result<Inlined> {
-        const WHAT: &str = "inlined call: expected its fields";
-        let parent = reader.u32(WHAT)?.cast_signed();
-        let file = if self.format.hashed {
-            reader.u32(WHAT)?
-        } else {
-            let name = self.file_symbol(reader)?;
-            *numbers.entry(name).or_insert_with_key(|name| {
-                files.push(name.clone());
-                files.len() as u32 - 1
-            })
-        };
-        let line = reader.u32(WHAT)?.cast_signed();
-        let func = self.sym_ref(reader)?;
-        Ok(Inlined { parent, file, line, func, parent_pc: reader.u32(WHAT)?.cast_signed() })
     }
 }

@@ -41,11 +41,11 @@ pub(crate) enum Ref {
 }
 
 /// Which of several symbols of one name is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Abi {
+    Internal,
     /// Variables too.
     Abi0,
-    Internal,
     /// Known in its own object only.
     Static,
 }

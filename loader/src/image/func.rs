@@ -221,10 +221,10 @@ impl<'i> Func<'i> {
 
     /// Whether it is written in assembly.
     pub fn is_asm(&self) -> bool {
-        match self.image.facts().version.minor {
-            18.. => self.flags().contains(FuncFlags::ASM),
-            _ => self.line_at(self.entry()).is_some_and(|line| line.file.ends_with(".s")),
+        if self.image.facts().forms().flags_tell_assembly() {
+            return self.flags().contains(FuncFlags::ASM);
         }
+        self.line_at(self.entry()).is_some_and(|line| line.file.ends_with(".s"))
     }
 
     /// Address of the call of `runtime.deferreturn` where a recovered panic goes on (Go 1.12 and later); none
@@ -232,8 +232,8 @@ impl<'i> Func<'i> {
     pub fn deferreturn(&self) -> Option<u64> {
         let facts = self.image.facts();
         let offset = self.field(facts.func.deferreturn?).filter(|offset| *offset != 0)?;
-        // Go 1.12 and 1.13 note the call's operand, one byte after the instruction's start.
-        let offset = if facts.version.minor < 14 { offset - 1 } else { offset };
+        // The operand is one byte behind the instruction's start.
+        let offset = if facts.forms().deferreturn_is_operand() { offset - 1 } else { offset };
         self.entry().checked_add(offset.into())
     }
 

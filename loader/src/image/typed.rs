@@ -216,5 +216,5 @@ fn is_whole(func: &Func<'_>, signature: &Signature) -> bool {
     let Some(size) = func.args_size() else { return !func.is_asm() };
     let needs = |in_registers| args_size(signature, in_registers) == Some(size.into());
     let in_registers = facts.register_abi() && func.abi() == Abi::Internal;
-    needs(in_registers) || facts.version.minor >= 22 && needs(!in_registers)
+    needs(in_registers) || facts.forms().args_in_either_convention() && needs(!in_registers)
 }

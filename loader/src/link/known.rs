@@ -1,29 +1,31 @@
 //! What is known of the package runtime, for programs that are linked without it.
 
+use crate::goobj::Abi;
+
 /// Functions that there are always: where faults become panics, where goroutines end, and the methods of run-time
-/// errors. With each, whether it is in ABI0.
-pub(super) fn always(minor: u16) -> &'static [(&'static str, bool)] {
-    if minor >= 17 {
+/// errors. Where there is one convention, all are in it.
+pub(super) fn always(two_conventions: bool) -> &'static [(&'static str, Abi)] {
+    if two_conventions {
         &[
-            ("runtime.sigpanic0", true),
-            ("runtime.goexit", true),
-            ("runtime.boundsError.Error", false),
-            ("runtime.errorString.Error", false),
-            ("runtime.boundsError.RuntimeError", false),
-            ("runtime.errorString.RuntimeError", false),
-            ("runtime.TypeAssertionError.Error", false),
-            ("runtime.TypeAssertionError.RuntimeError", false),
+            ("runtime.sigpanic0", Abi::Abi0),
+            ("runtime.goexit", Abi::Abi0),
+            ("runtime.boundsError.Error", Abi::Internal),
+            ("runtime.errorString.Error", Abi::Internal),
+            ("runtime.boundsError.RuntimeError", Abi::Internal),
+            ("runtime.errorString.RuntimeError", Abi::Internal),
+            ("runtime.TypeAssertionError.Error", Abi::Internal),
+            ("runtime.TypeAssertionError.RuntimeError", Abi::Internal),
         ]
     } else {
         &[
-            ("runtime.sigpanic", false),
-            ("runtime.goexit", false),
-            ("runtime.boundsError.Error", false),
-            ("runtime.errorString.Error", false),
-            ("runtime.boundsError.RuntimeError", false),
-            ("runtime.errorString.RuntimeError", false),
-            ("runtime.TypeAssertionError.Error", false),
-            ("runtime.TypeAssertionError.RuntimeError", false),
+            ("runtime.sigpanic", Abi::Internal),
+            ("runtime.goexit", Abi::Internal),
+            ("runtime.boundsError.Error", Abi::Internal),
+            ("runtime.errorString.Error", Abi::Internal),
+            ("runtime.boundsError.RuntimeError", Abi::Internal),
+            ("runtime.errorString.RuntimeError", Abi::Internal),
+            ("runtime.TypeAssertionError.Error", Abi::Internal),
+            ("runtime.TypeAssertionError.RuntimeError", Abi::Internal),
         ]
     }
 }
@@ -55,11 +57,11 @@ pub(super) const TYPES: &[&str] = &[
 ];
 
 /// The code of functions that are entered in the middle (`runtime/mkduff.go`).
-pub(super) fn code(name: &str, minor: u16) -> Option<Vec<u8>> {
+pub(super) fn code(name: &str, two_conventions: bool) -> Option<Vec<u8>> {
     const RET: u8 = 0xc3;
     let mut code = match name {
         // MOVUPS X15, (DI); ... 16(DI); ... 32(DI); ... 48(DI); LEAQ 64(DI), DI
-        "runtime.duffzero" if minor >= 17 => [
+        "runtime.duffzero" if two_conventions => [
             &[0x44, 0x0f, 0x11, 0x3f][..],
             &[0x44, 0x0f, 0x11, 0x7f, 0x10],
             &[0x44, 0x0f, 0x11, 0x7f, 0x20],

@@ -5,10 +5,11 @@ use crate::LoadError;
 use super::Linker;
 use super::blob::set;
 use super::place::Placed;
+use super::wanted::Wanted;
 
 impl<'l> Linker<'l, '_> {
     /// Writes the lists behind what is only read, places the variables, and writes the table behind these.
-    pub(super) fn write_tables(&self, placed: &mut Placed<'l>) -> Result<(), LoadError> {
+    pub(super) fn write_tables(&self, placed: &mut Placed<'l>, wanted: &Wanted<'l>) -> Result<(), LoadError> {
         let base = placed.rodata.addr;
         placed.rodata.align(8, 0);
         let typelinks = placed.rodata.end();
@@ -19,7 +20,7 @@ impl<'l> Linker<'l, '_> {
         let itablinks = placed.rodata.end();
         let links: Vec<u8> = placed.itabs.iter().flat_map(|addr| addr.to_le_bytes()).collect();
         placed.rodata.push(&links);
-        self.place_variables(placed)?;
+        self.place_variables(placed, wanted)?;
         placed.data.align(8, 0);
         let tasks = placed.data.end();
         let list: Vec<u8> = placed.init_tasks.iter().flat_map(|addr| addr.to_le_bytes()).collect();

@@ -1,4 +1,4 @@
-//! The function table (`runtime.pclntab`): what `crate::pclntab` and `crate::func` read.
+//! The function table (`runtime.pclntab`): what `crate::pclntab` and `crate::image::func` read.
 //!
 //! Objects have the tables of each function; the linker numbers files and names, and adds what it alone knows:
 //! special functions, where a recovered panic goes on, where inlined calls were.
@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::bytes::{take_uvarint, unzigzag};
-use crate::facts::Facts;
+use crate::facts::{Facts, table_magic};
 use crate::goobj::{Func, Inlined, Ref, RefIndex, Symbol};
 
 use super::Linker;
@@ -18,8 +18,6 @@ use super::resolve::{Meaning, SymId};
 const ARGS_UNKNOWN: u32 = 0x8000_0000;
 /// Funcdata that is absent (Go 1.18 and later).
 const NO_FUNCDATA: u32 = u32::MAX;
-/// First four bytes of the table.
-const MAGICS: [(u16, u32); 4] = [(20, 0xffff_fff1), (18, 0xffff_fff0), (16, 0xffff_fffa), (0, 0xffff_fffb)];
 /// Size of the header up to Go 1.15, and of the longest there is.
 const OLD_HEADER: u64 = 16;
 const HEADER: u64 = 72;
@@ -215,7 +213,7 @@ impl<'l, 'a> Linker<'l, 'a> {
             reloc.target.is_some_and(|target| self.name_of(id.object, target) == "runtime.deferreturn")
         });
         let operand = calls.next().map_or(0, |reloc| reloc.offset);
-        if self.facts.version.minor < 14 { operand } else { operand.saturating_sub(1) }
+        if self.facts.forms().deferreturn_is_operand() { operand } else { operand.saturating_sub(1) }
     }
 
     fn name_of(&self, object: u32, index: RefIndex) -> &'l str {
@@ -352,10 +350,7 @@ impl<'l, 'a> Linker<'l, 'a> {
     }
 
     fn write_header(&self, table: &mut [u8], count: usize) {
-        let magic = MAGICS
-            .iter()
-            .find(|(since, _)| self.facts.version.minor >= *since)
-            .map_or(0, |(_, magic)| *magic);
+        let magic = table_magic(self.facts.version.minor).map_or(0, |table| table.magic);
         set(table, Some(0), &magic.to_le_bytes());
         set(table, Some(4), &crate::pclntab::SHAPE);
         set(table, Some(self.facts.pclntab.nfunc), &(count as u64).to_le_bytes());

@@ -1,25 +1,26 @@
 //! Where everything goes: code, then what is only read (type descriptors first), then variables, those that start as
 //! zero last; in each, symbols in the order of the objects.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::LoadError;
 use crate::bytes;
 use crate::facts::SymKind;
-use crate::goobj::{Abi, Reloc, Symbol};
+use crate::goobj::{Abi, Symbol};
 use crate::layout::Span;
 use crate::symbol::{Entry, SymbolKind};
 
 use super::blob::Blob;
-use super::resolve::{Meaning, SymId};
+use super::resolve::SymId;
+use super::wanted::{StandIn, Wanted};
 use super::{Linker, MAX_BSS, MAX_BYTES, PAGE, TEXT, Undefined, known, malformed, types};
 
 /// Where variables lie that no object defines. Nothing is mapped there; the code reaches it.
-const NOWHERE: u64 = 0x7000_0000;
+const UNDEFINED_VARS: u64 = 0x7000_0000;
 /// What each of them has for itself.
-const NOWHERE_STEP: u64 = 0x1_0000;
+const UNDEFINED_VAR_SIZE: u64 = 0x1_0000;
 /// So many have room before the addresses that code cannot reach.
-const MAX_NOWHERE: usize = 0x800;
+const MAX_UNDEFINED_VARS: usize = 0x800;
 /// Size of the stand-in of a function.
 const STUB: u64 = 16;
 /// `INT3`
@@ -47,7 +48,7 @@ pub(super) struct Placed<'l> {
     /// Bytes of variables that start as zero, behind `data`.
     pub(super) bss: u64,
     pub(super) addrs: HashMap<SymId, u64>,
-    /// By name, and whether they are functions in ABI0: what no object defines.
+    /// By name and convention: what no object defines.
     pub(super) stand_ins: HashMap<(&'l str, Abi), u64>,
     /// In order of address.
     pub(super) functions: Vec<Function<'l>>,
@@ -68,88 +69,29 @@ pub(super) struct Placed<'l> {
     pub(super) module: u64,
 }
 
-/// What a name that nobody defines is taken for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum StandIn {
-    Variable,
-    /// The closure of a function, `f·f`.
-    Closure,
-    Function,
-}
-
-/// Names that no object defines, with what they are, in order of name.
-type Wanted<'l> = BTreeMap<(&'l str, bool), StandIn>;
-
 impl<'l, 'a> Linker<'l, 'a> {
     /// Gives everything an address.
-    pub(super) fn place(&self) -> Result<Placed<'l>, LoadError> {
+    pub(super) fn place(&self, wanted: &Wanted<'l>) -> Result<Placed<'l>, LoadError> {
         let mut placed = Placed { text: Blob::new(TEXT), ..Placed::default() };
-        let wanted = self.wanted();
         for id in self.defined() {
             if self.symbol(id).kind == SymKind::Text {
                 self.place_function(&mut placed, id)?;
             }
         }
         placed.text.align(STUB, TRAP);
-        self.place_stubs(&mut placed, &wanted);
+        self.place_stubs(&mut placed, wanted);
         placed.rodata = Blob::new(placed.text.end().next_multiple_of(PAGE));
-        self.place_rodata(&mut placed, &wanted)?;
+        self.place_rodata(&mut placed, wanted)?;
         Ok(placed)
     }
 
     /// The symbols that count, in the order of the objects.
-    fn defined(&self) -> impl Iterator<Item = SymId> {
+    pub(super) fn defined(&self) -> impl Iterator<Item = SymId> {
         let objects = (0..).zip(self.objects);
         let all = objects.flat_map(|(object, symbols)| {
             (0..).zip(&symbols.symbols).map(move |(symbol, defined)| (SymId { object, symbol }, defined))
         });
         all.filter(|(id, symbol)| self.resolver.counts(*id, &symbol.name, symbol.abi)).map(|(id, _)| id)
-    }
-
-    /// Names that the loaded symbols refer to and nobody defines.
-    fn wanted(&self) -> Wanted<'l> {
-        let mut wanted = Wanted::new();
-        for id in self.defined() {
-            let symbol = self.symbol(id);
-            if !matches!(symbol.kind, SymKind::Text | SymKind::Rodata | SymKind::Data) {
-                continue;
-            }
-            for reloc in symbol.relocs.iter().filter(|reloc| reloc.size > 0 && !reloc.weak) {
-                let meaning = reloc.target.and_then(|target| self.resolver.meaning(id.object, target));
-                let Some(Meaning::Undefined(name, abi)) = meaning else { continue };
-                let what = self.stand_in(symbol, reloc, name);
-                let key = (name, what == StandIn::Function && abi == Abi::Abi0 && self.facts.register_abi());
-                let known = wanted.entry(key).or_insert(what);
-                *known = what.max(*known);
-            }
-        }
-        for (name, abi0) in known::always(self.facts.version.minor) {
-            if self.named(name).is_none() {
-                wanted.entry((name, *abi0 && self.facts.register_abi())).or_insert(StandIn::Function);
-            }
-        }
-        // The functions behind closures.
-        let closures: Vec<&str> =
-            wanted.iter().filter(|(_, what)| **what == StandIn::Closure).map(|(key, _)| key.0).collect();
-        for closure in closures {
-            let func = closure.trim_end_matches("·f");
-            if self.named(func).is_none() {
-                wanted.entry((func, false)).or_insert(StandIn::Function);
-            }
-        }
-        wanted
-    }
-
-    fn stand_in(&self, from: &Symbol<'_>, reloc: &Reloc, name: &str) -> StandIn {
-        let is = |kind: Option<u64>| kind == Some(reloc.kind);
-        if name.ends_with("·f") {
-            return StandIn::Closure;
-        }
-        let method = from.name.starts_with(self.prefixes.itab) && self.prefixes.type_name(name).is_none();
-        if is(self.relocs.call) || is(self.relocs.method_off) || method {
-            return StandIn::Function;
-        }
-        StandIn::Variable
     }
 
     fn place_function(&self, placed: &mut Placed<'l>, id: SymId) -> Result<(), LoadError> {
@@ -158,8 +100,7 @@ impl<'l, 'a> Linker<'l, 'a> {
         let addr = self.append(&mut placed.text, symbol)?;
         placed.functions.push(Function { addr, name: &symbol.name, symbol: Some(id) });
         placed.addrs.insert(id, addr);
-        let abi0 = symbol.abi == Abi::Abi0 && self.facts.register_abi();
-        placed.add_name(&symbol.name, abi0, addr, symbol.size, SymbolKind::Func);
+        placed.add_name(&symbol.name, self.convention(symbol.abi), addr, symbol.size, SymbolKind::Func);
         Ok(())
     }
 
@@ -197,19 +138,20 @@ impl<'l, 'a> Linker<'l, 'a> {
     fn place_stubs(&self, placed: &mut Placed<'l>, wanted: &Wanted<'l>) {
         let functions = || wanted.iter().filter(|(_, what)| **what == StandIn::Function).map(|(key, _)| *key);
         // Those whose code is known are not missing.
-        for (name, abi0) in functions() {
-            if let Some(code) = known::code(name, self.facts.version.minor) {
+        let code = |name| known::code(name, self.facts.register_abi());
+        for (name, abi) in functions() {
+            if let Some(code) = code(name) {
                 placed.text.align(STUB, TRAP);
                 let addr = placed.text.push(&code);
-                placed.add_stand_in(name, abi0, addr, code.len() as u64);
+                placed.add_stand_in(name, abi, addr, code.len() as u64);
             }
         }
         placed.text.align(STUB, TRAP);
         let start = placed.text.end();
-        for (name, abi0) in functions() {
-            if known::code(name, self.facts.version.minor).is_none() {
+        for (name, abi) in functions() {
+            if code(name).is_none() {
                 let addr = placed.text.push(&[TRAP; STUB as usize]);
-                placed.add_stand_in(name, abi0, addr, STUB);
+                placed.add_stand_in(name, abi, addr, STUB);
             }
         }
         placed.undefined.functions = Span { start, end: placed.text.end() };
@@ -222,7 +164,7 @@ impl<'l, 'a> Linker<'l, 'a> {
         let read_only: Vec<SymId> =
             self.defined().filter(|id| self.symbol(*id).kind == SymKind::Rodata).collect();
         for id in read_only.iter().copied().filter(is_type) {
-            // All of them: nobody here minds a list that is too long, and nothing is found by its place in it.
+            // All of them: a list that is too long does no harm, and nothing is found by its place in it.
             let addr = self.place_data(placed, id, |placed| &mut placed.rodata)?;
             placed.typelinks.push(addr);
         }
@@ -280,7 +222,7 @@ impl<'l, 'a> Linker<'l, 'a> {
             placed.rodata.align(8, 0);
             let closure_at = placed.rodata.push_u64(addr);
             placed.stand_ins.insert((closure, Abi::Internal), closure_at);
-            placed.add_name(closure, false, closure_at, 8, SymbolKind::Data);
+            placed.add_name(closure, Abi::Internal, closure_at, 8, SymbolKind::Data);
         }
     }
 
@@ -300,7 +242,11 @@ impl<'l, 'a> Linker<'l, 'a> {
     }
 
     /// Places variables, from the page behind what is only read.
-    pub(super) fn place_variables(&self, placed: &mut Placed<'l>) -> Result<(), LoadError> {
+    pub(super) fn place_variables(
+        &self,
+        placed: &mut Placed<'l>,
+        wanted: &Wanted<'l>,
+    ) -> Result<(), LoadError> {
         placed.data = Blob::new(placed.rodata.end().next_multiple_of(PAGE));
         let is = |id: &SymId, kinds: &[SymKind]| kinds.contains(&self.symbol(*id).kind);
         for id in self.defined().filter(|id| is(id, &[SymKind::Data])) {
@@ -309,8 +255,7 @@ impl<'l, 'a> Linker<'l, 'a> {
                 placed.init_tasks.push(addr);
             }
         }
-        let wanted = self.wanted();
-        self.place_missing(placed, &wanted);
+        self.place_missing(placed, wanted);
         Ok(())
     }
 
@@ -330,9 +275,9 @@ impl<'l, 'a> Linker<'l, 'a> {
         Ok(())
     }
 
-    /// Variables that no object defines: those of the runtime whose contents are known, and places in the void.
+    /// Variables that no object defines: those of the runtime whose contents are known, and unmapped addresses.
     fn place_missing(&self, placed: &mut Placed<'l>, wanted: &Wanted<'l>) {
-        let start = NOWHERE;
+        let start = UNDEFINED_VARS;
         let mut next = start;
         for ((name, _), what) in wanted {
             if *what != StandIn::Variable || placed.stand_ins.contains_key(&(*name, Abi::Internal)) {
@@ -342,44 +287,43 @@ impl<'l, 'a> Linker<'l, 'a> {
                 placed.data.align(MAX_DATA_ALIGN, 0);
                 let addr = placed.data.push(&contents);
                 placed.stand_ins.insert((name, Abi::Internal), addr);
-                placed.add_name(name, false, addr, contents.len() as u64, SymbolKind::Data);
+                placed.add_name(name, Abi::Internal, addr, contents.len() as u64, SymbolKind::Data);
             } else {
                 placed.stand_ins.insert((name, Abi::Internal), next);
-                placed.add_name(name, false, next, NOWHERE_STEP, SymbolKind::Data);
-                if ((next - start) / NOWHERE_STEP) < MAX_NOWHERE as u64 {
-                    next += NOWHERE_STEP;
+                placed.add_name(name, Abi::Internal, next, UNDEFINED_VAR_SIZE, SymbolKind::Data);
+                if ((next - start) / UNDEFINED_VAR_SIZE) < MAX_UNDEFINED_VARS as u64 {
+                    next += UNDEFINED_VAR_SIZE;
                 }
             }
         }
-        placed.undefined.variables = Span { start, end: next + NOWHERE_STEP };
+        placed.undefined.variables = Span { start, end: next + UNDEFINED_VAR_SIZE };
     }
 }
 
 impl<'l> Placed<'l> {
     fn note(&mut self, id: SymId, symbol: &Symbol<'_>, addr: u64) {
         self.addrs.insert(id, addr);
-        self.add_name(&symbol.name, false, addr, symbol.size, SymbolKind::Data);
+        self.add_name(&symbol.name, Abi::Internal, addr, symbol.size, SymbolKind::Data);
     }
 
     /// Adds a name to the symbol table, as the linker writes it.
-    pub(super) fn add_name(&mut self, name: &str, abi0: bool, addr: u64, size: u64, kind: SymbolKind) {
+    pub(super) fn add_name(&mut self, name: &str, abi: Abi, addr: u64, size: u64, kind: SymbolKind) {
         let Ok(at) = u32::try_from(self.names.len()) else { return };
         if name.is_empty() {
             return;
         }
         self.names.extend_from_slice(name.as_bytes());
-        self.names.extend_from_slice(if abi0 { b".abi0\0" } else { b"\0" });
+        self.names.extend_from_slice(if abi == Abi::Abi0 { b".abi0\0" } else { b"\0" });
         self.entries.push(Entry { name: at, name_width: None, kind, addr, size });
     }
 
-    fn add_stand_in(&mut self, name: &'l str, abi0: bool, addr: u64, size: u64) {
-        let abi = if abi0 { Abi::Abi0 } else { Abi::Internal };
+    fn add_stand_in(&mut self, name: &'l str, abi: Abi, addr: u64, size: u64) {
         self.stand_ins.insert((name, abi), addr);
         self.functions.push(Function { addr, name, symbol: None });
-        self.add_name(name, abi0, addr, size, SymbolKind::Func);
+        self.add_name(name, abi, addr, size, SymbolKind::Func);
     }
 
-    /// The address that stands for what nobody defines.
+    /// The address that stands for what no object defines.
     pub(super) fn stand_in(&self, name: &str, abi: Abi) -> Option<u64> {
         let exact = self.stand_ins.get(&(name, abi));
         exact.or_else(|| self.stand_ins.get(&(name, Abi::Internal))).copied()

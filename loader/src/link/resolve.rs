@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::facts::SymKind;
+use crate::facts::{Forms, SymKind};
 use crate::goobj::{Abi, Object, Ref, RefIndex};
 
 /// A symbol of an object.
@@ -42,7 +42,8 @@ impl<'l, 'a> Resolver<'l, 'a> {
                 }
             }
         }
-        let one_convention = objects.first().is_some_and(|object| object.header.go.minor <= 16);
+        let one_convention =
+            objects.first().is_some_and(|object| !Forms::of(object.header.go.minor).two_conventions());
         Resolver { objects, names, one_convention }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::facts::{Facts, Prefixes};
+use crate::facts::{Facts, Prefixes, TypeHash};
 use crate::goobj::Abi;
 use crate::gotype;
 use crate::symbol::SymbolKind;
@@ -107,7 +107,7 @@ impl<'f> Missing<'f> {
             return Some((shape.size, shape.align));
         }
         let shape = self.shape(name, depth)?;
-        if self.facts.version.minor <= 18 && shape.md5.is_none() {
+        if self.facts.forms().type_hash() == TypeHash::Md5 && shape.md5.is_none() {
             return None;
         }
         self.wanted.insert(name.to_owned(), shape);
@@ -158,7 +158,7 @@ impl<'f> Missing<'f> {
             let addr = placed.rodata.push(&bytes);
             made.insert(name, addr);
             let symbol = format!("{}{name}", prefixes.ty);
-            placed.add_name(&symbol, false, addr, bytes.len() as u64, SymbolKind::Data);
+            placed.add_name(&symbol, Abi::Internal, addr, bytes.len() as u64, SymbolKind::Data);
             placed.known_types.push((name.clone(), addr));
         }
         let end = placed.rodata.end();
@@ -197,7 +197,7 @@ impl<'f> Missing<'f> {
     }
 
     fn descriptor(&self, name: &str, shape: &Shape) -> Vec<u8> {
-        let (minor, at) = (self.facts.version.minor, &self.facts.types);
+        let (forms, at) = (self.facts.forms(), &self.facts.types);
         let kind = u64::from(shape.kind);
         let size_of = match kind {
             gotype::POINTER | gotype::SLICE => at.pointer.sizeof,
@@ -214,8 +214,8 @@ impl<'f> Missing<'f> {
         set(&mut bytes, at.rtype.size, &shape.size.to_le_bytes());
         set(&mut bytes, at.rtype.hash, &self.hash(name, shape).to_le_bytes());
         set(&mut bytes, at.rtype.align, &[shape.align, shape.align]);
-        let in_kind = if direct && minor < 26 { DIRECT } else { 0 };
-        let in_flags = if direct && minor >= 26 { DIRECT } else { 0 };
+        let direct = if direct { DIRECT } else { 0 };
+        let (in_kind, in_flags) = if forms.direct_is_tflag() { (0, direct) } else { (direct, 0) };
         set(&mut bytes, at.rtype.kind, &[shape.kind | in_kind]);
         set(&mut bytes, at.rtype.tflag, &[in_flags | if shape.named { NAMED } else { 0 }]);
         if kind == gotype::ARRAY {
@@ -230,11 +230,11 @@ impl<'f> Missing<'f> {
     /// `types.TypeHash`: of the name, by a hash that changed three times.
     fn hash(&self, name: &str, shape: &Shape) -> u32 {
         let mut hash = sha256(name.as_bytes());
-        match self.facts.version.minor {
-            ..=18 => return shape.md5.unwrap_or_default(),
-            19..=23 => hash.iter_mut().for_each(|byte| *byte = !*byte),
-            24 => hash.rotate_left(8),
-            25.. => hash[0] ^= 0xff,
+        match self.facts.forms().type_hash() {
+            TypeHash::Md5 => return shape.md5.unwrap_or_default(),
+            TypeHash::Inverted => hash.iter_mut().for_each(|byte| *byte = !*byte),
+            TypeHash::Rotated => hash.rotate_left(8),
+            TypeHash::FirstInverted => hash[0] ^= 0xff,
         }
         u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]])
     }
@@ -259,7 +259,7 @@ impl<'f> Missing<'f> {
         rodata.align(8, 0);
         let list = rodata.end();
         for ((name, ty), (.., offset)) in names.into_iter().zip(types).zip(FIELDS) {
-            let shifted = if self.facts.version.minor < 19 { offset << 1 } else { offset };
+            let shifted = if self.facts.forms().offsets_tell_embedded() { offset << 1 } else { offset };
             let mut field = vec![0; at.field.sizeof.unwrap_or_default() as usize];
             set(&mut field, at.field.name, &name.to_le_bytes());
             set(&mut field, at.field.ty, &ty.unwrap_or_default().to_le_bytes());
@@ -276,10 +276,10 @@ impl<'f> Missing<'f> {
         let exported = name.chars().next().is_some_and(char::is_uppercase);
         let len = name.len() as u8;
         let addr = rodata.push(&[exported.into()]);
-        if self.facts.version.minor < 17 {
-            rodata.push(&[0, len]);
-        } else {
+        if self.facts.forms().names_have_varints() {
             rodata.push(&[len]);
+        } else {
+            rodata.push(&[0, len]);
         }
         rodata.push(name.as_bytes());
         addr

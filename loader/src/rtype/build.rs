@@ -65,16 +65,17 @@ impl Rtypes<'_> {
 
     fn structure(&self, addr: u64, nest: &mut Nest<'_>) -> Result<Kind> {
         let at = &self.at.field;
-        let minor = self.facts.version.minor;
+        let forms = self.facts.forms();
         let mut fields = Vec::new();
         for field in self.slice(addr, self.at.structure.fields, at.sizeof)? {
             let name = self.name(self.word(field, at.name)?)?;
             nest.spend(name.text.len() as u32 / 16, |what| RtypeError { addr, what })?;
             let ty = self.build(self.word(field, at.ty)?, nest)?;
             let offset = self.word(field, at.offset)?;
-            let (offset, embedded) = match minor {
-                9..=18 => (offset >> 1, offset & 1 != 0),
-                _ => (offset, name.embedded || name.text.is_empty()),
+            let (offset, embedded) = if forms.offsets_tell_embedded() {
+                (offset >> 1, offset & 1 != 0)
+            } else {
+                (offset, name.embedded || name.text.is_empty())
             };
             fields.push(Field { name: name.text.into_owned(), ty, offset, embedded });
         }

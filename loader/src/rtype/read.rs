@@ -11,6 +11,8 @@ use super::{Result, Rtypes};
 const UNCOMMON: u8 = 1 << 0;
 const EXTRA_STAR: u8 = 1 << 1;
 const NAMED: u8 = 1 << 2;
+/// In the flags of a name: it names an embedded field.
+const EMBEDDED: u8 = 1 << 3;
 /// The bits of the kind byte that are the kind.
 const KIND_MASK: u8 = 0x1f;
 
@@ -140,18 +142,19 @@ impl<'i> Rtypes<'i> {
     pub(super) fn name(&self, addr: u64) -> Result<Name<'i>> {
         let available = self.span.end.saturating_sub(addr).min(MAX_NAME);
         let bytes = self.need(addr, self.object.bytes(addr, usize::try_from(available).unwrap_or(0)))?;
-        let minor = self.facts.version.minor;
+        let forms = self.facts.forms();
         let decode = || {
             let (&flags, mut rest) = bytes.split_first()?;
-            let len = if minor < 17 {
+            let len = if forms.names_have_varints() {
+                bytes::take_uvarint(&mut rest)?
+            } else {
                 let (len, after) = rest.split_first_chunk::<2>()?;
                 rest = after;
                 u16::from_be_bytes(*len).into()
-            } else {
-                bytes::take_uvarint(&mut rest)?
             };
             let text = rest.get(..usize::try_from(len).ok()?)?;
-            Some(Name { text: String::from_utf8_lossy(text), embedded: minor >= 19 && flags & 8 != 0 })
+            let embedded = forms.names_tell_embedded() && flags & EMBEDDED != 0;
+            Some(Name { text: String::from_utf8_lossy(text), embedded })
         };
         self.need(addr, decode())
     }
