@@ -27,7 +27,19 @@ use self::typed::Typed;
 /// A Go program as its file describes it.
 ///
 /// Every address is a *guest address*: where the program sees itself once loaded, that is the address it was
-/// linked at plus [`Image::bias`]. Files are mapped, never copied, and tables are read when first asked for.
+/// linked at plus [`Image::bias`]. Tables are read when first asked for, and never copied.
+///
+/// ```no_run
+/// # fn main() -> Result<(), goemu_loader::LoadError> {
+/// let image = goemu_loader::Image::open("hello")?;
+/// for func in image.funcs_named("main.add") {
+///     let signature = image.signature(&func)?;
+///     println!("{:#x} {}", func.entry(), signature.map_or("?".to_owned(), |signature| signature.to_string()));
+///     println!("  at {:?}", func.line_at(func.entry()));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Image {
     object: Object,
@@ -39,21 +51,60 @@ pub struct Image {
 }
 
 impl Image {
-    /// Maps the file at `path` and finds Go's tables in it.
+    /// Reads the file at `path` and finds Go's tables in it.
     ///
-    /// The mapping is not a copy: a process that truncates the file while the image is in use ends this
-    /// process with SIGBUS, as with any mapped file.
+    /// Files of up to 64 MiB are copied into memory, so nothing that happens to the file later matters. Larger ones are
+    /// mapped: a process that truncates such a file while the image is in use ends this process with SIGBUS.
+    /// [`Image::is_shared`] tells which it is.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), goemu_loader::LoadError> {
+    /// use goemu_loader::{Image, LoadError};
+    ///
+    /// let image = match Image::open("hello") {
+    ///     Err(LoadError::Packed { hint, .. }) => panic!("unpack it first: {hint}"),
+    ///     image => image?,
+    /// };
+    /// println!("{:?} for {:?}", image.go_version(), image.target().os);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Io`], [`LoadError::Directory`], [`LoadError::NotAFile`] or [`LoadError::Empty`] if there is nothing to
+    /// read. Otherwise as [`Image::parse`].
     pub fn open(path: impl AsRef<Path>) -> Result<Image, LoadError> {
         Image::load(Source::open(path.as_ref())?)
     }
 
     /// Finds Go's tables in `bytes`, the contents of a whole file.
+    ///
+    /// ```
+    /// use goemu_loader::{Image, LoadError};
+    ///
+    /// let error = Image::parse(&b"#!/bin/sh"[..]).unwrap_err();
+    /// assert!(matches!(error, LoadError::NotExecutable { what: "a script" }));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::NotAnObject`], [`LoadError::NotExecutable`], [`LoadError::UnsupportedFormat`] or
+    /// [`LoadError::WrongArch`] if it is no program for x86-64 in a format that is read here; [`LoadError::NotGo`] if it
+    /// has no function table of Go, [`LoadError::Packed`] if a packer has hidden it; [`LoadError::Truncated`] or
+    /// [`LoadError::Malformed`] if its headers contradict the rest.
     pub fn parse(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Image, LoadError> {
         Image::load(Source::memory(bytes.into())?)
     }
 
     /// Links object files and archives of the Go compiler, in memory. Of several that define a symbol, the first one
-    /// counts. One file may as well be a program.
+    /// counts. A single file may also be a program.
+    ///
+    /// # Errors
+    ///
+    /// As [`Image::open`]; in [`LoadError::In`] where one of several files is at fault.
+    /// [`LoadError::SeveralPrograms`] if one of several files is no object or archive, [`LoadError::MixedObjects`] if
+    /// their releases or systems differ.
     pub fn open_all(paths: &[impl AsRef<Path>]) -> Result<Image, LoadError> {
         if let [only] = paths {
             return Image::open(only);
@@ -138,9 +189,15 @@ impl Image {
         self.object.source.path()
     }
 
-    /// The file behind the image, for who wants to map its segments.
+    /// A file with the image's bytes, whose segments can be mapped: where files are copied, the copy, which cannot
+    /// change. None where the bytes were never in a file, or the system has no such files.
     pub fn file(&self) -> Option<&File> {
         self.object.source.file()
+    }
+
+    /// Whether the image's bytes are a mapped file that other processes can change or truncate: see [`Image::open`].
+    pub fn is_shared(&self) -> bool {
+        self.object.source.is_shared()
     }
 
     /// What the program was built for.
@@ -189,6 +246,11 @@ impl Image {
     }
 
     /// The contents of a section as the file has them, compressed or not.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::NoSection`] if there is no section of that name, [`LoadError::Malformed`] if it does not lie in the
+    /// file.
     pub fn section_data(&self, name: &str) -> Result<Cow<'_, [u8]>, LoadError> {
         self.object.section_data(name).map(Cow::Borrowed)
     }

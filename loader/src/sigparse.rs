@@ -74,6 +74,10 @@ pub enum SigError {
 pub type Resolve<'r> = &'r dyn Fn(&str) -> Option<Arc<Type>>;
 
 /// Parses a function's signature, with or without a receiver and a name: `func (p *main.Point) Add(n int) error`.
+///
+/// # Errors
+///
+/// [`SigError`], with the column, if the text is no signature or names a type that `resolve` does not find.
 pub fn parse_signature(text: &str, resolve: Resolve<'_>) -> Result<Signature, SigError> {
     let mut parser = Parser::new(text, resolve)?;
     let signature = parser.signature()?;
@@ -82,6 +86,10 @@ pub fn parse_signature(text: &str, resolve: Resolve<'_>) -> Result<Signature, Si
 }
 
 /// Parses a type: `map[string][]*main.Point`.
+///
+/// # Errors
+///
+/// [`SigError`], with the column, if the text is no type or names one that `resolve` does not find.
 pub fn parse_type(text: &str, resolve: Resolve<'_>) -> Result<Arc<Type>, SigError> {
     let mut parser = Parser::new(text, resolve)?;
     let ty = parser.ty()?;

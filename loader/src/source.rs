@@ -1,26 +1,36 @@
-//! Where the bytes of a file are: mapped, or in memory.
+//! Where the bytes of a file are: in a copy that no other process can change, mapped, or in memory.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
 use crate::LoadError;
 
+/// Files up to this size are copied. A mapped file that another process truncates ends this process (SIGBUS).
+const MAX_COPY: u64 = 64 << 20;
+
 /// The bytes of one whole file. Never empty.
 #[derive(Debug)]
-pub(crate) enum Source {
-    /// A file on disk.
-    File { map: Mmap, file: File, path: PathBuf },
-    /// Bytes that the caller has.
+pub(crate) struct Source {
+    bytes: Bytes,
+    /// The path that the file was opened by, if it was.
+    path: Option<PathBuf>,
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+enum Bytes {
+    /// A mapped file: a sealed copy, or the file itself.
+    File { map: Mmap, file: File, sealed: bool },
+    /// In memory.
     Memory(Cow<'static, [u8]>),
-    /// Bytes that were made of the file at a path, if it has one.
-    Made { bytes: Vec<u8>, path: Option<PathBuf> },
 }
 
 impl Source {
-    /// Maps the regular file at `path`.
+    /// Reads the regular file at `path`; maps it where it is large.
     pub(crate) fn open(path: &Path) -> Result<Source, LoadError> {
         let io = |source| LoadError::Io { path: path.to_owned(), source };
         // Asked before opening, because opening a pipe waits for its other end.
@@ -35,55 +45,99 @@ impl Source {
             return Err(LoadError::Empty);
         }
         let file = File::open(path).map_err(io)?;
-        let map = map(&file).map_err(io)?;
-        Ok(Source::File { map, file, path: path.to_owned() })
+        let bytes = if metadata.len() <= MAX_COPY {
+            copy(file).map_err(io)?
+        } else {
+            let map = map(&file).map_err(io)?;
+            Bytes::File { map, file, sealed: false }
+        };
+        Source::new(bytes, Some(path.to_owned()))
     }
 
     /// Takes bytes as they are.
     pub(crate) fn memory(bytes: Cow<'static, [u8]>) -> Result<Source, LoadError> {
-        if bytes.is_empty() { Err(LoadError::Empty) } else { Ok(Source::Memory(bytes)) }
+        Source::new(Bytes::Memory(bytes), None)
     }
 
-    /// Takes bytes that were made of a file.
+    /// Takes bytes that were made of the file at a path, if it has one.
     pub(crate) fn made(bytes: Vec<u8>, path: Option<PathBuf>) -> Result<Source, LoadError> {
-        if bytes.is_empty() { Err(LoadError::Empty) } else { Ok(Source::Made { bytes, path }) }
+        Source::new(Bytes::Memory(Cow::Owned(bytes)), path)
+    }
+
+    fn new(bytes: Bytes, path: Option<PathBuf>) -> Result<Source, LoadError> {
+        let source = Source { bytes, path };
+        if source.bytes().is_empty() { Err(LoadError::Empty) } else { Ok(source) }
     }
 
     /// The contents of the file.
     pub(crate) fn bytes(&self) -> &[u8] {
-        match self {
-            Source::File { map, .. } => map,
-            Source::Memory(bytes) => bytes,
-            Source::Made { bytes, .. } => bytes,
+        match &self.bytes {
+            Bytes::File { map, .. } => map,
+            Bytes::Memory(bytes) => bytes,
         }
     }
 
     /// The path that the file was opened by.
     pub(crate) fn path(&self) -> Option<&Path> {
-        match self {
-            Source::File { path, .. } => Some(path),
-            Source::Made { path, .. } => path.as_deref(),
-            Source::Memory(_) => None,
+        self.path.as_deref()
+    }
+
+    /// An open file with these contents, where there is one.
+    pub(crate) fn file(&self) -> Option<&File> {
+        match &self.bytes {
+            Bytes::File { file, .. } => Some(file),
+            Bytes::Memory(_) => None,
         }
     }
 
-    /// The open file.
-    pub(crate) fn file(&self) -> Option<&File> {
-        match self {
-            Source::File { file, .. } => Some(file),
-            Source::Memory(_) | Source::Made { .. } => None,
+    /// Whether another process can change or truncate what is mapped.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.bytes, Bytes::File { sealed: false, .. })
+    }
+}
+
+/// Copies a file of at most [`MAX_COPY`] bytes; what it has beyond them, because it grew meanwhile, is left out.
+fn copy(file: File) -> io::Result<Bytes> {
+    match sealed_copy(&file)? {
+        Some(sealed) => Ok(Bytes::File { map: map(&sealed)?, file: sealed, sealed: true }),
+        None => {
+            let mut bytes = Vec::new();
+            io::Read::read_to_end(&mut io::Read::take(file, MAX_COPY), &mut bytes)?;
+            Ok(Bytes::Memory(Cow::Owned(bytes)))
         }
     }
 }
 
+/// A copy in memory that is a file, so that guests can map it, and that is sealed, so that no process can change it.
+/// `None` where the system has no such files.
+#[cfg(target_os = "linux")]
+fn sealed_copy(file: &File) -> io::Result<Option<File>> {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    let Ok(copy) = memfd_create("goemu", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING) else {
+        return Ok(None);
+    };
+    let mut copy = File::from(copy);
+    if io::copy(&mut io::Read::take(file, MAX_COPY), &mut copy)? == 0 {
+        // Nothing can be mapped of it.
+        return Ok(None);
+    }
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+    Ok(fcntl_add_seals(&copy, seals).is_ok().then_some(copy))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sealed_copy(_: &File) -> io::Result<Option<File>> {
+    Ok(None)
+}
+
 #[allow(
     unsafe_code,
-    reason = "mapping a file is what keeps opening large binaries fast; nothing safe does it"
+    reason = "guests map the file that an image was read from, and large files are not copied; nothing safe maps"
 )]
-fn map(file: &File) -> std::io::Result<Mmap> {
+fn map(file: &File) -> io::Result<Mmap> {
     // SAFETY: the mapping is read-only and private. Its bytes are only ever read as plain `u8`s, for which
     // any value is valid, and no decision is made twice on the same byte that memory safety would rest on:
-    // every access is bounds-checked against the mapping's length, which does not change. What remains is
-    // another process changing or truncating the file meanwhile; `Image::open` documents that.
+    // every access is bounds-checked against the mapping's length, which does not change. A sealed copy cannot
+    // change at all. Of other files, another process may change or truncate them; `Image::open` documents that.
     unsafe { Mmap::map(file) }
 }

@@ -31,6 +31,11 @@ impl Image {
     /// where a range-over-func loop returns them; the order of values without size is not always known up to Go
     /// 1.16. Then the signature comes from the method's type, or it is [`LoadError::Unnamed`] or
     /// [`LoadError::Unordered`].
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Unnamed`] or [`LoadError::Unordered`] if the file tells a part of it; [`LoadError::Dwarf`] or
+    /// [`LoadError::Rtype`] if what it tells is malformed.
     pub fn signature(&self, func: &Func<'_>) -> Result<Option<Signature>, LoadError> {
         let written = match self.dwarf()? {
             Some(dwarf) => dwarf.signature_at(func.entry())?,
@@ -53,12 +58,21 @@ impl Image {
 
     /// The parameters, results and other variables of a function that debug information has kept: none where
     /// it was stripped.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Dwarf`] if debug information is malformed.
     pub fn locals(&self, func: &Func<'_>) -> Result<Vec<Local>, LoadError> {
         let Some(dwarf) = self.dwarf()? else { return Ok(Vec::new()) };
         Ok(dwarf.locals_at(func.entry())?)
     }
 
     /// The type that a reference names.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::UnknownType`] if nothing in the file describes it; [`LoadError::Dwarf`] or [`LoadError::Rtype`] if
+    /// its description is malformed.
     pub fn resolve(&self, reference: &TypeRef) -> Result<Arc<Type>, LoadError> {
         match reference {
             TypeRef::Here(ty) => Ok(ty.clone()),
@@ -72,6 +86,10 @@ impl Image {
     }
 
     /// The type of that name: `main.Point`, `[]encoding/json.Token`, `*int`, `main.Pair[int,string]`.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Dwarf`] or [`LoadError::Rtype`] if its description is malformed.
     pub fn type_named(&self, name: &str) -> Result<Option<Arc<Type>>, LoadError> {
         if let Some(dwarf) = self.dwarf()?
             && let Some(ty) = dwarf.type_named(name)?
@@ -83,12 +101,20 @@ impl Image {
 
     /// The package variable of that name: `main.count`, `encoding/json.textUnmarshalerType`. Only debug
     /// information knows them.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Dwarf`] if debug information is malformed.
     pub fn variable(&self, name: &str) -> Result<Option<Variable>, LoadError> {
         let Some(dwarf) = self.dwarf()? else { return Ok(None) };
         Ok(dwarf.variable(name)?)
     }
 
-    /// What the program says of a fact about the runtime.
+    /// What the program's types say of a fact about the runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Dwarf`] or [`LoadError::Rtype`] if the description of the type is malformed.
     pub fn look_up(&self, row: &Row) -> Result<Found, LoadError> {
         look_up(row, |name| match self.type_named(name)? {
             Some(ty) => Ok(Some(ty)),
@@ -105,7 +131,11 @@ impl Image {
     }
 
     /// The code of a method that a type has, as interfaces call it: it takes the interface's data word. `None`
-    /// where the type has no such method, or the linker found nobody who calls it.
+    /// where the type has no such method, or the linker left it out because no code calls it.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Rtype`] if the type's descriptor is malformed.
     pub fn method_code(&self, rtype: u64, name: &str) -> Result<Option<u64>, LoadError> {
         let Some(rtypes) = self.rtypes() else { return Ok(None) };
         Ok(rtypes.method_code(rtype, name)?)
@@ -113,6 +143,10 @@ impl Image {
 
     /// The code of a method like `Error` or `String`, which takes nothing and gives a string; as
     /// [`Image::method_code`].
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Rtype`] if the type's descriptor is malformed.
     pub fn text_method(&self, rtype: u64, name: &str) -> Result<Option<u64>, LoadError> {
         let Some(rtypes) = self.rtypes() else { return Ok(None) };
         Ok(rtypes.text_method(rtype, name)?)
