@@ -17,3 +17,5 @@ pub mod table;
 pub mod trace;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod vendor;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod xsave;

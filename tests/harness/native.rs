@@ -180,6 +180,15 @@ impl Drop for Native {
     }
 }
 
+/// The parts of the state that the host saves, as bits of XCR0; none where it has no XSAVE.
+pub fn host_xcr0() -> u64 {
+    if !std::is_x86_feature_detected!("xsave") {
+        return 0;
+    }
+    // SAFETY: the processor has XSAVE and the kernel has turned it on.
+    unsafe { std::arch::x86_64::_xgetbv(0) }
+}
+
 /// Writes the bytes into the slot, behind them a jump to `leave`, and the same where jumps may go.
 fn place(code: &[u8]) {
     assert!(code.len() <= CODE_MAX, "too much code for the slot");

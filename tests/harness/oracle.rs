@@ -302,6 +302,10 @@ pub fn compare(native: &mut Native, emulated: &mut Emulated, case: &Case, before
     if undefined_result(&case.insn, before) || blurred(Blur::All) {
         return Vec::new();
     }
+    let missing = |result: &Result<(), Trap>| result.is_err_and(|trap| trap.vector == 14);
+    if blurred(Blur::Missing) && missing(&guest_result) && !missing(&host_result) {
+        return Vec::new();
+    }
     let faults = host_result.is_err() && guest_result.is_err();
     if faults && blurred(Blur::FlagsAtFault) {
         host.rflags = guest.rflags;

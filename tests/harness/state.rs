@@ -7,6 +7,7 @@ use crate::{
     form::Case,
     native::{CODE, FAR, NEAR, State, WINDOW, WINDOW_SIZE, X87},
     random::Random,
+    xsave,
 };
 
 const RCX: usize = 1;
@@ -109,10 +110,7 @@ fn aim(case: &Case, state: &mut State, random: &mut Random) {
         // Flags that programs may set and that the harness would trip over: TF, AC.
         M::Popf | M::Popfq => put(state, state.gpr[RSP], &(random.bits() & !0x4_0100).to_le_bytes()),
         M::Xrstor | M::Xrstor64 => aim_restore(insn, state, random),
-        M::Xsave | M::Xsave64 | M::Xsavec | M::Xsavec64 | M::Xsaveopt | M::Xsaveopt64 => {
-            state.gpr[0] = state.gpr[0] & !7 | random.below(8);
-            mostly_aligned(insn, state, random);
-        }
+        _ if xsave::saves(insn) => aim_save(insn, state, random),
         M::Fxsave | M::Fxsave64 | M::Fxrstor | M::Fxrstor64 => mostly_aligned(insn, state, random),
         _ => {}
     }
@@ -156,14 +154,34 @@ fn mostly_aligned(insn: &Instruction, state: &mut State, random: &mut Random) {
     }
 }
 
+/// Asks XSAVE and its kin, and XRSTOR, for some of the parts that both processors have. Where EAX or EDX is in the
+/// address, other parts may be named; such states are not askable.
+fn aim_save(insn: &Instruction, state: &mut State, random: &mut Random) {
+    let in_address = |register: Register| {
+        [insn.memory_base(), insn.memory_index()].iter().any(|used| used.full_register() == register)
+    };
+    if !in_address(Register::RAX) {
+        state.gpr[0] = state.gpr[0] & !7 | random.below(8);
+    }
+    let before = (state.gpr[0], state.gpr[2]);
+    xsave::ask_for_common(state);
+    if in_address(Register::RAX) {
+        state.gpr[0] = before.0;
+    }
+    if in_address(Register::RDX) {
+        state.gpr[2] = before.1;
+    }
+    mostly_aligned(insn, state, random);
+}
+
 /// An area that XRSTOR may take: a header that is well-formed, mostly.
 fn aim_restore(insn: &Instruction, state: &mut State, random: &mut Random) {
-    state.gpr[0] = state.gpr[0] & !7 | random.below(8);
-    mostly_aligned(insn, state, random);
+    aim_save(insn, state, random);
     let Some(at) = address(insn, state) else { return };
     put(state, at + 24, &random_mxcsr(random).to_le_bytes());
     let compacted = random.one_in(3);
-    let parts = if random.one_in(8) { 15 } else { 7 } & random.bits();
+    let strange = if random.one_in(8) { xsave::unknown_part() } else { 0 };
+    let parts = (7 & !xsave::one_sided() | strange) & random.bits();
     let held = if compacted { parts & random.bits() } else { parts };
     put(state, at + 512, &[0; 64]);
     put(state, at + 512, &held.to_le_bytes());
@@ -255,6 +273,9 @@ pub fn askable(case: &Case, state: &State) -> bool {
     // A jump to where its register serves twice may lead anywhere.
     let jumps = matches!(insn.flow_control(), FlowControl::IndirectBranch | FlowControl::IndirectCall);
     if jumps && !jumps_to_landing(insn, state, case) {
+        return false;
+    }
+    if xsave::names_parts(insn) && xsave::requested(state) & xsave::one_sided() != 0 {
         return false;
     }
     // Where a register serves twice, the address may have got away.

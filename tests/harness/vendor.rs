@@ -25,6 +25,8 @@ pub enum Blur {
     UnitAtFault,
     /// The last bit of an 80-bit result, whether it was rounded up, and whether it counts as inexact.
     LastBit,
+    /// Everything, where goemu faults because memory is missing and the processor does not.
+    Missing,
 }
 
 /// One difference between processors.
@@ -95,10 +97,55 @@ pub const RULES: &[Rule] = &[
         covers: |insn, _| insn.mnemonic() == M::Enter,
     },
     Rule {
+        what: "x87 stores with an exception that is not masked, to memory that is missing",
+        why: "goemu reports the memory (#PF), as AMD's processors; Intel's note the exception, store nothing and go on",
+        blur: Blur::Missing,
+        covers: |insn, _| {
+            let name = format!("{:?}", insn.mnemonic());
+            ["Fst", "Fist", "Fbst"].iter().any(|prefix| name.starts_with(prefix)) && has_memory(insn)
+        },
+    },
+    Rule {
+        what: "XSAVE and its kin where a part of the area is missing",
+        why: "goemu asks for the whole area, as AMD's processors; Intel's only for what they write",
+        blur: Blur::Missing,
+        covers: |insn, _| crate::xsave::saves(insn),
+    },
+    Rule {
+        what: "VCVTPS2PH with an exception that is not masked, to memory that is missing",
+        why: "goemu reports the memory (#PF), as AMD's processors; Intel's the exception (#XM)",
+        blur: Blur::Missing,
+        covers: |insn, _| insn.code().mnemonic() == M::Vcvtps2ph && has_memory(insn),
+    },
+    Rule {
+        what: "MOVD, MOVQ, MOVNTQ of an MMX register to memory that is missing",
+        why: "goemu changes nothing; Intel's processors have set the top of the x87 stack to zero",
+        blur: Blur::UnitAtFault,
+        covers: |insn, _| {
+            matches!(insn.mnemonic(), M::Movd | M::Movq | M::Movntq) && insn.op1_register().is_mm()
+        },
+    },
+    Rule {
+        what: "FPREM, FPREM1 and FSCALE of a denormal number with underflow not masked",
+        why: "goemu reports the underflow and scales the result, as AMD's processors; Intel's leave an operand that is the result as it is",
+        blur: Blur::All,
+        covers: |insn, state| {
+            let denormal = (state.x87.st[0] >> 64) & 0x7fff == 0 && state.x87.st[0] as u64 != 0;
+            let open = state.x87.control & 0x10 == 0;
+            matches!(insn.mnemonic(), M::Fprem | M::Fprem1 | M::Fscale) && denormal && open
+        },
+    },
+    Rule {
         what: "VCVTPS2PH to memory that faults",
         why: "goemu and AMD's processors leave MXCSR alone, Intel's note the conversion's exceptions",
         blur: Blur::StateAtFault,
         covers: |insn, _| insn.code().mnemonic() == M::Vcvtps2ph && has_memory(insn),
+    },
+    Rule {
+        what: "VCVTPS2PH that faults (#XM) with underflow not masked",
+        why: "goemu and AMD's processors call a tiny result inexact only if digits are lost, Intel's always",
+        blur: Blur::StateAtFault,
+        covers: |insn, state| insn.mnemonic() == M::Vcvtps2ph && state.mxcsr & 0x800 == 0,
     },
     Rule {
         what: "FNSTENV, FNSAVE, FXSAVE, XSAVE",
