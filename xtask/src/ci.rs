@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    run::{command, root, run},
+    run::{command, output, root, run},
     walls,
 };
 
@@ -26,12 +26,26 @@ pub(crate) fn main() -> Result<()> {
     walls::main()?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
     cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
+    deny()?;
     test()
 }
 
 /// Runs the golden tests so that they overwrite what they compare with.
 pub(crate) fn bless() -> Result<()> {
     cargo(&["test", "--workspace", "--no-fail-fast"], &[("UPDATE_EXPECT", "1")])
+}
+
+/// Checks licences, duplicates and sources of dependencies, where cargo-deny is installed. Advisories need a network, and
+/// change without a commit: the public CI checks them.
+fn deny() -> Result<()> {
+    let is_installed = output(&mut command("cargo", ["deny", "--version"])).is_ok();
+    if !is_installed {
+        println!(
+            "\n== cargo deny: not installed, so licences and duplicates of dependencies are NOT checked"
+        );
+        return Ok(());
+    }
+    cargo(&["deny", "check", "bans", "licenses", "sources"], &[])
 }
 
 fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<()> {
