@@ -10,21 +10,27 @@
 //! # Ok::<(), goemu::Error>(())
 //! ```
 //!
-//! [`Tracer`] is an [`Observer`]; the parts below it each turn one thing into text: `step` an instruction and
-//! its effects, `frames` calls and returns, `words` the events of Go's runtime.
+//! A [`Recorder`] is an [`Observer`] that makes [`Record`]s of a run and hands them to a [`Sink`]; [`Text`] is the
+//! sink that writes them as text, and [`Tracer`] a recorder with that sink. The parts below each know one thing:
+//! `step` an instruction and its effects, `frames` calls and returns, `words` how a record is said.
 
 mod frames;
 mod function;
+mod record;
 mod step;
+mod text;
 mod words;
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::io::Write;
 
 use frames::Frames;
 use function::Functions;
 use iced_x86::Instruction;
+pub use record::{CallChange, CallKind, EventRecord, Record, Sink, StackCheck, Written};
 use step::{Effects, Prepared};
+pub use step::{MemoryEffect, Position, Step};
+pub use text::Text;
 
 use crate::cpu::gpr;
 use crate::observe::{Event, Interest, Observer, View};
@@ -40,126 +46,133 @@ pub enum Detail {
     Events,
 }
 
-/// Writes a trace of everything that a machine does.
-///
-/// Once a write fails, the rest of the trace is dropped: a call is not worth losing for its trace.
-pub struct Tracer<W> {
-    out: Output<W>,
-    detail: Detail,
-    /// Instructions that were seen, by address.
-    seen: HashMap<u64, Prepared>,
-    functions: Functions,
-    frames: Frames,
-    /// The calls of goroutines that do not run.
-    resting: HashMap<u64, Frames>,
-    /// Address of the instruction under way, and what there was to see before it ran.
-    pending: Option<u64>,
-    effects: Effects,
-    /// File, line and function that were named last.
-    position: String,
-    /// Where the return address of a deferred call is that was told to run, and whose CALL is to come.
-    runs_at: Option<u64>,
-}
-
-/// Where the text goes, until it cannot.
-struct Output<W> {
-    to: W,
-    broken: bool,
-    /// The line being written.
-    line: String,
-}
-
-impl<W: Write> Output<W> {
-    fn line(&mut self, text: &str) {
-        self.line.push_str(text);
-        self.end();
-    }
-
-    /// Ends the line being written.
-    fn end(&mut self) {
-        self.line.push('\n');
-        if !self.broken {
-            self.broken = self.to.write_all(self.line.as_bytes()).is_err();
-        }
-        self.line.clear();
-    }
-}
+/// Writes a trace of everything that a machine does, as text.
+pub type Tracer<W> = Recorder<Text<W>>;
 
 impl<W: Write> Tracer<W> {
     /// A tracer that writes here. Give it a buffered writer: it writes line by line.
     pub fn new(out: W, detail: Detail) -> Tracer<W> {
-        Tracer {
-            out: Output { to: out, broken: false, line: String::new() },
+        Recorder::with_sink(Text::new(out, detail))
+    }
+}
+
+/// Observes a machine and tells a [`Sink`] what it does.
+pub struct Recorder<S> {
+    sink: S,
+    detail: Detail,
+    /// Instructions that were seen, by address.
+    seen: FxHashMap<u64, Prepared>,
+    functions: Functions,
+    frames: Frames,
+    /// The calls of goroutines that are suspended.
+    suspended: FxHashMap<u64, Frames>,
+    /// Address of the instruction under way.
+    pending: Option<u64>,
+    /// What there was to see before it ran.
+    effects: Effects,
+    /// Where the return address of a deferred call is that an event has announced, and whose CALL is to come.
+    announced: Option<u64>,
+}
+
+impl<S: Sink> Recorder<S> {
+    /// A recorder that tells this sink.
+    pub fn with_sink(sink: S) -> Recorder<S> {
+        let detail = sink.detail();
+        Recorder {
+            sink,
             detail,
-            seen: HashMap::new(),
+            seen: FxHashMap::default(),
             functions: Functions::default(),
             frames: Frames::default(),
-            resting: HashMap::new(),
+            suspended: FxHashMap::default(),
             pending: None,
             effects: Effects::default(),
-            position: String::new(),
-            runs_at: None,
+            announced: None,
         }
     }
 
-    fn show_instructions(&self) -> bool {
-        self.detail == Detail::Instructions
-    }
-
-    /// A line about what Go does.
-    fn tell(&mut self, text: &str) {
-        match self.detail {
-            Detail::Instructions => self.out.line(&format!("      ; {text}")),
-            Detail::Events => self.out.line(text),
-            Detail::Calls => {}
-        }
-    }
-
-    /// Finishes the line of an instruction that did not get to its end: it left for the machine.
-    fn flush(&mut self) {
-        if let Some(pc) = self.pending.take()
-            && self.show_instructions()
-            && let Some(prepared) = self.seen.get(&pc)
-        {
-            prepared.write_unfinished(&mut self.out.line, &self.effects);
-            self.out.end();
-        }
+    /// Tells of the instruction under way, which has come to its end or has left for the machine.
+    fn tell_step(&mut self, at: &View<'_>, finished: bool) -> bool {
+        let Some(prepared) = self.pending.take().and_then(|pc| self.seen.get(&pc)) else { return false };
+        self.sink.record(&Record::Step(Step { at, prepared, effects: &self.effects, finished }));
+        true
     }
 
     /// Calls and returns, as they show in the stack pointer after an instruction.
     fn follow(&mut self, at: &View<'_>, insn: &Instruction) {
         let change = self.frames.follow(at, insn, &mut self.functions);
-        let Some(change) = change.filter(|change| change.is_shown(self.detail)) else { return };
-        if self.runs_at.take() == Some(at.cpu.gpr(gpr::RSP)) && self.detail != Detail::Calls {
-            return;
-        }
-        let text = change.text(self.detail == Detail::Calls);
+        let Some(mut change) = change.filter(|change| self.is_told(change)) else { return };
+        change.announced = self.announced.take() == Some(at.cpu.gpr(gpr::RSP));
+        self.sink.record(&Record::Call(&change));
+    }
+
+    /// Whether a trace of this detail tells of a call.
+    fn is_told(&self, change: &CallChange) -> bool {
         match self.detail {
-            Detail::Calls => self.out.line(&text),
-            Detail::Instructions | Detail::Events => self.tell(&text),
+            Detail::Instructions => true,
+            Detail::Calls => !change.within_runtime,
+            Detail::Events => matches!(change.kind, CallKind::Deferred { .. } | CallKind::ByRuntime),
         }
     }
 
     /// What a finished instruction means for Go: stack checks, results.
     fn explain(&mut self, at: &View<'_>) {
-        if let Some(margin) = self.effects.margin
-            && (self.show_instructions() || !self.frames.in_runtime())
-        {
-            self.tell(&words::stack_check(at, margin));
+        if let Some(margin) = self.effects.margin {
+            let (func, within_runtime) = (function::name(at.image, at.cpu.rip), self.frames.in_runtime());
+            self.sink.record(&Record::StackCheck(&StackCheck { func, margin, within_runtime }));
         }
-        let texts: Vec<String> =
-            self.effects.written().flat_map(|(addr, size)| self.frames.written(at, addr, size)).collect();
-        texts.iter().for_each(|text| self.tell(text));
+        for (addr, size) in self.effects.written() {
+            for written in self.frames.written(at, addr, size) {
+                self.sink.record(&Record::Written(&written));
+            }
+        }
+    }
+
+    /// What an event means for the calls that are under way.
+    fn follow_event(&mut self, at: &View<'_>, event: &Event) {
+        match event {
+            Event::CallBegins { func, sp, .. } => {
+                self.suspended.clear();
+                self.frames.begin(at, *func, *sp, &mut self.functions);
+            }
+            Event::DeferPushed { func, closure, args, .. } => {
+                self.frames.defers(&words::deferred(at, *func, *closure, args));
+            }
+            Event::StackMoved { from, to } => {
+                self.frames.moved(*from, *to);
+                // The call of `morestack` is over; the function that made it begins again.
+                self.frames.unwind(at.cpu.gpr(gpr::RSP).wrapping_sub(1));
+            }
+            Event::GoroutineSwitched { from, to } => {
+                let calls = self.suspended.remove(to).unwrap_or_default();
+                self.suspended.insert(*from, std::mem::replace(&mut self.frames, calls));
+            }
+            Event::StackGrew { .. } => self.frames.unwind(at.cpu.gpr(gpr::RSP)),
+            _ => {}
+        }
+    }
+
+    /// The call that an event is about, which no CALL instruction shows.
+    fn call_of(&mut self, at: &View<'_>, event: &Event) -> Option<CallChange> {
+        let change = match event {
+            Event::CallBegins { .. } => self.frames.opening(),
+            Event::DeferRuns { func, sp, .. } => {
+                self.announced = Some(*sp);
+                self.frames.replace(at, *func, *sp, &mut self.functions)
+            }
+            _ => None,
+        };
+        change.map(|change| CallChange { announced: true, within_runtime: false, ..change })
     }
 }
 
-impl<W: Write> Observer for Tracer<W> {
+impl<S: Sink> Observer for Recorder<S> {
     fn interest(&self) -> Interest {
         Interest::INSTRUCTIONS | Interest::EVENTS
     }
 
     fn before(&mut self, at: &View<'_>, insn: &Instruction) {
-        self.flush();
+        self.tell_step(at, false);
         if self.detail == Detail::Calls {
             return;
         }
@@ -170,72 +183,25 @@ impl<W: Write> Observer for Tracer<W> {
         }
         prepared.before(at, &mut self.effects);
         self.pending = Some(pc);
-        if self.detail == Detail::Instructions
-            && let Some(position) = &prepared.position
-            && *position != self.position
-        {
-            self.position.clone_from(position);
-            self.out.line(position);
-        }
     }
 
     fn after(&mut self, at: &View<'_>, insn: &Instruction) {
-        if let Some(pc) = self.pending.take() {
-            if self.show_instructions()
-                && let Some(prepared) = self.seen.get(&pc)
-            {
-                prepared.write(&mut self.out.line, at, &self.effects);
-                self.out.end();
-            }
+        if self.tell_step(at, true) {
             self.explain(at);
         }
         self.follow(at, insn);
     }
 
     fn event(&mut self, at: &View<'_>, event: &Event) {
-        self.flush();
-        if let Event::CallBegins { func, sp, .. } = event {
-            self.resting.clear();
-            self.frames.begin(at, *func, *sp, &mut self.functions);
-            self.position.clear();
-            if self.detail == Detail::Calls
-                && let Some(text) = self.frames.opening()
-            {
-                self.out.line(&text);
-            }
+        self.tell_step(at, false);
+        self.follow_event(at, event);
+        if let Some(change) = self.call_of(at, event) {
+            self.sink.record(&Record::Call(&change));
         }
-        if let Event::DeferPushed { func, closure, args, .. } = event {
-            self.frames.defers(&words::deferred(at, *func, *closure, args));
-        }
-        if let Event::DeferRuns { func, sp, .. } = event {
-            self.runs_at = Some(*sp);
-            let change = self.frames.replace(at, *func, *sp, &mut self.functions);
-            if let Some(change) = change.filter(|_| self.detail == Detail::Calls) {
-                self.out.line(&change.text(true));
-            }
-        }
-        if let Event::StackMoved { from, to } = event {
-            self.frames.moved(*from, *to);
-            // The call of `morestack` is over; the function that made it begins again.
-            self.frames.unwind(at.cpu.gpr(gpr::RSP).wrapping_sub(1));
-        }
-        if let Event::GoroutineSwitched { from, to } = event {
-            let calls = self.resting.remove(to).unwrap_or_default();
-            self.resting.insert(*from, std::mem::replace(&mut self.frames, calls));
-            if self.detail == Detail::Calls {
-                self.out.line(&words::event(at, event, &self.frames));
-            }
-        }
-        if let Event::StackGrew { .. } = event {
-            self.frames.unwind(at.cpu.gpr(gpr::RSP));
-        }
-        let text = words::event(at, event, &self.frames);
-        self.tell(&text);
-        if let Event::CallEnded(outcome) = event {
-            if self.detail == Detail::Calls {
-                self.out.line(&format!("{}: {outcome}", outcome.word()));
-            }
-            self.out.broken |= self.out.to.flush().is_err();
+        let words = words::event(at, event, &self.frames);
+        self.sink.record(&Record::Event(EventRecord { at, event, words: &words }));
+        if matches!(event, Event::CallEnded(_)) {
+            self.sink.finish();
         }
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use goemu_loader::Type;
 use iced_x86::{FlowControl, Instruction, Mnemonic};
 
-use super::Detail;
 use super::function::{Function, Functions, captured};
+use super::record::{CallChange, CallKind, Written};
+use super::words;
 use crate::cpu::gpr;
 use crate::function::frame_at;
 use crate::go::abi::{Assignment, Place};
@@ -33,10 +34,16 @@ struct Frame {
 }
 
 impl Frame {
-    /// The call as source would have it. What the runtime is given is in its events.
-    fn call(&self) -> String {
-        let args = if self.function.runtime { "" } else { &self.args };
-        format!("{}({args})", self.function.name)
+    /// What happened to the call. What the runtime is given is in its events.
+    fn change(&self, kind: CallKind) -> CallChange {
+        CallChange {
+            func: self.function.name.clone(),
+            args: if self.function.runtime { String::new() } else { self.args.clone() },
+            depth: self.depth,
+            within_runtime: self.inner,
+            announced: false,
+            kind,
+        }
     }
 }
 
@@ -55,57 +62,6 @@ struct Captured {
     sp: u64,
 }
 
-/// What an instruction did to the calls.
-pub(super) struct Change {
-    /// It is about a call within Go's runtime.
-    inner: bool,
-    depth: usize,
-    what: What,
-}
-
-enum What {
-    /// A function was entered: its name and arguments.
-    Entered(String),
-    /// Go's runtime called a function that is not its own: name and arguments.
-    ByRuntime(String),
-    /// An open-coded defer runs: of whom, name and arguments, what it captured.
-    Deferred(String, String, String),
-    /// A function returned: its name and results.
-    Left(String),
-}
-
-impl Change {
-    fn new(frame: &Frame, what: What) -> Change {
-        Change { inner: frame.inner, depth: frame.depth, what }
-    }
-
-    /// Whether a trace of this detail tells it.
-    pub(super) fn is_shown(&self, detail: Detail) -> bool {
-        match detail {
-            Detail::Instructions => true,
-            Detail::Calls => !self.inner,
-            Detail::Events => matches!(self.what, What::Deferred(..) | What::ByRuntime(_)),
-        }
-    }
-
-    /// The change in words, or as a line of the tree of calls.
-    pub(super) fn text(&self, tree: bool) -> String {
-        let indent = 2 * self.depth;
-        match &self.what {
-            What::Entered(call) | What::ByRuntime(call) | What::Deferred(_, call, _) if tree => {
-                format!("{:indent$}{call}", "")
-            }
-            What::Left(results) if tree => format!("{:indent$}= {results}", ""),
-            What::Entered(call) => format!("call {call}"),
-            What::ByRuntime(call) => format!("Go's runtime calls {call}"),
-            What::Deferred(of, call, captured) => {
-                format!("open-coded defer of {of} runs: {call}, captured {captured}")
-            }
-            What::Left(results) => format!("return {results}"),
-        }
-    }
-}
-
 impl Frames {
     /// The outermost call begins.
     pub(super) fn begin(&mut self, at: &View<'_>, func: u64, sp: u64, functions: &mut Functions) {
@@ -113,9 +69,9 @@ impl Frames {
         self.enter(at, func, sp, functions);
     }
 
-    /// The outermost call, as a line of the tree.
-    pub(super) fn opening(&self) -> Option<String> {
-        self.calls.first().map(Frame::call)
+    /// The outermost call, which has begun.
+    pub(super) fn opening(&self) -> Option<CallChange> {
+        self.calls.first().map(|frame| frame.change(CallKind::Entered))
     }
 
     fn enter(&mut self, at: &View<'_>, func: u64, sp: u64, functions: &mut Functions) {
@@ -134,7 +90,7 @@ impl Frames {
         at: &View<'_>,
         insn: &Instruction,
         functions: &mut Functions,
-    ) -> Option<Change> {
+    ) -> Option<CallChange> {
         let sp = at.cpu.gpr(gpr::RSP);
         match insn.flow_control() {
             FlowControl::Return => self.left(at, sp),
@@ -147,11 +103,14 @@ impl Frames {
                 let of = deferring.filter(|of| frame.function.name.starts_with(&format!("{of}.")));
                 let Some(of) = of else {
                     let by_runtime = by_runtime && !frame.function.runtime;
-                    let what = if by_runtime { What::ByRuntime } else { What::Entered };
-                    return Some(Change::new(frame, what(frame.call())));
+                    return Some(frame.change(if by_runtime {
+                        CallKind::ByRuntime
+                    } else {
+                        CallKind::Entered
+                    }));
                 };
                 let words = captured(at.memory, at.cpu.rip, at.cpu.gpr(gpr::RDX));
-                let change = Change::new(frame, What::Deferred(of, frame.call(), self.list(&words)));
+                let change = frame.change(CallKind::Deferred { of, captured: self.list(&words) });
                 self.defers(&words);
                 Some(change)
             }
@@ -219,7 +178,7 @@ impl Frames {
         func: u64,
         sp: u64,
         functions: &mut Functions,
-    ) -> Option<Change> {
+    ) -> Option<CallChange> {
         let (own, rip) = (at.cpu.gpr(gpr::RSP), at.cpu.rip);
         if at.image.func_at(rip).is_some_and(|func| func.entry() != rip) {
             return None;
@@ -228,7 +187,7 @@ impl Frames {
         self.calls.pop_if(|frame| frame.sp == own);
         self.enter(at, func, sp, functions);
         let frame = self.calls.last()?;
-        Some(Change::new(frame, What::Entered(frame.call())))
+        Some(frame.change(CallKind::Entered))
     }
 
     /// The function that makes a call, if it has open-coded defers.
@@ -258,12 +217,12 @@ impl Frames {
         }
     }
 
-    fn left(&mut self, at: &View<'_>, sp: u64) -> Option<Change> {
+    fn left(&mut self, at: &View<'_>, sp: u64) -> Option<CallChange> {
         // A return has passed exactly its own frame's return address.
         let returned = sp.wrapping_sub(8);
         self.unwind(returned.wrapping_sub(1));
         let frame = self.calls.pop_if(|frame| frame.sp == returned)?;
-        Some(Change::new(&frame, What::Left(results(at, &frame))))
+        Some(frame.change(CallKind::Returned(results(at, &frame))))
     }
 
     /// Whether the word is the address of a result of one of the calls: its name.
@@ -272,26 +231,27 @@ impl Frames {
     }
 
     /// What it means that memory was written: captured variables, results, the bits of open-coded defers.
-    pub(super) fn written(&self, at: &View<'_>, addr: u64, size: usize) -> Vec<String> {
-        let mut texts = Vec::new();
+    pub(super) fn written(&self, at: &View<'_>, addr: u64, size: usize) -> Vec<Written> {
+        let mut found = Vec::new();
         let end = addr.saturating_add(size as u64);
         for captured in self.captured.iter().filter(|captured| (addr..end).contains(&captured.addr)) {
-            texts.extend(self.captured_text(at, captured));
+            found.extend(self.captured_variable(at, captured));
         }
         for slot in self.slots().filter(|slot| slot.addr < end && addr < slot.end()) {
             let value = reader(at).at(slot.ty, slot.addr);
             if is_whole(&value) {
-                texts.push(format!("result slot: {} = {}", slot.name(), shown(&value)));
+                let (func, result) = (slot.func.to_owned(), slot.result.to_owned());
+                found.push(Written::Result { func, result, value: value.to_string() });
             }
         }
-        texts.extend(self.nearest().filter_map(|frame| pending_text(at, frame, addr)));
-        texts
+        found.extend(self.nearest().filter_map(|frame| open_defers(at, frame, addr)));
+        found
     }
 
-    fn captured_text(&self, at: &View<'_>, captured: &Captured) -> Option<String> {
+    fn captured_variable(&self, at: &View<'_>, captured: &Captured) -> Option<Written> {
         let frame = self.calls.iter().rev().take(SEARCHED).find(|frame| frame.sp == captured.sp)?;
-        let word = u64::from_le_bytes(at.memory.read(captured.addr).ok()?);
-        Some(format!("captured variable of {} at {:#x} = {word:#x}", frame.function.name, captured.addr))
+        let value = u64::from_le_bytes(at.memory.read(captured.addr).ok()?);
+        Some(Written::Captured { func: frame.function.name.clone(), addr: captured.addr, value })
     }
 
     fn slots(&self) -> impl Iterator<Item = Slot<'_>> {
@@ -323,21 +283,19 @@ impl Slot<'_> {
     }
 
     fn name(&self) -> String {
-        let result = if self.result.is_empty() { "the result" } else { self.result };
-        format!("{result} of {}", self.func)
+        words::result_of(self.result, self.func)
     }
 }
 
 /// What it means that the byte at `addr` was written, if it holds the bits of a call's open-coded defers: those
 /// that a panic would find.
-fn pending_text(at: &View<'_>, frame: &Frame, addr: u64) -> Option<String> {
+fn open_defers(at: &View<'_>, frame: &Frame, addr: u64) -> Option<Written> {
     let offset = frame.function.defer_bits?;
     if frame.sp.wrapping_sub(8).wrapping_sub(offset) != addr {
         return None;
     }
     let [bits] = at.memory.read(addr).ok()?;
-    let pending = if bits == 0 { "none is".to_owned() } else { format!("{bits:#b} are") };
-    Some(format!("open-coded defers of {}: {pending} pending, should it panic", frame.function.name))
+    Some(Written::OpenDefers { func: frame.function.name.clone(), bits })
 }
 
 fn reader<'a>(at: &View<'a>) -> Reader<'a> {
@@ -354,26 +312,22 @@ fn is_whole(value: &Value) -> bool {
     }
 }
 
-fn shown(value: &Value) -> String {
-    value.to_string()
-}
-
 fn arguments(at: &View<'_>, function: &Function, sp: u64) -> String {
     let Some((signature, places)) = &function.typed else { return "...".to_owned() };
     let frame = frame_at(at.cpu, at.memory, sp.wrapping_add(8), size(places));
     let values = passing::arguments(signature, places, &frame, &reader(at)).unwrap_or_default();
-    values.iter().map(shown).collect::<Vec<_>>().join(", ")
+    values.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn results(at: &View<'_>, frame: &Frame) -> String {
-    let name = &frame.function.name;
-    let Some((signature, places)) = &frame.function.typed else { return name.clone() };
+/// The results of a call that has returned; `None` where it has none, or where they are not known.
+fn results(at: &View<'_>, frame: &Frame) -> Option<String> {
+    let (signature, places) = frame.function.typed.as_ref()?;
     if signature.results.is_empty() {
-        return name.clone();
+        return None;
     }
     let values = frame_at(at.cpu, at.memory, frame.sp.wrapping_add(8), size(places));
     let values = passing::results(signature, places, &values, &reader(at)).unwrap_or_default();
-    format!("{name}: {}", values.iter().map(shown).collect::<Vec<_>>().join(", "))
+    Some(values.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
 }
 
 /// Bytes of a call's stack block that are looked at.

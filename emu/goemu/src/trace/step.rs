@@ -1,31 +1,147 @@
 //! One instruction: its text, and what it changed.
 //!
-//! What is the same each time an instruction runs is worked out once ([`Prepared`]); what differs is written
-//! straight into the line, so that a trace costs little more than its text.
-
-use std::fmt::Write;
+//! What is the same each time an instruction runs is worked out once ([`Prepared`]); what differs is read from the
+//! machine when a sink asks for it, so that a trace costs little more than what is made of it.
 
 use iced_x86::{
     FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register, RflagsBits, UsedMemory,
 };
 
-use crate::cpu::{Cpu, Rflags};
+use crate::cpu::{Cpu, Rflags, Ymm};
 use crate::decode::MAX_INSN;
 use crate::disasm::go_syntax;
 use crate::memory::Memory;
 use crate::observe::View;
 
-/// Columns of a line: after the address, where the instruction and its effects begin.
+/// Widths of the columns that hold the place and the code of an instruction.
 const NAME_WIDTH: usize = 26;
 const TEXT_WIDTH: usize = 38;
+
+/// An instruction that has run, or that left for the machine before its end: an address with a hook, a system call, a
+/// fault.
+pub struct Step<'a> {
+    pub(super) at: &'a View<'a>,
+    pub(super) prepared: &'a Prepared,
+    pub(super) effects: &'a Effects,
+    /// Whether the instruction came to its end. Only then it has written registers and memory.
+    pub finished: bool,
+}
+
+/// A place in the program's source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: u32,
+    /// The function that the line table has there; empty where it is not known.
+    pub func: String,
+    /// The file as the program names it.
+    pub file: String,
+}
+
+/// Memory that an instruction reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryEffect {
+    /// Its address.
+    pub addr: u64,
+    /// Bytes.
+    pub size: usize,
+    /// Whether the instruction reads it.
+    pub read: bool,
+    /// Whether the instruction writes it.
+    pub written: bool,
+    /// What was there before, little-endian; `None` where it cannot be read or is larger than 16 bytes.
+    pub before: Option<u128>,
+    /// What is there now, where it was written.
+    pub after: Option<u128>,
+}
+
+impl<'a> Step<'a> {
+    /// The instruction, as it was decoded.
+    pub fn instruction(&self) -> &'a Instruction {
+        &self.prepared.insn
+    }
+
+    /// The name of the function that the instruction is in, with the offset from its start: `main.f1+0x1c`. Empty where
+    /// no function is known.
+    pub fn place(&self) -> &'a str {
+        &self.prepared.place
+    }
+
+    /// The instruction in Go's syntax.
+    pub fn code(&self) -> &'a str {
+        &self.prepared.code
+    }
+
+    /// Its address, place and code in columns: the beginning of a line of text. Made once for an instruction, as traces
+    /// show the same ones again and again.
+    pub fn columns(&self) -> &'a str {
+        &self.prepared.columns
+    }
+
+    /// Where it is in the source, if that is known.
+    pub fn position(&self) -> Option<&'a Position> {
+        self.prepared.position.as_ref()
+    }
+
+    /// The registers that it wrote, under the names that Go's assembler has for them (`AX`, `R8`, `X0`), in full width.
+    /// General-purpose registers are in the low 64 bits.
+    pub fn registers(&self) -> impl Iterator<Item = (&'a str, Ymm)> + use<'a> {
+        let cpu = self.at.cpu;
+        let written = self.prepared.writes.iter().filter({
+            let finished = self.finished;
+            move |_| finished
+        });
+        written.map(move |(register, name)| (name.as_str(), value_of(cpu, *register)))
+    }
+
+    /// The memory that it read or wrote.
+    pub fn memory(&self) -> impl Iterator<Item = MemoryEffect> + use<'a> {
+        let (memory, finished) = (self.at.memory, self.finished);
+        self.effects.memory.iter().map(move |operand| {
+            let written = operand.written && finished;
+            let after = if written { load(memory, operand.addr, operand.size) } else { None };
+            let Operand { addr, size, read, before, .. } = *operand;
+            MemoryEffect { addr, size, read, written, before, after }
+        })
+    }
+
+    /// The flags that it read, under the manual's names, as they were then.
+    pub fn flags(&self) -> impl Iterator<Item = (&'static str, bool)> + use<'a> {
+        const NAMES: [(u32, Rflags, &str); 6] = [
+            (RflagsBits::CF, Rflags::CF, "CF"),
+            (RflagsBits::PF, Rflags::PF, "PF"),
+            (RflagsBits::AF, Rflags::AF, "AF"),
+            (RflagsBits::ZF, Rflags::ZF, "ZF"),
+            (RflagsBits::SF, Rflags::SF, "SF"),
+            (RflagsBits::OF, Rflags::OF, "OF"),
+        ];
+        let (reads, flags) = (self.prepared.reads_flags, self.effects.flags);
+        let read = NAMES.into_iter().filter(move |(bit, ..)| reads & bit != 0);
+        read.filter_map(move |(_, flag, name)| Some((name, flags?.contains(flag))))
+    }
+
+    /// Whether a conditional branch was taken; `None` for other instructions.
+    pub fn taken(&self) -> Option<bool> {
+        let insn = &self.prepared.insn;
+        (self.finished && self.prepared.is_branch).then(|| self.at.cpu.rip != insn.next_ip())
+    }
+
+    /// The machine after the instruction.
+    pub fn view(&self) -> &'a View<'a> {
+        self.at
+    }
+}
 
 /// What is the same each time an instruction runs.
 pub(super) struct Prepared {
     insn: Instruction,
-    /// File, line and function, where the image tells.
-    pub(super) position: Option<String>,
-    /// Address, function and offset, instruction.
-    text: String,
+    position: Option<Position>,
+    /// Function and offset.
+    place: String,
+    /// The instruction in Go's syntax.
+    code: String,
+    /// Address, place and code in columns.
+    columns: String,
     /// Registers that it writes, in full width, and what to call them.
     writes: Vec<(Register, String)>,
     memory: Vec<UsedMemory>,
@@ -59,9 +175,10 @@ impl Prepared {
         let func = at.image.func_at(insn.ip());
         let place = func.map_or_else(String::new, |f| format!("{}+{:#x}", f.name(), insn.ip() - f.entry()));
         let code = go_syntax(insn, &bytes[..len.min(insn.len())], at.image);
-        let position = at.image.line_at(insn.ip()).map(|line| {
-            let file = line.file.rsplit(['/', '\\']).next().unwrap_or_default();
-            format!("{file}:{}  {}", line.line, func.map_or("", |func| func.name()))
+        let position = at.image.line_at(insn.ip()).map(|line| Position {
+            file: line.file.to_string(),
+            line: line.line,
+            func: func.map_or("", |func| func.name()).to_owned(),
         });
         let mut factory = InstructionInfoFactory::new();
         let info = factory.info(insn);
@@ -76,7 +193,9 @@ impl Prepared {
         Prepared {
             insn: *insn,
             position,
-            text: format!("  {:#x}  {place:<NAME_WIDTH$}  {code:<TEXT_WIDTH$}", insn.ip()),
+            columns: format!("  {:#x}  {place:<NAME_WIDTH$}  {code:<TEXT_WIDTH$}", insn.ip()),
+            place,
+            code,
             writes,
             memory: info.used_memory().to_vec(),
             reads_flags: insn.rflags_read() & 0xff,
@@ -105,53 +224,6 @@ impl Prepared {
         let guard = at.g.wrapping_add(at.image.facts().g.stackguard0);
         let operand = memory.iter().find(|m| m.addr == guard && m.size == 8)?;
         Some((other(at.cpu, &self.insn)? as i64).wrapping_sub(operand.before? as i64))
-    }
-
-    /// Writes the line of an instruction that has run.
-    pub(super) fn write(&self, line: &mut String, at: &View<'_>, effects: &Effects) {
-        line.push_str(&self.text);
-        for (register, name) in &self.writes {
-            line.push_str("  ");
-            write_register(line, at.cpu, *register, name);
-        }
-        for operand in &effects.memory {
-            if operand.written {
-                write_memory(line, operand.addr, load(at.memory, operand.addr, operand.size));
-            } else if operand.read && self.writes.is_empty() {
-                write_memory(line, operand.addr, operand.before);
-            }
-        }
-        self.write_flags(line, effects);
-        if self.is_branch {
-            line.push_str(if at.cpu.rip != self.insn.next_ip() { "  taken" } else { "  not taken" });
-        }
-        line.truncate(line.trim_end().len());
-    }
-
-    /// Writes the line of an instruction that left before its end.
-    pub(super) fn write_unfinished(&self, line: &mut String, effects: &Effects) {
-        line.push_str(&self.text);
-        self.write_flags(line, effects);
-        line.truncate(line.trim_end().len());
-    }
-
-    /// The flags that the instruction reads, as they were when it did.
-    fn write_flags(&self, line: &mut String, effects: &Effects) {
-        const NAMES: [(u32, Rflags, &str); 6] = [
-            (RflagsBits::CF, Rflags::CF, "CF"),
-            (RflagsBits::PF, Rflags::PF, "PF"),
-            (RflagsBits::AF, Rflags::AF, "AF"),
-            (RflagsBits::ZF, Rflags::ZF, "ZF"),
-            (RflagsBits::SF, Rflags::SF, "SF"),
-            (RflagsBits::OF, Rflags::OF, "OF"),
-        ];
-        let Some(flags) = effects.flags else { return };
-        let mut space = "  ";
-        for (_, flag, name) in NAMES.iter().filter(|(bit, ..)| self.reads_flags & bit != 0) {
-            // A String takes everything.
-            let _ = write!(line, "{space}{name}={}", u8::from(flags.contains(*flag)));
-            space = " ";
-        }
     }
 }
 
@@ -208,15 +280,6 @@ fn load(memory: &Memory, addr: u64, size: usize) -> Option<u128> {
     Some(u128::from_le_bytes(bytes))
 }
 
-fn write_memory(line: &mut String, addr: u64, value: Option<u128>) {
-    // A String takes everything.
-    let _ = match value.map(|value| (u64::try_from(value), value)) {
-        Some((Ok(value), _)) => write!(line, "  [{addr:#x}]={value:#x}"),
-        Some((Err(_), value)) => write!(line, "  [{addr:#x}]={value:#x}"),
-        None => write!(line, "  [{addr:#x}]"),
-    };
-}
-
 /// What Go's assembler calls a register: RAX is AX.
 fn name(register: Register) -> String {
     if register.is_vector_register() {
@@ -226,14 +289,9 @@ fn name(register: Register) -> String {
     if register.number() < 8 { name.trim_start_matches('R').to_owned() } else { name }
 }
 
-fn write_register(line: &mut String, cpu: &Cpu, register: Register, name: &str) {
-    // A String takes everything.
-    let _ = if register.is_vector_register() {
-        match cpu.ymm.get(register.number()).copied().unwrap_or_default() {
-            [low, 0] => write!(line, "{name}={low:#x}"),
-            [low, high] => write!(line, "{name}={high:#x}:{low:#x}"),
-        }
-    } else {
-        write!(line, "{name}={:#x}", cpu.get(register))
-    };
+fn value_of(cpu: &Cpu, register: Register) -> Ymm {
+    if register.is_vector_register() {
+        return cpu.ymm.get(register.number()).copied().unwrap_or_default();
+    }
+    [cpu.get(register).into(), 0]
 }

@@ -1,21 +1,60 @@
-//! The events of Go's runtime, in words.
+//! Records in words.
+
+use std::fmt::Formatter;
 
 use super::frames::Frames;
 use super::function::{captured, name};
+use super::record::{CallChange, CallKind, StackCheck, Written};
 use crate::exit::{Fault, FaultKind};
 use crate::go::read::Reader;
 use crate::observe::{Event, View};
 
+type Result = std::fmt::Result;
+
 /// What the comparison at a function's start found.
-pub(super) fn stack_check(at: &View<'_>, margin: i64) -> String {
-    let func = name(at.image, at.cpu.rip);
+pub(super) fn stack_check(check: &StackCheck, f: &mut Formatter<'_>) -> Result {
+    let StackCheck { func, margin, .. } = check;
     match margin {
-        1.. => format!("stack check of {func}: {margin} bytes above the guard, enough room"),
-        0 => format!("stack check of {func}: at the guard, the stack must grow"),
-        _ => format!("stack check of {func}: {} bytes short, the stack must grow", margin.unsigned_abs()),
+        1.. => write!(f, "stack check of {func}: {margin} bytes above the guard, enough room"),
+        0 => write!(f, "stack check of {func}: at the guard, the stack must grow"),
+        _ => write!(f, "stack check of {func}: {} bytes short, the stack must grow", margin.unsigned_abs()),
     }
 }
 
+/// What it means that memory was written.
+pub(super) fn written(written: &Written, f: &mut Formatter<'_>) -> Result {
+    match written {
+        Written::Result { func, result, value } => {
+            write!(f, "result slot: {} = {value}", result_of(result, func))
+        }
+        Written::Captured { func, addr, value } => {
+            write!(f, "captured variable of {func} at {addr:#x} = {value:#x}")
+        }
+        Written::OpenDefers { func, bits: 0 } => {
+            write!(f, "open-coded defers of {func}: none is pending, should it panic")
+        }
+        Written::OpenDefers { func, bits } => {
+            write!(f, "open-coded defers of {func}: {bits:#b} are pending, should it panic")
+        }
+    }
+}
+
+/// A result of a function.
+pub(super) fn result_of(result: &str, func: &str) -> String {
+    format!("{} of {func}", if result.is_empty() { "the result" } else { result })
+}
+
+/// A call or a return.
+pub(super) fn call(change: &CallChange, f: &mut Formatter<'_>) -> Result {
+    match &change.kind {
+        CallKind::Entered => write!(f, "call {}", change.call()),
+        CallKind::ByRuntime => write!(f, "Go's runtime calls {}", change.call()),
+        CallKind::Deferred { of, captured } => {
+            write!(f, "open-coded defer of {of} runs: {}, captured {captured}", change.call())
+        }
+        CallKind::Returned(results) => write!(f, "return {}", change.returned(results.as_deref())),
+    }
+}
 /// An event in words.
 pub(super) fn event(at: &View<'_>, event: &Event, frames: &Frames) -> String {
     match event {
