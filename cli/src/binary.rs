@@ -26,19 +26,23 @@ impl Binary {
         Binary { paths: path.into_iter().collect() }
     }
 
-    /// Maps the program, and says so when it is the demo, or of an unknown release of Go.
+    /// Reads the program, and says what is unusual: the demo, a damaged file, an unknown release of Go.
     pub(crate) fn open(&self) -> Result<Image> {
         if self.paths().is_empty() {
             output::note("no program given (-b PATH or GOEMU_BINARY): this is the built-in demo");
         }
         let image = self.open_quietly()?;
+        let path = image.path().map_or(String::new(), |path| format!("{}: ", path.display()));
+        for remark in image.remarks() {
+            output::note(&format!("{path}{}", remark));
+        }
         if let Some(warning) = warning(&image) {
             output::note(&warning);
         }
         Ok(image)
     }
 
-    /// Maps the program.
+    /// Reads the program.
     pub(crate) fn open_quietly(&self) -> Result<Image> {
         match &self.paths()[..] {
             [] => Ok(Image::parse(DEMO)?),

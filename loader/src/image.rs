@@ -200,6 +200,11 @@ impl Image {
         self.object.source.is_shared()
     }
 
+    /// What is unusual about the file, though it can be loaded: a sentence each, without a subject, which is the file.
+    pub fn remarks(&self) -> &[String] {
+        &self.object.layout.remarks
+    }
+
     /// What the program was built for.
     pub fn target(&self) -> Target {
         self.object.layout.target

@@ -157,6 +157,8 @@ pub(crate) struct Layout {
     /// Sorted by address, not overlapping, inside of the file and of the address space.
     pub(crate) segments: Vec<Segment>,
     pub(crate) sections: Vec<Section>,
+    /// What is unusual about the file, though it can be loaded: a sentence each.
+    pub(crate) remarks: Vec<String>,
 }
 
 impl Layout {

@@ -1,6 +1,7 @@
 //! Where the bytes of a file are: in a copy that no other process can change, mapped, or in memory.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,12 +22,20 @@ pub(crate) struct Source {
 }
 
 /// Where the bytes are.
-#[derive(Debug)]
 enum Bytes {
     /// A mapped file: a sealed copy, or the file itself.
     File { map: Mmap, file: File, sealed: bool },
     /// In memory.
     Memory(Cow<'static, [u8]>),
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bytes::File { map, sealed, .. } => write!(f, "{} mapped bytes (sealed: {sealed})", map.len()),
+            Bytes::Memory(bytes) => write!(f, "{} bytes", bytes.len()),
+        }
+    }
 }
 
 impl Source {

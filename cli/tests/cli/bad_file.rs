@@ -64,6 +64,28 @@ fn another_processor() {
     assert_eq!(message(&path), expected);
 }
 
+/// What Linux runs, goemu runs: a file may lack its section table. It may also be that its end is missing.
+#[test]
+fn without_its_section_table() {
+    let mut bytes = fs::read(corpus("go1.27-stripped")).unwrap();
+    bytes[0x28..0x30].copy_from_slice(&u64::MAX.to_le_bytes());
+    let path = file("sections", &bytes);
+    let ran = goemu([
+        "call".as_ref(),
+        "main.add".as_ref(),
+        "2".as_ref(),
+        "3".as_ref(),
+        "-b".as_ref(),
+        path.as_os_str(),
+    ]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, "AX=0x5\n"), "{}", ran.stderr);
+    let note = format!(
+        "goemu: {}: its section table, at 0xffffffffffffffff, lies outside of the file",
+        path.display()
+    );
+    assert!(ran.stderr.contains(&note), "{}", ran.stderr);
+}
+
 #[test]
 fn truncated_anywhere() {
     let bytes = fs::read(corpus("go1.27-stripped")).unwrap();

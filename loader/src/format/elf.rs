@@ -16,6 +16,10 @@ use crate::{LoadError, bytes};
 
 const CTX: Ctx = Ctx { container: Container::Big, le: Endian::Little };
 
+/// Size of a program header, and where the ELF header tells it.
+const PHDR: usize = ph::program_header64::SIZEOF_PHDR;
+const PHENTSIZE: u64 = 54;
+
 /// Longest section name that is kept; Go's and C's are far shorter.
 const MAX_SECTION_NAME: usize = 256;
 
@@ -29,10 +33,11 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
     let loaded = headers.iter().filter(|p| p.p_type == ph::PT_LOAD && p.p_memsz > 0);
     let segments = loaded.map(|p| segment(p, bias)).collect::<Result<_, _>>()?;
     let segments = layout::checked_segments(file, segments)?;
-    let sections = sections(file, &header, bias)?;
+    let mut remarks = Vec::new();
+    let sections = sections(file, &header, bias, &mut remarks);
     let entry = (header.e_entry != 0).then(|| header.e_entry.wrapping_add(bias));
     let os = os(file, &header, &headers);
-    Ok(Layout { target: Target { os, position_independent }, entry, bias, segments, sections })
+    Ok(Layout { target: Target { os, position_independent }, entry, bias, segments, sections, remarks })
 }
 
 fn parse_header(file: &[u8]) -> Result<Header, LoadError> {
@@ -41,14 +46,18 @@ fn parse_header(file: &[u8]) -> Result<Header, LoadError> {
     let encoding = *file.get(header::EI_DATA).ok_or_else(too_short)?;
     // e_machine stands in the same place in all classes.
     let machine = bytes::u16(file, 18).ok_or_else(too_short)?;
-    let machine = if encoding == header::ELFDATA2MSB { machine.swap_bytes() } else { machine };
     if machine != header::EM_X86_64 {
+        let machine = if encoding == header::ELFDATA2MSB { machine.swap_bytes() } else { machine };
         return Err(LoadError::WrongArch { arch: arch_name(machine) });
     }
-    if class != header::ELFCLASS64 || encoding != header::ELFDATA2LSB {
-        return Err(LoadError::WrongArch { arch: "32-bit or big-endian x86-64".to_owned() });
+    let mut start = *file.first_chunk::<{ header::header64::SIZEOF_EHDR }>().ok_or_else(too_short)?;
+    if class == header::ELFCLASS32 && bytes::u16(&start, PHENTSIZE) != Some(PHDR as u16) {
+        return Err(LoadError::WrongArch { arch: "x86-64 with addresses of 32 bits (x32)".to_owned() });
     }
-    let header = Elf::parse_header(file).map_err(|_| too_short())?;
+    // Linux looks at neither of these, and files that are to hide from analysis have them wrong.
+    start[header::EI_CLASS] = header::ELFCLASS64;
+    start[header::EI_DATA] = header::ELFDATA2LSB;
+    let header = Elf::parse_header(&start).map_err(|_| too_short())?;
     match header.e_type {
         header::ET_EXEC | header::ET_DYN => Ok(header),
         header::ET_REL => Err(LoadError::UnsupportedFormat { format: "relocatable ELF (.o)".to_owned() }),
@@ -84,10 +93,10 @@ fn program_headers(file: &[u8], header: &Header) -> Result<Vec<ProgramHeader>, L
     let (offset, count) = (header.e_phoff, header.e_phnum);
     let malformed =
         LoadError::Malformed { what: "program header table: expected entries of 56 bytes", offset };
-    if count > 0 && usize::from(header.e_phentsize) != ph::program_header64::SIZEOF_PHDR {
+    if count > 0 && usize::from(header.e_phentsize) != PHDR {
         return Err(malformed);
     }
-    let size = u64::from(count) * ph::program_header64::SIZEOF_PHDR as u64;
+    let size = u64::from(count) * PHDR as u64;
     bytes::check_range(file, "program header table", offset, size)?;
     ProgramHeader::parse(file, offset as usize, count.into(), CTX).map_err(|_| malformed)
 }
@@ -112,8 +121,7 @@ fn perm(flags: u32) -> Perm {
         .collect()
 }
 
-/// The section headers; none where the file has no table of them. Nothing needs sections, but a table that
-/// points past the end of the file means that the end is missing.
+/// The section headers; none where the file has no table of them.
 fn section_headers(file: &[u8], header: &Header) -> Result<Vec<SectionHeader>, LoadError> {
     let (offset, count) = (header.e_shoff, header.e_shnum);
     if offset == 0 || count == 0 || usize::from(header.e_shentsize) != sh::section_header64::SIZEOF_SHDR {
@@ -127,29 +135,44 @@ fn section_headers(file: &[u8], header: &Header) -> Result<Vec<SectionHeader>, L
     })
 }
 
-fn sections(file: &[u8], header: &Header, bias: u64) -> Result<Vec<Section>, LoadError> {
-    let headers = section_headers(file, header)?;
+/// The sections. Nothing that runs a program needs them: those that lie outside of the file are left out.
+fn sections(file: &[u8], header: &Header, bias: u64, remarks: &mut Vec<String>) -> Vec<Section> {
+    let headers = section_headers(file, header).unwrap_or_else(|_| {
+        remarks.push(format!(
+            "its section table, at {:#x}, lies outside of the file, which has {:#x} bytes: sections, symbols and debug \
+             information are missing; the file may be truncated",
+            header.e_shoff,
+            file.len()
+        ));
+        Vec::new()
+    });
     let names = headers.get(usize::from(header.e_shstrndx)).filter(|s| s.sh_type == sh::SHT_STRTAB);
     let names = names.and_then(|s| bytes::slice(file, s.sh_offset, s.sh_size)).unwrap_or_default();
-    headers.iter().filter(|s| s.sh_type != sh::SHT_NULL).map(|s| section(file, s, names, bias)).collect()
+    let all = headers.iter().filter(|s| s.sh_type != sh::SHT_NULL).map(|s| section(s, names, bias));
+    let (inside, outside): (Vec<_>, Vec<_>) =
+        all.partition(|s| bytes::check_range(file, "section", s.file_offset, s.file_size).is_ok());
+    if let [first, ..] = &outside[..] {
+        remarks.push(format!(
+            "sections lie outside of the file and are left out ({} of them, {:?} first); the file may be truncated",
+            outside.len(),
+            first.name
+        ));
+    }
+    inside
 }
 
-fn section(file: &[u8], s: &SectionHeader, names: &[u8], bias: u64) -> Result<Section, LoadError> {
+fn section(s: &SectionHeader, names: &[u8], bias: u64) -> Section {
     let name = bytes::cstr(names, s.sh_name as u64).unwrap_or_default();
-    let name = bytes::text(name.get(..MAX_SECTION_NAME).unwrap_or(name)).to_owned();
-    let file_size = if s.sh_type == sh::SHT_NOBITS { 0 } else { s.sh_size };
-    if file_size > 0 {
-        bytes::check_range(file, &format!("section {name}"), s.sh_offset, file_size)?;
-    }
     let loaded = s.sh_flags & u64::from(sh::SHF_ALLOC) != 0;
-    Ok(Section {
-        name,
+    let zeroed = s.sh_type == sh::SHT_NOBITS;
+    Section {
+        name: bytes::text(name.get(..MAX_SECTION_NAME).unwrap_or(name)).to_owned(),
         addr: loaded.then(|| s.sh_addr.wrapping_add(bias)),
         size: s.sh_size,
-        file_offset: s.sh_offset,
-        file_size,
+        file_offset: if zeroed { 0 } else { s.sh_offset },
+        file_size: if zeroed { 0 } else { s.sh_size },
         compressed: s.sh_flags & u64::from(sh::SHF_COMPRESSED) != 0,
-    })
+    }
 }
 
 /// The operating system by the ABI byte, the note and the dynamic linker that Go writes for each.

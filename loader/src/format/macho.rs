@@ -91,6 +91,7 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
         bias,
         segments: layout::checked_segments(file, segments)?,
         sections: sections.collect::<Result<_, _>>()?,
+        remarks: Vec::new(),
     })
 }
 

@@ -54,10 +54,13 @@ struct Header {
 pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
     let header = header(file)?;
     let raw = raw_sections(file, &header)?;
-    if let Some(strings) = header.strings() {
-        bytes::check_range(file, "symbol table", strings, 0)?;
-        let size = bytes::u32(file, strings).unwrap_or_default();
-        bytes::check_range(file, "string table", strings, size.into())?;
+    let mut remarks = Vec::new();
+    if header.strings().is_some_and(|strings| !has_strings(file, strings)) {
+        let (offset, len) = (header.symbols.0, file.len());
+        remarks.push(format!(
+            "its symbol table, at {offset:#x}, lies outside of the file, which has {len:#x} bytes: symbols are missing; \
+             the file may be truncated"
+        ));
     }
     let end = raw.iter().map(|section| section.addr + section.mem_size()).max().unwrap_or_default();
     let fits = (LOWEST..HIGHEST.saturating_sub(end)).contains(&header.base);
@@ -87,7 +90,14 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
         bias: place.wrapping_sub(header.base),
         segments: layout::checked_segments(file, segments)?,
         sections: raw.iter().map(|raw| raw.section(file, &header, place)).collect::<Result<_, _>>()?,
+        remarks,
     })
+}
+
+/// Whether the string table at an offset is in the file. Windows does not look at it.
+fn has_strings(file: &[u8], offset: u64) -> bool {
+    let size = bytes::u32(file, offset).map_or(0, u64::from);
+    bytes::slice(file, offset, size).is_some()
 }
 
 fn header(file: &[u8]) -> Result<Header, LoadError> {
