@@ -1,11 +1,10 @@
 //! Finds Go's tables in an executable: with sections or without, stripped or not, whatever the release.
 
-use crate::facts::{Facts, NEWEST};
+use crate::facts::Facts;
 use crate::layout::Perm;
 use crate::moduledata::{self, ModuleData};
 use crate::object::Object;
 use crate::pclntab::{self, Pclntab};
-use crate::version::GoVersion;
 use crate::{LoadError, format};
 
 /// What was found.
@@ -50,10 +49,9 @@ fn candidates(object: &Object) -> impl Iterator<Item = u64> {
 /// tables, read as that version lays it out, fits the file. Without one that does, the function table has to
 /// do alone, as in Go 1.4, which has no other.
 fn at(object: &Object, told: Option<Facts>, addr: u64) -> Option<Tables> {
-    let (oldest, newest) = pclntab::releases(object.tail(addr)?)?;
-    let told = told.filter(|facts| (oldest..=newest).contains(&facts.version.minor));
-    let guesses = (oldest..=newest.min(NEWEST)).rev().map(|minor| GoVersion::new(minor, 0));
-    let guesses = guesses.map(|version| Facts { guessed: true, ..Facts::of(version) });
+    let releases = pclntab::releases(object.tail(addr)?)?;
+    let told = told.filter(|facts| releases.contains(facts.version));
+    let guesses = releases.known().map(|version| Facts { guessed: true, ..Facts::of(version) });
     let facts: Vec<Facts> = told.into_iter().chain(guesses).collect();
     let with_module = |writable| {
         let modules = moduledata::candidates(object, addr, writable);

@@ -28,13 +28,13 @@ mod types;
 
 pub(crate) use abbrevs::{Abbrev, abbrevs};
 pub use cpu::X86;
-pub(crate) use forms::{Forms, IndexedObject, TABLE_MAGICS, TypeHash, table_magic};
+pub(crate) use forms::{Forms, IndexedObject, Releases, TableMagic, TypeHash};
 pub use growth::Growth;
 pub use learn::Found;
 pub(crate) use learn::look_up;
 pub use maps::{Hmap, MapRules, SwissMap, SwissTable};
 pub(crate) use objects::{
-    OLDEST_OBJECT, Prefixes, Relocs, SymKind, WEAK, builtin_is_abi0, builtins, prefixes, sym_kind,
+    Prefixes, Relocs, SymKind, WEAK, builtin_is_abi0, builtins, has_known_objects, prefixes, sym_kind,
 };
 pub use runtime::{
     BoundsError, Defer, Eface, G, Gobuf, Hchan, InitTask, InterfaceSwitch, Itab, M, Numbers, P, Panic, Scase,

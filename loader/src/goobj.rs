@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::LoadError;
 use crate::bytes;
-use crate::facts::OLDEST_OBJECT;
+use crate::facts::has_known_objects;
 use crate::layout::Os;
 use crate::version::GoVersion;
 
@@ -81,7 +81,7 @@ fn header<'a>(member: &archive::Member<'a>) -> Result<model::Header<'a>, LoadErr
     let Some(go) = GoVersion::parse(version) else {
         return Err(malformed("object: expected a version of Go in its header"));
     };
-    if go.minor < OLDEST_OBJECT {
+    if !has_known_objects(go) {
         return Err(malformed("an object of a Go older than 1.12, which is not supported"));
     }
     Ok(model::Header { os, version, go })

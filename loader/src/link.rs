@@ -79,7 +79,7 @@ struct Descriptors {
 pub(crate) fn link(objects: &[Object<'_>]) -> Result<Linked, LoadError> {
     let Some(first) = objects.first() else { return Err(LoadError::Empty) };
     for object in objects {
-        if object.header.go.minor != first.header.go.minor || object.header.os != first.header.os {
+        if !object.header.go.is_of_same_release(first.header.go) || object.header.os != first.header.os {
             let name = |object: &Object<'_>| format!("{} for {:?}", object.header.version, object.header.os);
             return Err(LoadError::MixedObjects { first: name(first), other: name(object) });
         }

@@ -4,7 +4,7 @@
 //! This file knows where the table's parts are; [`crate::image::func`] reads one function.
 
 use crate::bytes;
-use crate::facts::{Facts, TABLE_MAGICS, table_magic};
+use crate::facts::{Facts, Releases, TableMagic};
 use crate::moduledata::ModuleData;
 use crate::object::Object;
 use crate::version::GoVersion;
@@ -51,17 +51,16 @@ pub(crate) const SHAPE: [u8; 4] = [0, 0, 1, 8];
 /// Size of the header up to its first variable part, the same in all releases.
 const HEADER_MIN: u64 = 16;
 
-/// The oldest and the newest minor release of Go that write a table like the one that `bytes` starts with.
+/// The releases of Go that write a table like the one that `bytes` starts with.
 ///
 /// Obfuscators change the magic. The header of Go 1.18 and later is known without it, by its offsets.
-pub(crate) fn releases(bytes: &[u8]) -> Option<(u16, u16)> {
+pub(crate) fn releases(bytes: &[u8]) -> Option<Releases> {
     let (magic, shape) = (bytes::u32(bytes, 0)?, bytes.get(4..8)?);
     if shape != SHAPE {
         return None;
     }
-    let known = TABLE_MAGICS.iter().find(|known| known.magic == magic);
-    let known = known.map(|known| (known.oldest, known.newest));
-    known.or_else(|| is_header_of_18(bytes).then_some((18, u16::MAX)))
+    let known = TableMagic::of(magic).map(|known| known.releases);
+    known.or_else(|| is_header_of_18(bytes).then_some(Releases::OFFSETS_FROM_HEADER))
 }
 
 /// Whether the offsets of the table's parts are those of a header of Go 1.18 or later: in order, the first right
@@ -79,10 +78,9 @@ impl Pclntab {
     /// How the table is written. Without a known magic it is read as `facts` say.
     pub(crate) fn format(&self, object: &Object, facts: &Facts) -> TableFormat {
         let magic = bytes::u32(self.bytes(object), 0);
-        let by_magic = TABLE_MAGICS.iter().find(|known| Some(known.magic) == magic);
-        let known = by_magic.or_else(|| table_magic(facts.version.minor));
-        let since = known.or(TABLE_MAGICS.first()).map_or(0, |known| known.since);
-        TableFormat { since: GoVersion::new(since, 0), has_magic: by_magic.is_some() }
+        let by_magic = magic.and_then(TableMagic::of);
+        let known = by_magic.unwrap_or_else(|| TableMagic::written_by(facts.version));
+        TableFormat { since: known.since, has_magic: by_magic.is_some() }
     }
 
     /// Reads the header at `addr`. `None` where its parts do not fit into the file.

@@ -17,6 +17,11 @@ impl GoVersion {
         GoVersion { minor, patch }
     }
 
+    /// Whether two versions are of one release, whatever its patches: `go1.27` and `go1.27.3`.
+    pub(crate) fn is_of_same_release(self, other: GoVersion) -> bool {
+        self.minor == other.minor
+    }
+
     /// Reads what `runtime.Version()` would give: `go1.27.3`, `go1.27`, `go1.27rc1`, `go1.27.3 X:rangefunc`,
     /// `go1.24.4-custom`, `devel go1.28-0123abcd Fri Jan 1 00:00:00 2027`. Versions that do not tell their
     /// number (`devel +0123abcd`, `unknown`) are `None`.

@@ -3,7 +3,9 @@
 //! Go sources: `reflect/type.go`, `cmd/compile/internal/reflectdata/reflect.go`, `cmd/compile/internal/types/type.go`,
 //! `cmd/internal/goobj/objfile.go`, `internal/abi/symtab.go`.
 
-use super::{Facts, layouts};
+use crate::version::GoVersion;
+
+use super::{Facts, NEWEST, layouts};
 
 /// How a type's hash follows from the SHA-256 sum of its name: from its first four bytes, changed in one way or another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +99,21 @@ impl Facts {
     }
 }
 
+impl IndexedObject {
+    /// The format that starts with this magic, and the release: development versions may name themselves after either
+    /// release around them.
+    pub(crate) fn by_magic(magic: &[u8], minor: u16) -> (IndexedObject, u16) {
+        let since = match magic {
+            b"\0go115ld" => 15,
+            b"\0go116ld" => 16,
+            b"\0go117ld" => 17,
+            b"\0go118ld" => 18,
+            _ => 20,
+        };
+        (IndexedObject::of(since), minor.max(since))
+    }
+}
+
 layouts! {
     /// The indexed format of object files (`cmd/internal/goobj`, Go 1.15 and later).
     IndexedObject "" {
@@ -114,29 +131,57 @@ layouts! {
     }
 }
 
+/// Releases in a row, by their minor versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Releases {
+    oldest: u16,
+    newest: u16,
+}
+
+impl Releases {
+    /// Those whose function table has a header with offsets that count from its start (Go 1.18 and later).
+    pub(crate) const OFFSETS_FROM_HEADER: Releases = Releases { oldest: 18, newest: u16::MAX };
+
+    pub(crate) fn contains(self, version: GoVersion) -> bool {
+        (self.oldest..=self.newest).contains(&version.minor)
+    }
+
+    /// The known ones, newest first.
+    pub(crate) fn known(self) -> impl Iterator<Item = GoVersion> {
+        (self.oldest..=self.newest.min(NEWEST)).rev().map(|minor| GoVersion::new(minor, 0))
+    }
+}
+
 /// First four bytes of a function table (`internal/abi.PCLnTabMagic`), and the releases that write them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TableMagic {
     pub(crate) magic: u32,
-    pub(crate) oldest: u16,
-    pub(crate) newest: u16,
+    pub(crate) releases: Releases,
     /// The release that brought the format: the oldest one is older than the first whose runtime is known.
-    pub(crate) since: u16,
+    pub(crate) since: GoVersion,
 }
 
 const fn table(magic: u32, oldest: u16, newest: u16, since: u16) -> TableMagic {
-    TableMagic { magic, oldest, newest, since }
+    TableMagic { magic, releases: Releases { oldest, newest }, since: GoVersion::new(since, 0) }
 }
 
 /// All of them, oldest first.
-pub(crate) const TABLE_MAGICS: [TableMagic; 4] = [
+const TABLE_MAGICS: [TableMagic; 4] = [
     table(0xffff_fffb, 4, 15, 2),
     table(0xffff_fffa, 16, 17, 16),
     table(0xffff_fff0, 18, 19, 18),
     table(0xffff_fff1, 20, u16::MAX, 20),
 ];
 
-/// What a release writes.
-pub(crate) fn table_magic(minor: u16) -> Option<&'static TableMagic> {
-    TABLE_MAGICS.iter().find(|table| (table.oldest..=table.newest).contains(&minor))
+impl TableMagic {
+    /// The row of these four bytes.
+    pub(crate) fn of(magic: u32) -> Option<&'static TableMagic> {
+        TABLE_MAGICS.iter().find(|table| table.magic == magic)
+    }
+
+    /// What a release writes.
+    pub(crate) fn written_by(version: GoVersion) -> &'static TableMagic {
+        let [oldest, ..] = &TABLE_MAGICS;
+        TABLE_MAGICS.iter().find(|table| table.releases.contains(version)).unwrap_or(oldest)
+    }
 }

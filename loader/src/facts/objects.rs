@@ -3,9 +3,12 @@
 //! Go sources: `cmd/internal/objabi/reloctype.go` and `symkind.go`, `cmd/internal/goobj/builtinlist.go`.
 
 use crate::facts::layouts;
+use crate::version::GoVersion;
 
-/// The oldest release whose objects are read.
-pub(crate) const OLDEST_OBJECT: u16 = 12;
+/// Whether the objects of a release can be read.
+pub(crate) fn has_known_objects(version: GoVersion) -> bool {
+    version.minor >= 12
+}
 
 layouts! {
     /// Numbers of the kinds of relocations that amd64 objects have (`objabi.RelocType`).

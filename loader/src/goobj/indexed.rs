@@ -141,16 +141,8 @@ pub(super) fn parse<'a>(header: Header<'a>, package: &str, reader: Reader<'a>) -
 impl Format {
     fn of(mut reader: Reader<'_>, minor: u16) -> Result<Format> {
         let magic = reader.take(8, "object: expected its magic")?;
-        let since = match magic {
-            b"\0go115ld" => 15,
-            b"\0go116ld" => 16,
-            b"\0go117ld" => 17,
-            b"\0go118ld" => 18,
-            _ => 20,
-        };
-        // Development versions may name themselves after either release around them.
-        let minor = minor.max(since);
-        Ok(Format { minor, at: IndexedObject::of(since) })
+        let (at, minor) = IndexedObject::by_magic(magic, minor);
+        Ok(Format { minor, at })
     }
 
     /// Whether symbols may be known by a hash.

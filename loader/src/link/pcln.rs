@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::bytes::{take_uvarint, unzigzag};
-use crate::facts::{Facts, table_magic};
+use crate::facts::{Facts, TableMagic};
 use crate::goobj::{Func, Inlined, Ref, RefIndex, Symbol};
 
 use super::Linker;
@@ -350,7 +350,7 @@ impl<'l, 'a> Linker<'l, 'a> {
     }
 
     fn write_header(&self, table: &mut [u8], count: usize) {
-        let magic = table_magic(self.facts.version.minor).map_or(0, |table| table.magic);
+        let magic = TableMagic::written_by(self.facts.version).magic;
         set(table, Some(0), &magic.to_le_bytes());
         set(table, Some(4), &crate::pclntab::SHAPE);
         set(table, Some(self.facts.pclntab.nfunc), &(count as u64).to_le_bytes());
