@@ -1,5 +1,6 @@
 //! The processor's state: registers, flags, vectors. No behaviour beyond reading and writing them.
 
+pub(crate) mod cpuid;
 mod flags;
 mod level;
 mod x87;

@@ -9,7 +9,8 @@
 //! this file is the loop.
 
 mod code;
-mod cpuid;
+#[cfg(test)]
+mod complete;
 mod op;
 mod operand;
 mod ops;

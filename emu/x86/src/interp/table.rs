@@ -11,7 +11,7 @@ mod resize;
 mod vector;
 mod x87;
 
-use iced_x86::{Code, Instruction, Mnemonic as M, OpCodeOperandKind as K};
+use iced_x86::{Instruction, Mnemonic as M};
 
 use super::op::{Handler, Op};
 use super::ops::arith::{self, binary, compare, ternary, unary};
@@ -40,14 +40,8 @@ pub fn supports(insn: &Instruction) -> bool {
     handler(insn).is_some()
 }
 
-/// Whether there is a row for an instruction, and for it on MMX registers if it is one of those.
-pub(super) fn has_row(code: Code) -> bool {
-    let on_mmx =
-        code.op_code().op_kinds().iter().any(|kind| matches!(kind, K::mm_or_mem | K::mm_reg | K::mm_rm));
-    pick(code.mnemonic(), on_mmx).is_some()
-}
-
-fn pick(mnemonic: M, on_mmx: bool) -> Option<Pick> {
+/// The row of a mnemonic, or of its form on MMX registers.
+pub(super) fn pick(mnemonic: M, on_mmx: bool) -> Option<Pick> {
     if on_mmx {
         return mmx::shared(mnemonic).or_else(|| mmx::pick(mnemonic));
     }

@@ -4,9 +4,9 @@
 use iced_x86::{Instruction, Mnemonic as M};
 
 use crate::alu::float::Mxcsr;
+use crate::cpu::cpuid::{XCR0, cpuid as leaf};
 use crate::cpu::{Cpu, Flags, Level, Rflags, gpr};
 use crate::exit::{Trap, TrapKind};
-use crate::interp::cpuid::{XCR0, cpuid as leaf};
 use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, Int, form, width};
 use crate::memory::{Access, Memory};

@@ -7,9 +7,9 @@ use super::fxsave::{
     MXCSR, REGISTERS, VECTORS, aligned, checked_mxcsr, lanes, load_lanes, load_x87, mxcsr_words, x87_header,
     x87_registers,
 };
+use crate::cpu::cpuid::XCR0;
 use crate::cpu::{Cpu, MXCSR_DEFAULT, X87, gpr};
 use crate::exit::{Trap, TrapKind};
-use crate::interp::cpuid::XCR0;
 use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::memory::{Access, MemFault, Memory};
 

@@ -1,16 +1,13 @@
-//! What CPUID shows: computed from the table. A feature is shown only if every instruction of it has a row and
-//! the chosen level has it.
+//! What CPUID shows. A feature is shown only if every instruction of it works, which a test checks against the
+//! interpreter's table, and the chosen level has it.
 
-use std::sync::OnceLock;
+use iced_x86::CpuidFeature as F;
 
-use iced_x86::{Code, CpuidFeature as F, EncodingKind, Mnemonic as M, OpCodeOperandKind as K};
-
-use super::table;
-use crate::cpu::Level;
+use super::Level;
 
 /// A register of CPUID's answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Out {
+pub(crate) enum Out {
     Eax,
     Ebx,
     Ecx,
@@ -19,13 +16,13 @@ enum Out {
 use Out::{Ebx, Ecx, Edx};
 
 /// A feature's bit: leaf (subleaf 0), register and bit; the level that has it; the instructions behind it.
-type Bit = (u32, Out, u32, Level, &'static [F]);
+pub(crate) type Bit = (u32, Out, u32, Level, &'static [F]);
 
 const EXTENDED: u32 = 0x8000_0001;
 
 /// Bits that stand for instructions. Intel SDM volume 2A, CPUID. OSXSAVE, bit 27 of leaf 1's ECX, says that the
 /// system saves the state of AVX: XGETBV tells which.
-const BITS: [Bit; 40] = [
+pub(crate) const BITS: [Bit; 40] = [
     (1, Edx, 0, Level::V1, &[F::FPU, F::FPU287, F::FPU387]),
     (1, Edx, 4, Level::V1, &[F::TSC]),
     (1, Edx, 8, Level::V1, &[F::CX8]),
@@ -72,56 +69,8 @@ const BITS: [Bit; 40] = [
 const PLAIN: [(u32, Out, u32, Level); 3] =
     [(EXTENDED, Ecx, 0, Level::V2), (EXTENDED, Edx, 20, Level::V1), (EXTENDED, Edx, 29, Level::V1)];
 
-/// Whether all instructions of a feature that user programs may use have a row. Those on MMX registers belong to
-/// MMX and those on the x87 stack to FPU, whichever extension brought them.
-fn complete(feature: F) -> bool {
-    let of_feature = |code: &Code| code.cpuid_features().contains(&feature);
-    Code::values().filter(of_feature).filter(|code| counts(*code, feature)).all(table::has_row)
-}
-
-fn counts(code: Code, feature: F) -> bool {
-    let op = code.op_code();
-    let encoded = matches!(op.encoding(), EncodingKind::Legacy | EncodingKind::VEX);
-    let on_mmx = op.op_kinds().iter().any(|kind| matches!(kind, K::mm_or_mem | K::mm_reg | K::mm_rm));
-    let on_x87 = code.cpuid_features().contains(&F::FPU);
-    // A form of several features, as VEX-encoded GFNI, is not missed in the more common one.
-    let last = code.cpuid_features().last() == Some(&feature);
-    op.is_instruction()
-        && op.mode64()
-        && encoded
-        && last
-        && !op.must_be_cpl0()
-        && !reserved(code)
-        && (!on_mmx || feature == F::MMX)
-        && (!on_x87 || feature == F::FPU)
-}
-
-/// What the decoder knows and no processor promises; and what is WAIT and an instruction after it, in one name.
-fn reserved(code: Code) -> bool {
-    let two = matches!(
-        code.mnemonic(),
-        M::Fstenv | M::Fsave | M::Fstcw | M::Fstsw | M::Fclex | M::Finit | M::Feni | M::Fdisi | M::Fsetpm
-    );
-    two || matches!(
-        code,
-        Code::Prefetchreserved3_m8
-            | Code::Prefetchreserved4_m8
-            | Code::Prefetchreserved5_m8
-            | Code::Prefetchreserved6_m8
-            | Code::Prefetchreserved7_m8
-            | Code::Fstpnce_sti
-    )
-}
-
-/// For each of [`BITS`], whether its instructions are there.
-fn available() -> &'static [bool; BITS.len()] {
-    static AVAILABLE: OnceLock<[bool; BITS.len()]> = OnceLock::new();
-    AVAILABLE.get_or_init(|| BITS.map(|(.., features)| features.iter().all(|&feature| complete(feature))))
-}
-
 fn bits(level: Level, leaf: u32, out: Out) -> u32 {
-    let instructions = BITS.iter().zip(available()).filter(|(_, there)| **there).map(|(bit, _)| bit);
-    let shown = instructions.map(|&(leaf, out, bit, since, _)| (leaf, out, bit, since)).chain(PLAIN);
+    let shown = BITS.iter().map(|&(leaf, out, bit, since, _)| (leaf, out, bit, since)).chain(PLAIN);
     shown
         .filter(|&(in_leaf, in_out, _, since)| in_leaf == leaf && in_out == out && since <= level)
         .fold(0, |bits, (_, _, bit, _)| bits | 1 << bit)
@@ -176,13 +125,6 @@ pub(crate) fn cpuid(level: Level, leaf: u32, subleaf: u32) -> [u32; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn all_of_them_are_shown() {
-        let missing = BITS.iter().zip(available()).filter(|(_, there)| !**there).map(|(bit, _)| bit.4);
-        assert_eq!(missing.collect::<Vec<&[F]>>(), Vec::<&[F]>::new());
-        assert!([F::XSAVEOPT, F::XSAVEC].into_iter().all(complete), "leaf 0xd");
-    }
 
     #[test]
     fn levels_limit_what_is_shown() {
