@@ -5,8 +5,8 @@ mod lane;
 
 mod float;
 mod fma;
-mod integer;
 mod mmx;
+mod packed_int;
 mod resize;
 mod vector;
 mod x87;

@@ -2,7 +2,7 @@
 
 use iced_x86::Mnemonic as M;
 
-use super::{Pick, float, fma, integer, resize};
+use super::{Pick, float, fma, packed_int, resize};
 use crate::alu::simd;
 use crate::interp::ops::{
     convert, element, gather, lanes, masked, pcmpstr, string, vmov, vshift,
@@ -12,8 +12,8 @@ use crate::interp::ops::{
 /// All vector instructions.
 pub(super) fn pick(mnemonic: M) -> Option<Pick> {
     moves(mnemonic)
-        .or_else(|| integer::arithmetic(mnemonic))
-        .or_else(|| integer::arrangement(mnemonic))
+        .or_else(|| packed_int::arithmetic(mnemonic))
+        .or_else(|| packed_int::logic_shuffle_crypto(mnemonic))
         .or_else(|| float::arithmetic(mnemonic))
         .or_else(|| float::conversion(mnemonic))
         .or_else(|| elements(mnemonic))

@@ -83,7 +83,7 @@ pub(super) fn arithmetic(mnemonic: M) -> Option<Pick> {
 
 /// Logic, shuffles and cryptography.
 #[rustfmt::skip]
-pub(super) fn arrangement(mnemonic: M) -> Option<Pick> {
+pub(super) fn logic_shuffle_crypto(mnemonic: M) -> Option<Pick> {
     Some(match mnemonic {
         M::Pand | M::Vpand | M::Andps | M::Vandps | M::Andpd | M::Vandpd => pair!(simd::pand),
         M::Pandn | M::Vpandn | M::Andnps | M::Vandnps | M::Andnpd | M::Vandnpd => pair!(simd::pandn),
