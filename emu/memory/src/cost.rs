@@ -1,16 +1,16 @@
-//! Work that the host does at once for a guest, and that counting instructions does not show: what a repeated instruction
-//! moves, what system calls and hooks copy and map. It is counted in instructions, so that fuel bounds time.
+//! Work of the host that the number of guest instructions does not show: bytes that a repeated instruction
+//! moves, bytes and pages that system calls and hooks copy and map. Its unit is instructions, so that fuel bounds time.
 //!
 //! An instruction takes some five nanoseconds of a host; prices are rounded up, so that the bound errs on the short side.
 
 use std::cell::Cell;
 use std::ops::Range;
 
-/// Work from which engines look before they go on. What is less waits until they leave.
+/// The amount of work from which engines check their fuel at once. Less is charged when they leave.
 const MUCH: u64 = 4096;
 /// Bytes that are copied in the time of an instruction.
 const BYTES: u64 = 32;
-/// Fewer bytes cost nothing of their own: whoever copies them pays for that.
+/// Fewer bytes cost nothing extra: the cost of the hook or system call that copies them includes it.
 const FREE_BYTES: usize = 256;
 /// What a change of a page takes, with the host's system call and the fault that follows.
 const PAGE_CHANGE: u64 = 400;

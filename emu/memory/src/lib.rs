@@ -4,8 +4,8 @@
 //! at one byte of flags for its page, or two where it crosses a border. Addresses outside the space
 //! (2^40 bytes where the host allows) fault like non-canonical ones.
 //!
-//! Memory knows nothing of processors. It tells whoever decodes code which bytes of decoded pages were
-//! written ([`Memory::take_code_writes`]).
+//! Memory knows no processor. An engine learns from [`Memory::take_code_writes`] which bytes of decoded pages were
+//! written.
 
 mod cost;
 mod perm;
@@ -82,7 +82,7 @@ pub struct MemFault {
     pub cause: Cause,
 }
 
-/// What the host, or a limit, would not give.
+/// A request that the host or a limit refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoryError {
@@ -424,7 +424,7 @@ impl Memory {
         self.cost.take()
     }
 
-    /// Work that was counted so far is nobody's.
+    /// Discards the work that was counted so far.
     pub fn forget_cost(&self) {
         self.cost.forget();
     }
@@ -434,7 +434,7 @@ impl Memory {
         self.cost.taken()
     }
 
-    /// Whether whoever runs code is to look: decoded bytes were written, or much work was counted.
+    /// Whether an engine has to check: decoded bytes were written, or much work was counted.
     #[inline(always)]
     pub fn wants_attention(&self) -> bool {
         self.code_written() || self.cost.is_much()

@@ -1,9 +1,9 @@
 //! What instructions compute: pure functions, numbers in, numbers and flags out.
 //!
-//! Nothing here knows of registers, memory or a machine, so everything here can be compared with the
-//! host's processor, operation by operation. Integer operations are generic over the operand's width
-//! ([`Uint`]); flags that Intel's manual leaves undefined are given the value that current processors give
-//! where that is simple, and are not promised.
+//! Nothing here knows registers, memory or a machine, so each operation can be compared with the
+//! host's processor by itself. Integer operations are generic over the operand's width
+//! ([`Uint`]). Flags that Intel's manual leaves undefined have the value of current processors
+//! if that is simple; they are not guaranteed.
 
 pub mod arith;
 pub mod bits;

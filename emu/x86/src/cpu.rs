@@ -1,4 +1,4 @@
-//! The processor's state: registers, flags, vectors. No behaviour beyond reading and writing them.
+//! The processor's state: registers, flags, vectors, and access to them.
 
 pub(crate) mod cpuid;
 mod flags;
@@ -70,9 +70,9 @@ pub struct Cpu {
     pub x87: X87,
     /// What CPUID shows.
     pub level: Level,
-    /// What RDTSC reads next. It is virtual: every reading takes [`TSC_STEP`] cycles.
+    /// The next value of RDTSC. Virtual: every reading takes [`TSC_STEP`] cycles. `goemu` counts its nanoseconds here.
     pub tsc: u64,
-    /// Where RDRAND and RDSEED stand: the same seed gives the same numbers.
+    /// The state of RDRAND and RDSEED: the same seed gives the same numbers.
     pub entropy: u64,
 }
 

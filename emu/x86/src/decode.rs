@@ -1,13 +1,13 @@
-//! Bytes to instructions to blocks. The only user of iced's decoder; it does not know who executes.
+//! Bytes to instructions to blocks. The only user of iced's decoder in this crate; it knows no engine.
 
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, FlowControl, Instruction, OpKind};
 
 use crate::memory::{MemFault, Memory};
 
-/// Bytes that the longest instruction has.
+/// Bytes of the longest instruction.
 pub const MAX_INSN: usize = 15;
 
-/// Instructions that a block has at most.
+/// The most instructions in a block.
 const MAX_BLOCK: usize = 64;
 
 /// How control leaves a block at its last instruction.
@@ -21,7 +21,7 @@ pub enum BlockEnd {
     Branch(u64),
     /// To this address, with the next instruction's as return address.
     Call(u64),
-    /// To an address that the instruction finds in a register or in memory, or to nowhere: it traps.
+    /// To an address in a register or in memory; or the instruction traps.
     Indirect,
 }
 
@@ -46,8 +46,8 @@ impl Block {
     }
 }
 
-/// Decodes one instruction. Bytes that are none give one whose code is [`Code::INVALID`]; an instruction
-/// that runs into a page without code is a fault of that page.
+/// Decodes one instruction. Bytes that are no instruction give one with [`Code::INVALID`]; an instruction
+/// that continues on a page without code is a fault of that page.
 pub fn decode(memory: &Memory, pc: u64) -> Result<Instruction, MemFault> {
     let mut bytes = [0; MAX_INSN];
     let len = memory.fetch(pc, &mut bytes)?;
@@ -90,7 +90,7 @@ fn block_end(insn: &Instruction) -> Option<BlockEnd> {
         FlowControl::UnconditionalBranch if near => Some(BlockEnd::Jump(insn.near_branch_target())),
         FlowControl::ConditionalBranch if near => Some(BlockEnd::Branch(insn.near_branch_target())),
         FlowControl::Call if near => Some(BlockEnd::Call(insn.near_branch_target())),
-        // SYSCALL goes on with the next instruction after somebody answered it.
+        // After the system call is answered, execution continues with the next instruction.
         FlowControl::Call => Some(BlockEnd::Next),
         _ => Some(BlockEnd::Indirect),
     }

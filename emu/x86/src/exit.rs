@@ -4,7 +4,7 @@ use iced_x86::Code;
 
 use crate::memory::{Access, Cause, MemFault};
 
-/// Why an instruction could not be carried out, or should not be by the engine. It has changed nothing.
+/// Why an instruction could not be executed, or must not be executed by the engine. It has changed nothing.
 ///
 /// Sixteen bytes, so that a handler's result travels in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum TrapKind {
     Halt,
     /// SYSCALL; RIP is past it.
     Syscall,
-    /// An instruction that the engine was told to leave at.
+    /// A guarded instruction: see `Engine::set_bar`.
     Barred,
 }
 
@@ -55,12 +55,12 @@ impl From<MemFault> for Trap {
     }
 }
 
-/// Something the guest did that its processor refuses. May become a Go panic.
+/// An action of the guest that the processor refuses. May become a Go panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Address of the instruction that did it.
+    /// Address of the instruction.
     pub pc: u64,
-    /// What it did.
+    /// The kind of fault.
     pub kind: FaultKind,
 }
 
@@ -119,7 +119,7 @@ impl std::fmt::Display for Fault {
 pub enum Exit {
     /// RIP is a stop address.
     Stopped,
-    /// The instructions are used up.
+    /// The fuel is used up.
     OutOfFuel,
     /// SYSCALL was executed; RIP is past it.
     Syscall,

@@ -1,11 +1,11 @@
 //! The interpreter: the readable specification of what goemu executes.
 //!
 //! A block is decoded once. Each of its instructions becomes an operation: a handler, specialised
-//! for the operation, the width and the places of its operands, and the operands' numbers. Running a
-//! block is calling its handlers one after the other. Blocks know the blocks that follow them, so that
-//! only indirect jumps look anything up.
+//! for the operation, the width and the locations of its operands, and the operands' numbers. Running a
+//! block calls its handlers one after the other. Blocks are linked to their successors, so
+//! only indirect jumps need a lookup.
 //!
-//! `table.rs` says which handler an instruction gets, `ops/` holds the handlers, `code.rs` keeps the blocks;
+//! `table.rs` maps instructions to handlers, `ops/` holds the handlers, `code.rs` keeps the blocks;
 //! this file is the loop.
 
 mod code;
@@ -32,7 +32,7 @@ use crate::engine::{Bar, Detail, Engine, Stops, Watch};
 use crate::exit::{Exit, Fault, FaultKind, Trap, TrapKind};
 use crate::memory::{MemFault, Memory};
 
-/// Runs guest code by carrying out one operation after the other.
+/// Runs guest code by executing one operation after the other.
 #[derive(Default)]
 pub struct Interpreter {
     blocks: Blocks,
@@ -41,14 +41,14 @@ pub struct Interpreter {
 /// Where control goes after a block, or which of its operations trapped.
 type Ran = Result<Flow, (usize, Trap)>;
 
-/// Carries out a block: for somebody who watches, or for nobody, and then nothing of it is left in the loop.
+/// Executes a block, with or without an observer. A generic parameter, so that an unobserved loop has no trace of it.
 trait Watching {
     fn run(&mut self, blocks: &Blocks, block: Block, cpu: &mut Cpu, memory: &mut Memory) -> Ran;
 }
 
-struct Nobody;
+struct Unobserved;
 
-impl Watching for Nobody {
+impl Watching for Unobserved {
     #[inline(always)]
     fn run(&mut self, blocks: &Blocks, block: Block, cpu: &mut Cpu, memory: &mut Memory) -> Ran {
         let mut flow = Flow::Next;
@@ -62,7 +62,7 @@ impl Watching for Nobody {
     }
 }
 
-/// Somebody who is shown blocks only.
+/// An observer that is shown blocks only.
 struct WholeBlocks<'a>(&'a mut dyn Watch);
 
 impl Watching for WholeBlocks<'_> {
@@ -71,11 +71,11 @@ impl Watching for WholeBlocks<'_> {
         let insns = blocks.insns(block);
         cpu.rip = insns.first().map_or(cpu.rip, Instruction::ip);
         self.0.block(cpu, memory, insns);
-        Nobody.run(blocks, block, cpu, memory)
+        Unobserved.run(blocks, block, cpu, memory)
     }
 }
 
-/// Somebody who is shown every instruction, before it and, where `AFTER` is set, after it.
+/// An observer that is shown every instruction, before it and, if `AFTER` is set, after it.
 struct Instructions<'a, const AFTER: bool>(&'a mut dyn Watch);
 
 impl<const AFTER: bool> Watching for Instructions<'_, AFTER> {
@@ -107,7 +107,7 @@ impl Interpreter {
     }
 
     fn go(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64, mut watch: impl Watching) -> Exit {
-        // What was done before is not this code's.
+        // Work that was counted before is not this code's.
         memory.forget_cost();
         let mut id = match self.blocks.enter(memory, cpu.rip) {
             Ok(id) => id,
@@ -153,7 +153,7 @@ impl Interpreter {
         if link.is_some() { Ok(link) } else { self.link(id, flow, cpu, memory) }
     }
 
-    /// The address at which the guest goes on.
+    /// The address at which the guest continues.
     fn target(&self, id: Id, flow: Flow, cpu: &Cpu) -> u64 {
         let block = self.blocks.get(id);
         match flow {
@@ -180,7 +180,7 @@ impl Interpreter {
         if spent || memory.is_costly() { Err(Exit::OutOfFuel) } else { self.arrive(cpu, memory) }
     }
 
-    /// Takes the cost of what instructions did at once, and goes on if there is fuel left.
+    /// Charges the extra work of the block's instructions, and continues if fuel is left.
     #[cold]
     fn pay(&mut self, cpu: &Cpu, memory: &mut Memory, fuel: &mut i64) -> Result<Id, Exit> {
         *fuel = fuel.saturating_sub(memory.take_cost());
@@ -242,7 +242,7 @@ fn exit(insn: &Instruction, trap: Trap, cpu: &mut Cpu) -> Exit {
 
 impl Engine for Interpreter {
     fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit {
-        self.go(cpu, memory, fuel, Nobody)
+        self.go(cpu, memory, fuel, Unobserved)
     }
 
     fn run_watched(

@@ -1,7 +1,7 @@
 //! An x86-64 processor in software: registers, flags, instructions, and what runs them.
 //!
-//! [`cpu`] is the state, [`alu`] computes what instructions compute, [`decode`] makes blocks of bytes, [`engine`] is
-//! the trait that runs them, and [`interp`] the engine that carries out one operation after the other.
+//! [`cpu`] is the state, [`alu`] computes the results of instructions, [`decode`] turns bytes into blocks, [`engine`] is
+//! the trait that runs them, and [`interp`] the engine that executes one operation after the other.
 //! Nothing here knows of operating systems, of files or of Go: guest memory is all that it needs.
 
 pub mod alu;

@@ -1,5 +1,5 @@
-//! What CPUID shows. A feature is shown only if every instruction of it works, which a test checks against the
-//! interpreter's table, and the chosen level has it.
+//! The leaves of CPUID. A feature is shown only if the chosen level has it and every instruction of it works; a test checks
+//! that against the interpreter's table.
 
 use iced_x86::CpuidFeature as F;
 

@@ -1,8 +1,8 @@
 //! The arithmetic flags.
 //!
-//! Most instructions set all flags and most flags are never read, so [`Flags`] keeps what they follow
-//! from: the last result and the carries out of its bits. Setting them is a handful of instructions
-//! without a branch; each flag is worked out when somebody asks. (Bochs keeps its flags so.)
+//! Most instructions set all flags and most flags are never read, so [`Flags`] stores their sources:
+//! the last result and the carries out of its bits. Setting them is a handful of instructions
+//! without a branch; each flag is computed when it is read. (Bochs stores its flags this way.)
 
 use bitflags::bitflags;
 use iced_x86::ConditionCode;
@@ -30,7 +30,7 @@ bitflags! {
     }
 }
 
-/// The six arithmetic flags, not yet worked out.
+/// The six arithmetic flags, not yet computed.
 #[derive(Clone, Copy, Debug)]
 pub struct Flags {
     /// The last result, sign-extended: ZF, SF, and PF from its low byte.

@@ -11,7 +11,7 @@ pub struct X87 {
     pub status: u16,
     /// One bit a physical register: set where it holds a value.
     pub tags: u8,
-    /// Physical registers; the stack's top is the one that the status word names.
+    /// Physical registers; the status word has the number of the stack's top.
     pub registers: [F80; 8],
 }
 
@@ -35,14 +35,14 @@ impl X87 {
 
     /// Exception summary: one that is not masked waits to be raised.
     pub const SUMMARY: u16 = 1 << 7;
-    /// Once that the unit is busy, now the same as [`X87::SUMMARY`].
+    /// Busy: on the 8087 that the unit was busy, now the same as [`X87::SUMMARY`].
     const BUSY: u16 = 1 << 15;
     /// All six exceptions, in the status word as flags, in the control word as masks.
     pub const EXCEPTIONS: u16 = 0x3f;
     /// The bits of the control word that can be set.
     const CONTROL: u16 = 0x1f3f;
 
-    /// Notes exceptions: which of them are not masked. The next instruction that waits raises those.
+    /// Records exceptions, and returns those that are not masked. The next waiting instruction raises these.
     pub fn raise(&mut self, exceptions: u16) -> u16 {
         self.status |= exceptions;
         self.summarize();
@@ -64,7 +64,7 @@ impl X87 {
         self.summarize();
     }
 
-    /// Forgets everything but what the registers hold.
+    /// Resets everything but the registers' values.
     pub fn reset(&mut self) {
         let registers = self.registers;
         *self = X87 { registers, ..X87::default() };

@@ -46,14 +46,14 @@ pub(super) struct Block {
 /// Entries of the table that indirect jumps look at first. A power of two.
 const QUICK: usize = 1 << 12;
 
-/// Operations kept before everything is forgotten: half a gigabyte, more than any program has.
+/// Operations to keep before all are dropped: half a gigabyte, more than any program has.
 const MAX_OPS: usize = 1 << 22;
 
 /// All decoded blocks.
 pub(super) struct Blocks {
-    /// Addresses no block runs over.
+    /// Addresses at which every block ends.
     pub(super) stops: FxHashSet<u64>,
-    /// Which instructions are not executed.
+    /// Which instructions are guarded.
     bar: Option<Bar>,
     blocks: Vec<Block>,
     ops: Vec<Op>,
@@ -93,12 +93,12 @@ impl Blocks {
         &self.insns[block.first as usize..][..block.len as usize]
     }
 
-    /// Counts how often everything was forgotten: ids of another version mean nothing.
+    /// Counts how often all blocks were dropped: ids of another version are invalid.
     pub(super) fn version(&self) -> u64 {
         self.version
     }
 
-    /// The block at an address that was jumped to indirectly before, if it is still at hand.
+    /// The block at an address, if the cache of indirect jumps has it.
     #[inline(always)]
     pub(super) fn quick(&self, addr: u64) -> Id {
         let (at, id) = self.quick[slot(addr)];
@@ -156,20 +156,20 @@ impl Blocks {
         self.insns(self.get(id)).first().map_or(0, |insn| insn.ip())
     }
 
-    /// New addresses to stop at. Blocks may run over them, so all are forgotten.
+    /// Sets the addresses to stop at. Blocks may run over them, so all are dropped.
     pub(super) fn set_stops(&mut self, stops: Stops) {
         self.stops = stops.into_iter().collect();
         self.forget_all();
     }
 
-    /// Other instructions are barred from now on.
+    /// Sets which instructions are guarded.
     pub(super) fn set_bar(&mut self, bar: Option<Bar>) {
         self.bar = bar;
         self.forget_all();
     }
 
-    /// Forgets blocks whose bytes changed. That is rare, and any block may be linked to any other, so if
-    /// there is one, all go.
+    /// Drops blocks whose bytes changed. That is rare, and any block may be linked to any other, so one change
+    /// drops all.
     pub(super) fn forget(&mut self, changed: Vec<Range<u64>>) {
         let touched = |block: &Block| {
             let start = self.insns[block.first as usize].ip();

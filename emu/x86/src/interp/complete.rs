@@ -12,8 +12,8 @@ fn what_cpuid_shows_is_complete() {
     assert_eq!(incomplete, Vec::<&F>::new());
 }
 
-/// Whether all instructions of a feature that user programs may use have a row. Those on MMX registers belong to
-/// MMX and those on the x87 stack to FPU, whichever extension brought them.
+/// Whether all user-mode instructions of a feature have rows. Instructions on MMX registers count for MMX, and those on the
+/// x87 stack for FPU, whichever extension added them.
 fn complete(feature: F) -> bool {
     let of_feature = |code: &Code| code.cpuid_features().contains(&feature);
     Code::values().filter(of_feature).filter(|code| counts(*code, feature)).all(has_row)
@@ -31,7 +31,7 @@ fn counts(code: Code, feature: F) -> bool {
     let op = code.op_code();
     let encoded = matches!(op.encoding(), EncodingKind::Legacy | EncodingKind::VEX);
     let on_x87 = code.cpuid_features().contains(&F::FPU);
-    // A form of several features, as VEX-encoded GFNI, is not missed in the more common one.
+    // A form of several features, such as VEX-encoded GFNI, counts for the last one only.
     let last = code.cpuid_features().last() == Some(&feature);
     op.is_instruction()
         && op.mode64()
@@ -43,7 +43,7 @@ fn counts(code: Code, feature: F) -> bool {
         && (!on_x87 || feature == F::FPU)
 }
 
-/// What the decoder knows and no processor promises; and what is WAIT and an instruction after it, in one name.
+/// Encodings that the decoder knows and no manual defines, and mnemonics that stand for WAIT and a second instruction.
 fn reserved(code: Code) -> bool {
     let two = matches!(
         code.mnemonic(),

@@ -1,4 +1,4 @@
-//! Operations: instructions as the interpreter keeps them, with everything found out that can be.
+//! Operations: decoded instructions, with everything resolved that does not depend on the machine's state.
 
 use iced_x86::{Instruction, OpKind, Register};
 
@@ -17,10 +17,10 @@ pub(crate) enum Flow {
     Indirect,
 }
 
-/// What a handler gives back. `?` is a trap of the guest.
+/// A handler's result. `?` propagates a trap of the guest.
 pub(crate) type Step = Result<Flow, Trap>;
 
-/// Carries out one operation. A free function, specialised by width and by where the operands are.
+/// Executes one operation. A free function, specialised by width and by the locations of the operands.
 pub(crate) type Handler = fn(&mut Cpu, &mut Memory, &Op) -> Step;
 
 /// One instruction, ready to run: half a cache line.
@@ -31,7 +31,7 @@ pub(crate) struct Op {
     /// The immediate, sign-extended; for calls the return address; for two immediates, the second in
     /// bits 32 and up.
     pub(crate) imm: u64,
-    /// Displacement of the memory operand, RIP included where it is relative to that.
+    /// Displacement of the memory operand; RIP is included if the address is relative to it.
     pub(crate) disp: u64,
     /// Register number of each operand that is a register.
     pub(crate) reg: [u8; 4],
@@ -41,11 +41,11 @@ pub(crate) struct Op {
     pub(crate) index: u8,
     /// Shift of the index.
     pub(crate) scale: u8,
-    /// What is unusual about the memory operand's address.
+    /// Segment base and address size of the memory operand, if they are not the usual ones.
     pub(crate) odd: OddAddress,
 }
 
-/// What an address can have beyond base, index and displacement.
+/// What an address may have besides base, index and displacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OddAddress {
     /// Nothing.
@@ -63,7 +63,7 @@ pub(crate) enum OddAddress {
 }
 
 impl Op {
-    /// An instruction's operands, to be carried out by `run`.
+    /// An operation with an instruction's operands and this handler.
     pub(crate) fn new(run: Handler, insn: &Instruction) -> Op {
         let mut op = Op {
             run,
@@ -137,8 +137,8 @@ pub(crate) fn is_immediate(kind: OpKind) -> bool {
     )
 }
 
-/// The slot of the register file for a base or index. RIP is in the displacement already; the index of
-/// gathers is a vector register, whose number it is.
+/// The slot of the register file for a base or index. RIP is part of the displacement already; the index of
+/// a gather is the number of a vector register.
 fn slot(register: Register) -> u8 {
     match register {
         Register::None | Register::RIP | Register::EIP => ZERO,

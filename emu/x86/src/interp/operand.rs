@@ -1,4 +1,4 @@
-//! Operands: how wide they are, where they are, and how handlers read and write them.
+//! Operands: their widths and locations, and how handlers read and write them.
 
 use iced_x86::{Instruction, OpKind};
 
@@ -33,15 +33,15 @@ macro_rules! int {
 
 int! { u8 u16 u32 u64 }
 
-/// Where an operand can be read.
+/// A location that can be read.
 pub(crate) trait Source {
     /// Reads it.
     fn get<T: Int>(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<T, Trap>;
 }
 
-/// Where an operand can be read and written.
+/// A location that can be read and written.
 pub(crate) trait Place: Source {
-    /// Whether that is memory.
+    /// Whether it is memory.
     const IN_MEMORY: bool;
     /// Writes it.
     fn put<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op, value: T) -> Result<(), Trap>;
@@ -92,7 +92,7 @@ impl Source for Imm {
     }
 }
 
-/// What kind of operand one is.
+/// The kind of an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// A register.
@@ -101,7 +101,7 @@ pub(crate) enum Form {
     Mem,
     /// An immediate.
     Imm,
-    /// There is none, or it is implied or a branch target.
+    /// No operand, an implied one, or a branch target.
     Other,
 }
 

@@ -1,6 +1,7 @@
-//! Handlers, one file a family. A function that takes an [`Instruction`](iced_x86::Instruction) picks the
-//! handler for its operands' widths and places, or `None` where there is none; the handlers are
-//! free functions that see registers and memory only.
+//! Handlers. A file holds a family of instructions (`arith`, `stack`), or a shape that many vector instructions share
+//! (`packed`, `triple`, `lanes`, `element`, `resize`). A function that takes an
+//! [`Instruction`](iced_x86::Instruction) selects the handler for the widths and locations of its operands, or `None`;
+//! handlers are free functions that see registers and memory only.
 
 /// Types that name functions, so that handlers can be generic over them: `Add = alu::arith::add;` makes
 /// a type `Add` whose `apply` is that function.

@@ -1,4 +1,5 @@
-//! One row per mnemonic: which function picks its handler. Rows hold names, never logic.
+//! One row per mnemonic: the function that selects its handler. A row names a function, or tries two in turn if the
+//! mnemonic stands for two families. Scalar instructions are here, the others in the files below.
 
 #[macro_use]
 mod lane;
@@ -18,10 +19,10 @@ use super::ops::arith::{self, binary, compare, ternary, unary};
 use super::ops::shift::{self, double_shift, plain_shift};
 use super::ops::{bits, branch, mov, muldiv, processor, segment, stack, string, system};
 
-/// Picks the handler for an instruction's operands.
+/// Selects the handler for an instruction's operands.
 type Pick = fn(&Instruction) -> Option<Handler>;
 
-/// An instruction as an operation; one that there is no handler for becomes one that traps.
+/// An instruction as an operation. Without a handler, it is an operation that traps.
 pub(crate) fn lower(insn: &Instruction) -> Op {
     Op::new(handler(insn).unwrap_or_else(|| system::missing(insn)), insn)
 }
@@ -30,7 +31,7 @@ fn handler(insn: &Instruction) -> Option<Handler> {
     pick(insn.mnemonic(), mmx::is_mmx(insn)).and_then(|pick| pick(insn))
 }
 
-/// What stands in the place of an instruction that is not to be executed.
+/// The operation that replaces a guarded instruction.
 pub(super) fn barrier(insn: &Instruction) -> Op {
     Op::new(system::barred(), insn)
 }

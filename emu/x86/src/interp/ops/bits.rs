@@ -23,7 +23,7 @@ const TEST: u8 = BitOp::Test as u8;
 const SET: u8 = BitOp::Set as u8;
 const RESET: u8 = BitOp::Reset as u8;
 
-/// The operation of which `N` is the number.
+/// The operation with the number `N`.
 #[inline(always)]
 fn bit_op<const N: u8>() -> BitOp {
     match N {
@@ -179,9 +179,9 @@ pub(crate) trait Field {
     fn apply<T: Uint>(a: T, b: T) -> (T, Option<Flags>);
 }
 
-/// BEXTR: the third operand says which field.
+/// BEXTR: the third operand names the field.
 pub(crate) struct Bextr;
-/// BZHI: the third operand says from where.
+/// BZHI: the third operand is the first bit to clear.
 pub(crate) struct Bzhi;
 /// PDEP: the third operand is the mask.
 pub(crate) struct Pdep;

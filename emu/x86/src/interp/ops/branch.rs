@@ -47,7 +47,7 @@ pub(crate) fn jrcxz(insn: &Instruction) -> Option<Handler> {
     }
 }
 
-/// Counts RCX (ECX with a 67h prefix) down; jumps while it is not 0.
+/// Decrements RCX (ECX with a 67h prefix), and jumps while it is not 0.
 fn run_loop<T: Uint>(cpu: &mut Cpu, also: bool) -> Step {
     let count = cpu.read::<T>(gpr::RCX).minus(T::ONE);
     cpu.write(gpr::RCX, count);

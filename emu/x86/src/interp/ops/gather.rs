@@ -1,4 +1,4 @@
-//! Gathers of AVX2: elements from addresses that a vector of indices gives.
+//! Gathers of AVX2: elements at addresses that follow from a vector of indices.
 
 use iced_x86::{Instruction, Register};
 
@@ -10,8 +10,8 @@ use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::Int;
 use crate::memory::Memory;
 
-/// Loads the elements whose mask has its top bit set, lowest first. Where one faults, those before it are in the
-/// destination already and out of the mask, so that the instruction can be started again.
+/// Loads the elements whose mask has its top bit set, lowest first. If one faults, the elements before it are in the
+/// destination already and cleared in the mask, so that the instruction can be restarted.
 fn run<T: Int + Element, I: Element + Into<i64>, const WIDE: bool>(
     cpu: &mut Cpu,
     memory: &mut Memory,
@@ -21,7 +21,7 @@ fn run<T: Int + Element, I: Element + Into<i64>, const WIDE: bool>(
     // As many elements as the vectors of both have room for.
     let lanes = if WIDE { 2 } else { 1 };
     let count = lanes * T::COUNT.min(I::COUNT);
-    // The whole mask becomes ones and zeros first: that is to be seen where a load faults.
+    // The whole mask is extended to ones and zeros first: that is visible if a load faults.
     let old = ymm(cpu, mask);
     let chosen = |i| i < lanes * T::COUNT && ymm_get::<T>(old, i).is_negative();
     let sign = |i| if chosen(i) { T::truncate(u64::MAX) } else { T::ZERO };

@@ -11,7 +11,7 @@ use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, form};
 use crate::memory::Memory;
 
-/// What happens to two whole registers.
+/// An operation on two whole registers.
 pub(crate) trait Crossing {
     /// The register that `a` and `b` give.
     fn apply(a: Ymm, b: Ymm, imm: u8) -> Ymm;

@@ -1,4 +1,4 @@
-//! Loads and stores of chosen elements: VMASKMOVPS, VPMASKMOVD, MASKMOVDQU. What is not chosen is not touched,
+//! Loads and stores of selected elements: VMASKMOVPS, VPMASKMOVD, MASKMOVDQU. Other elements are not accessed
 //! and cannot fault.
 
 use iced_x86::{Instruction, OpKind};

@@ -1,8 +1,8 @@
-//! MMX: 64-bit vectors in the significands of the x87 registers. What they compute is what one half of an SSE lane
-//! does, so the functions are those of SSE.
+//! MMX: 64-bit vectors in the significands of the x87 registers. They compute what one half of an SSE lane
+//! computes, so the functions are those of SSE.
 //!
-//! Every one of these but EMMS makes the x87 stack full, with its top in register 0, and raises an exception of an
-//! x87 instruction before it.
+//! All of these except EMMS mark the x87 stack full, with its top in register 0, and raise a pending exception of an
+//! earlier x87 instruction.
 
 use iced_x86::{Code, Instruction, Mnemonic as M, OpKind};
 
@@ -16,7 +16,7 @@ use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, Int, Mem, Place, Reg, Source, form};
 use crate::memory::{Access, Memory};
 
-/// What happens to a vector. `b` is the second operand, or the immediate where that takes its place.
+/// An operation on a vector. `b` is the second operand, or the immediate if that takes its place.
 pub(crate) trait Mmx {
     fn apply(a: u64, b: u64, imm: u8) -> u64;
 }

@@ -1,5 +1,5 @@
-//! Moves of general-purpose registers: MOV MOVZX MOVSX MOVSXD LEA XCHG CMPXCHG CMOVcc SETcc, and what
-//! sets single flags.
+//! Moves of general-purpose registers: MOV MOVZX MOVSX MOVSXD LEA XCHG CMPXCHG CMOVcc SETcc, and instructions
+//! that set single flags.
 
 use iced_x86::{ConditionCode, Instruction};
 
@@ -73,7 +73,7 @@ fn run_lea<T: Int>(cpu: &mut Cpu, _: &mut Memory, op: &Op) -> Step {
     Ok(Flow::Next)
 }
 
-/// LEA: segments do not count.
+/// LEA: without segment bases.
 pub(crate) fn lea(insn: &Instruction) -> Option<Handler> {
     match insn.segment_prefix() {
         iced_x86::Register::FS | iced_x86::Register::GS => None,

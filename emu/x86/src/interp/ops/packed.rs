@@ -14,7 +14,7 @@ use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, form};
 use crate::memory::Memory;
 
-/// What happens to one lane.
+/// An operation on one lane.
 pub(crate) trait Lane {
     /// The second source where it is in memory: [`Load`] of 16 bytes, or of one element for scalars.
     type Mem: Source;
@@ -36,11 +36,11 @@ pub(crate) fn with_mxcsr<R>(cpu: &mut Cpu, compute: impl FnOnce(&mut Mxcsr) -> R
         cpu.mxcsr = env.0;
         return Ok(result);
     }
-    // Which exceptions are new is only to be seen when the old ones are out of the way.
+    // Clearing the old exceptions shows which ones are new.
     env.0 &= !Mxcsr::FLAGS;
     let result = compute(&mut env);
     let mut raised = env.0 & Mxcsr::FLAGS;
-    // What is found before computing keeps it from being done: then nothing was rounded.
+    // An exception that is found before the computation prevents it: then nothing was rounded.
     if env.unmasked(raised & Mxcsr::BEFORE) != 0 {
         raised &= Mxcsr::BEFORE;
     }
@@ -64,7 +64,7 @@ pub(crate) fn set_lane<const VEX: bool>(cpu: &mut Cpu, op: &Op, value: u128) {
     }
 }
 
-/// Whether an instruction's encoding is VEX; none for those that goemu does not have.
+/// Whether an instruction's encoding is VEX; `None` for encodings that goemu does not have.
 pub(crate) fn is_vex(insn: &Instruction) -> Option<bool> {
     let vector = |n| !insn.op_register(n).is_mm();
     match insn.code().encoding() {
@@ -120,8 +120,8 @@ pub(crate) fn load256(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<Ymm, Trap> 
     Ok([lane(0), lane(16)])
 }
 
-/// One lane. A function of its own, so that the many handlers that share it stay small: inlined, they are
-/// most of what compiling this crate takes.
+/// One lane. Not inlined, so that the many handlers that share it stay small: inlining takes most of this crate's
+/// compile time.
 #[inline(never)]
 fn lane<F: Lane>(a: u128, b: u128, imm: u8, env: &mut Mxcsr) -> u128 {
     F::apply(a, b, imm, env)

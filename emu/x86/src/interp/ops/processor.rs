@@ -1,4 +1,4 @@
-//! What instructions ask of the processor itself: CPUID, its clock and random numbers, control registers that
+//! Instructions on the processor itself: CPUID, its clock and random numbers, control registers that
 //! user programs see, caches.
 
 use iced_x86::{Instruction, Mnemonic as M};
@@ -137,7 +137,7 @@ pub(crate) fn segment(insn: &Instruction) -> Option<Handler> {
     })
 }
 
-/// CLFLUSH, CLFLUSHOPT, CLWB: there is no cache, but the address must be one.
+/// CLFLUSH, CLFLUSHOPT, CLWB: there is no cache, but the address must be valid.
 pub(crate) fn flush(insn: &Instruction) -> Option<Handler> {
     (form(insn, 0) == Form::Mem).then_some(|cpu: &mut Cpu, memory: &mut Memory, op: &Op| {
         memory.check(op.addr(cpu), 1, Access::Read)?;

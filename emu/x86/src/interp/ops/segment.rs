@@ -1,5 +1,5 @@
-//! Segment registers as programs see them on Linux: they can be read and pushed. Nothing is behind them in 64-bit mode
-//! but the bases of FS and GS, which are kept apart.
+//! Segment registers as programs see them on Linux: they can be read and pushed. In 64-bit mode they have no meaning but
+//! the bases of FS and GS, which are separate registers.
 
 use iced_x86::{Instruction, OpKind, Register};
 

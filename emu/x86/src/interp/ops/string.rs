@@ -1,7 +1,7 @@
 //! String instructions: MOVS STOS LODS CMPS SCAS, once or repeated.
 //!
-//! A repeated instruction that faults keeps its finished rounds, as processors do: the registers say
-//! where it stands. The address of RSI may have a segment, that of RDI never.
+//! A repeated instruction that faults keeps its finished rounds, as processors do: the registers have
+//! the position. The address in RSI may have a segment, that in RDI never.
 
 use iced_x86::{Instruction, Mnemonic, Register};
 
@@ -22,9 +22,9 @@ const ROUNDS: u64 = 8;
 
 /// What one round of a string instruction does.
 trait Round {
-    /// Whether ZF decides if there is another.
+    /// Whether ZF decides if another round follows.
     const COMPARES: bool;
-    /// Does it, and moves the registers on.
+    /// Executes the round, and advances the registers.
     fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Result<(), Trap>;
 }
 

@@ -1,4 +1,4 @@
-//! What leaves for somebody else: SYSCALL HLT INT UD2 RDPMC, and what this processor does not have.
+//! Instructions that leave the engine: SYSCALL HLT INT UD2 RDPMC, and those that this processor does not have.
 
 use iced_x86::{Instruction, Mnemonic};
 
@@ -9,7 +9,7 @@ fn trap(kind: TrapKind) -> Step {
     Err(Trap::new(kind))
 }
 
-/// Bytes that are no instruction, or an instruction without a row in the table.
+/// Bytes that are no instruction, and instructions without a row in the table.
 pub(crate) fn missing(insn: &Instruction) -> Handler {
     if insn.is_invalid() {
         return |_, _, _| trap(TrapKind::Invalid);
@@ -20,7 +20,7 @@ pub(crate) fn missing(insn: &Instruction) -> Handler {
     |_, _, _| trap(TrapKind::Unsupported)
 }
 
-/// An instruction that the engine was told to leave at.
+/// A guarded instruction.
 pub(crate) fn barred() -> Handler {
     |_, _, _| trap(TrapKind::Barred)
 }

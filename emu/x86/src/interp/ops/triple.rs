@@ -9,7 +9,7 @@ use crate::cpu::Cpu;
 use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::memory::Memory;
 
-/// What happens to one lane.
+/// An operation on one lane.
 pub(crate) trait Triple {
     /// The operand that may be memory, if it is.
     type Mem: Source;
@@ -30,7 +30,7 @@ trait Third {
 struct Destination;
 /// The fourth operand: blends of AVX.
 struct Fourth;
-/// XMM0, without being named: legacy blends, SHA256RNDS2.
+/// XMM0, which is implied: legacy blends, SHA256RNDS2.
 struct Implied;
 
 impl Third for Destination {

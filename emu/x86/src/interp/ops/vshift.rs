@@ -8,7 +8,7 @@ use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, form};
 use crate::memory::Memory;
 
-/// What happens to one lane.
+/// An operation on one lane.
 pub(crate) trait Shift<Count> {
     /// The lane shifted.
     fn apply(a: u128, count: Count) -> u128;

@@ -1,8 +1,7 @@
-//! The x87 unit. Go uses it in a few old routines only; cgo's C code for `long double`.
+//! The x87 unit. Go uses it in a few old routines only, C code (cgo) for `long double`.
 //!
-//! An exception that is masked gives its default result. One that is not leaves its operands alone (or wraps the
-//! result's exponent, for overflow and underflow), and is raised by the next instruction that waits: [`unit`] is
-//! where instructions wait.
+//! A masked exception gives its default result. An unmasked one leaves the operands unchanged (or wraps the
+//! result's exponent, for overflow and underflow), and is raised by the next waiting instruction, in [`unit`].
 
 mod arith;
 mod compare;
@@ -30,13 +29,13 @@ use crate::exit::{Trap, TrapKind};
 use crate::interp::operand::Int;
 use crate::memory::Memory;
 
-/// The unit, for an instruction that waits: an exception of an instruction before it is raised now.
+/// The unit, for a waiting instruction: a pending exception is raised now.
 #[inline(always)]
 pub(super) fn unit(cpu: &mut Cpu) -> Result<&mut X87, Trap> {
     if cpu.x87.status & X87::SUMMARY != 0 { Err(Trap::new(TrapKind::Float)) } else { Ok(&mut cpu.x87) }
 }
 
-/// What memory holds: the number, and whether it is a denormal of its own format.
+/// A number in memory, and whether it is a denormal of its own format.
 trait Source {
     fn get(memory: &Memory, addr: u64) -> Result<(F80, bool), Trap>;
 }
@@ -79,7 +78,7 @@ impl Source for Int64 {
     }
 }
 
-/// Notes what an operation raised, and whether it rounded up. Whether its result counts.
+/// Records the exceptions of an operation, and whether it rounded up; returns whether its result is to be stored.
 #[must_use]
 fn settle(x87: &mut X87, env: &Extended) -> bool {
     let before = env.flags & Mxcsr::BEFORE;
@@ -93,7 +92,7 @@ fn settle(x87: &mut X87, env: &Extended) -> bool {
     true
 }
 
-/// Notes a denormal in memory, unless something worse came first.
+/// Records a denormal in memory, unless a more important exception occurred.
 fn note_denormal(env: &mut Extended, denormal: bool) {
     if denormal && env.flags & (Mxcsr::IE | Mxcsr::ZE) == 0 {
         env.flags |= Mxcsr::DE;
@@ -106,12 +105,12 @@ fn empty(x87: &mut X87) -> Option<F80> {
     (x87.raise(X87::STACK_FAULT) == 0).then_some(F80::INDEFINITE)
 }
 
-/// What a register holds; indefinite if it is empty; nothing if that is not masked.
+/// A register's value; indefinite if the register is empty, `None` if that exception is not masked.
 fn held(x87: &mut X87, i: u8) -> Option<F80> {
     if x87.holds(i) { Some(x87.peek(i)) } else { empty(x87) }
 }
 
-/// The result of an operation whose registers are full or not; none where everything stays as it is.
+/// The result of an operation whose registers may be empty; `None` if nothing is to be changed.
 fn outcome(x87: &mut X87, full: bool, op: impl FnOnce(&X87, &mut Extended) -> F80) -> Option<F80> {
     if !full {
         return empty(x87);
@@ -121,7 +120,7 @@ fn outcome(x87: &mut X87, full: bool, op: impl FnOnce(&X87, &mut Extended) -> F8
     settle(x87, &env).then_some(result)
 }
 
-/// Puts a number on the stack. A full one is a stack fault, and the number becomes indefinite, if anything.
+/// Pushes a number. A full stack is a stack fault: if that is masked, the number becomes indefinite.
 fn push(x87: &mut X87, value: F80) {
     let full = x87.holds(7);
     x87.set_c1(full);
@@ -132,8 +131,8 @@ fn push(x87: &mut X87, value: F80) {
     x87.set(0, if full { F80::INDEFINITE } else { value });
 }
 
-/// Puts two results in the place of the number at the top. A full stack comes before the number is looked at, an
-/// empty register before a full stack.
+/// Replaces the number at the top by two results. An empty register is checked first, then a full stack, then the
+/// number.
 fn replace_by_two(x87: &mut X87, results: impl FnOnce(&mut X87) -> Option<(F80, F80)>) {
     let indefinite = (F80::INDEFINITE, F80::INDEFINITE);
     let results = if !x87.holds(0) {

@@ -8,7 +8,7 @@ use crate::cpu::{Cpu, Flags, Rflags, X87};
 use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::memory::Memory;
 
-/// Compares ST(0) with a number, or with none where its register is empty; no outcome where an exception is not
+/// Compares ST(0) with a number (`None`: its register is empty). No outcome if an exception is not
 /// masked.
 fn compared(x87: &mut X87, other: Option<F80>, denormal: bool, signaling: bool) -> Option<Compared> {
     let Some(other) = other.filter(|_| x87.holds(0)) else {

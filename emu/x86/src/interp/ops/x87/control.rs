@@ -56,7 +56,7 @@ pub(crate) fn turn(insn: &Instruction) -> Option<Handler> {
     })
 }
 
-/// FLDCW, FNSTCW, FNSTSW, FNCLEX, FNINIT, FNOP, WAIT, and what did something on an 8087 or 80287 only.
+/// FLDCW, FNSTCW, FNSTSW, FNCLEX, FNINIT, FNOP, WAIT, and instructions that had an effect on an 8087 or 80287 only.
 pub(crate) fn control(insn: &Instruction) -> Option<Handler> {
     let to_register = insn.op0_kind() == OpKind::Register && insn.op0_register() == Register::AX;
     Some(match insn.mnemonic() {

@@ -1,7 +1,7 @@
 //! The unit's state as FNSTENV and FNSAVE lay it out (SDM volume 1, section 8.1.10).
 //!
-//! Where the last instruction and its operand were is not kept: those fields are zero. Processors differ in what they
-//! keep there, too, and most say that they do so for exceptions only.
+//! The addresses of the last instruction and its operand are not kept: those fields are zero. Processors differ in these
+//! fields as well, and most fill them for exceptions only.
 
 use iced_x86::{Code, Instruction};
 

@@ -1,5 +1,5 @@
 //! FXSAVE and FXRSTOR: the x87 unit, MXCSR and the vector registers' low lanes in 512 bytes (SDM volume 2A, table
-//! 3-43). Where the last x87 instruction and its operand were is zero, as in FNSTENV.
+//! 3-43). The addresses of the last x87 instruction and its operand are zero, as in FNSTENV.
 
 use iced_x86::{Instruction, Mnemonic as M};
 

@@ -17,7 +17,7 @@ fn run_load<S: Source>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     if denormal {
         env.flags |= Mxcsr::DE;
     }
-    // A full stack comes first: then the number is not looked at. A denormal is loaded even if it is not masked.
+    // A full stack is checked first, before the number. A denormal is loaded even if its exception is not masked.
     let full = x87.holds(7);
     if full || x87.raise(env.flags as u16) & Mxcsr::IE as u16 == 0 {
         push(x87, value);

@@ -8,10 +8,10 @@ use crate::cpu::{Cpu, X87};
 use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::memory::{Access, Memory};
 
-/// What keeps a number from being stored if it is not masked: there is no result to wrap in memory.
+/// Exceptions that prevent a store unless they are masked: a result in memory is not wrapped.
 const REFUSES: u32 = Mxcsr::BEFORE | Mxcsr::OE | Mxcsr::UE;
 
-/// Stores what `convert` makes of the top of the stack, and pops it.
+/// Converts the top of the stack, stores the result, and pops.
 fn store_top<const N: usize>(
     cpu: &mut Cpu,
     memory: &mut Memory,

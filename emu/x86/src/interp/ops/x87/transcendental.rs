@@ -1,4 +1,4 @@
-//! FSIN and its kin, FPATAN, FYL2X: what they take from the stack and leave on it.
+//! FSIN and its kin, FPATAN, FYL2X: their operands and results on the stack.
 
 use iced_x86::{Instruction, Mnemonic as M};
 
@@ -7,7 +7,7 @@ use crate::alu::float::{Extended, F80};
 use crate::cpu::{Cpu, X87};
 use crate::interp::op::{Flow, Handler, Step};
 
-/// Takes the angle from the stack; C2 says that it is too large, and then it stays.
+/// Takes the angle from the stack. If it is too large, C2 is set and the angle stays.
 fn angle<R>(x87: &mut X87, of: impl Fn(F80, &mut Extended) -> Option<R>) -> Option<R> {
     let mut env = Extended::new(x87.control);
     match of(x87.peek(0), &mut env) {

@@ -1,5 +1,5 @@
-//! XSAVE and its kin: x87, SSE and AVX state, each by itself (SDM volume 1, chapter 13). After the area of FXSAVE come
-//! a header that says which parts there are, and the upper lanes.
+//! XSAVE and its kin: x87, SSE and AVX state, each by itself (SDM volume 1, chapter 13). The area of FXSAVE is followed by
+//! a header, which says which parts are present, and the upper lanes.
 
 use iced_x86::{Instruction, Mnemonic as M};
 
@@ -18,19 +18,19 @@ const X87_STATE: u64 = 1;
 const SSE: u64 = 2;
 const AVX: u64 = 4;
 
-/// Where the header and the upper lanes are, and where it all ends.
+/// Offsets of the header and of the upper lanes, and the area's size.
 const HEADER: u64 = 512;
 const UPPER: u64 = 576;
 const END: u64 = 832;
 /// In the second word of the header: the area is compacted.
 const COMPACTED: u64 = 1 << 63;
 
-/// The parts that are asked for, in EDX and EAX.
+/// The requested parts, from EDX and EAX.
 fn requested(cpu: &Cpu) -> u64 {
     (cpu.gpr(gpr::RDX) << 32 | cpu.gpr(gpr::RAX) & 0xffff_ffff) & XCR0
 }
 
-/// The parts that are not as they were at the start.
+/// The parts that are not in their initial state.
 fn in_use(cpu: &Cpu) -> u64 {
     let fresh = |lane: usize| cpu.ymm.iter().all(|register| register[lane] == 0);
     let part = |used: bool, bit: u64| if used { bit } else { 0 };
@@ -63,7 +63,7 @@ fn writable(cpu: &Cpu, memory: &Memory, op: &Op, parts: u64) -> Result<u64, Trap
     Ok(addr)
 }
 
-/// XSAVE writes all parts that are asked for, XSAVEOPT those in use.
+/// XSAVE writes all requested parts, XSAVEOPT those in use.
 fn run_save<const ALL: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let (parts, used) = (requested(cpu), in_use(cpu));
     let addr = writable(cpu, memory, op, parts)?;
@@ -100,7 +100,7 @@ fn header(memory: &Memory, addr: u64) -> Result<(u64, bool), Trap> {
     if well_formed { Ok((held, compacted)) } else { Err(Trap::new(TrapKind::Protection)) }
 }
 
-/// Parts that are asked for and that the area does not hold become as they were at the start.
+/// Requested parts that the area does not hold return to their initial state.
 fn run_restore(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let (parts, addr) = (requested(cpu), aligned(op.addr(cpu), 64)?);
     let (held, compacted) = header(memory, addr)?;
