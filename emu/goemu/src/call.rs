@@ -14,6 +14,7 @@ use crate::go::names;
 use crate::go::value::Value;
 use crate::machine::Machine;
 use crate::outcome::Report;
+use crate::session::Session;
 
 /// A call that is being prepared. For many calls of one function, see [`Machine::function`].
 pub struct Call<'m> {
@@ -94,19 +95,34 @@ impl<'m> Call<'m> {
 
     /// Makes the call from the machine's starting state.
     pub fn run(mut self) -> Result<Report, Error> {
+        let function = self.function()?;
+        function.call(self.machine, &self.args)
+    }
+
+    /// Begins the call, to be stepped, stopped and looked into: see [`Session`].
+    ///
+    /// # Errors
+    /// Those of [`Call::run`]: a call that the machine cannot serve does not begin.
+    pub fn start(mut self) -> Result<Session<'m>, Error> {
+        let function = self.function()?;
+        function.start(self.machine, &self.args)
+    }
+
+    /// The function, with all that was said of it.
+    fn function(&mut self) -> Result<Function, Error> {
         let image = self.machine.image().clone();
         let func = image.func_at(self.entry).ok_or(Error::NoFunctionAt(self.entry))?;
-        let mut function = match self.guess.take() {
+        let function = match self.guess.take() {
             Some((guess, typed)) => Function::guessed(&func, guess, typed),
             None => {
                 let signature = known_signature(&func, &self.name, self.signature.take())?;
                 Function::new(&func, signature)?.with_dictionary(self.machine, &self.name)?
             }
         };
-        if let Some(captures) = &self.captures {
-            function = function.with_captures_as(self.machine, &self.name, captures)?;
+        match &self.captures {
+            Some(captures) => function.with_captures_as(self.machine, &self.name, captures),
+            None => Ok(function),
         }
-        function.call(self.machine, &self.args)
     }
 }
 

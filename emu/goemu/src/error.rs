@@ -46,6 +46,9 @@ pub enum Error {
         /// All that it can mean, with their addresses.
         candidates: Vec<String>,
     },
+    /// A session's call could not go on, as an earlier error of the session said.
+    #[error("this call could not go on: start it again")]
+    SessionOver,
     /// The address is in no function.
     #[error("no function at {0:#x} (see `goemu funcs`)")]
     NoFunctionAt(u64),

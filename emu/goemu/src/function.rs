@@ -21,6 +21,7 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::observe::Event;
 use crate::outcome::{NamedValue, Outcome, Report, Returned};
+use crate::session::Session;
 
 /// Bytes above the return address for a function of which nothing is known: it may spill registers there, or
 /// leave results.
@@ -205,20 +206,49 @@ impl Function {
         })
     }
 
+    /// Begins a call of it, to be stepped, stopped and looked into.
+    ///
+    /// # Errors
+    /// Those of [`Function::call`]: a call that the machine cannot serve does not begin.
+    pub fn start<'m>(&self, machine: &'m mut Machine, args: &[Value]) -> Result<Session<'m>, Error> {
+        let real = machine.rehearse(self.entry, &|machine| self.call_here(machine, args))?;
+        Session::begin(machine, real, self.clone(), args)
+    }
+
     /// Calls it on this very machine.
     fn call_here(&self, machine: &mut Machine, args: &[Value]) -> Result<Report, Error> {
+        let mut under_way = self.begin(machine, args)?;
+        let ended = machine.run(&mut under_way.fuel)?;
+        self.finish(machine, &under_way, ended)
+    }
+
+    /// Goes back to the machine's starting state and puts RIP at the function.
+    pub(crate) fn begin(&self, machine: &mut Machine, args: &[Value]) -> Result<UnderWay, Error> {
         machine.reset()?;
         let limit = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
-        let mut fuel = limit;
         let context = self.context(machine)?;
         let mut frame = Frame::new(self.block);
         self.pass(machine, args, &mut frame)?;
         let charged = machine.memory.charged();
-        let mut outcome = self.run(machine, context, &frame, &mut fuel)?;
-        let charged = machine.memory.charged() - charged;
-        let instructions = (limit.saturating_sub(fuel) as u64).saturating_sub(charged);
+        self.enter(machine, context, &frame)?;
+        machine.memory.forget_cost();
+        Ok(UnderWay { context, frame, limit, fuel: limit, charged })
+    }
+
+    /// What is to be told of a call that is over; `ended` is `None` where it returned.
+    pub(crate) fn finish(
+        &self,
+        machine: &mut Machine,
+        under_way: &UnderWay,
+        ended: Option<Outcome>,
+    ) -> Result<Report, Error> {
+        let mut outcome = match ended {
+            Some(outcome) => outcome,
+            None => Outcome::Returned(self.returned(machine)?),
+        };
+        let instructions = under_way.instructions(machine);
         machine.cx().emit(|_| Event::CallEnded(outcome.clone()));
-        let arguments = self.afterwards(machine, context, &frame, &mut outcome)?;
+        let arguments = self.afterwards(machine, under_way.context, &under_way.frame, &mut outcome)?;
         let (stdout, stderr) = (machine.world.stdout.clone(), machine.world.stderr.clone());
         let uninitialised = machine.uninitialised().map(str::to_owned);
         let runtime = machine.runtime();
@@ -398,6 +428,28 @@ impl Function {
                 Returned::Registers { ints: Vec::new(), floats: Vec::new(), stack: words.collect() }
             }
         }
+    }
+}
+
+/// A call that has begun.
+pub(crate) struct UnderWay {
+    /// The closure that the code found in DX.
+    context: u64,
+    /// What was passed.
+    frame: Frame,
+    /// Fuel at the beginning.
+    limit: i64,
+    /// Fuel that is left.
+    pub(crate) fuel: i64,
+    /// Work charged to this machine's memory before the call.
+    charged: u64,
+}
+
+impl UnderWay {
+    /// Instructions executed so far: what was charged for other work is not among them.
+    pub(crate) fn instructions(&self, machine: &Machine) -> u64 {
+        let charged = machine.memory.charged() - self.charged;
+        (self.limit.saturating_sub(self.fuel) as u64).saturating_sub(charged)
     }
 }
 

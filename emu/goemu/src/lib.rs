@@ -30,6 +30,7 @@ pub mod machine;
 pub mod observe;
 pub mod os;
 pub mod outcome;
+pub mod session;
 #[cfg(feature = "proptest")]
 pub mod strategy;
 pub mod trace;
@@ -44,6 +45,7 @@ pub use goemu_memory::{self as memory, Perm};
 pub use goemu_x86::{alu, cpu, decode, engine, exit, interp};
 pub use machine::{Config, Machine};
 pub use outcome::{Outcome, Panic, Report};
+pub use session::{Session, Stop};
 
 /// The examples of the readme.
 #[cfg(doctest)]

@@ -7,6 +7,7 @@ mod ground;
 mod load;
 mod packages;
 mod process;
+mod run;
 mod watch;
 
 use std::cell::OnceCell;
@@ -16,35 +17,29 @@ use std::sync::Arc;
 use goemu_loader::{Func, Image};
 
 use crate::call::{self, Call};
-use crate::cpu::{Cpu, gpr};
+use crate::cpu::Cpu;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::exit::{Exit, Fault};
 use crate::function::Function;
 use crate::go::goroutine::{Goroutine, TOP_BLOCK};
 use crate::go::read::Reading;
 use crate::go::world::World;
 use crate::go::{helpers, names, runtime, started};
-use crate::hook::{Action, Cx, Gate, Gated, Hook, Hooks, Refused};
-use crate::imports;
+use crate::hook::{Cx, Gate, Gated, Hook, Hooks};
 use crate::interp::Interpreter;
 use crate::memory::{Memory, Snapshot};
-use crate::observe::{Event, Interest, Observer, Observers};
-use crate::os::{self, Answer, NoOs, Os};
-use crate::outcome::{Outcome, Runtime};
+use crate::observe::{Interest, Observer, Observers};
+use crate::os::{NoOs, Os};
+use crate::outcome::Runtime;
 pub use boot::Booted;
 pub use config::Config;
 use ground::{Ground, Made};
 use packages::Packages;
 pub use process::Process;
-use watch::WatchAll;
+pub(crate) use run::Progress;
 
 /// Where a call returns to in a program without `runtime.goexit`. Nothing is mapped there.
 const NOWHERE: u64 = 0x7e_0000_0000;
-
-/// What answering a hook and a system call takes, in instructions, whatever it does.
-const HOOK: u64 = 10;
-const SYSCALL: u64 = 40;
 
 /// One program, ready for calls.
 ///
@@ -70,6 +65,8 @@ pub struct Machine {
     pub(crate) home: u64,
     /// Whether the engine leaves at hooks that only tell observers.
     told: bool,
+    /// Addresses at which a session wants to stop.
+    breakpoints: HashSet<u64>,
     start: Start,
     /// What the program did until `main.main`, if it was started.
     booted: Option<Booted>,
@@ -175,6 +172,7 @@ impl Machine {
             ground,
             home: NOWHERE,
             told: false,
+            breakpoints: HashSet::new(),
             start,
             booted: None,
             packages: Packages::default(),
@@ -230,6 +228,11 @@ impl Machine {
     /// The processor.
     pub fn cpu(&self) -> &Cpu {
         &self.cpu
+    }
+
+    /// The goroutine that runs, or ran last.
+    pub fn goroutine(&self) -> &Goroutine {
+        &self.goroutine
     }
 
     /// A call of a function: by its full name, by an end of it that no other function has (`f1` for
@@ -307,9 +310,23 @@ impl Machine {
         }
     }
 
+    /// The addresses at which a session stops.
+    pub(crate) fn breakpoints(&self) -> &HashSet<u64> {
+        &self.breakpoints
+    }
+
+    /// Changes the addresses at which a session stops.
+    pub(crate) fn set_breakpoints(&mut self, breakpoints: HashSet<u64>) {
+        if self.breakpoints != breakpoints {
+            self.breakpoints = breakpoints;
+            self.set_stops();
+        }
+    }
+
     fn set_stops(&mut self) {
         let mut stops = self.hooks.stops(self.told);
         stops.insert(self.home);
+        stops.extend(&self.breakpoints);
         self.engine.set_stops(stops);
     }
 
@@ -342,212 +359,6 @@ impl Machine {
         };
     }
 
-    /// Runs until the call is over: `None` where it returned.
-    pub(crate) fn run(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
-        self.memory.forget_cost();
-        loop {
-            // The start and every return to the machine may be at a hook.
-            if self.cpu.rip == self.home {
-                if self.cx().is_of_call() {
-                    return Ok(None);
-                }
-                if self.goroutine.stack.is_some() {
-                    match self.answer_hook(&runtime::goroutines::ended)? {
-                        Next::End(outcome) => return Ok(Some(outcome)),
-                        Next::Run | Next::Again => continue,
-                    }
-                }
-            }
-            if let Some(hooks) = self.hooks.at(self.cpu.rip) {
-                match self.answer_hooks(&hooks)? {
-                    Next::Run => {}
-                    Next::Again if self.memory.is_costly() && self.settle(fuel) => {
-                        return Ok(Some(self.out_of_fuel()));
-                    }
-                    Next::Again => continue,
-                    Next::End(outcome) => return Ok(Some(outcome)),
-                }
-            }
-            if let Some(outcome) = self.step(fuel)? {
-                return Ok(Some(outcome));
-            }
-        }
-    }
-
-    /// Runs the engine once and answers why it left. `Some` ends the call.
-    fn step(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
-        match self.run_slice(fuel) {
-            Exit::Stopped => Ok(None),
-            Exit::OutOfFuel if *fuel > 0 => self.turn(),
-            Exit::OutOfFuel => Ok(Some(self.out_of_fuel())),
-            Exit::Barred => Err(self.not_initialised()),
-            Exit::Syscall => self.answer_syscall(),
-            Exit::Fault(fault) if imports::is_call(&fault) => match self.answer_hook(&imports::call)? {
-                Next::End(outcome) => Ok(Some(outcome)),
-                Next::Run | Next::Again => Ok(None),
-            },
-            Exit::Fault(fault) => match self.undefined(fault) {
-                Some(error) => Err(error),
-                None => Ok(self.answer_fault(fault)),
-            },
-            Exit::Halt => {
-                let pc = self.cpu.rip.wrapping_sub(1);
-                Ok(self.answer_fault(Fault { pc, kind: crate::exit::FaultKind::Protection }))
-            }
-        }
-    }
-
-    /// Takes what hooks and system calls have cost; whether that was all the fuel.
-    fn settle(&self, fuel: &mut i64) -> bool {
-        *fuel = fuel.saturating_sub(self.memory.take_cost());
-        *fuel <= 0
-    }
-
-    fn out_of_fuel(&mut self) -> Outcome {
-        let (ground, limit) = (self.ground, self.config.fuel);
-        ground.ended(&mut self.cx(), Outcome::OutOfFuel { limit })
-    }
-
-    /// Runs the engine until the system wants to be asked, at most.
-    fn run_slice(&mut self, fuel: &mut i64) -> Exit {
-        self.settle(fuel);
-        let slice = self.with_os(|os, cx| os.slice(cx)).min(*fuel);
-        let mut left = slice;
-        let exit = self.run_engine(&mut left);
-        let ran = slice.saturating_sub(left);
-        *fuel = fuel.saturating_sub(ran);
-        self.settle(fuel);
-        self.with_os(|os, cx| os.ran(cx, ran));
-        self.follow();
-        exit
-    }
-
-    /// Another thread or goroutine of the program may go on.
-    fn turn(&mut self) -> Result<Option<Outcome>, Error> {
-        let turned = self.with_os(|os, cx| os.turn(cx));
-        self.follow();
-        match turned {
-            Ok(Action::End(outcome)) => Ok(Some(outcome)),
-            Ok(_) => Ok(None),
-            Err(refused) => match self.refused(refused)? {
-                Next::End(outcome) => Ok(Some(outcome)),
-                Next::Run | Next::Again => Ok(None),
-            },
-        }
-    }
-
-    /// Looks which goroutine runs.
-    fn follow(&mut self) {
-        let Machine { image, cpu, memory, goroutine, os, .. } = self;
-        if let Some(g) = os.g(cpu, memory) {
-            goroutine.follow(image, memory, g);
-        }
-    }
-
-    fn with_os<T>(&mut self, act: impl FnOnce(&mut dyn Os, &mut Cx<'_>) -> T) -> T {
-        let Machine { image, cpu, memory, goroutine, world, observers, os, .. } = self;
-        act(&mut **os, &mut Cx { image, cpu, memory, goroutine, world, observers })
-    }
-
-    fn run_engine(&mut self, fuel: &mut i64) -> Exit {
-        if self.observers.want(Interest::INSTRUCTIONS | Interest::BLOCKS) {
-            let g = self.world.home_g.unwrap_or(self.goroutine.g);
-            let (image, os, observers) = (&*self.image, &*self.os, &mut self.observers);
-            let follows = os.g(&self.cpu, &self.memory).is_some();
-            let stack_hi = self.shown_stack;
-            let mut watch = WatchAll { image, os, g, follows, stack_hi, shown: true, observers };
-            let exit = self.engine.run_watched(&mut self.cpu, &mut self.memory, fuel, &mut watch);
-            self.shown_stack = watch.stack_hi;
-            return exit;
-        }
-        self.engine.run(&mut self.cpu, &mut self.memory, fuel)
-    }
-
-    fn answer_hooks(&mut self, hooks: &[Arc<dyn Hook>]) -> Result<Next, Error> {
-        for hook in hooks {
-            match self.answer_hook(&**hook)? {
-                Next::Run => {}
-                next => return Ok(next),
-            }
-        }
-        Ok(Next::Run)
-    }
-
-    fn answer_hook(&mut self, hook: &dyn Hook) -> Result<Next, Error> {
-        let answer = hook.call(&mut self.cx());
-        // Who only watches costs no fuel: the call ends as it does unwatched.
-        if !matches!(answer, Ok(Action::Run)) {
-            self.memory.charge(HOOK);
-        }
-        match answer {
-            Ok(Action::Run) => Ok(Next::Run),
-            Ok(Action::Resume) => Ok(Next::Again),
-            Ok(Action::End(outcome)) => Ok(Next::End(outcome)),
-            Ok(Action::Return) => Ok(self.ret()),
-            Err(refused) => self.refused(refused),
-        }
-    }
-
-    /// Returns from a function that a hook has carried out.
-    fn ret(&mut self) -> Next {
-        let sp = self.cpu.gpr(gpr::RSP);
-        match self.memory.read(sp) {
-            Ok(address) => {
-                self.cpu.rip = u64::from_le_bytes(address);
-                self.cpu.set_gpr(gpr::RSP, sp.wrapping_add(8));
-                Next::Again
-            }
-            Err(fault) => self.faulted(fault),
-        }
-    }
-
-    fn refused(&mut self, refused: Refused) -> Result<Next, Error> {
-        match refused {
-            Refused::Error(error) => {
-                if let Error::Uninitialised { func } = &error {
-                    self.early = Some(func.clone());
-                }
-                Err(error)
-            }
-            Refused::Fault(fault) => Ok(self.faulted(fault)),
-        }
-    }
-
-    /// What a hook did in the guest's name, the guest's memory did not allow.
-    fn faulted(&mut self, fault: crate::memory::MemFault) -> Next {
-        let fault = Fault { pc: self.cpu.rip, kind: crate::exit::FaultKind::Memory(fault) };
-        self.answer_fault(fault).map_or(Next::Again, Next::End)
-    }
-
-    fn answer_syscall(&mut self) -> Result<Option<Outcome>, Error> {
-        let number = self.cpu.gpr(gpr::RAX);
-        self.memory.charge(SYSCALL);
-        let Machine { image, cpu, memory, goroutine, world, observers, os, ground, .. } = self;
-        let mut cx = Cx { image, cpu, memory, goroutine, world, observers };
-        match os.syscall(&mut cx) {
-            Ok(Answer::Return(result)) => {
-                // Those of other threads are not the call's.
-                if os.g(cx.cpu, cx.memory).is_none_or(|g| cx.world.home_g == Some(g)) {
-                    cx.emit(|_| Event::Syscall { number, result });
-                }
-                os::set_result(cx.image.target().os, cx.cpu, result);
-                // The kernel clobbers RCX and R11.
-                cx.cpu.set_gpr(gpr::RCX, cx.cpu.rip);
-                cx.cpu.set_gpr(gpr::R11, cx.cpu.rflags());
-                Ok(None)
-            }
-            Ok(Answer::Resume) => {
-                self.follow();
-                Ok(None)
-            }
-            Ok(Answer::End(outcome)) => Ok(Some(ground.ended(&mut cx, outcome))),
-            Err(refused) => match self.refused(refused)? {
-                Next::End(outcome) => Ok(Some(outcome)),
-                Next::Run | Next::Again => Ok(None),
-            },
-        }
-    }
-
     pub(crate) fn observers(&mut self) -> &mut Observers {
         &mut self.observers
     }
@@ -556,14 +367,4 @@ impl Machine {
         let Machine { image, cpu, memory, goroutine, world, observers, .. } = self;
         Cx { image, cpu, memory, goroutine, world, observers }
     }
-}
-
-/// What the machine does after a hook.
-enum Next {
-    /// Runs from here, though there is a hook.
-    Run,
-    /// Looks at RIP again.
-    Again,
-    /// The call is over.
-    End(Outcome),
 }

@@ -147,6 +147,28 @@ impl Machine {
         }
     }
 
+    /// Finds out whether this machine serves a call itself, or the same program started does (`true`), and initialises
+    /// packages if the call needs it. Where that is not known, the call is made once, unwatched: it is the same run.
+    pub(crate) fn rehearse(
+        &mut self,
+        func: u64,
+        call: &dyn Fn(&mut Machine) -> Result<Report, Error>,
+    ) -> Result<bool, Error> {
+        if let Some(booted) = &self.booted {
+            let outcome = booted.ended.clone();
+            return outcome.map_or(Ok(false), |outcome| {
+                Err(Error::Boot { why: format!("it ends before main.main: {outcome}") })
+            });
+        }
+        if !self.real_only.contains(&func) && (self.waits() || self.may_fall_back()) {
+            let observers = std::mem::take(&mut self.observers);
+            let tried = self.serve(func, call);
+            self.observers = observers;
+            tried?;
+        }
+        Ok(self.real_only.contains(&func))
+    }
+
     /// Whether nobody watches a call of this function, and it has not been found to need more than hooks.
     pub(crate) fn is_plain(&self, func: u64) -> bool {
         let nobody = self.observers.is_empty() && self.own_hooks.is_empty();
@@ -204,6 +226,15 @@ impl Machine {
 
     /// Does something in the same program started; observers and fuel go along.
     fn in_real<T>(&mut self, act: impl FnOnce(&mut Machine) -> Result<T, Error>) -> Result<T, Error> {
+        let mut real = self.lend_to_real()?;
+        let done = act(&mut real);
+        self.take_back(real);
+        done
+    }
+
+    /// The same program started, with this machine's fuel and observers, until it is given
+    /// [back](Machine::take_back).
+    pub(crate) fn lend_to_real(&mut self) -> Result<Box<Machine>, Error> {
         let mut real = match self.real.take() {
             Some(real) => real,
             None => {
@@ -218,10 +249,13 @@ impl Machine {
         real.reading = self.reading;
         std::mem::swap(&mut self.observers, &mut real.observers);
         real.mind_observers();
-        let done = act(&mut real);
+        Ok(real)
+    }
+
+    /// Keeps the program started for further calls, and takes the observers back from it.
+    pub(crate) fn take_back(&mut self, mut real: Box<Machine>) {
         std::mem::swap(&mut self.observers, &mut real.observers);
         self.real = Some(real);
-        done
     }
 
     /// The report of a program that ended before `main.main`: the outcome of that function, and of no other.
@@ -250,7 +284,7 @@ impl Machine {
     }
 
     /// A call of `main.main` is the whole program: what it has printed as it started is part of it.
-    fn make_whole(&self, func: u64, served: &mut Result<Report, Error>) {
+    pub(crate) fn make_whole(&self, func: u64, served: &mut Result<Report, Error>) {
         let booted = self.booted.as_ref().map(|booted| (&booted.stdout, &booted.stderr));
         let Some((stdout, stderr)) = booted.or(self.packages.printed()) else { return };
         let Ok(report) = served else { return };

@@ -1,0 +1,341 @@
+//! Running: the one place that answers why an engine came back.
+
+use std::sync::Arc;
+
+use iced_x86::{FlowControl, Instruction};
+
+use super::Machine;
+use super::watch::WatchAll;
+use crate::cpu::{Cpu, gpr};
+use crate::decode::decode;
+use crate::engine::{Engine, Watch};
+use crate::error::Error;
+use crate::exit::{Exit, Fault, FaultKind};
+use crate::go::runtime;
+use crate::hook::{Action, Cx, Hook, Refused};
+use crate::imports;
+use crate::memory::{MemFault, Memory};
+use crate::observe::{Event, Interest};
+use crate::os::{self, Answer, Os};
+use crate::outcome::Outcome;
+
+/// What answering a hook and a system call takes, in instructions, whatever it does.
+const HOOK: u64 = 10;
+const SYSCALL: u64 = 40;
+
+/// How far a run has come.
+pub(crate) enum Progress {
+    /// The call goes on.
+    Going,
+    /// The call is over; `None` where it returned.
+    Ended(Option<Outcome>),
+}
+
+impl Machine {
+    /// Runs until the call is over: `None` where it returned.
+    pub(crate) fn run(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
+        self.memory.forget_cost();
+        loop {
+            if let Progress::Ended(outcome) = self.advance(fuel, Machine::run_engine_once)? {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// Runs until the call is over or RIP is at a breakpoint, past the one where it stands.
+    pub(crate) fn run_to_breakpoint(&mut self, fuel: &mut i64) -> Result<Progress, Error> {
+        loop {
+            match self.advance(fuel, Machine::run_engine_once)? {
+                Progress::Going if !self.breakpoints.contains(&self.cpu.rip) => {}
+                progress => return Ok(progress),
+            }
+        }
+    }
+
+    /// Executes one instruction, or the hook at RIP.
+    pub(crate) fn run_one(&mut self, fuel: &mut i64) -> Result<Progress, Error> {
+        self.advance(fuel, Machine::run_one_instruction)
+    }
+
+    /// Answers what RIP is at, or lets `go` execute something.
+    #[inline(always)]
+    fn advance(
+        &mut self,
+        fuel: &mut i64,
+        go: impl FnOnce(&mut Machine, &mut i64) -> Result<Option<Outcome>, Error>,
+    ) -> Result<Progress, Error> {
+        // The start and every return to the machine may be at a hook.
+        if self.cpu.rip == self.home {
+            if self.cx().is_of_call() {
+                return Ok(Progress::Ended(None));
+            }
+            if self.goroutine.stack.is_some() {
+                return Ok(match self.answer_hook(&runtime::goroutines::ended)? {
+                    Next::End(outcome) => Progress::Ended(Some(outcome)),
+                    Next::Run | Next::Again => Progress::Going,
+                });
+            }
+        }
+        if let Some(hooks) = self.hooks.at(self.cpu.rip) {
+            match self.answer_hooks(&hooks)? {
+                Next::Run => {}
+                Next::Again if self.memory.is_costly() && self.settle(fuel) => {
+                    return Ok(Progress::Ended(Some(self.out_of_fuel())));
+                }
+                Next::Again => return Ok(Progress::Going),
+                Next::End(outcome) => return Ok(Progress::Ended(Some(outcome))),
+            }
+        }
+        Ok(go(self, fuel)?.map_or(Progress::Going, |outcome| Progress::Ended(Some(outcome))))
+    }
+
+    /// Runs the engine once and answers why it left. `Some` ends the call.
+    fn run_engine_once(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
+        let exit = self.run_slice(fuel);
+        self.answer(exit, fuel)
+    }
+
+    /// Executes the instruction at RIP and answers why the engine left, if it did. `Some` ends the call.
+    fn run_one_instruction(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
+        self.settle(fuel);
+        let slice = self.with_os(|os, cx| os.slice(cx)).min(*fuel);
+        let (exit, ran, polls) = self.step_engine();
+        *fuel = fuel.saturating_sub(ran);
+        self.settle(fuel);
+        self.with_os(|os, cx| os.ran(cx, ran));
+        self.follow();
+        match exit {
+            Some(exit) => self.answer(exit, fuel),
+            // Where an engine that runs on would look at its fuel.
+            None if polls && (slice <= ran || *fuel <= 0) => self.answer(Exit::OutOfFuel, fuel),
+            None => Ok(None),
+        }
+    }
+
+    /// Answers why the engine left. `Some` ends the call.
+    fn answer(&mut self, exit: Exit, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
+        match exit {
+            Exit::Stopped => Ok(None),
+            Exit::OutOfFuel if *fuel > 0 => self.turn(),
+            Exit::OutOfFuel => Ok(Some(self.out_of_fuel())),
+            Exit::Barred => Err(self.not_initialised()),
+            Exit::Syscall => self.answer_syscall(),
+            Exit::Fault(fault) if imports::is_call(&fault) => match self.answer_hook(&imports::call)? {
+                Next::End(outcome) => Ok(Some(outcome)),
+                Next::Run | Next::Again => Ok(None),
+            },
+            Exit::Fault(fault) => match self.undefined(fault) {
+                Some(error) => Err(error),
+                None => Ok(self.answer_fault(fault)),
+            },
+            Exit::Halt => {
+                let pc = self.cpu.rip.wrapping_sub(1);
+                Ok(self.answer_fault(Fault { pc, kind: FaultKind::Protection }))
+            }
+        }
+    }
+
+    /// Takes what hooks and system calls have cost; whether that was all the fuel.
+    fn settle(&self, fuel: &mut i64) -> bool {
+        *fuel = fuel.saturating_sub(self.memory.take_cost());
+        *fuel <= 0
+    }
+
+    fn out_of_fuel(&mut self) -> Outcome {
+        let (ground, limit) = (self.ground, self.config.fuel);
+        ground.ended(&mut self.cx(), Outcome::OutOfFuel { limit })
+    }
+
+    /// Runs the engine until the system wants to be asked, at most.
+    fn run_slice(&mut self, fuel: &mut i64) -> Exit {
+        self.settle(fuel);
+        let slice = self.with_os(|os, cx| os.slice(cx)).min(*fuel);
+        let mut left = slice;
+        let exit = self.run_engine(&mut left);
+        let ran = slice.saturating_sub(left);
+        *fuel = fuel.saturating_sub(ran);
+        self.settle(fuel);
+        self.with_os(|os, cx| os.ran(cx, ran));
+        self.follow();
+        exit
+    }
+
+    /// Another thread or goroutine of the program may go on.
+    fn turn(&mut self) -> Result<Option<Outcome>, Error> {
+        let turned = self.with_os(|os, cx| os.turn(cx));
+        self.follow();
+        match turned {
+            Ok(Action::End(outcome)) => Ok(Some(outcome)),
+            Ok(_) => Ok(None),
+            Err(refused) => match self.refused(refused)? {
+                Next::End(outcome) => Ok(Some(outcome)),
+                Next::Run | Next::Again => Ok(None),
+            },
+        }
+    }
+
+    /// Looks which goroutine runs.
+    fn follow(&mut self) {
+        let Machine { image, cpu, memory, goroutine, os, .. } = self;
+        if let Some(g) = os.g(cpu, memory) {
+            goroutine.follow(image, memory, g);
+        }
+    }
+
+    fn with_os<T>(&mut self, act: impl FnOnce(&mut dyn Os, &mut Cx<'_>) -> T) -> T {
+        let Machine { image, cpu, memory, goroutine, world, observers, os, .. } = self;
+        act(&mut **os, &mut Cx { image, cpu, memory, goroutine, world, observers })
+    }
+
+    fn run_engine(&mut self, fuel: &mut i64) -> Exit {
+        if !self.observers.want(Interest::INSTRUCTIONS | Interest::BLOCKS) {
+            return self.engine.run(&mut self.cpu, &mut self.memory, fuel);
+        }
+        self.watched(|engine, cpu, memory, watch| engine.run_watched(cpu, memory, fuel, watch))
+    }
+
+    /// Executes one instruction: why the engine left, how many instructions that counts as, and whether an engine that
+    /// runs on would look at its fuel after it.
+    fn step_engine(&mut self) -> (Option<Exit>, i64, bool) {
+        let insn = decode(&self.memory, self.cpu.rip).ok();
+        let exit = if self.observers.want(Interest::INSTRUCTIONS | Interest::BLOCKS) {
+            self.watched(|engine, cpu, memory, watch| {
+                let Some(insn) = insn else { return engine.step(cpu, memory) };
+                watch.block(cpu, memory, &[insn]);
+                watch.before(cpu, memory, &insn);
+                let exit = engine.step(cpu, memory);
+                if exit.is_none() {
+                    watch.after(cpu, memory, &insn);
+                }
+                exit
+            })
+        } else {
+            self.engine.step(&mut self.cpu, &mut self.memory)
+        };
+        let ran = matches!(exit, None | Some(Exit::Syscall | Exit::Halt));
+        let polls = insn.is_some_and(|insn| polls(&insn, self.cpu.rip));
+        (exit, i64::from(ran), polls)
+    }
+
+    /// Lets the engine run with all observers watching.
+    fn watched<T>(
+        &mut self,
+        run: impl FnOnce(&mut dyn Engine, &mut Cpu, &mut Memory, &mut dyn Watch) -> T,
+    ) -> T {
+        let g = self.world.home_g.unwrap_or(self.goroutine.g);
+        let (image, os, observers) = (&*self.image, &*self.os, &mut self.observers);
+        let follows = os.g(&self.cpu, &self.memory).is_some();
+        let stack_hi = self.shown_stack;
+        let mut watch = WatchAll { image, os, g, follows, stack_hi, shown: true, observers };
+        let done = run(&mut *self.engine, &mut self.cpu, &mut self.memory, &mut watch);
+        self.shown_stack = watch.stack_hi;
+        done
+    }
+
+    fn answer_hooks(&mut self, hooks: &[Arc<dyn Hook>]) -> Result<Next, Error> {
+        for hook in hooks {
+            match self.answer_hook(&**hook)? {
+                Next::Run => {}
+                next => return Ok(next),
+            }
+        }
+        Ok(Next::Run)
+    }
+
+    fn answer_hook(&mut self, hook: &dyn Hook) -> Result<Next, Error> {
+        let answer = hook.call(&mut self.cx());
+        // Who only watches costs no fuel: the call ends as it does unwatched.
+        if !matches!(answer, Ok(Action::Run)) {
+            self.memory.charge(HOOK);
+        }
+        match answer {
+            Ok(Action::Run) => Ok(Next::Run),
+            Ok(Action::Resume) => Ok(Next::Again),
+            Ok(Action::End(outcome)) => Ok(Next::End(outcome)),
+            Ok(Action::Return) => Ok(self.ret()),
+            Err(refused) => self.refused(refused),
+        }
+    }
+
+    /// Returns from a function that a hook has carried out.
+    fn ret(&mut self) -> Next {
+        let sp = self.cpu.gpr(gpr::RSP);
+        match self.memory.read(sp) {
+            Ok(address) => {
+                self.cpu.rip = u64::from_le_bytes(address);
+                self.cpu.set_gpr(gpr::RSP, sp.wrapping_add(8));
+                Next::Again
+            }
+            Err(fault) => self.faulted(fault),
+        }
+    }
+
+    fn refused(&mut self, refused: Refused) -> Result<Next, Error> {
+        match refused {
+            Refused::Error(error) => {
+                if let Error::Uninitialised { func } = &error {
+                    self.early = Some(func.clone());
+                }
+                Err(error)
+            }
+            Refused::Fault(fault) => Ok(self.faulted(fault)),
+        }
+    }
+
+    /// What a hook did in the guest's name, the guest's memory did not allow.
+    fn faulted(&mut self, fault: MemFault) -> Next {
+        let fault = Fault { pc: self.cpu.rip, kind: FaultKind::Memory(fault) };
+        self.answer_fault(fault).map_or(Next::Again, Next::End)
+    }
+
+    fn answer_syscall(&mut self) -> Result<Option<Outcome>, Error> {
+        let number = self.cpu.gpr(gpr::RAX);
+        self.memory.charge(SYSCALL);
+        let Machine { image, cpu, memory, goroutine, world, observers, os, ground, .. } = self;
+        let mut cx = Cx { image, cpu, memory, goroutine, world, observers };
+        match os.syscall(&mut cx) {
+            Ok(Answer::Return(result)) => {
+                // Those of other threads are not the call's.
+                if os.g(cx.cpu, cx.memory).is_none_or(|g| cx.world.home_g == Some(g)) {
+                    cx.emit(|_| Event::Syscall { number, result });
+                }
+                os::set_result(cx.image.target().os, cx.cpu, result);
+                // The kernel clobbers RCX and R11.
+                cx.cpu.set_gpr(gpr::RCX, cx.cpu.rip);
+                cx.cpu.set_gpr(gpr::R11, cx.cpu.rflags());
+                Ok(None)
+            }
+            Ok(Answer::Resume) => {
+                self.follow();
+                Ok(None)
+            }
+            Ok(Answer::End(outcome)) => Ok(Some(ground.ended(&mut cx, outcome))),
+            Err(refused) => match self.refused(refused)? {
+                Next::End(outcome) => Ok(Some(outcome)),
+                Next::Run | Next::Again => Ok(None),
+            },
+        }
+    }
+}
+
+/// Whether fuel is looked at after an instruction that went to `target`: a call, a return, an indirect jump, or a jump
+/// backwards.
+fn polls(insn: &Instruction, target: u64) -> bool {
+    match insn.flow_control() {
+        FlowControl::Call | FlowControl::IndirectCall | FlowControl::IndirectBranch | FlowControl::Return => {
+            true
+        }
+        FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch => target <= insn.ip(),
+        _ => false,
+    }
+}
+
+/// What the machine does after a hook.
+enum Next {
+    /// Runs from here, though there is a hook.
+    Run,
+    /// Looks at RIP again.
+    Again,
+    /// The call is over.
+    End(Outcome),
+}
