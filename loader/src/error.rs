@@ -81,6 +81,28 @@ pub enum LoadError {
         /// Where: an offset in the file.
         offset: u64,
     },
+    /// A program that is not position-independent was to be moved.
+    #[error("the program was linked to run at {linked:#x} only, and cannot be moved to {base:#x}")]
+    NotMovable {
+        /// Its lowest address.
+        linked: u64,
+        /// What was asked for.
+        base: u64,
+    },
+    /// A base that is not the start of a page.
+    #[error("{base:#x} is no base for a program: a multiple of 0x1000 is")]
+    OddBase {
+        /// What was asked for.
+        base: u64,
+    },
+    /// A dump's own tables say that it was somewhere else.
+    #[error("the dump's tables say that its first byte was at {found:#x}, not at {base:#x}")]
+    DumpElsewhere {
+        /// What was asked for.
+        base: u64,
+        /// What the tables say.
+        found: u64,
+    },
     /// Objects that no linker would put together.
     #[error("objects of different releases or systems cannot be linked: {first}, {other}")]
     MixedObjects {

@@ -6,7 +6,7 @@ mod packer;
 mod pe;
 
 use crate::LoadError;
-use crate::layout::{Import, Layout, Reloc};
+use crate::layout::{Import, Layout, Placement, Reloc};
 use crate::symbol::SymbolTable;
 
 pub(crate) use packer::packed;
@@ -16,7 +16,7 @@ pub(crate) use packer::packed;
 #[derive(Debug)]
 pub(crate) struct Format {
     /// Reads the headers.
-    pub(crate) layout: fn(&[u8]) -> Result<Layout, LoadError>,
+    pub(crate) layout: fn(&[u8], Placement) -> Result<Layout, LoadError>,
     /// The words that the system's loader would write, in no order.
     pub(crate) relocs: fn(&[u8], &Layout) -> Vec<Reloc>,
     /// The words that the system's loader would fill from other files, in no order.
@@ -34,11 +34,17 @@ static PE: Format =
 
 /// A file that was made here, from object files: nothing is left for a system's loader, and its symbols are known.
 pub(crate) static MADE: Format = Format {
-    layout: |_| Err(LoadError::Empty),
+    layout: |_, _| Err(LoadError::Empty),
     relocs: |_, _| Vec::new(),
     imports: |_, _| Vec::new(),
     symbols: |_, _| SymbolTable::default(),
 };
+
+/// Whether a file is a dump that has all segments where a program's file has them, too, so that its tables would be found
+/// in either reading.
+pub(crate) fn is_dump(file: &[u8]) -> bool {
+    elf::is_dump(file) || macho::is_dump(file)
+}
 
 /// A universal Mach-O file and a Java class start alike. What follows is a number of architectures, or a version
 /// that no class file has below this.

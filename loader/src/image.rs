@@ -1,28 +1,29 @@
 //! A Go program as its file describes it.
 
 pub(crate) mod func;
+pub(crate) mod load;
 mod typed;
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::buildinfo::{self, BuildInfo};
-use crate::detect::{self, Tables};
+use crate::buildinfo::BuildInfo;
+use crate::detect::Tables;
 use crate::facts::Facts;
-use crate::goobj;
 use crate::layout::{Import, Reloc, Section, Segment, Target};
-use crate::link::{self, Linked, Undefined};
+use crate::link::Undefined;
 use crate::moduledata::ModuleData;
 use crate::object::Object;
 use crate::pclntab::{Pclntab, TableFormat};
-use crate::source::Source;
 use crate::symbol::Symbol;
 use crate::version::GoVersion;
 use crate::{LoadError, bytes};
 
 use self::func::{Frame, Func, Line};
 use self::typed::Typed;
+
+pub use self::load::LoadOptions;
 
 /// A Go program as its file describes it.
 ///
@@ -51,107 +52,6 @@ pub struct Image {
 }
 
 impl Image {
-    /// Reads the file at `path` and finds Go's tables in it.
-    ///
-    /// Files of up to 64 MiB are copied into memory, so nothing that happens to the file later matters. Larger ones are
-    /// mapped: a process that truncates such a file while the image is in use ends this process with SIGBUS.
-    /// [`Image::is_shared`] tells which it is.
-    ///
-    /// ```no_run
-    /// # fn main() -> Result<(), goemu_loader::LoadError> {
-    /// use goemu_loader::{Image, LoadError};
-    ///
-    /// let image = match Image::open("hello") {
-    ///     Err(LoadError::Packed { hint, .. }) => panic!("unpack it first: {hint}"),
-    ///     image => image?,
-    /// };
-    /// println!("{:?} for {:?}", image.go_version(), image.target().os);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError::Io`], [`LoadError::Directory`], [`LoadError::NotAFile`] or [`LoadError::Empty`] if there is nothing to
-    /// read. Otherwise as [`Image::parse`].
-    pub fn open(path: impl AsRef<Path>) -> Result<Image, LoadError> {
-        Image::load(Source::open(path.as_ref())?)
-    }
-
-    /// Finds Go's tables in `bytes`, the contents of a whole file.
-    ///
-    /// ```
-    /// use goemu_loader::{Image, LoadError};
-    ///
-    /// let error = Image::parse(&b"#!/bin/sh"[..]).unwrap_err();
-    /// assert!(matches!(error, LoadError::NotExecutable { what: "a script" }));
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError::NotAnObject`], [`LoadError::NotExecutable`], [`LoadError::UnsupportedFormat`] or
-    /// [`LoadError::WrongArch`] if it is no program for x86-64 in a format that is read here; [`LoadError::NotGo`] if it
-    /// has no function table of Go, [`LoadError::Packed`] if a packer has hidden it; [`LoadError::Truncated`] or
-    /// [`LoadError::Malformed`] if its headers contradict the rest.
-    pub fn parse(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Image, LoadError> {
-        Image::load(Source::memory(bytes.into())?)
-    }
-
-    /// Links object files and archives of the Go compiler, in memory. Of several that define a symbol, the first one
-    /// counts. A single file may also be a program.
-    ///
-    /// # Errors
-    ///
-    /// As [`Image::open`]; in [`LoadError::In`] where one of several files is at fault.
-    /// [`LoadError::SeveralPrograms`] if one of several files is no object or archive, [`LoadError::MixedObjects`] if
-    /// their releases or systems differ.
-    pub fn open_all(paths: &[impl AsRef<Path>]) -> Result<Image, LoadError> {
-        if let [only] = paths {
-            return Image::open(only);
-        }
-        let within = |path: &Path| {
-            let path = path.to_owned();
-            move |source| LoadError::In { path, source: Box::new(source) }
-        };
-        let mut files = Vec::new();
-        for path in paths {
-            let path = path.as_ref();
-            let source = Source::open(path)?;
-            if !goobj::is(source.bytes()) {
-                return Err(within(path)(LoadError::SeveralPrograms));
-            }
-            files.push((path, source));
-        }
-        let mut objects = Vec::new();
-        for (path, source) in &files {
-            objects.extend(goobj::read(source.bytes(), Some(path)).map_err(within(path))?);
-        }
-        let linked = link::link(&objects)?;
-        Image::from_objects(linked, paths.first().map(|path| path.as_ref().to_owned()))
-    }
-
-    fn load(source: Source) -> Result<Image, LoadError> {
-        if goobj::is(source.bytes()) {
-            let linked = link::link(&goobj::read(source.bytes(), source.path())?)?;
-            return Image::from_objects(linked, source.path().map(Path::to_owned));
-        }
-        let mut object = Object::parse(source)?;
-        let build = buildinfo::read(&object);
-        let told = build.go.map(Facts::of);
-        let told = told.map(|facts| if facts.is_newer() { typed::learned(&object, facts) } else { facts });
-        let mut tables = detect::tables(&object, told)?;
-        object.layout.target.os = build.os().unwrap_or(object.layout.target.os);
-        tables.facts = tables.facts.on(object.layout.target.os);
-        Ok(Image { object, build, tables, typed: Typed::default(), undefined: Undefined::default() })
-    }
-
-    fn from_objects(linked: Linked, path: Option<PathBuf>) -> Result<Image, LoadError> {
-        let Linked { bytes, layout, symbols, build, undefined } = linked;
-        let object = Object::made(Source::made(bytes, path)?, layout, symbols);
-        let tables = detect::tables(&object, build.go.map(Facts::of))?;
-        Ok(Image { object, build, tables, typed: Typed::default(), undefined })
-    }
-
     /// Whether it was linked here, from object files.
     pub fn is_linked_here(&self) -> bool {
         self.undefined.functions.end != 0
@@ -215,7 +115,18 @@ impl Image {
         self.object.layout.entry
     }
 
-    /// What was added to the addresses that the program was linked at: 0 unless it is position-independent.
+    /// Where the file's first byte is, or would be if it was loaded: the lowest address of the program, and what other
+    /// tools call its base. [`LoadOptions::base`] moves it.
+    pub fn base(&self) -> u64 {
+        self.object.layout.base
+    }
+
+    /// Whether the file is a dump of a process's memory: variables are as they were then.
+    pub fn is_dump(&self) -> bool {
+        self.object.layout.relocated
+    }
+
+    /// What was added to the addresses that the program was linked at: 0 unless it was moved.
     pub fn bias(&self) -> u64 {
         self.object.layout.bias
     }

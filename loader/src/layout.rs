@@ -148,12 +148,50 @@ pub(crate) const PIE_BASE: u64 = 0x40_0000;
 /// Addresses below this are kept unmapped.
 pub(crate) const LOWEST: u64 = 0x1_0000;
 
+/// Where a file is put in memory, and how its bytes lie in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Placement {
+    /// Where it was linked, if that can be.
+    #[default]
+    Linked,
+    /// With its lowest address here.
+    Moved(u64),
+    /// It is a dump: memory as a process had it, the system's loader's work done. Its first byte was here, or where the
+    /// headers say.
+    Dumped(Option<u64>),
+}
+
+impl Placement {
+    pub(crate) fn is_dump(self) -> bool {
+        matches!(self, Placement::Dumped(_))
+    }
+
+    /// The lowest address of a file that is linked from `linked` on, and is put at `usual`.
+    pub(crate) fn base(self, linked: u64, usual: u64, movable: bool) -> Result<u64, LoadError> {
+        match self {
+            Placement::Linked => Ok(usual),
+            Placement::Dumped(base) => Ok(base.unwrap_or(linked)),
+            Placement::Moved(base) if base == linked => Ok(base),
+            Placement::Moved(base) if !movable => Err(LoadError::NotMovable { linked, base }),
+            Placement::Moved(base) if base.is_multiple_of(PAGE) => Ok(base),
+            Placement::Moved(base) => Err(LoadError::OddBase { base }),
+        }
+    }
+}
+
+/// Size of a page of guest memory.
+pub(crate) const PAGE: u64 = 0x1000;
+
 /// What a format's reader finds in a file.
 #[derive(Debug)]
 pub(crate) struct Layout {
     pub(crate) target: Target,
     pub(crate) entry: Option<u64>,
     pub(crate) bias: u64,
+    /// Where the file's first byte is, or would be if it was loaded.
+    pub(crate) base: u64,
+    /// Whether words in the file are as the system's loader left them: the file is a dump.
+    pub(crate) relocated: bool,
     /// Sorted by address, not overlapping, inside of the file and of the address space.
     pub(crate) segments: Vec<Segment>,
     pub(crate) sections: Vec<Section>,
@@ -185,6 +223,35 @@ impl Section {
         own.len() == name.len()
             && own.bytes().zip(name.bytes()).all(|(a, b)| a == b || (a, b) == (b'_', b'.'))
     }
+}
+
+/// What is said of sections that are left out because they lie outside of the file.
+pub(crate) fn left_out(outside: &[Section]) -> Vec<String> {
+    let first = outside.first().map(|first| {
+        format!(
+            "sections lie outside of the file and are left out ({} of them, {:?} first); the file may be truncated",
+            outside.len(),
+            first.name
+        )
+    });
+    first.into_iter().collect()
+}
+
+/// Leaves out the page at address 0, which has headers only: reading through nil has to fail.
+pub(crate) fn without_nil(segments: Vec<Segment>) -> Vec<Segment> {
+    let above = |segment: Segment| {
+        let below = PAGE.saturating_sub(segment.addr);
+        let mem_size = segment.mem_size.checked_sub(below).filter(|size| *size > 0)?;
+        let in_file = below.min(segment.file_size);
+        Some(Segment {
+            addr: segment.addr + below,
+            mem_size,
+            file_offset: segment.file_offset.saturating_add(in_file),
+            file_size: segment.file_size - in_file,
+            perm: segment.perm,
+        })
+    };
+    segments.into_iter().filter_map(above).collect()
 }
 
 /// Sorts segments; fails where one is outside of the file or of the address space, or where two overlap.

@@ -197,7 +197,16 @@ impl<'l, 'a> Linker<'l, 'a> {
             file.extend_from_slice(&bytes);
         }
         let target = Target { os: self.os, position_independent: false };
-        let layout = Layout { target, entry: None, bias: 0, segments, sections, remarks: Vec::new() };
+        let layout = Layout {
+            target,
+            entry: None,
+            bias: 0,
+            base: TEXT,
+            relocated: false,
+            segments,
+            sections,
+            remarks: Vec::new(),
+        };
         let symbols = SymbolTable::new(strings, entries);
         Linked { bytes: file, layout, symbols, build: self.build(), undefined }
     }

@@ -56,9 +56,10 @@ const MAX_CANDIDATES: usize = 64;
 /// table, in writable data or in what is only read, which may be large and is seldom needed.
 pub(crate) fn candidates(object: &Object, pclntab: u64, writable: bool) -> Vec<u64> {
     let section = object.section(".go.module").and_then(|section| section.addr);
-    let linked = pclntab.wrapping_sub(object.layout.bias);
+    let linked = if object.layout.relocated { pclntab } else { pclntab.wrapping_sub(object.layout.bias) };
+    // Of a dump without headers it is not known what is code.
     let with = |segment: &&Segment| {
-        segment.perm.contains(Perm::WRITE) == writable && !segment.perm.contains(Perm::EXEC)
+        segment.perm.contains(Perm::WRITE) == writable && (writable || !segment.perm.contains(Perm::EXEC))
     };
     let segments = object.layout.segments.iter().filter(with);
     let relocated = object.relocs().iter().filter(|reloc| reloc.value == pclntab).map(|reloc| reloc.addr);

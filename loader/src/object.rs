@@ -1,10 +1,10 @@
 //! An executable file, whatever its format: its bytes, its layout, and memory as it would look before the program's
 //! first instruction. Relocations, imports and symbols are read when first asked for.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::format::{self, Format};
-use crate::layout::{Import, Layout, Perm, Reloc, Section, Segment};
+use crate::layout::{Import, Layout, Perm, Placement, Reloc, Section, Segment};
 use crate::source::Source;
 use crate::symbol::SymbolTable;
 use crate::{LoadError, bytes};
@@ -12,7 +12,7 @@ use crate::{LoadError, bytes};
 /// An executable file.
 #[derive(Debug)]
 pub(crate) struct Object {
-    pub(crate) source: Source,
+    pub(crate) source: Arc<Source>,
     pub(crate) layout: Layout,
     format: &'static Format,
     relocs: OnceLock<Vec<Reloc>>,
@@ -21,16 +21,16 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    pub(crate) fn parse(source: Source) -> Result<Object, LoadError> {
+    pub(crate) fn parse(source: Arc<Source>, placement: Placement) -> Result<Object, LoadError> {
         let format = format::of(source.bytes())?;
-        let layout = (format.layout)(source.bytes())
+        let layout = (format.layout)(source.bytes(), placement)
             .map_err(|error| format::packed(source.bytes()).unwrap_or(error))?;
         let (relocs, imports, symbols) = Default::default();
         Ok(Object { source, layout, format, relocs, imports, symbols })
     }
 
     /// A file that was made here: its layout and symbols are known, and nothing is left for a system's loader.
-    pub(crate) fn made(source: Source, layout: Layout, symbols: SymbolTable) -> Object {
+    pub(crate) fn made(source: Arc<Source>, layout: Layout, symbols: SymbolTable) -> Object {
         let (relocs, imports) = Default::default();
         Object { source, layout, format: &format::MADE, relocs, imports, symbols: OnceLock::from(symbols) }
     }

@@ -49,7 +49,7 @@ pub struct TableFormat {
 pub(crate) const SHAPE: [u8; 4] = [0, 0, 1, 8];
 
 /// Size of the header up to its first variable part, the same in all releases.
-const HEADER_MIN: u64 = 16;
+pub(crate) const HEADER_MIN: u64 = 16;
 
 /// The releases of Go that write a table like the one that `bytes` starts with.
 ///

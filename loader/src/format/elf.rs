@@ -9,7 +9,8 @@ use goblin::elf::sym::{self, Symtab};
 use goblin::elf::{Elf, Reloc as Rela, RelocSection, Sym};
 
 use crate::layout::{
-    self, Import, LOWEST, Layout, MAX_IMPORTS, Os, PIE_BASE, Perm, Reloc, Section, Segment, Target,
+    self, Import, LOWEST, Layout, MAX_IMPORTS, Os, PAGE, PIE_BASE, Perm, Placement, Reloc, Section, Segment,
+    Target,
 };
 use crate::symbol::{Entry, SymbolKind, SymbolTable};
 use crate::{LoadError, bytes};
@@ -24,20 +25,73 @@ const PHENTSIZE: u64 = 54;
 const MAX_SECTION_NAME: usize = 256;
 
 /// Reads the headers.
-pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
+pub(crate) fn layout(file: &[u8], placement: Placement) -> Result<Layout, LoadError> {
     let header = parse_header(file)?;
     let headers = program_headers(file, &header)?;
     let position_independent = header.e_type == header::ET_DYN;
-    let lowest = headers.iter().filter(|p| p.p_type == ph::PT_LOAD).map(|p| p.p_vaddr).min();
-    let bias = if position_independent && lowest.is_none_or(|addr| addr < LOWEST) { PIE_BASE } else { 0 };
+    let linked = lowest(&headers);
+    let usual = if position_independent && linked < LOWEST { linked + PIE_BASE } else { linked };
+    let base = placement.base(linked, usual, position_independent)?;
+    let bias = base.wrapping_sub(linked);
     let loaded = headers.iter().filter(|p| p.p_type == ph::PT_LOAD && p.p_memsz > 0);
-    let segments = loaded.map(|p| segment(p, bias)).collect::<Result<_, _>>()?;
+    let mut segments: Vec<Segment> = loaded.map(|p| segment(p, bias)).collect();
+    if placement.is_dump() {
+        segments = segments.into_iter().map(|segment| dumped(segment, base, file)).collect();
+    }
+    let segments = layout::without_nil(segments);
     let segments = layout::checked_segments(file, segments)?;
     let mut remarks = Vec::new();
-    let sections = sections(file, &header, bias, &mut remarks);
+    // Section headers are not loaded, so a dump has none.
+    let sections = if placement.is_dump() { Vec::new() } else { sections(file, &header, bias, &mut remarks) };
     let entry = (header.e_entry != 0).then(|| header.e_entry.wrapping_add(bias));
     let os = os(file, &header, &headers);
-    Ok(Layout { target: Target { os, position_independent }, entry, bias, segments, sections, remarks })
+    Ok(Layout {
+        target: Target { os, position_independent },
+        entry,
+        bias,
+        base,
+        relocated: placement.is_dump(),
+        segments,
+        sections,
+        remarks,
+    })
+}
+
+/// The lowest address that is loaded, at the start of its page.
+fn lowest(headers: &[ProgramHeader]) -> u64 {
+    let loaded = headers.iter().filter(|p| p.p_type == ph::PT_LOAD);
+    loaded.map(|p| p.p_vaddr).min().unwrap_or(0) / PAGE * PAGE
+}
+
+/// A segment of a dump, which lies in the file as it lay in memory.
+fn dumped(segment: Segment, base: u64, file: &[u8]) -> Segment {
+    let file_offset = segment.addr.wrapping_sub(base);
+    let left = (file.len() as u64).saturating_sub(file_offset);
+    Segment {
+        file_offset: file_offset.min(file.len() as u64),
+        file_size: segment.mem_size.min(left),
+        ..segment
+    }
+}
+
+/// Whether a file is a dump with all segments in place: its sections do not reach to its end, it is a number of pages, and
+/// has room for zeroed variables.
+pub(crate) fn is_dump(file: &[u8]) -> bool {
+    let len = file.len() as u64;
+    let Some(header) = parse_header(file).ok().filter(|_| len.is_multiple_of(PAGE)) else { return false };
+    let Ok(headers) = program_headers(file, &header) else { return false };
+    let loaded = || headers.iter().filter(|p| p.p_type == ph::PT_LOAD && p.p_memsz > 0);
+    let start = lowest(&headers);
+    let end = loaded().map(|p| p.p_vaddr.saturating_add(p.p_memsz)).max().unwrap_or(0);
+    let in_place = loaded().all(|p| p.p_vaddr.wrapping_sub(start) == p.p_offset);
+    let zeroed = loaded().any(|p| p.p_memsz > p.p_filesz.saturating_add(PAGE));
+    // Go writes section headers where they are loaded. Those of a program's file reach to its end.
+    let sections = section_headers(file, &header).unwrap_or_default();
+    let in_file = sections.iter().filter(|s| s.sh_type != sh::SHT_NOBITS);
+    let last = in_file.map(|s| s.sh_offset.saturating_add(s.sh_size)).max().unwrap_or(0);
+    let table = header.e_shoff.saturating_add(u64::from(header.e_shnum) * 64);
+    let has_sections = !sections.is_empty() && (len.saturating_sub(PAGE)..=len).contains(&last.max(table));
+    in_place && zeroed && !has_sections && len >= end.saturating_sub(start)
 }
 
 fn parse_header(file: &[u8]) -> Result<Header, LoadError> {
@@ -101,16 +155,14 @@ fn program_headers(file: &[u8], header: &Header) -> Result<Vec<ProgramHeader>, L
     ProgramHeader::parse(file, offset as usize, count.into(), CTX).map_err(|_| malformed)
 }
 
-fn segment(p: &ProgramHeader, bias: u64) -> Result<Segment, LoadError> {
-    let outside =
-        LoadError::Malformed { what: "segment: expected its end in the address space", offset: p.p_offset };
-    Ok(Segment {
-        addr: p.p_vaddr.checked_add(bias).ok_or(outside)?,
+fn segment(p: &ProgramHeader, bias: u64) -> Segment {
+    Segment {
+        addr: p.p_vaddr.wrapping_add(bias),
         mem_size: p.p_memsz,
         file_offset: p.p_offset,
         file_size: p.p_filesz,
         perm: perm(p.p_flags),
-    })
+    }
 }
 
 fn perm(flags: u32) -> Perm {
@@ -151,13 +203,7 @@ fn sections(file: &[u8], header: &Header, bias: u64, remarks: &mut Vec<String>) 
     let all = headers.iter().filter(|s| s.sh_type != sh::SHT_NULL).map(|s| section(s, names, bias));
     let (inside, outside): (Vec<_>, Vec<_>) =
         all.partition(|s| bytes::check_range(file, "section", s.file_offset, s.file_size).is_ok());
-    if let [first, ..] = &outside[..] {
-        remarks.push(format!(
-            "sections lie outside of the file and are left out ({} of them, {:?} first); the file may be truncated",
-            outside.len(),
-            first.name
-        ));
-    }
+    remarks.extend(layout::left_out(&outside));
     inside
 }
 
@@ -204,6 +250,9 @@ pub(crate) fn symbols(file: &[u8], layout: &Layout) -> SymbolTable {
 }
 
 fn symbol_table(file: &[u8], layout: &Layout) -> Option<SymbolTable> {
+    if layout.relocated {
+        return None;
+    }
     let headers = section_headers(file, &parse_header(file).ok()?).ok()?;
     let table = |kind| headers.iter().find(|s| s.sh_type == kind);
     let table = table(sh::SHT_SYMTAB).or_else(|| table(sh::SHT_DYNSYM))?;
@@ -250,7 +299,7 @@ struct Dynamic {
 /// The words that the dynamic linker would write, in no order. Those that need another file are
 /// [`imports`].
 pub(crate) fn relocs(file: &[u8], layout: &Layout) -> Vec<Reloc> {
-    let Some(linking) = Linking::of(file, layout) else { return Vec::new() };
+    let Some(linking) = Linking::of(file, layout).filter(|_| !layout.relocated) else { return Vec::new() };
     linking.relas().filter_map(|rela| linking.reloc(&rela)).collect()
 }
 
@@ -272,12 +321,14 @@ impl<'f> Linking<'f> {
     fn of(file: &'f [u8], layout: &'f Layout) -> Option<Linking<'f>> {
         let headers = parse_header(file).and_then(|header| program_headers(file, &header)).ok()?;
         let tls_size = headers.iter().find(|p| p.p_type == ph::PT_TLS).map_or(0, tls_block_size);
-        Some(Linking { file, layout, dynamic: dynamic(file, &headers)?, tls_size })
+        Some(Linking { file, layout, dynamic: dynamic(file, layout, &headers)?, tls_size })
     }
 
-    /// Where the byte at an address that the file gives is in the file.
+    /// Where the byte at an address that the file gives is in the file. Dynamic linkers write some of these addresses over
+    /// by those in memory.
     fn at(&self, addr: u64) -> Option<u64> {
-        self.layout.file_offset(addr.wrapping_add(self.layout.bias))
+        let loaded = self.layout.file_offset(addr.wrapping_add(self.layout.bias));
+        loaded.or_else(|| self.layout.file_offset(addr).filter(|_| self.layout.relocated))
     }
 
     fn relas(&self) -> impl Iterator<Item = Rela> {
@@ -333,11 +384,13 @@ impl<'f> Linking<'f> {
     }
 }
 
-fn dynamic(file: &[u8], headers: &[ProgramHeader]) -> Option<Dynamic> {
+fn dynamic(file: &[u8], layout: &Layout, headers: &[ProgramHeader]) -> Option<Dynamic> {
     use goblin::elf::dynamic as d;
     let segment = headers.iter().find(|p| p.p_type == ph::PT_DYNAMIC)?;
     let mut dynamic = Dynamic::default();
-    for pair in bytes::slice(file, segment.p_offset, segment.p_filesz)?.chunks_exact(16) {
+    let in_memory = || layout.file_offset(segment.p_vaddr.wrapping_add(layout.bias));
+    let offset = if layout.relocated { in_memory()? } else { segment.p_offset };
+    for pair in bytes::slice(file, offset, segment.p_filesz)?.chunks_exact(16) {
         let (tag, value) = (bytes::u64(pair, 0)?, bytes::u64(pair, 8)?);
         match tag {
             d::DT_NULL => break,

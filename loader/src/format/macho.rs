@@ -16,7 +16,8 @@ use goblin::mach::load_command as lc;
 use goblin::mach::symbols::{N_SECT, N_STAB, N_TYPE};
 
 use crate::layout::{
-    self, Import, LOWEST, Layout, MAX_IMPORTS, Os, PIE_BASE, Perm, Reloc, Section, Segment, Target,
+    self, Import, LOWEST, Layout, MAX_IMPORTS, Os, PAGE, PIE_BASE, Perm, Placement, Reloc, Section, Segment,
+    Target,
 };
 use crate::symbol::{Entry, SymbolKind, SymbolTable};
 use crate::{LoadError, bytes};
@@ -70,7 +71,10 @@ struct RawSection<'f> {
 }
 
 /// Reads the headers.
-pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
+pub(crate) fn layout(file: &[u8], placement: Placement) -> Result<Layout, LoadError> {
+    if placement.is_dump() {
+        return Err(LoadError::UnsupportedFormat { format: "dumps of Mach-O".to_owned() });
+    }
     let thin = thin(file)?;
     let header = header(thin)?;
     let commands = commands(thin)?;
@@ -81,18 +85,42 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
         bytes::check_range(thin.file, &what, segment.file_offset, segment.file_size)?;
     }
     let loaded = || raw.iter().filter(|segment| segment.is_loaded());
-    let lowest = loaded().map(|segment| segment.addr).min();
-    let bias = if lowest.is_some_and(|addr| addr < LOWEST) { PIE_BASE } else { 0 };
+    let linked = loaded().map(|segment| segment.addr).min().unwrap_or(LOWEST);
+    let usual = if linked < LOWEST { linked + PIE_BASE } else { linked };
+    let base = placement.base(linked, usual, header.position_independent)?;
+    let bias = base.wrapping_sub(linked);
     let segments = loaded().map(|segment| segment.segment(thin, bias)).collect::<Result<_, _>>()?;
-    let sections = raw.iter().flat_map(RawSegment::sections).map(|section| section.section(thin, bias));
+    let all = raw.iter().flat_map(RawSegment::sections).map(|section| section.section(thin, bias));
+    // The system looks at segments only.
+    let (sections, outside): (Vec<_>, Vec<_>) =
+        all.partition(|s| bytes::check_range(file, "section", s.file_offset, s.file_size).is_ok());
+    let remarks = layout::left_out(&outside);
     Ok(Layout {
         target: Target { os: Os::Darwin, position_independent: header.position_independent },
         entry: entry(&commands, &raw).map(|entry| entry.wrapping_add(bias)),
         bias,
-        segments: layout::checked_segments(file, segments)?,
-        sections: sections.collect::<Result<_, _>>()?,
-        remarks: Vec::new(),
+        base,
+        relocated: false,
+        segments: layout::checked_segments(file, layout::without_nil(segments))?,
+        sections,
+        remarks,
     })
+}
+
+/// Whether a file is a dump with all segments in place: its last segment does not reach to its end, it is a number of
+/// pages, and has room for zeroed variables.
+pub(crate) fn is_dump(file: &[u8]) -> bool {
+    let len = file.len() as u64;
+    let is_macho = len.is_multiple_of(PAGE) && bytes::u32(file, 0) == Some(h::MH_MAGIC_64);
+    let Some(parsed) = Parsed::of(file).filter(|_| is_macho) else { return false };
+    let loaded = || parsed.segments.iter().filter(|segment| segment.is_loaded());
+    let start = loaded().map(|segment| segment.addr).min().unwrap_or(0);
+    let end = loaded().map(|segment| segment.addr.saturating_add(segment.mem_size)).max().unwrap_or(0);
+    let in_place = loaded().all(|s| s.file_size == 0 || s.addr.wrapping_sub(start) == s.file_offset);
+    let zeroed = loaded().any(|s| s.mem_size > s.file_size.saturating_add(PAGE));
+    let last = parsed.segments.iter().map(|s| s.file_offset.saturating_add(s.file_size)).max().unwrap_or(0);
+    let whole = (len.saturating_sub(PAGE)..=len).contains(&last);
+    in_place && zeroed && !whole && len >= end.saturating_sub(start)
 }
 
 /// The x86-64 part of a file.
@@ -251,16 +279,14 @@ impl<'f> RawSegment<'f> {
     }
 
     fn segment(&self, thin: Thin<'_>, bias: u64) -> Result<Segment, LoadError> {
-        let malformed = |what| LoadError::Malformed { what, offset: thin.base + self.command.offset };
-        let file_offset = self.file_offset.checked_add(thin.base);
+        let Some(file_offset) = self.file_offset.checked_add(thin.base) else {
+            let what = "file offset of a segment: expected one below 2^64";
+            return Err(LoadError::Malformed { what, offset: thin.base + self.command.offset });
+        };
         Ok(Segment {
-            addr: self
-                .addr
-                .checked_add(bias)
-                .ok_or_else(|| malformed("address of a segment: expected one below 2^64"))?,
+            addr: self.addr.wrapping_add(bias),
             mem_size: self.mem_size,
-            file_offset: file_offset
-                .ok_or_else(|| malformed("file offset of a segment: expected one below 2^64"))?,
+            file_offset,
             file_size: self.file_size,
             perm: Perm::from_bits_truncate((self.prot & 7) as u8),
         })
@@ -287,20 +313,17 @@ impl<'f> RawSegment<'f> {
 }
 
 impl RawSection<'_> {
-    fn section(&self, thin: Thin<'_>, bias: u64) -> Result<Section, LoadError> {
+    fn section(&self, thin: Thin<'_>, bias: u64) -> Section {
         let zeroed = matches!(self.kind(), S_ZEROFILL | S_GB_ZEROFILL | S_THREAD_LOCAL_ZEROFILL);
         let file_size = if zeroed { 0 } else { self.size };
-        if file_size > 0 {
-            bytes::check_range(thin.file, &format!("section {}", self.name), self.file_offset, file_size)?;
-        }
-        Ok(Section {
+        Section {
             name: self.name.to_owned(),
             addr: (self.segment != "__DWARF").then(|| self.addr.wrapping_add(bias)),
             size: self.size,
-            file_offset: self.file_offset.saturating_add(thin.base),
+            file_offset: if zeroed { 0 } else { self.file_offset.saturating_add(thin.base) },
             file_size,
             compressed: false,
-        })
+        }
     }
 
     fn kind(&self) -> u32 {

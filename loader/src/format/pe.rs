@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use goblin::pe::section_table as flags;
 
 use crate::layout::{
-    self, Import, LOWEST, Layout, MAX_IMPORTS, Os, PIE_BASE, Perm, Reloc, Section, Segment, Target,
+    self, Import, LOWEST, Layout, MAX_IMPORTS, Os, PIE_BASE, Perm, Placement, Reloc, Section, Segment, Target,
 };
 use crate::symbol::{Entry, SymbolKind, SymbolTable};
 use crate::{LoadError, bytes};
@@ -51,11 +51,11 @@ struct Header {
 }
 
 /// Reads the headers.
-pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
+pub(crate) fn layout(file: &[u8], placement: Placement) -> Result<Layout, LoadError> {
     let header = header(file)?;
-    let raw = raw_sections(file, &header)?;
+    let raw = raw_sections(file, &header, placement.is_dump())?;
     let mut remarks = Vec::new();
-    if header.strings().is_some_and(|strings| !has_strings(file, strings)) {
+    if !placement.is_dump() && header.strings().is_some_and(|strings| !has_strings(file, strings)) {
         let (offset, len) = (header.symbols.0, file.len());
         remarks.push(format!(
             "its symbol table, at {offset:#x}, lies outside of the file, which has {len:#x} bytes: symbols are missing; \
@@ -64,14 +64,15 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
     }
     let end = raw.iter().map(|section| section.addr + section.mem_size()).max().unwrap_or_default();
     let fits = (LOWEST..HIGHEST.saturating_sub(end)).contains(&header.base);
-    if !fits && !header.movable {
+    if !fits && !header.movable && placement == Placement::Linked {
         let (what, offset) = (
             "image base: expected a place for a program, since it cannot be moved",
             header.at + COFF_HEADER + 24,
         );
         return Err(LoadError::Malformed { what, offset });
     }
-    let place = if fits { header.base } else { PIE_BASE };
+    let usual = if fits { header.base } else { PIE_BASE };
+    let place = placement.base(header.base, usual, header.movable)?;
     let headers = Segment {
         addr: place,
         mem_size: header.headers_size,
@@ -88,7 +89,9 @@ pub(crate) fn layout(file: &[u8]) -> Result<Layout, LoadError> {
         },
         entry: (header.entry != 0).then(|| place.wrapping_add(header.entry)),
         bias: place.wrapping_sub(header.base),
-        segments: layout::checked_segments(file, segments)?,
+        base: place,
+        relocated: placement.is_dump(),
+        segments: layout::checked_segments(file, layout::without_nil(segments))?,
         sections: raw.iter().map(|raw| raw.section(file, &header, place)).collect::<Result<_, _>>()?,
         remarks,
     })
@@ -150,7 +153,7 @@ fn arch_name(machine: u16) -> String {
     name.to_owned()
 }
 
-/// A row of the section table. Its address is an RVA.
+/// A row of the section table. Its address is an RVA; in a dump, so is its place in the file.
 struct RawSection<'f> {
     /// The header's eight bytes.
     name: &'f [u8],
@@ -161,13 +164,13 @@ struct RawSection<'f> {
     flags: u32,
 }
 
-fn raw_sections<'f>(file: &'f [u8], header: &Header) -> Result<Vec<RawSection<'f>>, LoadError> {
+fn raw_sections<'f>(file: &'f [u8], header: &Header, dumped: bool) -> Result<Vec<RawSection<'f>>, LoadError> {
     let count = u64::from(header.sections);
     bytes::check_range(file, "section table", header.table, count * SECTION_HEADER)?;
     let row = |index: u64| {
         let at = header.table + index * SECTION_HEADER;
         let word = |offset| bytes::u32(file, at + offset).unwrap_or_default();
-        let raw = RawSection {
+        let mut raw = RawSection {
             name: bytes::slice(file, at, 8).unwrap_or_default(),
             virtual_size: word(8).into(),
             addr: word(12).into(),
@@ -175,6 +178,11 @@ fn raw_sections<'f>(file: &'f [u8], header: &Header) -> Result<Vec<RawSection<'f
             file_offset: word(20).into(),
             flags: word(36),
         };
+        if dumped {
+            raw.file_offset = raw.addr.min(file.len() as u64);
+            raw.raw_size = raw.mem_size().min(file.len() as u64 - raw.file_offset);
+            raw.flags &= !flags::IMAGE_SCN_CNT_UNINITIALIZED_DATA;
+        }
         let what = format!("section {}", bytes::text(raw.short_name()));
         bytes::check_range(file, &what, raw.file_offset, raw.file_size())?;
         Ok(raw)
@@ -261,7 +269,7 @@ impl Header {
 /// The words that Windows would write, in no order: those that change because the file was moved.
 pub(crate) fn relocs(file: &[u8], layout: &Layout) -> Vec<Reloc> {
     let mut relocs = Vec::new();
-    if layout.bias != 0 {
+    if layout.bias != 0 && !layout.relocated {
         base_relocs(file, layout, &mut relocs);
     }
     relocs
@@ -292,7 +300,7 @@ fn base_relocs(file: &[u8], layout: &Layout, relocs: &mut Vec<Reloc>) -> Option<
 
 /// Where the byte at an RVA is in the file, in sections that are not loaded as well.
 fn rva_offset(file: &[u8], header: &Header, addr: u64) -> Option<u64> {
-    let sections = raw_sections(file, header).ok()?;
+    let sections = raw_sections(file, header, false).ok()?;
     let section = sections
         .iter()
         .find(|section| addr.checked_sub(section.addr).is_some_and(|offset| offset < section.file_size()))?;
@@ -352,7 +360,10 @@ pub(crate) fn symbols(file: &[u8], layout: &Layout) -> SymbolTable {
 
 fn symbol_table(file: &[u8], layout: &Layout) -> Option<SymbolTable> {
     let header = header(file).ok()?;
-    let sections = raw_sections(file, &header).ok()?;
+    if layout.relocated {
+        return None;
+    }
+    let sections = raw_sections(file, &header, false).ok()?;
     let (start, count) = header.symbols;
     let table = bytes::slice(file, start, count.checked_mul(SYMBOL)?)?;
     let place = header.base.wrapping_add(layout.bias);

@@ -1,6 +1,8 @@
 //! What dyld writes, on a file of three segments that is put together here: Go's own linker only writes words that
 //! stay as they are unless the program is moved.
 
+use crate::layout::Placement;
+
 use super::{imports, layout, relocs};
 
 const DATA: usize = 0x1000;
@@ -42,7 +44,7 @@ type Relocs = Vec<(u64, u64)>;
 type Imports = Vec<(u64, String)>;
 
 fn found(file: &[u8]) -> (Relocs, Imports) {
-    let layout = layout(file).expect("a library");
+    let layout = layout(file, Placement::Linked).expect("a library");
     assert_eq!(layout.bias, 0x40_0000);
     let relocs = relocs(file, &layout).into_iter().map(|reloc| (reloc.addr, reloc.value));
     let imports = imports(file, &layout).into_iter().map(|import| (import.addr, import.name));
