@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use goemu::Image;
+use goemu_loader::LoadOptions;
 use goemu_loader::facts::NEWEST;
 
-use crate::output;
+use crate::{number, output};
 
 /// Four short functions by Go 1.15; their source is `cli/demo/demo.go`.
 const DEMO: &[u8] = include_bytes!("../demo/demo-go1.15");
@@ -18,12 +19,19 @@ pub(crate) struct Binary {
     /// one, the built-in demo
     #[arg(short = 'b', long = "binary", value_name = "PATH", env = "GOEMU_BINARY", value_hint = clap::ValueHint::FilePath)]
     paths: Vec<PathBuf>,
+    /// Put a position-independent program here, to have the addresses that another tool shows (objdump and IDA: 0, Ghidra:
+    /// 0x100000)
+    #[arg(long, value_name = "ADDRESS", value_parser = number::address)]
+    base: Option<u64>,
+    /// Take the file for a dump of memory, with or without headers, whose first byte was at this address
+    #[arg(long, value_name = "ADDRESS", value_parser = number::address, conflicts_with = "base")]
+    dump_base: Option<u64>,
 }
 
 impl Binary {
     /// The program at this path, or the demo.
     pub(crate) fn named(path: Option<PathBuf>) -> Binary {
-        Binary { paths: path.into_iter().collect() }
+        Binary { paths: path.into_iter().collect(), base: None, dump_base: None }
     }
 
     /// Reads the program, and says what is unusual: the demo, a damaged file, an unknown release of Go.
@@ -45,11 +53,17 @@ impl Binary {
     /// Reads the program.
     pub(crate) fn open_quietly(&self) -> Result<Image> {
         match &self.paths()[..] {
-            [] => Ok(Image::parse(DEMO)?),
-            [only] => open(only),
+            [] => Ok(self.options().parse(DEMO)?),
+            [only] => open(only, self.options()),
             // Errors name the file.
-            several => Ok(Image::open_all(several)?),
+            several => Ok(self.options().open_all(several)?),
         }
+    }
+
+    fn options(&self) -> LoadOptions {
+        let options = LoadOptions::default();
+        let options = self.base.map_or(options, |base| options.base(base));
+        self.dump_base.map_or(options, |base| options.dump_base(base))
     }
 
     /// A variable that is set to nothing is not set.
@@ -58,9 +72,9 @@ impl Binary {
     }
 }
 
-fn open(path: &Path) -> Result<Image> {
+fn open(path: &Path, options: LoadOptions) -> Result<Image> {
     use goemu::LoadError::{Directory, Io, NotAFile};
-    match Image::open(path) {
+    match options.open(path) {
         // These name the file themselves.
         Err(error @ (Io { .. } | Directory(_) | NotAFile(_))) => Err(error.into()),
         opened => opened.with_context(|| path.display().to_string()),

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use goemu::disasm::{Part, Syntax, write_part};
 use goemu::go::names;
-use goemu::{Error, Func, Image};
+use goemu::{Func, Image};
 
 use crate::binary::Binary;
 use crate::{completions, output, pattern};
@@ -81,12 +81,12 @@ fn find<'i>(image: &'i Image, target: &str) -> Result<(Vec<Func<'i>>, Range<u64>
         let mut funcs =
             image.funcs().filter(|func| func.entry() < within.end && func.end() > within.start).peekable();
         if funcs.peek().is_none() {
-            bail!(Error::NoFunctionAt(within.start));
+            bail!(names::no_function_at(image, within.start));
         }
         return Ok((funcs.collect(), within));
     }
     if let Some(address) = hex(target) {
-        let around = image.func_at(address).ok_or(Error::NoFunctionAt(address))?;
+        let around = image.func_at(address).ok_or_else(|| names::no_function_at(image, address))?;
         return Ok((vec![around], all));
     }
     match names::find(image, target) {

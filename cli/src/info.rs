@@ -153,7 +153,18 @@ fn target(image: &Image) -> String {
     let target = image.target();
     let level = image.build_info().goamd64().map_or(String::new(), |level| format!(" v{level}"));
     let moves = if target.position_independent { ", position-independent" } else { "" };
-    format!("{}/amd64{level}{moves}", os_name(target.os))
+    format!("{}/amd64{level}{moves}{}", os_name(target.os), place(image))
+}
+
+/// Where the program is, if that is not where all tools show it.
+fn place(image: &Image) -> String {
+    let (base, linked) = (image.base(), image.base().wrapping_sub(image.bias()));
+    match (image.is_dump(), image.target().position_independent) {
+        (true, _) => format!(", a dump of memory from {base:#x} on"),
+        (false, true) if base == linked => format!(", at {base:#x} as linked (--base moves it)"),
+        (false, true) => format!(", at {base:#x}, linked at {linked:#x} (--base moves it)"),
+        (false, false) => String::new(),
+    }
 }
 
 /// The system as GOOS has it.
@@ -176,6 +187,10 @@ fn object(image: &Image) -> Json {
         "os": os_name(image.target().os),
         "arch": "amd64",
         "position_independent": image.target().position_independent,
+        "base": format!("{:#x}", image.base()),
+        "linked_base": format!("{:#x}", image.base().wrapping_sub(image.bias())),
+        "dump": image.is_dump(),
+        "remarks": image.remarks(),
         "runtime": format!("go1.{}", image.facts().version.minor),
         "runtime_guessed": image.facts().guessed,
         "warning": warning(image),

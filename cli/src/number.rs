@@ -10,6 +10,16 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     with_suffix(text, 1024)
 }
 
+/// An address: hexadecimal behind `0x`, else decimal.
+pub(crate) fn address(text: &str) -> Result<u64, String> {
+    let digits = text.replace('_', "");
+    let number = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(hex) if !hex.starts_with('+') => u64::from_str_radix(hex, 16),
+        _ => digits.parse(),
+    };
+    number.map_err(|_| "write an address, as in 0x400000 or 0".to_owned())
+}
+
 /// What a number is compared with: `100`, `>100`, `<=4k`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Comparison {

@@ -121,6 +121,18 @@ impl Image {
         self.object.layout.base
     }
 
+    /// The program's address that another tool shows as `addr`, and the base that it counts from: where the program was
+    /// linked, 0 (objdump, IDA, offsets in a file's memory), or 0x100000 (Ghidra). `None` if no function is there either.
+    pub fn at_other_base(&self, addr: u64) -> Option<(u64, u64)> {
+        const GHIDRA: u64 = 0x10_0000;
+        let bases = [self.base().wrapping_sub(self.bias()), 0, GHIDRA];
+        let there = |base: u64| addr.checked_sub(base)?.checked_add(self.base());
+        let mut others = bases.into_iter().filter(|base| *base != self.base());
+        others.find_map(|base| {
+            there(base).filter(|addr| self.func_at(*addr).is_some()).map(|addr| (base, addr))
+        })
+    }
+
     /// Whether the file is a dump of a process's memory: variables are as they were then.
     pub fn is_dump(&self) -> bool {
         self.object.layout.relocated

@@ -252,3 +252,49 @@ fn the_status_is_kept_though_nobody_reads() {
     drop((child.stdout.take(), child.stderr.take()));
     assert_eq!(child.wait().unwrap().code(), Some(2));
 }
+
+/// Position-independent programs can be put where other tools show them, and addresses that count from there are told.
+#[test]
+fn bases_of_other_tools() {
+    let build = "go1.27-pie";
+    let run = |line: &str| ran(command().env("GOEMU_BINARY", corpus(build)).args(line.split(' ')));
+    let info = run("info");
+    assert!(
+        info.stdout.contains("position-independent, at 0x400000 as linked (--base moves it)"),
+        "{}",
+        info.stdout
+    );
+    let listed = run("funcs main.add --json --base 0").stdout;
+    assert!(listed.contains("\"main.add\""), "{listed}");
+    let entry = |line: &str| {
+        let text = run(line).stdout;
+        u64::from_str_radix(
+            text.lines().next().unwrap().split_whitespace().next().unwrap().trim_start_matches("0x"),
+            16,
+        )
+        .unwrap()
+    };
+    let (usual, moved) = (entry("funcs main.sumArray"), entry("funcs main.sumArray --base 0"));
+    assert_eq!(usual - moved, 0x40_0000);
+    for base in ["0", "0x100000", "0x7f0000000000"] {
+        let line = format!("call main.add 2 3 --sig func(int,int)int --base {base} --runtime hooked");
+        let call = run(&line);
+        let fits = base.len() < 12;
+        assert_eq!(call.status == 0 && call.stdout == "5\n", fits, "{base}: {} {}", call.stdout, call.stderr);
+    }
+    let miss = run(&format!("call {moved:#x}"));
+    let expected = format!(
+        "goemu: no function at {moved:#x}: the program's base is 0x400000; counted from 0x0, it is {usual:#x} in \
+         main.sumArray\n"
+    );
+    assert_eq!((miss.status, miss.stderr.as_str()), (1, expected.as_str()));
+    let miss = run(&format!("disasm {:#x}", moved + 0x10_0000 + 1)).stderr;
+    assert!(miss.contains("counted from 0x100000, it is"), "{miss}");
+    let fixed =
+        ran(command().env("GOEMU_BINARY", corpus("go1.27-stripped")).args(["funcs", "--base", "0x500000"]));
+    assert!(
+        fixed.stderr.contains("was linked to run at 0x400000 only, and cannot be moved to 0x500000"),
+        "{}",
+        fixed.stderr
+    );
+}

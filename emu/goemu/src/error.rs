@@ -52,6 +52,22 @@ pub enum Error {
     /// The address is in no function.
     #[error("no function at {0:#x} (see `goemu funcs`)")]
     NoFunctionAt(u64),
+    /// The address is in no function, but would be in one if it counted from another base.
+    #[error(
+        "no function at {addr:#x}: the program's base is {base:#x}; counted from {other:#x}, it is {there:#x} in {func}"
+    )]
+    OtherBase {
+        /// What was asked for.
+        addr: u64,
+        /// Where the program is.
+        base: u64,
+        /// The base that other tools count from.
+        other: u64,
+        /// The address in the program.
+        there: u64,
+        /// The function there.
+        func: String,
+    },
     /// Arguments were given, and the function's parameters are not known.
     #[error(
         "the parameters of {0} are not known: give its signature, as in --sig 'func(a int, s string) error'"

@@ -36,7 +36,7 @@ pub fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
     }
     let name = unquote(name);
     if let Some(addr) = address(name) {
-        return image.func_at(addr).filter(|f| f.entry() == addr).ok_or(Error::NoFunctionAt(addr));
+        return image.func_at(addr).filter(|f| f.entry() == addr).ok_or_else(|| no_function_at(image, addr));
     }
     let mut found = image.funcs_named(name);
     if let (true, Some(rest), Some(path)) =
@@ -52,6 +52,16 @@ pub fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
         [] => Err(inlined(image, name)
             .unwrap_or_else(|| Error::NoSuchFunction { name: name.to_owned(), near: near(image, name) })),
         ref found => Err(ambiguous(image, name, found)),
+    }
+}
+
+/// What is said of an address that is no function's: where it would be if it counts from the base that other tools show.
+pub fn no_function_at(image: &Image, addr: u64) -> Error {
+    let func = |addr: u64| image.func_at(addr).map(|func| full_name(image, &func).to_owned());
+    let other = image.at_other_base(addr).filter(|_| image.func_at(addr).is_none());
+    match other.and_then(|(other, there)| Some((other, there, func(there)?))) {
+        Some((other, there, func)) => Error::OtherBase { addr, base: image.base(), other, there, func },
+        None => Error::NoFunctionAt(addr),
     }
 }
 
