@@ -44,6 +44,18 @@ impl Block {
     pub fn next(&self) -> u64 {
         self.insns.last().map_or(0, |insn| insn.next_ip())
     }
+
+    /// Whether fuel is tested, and the cost of long operations taken, where control leaves by the target that
+    /// [`Block::end`] names: where that is a call, or does not lie behind its branch. The rule does not depend on where
+    /// blocks begin, so that all engines agree. Returns and indirect jumps always poll.
+    pub fn polls(&self) -> bool {
+        let branch = self.insns.last().map_or(0, |insn| insn.ip());
+        match self.end {
+            BlockEnd::Jump(to) | BlockEnd::Branch(to) => to <= branch,
+            BlockEnd::Call(_) => true,
+            BlockEnd::Next | BlockEnd::Indirect => false,
+        }
+    }
 }
 
 /// Decodes one instruction. Bytes that are no instruction give one with [`Code::INVALID`]; an instruction

@@ -57,7 +57,8 @@ pub trait Watch {
 pub trait Engine: Send {
     /// Runs from RIP. The first instruction is executed even where RIP is a stop address, so that a
     /// machine can go on from one. `fuel` counts down by instructions executed, and by the rounds of long repeated ones;
-    /// it is tested where control leaves a block backwards, by a call, a return or an indirect jump.
+    /// it is tested where control goes backwards ([`crate::decode::Block::polls`]), by a call, a return or an indirect
+    /// jump. There, too, and nowhere else, the cost of long operations is taken.
     fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit;
 
     /// Executes the instruction at RIP, stop address or not. `None` if RIP is now that of the next.

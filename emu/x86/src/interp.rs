@@ -148,7 +148,7 @@ impl Interpreter {
             Flow::Indirect => (self.blocks.quick(cpu.rip), true),
         };
         if memory.wants_attention() || (polls && fuel <= 0) {
-            return self.interrupted(id, flow, cpu, memory, polls && fuel <= 0);
+            return self.interrupted(id, flow, cpu, memory, polls && (fuel <= 0 || memory.is_costly()));
         }
         if link.is_some() { Ok(link) } else { self.link(id, flow, cpu, memory) }
     }
@@ -170,14 +170,14 @@ impl Interpreter {
         flow: Flow,
         cpu: &mut Cpu,
         memory: &mut Memory,
-        spent: bool,
+        due: bool,
     ) -> Result<Id, Exit> {
         let target = self.target(id, flow, cpu);
         cpu.rip = target;
         if memory.code_written() {
             self.blocks.forget(memory.take_code_writes());
         }
-        if spent || memory.is_costly() { Err(Exit::OutOfFuel) } else { self.arrive(cpu, memory) }
+        if due { Err(Exit::OutOfFuel) } else { self.arrive(cpu, memory) }
     }
 
     /// Charges the extra work of the block's instructions, and continues if fuel is left.

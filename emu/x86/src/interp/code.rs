@@ -7,9 +7,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::op::{Flow, Op};
 use super::table::{barrier, lower};
-use crate::decode::{BlockEnd, decode_block};
+use crate::decode::{BlockEnd, MAX_INSN, decode_block};
 use crate::engine::{Bar, Stops};
-use crate::memory::{MemFault, Memory};
+use crate::memory::{MemFault, Memory, Perm};
 
 /// Number of a block, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,18 +116,18 @@ impl Blocks {
         if self.ops.len() > MAX_OPS {
             self.forget_all();
         }
-        let decoded = decode_block(memory, addr, |at| self.stops.contains(&at))?;
+        let cut = |at: u64| self.stops.contains(&at) || may_change(memory, addr) || may_change(memory, at);
+        let decoded = decode_block(memory, addr, cut)?;
         memory.mark_code(addr..decoded.next());
         let id = Id(self.blocks.len() as u32);
-        let (taken_rip, call) = match decoded.end {
-            BlockEnd::Jump(to) | BlockEnd::Branch(to) => (to, false),
-            BlockEnd::Call(to) => (to, true),
-            BlockEnd::Next | BlockEnd::Indirect => (0, false),
+        let taken_rip = match decoded.end {
+            BlockEnd::Jump(to) | BlockEnd::Branch(to) | BlockEnd::Call(to) => to,
+            BlockEnd::Next | BlockEnd::Indirect => 0,
         };
         self.blocks.push(Block {
             first: self.ops.len() as u32,
             len: decoded.insns.len() as u32,
-            polls: call || taken_rip <= addr,
+            polls: decoded.polls(),
             next: Id::NONE,
             taken: Id::NONE,
             next_rip: decoded.next(),
@@ -188,6 +188,13 @@ impl Blocks {
         self.quick.fill((0, Id::NONE));
         self.version += 1;
     }
+}
+
+/// Whether an instruction at an address could be changed by one before it in the same block: its page, or the next, may be
+/// written. Such code runs in blocks of one instruction, so that every change is seen by the next.
+fn may_change(memory: &Memory, addr: u64) -> bool {
+    let last = addr.wrapping_add(MAX_INSN as u64 - 1);
+    [addr, last].into_iter().any(|at| memory.perm(at).is_some_and(|perm| perm.contains(Perm::WRITE)))
 }
 
 #[inline(always)]

@@ -132,6 +132,48 @@ fn code_that_changes_is_decoded_again() {
 }
 
 #[test]
+fn code_that_changes_is_seen_by_the_next_instruction() {
+    // mov byte [rip+0],0x90; stc, which becomes nop; hlt
+    let (mut engine, mut cpu, mut memory) = machine(&[0xc6, 0x05, 0, 0, 0, 0, 0x90, 0xf9, 0xf4]);
+    let mut fuel = 100;
+    assert_eq!(engine.run(&mut cpu, &mut memory, &mut fuel), Exit::Halt);
+    assert_eq!((cpu.flags.cf(), fuel), (false, 97));
+}
+
+#[test]
+fn where_fuel_is_tested_does_not_depend_on_where_blocks_begin() {
+    // nop; l: dec ecx; jne l; hlt. Entered at the NOP, the block begins before the branch's target.
+    let code = [0x90, 0xff, 0xc9, 0x75, 0xfc, 0xf4];
+    for (entry, ecx) in [(CODE, 3), (CODE + 1, 3)] {
+        let mut memory = Memory::new(1 << 20).unwrap();
+        memory.map(CODE..CODE + 0x1000, Perm::READ | Perm::EXEC, Contents::Bytes(&code)).unwrap();
+        let (mut engine, mut cpu) = (Interpreter::new(), Cpu::default());
+        cpu.rip = entry;
+        cpu.set_gpr(gpr::RCX, ecx);
+        assert_eq!(engine.run(&mut cpu, &mut memory, &mut 1), Exit::OutOfFuel);
+        assert_eq!((cpu.rip, cpu.gpr(gpr::RCX)), (CODE + 1, ecx - 1), "after one round");
+    }
+}
+
+#[test]
+fn long_operations_are_paid_for_where_fuel_is_tested() {
+    // rep stosb; mov eax,1; jmp +0; hlt: a jump forwards takes nothing. Then: l: rep stosb; jmp l.
+    let costly = |code: &[u8]| {
+        let mut memory = Memory::new(1 << 20).unwrap();
+        memory.map(CODE..CODE + 0x1000, Perm::READ | Perm::EXEC, Contents::Bytes(code)).unwrap();
+        memory.map(0x2_0000..0x4_0000, Perm::READ | Perm::WRITE, Contents::Zero).unwrap();
+        let (mut engine, mut cpu, mut fuel) = (Interpreter::new(), Cpu::default(), 100);
+        (cpu.rip, cpu.direction) = (CODE, false);
+        cpu.set_gpr(gpr::RDI, 0x2_0000);
+        cpu.set_gpr(gpr::RCX, 0x1_0000);
+        let exit = engine.run(&mut cpu, &mut memory, &mut fuel);
+        (exit, fuel)
+    };
+    assert_eq!(costly(&[0xf3, 0xaa, 0xb8, 1, 0, 0, 0, 0xeb, 0, 0xf4]), (Exit::Halt, 96));
+    assert_eq!(costly(&[0xf3, 0xaa, 0xeb, 0xfc]), (Exit::OutOfFuel, 98 - 0x1_0000 / 8));
+}
+
+#[test]
 fn restoring_memory_brings_back_the_code() {
     let (mut engine, mut cpu, mut memory) = machine(&[0xb8, 1, 0, 0, 0, 0xf4]);
     let snapshot = memory.snapshot();
