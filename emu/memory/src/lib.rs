@@ -276,7 +276,7 @@ impl Memory {
     /// Stores `N` bytes.
     #[inline(always)]
     pub fn write<const N: usize>(&mut self, addr: u64, bytes: [u8; N]) -> Result<(), MemFault> {
-        let plain = PageFlags::WRITE | PageFlags::DIRTY;
+        let plain = PageFlags::READ | PageFlags::WRITE | PageFlags::DIRTY;
         if self.region.store(addr, bytes, plain | PageFlags::CODE, plain) {
             return Ok(());
         }
@@ -346,9 +346,7 @@ impl Memory {
             let at = addr.wrapping_add(done as u64);
             let start = (at % PAGE) as usize;
             let len = (PAGE as usize - start).min(bytes.len() - done);
-            if let Some(page) = self.region.page(at / PAGE) {
-                bytes[done..done + len].copy_from_slice(&page[start..start + len]);
-            }
+            self.region.copy_out(at / PAGE, start, &mut bytes[done..done + len]);
             done += len;
         }
     }
@@ -461,6 +459,31 @@ impl Memory {
         let touched = |page: u64| code.push(page * PAGE..(page + 1) * PAGE);
         self.mapped = self.journal.restore(&mut self.region, to, touched)?;
         Ok(())
+    }
+
+    /// Whether translated code can run in this space: there are guards around it, and the host protects single pages.
+    pub fn can_host_code(&self) -> bool {
+        self.region.can_be_exact()
+    }
+
+    /// Whether it may now: [`Memory::host_code`] was called, and the host has kept up since.
+    #[inline]
+    pub fn hosts_code(&self) -> bool {
+        self.region.is_exact()
+    }
+
+    /// Prepares the space for code that runs on the host and accesses it directly: guest address `a` at host address
+    /// `base + a`, which is what this gives. From now on the host lets through only accesses that need nobody's attention: not
+    /// the first write to a page after a snapshot, nor one to decoded code. Everything else must be carried out through
+    /// this type when the host has refused it.
+    pub fn host_code(&mut self) -> Option<*mut u8> {
+        self.region.protect_exactly().then(|| self.region.base())
+    }
+
+    /// Commits zero pages on the host, `below` bytes under the guest's space, in the guard: for the state of code
+    /// that runs there. The guest cannot reach them, as long as that code keeps to its bounds.
+    pub fn commit_below(&mut self, below: u64, len: u64, write: bool) -> Option<*mut u8> {
+        self.region.commit_below(below, len, write)
     }
 
     /// The pages of a range, its ends rounded outwards.

@@ -7,8 +7,10 @@
 
 #![allow(unsafe_code, reason = "owns the host mapping; every block states why it is sound")]
 
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::fs::File;
+use std::ops::Range;
 use std::ptr::null_mut;
 
 use rustix::io::Errno;
@@ -19,9 +21,10 @@ use super::{MemoryError, PageFlags};
 /// Bytes of a guest page.
 pub const PAGE: u64 = 4096;
 
-/// Guards below and above the space: what a translator's displacements may reach (see ARCHITECTURE.md).
+/// Guards below and above the space: what a translator's displacements and small indexes may reach (see ARCHITECTURE.md).
+/// Larger ones would let fewer machines into a process.
 const GUARD_BELOW: u64 = 1 << 32;
-const GUARD_ABOVE: u64 = 1 << 44;
+const GUARD_ABOVE: u64 = 1 << 37;
 
 /// Spaces to try, largest first: (bytes of guest space, guard below, guard above).
 const PLANS: [(u64, u64, u64); 4] =
@@ -61,6 +64,12 @@ pub(super) struct Region {
     pages: u64,
     /// Whether the host can protect single guest pages.
     mirror: bool,
+    /// Whether there are guards around the space.
+    guarded: bool,
+    /// Whether the host's protection is exactly what the flags allow at once: see [`Region::protect_exactly`].
+    exact: bool,
+    /// What is mapped: first pages and ends.
+    runs: BTreeMap<u64, u64>,
     _space: Reservation,
     _table: Reservation,
 }
@@ -92,6 +101,9 @@ impl Region {
             flags: table.start.cast(),
             pages: size / PAGE,
             mirror,
+            guarded: below > 0,
+            exact: false,
+            runs: BTreeMap::new(),
             _space: space,
             _table: table,
         })
@@ -114,10 +126,113 @@ impl Region {
 
     /// Sets bookkeeping flags of a committed page; its permissions must stay what `commit` made them.
     pub(super) fn mark(&mut self, page: u64, set: PageFlags, clear: PageFlags) {
+        self.mark_all(&mut [page], set, clear);
+    }
+
+    /// The same for many pages, which are put in order.
+    pub(super) fn mark_all(&mut self, pages: &mut [u64], set: PageFlags, clear: PageFlags) {
         debug_assert!(!(set | clear).intersects(PageFlags::PERMISSIONS));
-        let flags = ((self.flags(page) | set) - clear) & !PageFlags::PERMISSIONS;
-        let kept = self.flags(page) & PageFlags::PERMISSIONS;
-        self.put_flags(page, flags | kept);
+        let changed = |flags: PageFlags| ((flags | set) - clear) | (flags & PageFlags::PERMISSIONS);
+        if self.exact {
+            pages.sort_unstable();
+            let protect = |&page: &u64| {
+                let (old, new) = (self.flags(page), changed(self.flags(page)));
+                (self.prot(old) != self.prot(new)).then(|| (page, self.prot(new)))
+            };
+            let protected = self.protect_groups(pages.iter().filter_map(protect));
+            pages.iter().for_each(|&page| self.put_flags(page, changed(self.flags(page))));
+            if protected.is_err() {
+                self.protect_loosely();
+            }
+            return;
+        }
+        pages.iter().for_each(|&page| self.put_flags(page, changed(self.flags(page))));
+    }
+
+    /// Protects pages, which are in order, with as few calls as can be.
+    fn protect_groups(&self, pages: impl Iterator<Item = (u64, ProtFlags)>) -> Result<(), MemoryError> {
+        let mut pages = pages.peekable();
+        while let Some((first, prot)) = pages.next() {
+            let mut end = first + 1;
+            while pages.next_if_eq(&(end, prot)).is_some() {
+                end += 1;
+            }
+            self.host_protect(first, end - first, prot)?;
+        }
+        Ok(())
+    }
+
+    /// Whether translated code may run in this space.
+    pub(super) fn can_be_exact(&self) -> bool {
+        self.mirror && self.guarded
+    }
+
+    /// Whether it may now.
+    pub(super) fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    /// From now on the host lets through exactly what [`Region::load`] and [`Region::store`] let through at once: a page can
+    /// be read there if it has `READ`, and written if it has `WRITE`, was written since the last snapshot, and holds no
+    /// decoded code. So code that accesses the space without looking at flags faults where somebody must look.
+    pub(super) fn protect_exactly(&mut self) -> bool {
+        if self.can_be_exact() && !self.exact {
+            self.exact = true;
+            if self.protect_runs().is_err() {
+                self.protect_loosely();
+            }
+        }
+        self.exact
+    }
+
+    /// The end of that: the host would not protect any more (it limits how often protection may change along the space).
+    fn protect_loosely(&mut self) {
+        self.exact = false;
+        // This joins what the host had to keep apart, so that it takes nothing from it. Were it refused all the same, the
+        // next write would end the process: nothing worse.
+        let _ = self.protect_runs();
+    }
+
+    fn protect_runs(&self) -> Result<(), MemoryError> {
+        let pages = self.runs.iter().flat_map(|(&first, &end)| first..end);
+        self.protect_groups(pages.map(|page| (page, self.prot(self.flags(page)))))
+    }
+
+    /// Commits zero pages in the guard below the space, `below` bytes under it. They are not the guest's.
+    pub(super) fn commit_below(&mut self, below: u64, len: u64, write: bool) -> Option<*mut u8> {
+        if !self.guarded || below > GUARD_BELOW || len > below || below % PAGE != 0 || len % PAGE != 0 {
+            return None;
+        }
+        let at = self.base.wrapping_sub(below as usize);
+        let prot = if write { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+        // SAFETY: the range lies in the guard below our space, which belongs to our reservation and holds nothing.
+        unsafe { mmap_anonymous(at.cast(), len as usize, prot, flags) }.ok().map(|_| at)
+    }
+
+    /// Where the space begins on the host.
+    pub(super) fn base(&self) -> *mut u8 {
+        self.base
+    }
+
+    /// Notes that pages are mapped, or no longer.
+    fn note_run(&mut self, pages: Range<u64>, mapped: bool) {
+        let before = self.runs.range(..pages.start).next_back().map(|(&first, &end)| (first, end));
+        if let Some((first, end)) = before.filter(|&(_, end)| end > pages.start) {
+            self.runs.insert(first, pages.start);
+            if end > pages.end {
+                self.runs.insert(pages.end, end);
+            }
+        }
+        while let Some((&first, &end)) = self.runs.range(pages.clone()).next() {
+            self.runs.remove(&first);
+            if end > pages.end {
+                self.runs.insert(pages.end, end);
+            }
+        }
+        if mapped && !pages.is_empty() {
+            self.runs.insert(pages.start, pages.end);
+        }
     }
 
     fn put_flags(&mut self, page: u64, flags: PageFlags) {
@@ -156,6 +271,7 @@ impl Region {
         };
         done.map_err(|e| MemoryError::Commit { addr: first * PAGE, len: count * PAGE, source: e.into() })?;
         (first..first + count).for_each(|page| self.put_flags(page, flags));
+        self.note_run(first..first + count, flags.contains(PageFlags::MAPPED));
         Ok(())
     }
 
@@ -166,21 +282,23 @@ impl Region {
 
     /// Changes the permissions of committed pages.
     pub(super) fn protect(&mut self, first: u64, count: u64, perm: PageFlags) -> Result<(), MemoryError> {
-        self.host_protect(first, count, self.prot(perm))?;
-        for page in first..first + count {
-            let kept = self.flags(page) - PageFlags::PERMISSIONS;
-            self.put_flags(page, kept | (perm & PageFlags::PERMISSIONS));
+        if !self.inside(first, count) {
+            return Err(MemoryError::OutOfSpace { addr: first.saturating_mul(PAGE), size: self.size() });
         }
+        let changed = |flags: PageFlags| (flags - PageFlags::PERMISSIONS) | (perm & PageFlags::PERMISSIONS);
+        let pages = first..first + count;
+        self.protect_groups(pages.clone().map(|page| (page, self.prot(changed(self.flags(page))))))?;
+        pages.for_each(|page| self.put_flags(page, changed(self.flags(page))));
         Ok(())
     }
 
-    fn host_protect(&mut self, first: u64, count: u64, prot: ProtFlags) -> Result<(), MemoryError> {
+    fn host_protect(&self, first: u64, count: u64, prot: ProtFlags) -> Result<(), MemoryError> {
         if !self.inside(first, count) {
             return Err(MemoryError::OutOfSpace { addr: first.saturating_mul(PAGE), size: self.size() });
         }
         let prot = MprotectFlags::from_bits_retain(prot.bits());
         // SAFETY: the range lies inside our own reservation. Taking permissions away cannot break the
-        // invariant for longer than this call: callers set the flags to match.
+        // invariant for longer than a call: callers set the flags to match.
         unsafe { mprotect(self.host(first), (count * PAGE) as usize, prot) }
             .map_err(|e| MemoryError::Commit { addr: first * PAGE, len: count * PAGE, source: e.into() })
     }
@@ -190,11 +308,14 @@ impl Region {
     }
 
     /// Host protection for guest flags. Guest code is never run by the host, so EXEC means nothing here;
-    /// any mapped page can be read by us, so that it can be saved and printed.
+    /// any mapped page can be read by us, so that it can be saved and printed, unless protection is exact.
     fn prot(&self, flags: PageFlags) -> ProtFlags {
         let all = ProtFlags::READ | ProtFlags::WRITE;
+        let plain = PageFlags::READ | PageFlags::WRITE | PageFlags::DIRTY;
         match flags {
             f if !f.contains(PageFlags::MAPPED) => ProtFlags::empty(),
+            f if self.exact && !f.contains(PageFlags::READ) => ProtFlags::empty(),
+            f if self.exact && f & (plain | PageFlags::CODE) != plain => ProtFlags::READ,
             f if !self.mirror || f.contains(PageFlags::WRITE) => all,
             _ => ProtFlags::READ,
         }
@@ -212,7 +333,7 @@ impl Region {
     }
 
     /// Stores `N` bytes inside one page whose flags, of `of`, are exactly `are`; says whether it did.
-    /// `are` has `WRITE`.
+    /// `are` has `READ`, `WRITE` and `DIRTY`, and `of` has `CODE` too: see [`Region::protect_exactly`].
     #[inline(always)]
     pub(super) fn store<const N: usize>(
         &mut self,
@@ -231,13 +352,33 @@ impl Region {
         true
     }
 
-    /// The bytes of a page that is mapped.
+    /// The bytes of a page that is mapped and that the host can read: any mapped one, or, while protection is exact, one with
+    /// `READ`.
     pub(super) fn page(&self, page: u64) -> Option<&[u8; PAGE as usize]> {
-        if !self.flags(page).contains(PageFlags::MAPPED) {
+        if !self.prot(self.flags(page)).contains(ProtFlags::READ) {
             return None;
         }
-        // SAFETY: a mapped page is readable on the host, for as long as `&self` keeps it mapped.
+        // SAFETY: the page is readable on the host, for as long as `&self` keeps it so.
         Some(unsafe { &*self.base.add((page * PAGE) as usize).cast() })
+    }
+
+    /// Copies bytes of a mapped page whatever its permissions; says whether it is mapped.
+    pub(super) fn copy_out(&self, page: u64, at: usize, out: &mut [u8]) -> bool {
+        let flags = self.flags(page);
+        if !flags.contains(PageFlags::MAPPED) || at + out.len() > PAGE as usize {
+            return false;
+        }
+        let locked = !self.prot(flags).contains(ProtFlags::READ);
+        if locked && self.host_protect(page, 1, ProtFlags::READ).is_err() {
+            return false;
+        }
+        // SAFETY: the page is mapped and readable on the host; the range was checked against its size; `out` is not
+        // guest memory.
+        unsafe {
+            let from = self.base.add((page * PAGE) as usize + at);
+            std::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), out.len());
+        }
+        !locked || self.host_protect(page, 1, self.prot(flags)).is_ok()
     }
 
     /// Changes bytes of a mapped page whatever its permissions.
@@ -246,7 +387,8 @@ impl Region {
         if !flags.contains(PageFlags::MAPPED) || at + bytes.len() > PAGE as usize {
             return Err(MemoryError::NotMapped { addr: page.saturating_mul(PAGE) });
         }
-        let locked = self.mirror && !flags.contains(PageFlags::WRITE);
+        let prot = self.prot(flags);
+        let locked = !prot.contains(ProtFlags::WRITE);
         if locked {
             self.host_protect(page, 1, ProtFlags::READ | ProtFlags::WRITE)?;
         }
@@ -256,6 +398,6 @@ impl Region {
             let to = self.base.add((page * PAGE) as usize + at);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
         }
-        if locked { self.host_protect(page, 1, ProtFlags::READ) } else { Ok(()) }
+        if locked { self.host_protect(page, 1, prot) } else { Ok(()) }
     }
 }

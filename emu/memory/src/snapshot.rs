@@ -32,12 +32,23 @@ enum Change {
     Protected(u64, Vec<PageFlags>),
 }
 
+/// A page as it was at a snapshot.
+struct Saved {
+    page: u64,
+    bytes: PageBytes,
+    /// How sure it is that it will be written again: see [`HABIT`].
+    habit: u8,
+}
+
+/// Where the host finds first writes, finding one takes as long as copying fifty pages. So a page that was written twice
+/// stays dirty when going back, and is copied whether it was written or not, until it was not for so many times.
+const HABIT: u8 = 8;
+
 /// What changed since one snapshot.
 struct Layer {
     serial: u64,
-    /// Pages written since the snapshot, and their contents at that time; kept after going back, for the
-    /// next time.
-    saved: Vec<(u64, PageBytes)>,
+    /// Pages written since the snapshot; kept after going back, for the next time.
+    saved: Vec<Saved>,
     /// Where a page is in `saved`.
     index: FxHashMap<u64, usize>,
     /// The saved pages that are dirty now.
@@ -111,7 +122,7 @@ impl Journal {
         for page in pages {
             let flags = region.flags(page);
             if !flags.contains(PageFlags::DIRTY) {
-                old.push((page, flags, region.page(page).map(|bytes| Box::new(*bytes))));
+                old.push((page, flags, copy(region, page)));
             } else if top.index.contains_key(&page) {
                 old.push((page, flags, None));
             }
@@ -146,7 +157,8 @@ impl Journal {
                 layer.undo(region, &mut touched)?;
                 // What is clean now was dirty for the layer below, whose list still has it.
                 if let Some(below) = self.layers.last() {
-                    below.dirty_pages().for_each(|p| region.mark(p, PageFlags::DIRTY, PageFlags::empty()));
+                    let mut pages = below.dirty_pages().collect::<Vec<_>>();
+                    region.mark_all(&mut pages, PageFlags::DIRTY, PageFlags::empty());
                 }
             }
         }
@@ -159,37 +171,73 @@ impl Journal {
 impl Layer {
     /// Keeps a page that is about to become dirty.
     fn save(&mut self, region: &Region, page: u64) {
-        let Some(bytes) = region.page(page) else { return };
         let next = self.saved.len();
         let at = *self.index.entry(page).or_insert(next);
         if at == next {
-            self.saved.push((page, Box::new(*bytes)));
+            let Some(bytes) = copy(region, page) else {
+                self.index.remove(&page);
+                return;
+            };
+            self.saved.push(Saved { page, bytes, habit: 0 });
         }
+        self.saved[at].habit = (self.saved[at].habit + 1).min(HABIT);
         self.dirty.push(at);
     }
 
     fn dirty_pages(&self) -> impl Iterator<Item = u64> {
-        self.dirty.iter().filter_map(|&at| Some(self.saved.get(at)?.0))
+        self.dirty.iter().filter_map(|&at| Some(self.saved.get(at)?.page))
     }
 
     fn undo(&mut self, region: &mut Region, touched: &mut impl FnMut(u64)) -> Result<(), MemoryError> {
         while let Some(change) = self.changes.pop() {
             undo_change(region, change, touched)?;
         }
-        for at in self.dirty.drain(..) {
-            let Some((page, bytes)) = self.saved.get(at) else { continue };
-            let flags = region.flags(*page);
+        let (mut cleaned, mut refused) = (Vec::new(), Ok(()));
+        let saved = &mut self.saved;
+        self.dirty.retain(|&at| {
+            let Some(saved) = saved.get_mut(at) else { return false };
+            let flags = region.flags(saved.page);
             if flags.contains(PageFlags::CODE) {
-                touched(*page);
+                touched(saved.page);
             }
             // A page that was mapped after the snapshot is gone by now.
-            if flags.contains(PageFlags::MAPPED) {
-                region.patch(*page, 0, &bytes[..])?;
-                region.mark(*page, PageFlags::empty(), PageFlags::DIRTY);
+            if refused.is_err() || !flags.contains(PageFlags::MAPPED) {
+                return refused.is_err();
             }
-        }
-        Ok(())
+            match saved.put_back(region, flags) {
+                Ok(true) => return true,
+                Ok(false) if region.is_exact() => cleaned.push(saved.page),
+                Ok(false) => region.mark(saved.page, PageFlags::empty(), PageFlags::DIRTY),
+                Err(error) => refused = Err(error),
+            }
+            false
+        });
+        region.mark_all(&mut cleaned, PageFlags::empty(), PageFlags::DIRTY);
+        refused
     }
+}
+
+impl Saved {
+    /// Gives the page its contents again; says whether it should stay dirty.
+    fn put_back(&mut self, region: &mut Region, flags: PageFlags) -> Result<bool, MemoryError> {
+        let plain = PageFlags::READ | PageFlags::WRITE | PageFlags::DIRTY;
+        if !region.is_exact() || self.habit < 2 || flags & (plain | PageFlags::CODE) != plain {
+            region.patch(self.page, 0, &self.bytes[..])?;
+            return Ok(false);
+        }
+        if region.page(self.page) == Some(&*self.bytes) {
+            self.habit -= 1;
+        } else {
+            self.habit = HABIT;
+            region.patch(self.page, 0, &self.bytes[..])?;
+        }
+        Ok(self.habit >= 2)
+    }
+}
+
+fn copy(region: &Region, page: u64) -> Option<PageBytes> {
+    let mut bytes = Box::new([0; PAGE as usize]);
+    region.copy_out(page, 0, &mut bytes[..]).then_some(bytes)
 }
 
 fn undo_change(
@@ -218,5 +266,5 @@ fn undo_change(
 }
 
 fn clean(region: &mut Region, pages: impl Iterator<Item = u64>) {
-    pages.for_each(|page| region.mark(page, PageFlags::empty(), PageFlags::DIRTY));
+    region.mark_all(&mut pages.collect::<Vec<_>>(), PageFlags::empty(), PageFlags::DIRTY);
 }

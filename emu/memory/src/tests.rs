@@ -88,9 +88,12 @@ fn written_code_is_told() {
 #[derive(Clone, Debug)]
 enum Step {
     Write(u64, Vec<u8>),
+    Store(u64, u64),
+    Code(u64),
+    HostCode,
     Map(u64),
     Unmap(u64),
-    Protect(u64, bool),
+    Protect(u64, u8),
     Snapshot,
     Rebase,
     Restore(usize),
@@ -100,9 +103,12 @@ fn step() -> impl Strategy<Value = Step> {
     let page = 0..6_u64;
     prop_oneof![
         6 => (0..0x6000_u64, prop::collection::vec(any::<u8>(), 1..40)).prop_map(|(a, b)| Step::Write(a, b)),
+        6 => (0..0x6000_u64, any::<u64>()).prop_map(|(a, b)| Step::Store(a, b)),
+        1 => page.clone().prop_map(Step::Code),
+        1 => Just(Step::HostCode),
         1 => page.clone().prop_map(Step::Map),
         1 => page.clone().prop_map(Step::Unmap),
-        1 => (page, any::<bool>()).prop_map(|(p, w)| Step::Protect(p, w)),
+        1 => (page, 0..4_u8).prop_map(|(p, bits)| Step::Protect(p, bits)),
         1 => Just(Step::Snapshot),
         1 => Just(Step::Rebase),
         1 => (0..4_usize).prop_map(Step::Restore),
@@ -130,8 +136,12 @@ proptest! {
                 Step::Write(addr, bytes) => drop(memory.write_bytes(addr, &bytes)),
                 Step::Map(p) => drop(memory.map(p * PAGE..(p + 1) * PAGE, RW, Contents::Zero)),
                 Step::Unmap(p) => memory.unmap(p * PAGE..(p + 1) * PAGE).unwrap(),
-                Step::Protect(p, w) => {
-                    drop(memory.protect(p * PAGE..(p + 1) * PAGE, if w { RW } else { Perm::READ }));
+                Step::Store(addr, value) => drop(memory.write(addr, value.to_le_bytes())),
+                Step::Code(p) => memory.mark_code(p * PAGE..(p + 1) * PAGE),
+                Step::HostCode => assert_eq!(memory.host_code().is_some(), memory.can_host_code()),
+                Step::Protect(p, bits) => {
+                    let perm = [Perm::empty(), Perm::READ, Perm::WRITE, RW][usize::from(bits)];
+                    drop(memory.protect(p * PAGE..(p + 1) * PAGE, perm));
                 }
                 Step::Snapshot => snapshots.push((memory.snapshot(), picture(&memory), memory.mapped())),
                 Step::Rebase => {
