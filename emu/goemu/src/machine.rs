@@ -2,6 +2,7 @@
 
 mod boot;
 mod config;
+mod engines;
 mod faults;
 mod ground;
 mod load;
@@ -33,6 +34,7 @@ use crate::os::{NoOs, Os};
 use crate::outcome::Runtime;
 pub use boot::Booted;
 pub use config::Config;
+use engines::MakeEngine;
 use ground::{Ground, Made};
 use packages::Packages;
 pub use process::Process;
@@ -53,6 +55,8 @@ pub struct Machine {
     pub(crate) goroutine: Goroutine,
     pub(crate) world: World,
     engine: Box<dyn Engine>,
+    /// What the user wants engines to be made by.
+    make_engine: Option<MakeEngine>,
     hooks: Hooks,
     /// Shuts the user's own.
     gate: Gate,
@@ -164,6 +168,7 @@ impl Machine {
             goroutine,
             world,
             engine: Box::new(Interpreter::new()),
+            make_engine: None,
             hooks,
             gate: Gate::default(),
             own_hooks: Vec::new(),

@@ -242,6 +242,9 @@ impl Machine {
                 let mut real = Machine::boot(Arc::clone(&self.image), config)?;
                 self.own_hooks.iter().for_each(|(addr, hook)| real.hooks.add(*addr, Arc::clone(hook)));
                 real.set_stops();
+                if let Some(make) = &self.make_engine {
+                    real.use_engine(Arc::clone(make));
+                }
                 Box::new(real)
             }
         };

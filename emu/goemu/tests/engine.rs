@@ -1,0 +1,177 @@
+//! An engine from outside: whatever runs the code, a call is the same run.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::ops::Range;
+
+use goemu::cpu::Cpu;
+use goemu::decode::decode;
+use goemu::engine::{Bar, Detail, Engine, Stops, Watch};
+use goemu::exit::Exit;
+use goemu::interp::Interpreter;
+use goemu::memory::Memory;
+use goemu::outcome::Runtime;
+use goemu::trace::Tracer;
+use goemu::{Config, Image, Machine, Report};
+use iced_x86::{FlowControl, Instruction};
+
+/// Executes one instruction after the other, each decoded anew: no blocks, nothing that is kept.
+#[derive(Default)]
+struct SingleSteps {
+    inner: Interpreter,
+    stops: Stops,
+    bar: Option<Bar>,
+}
+
+impl SingleSteps {
+    fn go(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: &mut i64,
+        mut watch: Option<&mut dyn Watch>,
+    ) -> Exit {
+        memory.forget_cost();
+        loop {
+            let insn = decode(memory, cpu.rip).ok();
+            if let (Some(insn), Some(bar)) = (&insn, &self.bar)
+                && bar(insn)
+            {
+                return Exit::Barred;
+            }
+            if let (Some(insn), Some(watch)) = (&insn, &mut watch) {
+                watch.block(cpu, memory, std::slice::from_ref(insn));
+                if watch.detail() != Detail::Blocks {
+                    watch.before(cpu, memory, insn);
+                }
+            }
+            match self.inner.step(cpu, memory) {
+                None => *fuel -= 1,
+                Some(exit) => {
+                    *fuel -= i64::from(matches!(exit, Exit::Syscall | Exit::Halt));
+                    return exit;
+                }
+            }
+            let Some(insn) = insn else { continue };
+            if let Some(watch) = watch.as_mut().filter(|watch| watch.detail() == Detail::BeforeAndAfter) {
+                watch.after(cpu, memory, &insn);
+            }
+            if polls(&insn, cpu.rip) {
+                if memory.is_costly() {
+                    *fuel = fuel.saturating_sub(memory.take_cost());
+                }
+                if *fuel <= 0 {
+                    return Exit::OutOfFuel;
+                }
+            }
+            if self.stops.contains(&cpu.rip) {
+                return Exit::Stopped;
+            }
+        }
+    }
+}
+
+/// The rule of [`goemu::decode::Block::polls`], for a single instruction.
+fn polls(insn: &Instruction, target: u64) -> bool {
+    match insn.flow_control() {
+        FlowControl::Call | FlowControl::IndirectCall | FlowControl::IndirectBranch | FlowControl::Return => true,
+        FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch => target <= insn.ip(),
+        _ => false,
+    }
+}
+
+impl Engine for SingleSteps {
+    fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit {
+        self.go(cpu, memory, fuel, None)
+    }
+
+    fn step(&mut self, cpu: &mut Cpu, memory: &mut Memory) -> Option<Exit> {
+        self.inner.step(cpu, memory)
+    }
+
+    fn run_watched(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: &mut i64,
+        watch: &mut dyn Watch,
+    ) -> Exit {
+        self.go(cpu, memory, fuel, Some(watch))
+    }
+
+    fn set_stops(&mut self, stops: Stops) {
+        self.stops = stops;
+    }
+
+    fn set_bar(&mut self, bar: Option<Bar>) {
+        self.bar = bar;
+    }
+
+    fn forget(&mut self, _: Range<u64>) {}
+}
+
+const CALLS: &[(&str, &[&str])] = &[
+    ("main.fib", &["12"]),
+    ("main.f1", &[]),
+    ("main.deferNilFunc", &["1"]),
+    ("main.deep", &["3000"]),
+    ("main.quicksort", &["[]int{5, 3, 9, 1, 7, 7, 2}"]),
+    ("main.pipeline", &["3", "10"]),
+    ("main.selectLoop", &["10"]),
+    ("main.mutexCount", &["3", "20"]),
+    ("main.deadlock", &[]),
+    ("main.deferPrint", &["3"]),
+    ("main.printAll", &["1", "2", "1.5", "true", "\"x\""]),
+];
+
+fn machine(build: &str, config: Config) -> Machine {
+    let path = format!("{}/../../testdata/bin/{build}", env!("CARGO_MANIFEST_DIR"));
+    Machine::with_config(Image::open(path).unwrap(), config).unwrap()
+}
+
+fn reports(machine: &mut Machine) -> Vec<Result<Report, String>> {
+    let run = |(func, args): &(&str, &[&str])| {
+        let call = machine.call(func).and_then(|call| call.literals(args));
+        call.and_then(|call| call.run()).map_err(|error| error.to_string())
+    };
+    CALLS.iter().map(run).collect()
+}
+
+#[test]
+fn a_call_is_the_same_run_on_an_engine_from_outside() {
+    for build in ["corpus-go1.15", "corpus-go1.27"] {
+        for runtime in [None, Some(Runtime::Hooked), Some(Runtime::Real)] {
+            for seed in [0, 7] {
+                let config = Config { runtime, seed, ..Config::default() };
+                let mut usual = machine(build, config.clone());
+                let mut other = machine(build, config);
+                other.set_engine(|| Box::new(SingleSteps::default()));
+                let (usual, other) = (reports(&mut usual), reports(&mut other));
+                assert!(usual.iter().filter(|report| report.is_ok()).count() > 9, "{build}: {usual:?}");
+                for ((usual, other), call) in usual.into_iter().zip(other).zip(CALLS) {
+                    assert_eq!(usual, other, "{build} {runtime:?} seed {seed} {call:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn observers_see_the_same_on_an_engine_from_outside() {
+    let trace = |own: bool| {
+        let file = std::env::temp_dir().join(format!("goemu-engine-{}-{own}", std::process::id()));
+        let mut machine = machine("corpus-go1.27", Config::default());
+        if own {
+            machine.set_engine(|| Box::new(SingleSteps::default()));
+        }
+        let out = std::io::BufWriter::new(std::fs::File::create(&file).unwrap());
+        machine.observe(Tracer::new(out, goemu::trace::Detail::Instructions));
+        machine.call("main.f1").unwrap().run().unwrap();
+        drop(machine);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        text
+    };
+    let usual = trace(false);
+    assert!(usual.lines().count() > 20);
+    assert_eq!(usual, trace(true));
+}
