@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use crate::binary::{Binary, has_debug_info, warning};
 use crate::output;
-use goemu::go::names::package;
+use goemu::go::names::{are_hashed, package};
 use goemu::go::runtime::{Found, found as found_runtime};
 
 /// Show how a program was built, and what goemu finds in it
@@ -103,7 +103,7 @@ fn found(image: &Image) -> Vec<(&'static str, String)> {
         ("arguments", calls.to_owned()),
         ("sections", sections(image)),
         ("table", table(image)),
-        ("names", names(&runtime).to_owned()),
+        ("names", names(image, &runtime).to_owned()),
         ("hooks", hooks(&runtime)),
         ("functions", image.defined_funcs().count().to_string()),
         ("packages", packages(image).to_string()),
@@ -121,8 +121,12 @@ fn table(image: &Image) -> String {
 }
 
 /// Whether functions have the names that they have in the source, as far as Go's runtime shows.
-fn names(runtime: &Found) -> &'static str {
-    if runtime.nameless { "hashed or removed (call by address)" } else { "as in the source" }
+fn names(image: &Image, runtime: &Found) -> &'static str {
+    match () {
+        () if runtime.nameless => "hashed or removed (call by address)",
+        () if are_hashed(image) => "hashed, but for Go's own packages (call by address or by the hash)",
+        () => "as in the source",
+    }
 }
 
 /// How goemu finds the functions of Go's runtime that it has hooks for.
@@ -137,8 +141,10 @@ fn hooks(runtime: &Found) -> String {
 /// The number of sections, and the sizes of code and of the function table.
 fn sections(image: &Image) -> String {
     let count = image.sections().len();
-    let code: u64 =
-        image.segments().iter().filter(|segment| segment.perm.contains(Perm::EXEC)).map(|s| s.mem_size).sum();
+    let executable = image.segments().iter().filter(|segment| segment.perm.contains(Perm::EXEC));
+    // The segment of a Mach-O file that has code has constants, too.
+    let text = image.section("__text").map(|text| text.size);
+    let code = text.unwrap_or_else(|| executable.map(|segment| segment.mem_size).sum());
     format!("{count}, {code} bytes of code")
 }
 
@@ -198,6 +204,7 @@ fn object(image: &Image) -> Json {
         "sections": image.sections().iter().map(|section| section.name.clone()).collect::<Vec<_>>(),
         "table": { "since": format.since.to_string(), "has_magic": format.has_magic },
         "names_removed": runtime.nameless,
+        "names_hashed": are_hashed(image),
         "hooks": { "by_name": runtime.named, "recognised": runtime.recognised },
         "functions": image.defined_funcs().count(),
         "packages": packages(image),

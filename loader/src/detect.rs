@@ -22,8 +22,34 @@ const MAX_CANDIDATES: usize = 16;
 /// release that the build information names.
 pub(crate) fn tables(object: &Object, told: Option<Facts>) -> Result<Tables, LoadError> {
     let mut tables = candidates(object).take(MAX_CANDIDATES).filter_map(|addr| at(object, told, addr));
-    tables.next().ok_or_else(|| format::packed(object.source.bytes()).unwrap_or(LoadError::NotGo))
+    tables
+        .next()
+        .ok_or_else(|| format::packed(object.source.bytes()).unwrap_or_else(|| what_else(object, told)))
 }
+
+/// What a file without a function table is.
+fn what_else(object: &Object, told: Option<Facts>) -> LoadError {
+    let has_section = |names: &[&str]| names.iter().any(|name| object.section(name).is_some());
+    let symbols = || object.symbols().iter(object.source.bytes()).map(|symbol| symbol.name);
+    // The start of a program, which is linked from libgo; and what each of its packages has.
+    let from_libgo = |name: &str| name == "__go_go" || name.starts_with("__go_init_");
+    if has_section(&[".go_export"])
+        || object.imports().iter().any(|import| from_libgo(&import.name))
+        || symbols().any(from_libgo)
+    {
+        return LoadError::OtherCompiler { compiler: "gccgo" };
+    }
+    if symbols().any(|name| name.starts_with("tinygo_")) {
+        return LoadError::OtherCompiler { compiler: "TinyGo" };
+    }
+    if told.is_some() || has_section(&GO_SECTIONS) || symbols().any(|name| name == "runtime.morestack") {
+        return LoadError::NoFunctionTable;
+    }
+    LoadError::NotGo
+}
+
+/// Sections that Go's linker alone makes.
+const GO_SECTIONS: [&str; 4] = [".note.go.buildid", ".go.buildinfo", ".gosymtab", ".typelink"];
 
 /// Names of the section that holds the function table.
 const SECTIONS: [&str; 2] = [".gopclntab", ".data.rel.ro.gopclntab"];

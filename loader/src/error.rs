@@ -53,6 +53,19 @@ pub enum LoadError {
     /// An x86-64 executable without Go's function table.
     #[error("not a Go binary: it has no Go function table (pclntab); it may be written in another language")]
     NotGo,
+    /// A Go program whose function table is not in the file, or not as Go wrote it.
+    #[error(
+        "a Go binary, but its function table (pclntab) is damaged or missing, and nothing is found without it; get the file again"
+    )]
+    NoFunctionTable,
+    /// A Go program by a compiler whose programs have no function table.
+    #[error(
+        "compiled by {compiler}, whose programs have no Go function table (pclntab); build it with Go's own compiler"
+    )]
+    OtherCompiler {
+        /// Its name.
+        compiler: &'static str,
+    },
     /// The program is compressed inside the file.
     #[error("packed with {packer}: unpack it first ({hint})")]
     Packed {

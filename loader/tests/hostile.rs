@@ -233,15 +233,51 @@ fn a_windows_program_is_moved_where_it_must_be() {
 }
 
 #[test]
-fn a_program_without_a_function_table_is_not_go() {
+fn a_program_without_a_function_table_may_still_be_go() {
     for program in PROGRAMS.iter() {
         let mut program = program.clone();
         let shape = [0, 0, 1, 8];
         let tables: Vec<usize> =
             (4..program.len() - 4).filter(|at| program[*at..at + 4] == shape && at % 4 == 0).collect();
         tables.iter().for_each(|at| program[*at] = 1);
-        assert!(matches!(Image::parse(program), Err(LoadError::NotGo)));
+        assert!(matches!(Image::parse(program), Err(LoadError::NoFunctionTable)));
     }
+}
+
+/// An ELF file of one segment and a section of this name.
+fn elf_with_section(name: &str) -> Vec<u8> {
+    let names = [b"\0", name.as_bytes(), b"\0.shstrtab\0"].concat();
+    let table = 128 + names.len();
+    let mut file = vec![0; table];
+    let fill =
+        |file: &mut Vec<u8>, at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+    fill(&mut file, 0, b"\x7fELF\x02\x01\x01");
+    fill(&mut file, 16, &[2, 0, 62, 0, 1]);
+    fill(&mut file, 32, &64_u64.to_le_bytes());
+    fill(&mut file, 40, &(table as u64).to_le_bytes());
+    fill(&mut file, 54, &[56, 0, 1, 0, 64, 0, 3, 0, 2, 0]);
+    fill(&mut file, 64, &[1, 0, 0, 0, 5]);
+    fill(&mut file, 80, &0x40_0000_u64.to_le_bytes());
+    fill(&mut file, 96, &128_u64.to_le_bytes());
+    fill(&mut file, 104, &128_u64.to_le_bytes());
+    fill(&mut file, 128, &names);
+    for (name_at, kind, size) in [(0, 0, 0), (1, 1, 0), (2 + name.len(), 3, names.len())] {
+        let mut header = vec![0; 64];
+        fill(&mut header, 0, &(name_at as u32).to_le_bytes());
+        fill(&mut header, 4, &[kind]);
+        fill(&mut header, 24, &128_u64.to_le_bytes());
+        fill(&mut header, 32, &(size as u64).to_le_bytes());
+        file.extend(header);
+    }
+    file
+}
+
+#[test]
+fn other_compilers_of_go_are_named() {
+    let error = |name| Image::parse(elf_with_section(name)).expect_err("no function table");
+    assert!(matches!(error(".go_export"), LoadError::OtherCompiler { compiler: "gccgo" }));
+    assert!(matches!(error(".note.go.buildid"), LoadError::NoFunctionTable));
+    assert!(matches!(error(".comment"), LoadError::NotGo), "{}", error(".comment"));
 }
 
 #[test]

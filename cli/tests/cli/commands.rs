@@ -253,6 +253,44 @@ fn the_status_is_kept_though_nobody_reads() {
     assert_eq!(child.wait().unwrap().code(), Some(2));
 }
 
+/// garble leaves the names of Go's runtime, which the linker needs, and hashes those of the program.
+#[test]
+fn hashed_names_are_not_those_of_the_source() {
+    let mut bytes = fs::read(corpus("go1.27-stripped")).unwrap();
+    let digits = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_a";
+    let starts: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"\0main.")).collect();
+    let mut random = 1_u64;
+    for start in starts {
+        let end = start + 1 + bytes[start + 1..].iter().position(|byte| *byte == 0).unwrap();
+        if &bytes[start + 6..end] == b"main" {
+            continue;
+        }
+        let mut first = true;
+        for byte in &mut bytes[start + 6..end] {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let digit = digits[(random >> 58) as usize % if first { 26 } else { 64 }];
+            first = !byte.is_ascii_alphanumeric();
+            if !first {
+                *byte = digit;
+            }
+        }
+    }
+    let path = file("hashed", &bytes);
+    let (row, json) = told(path.to_str().unwrap());
+    assert_eq!(row("names"), "hashed, but for Go's own packages (call by address or by the hash)");
+    assert_eq!((&json["names_removed"], &json["names_hashed"]), (&false.into(), &true.into()));
+}
+
+/// What is no code is not counted.
+#[test]
+fn code_of_macos_programs_is_their_text() {
+    let (row, _) = told(corpus("go1.27-darwin").to_str().unwrap());
+    let image = goemu_loader::Image::open(corpus("go1.27-darwin")).unwrap();
+    let text = image.section("__text").unwrap().size;
+    assert!(row("sections").ends_with(&format!(", {text} bytes of code")), "{}", row("sections"));
+    assert!(text < image.segments()[0].mem_size);
+}
+
 /// Position-independent programs can be put where other tools show them, and addresses that count from there are told.
 #[test]
 fn bases_of_other_tools() {

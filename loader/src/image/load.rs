@@ -125,7 +125,10 @@ impl LoadOptions {
         match (dump::base(source.bytes()), program) {
             (Some(base), Ok(_)) => self.dump(source, base),
             (Some(base), Err(_)) if dumped => self.dump(source, base),
-            (Some(base), Err(LoadError::NotAnObject { .. } | LoadError::NotGo)) => self.dump(source, base),
+            (
+                Some(base),
+                Err(LoadError::NotAnObject { .. } | LoadError::NotGo | LoadError::NoFunctionTable),
+            ) => self.dump(source, base),
             // What lacks its end may as well be a file.
             (Some(base), Err(error @ (LoadError::Truncated { .. } | LoadError::Malformed { .. }))) => {
                 let dump = with_headers(source, base).ok().filter(is_whole);
@@ -256,8 +259,9 @@ impl Image {
     /// # Errors
     ///
     /// [`LoadError::NotAnObject`], [`LoadError::NotExecutable`], [`LoadError::UnsupportedFormat`] or
-    /// [`LoadError::WrongArch`] if it is no program for x86-64 in a format that is read here; [`LoadError::NotGo`] if it
-    /// has no function table of Go, [`LoadError::Packed`] if a packer has hidden it; [`LoadError::Truncated`] or
+    /// [`LoadError::WrongArch`] if it is no program for x86-64 in a format that is read here; [`LoadError::NotGo`],
+    /// [`LoadError::NoFunctionTable`] or [`LoadError::OtherCompiler`] if it has no function table of Go,
+    /// [`LoadError::Packed`] if a packer has hidden it; [`LoadError::Truncated`] or
     /// [`LoadError::Malformed`] if its headers contradict the rest.
     pub fn parse(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Image, LoadError> {
         LoadOptions::default().parse(bytes)

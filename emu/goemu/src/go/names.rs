@@ -1,5 +1,6 @@
 //! Finding functions by what users call them.
 
+mod hashed;
 mod shape;
 mod spelling;
 
@@ -7,6 +8,7 @@ use goemu_loader::{Func, FuncId, Image};
 
 use crate::error::Error;
 use crate::go::generic;
+pub use hashed::are_hashed;
 use shape::same_type;
 pub(crate) use shape::without_number;
 pub(crate) use spelling::split;
