@@ -275,6 +275,14 @@ fn hashed_names_are_not_those_of_the_source() {
             }
         }
     }
+    for name in [
+        DEMO,
+        "../cli/demo/demo-go1.27",
+        "../testdata/bin/typed-go1.27",
+        "../testdata/bin/cgo-go1.27-gcc-pie",
+    ] {
+        assert_eq!(told(name).0("names"), "as in the source", "{name}");
+    }
     let path = file("hashed", &bytes);
     let (row, json) = told(path.to_str().unwrap());
     assert_eq!(row("names"), "hashed, but for Go's own packages (call by address or by the hash)");

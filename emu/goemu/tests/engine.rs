@@ -73,7 +73,9 @@ impl SingleSteps {
 /// The rule of [`goemu::decode::Block::polls`], for a single instruction.
 fn polls(insn: &Instruction, target: u64) -> bool {
     match insn.flow_control() {
-        FlowControl::Call | FlowControl::IndirectCall | FlowControl::IndirectBranch | FlowControl::Return => true,
+        FlowControl::Call | FlowControl::IndirectCall | FlowControl::IndirectBranch | FlowControl::Return => {
+            true
+        }
         FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch => target <= insn.ip(),
         _ => false,
     }

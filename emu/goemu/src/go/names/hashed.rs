@@ -72,7 +72,8 @@ const ENOUGH: usize = 4;
 #[must_use]
 pub fn are_hashed(image: &Image) -> bool {
     let standard = |path: &str| {
-        let first = path.split('/').next().unwrap_or_default();
+        // `type:.eq.M4K4` and others are the linker's.
+        let first = path.split(['/', ':', '.']).next().unwrap_or_default();
         path.is_empty() || STANDARD.contains(&first)
     };
     let own = image.defined_funcs().map(|func| func.name()).filter(|name| !standard(package(name)));
