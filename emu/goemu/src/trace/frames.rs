@@ -215,6 +215,12 @@ impl Frames {
         while self.calls.last().is_some_and(|frame| frame.sp <= sp) {
             self.calls.pop();
         }
+        self.forget_captured(sp);
+    }
+
+    /// Variables of frames whose return address the stack pointer has passed are gone: other functions use their place.
+    fn forget_captured(&mut self, sp: u64) {
+        self.captured.retain(|captured| captured.sp > sp);
     }
 
     fn left(&mut self, at: &View<'_>, sp: u64) -> Option<CallChange> {
@@ -222,6 +228,7 @@ impl Frames {
         let returned = sp.wrapping_sub(8);
         self.unwind(returned.wrapping_sub(1));
         let frame = self.calls.pop_if(|frame| frame.sp == returned)?;
+        self.forget_captured(returned);
         Some(frame.change(CallKind::Returned(results(at, &frame))))
     }
 

@@ -17,6 +17,9 @@ use crate::observe::View;
 const NAME_WIDTH: usize = 26;
 const TEXT_WIDTH: usize = 38;
 
+/// Bytes at the start of a function that may hold its stack check.
+const PROLOGUE: u64 = 64;
+
 /// An instruction that has run, or that left for the machine before its end: an address with a hook, a system call, a
 /// fault.
 pub struct Step<'a> {
@@ -148,6 +151,8 @@ pub(super) struct Prepared {
     /// Flags that it reads.
     reads_flags: u32,
     is_branch: bool,
+    /// Whether it is near enough to the start of its function to belong to the stack check.
+    in_prologue: bool,
 }
 
 /// What was seen of an instruction before it ran. Reused from one to the next.
@@ -200,6 +205,7 @@ impl Prepared {
             memory: info.used_memory().to_vec(),
             reads_flags: insn.rflags_read() & 0xff,
             is_branch: insn.flow_control() == FlowControl::ConditionalBranch,
+            in_prologue: func.is_some_and(|func| insn.ip() - func.entry() < PROLOGUE),
         }
     }
 
@@ -216,9 +222,9 @@ impl Prepared {
         effects.margin = self.margin(at, &effects.memory);
     }
 
-    /// What a comparison with `g.stackguard0` compares: bytes above it.
+    /// What a function's prologue compares with `g.stackguard0`: bytes above it.
     fn margin(&self, at: &View<'_>, memory: &[Operand]) -> Option<i64> {
-        if self.insn.mnemonic() != Mnemonic::Cmp {
+        if !self.in_prologue || self.insn.mnemonic() != Mnemonic::Cmp {
             return None;
         }
         let guard = at.g.wrapping_add(at.image.facts().g.stackguard0);
