@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use expect_test::expect_file;
-use goemu::go::runtime::{Entry, HOOKS, Kind, recognised_by};
+use goemu::runtime::{Entry, HOOKS, Kind, recognised_by};
 use goemu_tests::fixtures::testdata;
 
 const HEAD: &str = "# Hooks on Go's runtime
 
-Made from the table in `emu/goemu/src/go/runtime.rs` by `cargo xtask bless`.
+Made from the table in `emu/goemu/src/runtime/hooked.rs` by `cargo xtask bless`.
 
 A function of the runtime is replaced only where it needs what a goroutine of our making does not have; everything else runs
 from the program's own text. Functions that are watched run, too: observers are told. The last column says how a function is

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::binary::{Binary, has_debug_info, warning};
 use crate::output;
 use goemu::go::names::{are_hashed, package};
-use goemu::go::runtime::{Found, found as found_runtime};
+use goemu::runtime::{Found, found as found_runtime};
 
 /// Show how a program was built, and what goemu finds in it
 ///

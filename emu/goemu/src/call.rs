@@ -1,20 +1,31 @@
 //! A call of one function, put together step by step.
 
-use goemu_loader::sigparse::parse_signature;
-use goemu_loader::{Func, Image, LoadError, Signature};
+pub mod function;
+pub mod init;
+pub mod intercept;
+pub(crate) mod invoke;
+pub(crate) mod place;
+pub(crate) mod routine;
+pub mod session;
+pub(crate) mod texts;
 
+use std::sync::Arc;
+
+use goemu_loader::{LoadError, Signature};
+
+use crate::call::function::Function;
+use crate::call::session::Session;
 use crate::error::Error;
-use crate::function::Function;
 use crate::go::abi::Assignment;
 use crate::go::arguments::{self, Argument};
 use crate::go::generic;
 use crate::go::guess::{self, Guess, GuessError};
 use crate::go::guest::Types;
 use crate::go::names;
+use crate::go::signature;
 use crate::go::value::Value;
 use crate::machine::Machine;
 use crate::outcome::Report;
-use crate::session::Session;
 
 /// A call that is being prepared. For many calls of one function, see [`Machine::function`].
 pub struct Call<'m> {
@@ -54,7 +65,7 @@ impl<'m> Call<'m> {
     pub fn signature(mut self, text: &str) -> Result<Self, Error> {
         let image = self.machine.image();
         let package = image.func_at(self.entry).map_or("", |func| names::package(func.name()));
-        self.signature = Some(signature(image, text, package)?);
+        self.signature = Some(signature::parse(image, text, package)?);
         Ok(self)
     }
 
@@ -72,7 +83,7 @@ impl<'m> Call<'m> {
         let args: Vec<Argument<'a>> = args.iter().cloned().map(Into::into).collect();
         let image = self.machine.image().clone();
         let func = image.func_at(self.entry).ok_or(Error::NoFunctionAt(self.entry))?;
-        let signature = match known_signature(&func, &self.name, self.signature.take()) {
+        let signature = match signature::known(&func, &self.name, self.signature.take()) {
             // Part of it is not enough.
             Err(Error::Load(LoadError::Unnamed { .. })) => None,
             other => other?,
@@ -115,7 +126,7 @@ impl<'m> Call<'m> {
         let function = match self.guess.take() {
             Some((guess, typed)) => Function::guessed(&func, guess, typed),
             None => {
-                let signature = known_signature(&func, &self.name, self.signature.take())?;
+                let signature = signature::known(&func, &self.name, self.signature.take())?;
                 Function::new(&func, signature)?.with_dictionary(self.machine, &self.name)?
             }
         };
@@ -126,24 +137,12 @@ impl<'m> Call<'m> {
     }
 }
 
-/// The signature of a function that a user calls by this name: the one given, or what the binary knows.
-pub(crate) fn known_signature(
-    func: &Func<'_>,
-    name: &str,
-    given: Option<Signature>,
-) -> Result<Option<Signature>, Error> {
-    if let Some(given) = given {
-        return Ok(Some(generic::with_hidden(func, given)));
+impl Machine {
+    /// A call of a function: by its full name, by an end of it that no other function has (`f1` for
+    /// `main.f1`), or by address (`0x45e1a0`).
+    pub fn call(&mut self, func: &str) -> Result<Call<'_>, Error> {
+        let image = Arc::clone(&self.image);
+        let found = names::find(&image, func)?;
+        Ok(Call::new(self, found.entry(), func))
     }
-    let known = func.image().signature(func)?;
-    Ok(known.map(|known| generic::with_source_types(func.image(), func, name, known)))
-}
-
-/// A signature in Go syntax, with the program's named types; those of this package need not name it.
-pub(crate) fn signature(image: &Image, text: &str, package: &str) -> Result<Signature, Error> {
-    let own = |name: &str| {
-        let in_package = !package.is_empty() && !name.contains('.');
-        in_package.then(|| image.type_named(&format!("{package}.{name}")).ok().flatten()).flatten()
-    };
-    Ok(parse_signature(text, &|name| own(name).or_else(|| Types::named(image, name)))?)
 }

@@ -36,6 +36,7 @@ use iced_x86::Instruction;
 pub use listing::{Line, Part, disassemble, write_listing, write_part};
 use prefix::Prefixes;
 pub use syntax::{Formatter, Syntax};
+pub(crate) use walk::instructions;
 pub use walk::{Decoded, Walk};
 
 /// Names addresses: what the formatter asks for symbols.

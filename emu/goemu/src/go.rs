@@ -7,42 +7,31 @@
 //!   a call.
 //! - [`passing`] puts these together: arguments into a frame, results out of it.
 //! - [`traceback`](mod@traceback) says in which calls a goroutine is.
-//! - [`intercept`] lets users replace and watch functions, with values.
 //! - [`guess`] is what can be said of a signature where the file does not tell it.
-//! - [`init`] runs what a program runs before `main.main`.
 //! - [`guest`] holds the traits by which those see memory and types, so none of them knows the machine.
 
 pub mod abi;
 pub mod arguments;
+mod budget;
 pub(crate) mod cgo;
 pub(crate) mod closure;
 pub mod frame;
 pub(crate) mod generic;
-pub mod goroutine;
 pub mod guess;
 pub mod guest;
-pub(crate) mod heap;
-pub(crate) mod helpers;
-pub mod init;
-pub mod intercept;
 pub mod literal;
-mod map;
+pub(crate) mod map;
 pub mod names;
 mod order;
 pub mod passing;
 pub mod print;
 pub mod read;
-pub(crate) mod routine;
-pub mod runtime;
-mod scheduler;
-pub(crate) mod started;
-pub(crate) mod texts;
+pub(crate) mod signature;
 pub(crate) mod tls;
 pub mod traceback;
 pub mod types;
 pub mod value;
 pub(crate) mod variables;
-pub mod world;
 pub mod write;
 
 #[cfg(test)]

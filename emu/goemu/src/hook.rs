@@ -2,7 +2,7 @@
 //!
 //! A hook sits on the entry of a function. When the guest gets there, the engine leaves, and the machine asks
 //! the hook, which sees and may change everything, and says how to go on. Hooks on Go's runtime are in
-//! [`go::runtime`](crate::go::runtime); a user's go the same way, through
+//! [`go::runtime`](crate::runtime::hooked); a user's go the same way, through
 //! [`Machine::hook`](crate::Machine::hook).
 
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::cpu::{Cpu, gpr};
 use crate::engine::Stops;
 use crate::error::Error;
-use crate::go::goroutine::Goroutine;
-use crate::go::world::World;
+use crate::guest::goroutine::Goroutine;
+use crate::guest::world::World;
 use crate::memory::{MemFault, Memory, MemoryError};
 use crate::observe::{Event, Interest, Observers, View};
 use crate::outcome::Outcome;

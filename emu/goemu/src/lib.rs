@@ -21,31 +21,30 @@
 pub mod call;
 pub mod disasm;
 mod error;
-pub mod function;
 pub mod go;
+pub mod guest;
 pub mod hook;
-mod imports;
-pub mod linux;
 pub mod machine;
 pub mod observe;
 pub mod os;
 pub mod outcome;
-pub mod session;
+pub mod runtime;
 #[cfg(feature = "proptest")]
 pub mod strategy;
 pub mod trace;
 pub mod typed;
 
 pub use call::Call;
+pub use call::function::{self, Function};
+pub use call::session::{self, Session, Stop};
 pub use error::Error;
-pub use function::Function;
 pub use go::value::Value;
 pub use goemu_loader::{Func, Image, LoadError};
 pub use goemu_memory::{self as memory, Perm};
 pub use goemu_x86::{alu, cpu, decode, engine, exit, interp};
 pub use machine::{Config, Machine};
+pub use os::linux;
 pub use outcome::{Outcome, Panic, Report};
-pub use session::{Session, Stop};
 
 /// The examples of the readme.
 #[cfg(doctest)]

@@ -7,7 +7,6 @@ mod faults;
 mod ground;
 mod load;
 mod packages;
-mod process;
 mod run;
 mod watch;
 
@@ -17,27 +16,27 @@ use std::sync::Arc;
 
 use goemu_loader::{Func, Image};
 
-use crate::call::{self, Call};
 use crate::cpu::Cpu;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::function::Function;
-use crate::go::goroutine::{Goroutine, TOP_BLOCK};
+use crate::go::names;
 use crate::go::read::Reading;
-use crate::go::world::World;
-use crate::go::{helpers, names, runtime, started};
+use crate::guest::goroutine::{Goroutine, TOP_BLOCK};
+pub use crate::guest::process::Process;
+use crate::guest::world::World;
 use crate::hook::{Cx, Gate, Gated, Hook, Hooks};
 use crate::interp::Interpreter;
 use crate::memory::{Memory, Snapshot};
 use crate::observe::{Interest, Observer, Observers};
 use crate::os::{NoOs, Os};
 use crate::outcome::Runtime;
+use crate::runtime::{hooked, objects, real};
 pub use boot::Booted;
 pub use config::Config;
 use engines::MakeEngine;
 use ground::{Ground, Made};
+pub use packages::Initialised;
 use packages::Packages;
-pub use process::Process;
 pub(crate) use run::Progress;
 
 /// Where a call returns to in a program without `runtime.goexit`. Nothing is mapped there.
@@ -144,9 +143,9 @@ impl Machine {
         world.random_order = config.seed != Config::default().seed;
         world.prepare(&mut memory);
         let mut hooks = Hooks::default();
-        runtime::install(&image, &mut hooks);
+        hooked::install(&image, &mut hooks);
         if image.is_linked_here() {
-            helpers::install(&image, &mut hooks);
+            objects::install(&image, &mut hooks);
         }
         let parts = Parts { memory, cpu, goroutine, world, hooks, os: Box::new(NoOs), ground: &Made };
         let mut machine = Machine::of(image, config, parts);
@@ -240,24 +239,6 @@ impl Machine {
         &self.goroutine
     }
 
-    /// A call of a function: by its full name, by an end of it that no other function has (`f1` for
-    /// `main.f1`), or by address (`0x45e1a0`).
-    pub fn call(&mut self, func: &str) -> Result<Call<'_>, Error> {
-        let image = Arc::clone(&self.image);
-        let found = names::find(&image, func)?;
-        Ok(Call::new(self, found.entry(), func))
-    }
-
-    /// A function to be called many times. Its signature, in Go syntax, is needed where the program has no debug
-    /// information.
-    pub fn function(&self, func: &str, signature: Option<&str>) -> Result<Function, Error> {
-        let found = names::find(&self.image, func)?;
-        let package = names::package(found.name());
-        let given = signature.map(|text| call::signature(&self.image, text, package)).transpose()?;
-        let signature = call::known_signature(&found, func, given)?;
-        Function::new(&found, signature)?.with_dictionary(self, func)
-    }
-
     /// The function that a name means, as [`Machine::call`] finds it.
     pub fn find(&self, func: &str) -> Result<Func<'_>, Error> {
         names::find(&self.image, func)
@@ -309,7 +290,7 @@ impl Machine {
         if self.booted.is_some() && wanted != self.told {
             self.told = wanted;
             if wanted {
-                started::tell_events(&self.image, &mut self.hooks);
+                real::tell_events(&self.image, &mut self.hooks);
             }
             self.set_stops();
         }

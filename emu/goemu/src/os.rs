@@ -1,11 +1,13 @@
-//! What answers system calls: [`NoOs`] those of a goroutine of our making, [`linux`](crate::linux) those of a program
+//! What answers system calls: [`NoOs`] those of a goroutine of our making, [`linux`](crate::os::linux) those of a program
 //! that was started.
 //!
 //! A goroutine of our making has no operating system. Its code gets memory, may print, and is told what a program
 //! asks while it starts; everything else ends the call with an error that names what was asked for.
 
-mod answers;
 mod bsd;
+pub(crate) mod imports;
+pub mod linux;
+mod posix;
 
 use std::ops::Range;
 
@@ -13,12 +15,11 @@ use goemu_loader::Os as System;
 
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
-use crate::go::runtime::goroutines;
 use crate::hook::{Action, Cx, Refused};
 use crate::memory::{Memory, PAGE};
 use crate::outcome::Outcome;
 
-pub(crate) use answers::{
+pub(crate) use posix::{
     EPOCH, affinity, fill_random, limits, monotonic_start, now, pipe_status, random, read_input, time_of_day,
     uname,
 };
@@ -50,10 +51,10 @@ pub trait Os: Send {
         let _ = (cx, instructions);
     }
 
-    /// The slice is over: another thread may go on.
-    fn turn(&mut self, cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    /// The slice is over: another thread may go on. `None` where the system has no threads, so that goroutines take turns.
+    fn turn(&mut self, cx: &mut Cx<'_>) -> Option<Result<Action, Refused>> {
         let _ = cx;
-        Ok(Action::Resume)
+        None
     }
 
     /// The `g` that runs, where it is not always the same.
@@ -110,10 +111,6 @@ impl Os for NoOs {
         cx.world.scheduler.ran(instructions);
     }
 
-    fn turn(&mut self, cx: &mut Cx<'_>) -> Result<Action, Refused> {
-        goroutines::preempt(cx)
-    }
-
     fn syscall(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused> {
         let own_number = cx.cpu.gpr(gpr::RAX);
         let system = cx.image.target().os;
@@ -147,7 +144,7 @@ impl Os for NoOs {
                 Ok(Answer::End(Outcome::Exited { code, fatal: None }))
             }
             _ => {
-                if let Some(result) = answers::answer(cx, number)? {
+                if let Some(result) = posix::answer(cx, number)? {
                     return Ok(Answer::Return(result));
                 }
                 let of = if system == System::Linux { String::new() } else { format!(" of {system:?}") };

@@ -25,13 +25,13 @@ use std::marker::PhantomData;
 
 use goemu_loader::{Kind, Param, Signature, Type};
 
-use crate::call;
+use crate::call::function::Function;
 use crate::error::Error;
-use crate::function::Function;
 use crate::go::abi::Piece;
 use crate::go::arguments::{self, Argument};
 use crate::go::guest::Types;
 use crate::go::read::Reading;
+use crate::go::signature;
 use crate::go::value::{Interface, NotA, Value};
 use crate::machine::Machine;
 use crate::outcome::Outcome;
@@ -160,7 +160,7 @@ impl Machine {
     /// # Errors
     /// When the program has no such type, or the text is no value of it.
     pub fn value(&self, ty: &str, text: &str) -> Result<Value, Error> {
-        let signature = call::signature(self.image(), &format!("func({ty})"), "")?;
+        let signature = signature::parse(self.image(), &format!("func({ty})"), "")?;
         let mut values = arguments::parse(&signature, &[Argument::Text(text)], &**self.image())?;
         Ok(values.pop().unwrap_or_else(Value::nil))
     }

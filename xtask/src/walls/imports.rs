@@ -165,11 +165,16 @@ fn use_tree<'a>(tokens: &mut &[Token<'a>], prefix: &[&'a str], found: &mut Vec<P
     found.push(Path { segments, line, alias });
 }
 
-/// The paths in code: words with `::` between them.
+/// The paths in code: words with `::` between them. Those of `use` declarations are [`uses`]: what stands before a `{` there
+/// is no import by itself.
 fn paths<'a>(tokens: &[Token<'a>]) -> Vec<Path<'a>> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
+        if tokens[at].is("use") && !tokens.get(at + 1).is_some_and(|next| next.is("<")) {
+            at += tokens[at..].iter().position(|token| token.is(";")).unwrap_or(tokens.len());
+            continue;
+        }
         let starts = tokens[at].is_word() && !(at > 0 && tokens[at - 1].is("::"));
         let mut end = at + 1;
         if starts {
@@ -218,6 +223,7 @@ mod tests {
         assert_eq!(targets("use crate::machine;"), ["machine"]);
         assert_eq!(targets("use crate::{cpu::{self, Flags}};"), ["cpu", "cpu::flags"]);
         assert_eq!(targets("use crate::Machine;"), ["machine"]);
+        assert_eq!(targets("use crate::go::{value::Value};"), ["go::value"], "and not `go`");
         assert_eq!(targets("use super::value::Value as V;"), ["go::value"]);
         assert_eq!(targets("use super::super::machine::*;"), ["machine"]);
         assert_eq!(targets("fn f() { crate::machine::go() }"), ["machine"]);

@@ -1,6 +1,7 @@
 //! From code to instructions, one after the other.
 
-use iced_x86::{Decoder, DecoderOptions, Instruction};
+use goemu_loader::Func;
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
 
 /// One instruction of a [`Walk`], or one byte that starts none.
 #[derive(Clone, Copy, Debug)]
@@ -41,4 +42,13 @@ impl<'a> Iterator for Walk<'a> {
         self.offset = self.offset.saturating_add(len);
         Some(Decoded { insn, bytes: rest.get(..len)? })
     }
+}
+
+/// A function's instructions that go on so.
+pub(crate) fn instructions(func: &Func<'_>, flow: FlowControl) -> Vec<Instruction> {
+    let size = func.end().saturating_sub(func.entry());
+    let size = usize::try_from(size).unwrap_or(0);
+    let code = func.image().bytes(func.entry(), size).unwrap_or_default();
+    let walk = Walk::new(code, func.entry(), size).map(|decoded| decoded.insn);
+    walk.filter(|insn| insn.flow_control() == flow).collect()
 }

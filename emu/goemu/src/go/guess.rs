@@ -7,6 +7,7 @@
 //!
 //! Of results there is no trace but the code that sets them.
 
+mod error;
 mod fit;
 mod flow;
 mod notes;
@@ -23,7 +24,7 @@ use crate::outcome::Returned;
 use flow::{Flow, study};
 use notes::{Part, noted};
 
-pub use fit::GuessError;
+pub use error::GuessError;
 
 /// Parts that are tried as floating-point numbers and as others.
 const MAX_PARTS: usize = 12;

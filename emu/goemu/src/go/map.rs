@@ -11,8 +11,8 @@ use goemu_loader::facts::MapRules;
 use goemu_loader::{Facts, Type};
 
 use crate::go::{
+    budget::Budget,
     guest::{GuestMemory, MapDesign},
-    read::Budget,
 };
 
 /// Entries in a bucket or a group.

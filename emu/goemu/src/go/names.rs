@@ -11,8 +11,8 @@ use crate::go::generic;
 pub use hashed::are_hashed;
 use shape::same_type;
 pub(crate) use shape::without_number;
-pub(crate) use spelling::split;
 use spelling::{Likeness, Spelling, unquote};
+pub(crate) use spelling::{full_name, split};
 
 /// Names that a message suggests.
 const NEAR: usize = 3;
@@ -89,13 +89,6 @@ fn in_object(image: &Image, name: &str) -> Option<String> {
 
 fn address(text: &str) -> Option<u64> {
     u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
-}
-
-/// The full name of a function with its type arguments: up to Go 1.20 only the symbol has them.
-pub(crate) fn full_name<'i>(image: &'i Image, func: &Func<'i>) -> &'i str {
-    let name = func.name();
-    let symbol = || image.symbol_at(func.entry()).filter(|symbol| symbol.addr == func.entry());
-    if name.contains("[...]") { symbol().map_or(name, |symbol| symbol.name) } else { name }
 }
 
 /// The functions that a name means best.

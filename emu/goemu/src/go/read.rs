@@ -9,6 +9,7 @@ use std::sync::Arc;
 use goemu_loader::{Field, Kind, Type, TypeRef};
 
 use crate::go::{
+    budget::Budget,
     guest::{GuestMemory, Types},
     map::{self, read_u64},
     order::compare,
@@ -51,22 +52,6 @@ pub struct Reading {
     pub stringers: bool,
     /// Whether the arguments are read again: what they refer to may have changed.
     pub arguments: bool,
-}
-
-/// What is left of [`Limits::work`].
-pub(crate) struct Budget(u64);
-
-impl Budget {
-    pub(crate) const fn of(steps: u64) -> Budget {
-        Budget(steps)
-    }
-
-    /// Takes `n`, if that much is left; nothing is left afterwards if not.
-    pub(crate) fn take(&mut self, n: u64) -> bool {
-        let enough = self.0 >= n;
-        self.0 = self.0.saturating_sub(n);
-        enough
-    }
 }
 
 /// Reads values out of a guest.

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use goemu_loader::{Facts, Image, Type, TypeRef};
 
-use crate::go::guest::{BadAddress, GuestHeap, GuestMemory, HeapError, MapDesign, TypeError, Types};
+use crate::go::guest::{BadAddress, GuestMemory, MapDesign, TypeError, Types};
 use crate::go::names;
-use crate::go::world::World;
 use crate::memory::Memory;
 
 impl Types for Image {
@@ -57,32 +56,6 @@ impl Types for Image {
 impl GuestMemory for Memory {
     fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), BadAddress> {
         self.read_bytes(addr, buf).map_err(|fault| BadAddress(fault.addr))
-    }
-}
-
-/// A guest's memory and the heap in it, for who must not run guest code: hooks.
-pub(crate) struct Heap<'a> {
-    pub(crate) memory: &'a mut Memory,
-    pub(crate) world: &'a mut World,
-}
-
-impl GuestMemory for Heap<'_> {
-    fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), BadAddress> {
-        GuestMemory::read(self.memory, addr, buf)
-    }
-}
-
-impl GuestHeap for Heap<'_> {
-    fn write(&mut self, addr: u64, bytes: &[u8]) -> Result<(), HeapError> {
-        self.memory.write_bytes(addr, bytes).map_err(|fault| BadAddress(fault.addr).into())
-    }
-
-    fn alloc(&mut self, size: u64, align: u64) -> Result<u64, HeapError> {
-        if size == 0 {
-            self.world.alloc(self.memory, 0)
-        } else {
-            self.world.alloc_aligned(self.memory, size, align)
-        }
     }
 }
 

@@ -13,13 +13,14 @@ use super::{Config, Machine, Parts, Process, load, processor};
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::cgo::{self, Variable};
-use crate::go::goroutine::Goroutine;
-use crate::go::world::World;
-use crate::go::{names, started, tls};
+use crate::go::{names, tls};
+use crate::guest::goroutine::Goroutine;
+use crate::guest::world::World;
 use crate::hook::Hooks;
-use crate::linux::Linux;
 use crate::memory::{Contents, Memory, PAGE, Perm};
+use crate::os::linux::Linux;
 use crate::outcome::{Outcome, Report, Runtime};
+use crate::runtime::real;
 
 /// What a program did until `main.main` was to be called.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +60,7 @@ impl Machine {
         let world = World::beside(memory.space(), &config.process);
         let os = Box::new(Linux::new(memory.space(), &mapped(&image, stack, &world), tls::slot(&image)));
         let mut hooks = Hooks::default();
-        started::install(&image, config.max_stack, &mut hooks);
+        real::install(&image, config.max_stack, &mut hooks);
         let parts = Parts { memory, cpu, goroutine: Goroutine::unknown(), world, hooks, os, ground: &Main };
         let mut machine = Machine::of(image, config, parts);
         machine.start_program(main)?;

@@ -10,8 +10,8 @@ use super::Machine;
 use crate::cpu::gpr;
 use crate::error::Error;
 use crate::exit::{Fault, FaultKind};
-use crate::imports;
 use crate::observe::Event;
+use crate::os::imports;
 use crate::outcome::Outcome;
 
 /// Below this an address counts as nil; above, Go dies with "unexpected fault address",

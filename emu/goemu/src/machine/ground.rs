@@ -5,10 +5,10 @@
 use super::Machine;
 use crate::cpu::gpr;
 use crate::error::Error;
-use crate::go::goroutine::{TOP_BLOCK, min_stack};
-use crate::go::started;
-use crate::hook::Cx;
+use crate::guest::goroutine::{TOP_BLOCK, min_stack};
+use crate::hook::{Action, Cx, Refused};
 use crate::outcome::{Outcome, Runtime};
+use crate::runtime::{hooked, real};
 
 /// Where calls are made.
 pub(super) trait Ground: Send + Sync {
@@ -17,6 +17,9 @@ pub(super) trait Ground: Send + Sync {
 
     /// Makes room on the stack for a block of `size` bytes above the return address: its address.
     fn make_room(&self, machine: &mut Machine, size: u64) -> Result<u64, Error>;
+
+    /// A turn is over, and the system has no threads that could go on: another goroutine may.
+    fn turn(&self, cx: &mut Cx<'_>) -> Result<Action, Refused>;
 
     /// The outcome, where the program has ended or its fuel has.
     fn ended(&self, cx: &mut Cx<'_>, outcome: Outcome) -> Outcome;
@@ -43,6 +46,10 @@ impl Ground for Made {
             goroutine.set_top(image, memory, block)?;
         }
         Ok(block)
+    }
+
+    fn turn(&self, cx: &mut Cx<'_>) -> Result<Action, Refused> {
+        hooked::goroutines::preempt(cx)
     }
 
     fn ended(&self, _: &mut Cx<'_>, outcome: Outcome) -> Outcome {
@@ -78,8 +85,12 @@ impl Ground for Main {
         }
     }
 
+    fn turn(&self, _: &mut Cx<'_>) -> Result<Action, Refused> {
+        Ok(Action::Resume)
+    }
+
     fn ended(&self, cx: &mut Cx<'_>, outcome: Outcome) -> Outcome {
-        started::ended(cx, outcome)
+        real::ended(cx, outcome)
     }
 }
 

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use goemu_loader::{Image, Reloc, Segment};
 
-use crate::imports;
 use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
+use crate::os::imports;
 
 /// Maps all segments and writes the words that the system's loader would have written.
 pub(super) fn map(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {

@@ -4,11 +4,26 @@
 use super::Machine;
 use super::boot::can_start;
 use crate::error::Error;
-use crate::go::init::Initialised;
 use crate::go::variables;
 
 /// Instructions that initialisation may execute, whatever a call may.
 const FUEL: i64 = 1 << 30;
+
+/// What [`Machine::initialise`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Initialised {
+    /// Functions that ran to their end.
+    pub functions: usize,
+    /// Instructions executed.
+    pub instructions: u64,
+    /// Functions of the runtime that need a started one: what they did is undone.
+    pub skipped: Vec<String>,
+    /// What the program wrote to its standard output meanwhile.
+    pub stdout: Vec<u8>,
+    /// What the program wrote to its standard error meanwhile.
+    pub stderr: Vec<u8>,
+}
 
 /// What package variables are like.
 #[derive(Debug, Default)]

@@ -11,13 +11,13 @@ use crate::decode::decode;
 use crate::engine::{Engine, Watch};
 use crate::error::Error;
 use crate::exit::{Exit, Fault, FaultKind};
-use crate::go::runtime;
 use crate::hook::{Action, Cx, Hook, Refused};
-use crate::imports;
 use crate::memory::{MemFault, Memory};
 use crate::observe::{Event, Interest};
+use crate::os::imports;
 use crate::os::{self, Answer, Os};
 use crate::outcome::Outcome;
+use crate::runtime::hooked;
 
 /// What answering a hook and a system call takes, in instructions, whatever it does.
 const HOOK: u64 = 10;
@@ -70,7 +70,7 @@ impl Machine {
                 return Ok(Progress::Ended(None));
             }
             if self.goroutine.stack.is_some() {
-                return Ok(match self.answer_hook(&runtime::goroutines::ended)? {
+                return Ok(match self.answer_hook(&hooked::goroutines::ended)? {
                     Next::End(outcome) => Progress::Ended(Some(outcome)),
                     Next::Run | Next::Again => Progress::Going,
                 });
@@ -162,7 +162,8 @@ impl Machine {
 
     /// Another thread or goroutine of the program may go on.
     fn turn(&mut self) -> Result<Option<Outcome>, Error> {
-        let turned = self.with_os(|os, cx| os.turn(cx));
+        let ground = self.ground;
+        let turned = self.with_os(|os, cx| os.turn(cx).unwrap_or_else(|| ground.turn(cx)));
         self.follow();
         match turned {
             Ok(Action::End(outcome)) => Ok(Some(outcome)),

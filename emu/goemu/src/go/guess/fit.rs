@@ -15,18 +15,6 @@ use crate::go::value::Value;
 /// Bytes above the return address at least: the guess may be wrong.
 const MIN_BLOCK: u64 = 512;
 
-/// Arguments that are not as many as the guess has parts.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the parameters of {func} are not known, and guessed to be {guess}: {got} argument{} given; give a number for each part, or the signature, as in --sig 'func(a int, s string) error'", if *got == 1 { "" } else { "s" })]
-pub struct GuessError {
-    /// The function.
-    pub func: String,
-    /// What was guessed.
-    pub guess: String,
-    /// How many arguments were given.
-    pub got: usize,
-}
-
 impl Guess {
     /// Types for these arguments, and where the guess has them: a number is one part; a string fills two, a slice
     /// three that belong together.

@@ -4,8 +4,8 @@
 
 use super::build::{Builder, Built, MAX_ENTRIES, field};
 use super::{CONTROL, MAX_B, SLOTS, read_u64};
+use crate::go::budget::Budget;
 use crate::go::guest::{BadAddress, MapDesign};
-use crate::go::read::Budget;
 
 /// More entries than this do not have one hash, unless somebody has made a ring of buckets.
 const MAX_CANDIDATES: usize = 1 << 20;

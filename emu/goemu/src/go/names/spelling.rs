@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use goemu_loader::{Func, Image};
+
 /// A name, its parts told apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Spelling<'n> {
@@ -119,6 +121,13 @@ pub(crate) fn split(list: &str) -> Vec<&str> {
         letter == ',' && depth == 0
     });
     parts.map(str::trim).collect()
+}
+
+/// The full name of a function with its type arguments: up to Go 1.20 only the symbol has them.
+pub(crate) fn full_name<'i>(image: &'i Image, func: &Func<'i>) -> &'i str {
+    let name = func.name();
+    let symbol = || image.symbol_at(func.entry()).filter(|symbol| symbol.addr == func.entry());
+    if name.contains("[...]") { symbol().map_or(name, |symbol| symbol.name) } else { name }
 }
 
 /// Names of packages with what the linker escapes: `%2e` for a dot.

@@ -1,0 +1,267 @@
+//! What a program has run before `main.main`: the runtime's start, as far as calls need it, and the initialisation
+//! of its packages. Carried out on the machine's goroutine; no scheduler is started.
+//!
+//! Go 1.13 and later keep a task for each package: a state and the functions to call. Up to 1.20 a task names
+//! those it depends on (`runtime.doInit`); since 1.21 the linker has put them in order (`runtime.doInit1`,
+//! `cmd/link/internal/ld/inittask.go`). Before 1.13 `main.init` does all.
+
+mod tasks;
+
+use std::sync::Arc;
+
+use goemu_loader::{Func, Image, Os};
+
+use crate::call::function::Function;
+use crate::error::Error;
+use crate::go::signature;
+use crate::go::value::Value;
+use crate::guest::goroutine::min_stack;
+use crate::machine::{Initialised, Machine};
+use crate::memory::MemoryError;
+use crate::outcome::Outcome;
+use tasks::{Task, Tasks};
+
+/// Of the auxiliary vector AT_PAGESZ alone, without which the runtime would look for files that tell it.
+const AUXV: [u64; 4] = [6, 4096, 0, 0];
+
+impl Machine {
+    /// Runs what a started program has run before `main.main`, and makes that the state that calls start from:
+    /// the processor's features are known ([`Config::cpu`](crate::Config) says which), package variables have their
+    /// values. A second time does nothing.
+    ///
+    /// # Errors
+    /// [`Error::Initialisation`] where a package's initialisation does not return: the first. Calls then start from a
+    /// state in which the others are initialised, as far as they do without it.
+    pub fn initialise(&mut self) -> Result<Initialised, Error> {
+        let fuel = i64::try_from(self.config().fuel).unwrap_or(i64::MAX);
+        self.initialise_with(fuel)
+    }
+
+    /// As [`Machine::initialise`], with so many instructions.
+    pub(crate) fn initialise_with(&mut self, fuel: i64) -> Result<Initialised, Error> {
+        if self.is_initialised() {
+            return Ok(Initialised::default());
+        }
+        self.unbar_variables();
+        self.shut_hooks(true);
+        let done = self.run_tasks(fuel);
+        self.shut_hooks(false);
+        match &done {
+            Ok(done) => self.initialised(done),
+            Err(_) => self.bar_variables(),
+        }
+        done
+    }
+
+    fn run_tasks(&mut self, fuel: i64) -> Result<Initialised, Error> {
+        self.reset()?;
+        let image = Arc::clone(self.image());
+        let tasks = Tasks::of(&image, &self.memory)?;
+        let mut init = Init { machine: self, image: &image, fuel, done: Initialised::default() };
+        init.start_runtime()?;
+        init.run_runtime(&tasks.runtime)?;
+        let ran = init.run_packages(&tasks.packages);
+        let mut done = init.done;
+        done.instructions = fuel.saturating_sub(init.fuel).max(0) as u64;
+        if ran.is_err() {
+            // What the last package began is undone.
+            self.reset()?;
+        }
+        // Calls begin on a new stack, however far initialisation has grown it.
+        let Machine { image, memory, goroutine, .. } = self;
+        goroutine.set_stack(image, memory, min_stack(image))?;
+        done.stdout = std::mem::take(&mut self.world.stdout);
+        done.stderr = std::mem::take(&mut self.world.stderr);
+        self.keep_state();
+        ran.map(|()| done)
+    }
+}
+
+struct Init<'m> {
+    machine: &'m mut Machine,
+    image: &'m Image,
+    fuel: i64,
+    done: Initialised,
+}
+
+impl Init<'_> {
+    /// The parts of `rt0_go` and `schedinit` that need nothing of the operating system, where they are functions of
+    /// their own: arguments and environment, the processor's features, the number of processors, the list of modules, the settings of GODEBUG.
+    fn start_runtime(&mut self) -> Result<(), Error> {
+        let argv = self.argv()?;
+        let process = Arc::clone(&self.machine.world.process);
+        let settings = || Value::from(process.variable("GODEBUG").unwrap_or_default());
+        let args = [Value::from(process.argc() as i64), Value::from(argv)];
+        self.run_named("runtime.args", "func(c int32, v uintptr)", &args)?;
+        // Up to Go 1.20 it finds GODEBUG by itself.
+        let takes_env = self.image.facts().version.minor >= 21;
+        let (signature, args) =
+            if takes_env { ("func(env string)", vec![settings()]) } else { ("func()", vec![]) };
+        if !self.run_named("runtime.cpuinit", signature, &args)? {
+            self.run_named("internal/cpu.Initialize", "func(env string)", &[settings()])?;
+            self.copy_features()?;
+        }
+        // Elsewhere it asks libraries for what only a started program has.
+        if self.image.target().os != Os::Linux || !self.run_named("runtime.osinit", "func()", &[])? {
+            self.count_processors()?;
+        }
+        // Reflection looks for types in the list of modules.
+        for name in [
+            "runtime.modulesinit",
+            "runtime.goargs",
+            "runtime.goenvs",
+            "runtime.goenvs_unix",
+            "runtime.parsedebugvars",
+        ] {
+            self.run_named(name, "func()", &[])?;
+        }
+        // What parsedebugvars is since Go 1.26.
+        if self.run_named("runtime.parseRuntimeDebugVars", "func(godebug string)", &[settings()])? {
+            self.run_named("runtime.finishDebugVarsSetup", "func()", &[])?;
+        }
+        // The collector's settings, GOGC among them.
+        self.run_named("runtime.gcinit", "func()", &[])?;
+        Ok(())
+    }
+
+    /// The program's arguments in guest memory, as the kernel leaves them on the stack.
+    fn argv(&mut self) -> Result<u64, Error> {
+        let mac = self.image.target().os == Os::Darwin;
+        // macOS has texts instead of the vector, the first of them the program's path.
+        let more = |name| if mac { [name, 0, 0, 0] } else { AUXV };
+        let process = Arc::clone(&self.machine.world.process);
+        let Machine { memory, world, .. } = &mut *self.machine;
+        let size = process.block(0, more).len() as u64;
+        let argv = world.alloc(memory, size).map_err(|_| MemoryError::Limit { limit: memory.limit() })?;
+        memory.poke(argv, &process.block(argv, more))?;
+        Ok(argv)
+    }
+
+    /// The runtime's own copies of what compiled code asks, where `cpuinit` is part of `schedinit` (Go 1.22 and
+    /// later). A stripped program does not say where they are; its code takes the paths of older processors.
+    fn copy_features(&mut self) -> Result<(), Error> {
+        let Some(x86) = self.image.symbol("internal/cpu.X86") else { return Ok(()) };
+        let at = &self.image.facts().x86;
+        let copies = [("POPCNT", at.popcnt), ("SSE41", at.sse41), ("FMA", at.fma), ("AVX", at.avx)];
+        for (name, offset) in copies {
+            let copy = self.image.symbol(&format!("runtime.x86Has{name}"));
+            if let (Some(copy), Some(offset)) = (copy, offset) {
+                let mut flag = [0];
+                let memory = &mut self.machine.memory;
+                if memory.read_bytes(x86.addr + offset, &mut flag).is_ok() {
+                    memory.poke(copy.addr, &flag)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `runtime.ncpu`, which `osinit` has from the kernel. A stripped program does not say where it is.
+    fn count_processors(&mut self) -> Result<(), Error> {
+        match self.image.symbol("runtime.ncpu").or(self.image.symbol("runtime.numCPUStartup")) {
+            Some(count) => Ok(self.machine.memory.poke(count.addr, &1_u32.to_le_bytes())?),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs a function of the runtime, if the program has it. What does not return is undone.
+    fn run_named(&mut self, name: &str, signature: &str, args: &[Value]) -> Result<bool, Error> {
+        let Some(func) = named(self.image, name) else { return Ok(false) };
+        self.try_run(&func, signature, args)
+    }
+
+    /// The runtime's own packages. Some of their functions start goroutines, or need the collector: calls here do
+    /// without.
+    fn run_runtime(&mut self, tasks: &[Task]) -> Result<(), Error> {
+        for task in tasks {
+            for &entry in &task.functions {
+                let func = self.image.func_at(entry).ok_or(Error::NoFunctionAt(entry))?;
+                self.try_run(&func, "func()", &[])?;
+            }
+            self.mark(task, self.image.facts().numbers.init_done)?;
+            self.machine.keep_state();
+        }
+        Ok(())
+    }
+
+    /// All packages in their order. One that fails is left as it was, and those that come after it have their turn: few
+    /// of them need it.
+    fn run_packages(&mut self, tasks: &[Task]) -> Result<(), Error> {
+        let mut first = Ok(());
+        for task in tasks {
+            if self.is_done(task) {
+                continue;
+            }
+            match self.run_package(task) {
+                Ok(()) => self.machine.keep_state(),
+                Err(error @ Error::Initialisation { .. }) if self.fuel > 0 => {
+                    self.machine.reset()?;
+                    first = first.and(Err(error));
+                }
+                Err(error) => return first.and(Err(error)),
+            }
+        }
+        first
+    }
+
+    fn run_package(&mut self, task: &Task) -> Result<(), Error> {
+        self.mark(task, self.image.facts().numbers.init_running)?;
+        for &entry in &task.functions {
+            let func = self.image.func_at(entry).ok_or(Error::NoFunctionAt(entry))?;
+            self.run(&func, "func()", &[])?;
+        }
+        self.mark(task, self.image.facts().numbers.init_done)
+    }
+
+    /// Whether an earlier attempt, which did not get to the end, has come past it.
+    fn is_done(&self, task: &Task) -> bool {
+        let mut state = [0; 4];
+        let known = task.state.filter(|&at| self.machine.memory.read_bytes(at, &mut state).is_ok());
+        known.is_some() && u64::from(u32::from_le_bytes(state)) == self.image.facts().numbers.init_done
+    }
+
+    fn mark(&mut self, task: &Task, state: u64) -> Result<(), Error> {
+        match task.state {
+            Some(at) => Ok(self.machine.memory.poke(at, &(state as u32).to_le_bytes())?),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs a function; goes back to the state before it, and notes that, if it does not return.
+    fn try_run(&mut self, func: &Func<'_>, signature: &str, args: &[Value]) -> Result<bool, Error> {
+        match self.run(func, signature, args) {
+            Ok(()) => {
+                self.machine.keep_state();
+                Ok(true)
+            }
+            Err(Error::Initialisation { .. }) => {
+                self.machine.reset()?;
+                self.done.skipped.push(func.name().to_owned());
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn run(&mut self, func: &Func<'_>, signature: &str, args: &[Value]) -> Result<(), Error> {
+        let signature = signature::parse(self.machine.image(), signature, "")?;
+        let function = Function::new(func, Some(signature))?;
+        let failed = |why: String| Error::Initialisation { func: func.name().to_owned(), why };
+        let ended = function
+            .proceed(self.machine, args, &mut self.fuel)
+            .map_err(|error| failed(error.to_string()))?;
+        match ended {
+            Outcome::Returned(_) => {
+                self.done.functions += 1;
+                Ok(())
+            }
+            outcome => Err(failed(outcome.to_string())),
+        }
+    }
+}
+
+/// The function of this name that is not a wrapper between calling conventions.
+fn named<'i>(image: &'i Image, name: &str) -> Option<Func<'i>> {
+    let funcs = image.funcs_named(name);
+    funcs.iter().find(|func| func.func_id() != goemu_loader::FuncId::Wrapper).or(funcs.first()).copied()
+}

@@ -1,0 +1,85 @@
+//! Calls at the level of words: a frame goes in, registers and the stack come out. Without types or values.
+
+use crate::cpu::{Cpu, gpr};
+use crate::error::Error;
+use crate::go::abi::{Piece, Place};
+use crate::go::frame::Frame;
+use crate::hook::INT_REGISTERS;
+use crate::machine::Machine;
+use crate::memory::Memory;
+use crate::observe::Event;
+
+/// Calls a function from the machine's starting state, and gives the numbers that it returned in these places. `None` where
+/// it does not return.
+pub(super) fn call<const N: usize>(
+    machine: &mut Machine,
+    entry: u64,
+    frame: &Frame,
+    results: &[Piece],
+) -> Option<[u64; N]> {
+    let mut fuel = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
+    machine.reset().ok()?;
+    enter(machine, entry, 0, frame).ok()?;
+    let returned = machine.run(&mut fuel).ok()?.is_none();
+    let mut words = [0; N];
+    for (word, piece) in words.iter_mut().zip(results) {
+        *word = number(machine, piece)?;
+    }
+    returned.then_some(words)
+}
+
+/// Puts the frame on the stack and in the registers, and RIP at the function. `context` is what the code of a closure finds
+/// in DX.
+pub(super) fn enter(machine: &mut Machine, entry: u64, context: u64, frame: &Frame) -> Result<(), Error> {
+    let block = machine.make_room(frame.stack.len() as u64)?;
+    let Machine { image, memory, goroutine, cpu, home, .. } = machine;
+    let sp = block - 8;
+    memory.poke(block, &frame.stack)?;
+    memory.poke(sp, &home.to_le_bytes())?;
+    for (register, value) in INT_REGISTERS.iter().zip(frame.ints) {
+        cpu.set_gpr(*register, value);
+    }
+    for (register, value) in cpu.ymm.iter_mut().zip(frame.floats) {
+        register[0] = value.into();
+    }
+    cpu.set_gpr(gpr::RSP, sp);
+    cpu.set_gpr(gpr::RDX, context);
+    goroutine.enter(image, cpu);
+    cpu.rip = entry;
+    machine.shown_stack = goroutine.stack_hi;
+    machine.cx().emit(|cx| Event::CallBegins { func: entry, sp, stack: cx.goroutine.stack_size() });
+    Ok(())
+}
+
+/// The frame of a call that has returned, with a block of `size` bytes.
+pub(super) fn left(machine: &Machine, size: u64) -> Frame {
+    // The stack may have moved; its pointer is where the return has left it.
+    let block = machine.cpu.gpr(gpr::RSP);
+    frame_at(&machine.cpu, &machine.memory, block, size)
+}
+
+/// The number that a function which has just returned left in this place.
+pub(super) fn number(machine: &Machine, piece: &Piece) -> Option<u64> {
+    let Machine { cpu, memory, .. } = machine;
+    match piece.place {
+        Place::Int(n) => INT_REGISTERS.get(usize::from(n)).map(|register| cpu.gpr(*register)),
+        Place::Float(n) => cpu.ymm.get(usize::from(n)).map(|register| register[0] as u64),
+        Place::Stack(at) => {
+            let (at, mut bytes) = (cpu.gpr(gpr::RSP).wrapping_add(at), [0; 8]);
+            memory.read_bytes(at, bytes.get_mut(..piece.size as usize)?).ok()?;
+            Some(u64::from_le_bytes(bytes))
+        }
+    }
+}
+
+/// The frame of a call, from the registers and the block of `size` bytes above its return address. What
+/// cannot be read there is zero.
+pub(crate) fn frame_at(cpu: &Cpu, memory: &Memory, block: u64, size: u64) -> Frame {
+    let mut frame = Frame::new(size);
+    if memory.read_bytes(block, &mut frame.stack).is_err() {
+        frame.stack.fill(0);
+    }
+    frame.ints = INT_REGISTERS.map(|register| cpu.gpr(register));
+    frame.floats = std::array::from_fn(|n| cpu.ymm[n][0] as u64);
+    frame
+}

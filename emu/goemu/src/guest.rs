@@ -1,0 +1,14 @@
+//! The state of a guest beside its memory and its processor: goroutines, the heap, what it printed, the clock, and what
+//! stands in for the records of a runtime that was not started. Data alone: hooks and systems act on it.
+
+pub(crate) mod clock;
+pub(crate) mod ending;
+pub mod goroutine;
+pub(crate) mod hook_heap;
+pub(crate) mod map_walk;
+pub(crate) mod panicking;
+pub(crate) mod process;
+pub(crate) mod scheduler;
+pub(crate) mod under_way;
+pub(crate) mod waiters;
+pub mod world;

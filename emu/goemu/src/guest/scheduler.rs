@@ -1,0 +1,311 @@
+//! Goroutines that do not run: who is ready, who waits, who sleeps until when; and timers. Data alone; the hooks in
+//! [`runtime::goroutines`](crate::runtime::hooked) act on it.
+//!
+//! There is one processor, as with GOMAXPROCS=1, and a goroutine runs until it waits, yields, ends, or has had its turn.
+//! Whoever was made ready last runs next, the others in their order, as Go has it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::cpu::Cpu;
+use crate::guest::goroutine::Goroutine;
+
+/// Instructions that a goroutine may execute while others wait for their turn.
+const TURN: i64 = 1_000_000;
+/// As many until the next try, where it cannot be interrupted: the next place where the engine can stop. A longer step
+/// might meet a loop at the same place again and again.
+const AGAIN: i64 = 1;
+
+/// A goroutine that does not run.
+#[derive(Clone, Debug)]
+pub(crate) struct Resting {
+    pub(crate) goroutine: Goroutine,
+    /// Where it goes on.
+    pub(crate) pc: u64,
+    pub(crate) sp: u64,
+    pub(crate) bp: u64,
+    /// The closure that it starts with.
+    pub(crate) closure: u64,
+    /// The first words of its function's arguments, or of the results of the one in which it waits, where registers hold
+    /// them.
+    pub(crate) args: [u64; 4],
+    /// All registers, where it did not rest by a call.
+    pub(crate) registers: Option<Box<Cpu>>,
+    pub(crate) status: Status,
+}
+
+/// What a goroutine rests for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Status {
+    /// In Go's words.
+    #[default]
+    Runnable,
+    Sleeps,
+    Coroutine,
+    /// For this, in Go's words.
+    Waits(&'static str),
+    /// The runtime's number of the reason, and the place that called `gopark`.
+    Parked {
+        reason: u64,
+        caller: u64,
+    },
+}
+
+/// A timer: at a time it calls a function, once or again and again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Timer {
+    /// Nanoseconds from one call to the next; 0 for a single one.
+    pub(crate) period: u64,
+    /// `f(arg, seq)`: a closure, an interface value and a number.
+    pub(crate) f: u64,
+    pub(crate) arg: [u64; 2],
+    pub(crate) seq: u64,
+    /// The channel that `f` sends on, where what is in it goes with the timer's end (Go 1.23 and later); or 0.
+    pub(crate) channel: u64,
+    /// Its place among what is due; none when it is stopped.
+    pub(crate) place: Option<(u64, u64)>,
+}
+
+/// What happens when its time has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Due {
+    /// The goroutine with this `g` wakes.
+    Wakes(u64),
+    /// The timer at this address calls its function.
+    Fires(u64),
+}
+
+/// All goroutines but the running one.
+#[derive(Debug, Default)]
+pub(crate) struct Scheduler {
+    next: Option<Resting>,
+    ready: VecDeque<Resting>,
+    /// By the address of their `g`.
+    waiting: BTreeMap<u64, Resting>,
+    /// By the time when it happens and the order in which it was asked for.
+    due: BTreeMap<(u64, u64), Due>,
+    asked: u64,
+    /// By their addresses.
+    timers: BTreeMap<u64, Timer>,
+    /// The channels of those whose channels go with them.
+    channels: BTreeSet<u64>,
+    /// The number of the newest goroutine, after the first.
+    started: u64,
+    /// Stacks that were given out so far.
+    stacks: u64,
+    /// Stacks that came back, and the `g` of each.
+    free: Vec<(u64, u64)>,
+    /// What the goroutine waits for that is about to.
+    pub(crate) parking: Status,
+    /// Instructions since the clock was set.
+    ran: i64,
+    /// Instructions of the present goroutine's turn.
+    used: i64,
+    /// The first goroutine has ended itself, and the others go on.
+    pub(crate) first_gone: bool,
+}
+
+impl Scheduler {
+    /// A number for a new goroutine; the first has 1.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.started += 1;
+        1 + self.started
+    }
+
+    /// A place for a stack, counted from the first, that nobody had before.
+    pub(crate) fn new_stack(&mut self) -> u64 {
+        self.stacks += 1;
+        self.stacks - 1
+    }
+
+    /// A place for a stack and the address of a `g`, that were another goroutine's.
+    pub(crate) fn used(&mut self) -> Option<(u64, u64)> {
+        self.free.pop()
+    }
+
+    /// Nobody is on this stack any more, or needs this `g`.
+    pub(crate) fn give_back(&mut self, stack: u64, g: u64) {
+        self.free.push((stack, g));
+    }
+
+    /// It runs when the present one rests.
+    pub(crate) fn ready_next(&mut self, resting: Resting) {
+        if let Some(kicked) = self.next.replace(resting) {
+            self.ready.push_back(kicked);
+        }
+    }
+
+    /// It runs after all others that are ready.
+    pub(crate) fn ready_last(&mut self, resting: Resting) {
+        self.ready.push_back(resting);
+    }
+
+    pub(crate) fn wait(&mut self, resting: Resting) {
+        self.waiting.insert(resting.goroutine.g, resting);
+    }
+
+    pub(crate) fn sleep(&mut self, resting: Resting, until: u64) {
+        self.happens(until, Due::Wakes(resting.goroutine.g));
+        self.wait(resting);
+    }
+
+    fn happens(&mut self, when: u64, due: Due) -> (u64, u64) {
+        self.asked += 1;
+        self.due.insert((when, self.asked), due);
+        (when, self.asked)
+    }
+
+    /// The goroutine with this `g` is not waiting any more, if it was.
+    pub(crate) fn take(&mut self, g: u64) -> Option<Resting> {
+        self.waiting.remove(&g)
+    }
+
+    /// Somebody has woken the goroutine with this `g`; whether it waited.
+    pub(crate) fn wake(&mut self, g: u64) -> bool {
+        let woken = self.take(g);
+        let waited = woken.is_some();
+        woken.into_iter().for_each(|resting| self.ready_next(resting));
+        waited
+    }
+
+    /// The goroutine that runs now. `chance` picks one of those that are ready, where order is left to it.
+    pub(crate) fn pick(&mut self, chance: Option<u64>) -> Option<Resting> {
+        if let Some(chance) = chance {
+            self.ready.extend(self.next.take());
+            let count = self.ready.len() as u64;
+            return self.ready.remove(usize::try_from(chance.checked_rem(count)?).ok()?);
+        }
+        self.next.take().or_else(|| self.ready.pop_front())
+    }
+
+    /// Instructions until the present goroutine's turn is over.
+    pub(crate) fn slice(&self) -> i64 {
+        if self.is_alone() { i64::MAX } else { TURN.saturating_sub(self.used).max(1) }
+    }
+
+    /// Whether nothing happens but what the present goroutine does.
+    fn is_alone(&self) -> bool {
+        !self.has_ready() && self.due.is_empty()
+    }
+
+    /// The present goroutine has executed so many.
+    pub(crate) fn ran(&mut self, instructions: i64) {
+        self.ran = self.ran.saturating_add(instructions);
+        self.used = if self.is_alone() { 0 } else { self.used.saturating_add(instructions) };
+    }
+
+    /// A turn begins, or goes on for a while. Gives the instructions since the last time.
+    pub(crate) fn turn(&mut self, whole: bool) -> u64 {
+        self.used = if whole { 0 } else { TURN - AGAIN };
+        std::mem::take(&mut self.ran).max(0).cast_unsigned()
+    }
+
+    /// Whether another goroutine can run.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.next.is_some() || !self.ready.is_empty()
+    }
+
+    /// When something happens next.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.due.keys().next().map(|(when, _)| *when)
+    }
+
+    /// What happens next, if that is now.
+    pub(crate) fn take_due(&mut self, now: u64) -> Option<Due> {
+        let first = self.due.first_entry().filter(|first| first.key().0 <= now)?;
+        Some(first.remove())
+    }
+
+    /// The timer at an address.
+    pub(crate) fn timer(&self, at: u64) -> Option<Timer> {
+        self.timers.get(&at).copied()
+    }
+
+    /// Whether this channel goes with a timer.
+    pub(crate) fn is_of_timer(&self, channel: u64) -> bool {
+        self.channels.contains(&channel)
+    }
+
+    /// The timer at an address calls its function at a time.
+    pub(crate) fn start_timer(&mut self, at: u64, timer: Timer, when: u64) {
+        self.stop_timer(at);
+        if timer.channel != 0 {
+            self.channels.insert(timer.channel);
+        }
+        let place = Some(self.happens(when, Due::Fires(at)));
+        self.timers.insert(at, Timer { place, ..timer });
+    }
+
+    /// The timer at an address calls its function no more; whether it would have.
+    pub(crate) fn stop_timer(&mut self, at: u64) -> bool {
+        let place = self.timers.get_mut(&at).and_then(|timer| timer.place.take());
+        place.is_some_and(|place| self.due.remove(&place).is_some())
+    }
+
+    /// The timer at an address has called its function at `when`: it does so again if it has a period.
+    pub(crate) fn fired(&mut self, at: u64, now: u64) {
+        let Some(timer) = self.timers.get_mut(&at) else { return };
+        let last = timer.place.take().map_or(now, |(when, _)| when);
+        if let Some(missed) = now.saturating_sub(last).checked_div(timer.period) {
+            let (timer, when) = (*timer, (missed + 1).saturating_mul(timer.period).saturating_add(last));
+            self.start_timer(at, timer, when);
+        }
+    }
+
+    /// Whether there is no other goroutine, and nothing of one that was.
+    fn holds_nothing(&self) -> bool {
+        let nobody = !self.has_ready() && self.waiting.is_empty() && self.free.is_empty();
+        nobody && self.due.is_empty() && self.timers.is_empty()
+    }
+
+    /// All of them, in no order.
+    pub(crate) fn resting(&self) -> impl Iterator<Item = &Resting> {
+        self.next.iter().chain(&self.ready).chain(self.waiting.values())
+    }
+
+    /// All of them, in the order in which they were started.
+    pub(crate) fn in_order(&self) -> Vec<&Resting> {
+        let mut resting: Vec<&Resting> = self.resting().collect();
+        resting.sort_by_key(|resting| resting.goroutine.id);
+        resting
+    }
+}
+
+/// As for the [`World`](crate::guest::world::World) that it is part of.
+impl Clone for Scheduler {
+    fn clone(&self) -> Scheduler {
+        let mut scheduler = Scheduler::default();
+        scheduler.clone_from(self);
+        scheduler
+    }
+
+    fn clone_from(&mut self, from: &Scheduler) {
+        // All by name, so that a new one cannot be forgotten.
+        let &Scheduler {
+            ref next,
+            ref ready,
+            ref waiting,
+            ref due,
+            ref timers,
+            ref channels,
+            ref free,
+            asked,
+            started,
+            stacks,
+            parking,
+            ran,
+            used,
+            first_gone,
+        } = from;
+        if !(self.holds_nothing() && from.holds_nothing()) {
+            self.next.clone_from(next);
+            self.ready.clone_from(ready);
+            self.waiting.clone_from(waiting);
+            self.due.clone_from(due);
+            self.timers.clone_from(timers);
+            self.channels.clone_from(channels);
+            self.free.clone_from(free);
+        }
+        (self.asked, self.started, self.stacks, self.parking) = (asked, started, stacks, parking);
+        (self.ran, self.used, self.first_gone) = (ran, used, first_gone);
+    }
+}

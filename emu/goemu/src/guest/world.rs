@@ -1,0 +1,326 @@
+//! What surrounds a guest: its heap, its output, its limits. Part of the machine's state: it goes back with
+//! a snapshot.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::go::guest::HeapError;
+use crate::go::traceback::unwind::Start;
+use crate::guest::clock::Clock;
+use crate::guest::ending::Dying;
+use crate::guest::map_walk::Walk;
+use crate::guest::process::Process;
+use crate::guest::scheduler::Scheduler;
+use crate::guest::under_way::UnderWay;
+use crate::guest::waiters::Waiters;
+use crate::memory::{Contents, Memory, MemoryError, Perm};
+
+/// Where the heap begins: Go's own arenas do, too.
+const HEAP: u64 = 0xc0_0000_0000;
+/// Where arguments are put beside a heap that is Go's own.
+const BESIDE: Range<u64> = 0x80_0000_0000..0xb0_0000_0000;
+/// Where the memory that the guest maps itself begins.
+const MAPPINGS: u64 = 0xe0_0000_0000;
+/// The heap is mapped in steps of this size.
+const STEP: u64 = 256 << 10;
+/// Bytes of output that are kept for the report.
+const MAX_OUTPUT: usize = 64 << 20;
+
+/// A range that is handed out from the bottom up and mapped as it is needed.
+#[derive(Clone, Debug)]
+struct Arena {
+    /// What is left.
+    range: Range<u64>,
+    /// Where it began.
+    first: u64,
+    mapped: u64,
+}
+
+impl Arena {
+    /// A range of the full space, or what is in its place in one of `space` bytes: a host that gives less gets
+    /// everything further down.
+    fn new(range: Range<u64>, space: u64) -> Arena {
+        let scale = |addr: u64| if space >= 1 << 40 { addr } else { addr >> (40 - space.ilog2()) };
+        let range = scale(range.start)..scale(range.end);
+        Arena { mapped: range.start, first: range.start, range }
+    }
+
+    /// `size` bytes at a multiple of `align`.
+    fn take(&mut self, memory: &mut Memory, size: u64, align: u64) -> Result<u64, HeapError> {
+        let no_room = HeapError::OutOfMemory(size);
+        let at = self.range.start.checked_next_multiple_of(align.max(1)).ok_or(no_room.clone())?;
+        let end = at.checked_add(size).filter(|&end| end <= self.range.end).ok_or(no_room.clone())?;
+        self.reach(memory, end).map_err(|_| no_room)?;
+        self.range.start = end;
+        Ok(at)
+    }
+
+    /// Maps what is not mapped yet below `end`.
+    fn reach(&mut self, memory: &mut Memory, end: u64) -> Result<(), MemoryError> {
+        if end > self.mapped {
+            let upto = end.next_multiple_of(STEP).min(self.range.end);
+            memory.map(self.mapped..upto, Perm::READ | Perm::WRITE, Contents::Zero)?;
+            self.mapped = upto;
+        }
+        Ok(())
+    }
+}
+
+/// The surroundings of a guest.
+#[derive(Debug)]
+pub struct World {
+    heap: Arena,
+    heap_start: u64,
+    /// Objects that were allocated.
+    objects: u64,
+    mappings: Arena,
+    /// The object that all allocations of no bytes share.
+    nothing: Option<u64>,
+    /// Of objects that weak pointers refer to: the word that these share.
+    pub(crate) weak_handles: HashMap<u64, u64>,
+    /// Without a runtime: itabs by interface and type.
+    pub(crate) itabs: HashMap<(u64, u64), u64>,
+    /// There, too: ranges over maps by the address of their iterators, and memory that helpers use again and again.
+    pub(crate) walks: HashMap<u64, Walk>,
+    pub(crate) scratch: Option<(u64, u64)>,
+    /// And who waits at channels.
+    pub(crate) waiters: Waiters,
+    /// What the program was given, and how much of its standard input it has read.
+    pub(crate) process: Arc<Process>,
+    input_read: usize,
+    /// What the guest wrote to standard output.
+    pub stdout: Vec<u8>,
+    /// What the guest wrote to standard error.
+    pub stderr: Vec<u8>,
+    /// The time, for a program that was started.
+    pub(crate) clock: Clock,
+    /// Why a program that was started is ending.
+    pub(crate) dying: Option<Dying>,
+    /// The two words of the newest panic's value, as `gopanic` was given it.
+    pub(crate) panic_value: Option<(u64, u64)>,
+    /// Functions of the system's libraries that the program looked up by name.
+    pub(crate) found: Vec<String>,
+    /// Where the C library's `errno` is, once somebody has asked.
+    pub(crate) errno: Option<u64>,
+    /// Whether the device that random numbers come from is open.
+    pub(crate) random_open: bool,
+    /// `GOMAXPROCS`, as the program has set it.
+    pub(crate) processors: u32,
+    /// Whether the program's C code has been told that Go has started.
+    pub(crate) c_knows: bool,
+    /// Where in `stderr` the runtime began to print a panic that nobody recovered.
+    pub(crate) panic_printed_from: usize,
+    /// The goroutines that do not run.
+    pub(crate) scheduler: Scheduler,
+    /// Whether chance decides which goroutine runs next.
+    pub(crate) random_order: bool,
+    /// The address that functions of goroutines return to.
+    pub(crate) home: u64,
+    /// The `g` of the goroutine that calls are made on, once that is known.
+    pub(crate) home_g: Option<u64>,
+    /// Calls of a started program's runtime that are told when they end.
+    pub(crate) under_way: Vec<UnderWay>,
+    /// The function, and how far below the stack's end its frame begins, that begins again on a larger stack: it is not
+    /// told twice.
+    pub(crate) begins_again: Option<(u64, u64)>,
+    /// Whether package variables do not have their values yet, and who needs them is to say so.
+    pub(crate) barred: bool,
+    /// Where that panic ended the goroutine.
+    pub(crate) panic_at: Start,
+}
+
+impl World {
+    /// An empty heap in a space of `space` bytes.
+    pub(crate) fn new(space: u64, process: &Process) -> World {
+        let (heap, mappings) = (Arena::new(HEAP..MAPPINGS, space), Arena::new(MAPPINGS..1 << 40, space));
+        World { process: Arc::new(process.clone()), ..World::with(heap, mappings) }
+    }
+
+    /// Maps the first step of the heap, as part of the state that calls start from: most calls need no more, and so map
+    /// nothing. Where there is no room for it, the first allocation says so.
+    pub(crate) fn prepare(&mut self, memory: &mut Memory) {
+        let _ = self.heap.reach(memory, self.heap_start + 1);
+    }
+
+    /// Room for arguments only: the program has a heap of its own.
+    pub(crate) fn beside(space: u64, process: &Process) -> World {
+        let (heap, mappings) = (Arena::new(BESIDE, space), Arena::new(BESIDE.end..BESIDE.end, space));
+        World { process: Arc::new(process.clone()), ..World::with(heap, mappings) }
+    }
+
+    fn with(heap: Arena, mappings: Arena) -> World {
+        World {
+            heap_start: heap.range.start,
+            heap,
+            objects: 0,
+            mappings,
+            clock: Clock::default(),
+            dying: None,
+            nothing: None,
+            weak_handles: HashMap::new(),
+            itabs: HashMap::new(),
+            process: Arc::default(),
+            input_read: 0,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            panic_value: None,
+            found: Vec::new(),
+            errno: None,
+            c_knows: false,
+            processors: 1,
+            random_open: false,
+            walks: HashMap::new(),
+            scratch: None,
+            waiters: Waiters::default(),
+            panic_printed_from: 0,
+            panic_at: Start::default(),
+            scheduler: Scheduler::default(),
+            random_order: false,
+            home: 0,
+            home_g: None,
+            under_way: Vec::new(),
+            begins_again: None,
+            barred: false,
+        }
+    }
+
+    /// Zeroed memory for an object, aligned as Go's size classes are. Nothing is ever freed.
+    pub fn alloc(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
+        self.objects += 1;
+        if size > 0 {
+            let align = if size.is_multiple_of(16) || size > 16 { 16 } else { 8 };
+            return self.heap.take(memory, size, align);
+        }
+        if let Some(nothing) = self.nothing {
+            return Ok(nothing);
+        }
+        let nothing = self.heap.take(memory, 8, 8)?;
+        self.nothing = Some(nothing);
+        Ok(nothing)
+    }
+
+    /// Zeroed memory at a multiple of `align`.
+    pub fn alloc_aligned(&mut self, memory: &mut Memory, size: u64, align: u64) -> Result<u64, HeapError> {
+        self.heap.take(memory, size, align.clamp(1, 1 << 20))
+    }
+
+    /// Of the heap: objects, bytes in use, bytes mapped.
+    pub(crate) fn heap_use(&self) -> (u64, u64, u64) {
+        (self.objects, self.heap.range.start - self.heap_start, self.heap.mapped - self.heap_start)
+    }
+
+    /// Zeroed pages, as the system call mmap gives them.
+    pub(crate) fn map_pages(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
+        self.mappings.take(memory, size, crate::memory::PAGE)
+    }
+
+    /// Whether all of a range was given by [`World::map_pages`].
+    pub(crate) fn gave_pages(&self, range: &Range<u64>) -> bool {
+        self.mappings.first <= range.start && range.end <= self.mappings.range.start
+    }
+
+    /// Whether anything was placed in the heap that is not the program's own.
+    pub(crate) fn has_placed(&self) -> bool {
+        self.heap.range.start != self.heap_start
+    }
+
+    /// Whether everything that may hold much is empty.
+    fn holds_nothing(&self) -> bool {
+        let World { weak_handles, waiters, itabs, walks, stdout, stderr, dying, found, under_way, .. } = self;
+        let tables = weak_handles.is_empty() && itabs.is_empty() && walks.is_empty() && found.is_empty();
+        let tables = tables && under_way.is_empty();
+        tables && waiters.is_empty() && stdout.is_empty() && stderr.is_empty() && dying.is_none()
+    }
+
+    /// Where arguments and what the guest asks for is put.
+    pub(crate) fn arenas(&self) -> [Range<u64>; 2] {
+        [self.heap.range.clone(), self.mappings.range.clone()]
+    }
+
+    /// Takes the next bytes of standard input; none at its end.
+    pub(crate) fn take_input(&mut self, most: usize) -> Vec<u8> {
+        let rest = self.process.stdin.get(self.input_read..).unwrap_or_default();
+        let bytes = rest[..most.min(rest.len())].to_vec();
+        self.input_read += bytes.len();
+        bytes
+    }
+
+    /// Adds to an output; what is beyond all reason is dropped.
+    pub(crate) fn print(&mut self, fd: u64, bytes: &[u8]) {
+        let out = if fd == 1 { &mut self.stdout } else { &mut self.stderr };
+        let room = MAX_OUTPUT.saturating_sub(out.len());
+        out.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+}
+
+/// Every call goes back to the state that calls start from by [`Clone::clone_from`]: what holds nothing on either side costs
+/// next to nothing there.
+impl Clone for World {
+    fn clone(&self) -> World {
+        let mut world = World::with(self.heap.clone(), self.mappings.clone());
+        world.clone_from(self);
+        world
+    }
+
+    fn clone_from(&mut self, from: &World) {
+        // All by name, so that a new one cannot be forgotten.
+        let &World {
+            ref heap,
+            ref mappings,
+            ref weak_handles,
+            ref waiters,
+            ref itabs,
+            ref walks,
+            ref process,
+            ref stdout,
+            ref stderr,
+            ref dying,
+            ref found,
+            ref under_way,
+            ref scheduler,
+            heap_start,
+            input_read,
+            objects,
+            nothing,
+            scratch,
+            clock,
+            panic_value,
+            errno,
+            c_knows,
+            processors,
+            random_open,
+            panic_printed_from,
+            random_order,
+            home,
+            home_g,
+            begins_again,
+            barred,
+            panic_at,
+        } = from;
+        if !(self.holds_nothing() && from.holds_nothing()) {
+            self.weak_handles.clone_from(weak_handles);
+            self.waiters.clone_from(waiters);
+            self.itabs.clone_from(itabs);
+            self.walks.clone_from(walks);
+            self.stdout.clone_from(stdout);
+            self.stderr.clone_from(stderr);
+            self.dying.clone_from(dying);
+            self.found.clone_from(found);
+            self.under_way.clone_from(under_way);
+        }
+        if !Arc::ptr_eq(&self.process, process) {
+            self.process.clone_from(process);
+        }
+        self.input_read = input_read;
+        self.heap.clone_from(heap);
+        self.mappings.clone_from(mappings);
+        self.scheduler.clone_from(scheduler);
+        (self.heap_start, self.objects, self.nothing) = (heap_start, objects, nothing);
+        (self.scratch, self.clock) = (scratch, clock);
+        (self.panic_value, self.errno, self.panic_at) = (panic_value, errno, panic_at);
+        (self.panic_printed_from, self.begins_again) = (panic_printed_from, begins_again);
+        (self.random_order, self.home, self.home_g, self.barred) = (random_order, home, home_g, barred);
+        (self.c_knows, self.processors, self.random_open) = (c_knows, processors, random_open);
+    }
+}

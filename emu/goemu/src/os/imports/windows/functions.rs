@@ -1,0 +1,279 @@
+//! What functions of Windows' libraries do that Go programs call while they start, and to print: of a system with one
+//! processor, on which there are no files and no network.
+
+use std::sync::Arc;
+
+use crate::hook::{Cx, Refused};
+use crate::os;
+use crate::os::imports::{Answer, Arguments, c_string, find, print, room};
+use crate::outcome::Outcome;
+
+/// Handles of the three files that a process begins with: this, and the number of the file.
+const STANDARD: u64 = 0x10;
+/// The handle of every library.
+const LIBRARY: u64 = 0x1_0000;
+/// `FILE_TYPE_DISK`: what is written to whole, without waiting.
+const DISK: u64 = 1;
+/// `FILE_SYNCHRONOUS_IO_NONALERT`: writing waits until it is done.
+const SYNCHRONOUS: u32 = 0x20;
+/// `INVALID_HANDLE_VALUE`
+const INVALID_HANDLE: u64 = u64::MAX;
+const SYSTEM_DIRECTORY: &str = "C:\\Windows\\system32";
+/// The size of `TIME_ZONE_INFORMATION`, and where the name of its standard time is.
+const TIME_ZONE: usize = 172;
+const STANDARD_NAME: u64 = 4;
+
+const ERROR_ACCESS_DENIED: u64 = 5;
+const ERROR_INVALID_HANDLE: u64 = 6;
+const ERROR_ENVVAR_NOT_FOUND: u64 = 203;
+const WSAEACCES: u64 = 10013;
+const WSASYSNOTREADY: u64 = 10091;
+/// The handle of a cryptographic provider.
+const PROVIDER: u64 = 0x9_0000;
+
+/// What the function does, if it is one of those that are answered.
+pub(in crate::os::imports) fn answer(
+    cx: &mut Cx<'_>,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<Answer>, Refused> {
+    if let Some(answer) = refused(name) {
+        return Ok(Some(answer));
+    }
+    let argument = |cx: &Cx<'_>, n| arguments.get(cx, n);
+    let result = match name {
+        // -10, -11, -12
+        "GetStdHandle" => match (argument(cx, 0)? as i32).wrapping_neg() {
+            number @ 10..=12 => STANDARD + number as u64 - 10,
+            _ => return failed(0, ERROR_INVALID_HANDLE),
+        },
+        "WriteFile" => return write_file(cx, arguments),
+        "GetFileType" => DISK,
+        "NtQueryInformationFile" => {
+            cx.memory.write(argument(cx, 2)?, SYNCHRONOUS.to_le_bytes())?;
+            0
+        }
+        "VirtualAlloc" => {
+            let size = argument(cx, 1)?;
+            let Ok(at) = cx.world.map_pages(cx.memory, size) else { return Ok(None) };
+            at
+        }
+        "VirtualFree" | "SetErrorMode" | "SetHandleInformation" | "SetConsoleCtrlHandler" => 1,
+        "FreeEnvironmentStringsW" => 1,
+        // Up to Go 1.19 nothing can be written to a file where sockets cannot be had.
+        "WSAStartup" | "PowerRegisterSuspendResumeNotification" => 0,
+        "LoadLibraryA" | "LoadLibraryW" | "LoadLibraryExA" | "LoadLibraryExW" => LIBRARY,
+        "GetProcAddress" => {
+            let name = c_string(cx, argument(cx, 1)?)?;
+            let Some(stub) = find(cx, name) else { return Ok(None) };
+            stub
+        }
+        "GetSystemDirectoryA" => fill(cx, arguments, 0, SYSTEM_DIRECTORY.as_bytes().to_vec(), 1)?,
+        "GetSystemDirectoryW" => fill(cx, arguments, 0, utf16(SYSTEM_DIRECTORY), 2)?,
+        "GetCommandLineW" => {
+            let quoted: Vec<String> = cx.world.process.arguments().map(quoted).collect();
+            hand_out(cx, &utf16(&quoted.join(" ")))?
+        }
+        "GetEnvironmentStringsW" => {
+            let texts: String = cx.world.process.environment().map(|text| text + "\0").collect();
+            hand_out(cx, &utf16(&texts))?
+        }
+        "GetEnvironmentVariableW" => return variable(cx, arguments),
+        "ReadFile" => return read_file(cx, arguments),
+        "GetTimeZoneInformation" => {
+            let to = argument(cx, 0)?;
+            cx.memory.write_bytes(to, &[0; TIME_ZONE])?;
+            cx.memory.write_bytes(to.wrapping_add(STANDARD_NAME), &utf16("UTC"))?;
+            0
+        }
+        "ExitProcess" => {
+            let code = argument(cx, 0)? as i32;
+            return Ok(Some(Answer::End(Outcome::Exited { code, fatal: None })));
+        }
+        "QueryPerformanceCounter" => {
+            let (seconds, nanoseconds) = os::now(cx, false);
+            let ticks = seconds.wrapping_mul(1_000_000_000).wrapping_add(nanoseconds);
+            cx.set_word(argument(cx, 0)?, ticks)?;
+            1
+        }
+        "QueryPerformanceFrequency" => {
+            cx.set_word(argument(cx, 0)?, 1_000_000_000)?;
+            1
+        }
+        "ProcessPrng" | "SystemFunction036" => {
+            let (to, size) = (argument(cx, 0)?, argument(cx, 1)?);
+            os::fill_random(cx, to, size)?;
+            1
+        }
+        "CryptAcquireContextW" => {
+            cx.set_word(argument(cx, 0)?, PROVIDER)?;
+            1
+        }
+        "CryptGenRandom" => {
+            let (size, to) = (argument(cx, 1)? as u32, argument(cx, 2)?);
+            os::fill_random(cx, to, size.into())?;
+            1
+        }
+        "GetCurrentProcessId" => 1,
+        "CloseHandle" | "CryptReleaseContext" => 1,
+        _ => return Ok(None),
+    };
+    Ok(Some(Answer::Return(result)))
+}
+
+/// What is not there, or not allowed.
+fn refused(name: &str) -> Option<Answer> {
+    Some(match name {
+        // Output is no console.
+        "GetConsoleMode" => Answer::Fail(0, ERROR_INVALID_HANDLE),
+        "GetModuleFileNameW" | "GetCurrentDirectoryW" => Answer::Fail(0, ERROR_ACCESS_DENIED),
+        "CreateFileW" | "FindFirstFileW" | "CreateToolhelp32Snapshot" => {
+            Answer::Fail(INVALID_HANDLE, ERROR_ACCESS_DENIED)
+        }
+        "GetFileAttributesExW"
+        | "CreateDirectoryW"
+        | "RemoveDirectoryW"
+        | "SetCurrentDirectoryW"
+        | "DeleteFileW"
+        | "MoveFileW"
+        | "MoveFileExW"
+        | "CreateSymbolicLinkW"
+        | "CreateHardLinkW"
+        | "SetFileAttributesW"
+        | "CreatePipe"
+        | "CreateProcessW"
+        | "OpenProcess"
+        | "OpenProcessToken"
+        | "GetComputerNameExW"
+        | "GetUserNameExW" => Answer::Fail(0, ERROR_ACCESS_DENIED),
+        "GetFileAttributesW" => Answer::Fail(u64::from(u32::MAX), ERROR_ACCESS_DENIED),
+        "WSASocketW" | "socket" => Answer::Fail(INVALID_HANDLE, WSAEACCES),
+        "WSAEnumProtocolsW" => Answer::Fail(u64::from(u32::MAX), WSASYSNOTREADY),
+        _ => return None,
+    })
+}
+
+fn failed(result: u64, number: u64) -> Result<Option<Answer>, Refused> {
+    Ok(Some(Answer::Fail(result, number)))
+}
+
+/// `WriteFile(handle, buffer, length, written, overlapped)`
+fn write_file(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+    let mut words = [0; 4];
+    for (n, word) in (0..).zip(&mut words) {
+        *word = arguments.get(cx, n)?;
+    }
+    let [handle, at, len, written] = words;
+    let fd = handle.wrapping_sub(STANDARD);
+    if fd != 1 && fd != 2 {
+        return Ok(None);
+    }
+    let count = print(cx, fd, at, len & 0xffff_ffff)?;
+    if written != 0 {
+        cx.memory.write(written, (count as u32).to_le_bytes())?;
+    }
+    Ok(Some(Answer::Return(1)))
+}
+
+/// Text as Windows has it.
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+/// `ReadFile(handle, buffer, length, read, overlapped)`
+fn read_file(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+    let [handle, at, len, read] = [0, 1, 2, 3].map(|n| arguments.get(cx, n));
+    let (handle, at, len, read) = (handle?, at?, len? & 0xffff_ffff, read?);
+    if handle != STANDARD {
+        return failed(0, ERROR_INVALID_HANDLE);
+    }
+    let count = os::read_input(cx, 0, at, len)?;
+    if read != 0 {
+        cx.memory.write(read, (count as u32).to_le_bytes())?;
+    }
+    Ok(Some(Answer::Return(1)))
+}
+
+/// `GetEnvironmentVariableW(name, buffer, size)`. Names are the same in either case.
+fn variable(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+    let name = wide_string(cx, arguments.get(cx, 0)?)?;
+    let process = Arc::clone(&cx.world.process);
+    match process.env.iter().find(|(own, _)| own.eq_ignore_ascii_case(&name)) {
+        Some((_, value)) => Ok(Some(Answer::Return(fill(cx, arguments, 1, utf16(value), 2)?))),
+        None => failed(0, ERROR_ENVVAR_NOT_FOUND),
+    }
+}
+
+/// An argument as it stands in a command line, so that `CommandLineToArgvW` finds it again.
+fn quoted(argument: &str) -> String {
+    if !argument.is_empty() && !argument.contains([' ', '\t', '"']) {
+        return argument.to_owned();
+    }
+    let (mut text, mut backslashes) = ("\"".to_owned(), 0);
+    for c in argument.chars() {
+        if c == '"' {
+            text.extend(std::iter::repeat_n('\\', backslashes + 1));
+        }
+        backslashes = if c == '\\' { backslashes + 1 } else { 0 };
+        text.push(c);
+    }
+    text.extend(std::iter::repeat_n('\\', backslashes));
+    text + "\""
+}
+
+/// Writes a text and its NUL, in characters of so many bytes, to where the `first` argument points; the next is how
+/// many fit. The result is the number written, or that needed.
+fn fill(
+    cx: &mut Cx<'_>,
+    arguments: &Arguments,
+    first: u64,
+    mut text: Vec<u8>,
+    width: u64,
+) -> Result<u64, Refused> {
+    let (to, room) = (arguments.get(cx, first)?, arguments.get(cx, first + 1)?);
+    let len = text.len() as u64 / width;
+    if room <= len {
+        return Ok(len + 1);
+    }
+    text.extend([0; 2].iter().take(width as usize));
+    cx.memory.write_bytes(to, &text)?;
+    Ok(len)
+}
+
+/// Memory of the guest's that holds a text and two NULs.
+fn hand_out(cx: &mut Cx<'_>, text: &[u8]) -> Result<u64, Refused> {
+    let at = room(cx, text.len() as u64 + 4)?;
+    cx.memory.write_bytes(at, &[text, &[0; 4]].concat())?;
+    Ok(at)
+}
+
+/// The text of 16-bit characters at `at`, up to its NUL.
+fn wide_string(cx: &Cx<'_>, at: u64) -> Result<String, Refused> {
+    const MAX_NAME: u64 = 1 << 15;
+    let mut text = Vec::new();
+    for addr in (0..MAX_NAME).map(|n| at.wrapping_add(2 * n)) {
+        match u16::from_le_bytes(cx.memory.read(addr)?) {
+            0 => break,
+            c => text.push(c),
+        }
+    }
+    Ok(String::from_utf16_lossy(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn arguments_are_quoted_where_they_need_it() {
+        for (argument, expected) in [
+            ("a\\b", r"a\b"),
+            ("", r#""""#),
+            ("a b", r#""a b""#),
+            (r#"say "hi""#, r#""say \"hi\"""#),
+            (r#"a\"b c\"#, r#""a\\\"b c\\""#),
+        ] {
+            assert_eq!(quoted(argument), expected);
+        }
+    }
+}

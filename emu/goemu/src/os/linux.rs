@@ -1,0 +1,129 @@
+//! Linux, as far as Go's runtime needs it to start and to run: threads, futexes, a clock, memory, pipes and epoll.
+//!
+//! It is a kernel for one process that may touch nothing. Threads take turns on the machine's one processor, in an
+//! order that follows from what they do; the clock goes by the instructions that were executed, and jumps when
+//! every thread sleeps. Files, network and other processes are refused with EPERM, as an error that a program
+//! can handle.
+//!
+//! [`table`] has a row for each system call; the other files hold one idea each.
+
+mod clock;
+mod epoll;
+mod files;
+mod futex;
+mod identity;
+mod memory;
+mod ranges;
+mod signal;
+pub mod table;
+mod threads;
+
+use std::ops::Range;
+
+pub(crate) use clock::put_time_of_day;
+
+use crate::cpu::{Cpu, gpr};
+use crate::hook::{Action, Cx, Refused};
+use crate::memory::Memory;
+use crate::os::{Answer, Os};
+
+/// Error numbers that system calls give, negated by whoever answers.
+mod errno {
+    pub(super) const EPERM: i64 = 1;
+    pub(super) const ENOENT: i64 = 2;
+    pub(super) const ESRCH: i64 = 3;
+    pub(super) const EBADF: i64 = 9;
+    pub(super) const EAGAIN: i64 = 11;
+    pub(super) const ENOMEM: i64 = 12;
+    pub(super) const EFAULT: i64 = 14;
+    pub(super) const EEXIST: i64 = 17;
+    pub(super) const EINVAL: i64 = 22;
+    pub(super) const EMFILE: i64 = 24;
+    pub(super) const ETIMEDOUT: i64 = 110;
+}
+
+/// The six arguments of a system call.
+type Args = [u64; 6];
+
+/// The operating system of a machine whose program was started.
+pub(crate) struct Linux {
+    now: Kernel,
+    /// The state that calls start from.
+    kept: Kernel,
+    /// Where a thread's block has `g`, from FS.
+    g_slot: i64,
+}
+
+/// What the kernel knows of its process.
+#[derive(Clone)]
+struct Kernel {
+    threads: threads::Threads,
+    maps: memory::Maps,
+    files: files::Files,
+    signals: signal::Signals,
+}
+
+impl Linux {
+    /// A process with one thread, in a space of `space` bytes of which these ranges have memory. Its threads have `g`
+    /// in their blocks at this offset.
+    pub(crate) fn new(space: u64, mapped: &[Range<u64>], g_slot: i64) -> Linux {
+        let now = Kernel {
+            threads: threads::Threads::default(),
+            maps: memory::Maps::new(space, mapped),
+            files: files::Files::default(),
+            signals: signal::Signals::default(),
+        };
+        Linux { kept: now.clone(), now, g_slot }
+    }
+}
+
+impl Os for Linux {
+    fn syscall(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused> {
+        let args = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::R10, gpr::R8, gpr::R9].map(|r| cx.cpu.gpr(r));
+        let Some(entry) = table::find(cx.cpu.gpr(gpr::RAX)) else {
+            return Ok(Answer::Return(-errno::EPERM));
+        };
+        match (entry.body)(&mut self.now, cx, args) {
+            // An address that the kernel cannot use is an error number, not a fault.
+            Err(Refused::Fault(_)) => Ok(Answer::Return(-errno::EFAULT)),
+            Ok(Answer::Return(result)) if self.now.threads.running().signals.waits() => {
+                threads::returned(cx.cpu, result);
+                signal::deliver(&mut self.now, cx)?;
+                Ok(Answer::Resume)
+            }
+            Ok(Answer::Resume) => {
+                signal::deliver(&mut self.now, cx)?;
+                Ok(Answer::Resume)
+            }
+            answered => answered,
+        }
+    }
+
+    fn slice(&self, cx: &Cx<'_>) -> i64 {
+        self.now.threads.slice(cx.world.clock)
+    }
+
+    fn ran(&mut self, cx: &mut Cx<'_>, instructions: i64) {
+        cx.world.clock.advance(instructions);
+        self.now.threads.ran(instructions);
+    }
+
+    fn turn(&mut self, cx: &mut Cx<'_>) -> Option<Result<Action, Refused>> {
+        self.now.threads.turn(cx);
+        Some(signal::deliver(&mut self.now, cx).map(|()| Action::Resume))
+    }
+
+    /// The thread-local slot has it.
+    fn g(&self, cpu: &Cpu, memory: &Memory) -> Option<u64> {
+        let slot = cpu.fs_base.wrapping_add_signed(self.g_slot);
+        memory.read(slot).ok().map(u64::from_le_bytes)
+    }
+
+    fn keep(&mut self) {
+        self.kept.clone_from(&self.now);
+    }
+
+    fn reset(&mut self) {
+        self.now.clone_from(&self.kept);
+    }
+}

@@ -1,0 +1,47 @@
+//! Coroutines (`runtime/coro.go`, Go 1.23 and later), which iter.Pull is made of: goroutines that never run at the same
+//! time, because one hands over to the other. A `coro` begins with the `g` of the one that rests.
+
+use super::{fatal, goroutines};
+use crate::guest::scheduler::Status;
+use crate::hook::{Action, Cx, Refused};
+
+/// `newcoro(f func(*coro)) *coro`
+pub(super) fn new(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    /// Bytes of a `coro`, and some more.
+    const SIZE: u64 = 64;
+    let (f, from) = (cx.arg(0)?, cx.return_address()?);
+    let Ok(coro) = cx.world.alloc(cx.memory, SIZE) else { return Ok(fatal::out_of_memory(cx)) };
+    let creator = Some((from, cx.goroutine.id));
+    let Some(mut resting) = goroutines::make(cx, f, &[coro, 0, 0, 0], creator)? else {
+        return Ok(fatal::out_of_memory(cx));
+    };
+    resting.goroutine.coro = Some(coro);
+    resting.status = Status::Coroutine;
+    cx.set_word(coro, resting.goroutine.g)?;
+    cx.world.scheduler.wait(resting);
+    cx.set_result(1, 0, coro)?;
+    Ok(Action::Return)
+}
+
+/// `coroswitch(c *coro)`: the other one goes on, and this one rests.
+pub(super) fn switch(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let coro = cx.arg(0)?;
+    let next = cx.word(coro)?;
+    let Some(next) = cx.world.scheduler.take(next) else {
+        return Ok(fatal::error(cx, "coroswitch on exited coro"));
+    };
+    cx.set_word(coro, cx.goroutine.g)?;
+    let resting = goroutines::rest_until_return(cx, Status::Coroutine)?;
+    cx.world.scheduler.wait(resting);
+    goroutines::switch_to(cx, next)
+}
+
+/// The goroutine that was made for a coroutine has ended: the other one goes on.
+pub(super) fn ended(cx: &mut Cx<'_>, coro: u64) -> Result<Action, Refused> {
+    let next = cx.word(coro)?;
+    cx.set_word(coro, 0)?;
+    match cx.world.scheduler.take(next) {
+        Some(next) => goroutines::switch_to(cx, next),
+        None => Ok(fatal::error(cx, "coroswitch on exited coro")),
+    }
+}

@@ -1,0 +1,204 @@
+//! The ends of a program: a panic that nobody recovered, fatal errors, exit.
+
+use std::ops::Range;
+
+use goemu_loader::Abi;
+use goemu_loader::facts::Signals;
+use iced_x86::{FlowControl, Instruction};
+
+use super::{goroutines, panics};
+use crate::cpu::gpr;
+use crate::disasm::instructions;
+use crate::go::read::Reader;
+use crate::go::traceback::unwind::Start;
+use crate::go::traceback::{Stack, Traceback};
+use crate::hook::{Action, Cx, INT_REGISTERS, Refused};
+use crate::memory::MemFault;
+use crate::outcome::{Fatal, Outcome, Panic, Signal};
+
+/// Bytes of a fatal error's text that are read.
+const MAX_TEXT: u64 = 4096;
+
+/// `fatalpanic(msgs *_panic)`: the deferred functions have run, and the panic's values have been made
+/// printable (errors by their Error method) by `preprintpanics`. The program's own `printpanics`, which takes
+/// the same argument, puts it in words, and returns to [`PRINTED`].
+pub(super) fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let printer = cx.image.funcs_named("runtime.printpanics").first().map(|func| func.entry());
+    end_by_panic(cx, printer)
+}
+
+/// `fatalpanic`, where `printpanics` is at `printer`.
+pub(super) fn end_by_panic(cx: &mut Cx<'_>, printer: Option<u64>) -> Result<Action, Refused> {
+    cx.world.panic_printed_from = cx.world.stderr.len();
+    // The frames above stay as they are while the values are printed.
+    cx.world.panic_at = caller(cx)?;
+    let Some(printer) = printer else {
+        let panic = cx.arg(0)?;
+        let arg = panic.wrapping_add(cx.image.facts().panic.arg);
+        let (ty, data) = (cx.word(arg)?, cx.word(arg.wrapping_add(8))?);
+        let text = Reader::new(cx.memory, cx.image).eface(ty, data).to_string();
+        return Ok(panicked(cx, text));
+    };
+    cx.set_word(cx.cpu.gpr(gpr::RSP), PRINTED)?;
+    cx.cpu.rip = printer;
+    Ok(Action::Resume)
+}
+
+/// Where `printpanics` returns to: no memory is there, but a hook.
+pub(super) const PRINTED: u64 = 0x7e_0000_1000;
+
+/// The panic's text is the last that was written to standard error.
+pub(super) fn printed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let from = cx.world.panic_printed_from.min(cx.world.stderr.len());
+    let text = String::from_utf8_lossy(&cx.world.stderr.split_off(from)).into_owned();
+    let text = panics::text(&text);
+    Ok(panicked(cx, text))
+}
+
+pub(super) fn panicked(cx: &Cx<'_>, text: String) -> Action {
+    let (ty, data) = cx.world.panic_value.unwrap_or_default();
+    let value = Reader::new(cx.memory, cx.image).eface(ty, data);
+    let traceback = Traceback::of_one(running(cx, cx.world.panic_at, false));
+    Action::End(Outcome::Panicked(Panic { value, text, signal: signal(cx), traceback }))
+}
+
+/// The newest fault that became a panic, as `g` has it, even if that was recovered: so does Go show it.
+fn signal(cx: &Cx<'_>) -> Option<Signal> {
+    let (at, g) = (cx.goroutine.g, cx.image.facts().g);
+    let number = u32::from_le_bytes(cx.memory.read(at.checked_add(g.sig)?).ok()?);
+    let known = Signals::of(cx.image.target().os).numbered(number)?;
+    let word = |field: u64| cx.word(at.wrapping_add(field)).ok();
+    let (code, addr, pc) = (word(g.sigcode0)?, word(g.sigcode1)?, word(g.sigpc)?);
+    Some(Signal { name: known.name.to_owned(), code, addr, pc })
+}
+
+/// The hooked function, which has not begun: it is at its first instruction.
+fn here(cx: &Cx<'_>) -> Start {
+    Start { pc: cx.cpu.rip, sp: cx.cpu.gpr(gpr::RSP), trap: true }
+}
+
+/// The place that called the hooked function.
+pub(super) fn caller(cx: &Cx<'_>) -> Result<Start, MemFault> {
+    Ok(Start { pc: cx.return_address()?, sp: cx.caller_sp(), trap: false })
+}
+
+/// The stack of the running goroutine. The runtime may be on the system's stack, where nothing is to be seen: then
+/// the goroutine stands where it left its own.
+pub(super) fn running(cx: &Cx<'_>, start: Start, runtime: bool) -> Stack {
+    let (at, facts) = (cx.goroutine.g, cx.image.facts());
+    let word = |field: u64| cx.word(at.wrapping_add(field)).unwrap_or_default();
+    let own = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&start.sp);
+    let sched = |field: u64| word(facts.g.sched.wrapping_add(field));
+    let left = Start { pc: sched(facts.gobuf.pc), sp: sched(facts.gobuf.sp), trap: false };
+    let start = if own { start } else { left };
+    let mut stack = Stack::read(cx.image, cx.memory, start, (word(facts.g.goid), "running"), runtime);
+    stack.created_by = goroutines::created_by(cx, cx.goroutine.creator);
+    stack
+}
+
+/// What a fatal error shows beside the stack of who had it.
+#[derive(Clone, Copy)]
+struct Shows {
+    /// Functions of the runtime, too.
+    runtime: bool,
+    /// The other goroutines.
+    others: bool,
+}
+
+/// `throw(s string)`: the runtime itself is at fault, and its functions are shown too. It would end the program by
+/// `fatalthrow`.
+pub(super) fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
+    spill(cx);
+    let start = at_call(cx, "runtime.fatalthrow").unwrap_or_else(|| here(cx));
+    Ok(end(cx, &text, start, Shows { runtime: true, others: true }))
+}
+
+/// `fatal(s string)`: the program is at fault.
+pub(super) fn fatal(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
+    let start = here(cx);
+    Ok(end(cx, &text, start, Shows { runtime: false, others: true }))
+}
+
+/// `newproc` finds no function to start. Up to Go 1.18 that is the only fatal error with one stack alone.
+pub(super) fn nothing_to_start(cx: &mut Cx<'_>) -> Action {
+    let (start, others) = (here(cx), cx.image.facts().version.minor >= 19);
+    end(cx, "go of nil func value", start, Shows { runtime: false, others })
+}
+
+/// Ends the call as the runtime's fatal errors end a program.
+pub(super) fn error(cx: &mut Cx<'_>, text: &str) -> Action {
+    spill(cx);
+    let start = here(cx);
+    end(cx, text, start, Shows { runtime: true, others: true })
+}
+
+/// `newstack` finds that the stack may not grow any further.
+pub(super) fn stack_overflow(cx: &mut Cx<'_>) -> Result<Action, MemFault> {
+    let stack = cx.goroutine.stack_lo..cx.goroutine.stack_hi;
+    let text = overflow_text(cx.goroutine.max_stack, cx.cpu.gpr(gpr::RSP), stack);
+    cx.world.print(2, text.as_bytes());
+    let start = caller(cx)?;
+    Ok(end(cx, "stack overflow", start, Shows { runtime: true, others: true }))
+}
+
+/// What is printed before the error that a stack is too large; `sp`: where the return address of `morestack` is.
+pub(crate) fn overflow_text(limit: u64, sp: u64, stack: Range<u64>) -> String {
+    let Range { start, end } = stack;
+    let exceeds = format!("runtime: goroutine stack exceeds {limit}-byte limit");
+    format!("{exceeds}\nruntime: sp={sp:#x} stack=[{start:#x}, {end:#x}]\n")
+}
+
+/// The hooked function, at its call of another: where it would be, had it begun.
+fn at_call(cx: &Cx<'_>, callee: &str) -> Option<Start> {
+    let (func, callees) = (cx.func()?, cx.image.funcs_named(callee));
+    let calls = |insn: &Instruction| callees.iter().any(|func| func.entry() == insn.near_branch_target());
+    let insn = instructions(&func, FlowControl::Call).into_iter().find(calls)?;
+    let (pc, own) = (insn.next_ip(), cx.cpu.gpr(gpr::RSP));
+    Some(Start { pc, sp: own.wrapping_add_signed(func.sp_delta(pc)?.checked_neg()?), trap: false })
+}
+
+/// A function that has not begun has its arguments in registers; tracebacks look for them where it would put them.
+fn spill(cx: &mut Cx<'_>) {
+    let Some(func) = cx.func().filter(|func| func.abi() == Abi::Internal) else { return };
+    let words = func.args_size().unwrap_or(0) / 8;
+    for (at, register) in (0..u64::from(words)).zip(INT_REGISTERS) {
+        // Where that cannot be written, there is nothing to show.
+        let _ = cx.set_word(cx.caller_sp().wrapping_add(8 * at), cx.cpu.gpr(register));
+    }
+}
+
+fn end(cx: &mut Cx<'_>, text: &str, start: Start, shows: Shows) -> Action {
+    cx.world.print(2, format!("fatal error: {text}\n").as_bytes());
+    let mut traceback = Traceback::of_one(running(cx, start, shows.runtime));
+    if shows.others {
+        // Of these, the runtime's functions since Go 1.19.
+        let runtime = shows.runtime && cx.image.facts().version.minor >= 19;
+        traceback.goroutines.extend(goroutines::stacks(cx, runtime));
+    }
+    let fatal = Fatal { text: text.to_owned(), signal: signal(cx), traceback };
+    Action::End(Outcome::Exited { code: 2, fatal: Some(fatal) })
+}
+
+/// The heap is used up.
+pub(super) fn out_of_memory(cx: &mut Cx<'_>) -> Action {
+    error(cx, "runtime: out of memory")
+}
+
+/// `exit(code int32)`: assembly where the system is asked directly, Go where it is asked through its libraries.
+pub(super) fn exit(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let in_register = cx.func().is_some_and(|func| func.abi() == Abi::Internal);
+    let code = if in_register {
+        cx.cpu.gpr(gpr::RAX) as i32
+    } else {
+        i32::from_le_bytes(cx.memory.read(cx.caller_sp())?)
+    };
+    Ok(Action::End(Outcome::Exited { code, fatal: None }))
+}
+
+fn string(cx: &Cx<'_>, addr: u64, len: u64) -> Result<String, MemFault> {
+    let mut bytes = vec![0; len.min(MAX_TEXT) as usize];
+    cx.memory.read_bytes(addr, &mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

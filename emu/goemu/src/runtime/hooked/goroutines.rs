@@ -1,0 +1,458 @@
+//! Goroutines (`runtime/proc.go`): `newproc`, `gopark`, `ready`, `gosched_m`, `goexit1`, `timeSleep`.
+//!
+//! Channels, select, locks and groups run from the program's own text; they end in these. What the program does not
+//! see of a scheduler is not here: there are no threads and no queues in its memory.
+
+use std::cell::OnceCell;
+
+use goemu_loader::FuncId;
+
+use super::reasons::Reasons;
+use super::{coroutines, fatal, timers};
+use crate::cpu::gpr;
+use crate::error::Error;
+use crate::go::traceback::unwind::{Start, Unwinder};
+use crate::go::traceback::{Creator, Place, Stack, Traceback};
+use crate::go::variables;
+use crate::guest::goroutine::Goroutine;
+use crate::guest::scheduler::{Due, Resting, Status};
+use crate::hook::{Action, Cx, Refused};
+use crate::memory::MemFault;
+use crate::observe::Event;
+use crate::outcome::{Fatal, Outcome};
+
+/// Bytes of arguments that a `go` statement may have (up to Go 1.16).
+const MAX_ARGS: u64 = 1 << 16;
+/// Nanoseconds that going on with another goroutine takes, so that who waits for a time by yielding meets it.
+const SWITCH: u64 = 1000;
+/// Instructions that are executed in a nanosecond.
+const PER_NANOSECOND: u64 = 4;
+/// What a step of the scheduler takes, and making a goroutine, in instructions.
+const STEP: u64 = 50;
+const MAKING: u64 = 100;
+/// Where `gopark`'s unlock function returns to: no memory is there, but a hook.
+pub(super) const PARKED: u64 = 0x7e_0000_2000;
+/// Bytes below `gopark`'s return address in which the unlock function is called.
+const UNLOCK_FRAME: u64 = 64;
+
+/// `newproc`: a goroutine is made, and runs when the present one rests.
+pub(super) fn newproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let minor = cx.image.facts().version.minor;
+    let closure = cx.arg(if minor < 18 { 1 } else { 0 })?;
+    let len = if minor < 17 { cx.arg(0)? & 0xffff_ffff } else { 0 };
+    let args = words(cx, cx.caller_sp().wrapping_add(16), len)?;
+    let creator = (cx.return_address()?, present(cx));
+    Ok(go(cx, closure, &args, creator)?.unwrap_or(Action::Return))
+}
+
+/// `newproc1(fn, argp, narg, callergp, callerpc)`, since Go 1.18 `(fn, callergp, callerpc, ...)`: all of `newproc` that
+/// is recognised without names. It runs on the system's stack. Since Go 1.15 its caller would put the goroutine in a
+/// queue, which is not there: that one returns as well.
+pub(super) fn newproc1(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let minor = cx.image.facts().version.minor;
+    let (at, len) = if minor < 18 { (cx.arg(1)?, cx.arg(2)? & 0xffff_ffff) } else { (0, 0) };
+    let args = words(cx, at, len)?;
+    let creator = (cx.arg(if minor < 18 { 4 } else { 2 })?, present(cx));
+    if let Some(end) = go(cx, cx.arg(0)?, &args, creator)? {
+        return Ok(end);
+    }
+    if minor < 15 {
+        return Ok(Action::Return);
+    }
+    let start = Start { pc: cx.return_address()?, sp: cx.caller_sp(), trap: false };
+    let Some(caller) = Unwinder::new(cx.image, &*cx.memory, start).next() else {
+        return Err(cannot(cx, "starting a goroutine in a program without names"));
+    };
+    // Its frame ends with the frame pointer that it has saved, and its return address.
+    if caller.fp.wrapping_sub(8) > start.sp {
+        cx.cpu.set_gpr(gpr::RBP, cx.word(caller.fp.wrapping_sub(16))?);
+    }
+    cx.cpu.set_gpr(gpr::RSP, caller.fp.wrapping_sub(8));
+    Ok(Action::Return)
+}
+
+/// The number of the goroutine that a `go` statement is on. Functions of timers run on the system's stack, which has none;
+/// here they have goroutines that nobody created.
+fn present(cx: &Cx<'_>) -> u64 {
+    let of_timer = cx.goroutine.stack.is_some() && cx.goroutine.creator.is_none();
+    if of_timer { 0 } else { cx.goroutine.id }
+}
+
+/// The arguments of a `go` statement.
+fn words(cx: &Cx<'_>, at: u64, len: u64) -> Result<Vec<u64>, MemFault> {
+    let count = len.min(MAX_ARGS).div_ceil(8);
+    (0..count).map(|n| cx.word(at.wrapping_add(8 * n))).collect()
+}
+
+/// A goroutine that runs when the present one rests; `Some` ends the call.
+fn go(cx: &mut Cx<'_>, closure: u64, args: &[u64], creator: (u64, u64)) -> Result<Option<Action>, Refused> {
+    if closure == 0 {
+        return Ok(Some(fatal::nothing_to_start(cx)));
+    }
+    let Some(resting) = make(cx, closure, args, Some(creator))? else {
+        return Ok(Some(fatal::out_of_memory(cx)));
+    };
+    let (id, func) = (resting.goroutine.id, resting.pc);
+    cx.world.scheduler.ready_next(resting);
+    cx.emit(|_| Event::GoroutineStarted { goroutine: id, func });
+    Ok(None)
+}
+
+/// A goroutine that is to run a closure with arguments: nobody knows of it yet. None where there is no room.
+pub(super) fn make(
+    cx: &mut Cx<'_>,
+    closure: u64,
+    args: &[u64],
+    creator: Option<(u64, u64)>,
+) -> Result<Option<Resting>, Refused> {
+    cx.memory.charge(MAKING);
+    let func = cx.word(closure)?;
+    let size = cx.image.facts().stack.room_for_g;
+    let (stack, g) = match cx.world.scheduler.used() {
+        Some((stack, g)) => {
+            cx.memory.write_bytes(g, &vec![0; size as usize])?;
+            (stack, g)
+        }
+        None => {
+            let Ok(g) = cx.world.alloc(cx.memory, size) else { return Ok(None) };
+            (cx.world.scheduler.new_stack(), g)
+        }
+    };
+    let id = cx.world.scheduler.number();
+    let made = cx.goroutine.another(cx.image, cx.memory, (g, id, stack));
+    let mut goroutine = match made {
+        Ok(Some(goroutine)) => goroutine,
+        Ok(None) => return Err(cannot(cx, "starting one goroutine more beside so many others")),
+        Err(_) => return Ok(None),
+    };
+    (goroutine.creator, goroutine.start) = (creator, func);
+    let bytes: Vec<u8> = args.iter().copied().flat_map(u64::to_le_bytes).collect();
+    let Ok(sp) = goroutine.set_first_frame(cx.image, cx.memory, &bytes, cx.world.home) else {
+        return Ok(None);
+    };
+    let in_registers = [0, 1, 2, 3].map(|n| args.get(n).copied().unwrap_or(0));
+    let (status, args) = (Status::Runnable, in_registers);
+    Ok(Some(Resting { goroutine, pc: func, sp, bp: 0, closure, args, registers: None, status }))
+}
+
+/// `gopark(unlockf, lock, reason, ...)`: the goroutine waits once `unlockf(g, lock)` has given up what it holds.
+pub(super) fn gopark(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let (unlock, lock, reason) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)? & 0xff);
+    cx.world.scheduler.parking = Status::Parked { reason, caller: cx.return_address()? };
+    let own = cx.cpu.gpr(gpr::RSP);
+    if unlock == 0 {
+        return park(cx, own);
+    }
+    let (sp, g) = (own.wrapping_sub(UNLOCK_FRAME), cx.goroutine.g);
+    for (word, value) in [PARKED, g, lock, 0].into_iter().enumerate() {
+        cx.set_word(sp.wrapping_add(8 * word as u64), value)?;
+    }
+    cx.cpu.set_gpr(gpr::RSP, sp);
+    cx.cpu.set_gpr(gpr::RAX, g);
+    cx.cpu.set_gpr(gpr::RBX, lock);
+    cx.cpu.set_gpr(gpr::RDX, unlock);
+    cx.cpu.rip = cx.word(unlock)?;
+    Ok(Action::Resume)
+}
+
+/// `gopark` in a program without names, where nobody knows how long a goroutine sleeps.
+pub(super) fn gopark_unnamed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    if cx.image.facts().numbers.wait_sleep == Some(cx.arg(2)? & 0xff) {
+        return Err(cannot(cx, "sleeping in a program without names"));
+    }
+    gopark(cx)
+}
+
+/// `unlockf` has returned: true if the goroutine is to wait.
+pub(super) fn parked(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let sp = cx.cpu.gpr(gpr::RSP);
+    let result =
+        if cx.image.facts().register_abi() { cx.cpu.gpr(gpr::RAX) } else { cx.word(sp.wrapping_add(16))? };
+    let own = sp.wrapping_sub(8).wrapping_add(UNLOCK_FRAME);
+    if result & 0xff != 0 {
+        return park(cx, own);
+    }
+    cx.cpu.set_gpr(gpr::RSP, own);
+    Ok(Action::Return)
+}
+
+fn park(cx: &mut Cx<'_>, own: u64) -> Result<Action, Refused> {
+    let status = std::mem::take(&mut cx.world.scheduler.parking);
+    let resting = rest(cx, own, status)?;
+    cx.world.scheduler.wait(resting);
+    schedule(cx)
+}
+
+/// The present goroutine waits until it is woken, and then goes on where the hooked function returns; why, in Go's words.
+pub(crate) fn wait_for(cx: &mut Cx<'_>, reason: &'static str) -> Result<Action, Refused> {
+    let resting = rest_until_return(cx, Status::Waits(reason))?;
+    cx.world.scheduler.wait(resting);
+    schedule(cx)
+}
+
+/// The goroutine with this `g` goes on from [`wait_for`]; the results of the function, whose arguments take `args` words.
+pub(crate) fn wake_with(cx: &mut Cx<'_>, g: u64, args: u64, results: &[u64]) -> Result<(), Refused> {
+    let Some(mut resting) = cx.world.scheduler.take(g) else { return Ok(()) };
+    for (n, result) in (0..).zip(results) {
+        if !cx.image.facts().register_abi() {
+            cx.set_word(resting.sp.wrapping_add(8 * (args + n)), *result)?;
+        } else if let Some(register) = resting.args.get_mut(n as usize) {
+            *register = *result;
+        }
+    }
+    cx.world.scheduler.ready_next(resting);
+    Ok(())
+}
+
+/// The goroutine with this `g` goes on from [`wait_for`] at a place of its own, with the stack as at the function's entry.
+pub(crate) fn wake_at(cx: &mut Cx<'_>, g: u64, pc: u64) {
+    if let Some(resting) = cx.world.scheduler.take(g) {
+        let sp = resting.sp.wrapping_sub(8);
+        cx.world.scheduler.ready_next(Resting { pc, sp, ..resting });
+    }
+}
+
+/// `Gosched()`: others run first.
+pub(crate) fn yield_to_others(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let resting = rest_until_return(cx, Status::Runnable)?;
+    cx.world.scheduler.ready_last(resting);
+    schedule(cx)
+}
+
+/// `ready(g, traceskip, next)`, which is called on the system's stack.
+pub(super) fn ready(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let g = cx.arg(0)?;
+    if cx.world.scheduler.wake(g) {
+        return Ok(Action::Return);
+    }
+    Err(cannot(cx, "waking a goroutine that does not wait"))
+}
+
+pub(super) fn cannot(cx: &Cx<'_>, what: &str) -> Refused {
+    let from = cx.return_address().ok().and_then(|pc| cx.image.func_at(pc.wrapping_sub(1)));
+    let caller = from.map(|func| func.name().to_owned());
+    Error::Unsupported { what: what.to_owned(), caller }.into()
+}
+
+/// `gosched_m(g)`, `goyield_m(g)`: others run first. `mcall` has noted in `g` where it goes on, and has left its stack.
+pub(super) fn gosched(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let (facts, goroutine) = (cx.image.facts(), cx.goroutine.clone());
+    let sched = |field: u64| cx.word(goroutine.g.wrapping_add(facts.g.sched).wrapping_add(field));
+    let (pc, sp) = (sched(facts.gobuf.pc)?, sched(facts.gobuf.sp)?);
+    let bp = facts.gobuf.bp.map(sched).transpose()?.unwrap_or(0);
+    cx.world.scheduler.ready_last(by_call(goroutine, (pc, sp, bp), Status::Runnable));
+    schedule(cx)
+}
+
+/// `timeSleep(ns)`, which is `time.Sleep`. The clock jumps when all sleep.
+pub(super) fn sleep(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let duration = cx.arg(0)?;
+    if duration == 0 || duration.cast_signed() < 0 {
+        return Ok(Action::Return);
+    }
+    let until = cx.cpu.tsc.saturating_add(duration);
+    let resting = rest(cx, cx.cpu.gpr(gpr::RSP), Status::Sleeps)?;
+    cx.world.scheduler.sleep(resting, until);
+    schedule(cx)
+}
+
+/// `goexit1`, or the return of a goroutine's function: it is no more.
+pub(crate) fn ended(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    match cx.goroutine.stack {
+        Some(stack) => cx.world.scheduler.give_back(stack, cx.goroutine.g),
+        None => cx.world.scheduler.first_gone = true,
+    }
+    match cx.goroutine.coro {
+        Some(coro) => coroutines::ended(cx, coro),
+        None => schedule(cx),
+    }
+}
+
+/// `NumGoroutine() int`
+pub(super) fn count(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let others = cx.world.scheduler.resting().filter(|resting| !is_system(cx, resting)).count();
+    cx.set_result(0, 0, 1 + others as u64)?;
+    Ok(Action::Return)
+}
+
+/// `Stack(buf []byte, all bool) int`: which goroutines there are, goemu knows; its own stack a goroutine reads itself.
+pub(super) fn stack_text(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let (buf, len, all) = (cx.arg(0)?, cx.arg(1)?, cx.arg(3)? & 0xff != 0);
+    if !all {
+        return Ok(Action::Run);
+    }
+    let own = fatal::running(cx, fatal::caller(cx)?, false);
+    let goroutines = std::iter::once(own).chain(stacks(cx, false)).collect();
+    let text = Traceback { goroutines }.to_string();
+    let count = text.len().min(usize::try_from(len).unwrap_or(usize::MAX));
+    cx.memory.write_bytes(buf, &text.as_bytes()[..count])?;
+    cx.set_result(4, 0, count as u64)?;
+    Ok(Action::Return)
+}
+
+/// The present goroutine, as it goes on when the hooked function returns.
+pub(super) fn rest_until_return(cx: &Cx<'_>, status: Status) -> Result<Resting, MemFault> {
+    rest(cx, cx.cpu.gpr(gpr::RSP), status)
+}
+
+/// The present goroutine, as it goes on when the function returns whose return address is at `own`.
+fn rest(cx: &Cx<'_>, own: u64, status: Status) -> Result<Resting, MemFault> {
+    let goroutine = cx.goroutine.clone();
+    let (pc, bp) = (cx.word(own)?, cx.cpu.gpr(gpr::RBP));
+    Ok(by_call(goroutine, (pc, own.wrapping_add(8), bp), status))
+}
+
+/// A goroutine that rests in a call, after which no registers are looked at but these.
+fn by_call(goroutine: Goroutine, (pc, sp, bp): (u64, u64, u64), status: Status) -> Resting {
+    Resting { goroutine, pc, sp, bp, closure: 0, args: [0; 4], registers: None, status }
+}
+
+/// The present goroutine has had its turn, and others go on. Not where it is in the runtime, whose locks they might
+/// need; in a program without names nobody knows where that is.
+pub(crate) fn preempt(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    cx.memory.charge(STEP);
+    let sp = cx.cpu.gpr(gpr::RSP);
+    let free = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&sp)
+        && !variables::is_runtime(cx.image, cx.cpu.rip);
+    let ran = cx.world.scheduler.turn(free);
+    cx.cpu.tsc = cx.cpu.tsc.saturating_add(ran / PER_NANOSECOND);
+    if wake_due(cx)?.is_none() {
+        return Ok(fatal::out_of_memory(cx));
+    }
+    let named = || cx.image.is_linked_here() || !cx.image.funcs_named("runtime.gopark").is_empty();
+    if !free || !cx.world.scheduler.has_ready() || !named() {
+        return Ok(Action::Resume);
+    }
+    let place = (cx.cpu.rip, sp, cx.cpu.gpr(gpr::RBP));
+    let mut resting = by_call(cx.goroutine.clone(), place, Status::Runnable);
+    resting.registers = Some(Box::new(cx.cpu.clone()));
+    cx.world.scheduler.ready_last(resting);
+    schedule(cx)
+}
+
+/// Goes on with another goroutine.
+fn schedule(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    cx.memory.charge(STEP);
+    cx.cpu.tsc = cx.cpu.tsc.saturating_add(SWITCH);
+    loop {
+        if wake_due(cx)?.is_none() {
+            return Ok(fatal::out_of_memory(cx));
+        }
+        let chance = cx.world.random_order.then(|| cx.cpu.next_random());
+        if let Some(picked) = cx.world.scheduler.pick(chance) {
+            return switch_to(cx, picked);
+        }
+        let Some(until) = cx.world.scheduler.next_due() else { return Ok(deadlock(cx)) };
+        cx.cpu.tsc = cx.cpu.tsc.max(until);
+    }
+}
+
+/// Who has slept long enough is ready, and timers fire whose time has come. None where there is no room for that.
+fn wake_due(cx: &mut Cx<'_>) -> Result<Option<()>, Refused> {
+    while let Some(due) = cx.world.scheduler.take_due(cx.cpu.tsc) {
+        match due {
+            Due::Wakes(g) => {
+                let woken = cx.world.scheduler.take(g);
+                woken.into_iter().for_each(|resting| cx.world.scheduler.ready_last(resting));
+            }
+            Due::Fires(timer) => {
+                if timers::fire(cx, timer)?.is_none() {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+    Ok(Some(()))
+}
+
+/// Goes on with this one.
+pub(super) fn switch_to(cx: &mut Cx<'_>, picked: Resting) -> Result<Action, Refused> {
+    let from = cx.goroutine.id;
+    set_registers(cx, &picked);
+    *cx.goroutine = picked.goroutine;
+    cx.goroutine.make_current(cx.image, cx.memory)?;
+    let ran = cx.world.scheduler.turn(true);
+    cx.cpu.tsc = cx.cpu.tsc.saturating_add(ran / PER_NANOSECOND);
+    let to = cx.goroutine.id;
+    if from != to {
+        cx.emit(|_| Event::GoroutineSwitched { from, to });
+    }
+    Ok(Action::Resume)
+}
+
+/// Sets the registers as the goroutine has them. The processor's counter and its source of random numbers go on.
+fn set_registers(cx: &mut Cx<'_>, picked: &Resting) {
+    if let Some(registers) = &picked.registers {
+        let (tsc, entropy) = (cx.cpu.tsc, cx.cpu.entropy);
+        cx.cpu.clone_from(registers);
+        (cx.cpu.tsc, cx.cpu.entropy) = (tsc, entropy);
+        return;
+    }
+    picked.goroutine.enter(cx.image, cx.cpu);
+    cx.cpu.set_gpr(gpr::RSP, picked.sp);
+    cx.cpu.set_gpr(gpr::RBP, picked.bp);
+    cx.cpu.set_gpr(gpr::RDX, picked.closure);
+    for (register, value) in [gpr::RAX, gpr::RBX, gpr::RCX, gpr::RDI].into_iter().zip(picked.args) {
+        cx.cpu.set_gpr(register, value);
+    }
+    cx.cpu.rip = picked.pc;
+}
+
+/// Nothing can run any more.
+fn deadlock(cx: &mut Cx<'_>) -> Action {
+    let first_gone = cx.world.scheduler.first_gone;
+    let traceback = Traceback { goroutines: stacks(cx, false) };
+    if first_gone && traceback.is_empty() {
+        let text = "no goroutines (main called runtime.Goexit) - deadlock!".to_owned();
+        cx.world.print(2, format!("fatal error: {text}\n").as_bytes());
+        return Action::End(Outcome::Exited {
+            code: 2,
+            fatal: Some(Fatal { text, signal: None, traceback }),
+        });
+    }
+    Action::End(Outcome::Deadlock(traceback))
+}
+
+/// The stacks of all goroutines that do not run; `runtime`: with the runtime's functions.
+pub(super) fn stacks(cx: &Cx<'_>, runtime: bool) -> Vec<Stack> {
+    let others = cx.world.scheduler.in_order();
+    let others = others.into_iter().filter(|resting| !is_system(cx, resting));
+    let reasons = OnceCell::new();
+    others.map(|resting| stack(cx, resting, runtime, &reasons)).collect()
+}
+
+/// Whether a goroutine is the runtime's own: Go shows none of these.
+fn is_system(cx: &Cx<'_>, resting: &Resting) -> bool {
+    let start = cx.image.func_at(resting.goroutine.start);
+    let name = start.map_or("", |func| func.name());
+    start.is_some_and(|func| func.func_id() != FuncId::RuntimeMain) && name.starts_with("runtime.")
+}
+
+fn stack(cx: &Cx<'_>, resting: &Resting, runtime: bool, reasons: &OnceCell<Reasons>) -> Stack {
+    let start = Start { pc: resting.pc, sp: resting.sp, trap: resting.registers.is_some() };
+    let status = match resting.status {
+        Status::Runnable => "runnable".to_owned(),
+        Status::Sleeps => "sleep".to_owned(),
+        Status::Coroutine => "coroutine".to_owned(),
+        Status::Waits(reason) => reason.to_owned(),
+        Status::Parked { reason, caller } => reasons.get_or_init(|| Reasons::of(cx)).text(cx, reason, caller),
+    };
+    let mut stack = Stack::read(cx.image, cx.memory, start, (resting.goroutine.id, &status), runtime);
+    stack.created_by = created_by(cx, resting.goroutine.creator);
+    stack
+}
+
+/// The `go` statement that a goroutine comes from.
+pub(super) fn created_by(cx: &Cx<'_>, creator: Option<(u64, u64)>) -> Option<Creator> {
+    let (pc, goroutine) = creator?;
+    let func = cx.image.func_at(pc)?;
+    let line = func.line_at(pc.wrapping_sub(1))?;
+    let goroutine = Some(goroutine).filter(|number| cx.image.facts().version.minor >= 21 && *number > 0);
+    let place = Place { file: line.file.to_owned(), line: line.line };
+    Some(Creator {
+        func: func.name().to_owned(),
+        goroutine,
+        line: place,
+        offset: pc.wrapping_sub(func.entry()),
+    })
+}

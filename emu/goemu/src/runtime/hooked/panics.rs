@@ -1,0 +1,44 @@
+//! Panics (`runtime/panic.go`) are carried out by the program's own text; these hooks tell of them.
+
+use super::system;
+use crate::hook::{Action, Cx, Refused};
+use crate::observe::Event;
+
+/// The text of a panic, of what `printpanics` prints.
+pub(crate) fn text(printed: &str) -> String {
+    let text = printed.strip_prefix("panic: ").unwrap_or(printed);
+    text.strip_suffix('\n').unwrap_or(text).to_owned()
+}
+
+/// `gopanic(e any)`
+pub(crate) fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let (ty, data) = (cx.arg(0)?, cx.arg(1)?);
+    cx.world.panic_value = Some((ty, data));
+    if !cx.has_begun() {
+        cx.emit(|_| Event::Panicking { ty, data });
+    }
+    Ok(Action::Run)
+}
+
+/// `gopanic` of a program that was not started. Whether a nil value stays one is a setting of the program since Go 1.21
+/// (`GODEBUG=panicnil=1`), and known when its packages are initialised.
+pub(super) fn gopanic_unstarted(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    if cx.arg(0)? == 0 && cx.image.facts().version.minor >= 21 {
+        system::initialised(cx)?;
+    }
+    gopanic(cx)
+}
+
+/// `gorecover`
+pub(crate) fn gorecover(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    if !cx.has_begun() {
+        cx.emit(|_| Event::RecoverCalled);
+    }
+    Ok(Action::Run)
+}
+
+/// `recovery(gp *g)`, which runs on g0 after a deferred function recovered the panic.
+pub(crate) fn recovery(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    cx.emit(|_| Event::Recovered);
+    Ok(Action::Run)
+}

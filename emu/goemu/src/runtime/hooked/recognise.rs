@@ -1,0 +1,305 @@
+//! Functions of the runtime by what they are, for programs whose names were hashed or removed.
+//!
+//! Four things cannot be taken from a program that still has to run: the numbers that the runtime gives some of its
+//! functions (`_func.funcID`), where each function calls `deferreturn`, the texts with which the runtime dies, and the
+//! shape of what compilers write. From these follow the functions that calls cannot do without. What is not found
+//! runs from the program's text, or ends in a fault.
+
+use goemu_loader::{Func, FuncId, Image, Os};
+use iced_x86::{Code, FlowControl, Instruction, OpKind, Register};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::disasm::Walk;
+use crate::os::imports;
+
+/// Functions that were recognised: their names in the runtime, and where they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Recognised {
+    found: Vec<(&'static str, u64)>,
+}
+
+impl Recognised {
+    /// Every function that was recognised.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.found.iter().copied()
+    }
+
+    /// The address of one of them.
+    pub(super) fn get(&self, name: &str) -> Option<u64> {
+        self.found.iter().find(|(found, _)| *found == name).map(|(_, entry)| *entry)
+    }
+
+    fn add(&mut self, name: &'static str, entry: u64) {
+        if !self.found.contains(&(name, entry)) {
+            self.found.push((name, entry));
+        }
+    }
+}
+
+/// A function by a text of the runtime's.
+struct Text {
+    text: &'static [u8],
+    name: &'static str,
+    /// Whether the function is given the text, or has it in its code.
+    given: bool,
+    /// The first release in which this is so.
+    since: u16,
+}
+
+const TEXTS: &[Text] = &[
+    Text { text: b"panic on system stack", name: "throw", given: true, since: 0 },
+    Text { text: b"go of nil func value", name: "fatal", given: true, since: 19 },
+    Text { text: b" [recovered", name: "printpanics", given: false, since: 0 },
+    Text { text: b"go of nil func value", name: "newproc1", given: false, since: 0 },
+    Text { text: b"bad g->status in ready", name: "ready", given: false, since: 0 },
+    Text { text: b"bad g status", name: "goschedImpl", given: false, since: 0 },
+    Text { text: b"gopark: bad g status", name: "gopark", given: false, since: 0 },
+    Text {
+        text: b"runtime.SetFinalizer: first argument is nil",
+        name: "SetFinalizer",
+        given: false,
+        since: 0,
+    },
+];
+
+/// The functions that are recognised, and by what.
+pub(super) const HOW: &[(&str, &str)] = &[
+    ("morestack", "its number (funcID)"),
+    ("morestack_noctxt", "clears DX and jumps to morestack"),
+    ("mallocgc", "what functions of newobject's shape call"),
+    ("mallocgcTinySC*", "calls with a type's size and the type"),
+    ("mallocgcSmallNoScanSC*", "calls with a type's size and the type"),
+    ("mallocgcSmallScanNoHeaderSC*", "calls with a type's size and the type"),
+    ("deferreturn", "the call that functions with defers record"),
+    ("gopanic", "its number (funcID)"),
+    ("fatalpanic", "called by gopanic, goes to the system's stack twice"),
+    ("throw", "is given a text of gopanic's"),
+    ("fatal", "is given a text of newproc1's"),
+    ("newproc", "a text of newproc1, which does its work"),
+    ("gopark", "a text in it"),
+    ("ready", "a text in it"),
+    ("goschedImpl", "a text in it"),
+    ("goexit1", "what goexit calls, which has a number (funcID)"),
+    ("SetFinalizer", "a text in it"),
+    ("asmcgocall", "its number (funcID)"),
+    ("nanotime1", "has the address of the clock that Windows shows"),
+    ("time.now", "has the address of the clock that Windows shows"),
+];
+
+/// Bytes of a function that has the shape of `newobject`.
+const SMALL: u64 = 0x70;
+/// Instructions between an argument and the call that it is for.
+const NEAR: usize = 8;
+/// Bytes of the largest object that the allocator has an entry point of its own for.
+const MAX_SIZED: u64 = 512;
+
+/// Looks at every function of the program.
+pub(super) fn recognise(image: &Image) -> Recognised {
+    let mut scan = Scan::of(image);
+    image.funcs().for_each(|func| scan.function(&func));
+    scan.conclude()
+}
+
+struct Scan<'i> {
+    image: &'i Image,
+    texts: Vec<&'static Text>,
+    systemstack: FxHashSet<u64>,
+    /// How many functions of the shape of `newobject` call this one.
+    makers: FxHashMap<u64, usize>,
+    /// Functions that are given the size of a type, and the type.
+    sized: FxHashSet<u64>,
+    /// Calls of `systemstack` in a function.
+    switches: FxHashMap<u64, usize>,
+    /// What `gopanic` calls.
+    by_gopanic: Vec<u64>,
+    found: Recognised,
+}
+
+impl<'i> Scan<'i> {
+    fn of(image: &'i Image) -> Scan<'i> {
+        let minor = image.facts().version.minor;
+        let systemstack = image.funcs().filter(|func| func.func_id() == FuncId::Systemstack);
+        Scan {
+            image,
+            texts: TEXTS.iter().filter(|text| text.since <= minor).collect(),
+            systemstack: systemstack.map(|func| func.entry()).collect(),
+            makers: FxHashMap::default(),
+            sized: FxHashSet::default(),
+            switches: FxHashMap::default(),
+            by_gopanic: Vec::new(),
+            found: Recognised::default(),
+        }
+    }
+
+    fn function(&mut self, func: &Func<'_>) {
+        let code = instructions(func);
+        let entry = func.entry();
+        if func.func_id() == FuncId::Morestack {
+            self.found.add("morestack", entry);
+        }
+        if func.func_id() == FuncId::Goexit
+            && let Some(target) = code.iter().find_map(call_target)
+        {
+            self.found.add("goexit1", target);
+        }
+        if is_morestack_noctxt(self.image, &code) {
+            self.found.add("morestack_noctxt", entry);
+        }
+        if let Some(target) = func.deferreturn().and_then(|at| call_at(&code, at)) {
+            self.found.add("deferreturn", target);
+        }
+        if self.image.target().os == Os::Windows {
+            self.on_windows(func, &code);
+        }
+        let calls = || code.iter().filter_map(call_target);
+        if func.func_id() == FuncId::Gopanic {
+            self.by_gopanic.extend(calls());
+            self.found.add("gopanic", entry);
+        }
+        let switches = calls().filter(|target| self.systemstack.contains(target)).count();
+        if switches > 0 {
+            self.switches.insert(entry, switches);
+        }
+        if let Some(target) = as_newobject(func, &code, self.image.facts().register_abi()) {
+            *self.makers.entry(target).or_default() += 1;
+        }
+        self.texts(entry, &code);
+        if self.image.facts().version.minor >= 26 {
+            self.sized(&code);
+        }
+    }
+
+    fn on_windows(&mut self, func: &Func<'_>, code: &[Instruction]) {
+        if func.func_id() == FuncId::Asmcgocall {
+            self.found.add("asmcgocall", func.entry());
+        }
+        let is_clock = |insn: &Instruction| {
+            matches!(insn.code(), Code::Mov_r32_imm32 | Code::Mov_rm64_imm32)
+                && insn.immediate(1) == imports::CLOCK
+        };
+        if code.iter().any(is_clock) {
+            self.found.add("nanotime1", func.entry());
+        }
+    }
+
+    /// Functions that have one of the texts, and those that are given it.
+    fn texts(&mut self, entry: u64, code: &[Instruction]) {
+        for (at, insn) in code.iter().enumerate().filter(|(_, insn)| is_address(insn)) {
+            let addr = insn.ip_rel_memory_address();
+            let has = |text: &&&Text| self.image.bytes(addr, text.text.len()) == Some(text.text);
+            let matching: Vec<&Text> = self.texts.iter().filter(has).copied().collect();
+            for text in matching {
+                let target = if text.given { next_call(&code[at..]) } else { Some(entry) };
+                if let Some(target) = target {
+                    self.found.add(text.name, target);
+                }
+            }
+        }
+    }
+
+    /// Calls of the allocator's entry points for objects of one size: AX holds the size, BX the type, whose first
+    /// word is the size of one element.
+    fn sized(&mut self, code: &[Instruction]) {
+        let Some(types) = self.image.module().and_then(|module| module.types) else { return };
+        for (at, insn) in code.iter().enumerate() {
+            let ty = insn.ip_rel_memory_address();
+            if !is_address(insn) || insn.op0_register() != Register::RBX || !types.contains(ty) {
+                continue;
+            }
+            let from = at.saturating_sub(NEAR);
+            let Some(size) = code[from..].iter().take(2 * NEAR).find_map(|i| constant(i, Register::EAX))
+            else {
+                continue;
+            };
+            let elem = self.image.read_u64(ty).unwrap_or(0);
+            let fits = elem > 0 && size.is_multiple_of(elem) && size <= MAX_SIZED;
+            if let Some(target) = next_call(&code[at..]).filter(|_| fits) {
+                self.sized.insert(target);
+            }
+        }
+    }
+
+    fn conclude(mut self) -> Recognised {
+        // `newobject` and the copies of it for other packages agree.
+        let mallocgc =
+            self.makers.iter().max_by_key(|(entry, count)| (**count, **entry)).map(|(entry, _)| *entry);
+        if let Some(mallocgc) = mallocgc {
+            self.found.add("mallocgc", mallocgc);
+            for entry in std::mem::take(&mut self.sized) {
+                self.found.add("mallocgc", entry);
+            }
+        }
+        let throw = self.found.get("throw");
+        // It prints on the system's stack, and exits there. `traceAdvance` goes there more often.
+        let switches = |entry: &u64| self.switches.get(entry).copied().filter(|count| *count >= 2);
+        let candidates = self.by_gopanic.iter().filter(|entry| Some(**entry) != throw);
+        let fatalpanic = candidates.filter_map(|entry| Some((switches(entry)?, *entry))).min();
+        if let Some((_, fatalpanic)) = fatalpanic {
+            self.found.add("fatalpanic", fatalpanic);
+        }
+        self.found
+    }
+}
+
+fn instructions(func: &Func<'_>) -> Vec<Instruction> {
+    let size = usize::try_from(func.end().saturating_sub(func.entry())).unwrap_or(0);
+    let code = func.image().bytes(func.entry(), size).unwrap_or_default();
+    Walk::new(code, func.entry(), size).map(|decoded| decoded.insn).collect()
+}
+
+/// `MOVL $0, DX; JMP morestack`
+fn is_morestack_noctxt(image: &Image, code: &[Instruction]) -> bool {
+    let [clear, jump, ..] = code else { return false };
+    let clears = constant(clear, Register::EDX) == Some(0)
+        || clear.code() == Code::Xor_r32_rm32 && clear.op0_register() == Register::EDX;
+    clears
+        && jump.flow_control() == FlowControl::UnconditionalBranch
+        && image.func_at(jump.near_branch_target()).is_some_and(|func| func.func_id() == FuncId::Morestack)
+}
+
+/// What a function calls that has the shape of `newobject(typ)`: `mallocgc(typ.size, typ, true)` and nothing else.
+fn as_newobject(func: &Func<'_>, code: &[Instruction], register_abi: bool) -> Option<u64> {
+    if func.end().saturating_sub(func.entry()) > SMALL {
+        return None;
+    }
+    let call = code.iter().position(|insn| insn.code() == Code::Call_rel32_64)?;
+    let before = &code[..call];
+    let loads_size = before.iter().any(|insn| {
+        insn.code() == Code::Mov_r64_rm64
+            && insn.op1_kind() == OpKind::Memory
+            && insn.memory_base() == Register::RAX
+            && insn.memory_displacement64() == 0
+    });
+    let zeroed = before.iter().any(|insn| match insn.code() {
+        Code::Mov_rm8_imm8 => !register_abi && insn.immediate8() == 1 && insn.memory_displacement64() == 16,
+        _ => register_abi && constant(insn, Register::ECX) == Some(1),
+    });
+    // Growing the stack is the only other call.
+    let calls = code.iter().filter(|insn| insn.flow_control() == FlowControl::Call).count();
+    let other = code.iter().any(|insn| insn.flow_control() == FlowControl::IndirectCall);
+    (loads_size && zeroed && calls <= 2 && !other).then(|| call_target(&code[call])).flatten()
+}
+
+/// `MOV register, constant`
+fn constant(insn: &Instruction, register: Register) -> Option<u64> {
+    let sets = insn.code() == Code::Mov_r32_imm32 && insn.op0_register() == register;
+    sets.then(|| insn.immediate32().into())
+}
+
+/// `LEA register, [RIP + n]`
+fn is_address(insn: &Instruction) -> bool {
+    insn.code() == Code::Lea_r64_m && insn.is_ip_rel_memory_operand()
+}
+
+fn call_target(insn: &Instruction) -> Option<u64> {
+    (insn.code() == Code::Call_rel32_64).then(|| insn.near_branch_target())
+}
+
+fn call_at(code: &[Instruction], at: u64) -> Option<u64> {
+    code.iter().find(|insn| insn.ip() == at).and_then(call_target)
+}
+
+/// The next call, if it is near.
+fn next_call(code: &[Instruction]) -> Option<u64> {
+    code.iter().take(NEAR).find_map(call_target)
+}
