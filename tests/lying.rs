@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use goemu::disasm::write_listing;
 use goemu::go::guess::guess;
@@ -17,13 +17,14 @@ use goemu::{Config, Image, Machine, Outcome, Value};
 use goemu_loader::{Func, Type, TypeRef};
 use goemu_tests::fixtures::{Case, cases, testdata};
 use goemu_tests::table::call;
+use goemu_tests::work::{GRAIN, work};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-/// What one changed program may take, with everything that is asked of it, on a busy machine.
-const MOST: Duration = Duration::from_secs(60);
+/// How many times the work of the program as it was built a changed one may take, with all that is asked of it.
+const MOST: u32 = 200;
 /// Functions and types of a program that are asked for.
 const ASKED: usize = 40;
 /// Texts of which most types have one that is a value of theirs.
@@ -205,14 +206,45 @@ fn changes(most: usize) -> impl Strategy<Value = Vec<(Index, Index, u64, usize)>
     prop::collection::vec((any::<Index>(), any::<Index>(), nasty(), 1..9usize), 1..most)
 }
 
+/// All that is asked of a program with debug information.
+fn ask_with_debug_information(bytes: Vec<u8>, start: usize) -> (usize, usize) {
+    let Some(mut machine) = Image::parse(bytes).ok().and_then(machine) else { return (0, 0) };
+    (functions(&mut machine, start), types(&machine, start))
+}
+
+/// All that is asked of a stripped program.
+fn ask_stripped(program: usize, bytes: Vec<u8>, start: usize) -> (usize, usize) {
+    let Some(mut machine) = Image::parse(bytes).ok().and_then(machine) else { return (0, 0) };
+    let answers = (functions(&mut machine, start), types(&machine, start));
+    let (fixture, version) = [("typed", 15), ("corpus", 27)][program];
+    calls(&mut machine, fixture, version, start);
+    answers
+}
+
+/// Asks a program as it was built, of some of its functions and types: the answers, and the most work.
+fn honest(ask: impl Fn(usize) -> (usize, usize)) -> Duration {
+    let asked = [0, ASKED, 2 * ASKED].map(|start| work(|| ask(start)));
+    for (_, (functions, types)) in &asked[..1] {
+        assert!(*functions > 10_000 && *types > 500, "{functions} {types}");
+    }
+    asked.into_iter().map(|(work, _)| work).max().unwrap().max(GRAIN)
+}
+
+/// The work of the programs as they were built.
+static HONEST_WITH_DEBUG_INFORMATION: LazyLock<[Duration; 2]> = LazyLock::new(|| {
+    [0, 1].map(|program| {
+        honest(|start| ask_with_debug_information(WITH_DEBUG_INFORMATION[program].bytes.clone(), start))
+    })
+});
+static HONEST_STRIPPED: LazyLock<[Duration; 2]> = LazyLock::new(|| {
+    [0, 1].map(|program| honest(|start| ask_stripped(program, STRIPPED[program].bytes.clone(), start)))
+});
+
 #[test]
 fn programs_that_tell_the_truth_answer() {
-    let start = 0;
-    for program in WITH_DEBUG_INFORMATION.iter().chain(STRIPPED.iter()) {
-        let mut machine = machine(Image::parse(program.bytes.clone()).unwrap()).unwrap();
-        assert!(functions(&mut machine, start) > 10_000);
-        assert!(types(&machine, start) > 500);
-    }
+    // Each asserts that there are answers.
+    LazyLock::force(&HONEST_WITH_DEBUG_INFORMATION);
+    LazyLock::force(&HONEST_STRIPPED);
 }
 
 proptest! {
@@ -220,27 +252,17 @@ proptest! {
 
     #[test]
     fn debug_information_that_lies(program in 0..2usize, changes in changes(300), start in any::<usize>()) {
-        let begun = Instant::now();
-        if let Ok(image) = Image::parse(WITH_DEBUG_INFORMATION[program].changed(&changes))
-            && let Some(mut machine) = machine(image)
-        {
-            functions(&mut machine, start);
-            types(&machine, start);
-        }
-        prop_assert!(begun.elapsed() < MOST, "{:?}", begun.elapsed());
+        let honest = HONEST_WITH_DEBUG_INFORMATION[program];
+        let bytes = WITH_DEBUG_INFORMATION[program].changed(&changes);
+        let (work, _) = work(|| ask_with_debug_information(bytes, start));
+        prop_assert!(work < MOST * honest, "{work:?}, as it was built {honest:?}");
     }
 
     #[test]
     fn descriptors_that_lie(program in 0..2usize, changes in changes(200), start in any::<usize>()) {
-        let begun = Instant::now();
-        if let Ok(image) = Image::parse(STRIPPED[program].changed(&changes))
-            && let Some(mut machine) = machine(image)
-        {
-            functions(&mut machine, start);
-            types(&machine, start);
-            let (fixture, version) = [("typed", 15), ("corpus", 27)][program];
-            calls(&mut machine, fixture, version, start);
-        }
-        prop_assert!(begun.elapsed() < MOST, "{:?}", begun.elapsed());
+        let honest = HONEST_STRIPPED[program];
+        let bytes = STRIPPED[program].changed(&changes);
+        let (work, _) = work(|| ask_stripped(program, bytes, start));
+        prop_assert!(work < MOST * honest, "{work:?}, as it was built {honest:?}");
     }
 }

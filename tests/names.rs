@@ -2,6 +2,7 @@
 
 use goemu::go::names::find;
 use goemu_tests::fixtures::testdata;
+use goemu_tests::work::{GRAIN, least_work};
 
 /// Release, what is asked for, and the name of the function or a part of the message.
 const NAMES: &str = "
@@ -61,16 +62,26 @@ fn names_as_users_write_them() {
 }
 
 #[test]
-fn absurd_names_take_no_time() {
+fn absurd_names_are_refused() {
     let image = goemu::Image::open(testdata("bin/corpus-go1.27")).unwrap();
-    let begun = std::time::Instant::now();
     for name in
         ["", "[", "]]", "(", "()", "''", ".", "/", "%", "0x", "0xfffffffffffffffff", "é", "\0", "[[[int]"]
     {
         assert!(find(&image, name).is_err(), "{name:?}");
     }
+}
+
+/// Names of up to 7 MiB: work grows with their length, not with its square.
+#[test]
+fn long_names_take_time_by_their_length() {
+    let image = goemu::Image::open(testdata("bin/corpus-go1.27")).unwrap();
     for part in ["a", "main.", "[", "(*", "f[int,", "%2e", "*?"] {
-        assert!(find(&image, &part.repeat(1 << 20)).is_err(), "{part}");
+        let asked = |parts: usize| {
+            let name = part.repeat(parts);
+            assert!(find(&image, &name).is_err(), "{part}");
+        };
+        // Against a base that takes long enough to be measured.
+        let (base, long) = (least_work(2, || asked(1 << 17)), least_work(1, || asked(1 << 20)));
+        assert!(long < 24 * base.max(GRAIN), "{part}: {base:?} for one eighth, {long:?} for the whole");
     }
-    assert!(begun.elapsed().as_secs() < 60);
 }

@@ -4,8 +4,9 @@
 
 use goemu_tests::{
     form::{Case, case, codes},
+    host::{host_has, lacking, say},
     native::{CODE, Native, State},
-    oracle::{Emulated, host_lacks},
+    oracle::Emulated,
     random::Random,
     state::random_state,
     vendor::RULES,
@@ -43,8 +44,11 @@ fn simple(case: &Case) -> bool {
     );
     let x87 = [CpuidFeature::FPU, CpuidFeature::FPU287, CpuidFeature::FPU387];
     let vendors_differ = RULES.iter().any(|rule| (rule.covers)(insn, &State::default()));
+    // OF is undefined after nine rotations of eight bits and the carry, which iced takes for none.
+    let rotates = matches!(insn.mnemonic(), M::Rcl | M::Rcr);
     !excluded
         && !vendors_differ
+        && !rotates
         && insn.rflags_undefined() == 0
         && !insn.is_stack_instruction()
         && insn.flow_control() == FlowControl::Next
@@ -79,7 +83,11 @@ fn sequence(forms: &[Code], random: &mut Random) -> Vec<Case> {
 
 #[test]
 fn sequences_agree_with_the_processor() {
-    let forms: Vec<Code> = codes().filter(|&code| !host_lacks(code)).collect();
+    let forms: Vec<Code> = codes().filter(|&code| host_has(code)).collect();
+    let missing = lacking(codes());
+    if !missing.is_empty() {
+        say(&format!("sequences have no instructions of {}, the processor lacks them", missing.join(", ")));
+    }
     let (mut native, mut emulated, mut random) = (Native::lock(), Emulated::default(), Random(1));
     let mut longest = 0;
     for _ in 0..4000 {

@@ -5,6 +5,8 @@ pub mod fixtures;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod form;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod host;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod native;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod oracle;
@@ -17,5 +19,6 @@ pub mod table;
 pub mod trace;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod vendor;
+pub mod work;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod xsave;

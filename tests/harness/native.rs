@@ -18,6 +18,8 @@ use std::{
     },
 };
 
+use crate::host::{host_has_avx, host_has_xsave};
+
 /// Where the memory window starts; instructions use absolute addresses in it.
 pub const WINDOW: u64 = 0x1000_0000;
 /// Size of the memory window in bytes; the pages on both sides of it are never mapped.
@@ -116,7 +118,14 @@ struct Area {
     slot: u64,
     scratch: [u64; 8],
     scratch_top: u64,
+    /// Not zero where the host has AVX; elsewhere the lower lanes go through the FXSAVE images alone.
+    avx: u64,
 }
+
+/// The upper lanes of the vector registers, as a bit of XCR0.
+const AVX_STATE: u64 = 4;
+/// Where an FXSAVE image has the vector registers.
+const FX_VECTORS: usize = 160;
 
 struct Shared(UnsafeCell<Area>);
 // SAFETY: only the holder of `LOCK` touches the area.
@@ -182,11 +191,12 @@ impl Drop for Native {
 
 /// The parts of the state that the host saves, as bits of XCR0; none where it has no XSAVE.
 pub fn host_xcr0() -> u64 {
-    if !std::is_x86_feature_detected!("xsave") {
+    if !host_has_xsave() {
         return 0;
     }
     // SAFETY: the processor has XSAVE and the kernel has turned it on.
-    unsafe { std::arch::x86_64::_xgetbv(0) }
+    let parts = unsafe { std::arch::x86_64::_xgetbv(0) };
+    if host_has_avx() { parts } else { parts & !AVX_STATE }
 }
 
 /// Writes the bytes into the slot, behind them a jump to `leave`, and the same where jumps may go.
@@ -223,12 +233,16 @@ fn load(state: &State) {
         area.rflags = state.rflags & RFLAGS_FREE | RFLAGS_FIXED;
         area.ymm = state.ymm;
         area.slot = CODE;
+        area.avx = host_has_avx().into();
         area.fx[0..2].copy_from_slice(&state.x87.control.to_le_bytes());
         area.fx[2..4].copy_from_slice(&state.x87.status.to_le_bytes());
         area.fx[4] = state.x87.tags;
         area.fx[24..28].copy_from_slice(&state.mxcsr.to_le_bytes());
         for (i, st) in state.x87.st.iter().enumerate() {
             area.fx[32 + 16 * i..48 + 16 * i].copy_from_slice(&st.to_le_bytes());
+        }
+        for (lane, ymm) in area.fx[FX_VECTORS..].chunks_exact_mut(16).zip(&state.ymm) {
+            lane.copy_from_slice(&ymm[0].to_le_bytes());
         }
         (WINDOW as *mut u8).copy_from_nonoverlapping(state.mem.as_ptr(), WINDOW_SIZE);
     }
@@ -240,7 +254,14 @@ fn store(state: &mut State) {
         let area = &*AREA.0.get();
         state.gpr = area.gpr;
         state.rflags = area.rflags & RFLAGS_FREE;
-        state.ymm = area.ymm;
+        if host_has_avx() {
+            state.ymm = area.ymm;
+        } else {
+            // Without AVX no instruction changes the upper lanes: they stay as they were.
+            for (lane, ymm) in area.fx[FX_VECTORS..].chunks_exact(16).zip(&mut state.ymm) {
+                ymm[0] = u128::from_le_bytes(std::array::from_fn(|i| lane[i]));
+            }
+        }
         state.x87.control = u16::from_le_bytes([area.fx[0], area.fx[1]]);
         state.x87.status = u16::from_le_bytes([area.fx[2], area.fx[3]]);
         state.x87.tags = area.fx[4];
@@ -319,9 +340,12 @@ unsafe extern "C" fn enter() {
         "mov [rip + {area} + {host_rsp}], rsp",
         "fxsave64 [rip + {area} + {host_fx}]",
         "fxrstor64 [rip + {area} + {fx}]",
+        "cmp qword ptr [rip + {area} + {avx}], 0",
+        "je 2f",
         ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",
         "vmovdqu ymm\\n, [rip + {area} + {ymm} + 32 * \\n]",
         ".endr",
+        "2:",
         "lea rsp, [rip + {area} + {scratch_top}]",
         "push qword ptr [rip + {area} + {rflags}]",
         "popfq",
@@ -342,6 +366,7 @@ unsafe extern "C" fn enter() {
         host_fx = const offset_of!(Area, host_fx),
         fx = const offset_of!(Area, fx),
         ymm = const offset_of!(Area, ymm),
+        avx = const offset_of!(Area, avx),
         scratch_top = const offset_of!(Area, scratch_top),
         rflags = const offset_of!(Area, rflags),
         gpr = const offset_of!(Area, gpr),
@@ -368,11 +393,17 @@ unsafe extern "C" fn leave() {
         "pushfq",
         "pop qword ptr [rip + {area} + {rflags}]",
         "cld",
+        "cmp qword ptr [rip + {area} + {avx}], 0",
+        "je 2f",
         ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",
         "vmovdqu [rip + {area} + {ymm} + 32 * \\n], ymm\\n",
         ".endr",
+        "2:",
         "fxsave64 [rip + {area} + {fx}]",
+        "cmp qword ptr [rip + {area} + {avx}], 0",
+        "je 3f",
         "vzeroupper",
+        "3:",
         "fxrstor64 [rip + {area} + {host_fx}]",
         "mov rsp, [rip + {area} + {host_rsp}]",
         ".irp r, r15, r14, r13, r12, rbp, rbx",
@@ -384,6 +415,7 @@ unsafe extern "C" fn leave() {
         host_fx = const offset_of!(Area, host_fx),
         fx = const offset_of!(Area, fx),
         ymm = const offset_of!(Area, ymm),
+        avx = const offset_of!(Area, avx),
         scratch_top = const offset_of!(Area, scratch_top),
         rflags = const offset_of!(Area, rflags),
         gpr = const offset_of!(Area, gpr),

@@ -274,25 +274,6 @@ pub fn undefined_result(insn: &Instruction, before: &State) -> bool {
         && shift_count(insn, before).is_some_and(|(count, width)| count > width)
 }
 
-/// The host processor, and what it lacks.
-pub fn host_lacks(code: Code) -> bool {
-    use iced_x86::CpuidFeature as F;
-    code.cpuid_features().iter().any(|feature| match feature {
-        F::SHA => !std::is_x86_feature_detected!("sha"),
-        F::VAES => !std::is_x86_feature_detected!("vaes"),
-        F::VPCLMULQDQ => !std::is_x86_feature_detected!("vpclmulqdq"),
-        F::ADX => !std::is_x86_feature_detected!("adx"),
-        F::AVX | F::AVX2 => !std::is_x86_feature_detected!("avx2"),
-        F::XSAVE => !std::is_x86_feature_detected!("xsave"),
-        F::XSAVEC => !std::is_x86_feature_detected!("xsavec"),
-        F::XSAVEOPT => !std::is_x86_feature_detected!("xsaveopt"),
-        F::FMA => !std::is_x86_feature_detected!("fma"),
-        F::F16C => !std::is_x86_feature_detected!("f16c"),
-        F::BMI1 | F::BMI2 => !std::is_x86_feature_detected!("bmi2"),
-        _ => false,
-    })
-}
-
 /// Runs `case` on `before` by both; what differs.
 pub fn compare(native: &mut Native, emulated: &mut Emulated, case: &Case, before: &State) -> Vec<String> {
     let (mut host, mut guest) = (before.clone(), before.clone());

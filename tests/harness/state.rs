@@ -5,6 +5,7 @@ use iced_x86::{CpuidFeature, FlowControl, Instruction, Mnemonic as M, OpKind, Re
 
 use crate::{
     form::Case,
+    host::splits_locks_badly,
     native::{CODE, FAR, NEAR, State, WINDOW, WINDOW_SIZE, X87},
     random::Random,
     xsave,
@@ -278,8 +279,22 @@ pub fn askable(case: &Case, state: &State) -> bool {
     if xsave::names_parts(insn) && xsave::requested(state) & xsave::one_sided() != 0 {
         return false;
     }
+    if locks(insn) && splits_locks_badly() && straddles_lines(insn, state) {
+        return false;
+    }
     // Where a register serves twice, the address may have got away.
     insn.op_kinds().all(|kind| kind != OpKind::Memory) || in_reach(insn, state)
+}
+
+/// Whether an instruction locks its memory operand.
+fn locks(insn: &Instruction) -> bool {
+    insn.has_lock_prefix() || insn.mnemonic() == M::Xchg
+}
+
+/// Whether a memory operand is in two cache lines.
+fn straddles_lines(insn: &Instruction, state: &State) -> bool {
+    let size = insn.memory_size().size().max(1) as u64;
+    address(insn, state).is_some_and(|at| at / 64 != at.wrapping_add(size - 1) / 64)
 }
 
 fn in_reach(insn: &Instruction, state: &State) -> bool {
