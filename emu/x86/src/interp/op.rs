@@ -1,6 +1,6 @@
 //! Operations: decoded instructions, with everything resolved that does not depend on the machine's state.
 
-use iced_x86::{Instruction, OpKind, Register};
+use iced_x86::{EncodingKind, Instruction, OpKind, Register};
 
 use crate::cpu::{Cpu, ZERO, register_number};
 use crate::exit::Trap;
@@ -39,11 +39,20 @@ pub(crate) struct Op {
     pub(crate) base: u8,
     /// Index of the memory operand.
     pub(crate) index: u8,
-    /// Shift of the index.
-    pub(crate) scale: u8,
+    /// Shift of the index ([`SHIFT`]), and the form of vector operands: [`VEX`], [`WIDE`], [`IN_MEMORY`].
+    scale: u8,
     /// Segment base and address size of the memory operand, if they are not the usual ones.
     pub(crate) odd: OddAddress,
 }
+
+/// In [`Op::scale`]: the shift.
+const SHIFT: u8 = 3;
+/// In [`Op::scale`]: the encoding is VEX.
+const VEX: u8 = 4;
+/// In [`Op::scale`]: there is a YMM register.
+const WIDE: u8 = 8;
+/// In [`Op::scale`]: one of the operands is in memory.
+const IN_MEMORY: u8 = 16;
 
 /// What an address may have besides base, index and displacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,16 +81,19 @@ impl Op {
             reg: [0; 4],
             base: slot(insn.memory_base()),
             index: slot(insn.memory_index()),
-            scale: insn.memory_index_scale().trailing_zeros() as u8,
+            scale: insn.memory_index_scale().trailing_zeros() as u8 | encoding(insn),
             odd: odd_address(insn),
         };
         let mut immediates = 0;
         for n in 0..insn.op_count().min(4) {
             match insn.op_kind(n) {
                 OpKind::Register => {
-                    op.reg[n as usize] = register_number(insn.op_register(n)).unwrap_or(0);
+                    let register = insn.op_register(n);
+                    op.reg[n as usize] = register_number(register).unwrap_or(0);
+                    op.scale |= if register.is_ymm() { WIDE } else { 0 };
                 }
-                OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64 | OpKind::Memory => {}
+                OpKind::Memory => op.scale |= IN_MEMORY,
+                OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64 => {}
                 kind if is_immediate(kind) => {
                     let imm = insn.try_immediate(n).unwrap_or(0);
                     op.imm = if immediates == 0 { imm } else { op.imm & 0xffff_ffff | imm << 32 };
@@ -93,6 +105,24 @@ impl Op {
         op
     }
 
+    /// Whether the encoding is VEX, so that the destination is cleared above the result.
+    #[inline(always)]
+    pub(crate) fn is_vex(&self) -> bool {
+        self.scale & VEX != 0
+    }
+
+    /// Whether there is a YMM register.
+    #[inline(always)]
+    pub(crate) fn is_wide(&self) -> bool {
+        self.scale & WIDE != 0
+    }
+
+    /// Whether one of the operands is in memory.
+    #[inline(always)]
+    pub(crate) fn in_memory(&self) -> bool {
+        self.scale & IN_MEMORY != 0
+    }
+
     /// The address of the memory operand.
     #[inline(always)]
     pub(crate) fn addr(&self, cpu: &Cpu) -> u64 {
@@ -102,7 +132,7 @@ impl Op {
     /// The address of the memory operand for an index that is not in a general-purpose register.
     #[inline(always)]
     pub(crate) fn addr_at(&self, cpu: &Cpu, index: u64) -> u64 {
-        let addr = cpu.gpr(self.base).wrapping_add(index << (self.scale & 3)).wrapping_add(self.disp);
+        let addr = cpu.gpr(self.base).wrapping_add(index << (self.scale & SHIFT)).wrapping_add(self.disp);
         if self.odd == OddAddress::No { addr } else { self.odd_addr(cpu, addr) }
     }
 
@@ -144,6 +174,10 @@ fn slot(register: Register) -> u8 {
         Register::None | Register::RIP | Register::EIP => ZERO,
         other => register_number(other).unwrap_or(ZERO),
     }
+}
+
+fn encoding(insn: &Instruction) -> u8 {
+    if insn.code().encoding() == EncodingKind::VEX { VEX } else { 0 }
 }
 
 fn odd_address(insn: &Instruction) -> OddAddress {

@@ -2,7 +2,7 @@
 
 use iced_x86::Instruction;
 
-use super::packed::{Lane, Load, Source, Xmm, is_vex, load256, packed, set_lane, ymm};
+use super::packed::{Lane, Load, Shape, Source, Xmm, is_vex, load256, packed, set_lane, ymm};
 use crate::alu::float::Mxcsr;
 use crate::alu::simd::{self, Element, Ymm, each};
 use crate::cpu::Cpu;
@@ -75,7 +75,7 @@ struct Permilpd;
 
 impl Lane for PermilpsImmediate {
     type Mem = Load<16>;
-    const UNARY: bool = true;
+    const SHAPE: Shape = Shape { unary: true, upper_imm: 0 };
     fn apply(_: u128, b: u128, imm: u8, _: &mut Mxcsr) -> u128 {
         simd::pshufd(b, imm)
     }
@@ -83,8 +83,7 @@ impl Lane for PermilpsImmediate {
 
 impl Lane for PermilpdImmediate {
     type Mem = Load<16>;
-    const UNARY: bool = true;
-    const UPPER_IMM: u32 = 2;
+    const SHAPE: Shape = Shape { unary: true, upper_imm: 2 };
     fn apply(_: u128, b: u128, imm: u8, _: &mut Mxcsr) -> u128 {
         simd::shufpd(b, b, imm)
     }

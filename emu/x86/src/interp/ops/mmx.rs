@@ -6,7 +6,7 @@
 
 use iced_x86::{Code, Instruction, Mnemonic as M, OpKind};
 
-use super::packed::{self, Load, Xmm, set_lane, with_mxcsr, ymm};
+use super::packed::{self, Load, Xmm, choose_any, set_lane, with_mxcsr, ymm};
 use super::x87::unit;
 use crate::alu::float::{self, Rounding};
 use crate::alu::simd;
@@ -21,7 +21,7 @@ pub(crate) trait Mmx {
     fn apply(a: u64, b: u64, imm: u8) -> u64;
 }
 
-/// Where a 64-bit operand is: an MMX register, memory of that size or half of it, the immediate.
+/// Where a 64-bit operand is: an MMX register, memory of that size or half of it.
 trait Operand {
     fn get(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<u64, Trap>;
 }
@@ -30,7 +30,6 @@ trait Operand {
 struct Mm<const N: usize>;
 struct Quad;
 struct Half;
-struct Immediate;
 
 impl<const N: usize> Operand for Mm<N> {
     fn get(cpu: &Cpu, _: &Memory, op: &Op) -> Result<u64, Trap> {
@@ -50,34 +49,50 @@ impl Operand for Half {
     }
 }
 
-impl Operand for Immediate {
-    fn get(_: &Cpu, _: &Memory, op: &Op) -> Result<u64, Trap> {
-        Ok(op.imm & 0xff)
-    }
-}
-
 /// Sets MMX register operand 0.
 fn set(cpu: &mut Cpu, op: &Op, value: u64) {
     cpu.x87.enter_mmx();
     cpu.x87.set_mm(op.reg[0], value);
 }
 
-fn run<F: Mmx, B: Operand>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    unit(cpu)?;
-    let (a, b) = (cpu.x87.mm(op.reg[0]), B::get(cpu, memory, op)?);
-    set(cpu, op, F::apply(a, b, op.imm as u8));
+/// The part that all operations share: the first operand and `b` give the first operand.
+#[inline(never)]
+fn run(cpu: &mut Cpu, op: &Op, b: u64, apply: fn(u64, u64, u8) -> u64) -> Step {
+    let a = cpu.x87.mm(op.reg[0]);
+    set(cpu, op, apply(a, b, op.imm as u8));
     Ok(Flow::Next)
+}
+
+/// The second operand: a register, or in memory.
+#[inline(never)]
+fn second<InMemory: Operand>(cpu: &mut Cpu, memory: &Memory, op: &Op) -> Result<u64, Trap> {
+    unit(cpu)?;
+    if op.in_memory() { InMemory::get(cpu, memory, op) } else { Ok(cpu.x87.mm(op.reg[1])) }
+}
+
+fn run_from<F: Mmx, InMemory: Operand>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let b = second::<InMemory>(cpu, memory, op)?;
+    run(cpu, op, b, F::apply)
+}
+
+fn run_immediate<F: Mmx>(cpu: &mut Cpu, _: &mut Memory, op: &Op) -> Step {
+    unit(cpu)?;
+    run(cpu, op, op.imm & 0xff, F::apply)
 }
 
 /// First operand = both, by `F`.
 pub(crate) fn mmx<F: Mmx>(insn: &Instruction) -> Option<Handler> {
-    Some(match (form(insn, 1), insn.memory_size().size()) {
-        (Form::Reg, _) => run::<F, Mm<1>>,
-        (Form::Mem, 4) => run::<F, Half>,
-        (Form::Mem, _) => run::<F, Quad>,
-        (Form::Imm, _) => run::<F, Immediate>,
-        _ => return None,
-    })
+    choose_any(insn, 1, run_from::<F, Quad>)
+}
+
+/// The same where the second operand takes half as much memory: PUNPCKLBW and its kin.
+pub(crate) fn low<F: Mmx>(insn: &Instruction) -> Option<Handler> {
+    choose_any(insn, 1, run_from::<F, Half>)
+}
+
+/// The same where the second operand may be the immediate: shifts.
+pub(crate) fn shift<F: Mmx>(insn: &Instruction) -> Option<Handler> {
+    if form(insn, 1) == Form::Imm { Some(run_immediate::<F>) } else { mmx::<F>(insn) }
 }
 
 fn run_in<T: Int, B: Source>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {

@@ -18,14 +18,24 @@ use crate::memory::Memory;
 pub(crate) trait Lane {
     /// The second source where it is in memory: [`Load`] of 16 bytes, or of one element for scalars.
     type Mem: Source;
-    /// Whether there is one source only, so that the VEX form has no operand more than the legacy one.
-    const UNARY: bool = false;
-    /// How far the immediate is shifted for the upper lane, where each lane has its own bits of it.
-    const UPPER_IMM: u32 = 0;
+    /// The operands besides that.
+    const SHAPE: Shape = Shape { unary: false, upper_imm: 0 };
 
     /// The lane that `a` and `b` give. Scalars keep the rest of `a`.
     fn apply(a: u128, b: u128, imm: u8, env: &mut Mxcsr) -> u128;
 }
+
+/// What the operands of an operation on lanes are.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    /// Whether there is one source only, so that the VEX form has no operand more than the legacy one.
+    pub(crate) unary: bool,
+    /// How far the immediate is shifted for the upper lane, where each lane has its own bits of it.
+    pub(crate) upper_imm: u8,
+}
+
+/// [`Lane::apply`].
+type Apply = fn(u128, u128, u8, &mut Mxcsr) -> u128;
 
 /// Runs a computation that may raise floating-point exceptions; one that is not masked is a fault.
 #[inline(always)]
@@ -64,6 +74,18 @@ pub(crate) fn set_lane<const VEX: bool>(cpu: &mut Cpu, op: &Op, value: u128) {
     }
 }
 
+/// The same, for handlers that distinguish the encodings at run time.
+#[inline(always)]
+pub(crate) fn set_low(cpu: &mut Cpu, op: &Op, value: u128) {
+    if op.is_vex() { set_lane::<true>(cpu, op, value) } else { set_lane::<false>(cpu, op, value) }
+}
+
+/// Sets all of vector register operand 0.
+#[inline(always)]
+pub(crate) fn set_ymm(cpu: &mut Cpu, op: &Op, value: Ymm) {
+    cpu.ymm[usize::from(op.reg[0] & 15)] = value;
+}
+
 /// Whether an instruction's encoding is VEX; `None` for encodings that goemu does not have.
 pub(crate) fn is_vex(insn: &Instruction) -> Option<bool> {
     let vector = |n| !insn.op_register(n).is_mm();
@@ -76,8 +98,8 @@ pub(crate) fn is_vex(insn: &Instruction) -> Option<bool> {
 
 /// A source of up to 128 bits.
 pub(crate) trait Source {
-    /// Whether it is a whole lane.
-    const WHOLE: bool;
+    /// How many bytes it has.
+    const BYTES: usize;
 
     /// The lane, zero-extended from memory operands that are smaller.
     fn get<const VEX: bool>(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<u128, Trap>;
@@ -89,7 +111,7 @@ pub(crate) struct Xmm<const N: usize>;
 pub(crate) struct Load<const BYTES: usize>;
 
 impl<const N: usize> Source for Xmm<N> {
-    const WHOLE: bool = true;
+    const BYTES: usize = 16;
 
     #[inline(always)]
     fn get<const VEX: bool>(cpu: &Cpu, _: &Memory, op: &Op) -> Result<u128, Trap> {
@@ -98,12 +120,12 @@ impl<const N: usize> Source for Xmm<N> {
 }
 
 impl<const BYTES: usize> Source for Load<BYTES> {
-    const WHOLE: bool = BYTES == 16;
+    const BYTES: usize = BYTES;
 
     #[inline(always)]
     fn get<const VEX: bool>(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<u128, Trap> {
         let addr = op.addr(cpu);
-        if Self::WHOLE && !VEX && !addr.is_multiple_of(16) {
+        if BYTES == 16 && !VEX && !addr.is_multiple_of(16) {
             return Err(Trap::new(TrapKind::Protection));
         }
         let mut lane = [0; 16];
@@ -120,31 +142,51 @@ pub(crate) fn load256(cpu: &Cpu, memory: &Memory, op: &Op) -> Result<Ymm, Trap> 
     Ok([lane(0), lane(16)])
 }
 
-/// One lane. Not inlined, so that the many handlers that share it stay small: inlining takes most of this crate's
-/// compile time.
-#[inline(never)]
-fn lane<F: Lane>(a: u128, b: u128, imm: u8, env: &mut Mxcsr) -> u128 {
-    F::apply(a, b, imm, env)
+/// The second source, for handlers that distinguish forms at run time: register operand `n`, or memory of `bytes`
+/// bytes, zero-extended.
+#[inline(always)]
+pub(crate) fn source(cpu: &Cpu, memory: &Memory, op: &Op, n: usize, bytes: usize) -> Result<Ymm, Trap> {
+    if !op.in_memory() {
+        return Ok(ymm(cpu, op.reg[n & 3]));
+    }
+    Ok(match bytes {
+        32 => load256(cpu, memory, op)?,
+        16 if op.is_vex() => [Load::<16>::get::<true>(cpu, memory, op)?, 0],
+        16 => [Load::<16>::get::<false>(cpu, memory, op)?, 0],
+        8 => [Load::<8>::get::<true>(cpu, memory, op)?, 0],
+        4 => [Load::<4>::get::<true>(cpu, memory, op)?, 0],
+        _ => [Load::<2>::get::<true>(cpu, memory, op)?, 0],
+    })
 }
 
-fn run<F: Lane, const A: usize, B: Source, const VEX: bool>(
-    cpu: &mut Cpu,
-    memory: &mut Memory,
-    op: &Op,
-) -> Step {
-    let (a, b) = (ymm(cpu, op.reg[A])[0], B::get::<VEX>(cpu, memory, op)?);
-    let result = with_mxcsr(cpu, |env| lane::<F>(a, b, op.imm as u8, env))?;
-    set_lane::<VEX>(cpu, op, result);
+/// All forms of one operation, distinguished at run time. Handlers for each form were half of this crate's code, and
+/// inlining this function into the handlers would be as much.
+#[inline(never)]
+fn lanes(cpu: &mut Cpu, memory: &mut Memory, op: &Op, bytes: usize, shape: Shape, apply: Apply) -> Step {
+    let n = usize::from(op.is_vex() && !shape.unary);
+    let imm = op.imm as u8;
+    if op.is_wide() {
+        let (a, b) = (ymm(cpu, op.reg[n]), source(cpu, memory, op, n + 1, 32)?);
+        let upper_imm = imm >> shape.upper_imm;
+        let both = with_mxcsr(cpu, |env| [apply(a[0], b[0], imm, env), apply(a[1], b[1], upper_imm, env)])?;
+        set_ymm(cpu, op, both);
+    } else {
+        let (a, b) = (ymm(cpu, op.reg[n])[0], source(cpu, memory, op, n + 1, bytes)?[0]);
+        let low = with_mxcsr(cpu, |env| apply(a, b, imm, env))?;
+        set_low(cpu, op, low);
+    }
     Ok(Flow::Next)
 }
 
-fn run256<F: Lane, const A: usize, const MEM: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let b = if MEM { load256(cpu, memory, op)? } else { ymm(cpu, op.reg[A + 1]) };
-    let (a, imm) = (ymm(cpu, op.reg[A]), op.imm as u8);
-    let lanes = with_mxcsr(cpu, |env| {
-        [lane::<F>(a[0], b[0], imm, env), lane::<F>(a[1], b[1], imm >> F::UPPER_IMM, env)]
-    })?;
-    cpu.ymm[usize::from(op.reg[0] & 15)] = lanes;
+fn run<F: Lane>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    lanes(cpu, memory, op, F::Mem::BYTES, F::SHAPE, F::apply)
+}
+
+/// The legacy form of a scalar, with a handler for each source: Go's compiler uses it for all floating-point code.
+fn run_scalar<F: Lane, B: Source>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let (a, b) = (ymm(cpu, op.reg[0])[0], B::get::<false>(cpu, memory, op)?);
+    let result = with_mxcsr(cpu, |env| F::apply(a, b, op.imm as u8, env))?;
+    set_lane::<false>(cpu, op, result);
     Ok(Flow::Next)
 }
 
@@ -157,23 +199,27 @@ pub(crate) fn choose(insn: &Instruction, n: u32, register: Handler, memory: Hand
     }
 }
 
-fn vex<F: Lane>(insn: &Instruction) -> Option<Handler> {
-    let wide = insn.op0_register().is_ymm();
-    if wide && !F::Mem::WHOLE {
-        return None;
-    }
-    match (F::UNARY, wide) {
-        (true, false) => choose(insn, 1, run::<F, 0, Xmm<1>, true>, run::<F, 0, F::Mem, true>),
-        (true, true) => choose(insn, 1, run256::<F, 0, false>, run256::<F, 0, true>),
-        (false, false) => choose(insn, 2, run::<F, 1, Xmm<2>, true>, run::<F, 1, F::Mem, true>),
-        (false, true) => choose(insn, 2, run256::<F, 1, false>, run256::<F, 1, true>),
-    }
+/// `handler`, if operand `n` is in a register or in memory.
+#[inline(never)]
+pub(crate) fn choose_any(insn: &Instruction, n: u32, handler: Handler) -> Option<Handler> {
+    choose(insn, n, handler, handler)
+}
+
+/// The number of the operand that may be in memory.
+#[inline(never)]
+fn last_source(insn: &Instruction, shape: Shape) -> Option<u32> {
+    Some(if is_vex(insn)? && !shape.unary { 2 } else { 1 })
 }
 
 /// First operand = both sources, lane by lane.
 pub(crate) fn packed<F: Lane>(insn: &Instruction) -> Option<Handler> {
+    choose_any(insn, last_source(insn, F::SHAPE)?, run::<F>)
+}
+
+/// The lowest element of the first operand = that of both sources. There is no form with YMM registers.
+pub(crate) fn scalar<F: Lane>(insn: &Instruction) -> Option<Handler> {
     if is_vex(insn)? {
-        return vex::<F>(insn);
+        return if insn.op0_register().is_ymm() { None } else { packed::<F>(insn) };
     }
-    choose(insn, 1, run::<F, 0, Xmm<1>, false>, run::<F, 0, F::Mem, false>)
+    choose(insn, 1, run_scalar::<F, Xmm<1>>, run_scalar::<F, F::Mem>)
 }

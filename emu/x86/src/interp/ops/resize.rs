@@ -2,7 +2,7 @@
 
 use iced_x86::Instruction;
 
-use super::packed::{Load, Source, Xmm, choose, is_vex, load256, set_lane, with_mxcsr, ymm};
+use super::packed::{Source, choose_any, is_vex, set_lane, set_low, set_ymm, source, with_mxcsr, ymm};
 use crate::alu::float::Mxcsr;
 use crate::cpu::Cpu;
 use crate::interp::op::{Flow, Handler, Op, Step};
@@ -26,39 +26,38 @@ pub(crate) trait Narrow {
     fn apply(a: u128, imm: u8, env: &mut Mxcsr) -> u64;
 }
 
-/// One lane, not inlined in the handlers that share it.
+/// [`Widen::apply`].
+type ApplyWiden = fn(u128, usize, &mut Mxcsr) -> u128;
+
+/// All forms of one operation, distinguished at run time. `bytes` are the sizes in memory of one lane's and of two
+/// lanes' elements.
 #[inline(never)]
-fn lane<F: Widen>(a: u128, upper: usize, env: &mut Mxcsr) -> u128 {
-    F::apply(a, upper, env)
-}
-
-fn run_widen<F: Widen, S: Source, const VEX: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let source = S::get::<VEX>(cpu, memory, op)?;
-    let result = with_mxcsr(cpu, |env| lane::<F>(source, 0, env))?;
-    set_lane::<VEX>(cpu, op, result);
+fn widen_lanes(cpu: &mut Cpu, memory: &mut Memory, op: &Op, bytes: [usize; 2], apply: ApplyWiden) -> Step {
+    let source = source(cpu, memory, op, 1, bytes[usize::from(op.is_wide())])?[0];
+    if op.is_wide() {
+        let lanes = with_mxcsr(cpu, |env| [apply(source, 0, env), apply(source, 1, env)])?;
+        set_ymm(cpu, op, lanes);
+    } else {
+        let low = with_mxcsr(cpu, |env| apply(source, 0, env))?;
+        set_low(cpu, op, low);
+    }
     Ok(Flow::Next)
 }
 
-fn run_widen256<F: Widen, S: Source>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let source = S::get::<true>(cpu, memory, op)?;
-    let lanes = with_mxcsr(cpu, |env| [lane::<F>(source, 0, env), lane::<F>(source, 1, env)])?;
-    cpu.ymm[usize::from(op.reg[0] & 15)] = lanes;
-    Ok(Flow::Next)
+fn run_widen<F: Widen>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    widen_lanes(cpu, memory, op, [F::Mem::BYTES, F::WideMem::BYTES], F::apply)
 }
 
 /// First operand = the low elements of the second, widened.
 pub(crate) fn widen<F: Widen>(insn: &Instruction) -> Option<Handler> {
-    match (is_vex(insn)?, insn.op0_register().is_ymm()) {
-        (false, _) => choose(insn, 1, run_widen::<F, Xmm<1>, false>, run_widen::<F, F::Mem, false>),
-        (true, false) => choose(insn, 1, run_widen::<F, Xmm<1>, true>, run_widen::<F, F::Mem, true>),
-        (true, true) => choose(insn, 1, run_widen256::<F, Xmm<1>>, run_widen256::<F, F::WideMem>),
-    }
+    is_vex(insn)?;
+    choose_any(insn, 1, run_widen::<F>)
 }
 
-fn run_narrow<F: Narrow, S: Source, const VEX: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let source = S::get::<VEX>(cpu, memory, op)?;
+fn run_narrow<F: Narrow>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let source = source(cpu, memory, op, 1, 16)?[0];
     let half = with_mxcsr(cpu, |env| F::apply(source, op.imm as u8, env))?;
-    set_lane::<VEX>(cpu, op, half.into());
+    set_low(cpu, op, half.into());
     Ok(Flow::Next)
 }
 
@@ -71,8 +70,8 @@ fn narrow_ymm<F: Narrow>(cpu: &mut Cpu, source: [u128; 2], imm: u8) -> Result<u1
     })
 }
 
-fn run_narrow256<F: Narrow, const MEM: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let source = if MEM { load256(cpu, memory, op)? } else { ymm(cpu, op.reg[1]) };
+fn run_narrow256<F: Narrow>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let source = source(cpu, memory, op, 1, 32)?;
     let lane = narrow_ymm::<F>(cpu, source, op.imm as u8)?;
     set_lane::<true>(cpu, op, lane);
     Ok(Flow::Next)
@@ -81,11 +80,8 @@ fn run_narrow256<F: Narrow, const MEM: bool>(cpu: &mut Cpu, memory: &mut Memory,
 /// First operand = the elements of the second, narrowed; the rest of the register is cleared.
 pub(crate) fn narrow<F: Narrow>(insn: &Instruction) -> Option<Handler> {
     let wide = insn.op1_register().is_ymm() || insn.memory_size().size() == 32;
-    match (is_vex(insn)?, wide) {
-        (false, _) => choose(insn, 1, run_narrow::<F, Xmm<1>, false>, run_narrow::<F, Load<16>, false>),
-        (true, false) => choose(insn, 1, run_narrow::<F, Xmm<1>, true>, run_narrow::<F, Load<16>, true>),
-        (true, true) => choose(insn, 1, run_narrow256::<F, false>, run_narrow256::<F, true>),
-    }
+    let wide = is_vex(insn)? && wide;
+    choose_any(insn, 1, if wide { run_narrow256::<F> } else { run_narrow::<F> })
 }
 
 fn run_narrow_store<F: Narrow, const WIDE: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {

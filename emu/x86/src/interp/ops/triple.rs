@@ -2,7 +2,7 @@
 
 use iced_x86::Instruction;
 
-use super::packed::{Source, Xmm, choose, is_vex, load256, set_lane, with_mxcsr, ymm};
+use super::packed::{Source, choose_any, is_vex, set_low, set_ymm, source, with_mxcsr, ymm};
 use crate::alu::float::Mxcsr;
 use crate::alu::simd::Ymm;
 use crate::cpu::Cpu;
@@ -19,78 +19,53 @@ pub(crate) trait Triple {
     fn apply(a: u128, b: u128, c: u128, env: &mut Mxcsr) -> u128;
 }
 
-/// Where the third source is.
-trait Third {
-    /// Number of the operand before the one that may be memory.
-    const A: usize;
-    fn get(cpu: &Cpu, op: &Op) -> Ymm;
-}
+/// [`Triple::apply`].
+type Apply = fn(u128, u128, u128, &mut Mxcsr) -> u128;
 
-/// The destination: fused multiply-add.
-struct Destination;
-/// The fourth operand: blends of AVX.
-struct Fourth;
-/// XMM0, which is implied: legacy blends, SHA256RNDS2.
-struct Implied;
-
-impl Third for Destination {
-    const A: usize = 1;
-    fn get(cpu: &Cpu, op: &Op) -> Ymm {
-        ymm(cpu, op.reg[0])
-    }
-}
-
-impl Third for Fourth {
-    const A: usize = 1;
-    fn get(cpu: &Cpu, op: &Op) -> Ymm {
-        ymm(cpu, op.reg[3])
-    }
-}
-
-impl Third for Implied {
-    const A: usize = 0;
-    fn get(cpu: &Cpu, _: &Op) -> Ymm {
-        ymm(cpu, 0)
-    }
-}
-
-/// One lane, not inlined in the handlers that share it.
+/// All forms of one operation, distinguished at run time. `n` is the operand number of the first source, `c` the third
+/// source, `bytes` the size of the second one in memory, where it is not both lanes.
 #[inline(never)]
-fn lane<F: Triple>(a: u128, b: u128, c: u128, env: &mut Mxcsr) -> u128 {
-    F::apply(a, b, c, env)
-}
-
-fn run<F: Triple, C: Third, B: Source, const VEX: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let (a, b, c) = (ymm(cpu, op.reg[C::A])[0], B::get::<VEX>(cpu, memory, op)?, C::get(cpu, op)[0]);
-    let result = with_mxcsr(cpu, |env| lane::<F>(a, b, c, env))?;
-    set_lane::<VEX>(cpu, op, result);
-    Ok(Flow::Next)
-}
-
-fn run256<F: Triple, C: Third, const MEM: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
-    let b = if MEM { load256(cpu, memory, op)? } else { ymm(cpu, op.reg[2]) };
-    let (a, c) = (ymm(cpu, op.reg[1]), C::get(cpu, op));
-    let lanes = with_mxcsr(cpu, |env| [lane::<F>(a[0], b[0], c[0], env), lane::<F>(a[1], b[1], c[1], env)])?;
-    cpu.ymm[usize::from(op.reg[0] & 15)] = lanes;
-    Ok(Flow::Next)
-}
-
-fn vex<F: Triple, C: Third>(insn: &Instruction) -> Option<Handler> {
-    if !insn.op0_register().is_ymm() {
-        return choose(insn, 2, run::<F, C, Xmm<2>, true>, run::<F, C, F::Mem, true>);
+fn lanes(
+    cpu: &mut Cpu,
+    memory: &mut Memory,
+    op: &Op,
+    (n, c): (usize, Ymm),
+    bytes: usize,
+    apply: Apply,
+) -> Step {
+    if op.is_wide() {
+        let (a, b) = (ymm(cpu, op.reg[n]), source(cpu, memory, op, n + 1, 32)?);
+        let both = with_mxcsr(cpu, |env| [apply(a[0], b[0], c[0], env), apply(a[1], b[1], c[1], env)])?;
+        set_ymm(cpu, op, both);
+    } else {
+        let (a, b) = (ymm(cpu, op.reg[n])[0], source(cpu, memory, op, n + 1, bytes)?[0]);
+        let low = with_mxcsr(cpu, |env| apply(a, b, c[0], env))?;
+        set_low(cpu, op, low);
     }
-    if F::Mem::WHOLE { choose(insn, 2, run256::<F, C, false>, run256::<F, C, true>) } else { None }
+    Ok(Flow::Next)
+}
+
+fn run_fused<F: Triple>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let destination = ymm(cpu, op.reg[0]);
+    lanes(cpu, memory, op, (1, destination), F::Mem::BYTES, F::apply)
+}
+
+fn run_blended<F: Triple>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let (n, third) = if op.is_vex() { (1, op.reg[3]) } else { (0, 0) };
+    let third = ymm(cpu, third);
+    lanes(cpu, memory, op, (n, third), F::Mem::BYTES, F::apply)
 }
 
 /// Fused multiply-add: the destination is a source too.
 pub(crate) fn fused<F: Triple>(insn: &Instruction) -> Option<Handler> {
-    if is_vex(insn)? { vex::<F, Destination>(insn) } else { None }
+    let scalar = F::Mem::BYTES != 16;
+    if !is_vex(insn)? || (scalar && insn.op0_register().is_ymm()) {
+        return None;
+    }
+    choose_any(insn, 2, run_fused::<F>)
 }
 
-/// A third source in XMM0 (legacy) or in the fourth operand (VEX).
+/// A third source in XMM0, without being named (legacy), or in the fourth operand (VEX).
 pub(crate) fn blended<F: Triple>(insn: &Instruction) -> Option<Handler> {
-    if is_vex(insn)? {
-        return vex::<F, Fourth>(insn);
-    }
-    choose(insn, 1, run::<F, Implied, Xmm<1>, false>, run::<F, Implied, F::Mem, false>)
+    choose_any(insn, if is_vex(insn)? { 2 } else { 1 }, run_blended::<F>)
 }

@@ -1,34 +1,34 @@
 //! How a row names a function on lanes: each macro makes the row's [`Lane`](super::super::ops::packed::Lane)
 //! out of a function of a certain signature, and picks among its handlers.
 
-/// `|a, b, imm, env| …` on whole lanes. In brackets: bytes of a memory operand, whether there is one source
-/// only, and how far the immediate is shifted for the upper lane.
+/// `|a, b, imm, env| …` on whole lanes. In brackets: the function that picks the handler, bytes of a memory operand,
+/// whether there is one source only, and how far the immediate is shifted for the upper lane.
 macro_rules! lane {
-    ($lane:expr) => { lane!([16, false, 0] $lane) };
-    ([$bytes:literal, $unary:literal, $upper:literal] $lane:expr) => {{
+    ($lane:expr) => { lane!([packed, 16, false, 0] $lane) };
+    ([$pick:ident, $bytes:literal, $unary:literal, $upper:literal] $lane:expr) => {{
         struct Row;
         impl $crate::interp::ops::packed::Lane for Row {
             type Mem = $crate::interp::ops::packed::Load<$bytes>;
-            const UNARY: bool = $unary;
-            const UPPER_IMM: u32 = $upper;
+            const SHAPE: $crate::interp::ops::packed::Shape =
+                $crate::interp::ops::packed::Shape { unary: $unary, upper_imm: $upper };
             fn apply(a: u128, b: u128, imm: u8, env: &mut $crate::alu::float::Mxcsr) -> u128 {
                 let lane: fn(u128, u128, u8, &mut $crate::alu::float::Mxcsr) -> u128 = $lane;
                 lane(a, b, imm, env)
             }
         }
-        $crate::interp::ops::packed::packed::<Row>
+        $crate::interp::ops::packed::$pick::<Row>
     }};
 }
 
 /// As [`lane!`], for one source.
 macro_rules! lane_single {
-    ($lane:expr) => { lane!([16, true, 0] $lane) };
+    ($lane:expr) => { lane!([packed, 16, true, 0] $lane) };
 }
 
 /// As [`lane!`], for the lowest element of a type.
 macro_rules! lane_scalar {
-    (u32, $lane:expr) => { lane!([4, false, 0] $lane) };
-    (u64, $lane:expr) => { lane!([8, false, 0] $lane) };
+    (u32, $lane:expr) => { lane!([scalar, 4, false, 0] $lane) };
+    (u64, $lane:expr) => { lane!([scalar, 8, false, 0] $lane) };
 }
 
 /// `f(a, b)`
@@ -41,7 +41,7 @@ macro_rules! pair {
 /// `f(a, b, imm)`
 macro_rules! pair_imm {
     ($f:path) => { pair_imm!($f, upper 0) };
-    ($f:path, upper $shift:literal) => { lane!([16, false, $shift] |a, b, imm, _| $f(a, b, imm)) };
+    ($f:path, upper $shift:literal) => { lane!([packed, 16, false, $shift] |a, b, imm, _| $f(a, b, imm)) };
 }
 
 /// `f(b)`

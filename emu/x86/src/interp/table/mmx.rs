@@ -4,16 +4,19 @@ use iced_x86::{Instruction, Mnemonic as M};
 
 use super::Pick;
 use crate::alu::simd;
-use crate::interp::ops::mmx::{self, Mmx, mmx};
+use crate::interp::ops::mmx::{self, Mmx};
 
 /// Whether an instruction has an MMX register, or had one where it has memory.
 pub(super) fn is_mmx(insn: &Instruction) -> bool {
     (0..insn.op_count().min(3)).any(|n| insn.op_register(n).is_mm())
 }
 
-/// A row for `|a, b, imm| …` on 64 bits.
+/// A row for `|a, b, imm| …` on 64 bits; before it the function that picks the handler, where it is not `mmx`.
 macro_rules! row {
-    ($f:expr) => {{
+    ($f:expr) => {
+        row!(mmx, $f)
+    };
+    ($pick:ident, $f:expr) => {{
         struct Row;
         impl Mmx for Row {
             fn apply(a: u64, b: u64, imm: u8) -> u64 {
@@ -21,7 +24,7 @@ macro_rules! row {
                 f(a, b, imm)
             }
         }
-        mmx::<Row>
+        mmx::$pick::<Row>
     }};
 }
 
@@ -29,6 +32,13 @@ macro_rules! row {
 macro_rules! half {
     ($f:path) => {
         row!(|a, b, _| $f(a.into(), b.into()) as u64)
+    };
+}
+
+/// The low halves of both operands, of which the second may be in memory by itself.
+macro_rules! low {
+    ($f:path) => {
+        row!(low, |a, b, _| $f(a.into(), b.into()) as u64)
     };
 }
 
@@ -48,7 +58,7 @@ macro_rules! upper {
 
 macro_rules! shift {
     ($f:path) => {
-        row!(|a, count, _| $f(a.into(), count) as u64)
+        row!(shift, |a, count, _| $f(a.into(), count) as u64)
     };
 }
 
@@ -151,9 +161,9 @@ fn arrangement(mnemonic: M) -> Option<Pick> {
         M::Packsswb => both!(simd::packsswb),
         M::Packssdw => both!(simd::packssdw),
         M::Packuswb => both!(simd::packuswb),
-        M::Punpcklbw => half!(simd::punpcklbw),
-        M::Punpcklwd => half!(simd::punpcklwd),
-        M::Punpckldq => half!(simd::punpckldq),
+        M::Punpcklbw => low!(simd::punpcklbw),
+        M::Punpcklwd => low!(simd::punpcklwd),
+        M::Punpckldq => low!(simd::punpckldq),
         M::Punpckhbw => upper!(simd::punpcklbw),
         M::Punpckhwd => upper!(simd::punpcklwd),
         M::Punpckhdq => upper!(simd::punpckldq),

@@ -134,6 +134,6 @@ pub(super) fn logic_shuffle_crypto(mnemonic: M) -> Option<Pick> {
 /// MOVDDUP takes 8 bytes from memory, except into YMM registers.
 fn movddup(insn: &Instruction) -> Option<Handler> {
     let whole: Pick = single!(simd::movddup);
-    let half: Pick = lane!([8, true, 0] | _, b, _, _ | simd::movddup(b));
+    let half: Pick = lane!([packed, 8, true, 0] | _, b, _, _ | simd::movddup(b));
     if insn.op0_register().is_ymm() { whole(insn) } else { half(insn) }
 }
