@@ -43,7 +43,9 @@ pub use dwarf::{Local, Variable};
 pub use error::{DwarfError, LoadError, RtypeError};
 pub use facts::Facts;
 pub use gotype::{Abi, ChanDir, Field, FuncType, Kind, Method, Param, Signature, Type, TypeRef};
-pub use image::func::{Frame, Func, FuncFlags, FuncId, Line, Lines, TracedArg};
+pub use image::func::{
+    DeferArg, DeferSlot, Frame, Func, FuncFlags, FuncId, Line, Lines, OpenDefers, TracedArg,
+};
 pub use image::{Image, LoadOptions};
 pub use layout::{Import, Os, Perm, Reloc, Section, Segment, Span, Table, Target};
 pub use moduledata::ModuleData;

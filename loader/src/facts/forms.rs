@@ -81,6 +81,16 @@ impl Forms {
         self.minor >= 22
     }
 
+    /// Whether the closures of open-coded defers lie one behind the other; else each has a place of its own.
+    pub(crate) fn open_defers_in_a_row(self) -> bool {
+        self.minor >= 22
+    }
+
+    /// Whether open-coded defers have arguments; else all are in their closures.
+    pub(crate) fn open_defers_have_args(self) -> bool {
+        self.minor < 18
+    }
+
     /// Whether debug information lists parameters in the order of the source; else in the order of their addresses.
     pub(crate) fn params_as_declared(self) -> bool {
         self.minor >= 17

@@ -2,6 +2,7 @@
 
 mod abi;
 mod args;
+mod defers;
 mod inline;
 mod lines;
 
@@ -13,6 +14,7 @@ use crate::image::Image;
 use crate::pcvalue::Runs;
 
 pub use args::TracedArg;
+pub use defers::{DeferArg, DeferSlot, OpenDefers};
 pub use inline::Frame;
 pub use lines::Lines;
 use lines::Steps;

@@ -5,7 +5,7 @@
 //! where nothing but a hook is; that goes on with the next, or, if the panic was recovered, lets the frame's function
 //! go on to its end. A hook never runs guest code: it only sets up what runs next.
 
-use goemu_loader::{Func, FuncId, TypeRef};
+use goemu_loader::{FuncId, TypeRef};
 
 use super::errors;
 use crate::cpu::gpr;
@@ -171,77 +171,27 @@ fn next_deferred(cx: &mut Cx<'_>, frame: Frame) -> Result<Option<Deferred>, Refu
     Ok(Some(Deferred { record, closure, args, resume }))
 }
 
-/// What `FUNCDATA_OpenCodedDeferInfo` says of a function, as distances below the frame's locals.
-struct OpenCoded {
-    bits: u64,
-    /// By number: how many bytes of arguments a call has (Go 1.14 to 1.16), the slot of its closure, and those of its
-    /// arguments: offset, size, place.
-    slots: Vec<(u64, u64, Vec<[u64; 3]>)>,
-}
-
-/// Deferred calls that a function keeps in its frame; none where it has no such.
-fn open_coded(cx: &Cx<'_>, func: &Func<'_>) -> Option<OpenCoded> {
-    const MAX_INFO: u64 = 512;
-    const MAX_WIDTH: u64 = 1 << 16;
-    let addr = func.funcdata(u32::try_from(cx.image.facts().funcdata.open_defer?).ok()?)?;
-    let mut info: Vec<u8> = (0..MAX_INFO).map_while(|at| cx.image.read_u8(addr.wrapping_add(at))).collect();
-    info.reverse();
-    let mut next = || {
-        let (mut value, mut shift) = (0u64, 0u32);
-        loop {
-            let byte = info.pop()?;
-            value |= u64::from(byte & 0x7f).checked_shl(shift)?;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-    };
-    let minor = cx.image.facts().version.minor;
-    if minor >= 22 {
-        let (bits, first) = (next()?, next()?);
-        // Eight at most, upwards.
-        let slots = (0..8).map(|index| (0, first.wrapping_sub(8 * index), Vec::new())).collect();
-        return Some(OpenCoded { bits, slots });
-    }
-    let with_args = minor < 18;
-    if with_args {
-        next()?;
-    }
-    let (bits, count) = (next()?, next()?.min(8));
-    let mut slots = Vec::new();
-    for _ in 0..count {
-        let width = if with_args { next()?.min(MAX_WIDTH) } else { 0 };
-        let slot = next()?;
-        let args = if with_args { next()?.min(64) } else { 0 };
-        let args = (0..args).map(|_| Some([next()?, next()?, next()?])).collect::<Option<Vec<_>>>()?;
-        slots.push((width, slot, args));
-    }
-    // From the last to the first.
-    slots.reverse();
-    Some(OpenCoded { bits, slots })
-}
-
 /// Takes the newest of the deferred calls that are kept in a frame: its closure, and its arguments.
 fn take_open_coded(cx: &mut Cx<'_>, frame: Frame) -> Result<Option<(u64, Vec<u8>)>, Refused> {
     let Some(func) = cx.image.func_at(frame.pc.wrapping_sub(1)) else { return Ok(None) };
-    let Some(open) = open_coded(cx, &func) else { return Ok(None) };
+    let Some(open) = func.open_coded_defers() else { return Ok(None) };
     let Some(slot) = return_slot(cx, frame) else { return Ok(None) };
     // Locals end below the saved frame pointer.
     let locals = slot.wrapping_sub(8);
     let bits_at = locals.wrapping_sub(open.bits);
     let [bits]: [u8; 1] = cx.memory.read(bits_at)?;
     let Some(newest) = bits.checked_ilog2() else { return Ok(None) };
-    let Some((width, at, parts)) = open.slots.get(newest as usize) else { return Ok(None) };
-    let mut args = vec![0; *width as usize];
-    for [offset, size, place] in parts {
-        let range = usize::try_from(*place).ok().zip(usize::try_from(place.saturating_add(*size)).ok());
+    let Some(slot) = open.slots.get(newest as usize) else { return Ok(None) };
+    let mut args = vec![0; slot.args_size as usize];
+    for arg in &slot.args {
+        let (from, to) = (usize::try_from(arg.offset), usize::try_from(arg.offset.saturating_add(arg.size)));
+        let range = from.ok().zip(to.ok());
         if let Some(place) = range.and_then(|(from, to)| args.get_mut(from..to)) {
-            cx.memory.read_bytes(locals.wrapping_sub(*offset), place)?;
+            cx.memory.read_bytes(locals.wrapping_sub(arg.value), place)?;
         }
     }
     cx.memory.write(bits_at, [bits & !(1 << newest)])?;
-    Ok(Some((cx.word(locals.wrapping_sub(*at))?, args)))
+    Ok(Some((cx.word(locals.wrapping_sub(slot.closure))?, args)))
 }
 
 /// Lets a deferred call run below the frame that panicked.
@@ -352,7 +302,7 @@ fn recover(cx: &mut Cx<'_>) -> Answer {
 pub(super) fn deferreturn(cx: &mut Cx<'_>) -> Answer {
     let frame = Frame { pc: cx.return_address()?, sp: cx.caller_sp() };
     let has_slots =
-        cx.image.func_at(frame.pc.wrapping_sub(1)).is_some_and(|func| open_coded(cx, &func).is_some());
+        cx.image.func_at(frame.pc.wrapping_sub(1)).is_some_and(|func| func.open_coded_defers().is_some());
     if !has_slots {
         return hooked::deferreturn(cx);
     }
