@@ -13,6 +13,7 @@ mod exceptions;
 mod imports;
 mod length;
 mod modules;
+mod paths;
 mod tokens;
 mod versions;
 mod words;
@@ -48,7 +49,8 @@ const CHECKS: [Check; 6] =
 
 pub(crate) fn main() -> Result<()> {
     let crates = workspace::read(&root())?;
-    let found: Vec<Violation> = CHECKS.iter().flat_map(|check| check(&crates)).collect();
+    let mut found: Vec<Violation> = CHECKS.iter().flat_map(|check| check(&crates)).collect();
+    found.extend(paths::check(&root())?);
     let exceptions::Split { broken, excepted, stale } = exceptions::split(found)?;
     for violation in &broken {
         println!("{violation}");
