@@ -65,10 +65,8 @@ impl Sink for Check {
                     seen.wrong.push(line);
                 }
             }
-            Record::StackCheck(check) => {
-                if check.func.starts_with("0x") {
-                    seen.wrong.push(check.to_string());
-                }
+            Record::StackCheck(check) if check.func.starts_with("0x") => {
+                seen.wrong.push(check.to_string());
             }
             _ => {}
         }

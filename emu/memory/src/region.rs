@@ -200,7 +200,12 @@ impl Region {
 
     /// Commits zero pages in the guard below the space, `below` bytes under it. They are not the guest's.
     pub(super) fn commit_below(&mut self, below: u64, len: u64, write: bool) -> Option<*mut u8> {
-        if !self.guarded || below > GUARD_BELOW || len > below || below % PAGE != 0 || len % PAGE != 0 {
+        if !self.guarded
+            || below > GUARD_BELOW
+            || len > below
+            || !below.is_multiple_of(PAGE)
+            || !len.is_multiple_of(PAGE)
+        {
             return None;
         }
         let at = self.base.wrapping_sub(below as usize);
