@@ -1,26 +1,26 @@
 //! Instructions as text, in the syntax of Go's assembler, as `go tool objdump` prints them ([`Syntax`] has others).
 //!
-//! The text is a function of one decoded instruction, its bytes (prefixes are shown in the order in which they
-//! stand) and the names of addresses. It follows Go 1.27's tool, byte for byte, wherever that tool decodes
-//! (`golang.org/x/arch/x86/x86asm`, `GoSyntax`), oddities of the text included: `CMP` reads from left to right,
-//! a 32-bit displacement is shown unsigned (`FS:0xfffffff8`), a byte operation between registers is spelled with
+//! The text depends on one decoded instruction, its bytes (prefixes are shown in their order) and the names of
+//! addresses. It equals that of Go 1.27's tool, byte for byte, for all instructions that the tool decodes
+//! (`golang.org/x/arch/x86/x86asm`, `GoSyntax`), including the oddities: `CMP` reads from left to right,
+//! a 32-bit displacement is unsigned (`FS:0xfffffff8`), a byte operation between registers is spelled with
 //! an `L`, the SSE instructions `MOVSD` and `CMPSD` are spelled `MOVSD_XMM` and `CMPSD_XMM`.
 //!
-//! Where it departs from that tool, and why (`cargo xtask objdump-diff` counts these over whole programs, and
+//! Differences from that tool (`cargo xtask objdump-diff` counts these over whole programs, and
 //! fails on any other difference; digests of its results are checked in, and compared by xtask's tests):
 //!
-//! - What the tool shows as `?` although processors know it (BMI, ADX, RDSEED, ENDBR64, VEX forms with an ignored
-//!   bit W set, ...) is shown as Go's assembler writes it, and the walk goes on after the whole instruction. The
-//!   tool goes on after one byte, and may show text that starts inside the instruction.
+//! - Instructions that the tool shows as `?` although processors know them (BMI, ADX, RDSEED, ENDBR64, VEX forms with an
+//!   ignored bit W set, ...) are shown in the syntax of Go's assembler, and decoding continues after them. The
+//!   tool continues after one byte, and may show text that starts inside the instruction.
 //! - The tool takes one byte too many for VZEROUPPER and VZEROALL, and so misses the instruction after them.
 //! - The tool takes the displacement of a RIP-relative VEX or EVEX operand for an absolute address: here it is
 //!   shown relative to IP, or as the symbol there, as for all other instructions.
-//! - The tool may not name a variable (`runtime.zerobase`) where a symbol of no size has the same address.
-//! - What no processor executes (LOCK on an instruction that cannot be locked, say) is `?`; the tool may show text.
-//! - RDRAND of a 64-bit register, MOV to and from control registers with strange ModRM bytes, and what was defined
-//!   as another instruction with a prefix (CLFLUSHOPT, CLWB, WBNOINVD, ...) are shown as what they are.
+//! - The tool may not name a variable (`runtime.zerobase`) if a symbol of size 0 has the same address.
+//! - Encodings that no processor executes (LOCK on an instruction that cannot be locked, say) are `?`; the tool may show text.
+//! - RDRAND of a 64-bit register, MOV to and from control registers with unusual ModRM bytes, and instructions that were
+//!   defined as another instruction with a prefix (CLFLUSHOPT, CLWB, WBNOINVD, ...) are shown by their own names.
 //!
-//! Nothing here reads guest memory or knows of a machine.
+//! This module does not read guest memory and knows no machine.
 
 mod listing;
 mod mnemonic;
@@ -39,7 +39,7 @@ pub use syntax::{Formatter, Syntax};
 pub(crate) use walk::instructions;
 pub use walk::{Decoded, Walk};
 
-/// Names addresses: what the formatter asks for symbols.
+/// Names addresses for the formatter.
 pub trait Symbols {
     /// The symbol that contains `address`: its name, and the address where it starts.
     fn symbol(&self, address: u64) -> Option<(&str, u64)>;

@@ -24,49 +24,49 @@ pub(crate) use posix::{
     uname,
 };
 
-/// What a system call is answered.
+/// The answer to a system call.
 #[derive(Debug)]
 pub enum Answer {
-    /// This result; negative ones are error numbers.
+    /// Return this result; negative ones are error numbers.
     Return(i64),
-    /// The registers are as they should be: another thread runs, or a result is in place.
+    /// The registers are set: another thread runs, or a result is in place.
     Resume,
-    /// The call ends.
+    /// End the call.
     End(Outcome),
 }
 
-/// Answers system calls. The registers are as the guest set them; the result is put in RAX by the machine.
+/// Answers system calls. The registers are as the guest set them; the machine puts the result in RAX.
 pub trait Os: Send {
     /// Answers the call that the guest makes.
     fn syscall(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused>;
 
-    /// How many instructions may be executed before it wants its [turn](Os::turn).
+    /// How many instructions may run before its next [turn](Os::turn).
     fn slice(&self, cx: &Cx<'_>) -> i64 {
         let _ = cx;
         i64::MAX
     }
 
-    /// So many instructions were executed.
+    /// Counts executed instructions.
     fn ran(&mut self, cx: &mut Cx<'_>, instructions: i64) {
         let _ = (cx, instructions);
     }
 
-    /// The slice is over: another thread may go on. `None` where the system has no threads, so that goroutines take turns.
+    /// Ends a slice: another thread may run. `None` where the system has no threads, so that goroutines take turns.
     fn turn(&mut self, cx: &mut Cx<'_>) -> Option<Result<Action, Refused>> {
         let _ = cx;
         None
     }
 
-    /// The `g` that runs, where it is not always the same.
+    /// The running `g`, if it changes.
     fn g(&self, cpu: &Cpu, memory: &Memory) -> Option<u64> {
         let _ = (cpu, memory);
         None
     }
 
-    /// The present state is the one that calls start from.
+    /// Makes the current state the one that calls start from.
     fn keep(&mut self) {}
 
-    /// Goes back to the state that calls start from.
+    /// Restores the state that calls start from.
     fn reset(&mut self) {}
 }
 

@@ -14,7 +14,7 @@ const MAX_INSN: usize = 15;
 /// One instruction of a function, or one byte that starts none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line<'i> {
-    /// Where it is from in the source, where the image tells.
+    /// Its source line, if the image has it.
     pub source: Option<goemu_loader::Line<'i>>,
     /// Guest address.
     pub address: u64,
@@ -24,7 +24,7 @@ pub struct Line<'i> {
     pub text: String,
 }
 
-/// Names by the file's symbols, or by Go's function table where the file has none.
+/// Names from the file's symbols, or from Go's function table if the file has none.
 impl Symbols for Image {
     fn symbol(&self, address: u64) -> Option<(&str, u64)> {
         let symbol = self.symbol_at(address);
@@ -113,7 +113,7 @@ pub fn write_part(out: &mut dyn Write, image: &Image, func: &Func<'_>, part: &Pa
 }
 
 impl Line<'_> {
-    /// The source file without its folders, and the line in it; `:-1` where the image does not tell.
+    /// The source file without its folders, and the line in it; `:-1` if the image does not have it.
     #[must_use]
     pub fn position(&self) -> String {
         let Some(source) = self.source else { return ":-1".to_owned() };
@@ -132,7 +132,7 @@ impl Line<'_> {
     }
 }
 
-/// The first address of `func`, and its size in bytes: as its symbol tells, else up to the padding that ends it.
+/// The first address of `func`, and its size in bytes: from its symbol, else up to the padding that ends it.
 fn extent(image: &Image, func: &Func<'_>) -> (u64, usize) {
     let entry = func.entry();
     let limit = usize::try_from(func.end().saturating_sub(entry)).unwrap_or(0);
@@ -155,7 +155,7 @@ fn code(image: &Image, entry: u64, size: usize) -> &[u8] {
     image.bytes(entry, reach).or_else(|| image.bytes(entry, size)).unwrap_or_default()
 }
 
-/// Width of a tab, and of the columns of the tool at least.
+/// Width of a tab, and the least width of the tool's columns.
 const TAB: usize = 8;
 const MIN_COLUMN: usize = 18;
 

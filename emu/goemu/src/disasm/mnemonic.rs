@@ -1,5 +1,5 @@
-//! The names of instructions: Intel's mnemonic in upper case, a letter for the size of its operands where Go's
-//! assembler wants one, and the decorations of EVEX instructions.
+//! The names of instructions: Intel's mnemonic in upper case, a letter for the size of its operands if Go's
+//! assembler requires one, and the decorations of EVEX instructions.
 
 use core::fmt::{self, Write};
 
@@ -36,7 +36,7 @@ impl Write for Upper<'_> {
     }
 }
 
-/// The name where it is not Intel's mnemonic, in upper case.
+/// The name in upper case, if it differs from Intel's mnemonic.
 fn special_name(insn: &Instruction) -> Option<&'static str> {
     Some(match insn.mnemonic() {
         Mnemonic::Movsd if insn.code() != Code::Movsd_m32_m32 => "MOVSD_XMM",
@@ -66,9 +66,9 @@ fn size_letter(bits: u32) -> &'static str {
     }
 }
 
-/// The size of the operands of a legacy instruction, as a letter, where the name carries it.
+/// The size of a legacy instruction's operands, as a letter, if the name has one.
 ///
-/// Memory decides; then a single 64-bit register (`PUSHQ AX`); then the prefixes: what is done to a byte
+/// Memory decides; then a single 64-bit register (`PUSHQ AX`); then the prefixes: an operation on a byte
 /// register is spelled with an `L`.
 fn legacy_suffix(insn: &Instruction, prefixes: &Prefixes) -> &'static str {
     let mnemonic = insn.mnemonic();
@@ -89,10 +89,10 @@ fn legacy_suffix(insn: &Instruction, prefixes: &Prefixes) -> &'static str {
     size_letter(bits)
 }
 
-/// Bits of the memory operand that count for the name; 0 where there is none.
+/// Bits of the memory operand that the name depends on; 0 if there is none.
 fn memory_bits(insn: &Instruction) -> u32 {
     let memory = insn.op_kinds().any(|kind| kind == OpKind::Memory);
-    // These have memory of a size that is no operand's size.
+    // The memory of these has a size that no operand has.
     let sizeless = matches!(
         insn.mnemonic(),
         Mnemonic::Lea | Mnemonic::Fldenv | Mnemonic::Frstor | Mnemonic::Call | Mnemonic::Jmp
@@ -170,7 +170,7 @@ fn is_extension_unknown_to_the_tool(mnemonic: Mnemonic) -> bool {
     matches!(mnemonic, Mnemonic::Adcx | Mnemonic::Adox | Mnemonic::Rdseed)
 }
 
-/// The suffix of a VEX or EVEX instruction: the length of the vector where the operands leave it open, or the size
+/// The suffix of a VEX or EVEX instruction: the length of the vector if the operands do not determine it, or the size
 /// of a general register.
 fn vector_suffix(insn: &Instruction, evex: bool) -> &'static str {
     use Mnemonic as M;
@@ -228,7 +228,7 @@ fn length_letter(insn: &Instruction) -> &'static str {
     }
 }
 
-/// Writes what EVEX adds: broadcast, rounding, exceptions off, zeroing.
+/// Writes the decorations of EVEX: broadcast, rounding, exceptions off, zeroing.
 fn write_decorations(out: &mut dyn Write, insn: &Instruction) -> fmt::Result {
     if insn.is_broadcast() {
         out.write_str(".BCST")?;

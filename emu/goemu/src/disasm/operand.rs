@@ -20,7 +20,7 @@ pub(super) fn write_all(
         // Comparisons read from left to right.
         Mnemonic::Cmp => (0..count).try_for_each(|op| list.operand(op)),
         Mnemonic::Xlatb => list.separate().and_then(|()| list.string(None, "BX")),
-        // The memory of these and the top of the stack of the next go without saying.
+        // The memory of these, and the top of the stack of the next, are implied.
         Mnemonic::Maskmovq | Mnemonic::Maskmovdqu | Mnemonic::Vmaskmovdqu => {
             (1..3).rev().try_for_each(|op| list.operand(op))
         }
@@ -34,7 +34,7 @@ pub(super) fn write_all(
     }
 }
 
-/// A list of operands in the writing.
+/// A list of operands that is being written.
 struct List<'a> {
     out: &'a mut dyn Write,
     insn: &'a Instruction,
@@ -54,7 +54,7 @@ impl List<'_> {
         self.out.write_str(separator)
     }
 
-    /// Operands that are written although the encoding has no room for them.
+    /// Operands that are written although the encoding does not have them.
     fn implicit(&mut self) -> fmt::Result {
         match self.insn.mnemonic() {
             Mnemonic::Sha256rnds2 | Mnemonic::Blendvpd | Mnemonic::Blendvps | Mnemonic::Pblendvb => {
@@ -120,7 +120,7 @@ impl List<'_> {
         }
     }
 
-    /// The value of an immediate: those of a byte that nothing extends, and the counts of bytes on the stack, are
+    /// The value of an immediate: a byte that is not extended, and a count of bytes on the stack, are
     /// unsigned.
     fn immediate_value(&self, op: u32) -> i64 {
         let insn = self.insn;
@@ -140,7 +140,7 @@ impl List<'_> {
         }
     }
 
-    /// Writes the symbol that contains `address`, and the distance from its start; false where there is none.
+    /// Writes the symbol that contains `address`, and the distance from its start; false if there is none.
     fn symbol(&mut self, address: u64) -> Result<bool, fmt::Error> {
         let Some((name, start)) = self.symbols.symbol(address) else { return Ok(false) };
         self.out.write_str(name)?;
@@ -186,7 +186,7 @@ impl List<'_> {
         Ok(())
     }
 
-    /// The address of memory that a symbol may contain: relative to IP, or whole in the instruction.
+    /// The address of a memory operand that a symbol may contain: relative to IP, or absolute.
     fn named_address(&self, displacement: i64) -> Option<u64> {
         let insn = self.insn;
         if self.prefixes.segment.is_some() || displacement == 0 {
@@ -198,7 +198,7 @@ impl List<'_> {
         holds_address(insn).then_some(displacement.cast_unsigned())
     }
 
-    /// The displacement as it is shown: one of 32 bits is unsigned in legacy instructions.
+    /// The displacement as it is shown: 32 bits are unsigned in legacy instructions.
     fn displacement(&self) -> i64 {
         let insn = self.insn;
         let mut displacement = insn.memory_displacement64();
@@ -215,7 +215,7 @@ impl List<'_> {
     }
 }
 
-/// Whether `insn` is one of the forms of MOV that hold a whole address, which no ModRM byte describes.
+/// Whether `insn` is a form of MOV with an absolute address and no ModRM byte.
 fn holds_address(insn: &Instruction) -> bool {
     use Code as C;
     matches!(
@@ -235,7 +235,7 @@ fn write_signed_hex(out: &mut dyn Write, value: i64) -> fmt::Result {
     if value < 0 { write!(out, "-{:#x}", value.unsigned_abs()) } else { write!(out, "{value:#x}") }
 }
 
-/// Writes the name of a register: that of its whole, except for the second bytes (`AH`).
+/// Writes the name of a register: that of the whole register, except for the second bytes (`AH`).
 fn write_register(out: &mut dyn Write, register: Register) -> fmt::Result {
     const GENERAL: [&str; 16] = [
         "AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15",

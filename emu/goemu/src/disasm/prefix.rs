@@ -1,19 +1,19 @@
-//! Legacy prefixes of an instruction: what of them is shown, and the sizes that they choose.
+//! Legacy prefixes of an instruction: which of them are shown, and the sizes that they select.
 //!
 //! A prefix that is part of the opcode, or whose effect is in the operands, is not shown. Of the others only the
-//! last is, whatever it is, except that REP and REPNE stand apart, as instructions of their own.
+//! last is shown; REP and REPNE are separate, as instructions of their own.
 
 use core::fmt;
 
 use iced_x86::{FlowControl, Instruction, OpKind};
 
-/// What the prefixes of one instruction say.
+/// The effects of an instruction's prefixes.
 pub(super) struct Prefixes {
     /// Shown first: the empty text, `REP; ` or `REPNE; `.
     repeat: &'static str,
     /// Shown next: the empty text, or a word like `LOCK `.
     word: &'static str,
-    /// The segment that addresses memory where a prefix names it: `FS` or `GS`.
+    /// The segment of the memory operand, if a prefix names one: `FS` or `GS`.
     pub(super) segment: Option<&'static str>,
     /// Size of operands in bits, from the prefixes alone: 16, 32 or 64.
     pub(super) operand_size: u32,
@@ -70,7 +70,7 @@ impl Prefixes {
                 0x26 => self.word = "ES ",
                 0x36 => self.word = "SS ",
                 0xf0 => self.word = "LOCK ",
-                // A size is never shown, but hides what stands before it.
+                // A size is never shown, but hides the prefix before it.
                 _ => self.word = "",
             }
         }

@@ -1,5 +1,5 @@
-//! Instructions in the syntaxes of Intel's manual and of the GNU assembler, with the names of what they refer to behind
-//! them, as `objdump` has it.
+//! Instructions in the syntaxes of Intel's manual and of the GNU assembler, followed by the names of the addresses that they
+//! refer to, as in `objdump`.
 
 use core::fmt::{self, Write};
 

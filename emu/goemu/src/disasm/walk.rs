@@ -1,4 +1,4 @@
-//! From code to instructions, one after the other.
+//! Linear decoding of code.
 
 use goemu_loader::Func;
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
@@ -6,13 +6,13 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
 /// One instruction of a [`Walk`], or one byte that starts none.
 #[derive(Clone, Copy, Debug)]
 pub struct Decoded<'a> {
-    /// The instruction at its address; invalid ([`Instruction::is_invalid`]) where there is none.
+    /// The instruction at its address; invalid ([`Instruction::is_invalid`]) if there is none.
     pub insn: Instruction,
-    /// Its bytes; one where there is none.
+    /// Its bytes; one byte if there is no instruction.
     pub bytes: &'a [u8],
 }
 
-/// Decodes code linearly, as a disassembler does: a byte that starts no instruction is passed over alone.
+/// Decodes code linearly, as a disassembler does: a byte that starts no instruction is skipped alone.
 #[derive(Clone, Debug)]
 pub struct Walk<'a> {
     code: &'a [u8],
@@ -24,7 +24,7 @@ pub struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Walks over the first `size` bytes of `code`, which lies at `address`.
     ///
-    /// `code` may go on after them: the last instruction may end there.
+    /// `code` may be longer: the last instruction may end after them.
     #[must_use]
     pub fn new(code: &'a [u8], address: u64, size: usize) -> Walk<'a> {
         Walk { code, address, size: size.min(code.len()), offset: 0 }

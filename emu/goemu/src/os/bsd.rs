@@ -5,7 +5,7 @@ use goemu_loader::Os;
 /// Class of the BSD calls on macOS.
 const DARWIN_UNIX: u64 = 2 << 24;
 
-/// The number that Linux gives the call that has this number on `os`, if it is one that is answered.
+/// Linux's number of the call that has this number on `os`, if goemu answers it.
 pub(super) fn linux_number(os: Os, number: u64) -> Option<u64> {
     let number = if os == Os::Darwin { number ^ DARWIN_UNIX } else { number };
     Some(match (os, number) {
@@ -18,14 +18,14 @@ pub(super) fn linux_number(os: Os, number: u64) -> Option<u64> {
         (_, 20) => 39,
         (_, 73) => 11,
         (_, 75) => 28,
-        // ioctl, fcntl, getrlimit, setrlimit: packages ask as they are initialised
+        // ioctl, fcntl, getrlimit, setrlimit: package initialisers call them
         (_, 54) => 16,
         (_, 92) => 72,
         (_, 194) => 97,
         (_, 195) => 160,
         // mmap
         (Os::FreeBsd, 477) | (Os::NetBsd | Os::OpenBsd | Os::DragonFly | Os::Darwin, 197) => 9,
-        // open, openat, sysctl, sysctlbyname: refused, as Linux's open is
+        // open, openat, sysctl, sysctlbyname: refused, like Linux's open
         (_, 5 | 202) | (Os::FreeBsd, 499 | 570) => 2,
         // clock_gettime
         (Os::FreeBsd | Os::DragonFly, 232) | (Os::NetBsd, 427) | (Os::OpenBsd, 87) => 228,
@@ -33,7 +33,7 @@ pub(super) fn linux_number(os: Os, number: u64) -> Option<u64> {
     })
 }
 
-/// Whether errors are told by the carry flag, not by negative results.
+/// Whether the carry flag reports errors, and not a negative result.
 pub(crate) fn tells_by_carry(os: Os) -> bool {
     !matches!(os, Os::Linux | Os::Android)
 }

@@ -1,8 +1,8 @@
-//! Functions in other files: what a program calls in its system's libraries.
+//! Functions in other files: the calls of a program into its system's libraries.
 //!
-//! The word that the system's loader would fill with a function's address holds a *stub* here, an address with no
-//! memory behind it. A jump there is a call of that function. What a program needs that was never started is
-//! answered: memory, output, the clock, and what packages ask as they are initialised. Everything else ends the call
+//! The word that the system's loader would fill with a function's address holds a *stub* here, an unmapped
+//! address. A jump there is a call of that function. The functions that a program needs without being started are
+//! emulated: memory, output, the clock, and those that package initialisers call. Everything else ends the call
 //! with an error that names the function.
 
 mod cgo;
@@ -23,13 +23,13 @@ use crate::outcome::Outcome;
 pub(crate) use cgo::{cgocall, exitsyscall, reentersyscall};
 pub(crate) use windows::{CLOCK, asmcgocall, set_up, tick};
 
-/// Where the stubs are.
+/// Address of the first stub.
 const STUBS: u64 = 0x7e_1000_0000;
 /// Bytes between two stubs.
 const STUB: u64 = 16;
 /// The stubs of functions that the program looked up by name follow those of its imports.
 const FIRST_FOUND: u64 = 1 << 20;
-/// Names that a program may look up.
+/// The most names that a program may look up.
 const MAX_FOUND: usize = 1 << 12;
 
 /// What a function in another file does.
@@ -47,7 +47,7 @@ pub(crate) enum Answer {
 /// Writes the stubs' addresses into the program's words.
 pub(crate) fn link(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
     let stubs = (STUBS..).step_by(STUB as usize);
-    // A word outside of all segments is nobody's to write.
+    // A word outside all segments is not written.
     let imports = image.imports().iter().zip(stubs).filter(|(import, _)| memory_has(image, import.addr));
     let mut imports = imports.collect::<Vec<_>>().into_iter();
     imports.try_for_each(|(import, stub)| memory.poke(import.addr, &stub.to_le_bytes()))
@@ -64,7 +64,7 @@ pub(crate) fn is_call(fault: &Fault) -> bool {
         if addr == fault.pc && (STUBS..STUBS + STUB * (FIRST_FOUND + MAX_FOUND as u64)).contains(&addr))
 }
 
-/// The name of what the program imports that has its stub here: a variable, where the program reads or writes it.
+/// The name of the import with this stub: a variable, if the program reads or writes there.
 pub(crate) fn variable(image: &Image, addr: u64) -> Option<&str> {
     let index = usize::try_from(addr.checked_sub(STUBS)? / STUB).ok()?;
     image.imports().get(index).map(|import| import.name.as_str())
@@ -83,7 +83,7 @@ fn find(cx: &mut Cx<'_>, name: String) -> Option<u64> {
     Some(STUBS + STUB * (FIRST_FOUND + index as u64))
 }
 
-/// The function whose stub this is: its library, if that is known, and its name.
+/// The function with this stub: its library, if known, and its name.
 fn named<'c>(cx: &'c Cx<'_>, stub: u64) -> Option<(Option<&'c str>, &'c str)> {
     let index = stub.checked_sub(STUBS)? / STUB;
     match index.checked_sub(FIRST_FOUND) {
@@ -95,7 +95,7 @@ fn named<'c>(cx: &'c Cx<'_>, stub: u64) -> Option<(Option<&'c str>, &'c str)> {
     }
 }
 
-/// Carries out the function whose stub RIP is at.
+/// Executes the function whose stub RIP points at.
 pub(crate) fn call(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     match answer(cx, cx.cpu.rip, &Arguments::Registers)? {
         Answer::Return(result) => {
@@ -118,9 +118,9 @@ pub(crate) fn call(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     }
 }
 
-/// Where the arguments of a function are.
+/// The locations of a function's arguments.
 enum Arguments {
-    /// Where the system's C compilers put them.
+    /// Those of the system's C calling convention.
     Registers,
     /// In an array at this address, of so many words.
     Array(u64, u64),
@@ -139,7 +139,7 @@ impl Arguments {
                 let registers: &[u8] = if windows { &WIN64 } else { &SYSTEM_V };
                 match registers.get(n as usize) {
                     Some(register) => Ok(cx.cpu.gpr(*register)),
-                    // Win64 leaves room for the registers before what is on the stack.
+                    // Win64 has room for the registers below the arguments on the stack.
                     None if windows => cx.word(cx.caller_sp().wrapping_add(8 * n)),
                     None => cx.word(cx.caller_sp().wrapping_add(8 * (n - registers.len() as u64))),
                 }
@@ -148,7 +148,7 @@ impl Arguments {
     }
 }
 
-/// What the function does that has this stub.
+/// Calls the function with this stub.
 fn answer(cx: &mut Cx<'_>, stub: u64, arguments: &Arguments) -> Result<Answer, Refused> {
     let named = named(cx, stub).map(|(library, name)| (library.map(str::to_owned), name.to_owned()));
     let Some((library, name)) = named else {
@@ -173,14 +173,14 @@ fn unsupported(cx: &Cx<'_>, what: &str) -> Refused {
     Error::Unsupported { what: what.to_owned(), caller }.into()
 }
 
-/// Memory for what a function hands out.
+/// Memory for the result of a function.
 fn room(cx: &mut Cx<'_>, size: u64) -> Result<u64, Refused> {
     let at = cx.world.alloc(cx.memory, size);
     let limit = cx.memory.limit();
     Ok(at.map_err(|_| Error::from(MemoryError::Limit { limit }))?)
 }
 
-/// The text at `at`, up to its NUL.
+/// The string at `at`, up to its NUL.
 fn c_string(cx: &Cx<'_>, at: u64) -> Result<String, Refused> {
     const MAX_NAME: u64 = 256;
     let mut bytes = Vec::new();
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(machine.cx().world.stdout, b"line\n");
     }
 
-    /// A text may end where its page does, and the next be nobody's.
+    /// A string may end with its page, and the next page may be unmapped.
     #[test]
     fn texts_are_looked_at_up_to_their_end() {
         let mut machine = machine();

@@ -1,8 +1,8 @@
 //! Linux, as far as Go's runtime needs it to start and to run: threads, futexes, a clock, memory, pipes and epoll.
 //!
-//! It is a kernel for one process that may touch nothing. Threads take turns on the machine's one processor, in an
-//! order that follows from what they do; the clock goes by the instructions that were executed, and jumps when
-//! every thread sleeps. Files, network and other processes are refused with EPERM, as an error that a program
+//! It is a kernel for one process without access to the host. Threads take turns on the machine's one processor, in
+//! a reproducible order; the clock advances with executed instructions, and jumps when
+//! every thread sleeps. Files, network and other processes are refused with EPERM, an error that a program
 //! can handle.
 //!
 //! [`table`] has a row for each system call; the other files hold one idea each.
@@ -45,16 +45,16 @@ mod errno {
 /// The six arguments of a system call.
 type Args = [u64; 6];
 
-/// The operating system of a machine whose program was started.
+/// The operating system of a machine with a started program.
 pub(crate) struct Linux {
     now: Kernel,
     /// The state that calls start from.
     kept: Kernel,
-    /// Where a thread's block has `g`, from FS.
+    /// The offset of `g` in a thread's block, from FS.
     g_slot: i64,
 }
 
-/// What the kernel knows of its process.
+/// The kernel's state of its process.
 #[derive(Clone)]
 struct Kernel {
     threads: threads::Threads,

@@ -1,5 +1,5 @@
-//! Calls that a program makes while it starts, answered as a Linux would on which nothing is allowed: one
-//! processor, a virtual clock, no files.
+//! System calls of initialisation, answered as by a Linux with one processor, a virtual clock, and no access to
+//! files.
 
 use std::ops::RangeInclusive;
 
@@ -14,17 +14,17 @@ const ENOENT: i64 = 2;
 const EBADF: i64 = 9;
 const ENOTTY: i64 = 25;
 const ESPIPE: i64 = 29;
-/// Files with lower numbers are there from the beginning: input, output and errors.
+/// Files with lower numbers are open from the start: input, output and errors.
 const STANDARD: u64 = 3;
 
-/// What the clock shows at first: the beginning of time on Go's playground, 2009-11-10 23:00:00 UTC.
+/// The clock's initial time: that of Go's playground, 2009-11-10 23:00:00 UTC.
 pub(crate) const EPOCH: u64 = 1_257_894_000;
 const SECOND: u64 = 1_000_000_000;
 /// `CLOCK_REALTIME`, `CLOCK_REALTIME_COARSE`; all others count from the start.
 const REALTIME: [u64; 2] = [0, 5];
-/// Bytes that one getrandom gives at most; as in the kernel a caller asks again for the rest.
+/// The most bytes of one getrandom; as in the kernel, a caller asks again for the rest.
 const MOST_RANDOM: u64 = 256;
-/// `O_RDWR`: how the three files that a process begins with are open.
+/// `O_RDWR`: the mode of the three standard files.
 const READ_WRITE: i64 = 2;
 
 /// Calls about files, the network and other processes: open, stat, lstat, access, sendfile, socket to getsockopt, fork,
@@ -61,7 +61,7 @@ pub(super) fn answer(cx: &mut Cx<'_>, number: u64) -> Result<Option<i64>, Refuse
     Ok(Some(match number {
         // read
         0 => read_input(cx, argument[0], argument[1], argument[2])?,
-        // fstat, lseek, ioctl: of the three files that a process begins with, which are pipes
+        // fstat, lseek, ioctl: of the three standard files, which are pipes
         5 if argument[0] < STANDARD => pipe_status(cx, argument[1])?,
         8 if argument[0] < STANDARD => -ESPIPE,
         16 if argument[0] < STANDARD => -ENOTTY,
@@ -99,7 +99,7 @@ pub(super) fn answer(cx: &mut Cx<'_>, number: u64) -> Result<Option<i64>, Refuse
     }))
 }
 
-/// `read(file, to, size)`: of standard input, what the process was given.
+/// `read(file, to, size)`: standard input is the process's configured input.
 pub(crate) fn read_input(cx: &mut Cx<'_>, file: u64, to: u64, size: u64) -> Result<i64, Refused> {
     /// A read may be shorter than asked for; this bounds what one takes of the host's memory.
     const MOST: u64 = 1 << 20;
@@ -125,13 +125,13 @@ pub(crate) fn pipe_status(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
     Ok(0)
 }
 
-/// The present time: seconds and nanoseconds since the epoch or the start.
+/// The current time: seconds and nanoseconds since the epoch or the start.
 pub(crate) fn now(cx: &mut Cx<'_>, real: bool) -> (u64, u64) {
     let nanoseconds = cx.cpu.next_tsc();
     (nanoseconds / SECOND + if real { EPOCH } else { 1 }, nanoseconds % SECOND)
 }
 
-/// What a program's monotonic clock shows at the start, in nanoseconds. Up to Go 1.15 it is the time of day, on a Linux
+/// The initial value of the monotonic clock, in nanoseconds. Up to Go 1.15 it is the time of day, on a Linux
 /// that has no vDSO.
 pub(crate) fn monotonic_start(image: &Image) -> u64 {
     let of_day = image.target().os == Os::Linux && image.facts().version.minor < 16;
@@ -154,7 +154,7 @@ pub(crate) fn time_of_day(cx: &mut Cx<'_>) -> Result<i64, Refused> {
     Ok(0)
 }
 
-/// `struct rlimit`: as many as there can be.
+/// `struct rlimit`: no limits.
 pub(crate) fn limits(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
     if to != 0 {
         cx.set_word(to, u64::MAX)?;
@@ -163,7 +163,7 @@ pub(crate) fn limits(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
     Ok(0)
 }
 
-/// `struct utsname`: six texts of 65 bytes.
+/// `struct utsname`: six strings of 65 bytes.
 pub(crate) fn uname(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
     const FIELD: usize = 65;
     let texts = ["Linux", "goemu", "6.1.0", "#1", "x86_64", "(none)"];

@@ -5,9 +5,9 @@ use crate::go::cgo;
 use crate::hook::{Action, Cx, Refused};
 use crate::memory::MemFault;
 
-/// `cgocall(fn, arg unsafe.Pointer) int32`: a call from Go into C. It becomes `asmcgocall`, which takes the same and runs
-/// the C function on the system's stack. The program's C code runs like any other; what it calls in other files is
-/// answered or named. Should it call Go, that there is such a call keeps Go from waiting for its packages.
+/// `cgocall(fn, arg unsafe.Pointer) int32`: a call from Go into C. It becomes `asmcgocall`, which takes the same arguments and
+/// runs the C function on the system's stack. The program's C code runs like any other; its calls into other files are
+/// emulated, or end in an error that names them. If it calls Go, the pending call keeps Go from waiting for its packages.
 pub(crate) fn cgocall(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let abi = cx.func().map(|func| func.abi());
     let named = cx.image.funcs_named("runtime.asmcgocall");
@@ -21,13 +21,13 @@ pub(crate) fn cgocall(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     }
 }
 
-/// `exitsyscall()`. Where C calls Go, the goroutine would come back from the system call that a call into C counts as,
-/// and is not here.
+/// `exitsyscall()`. If C calls Go, the goroutine would leave the system call that a call into C counts as. There is no
+/// such system call here.
 pub(crate) fn exitsyscall(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(if is_callback(cx)? { Action::Return } else { Action::Run })
 }
 
-/// `reentersyscall(pc, sp uintptr)`. Where Go returns to C, nobody would note later that C has returned to Go.
+/// `reentersyscall(pc, sp uintptr)`. It is skipped when Go returns to C: the matching exit is never called.
 pub(crate) fn reentersyscall(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     if !is_callback(cx)? {
         return Ok(Action::Run);
@@ -36,7 +36,7 @@ pub(crate) fn reentersyscall(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::Return)
 }
 
-/// Whether it is a call from C that has called the function.
+/// Whether the function was called by a call from C.
 fn is_callback(cx: &Cx<'_>) -> Result<bool, MemFault> {
     let from = cx.image.func_at(cx.return_address()?);
     Ok(from.is_some_and(|func| func.name() == "runtime.cgocallbackg"))
@@ -48,7 +48,7 @@ fn set_in_m<const N: usize>(cx: &mut Cx<'_>, field: Option<u64>, value: [u8; N])
     cx.memory.write(m.wrapping_add(field), value)
 }
 
-/// `pthread_mutex_lock(mutex)` of C code in a Go program for Linux. None where somebody has it: threads do not wait in C
+/// `pthread_mutex_lock(mutex)` of C code in a Go program for Linux. `None` if it is locked: threads do not wait in C
 /// here.
 pub(super) fn lock(cx: &mut Cx<'_>, mutex: u64) -> Result<Option<Answer>, MemFault> {
     let taken: [u8; 4] = cx.memory.read(mutex)?;
@@ -65,9 +65,9 @@ pub(super) fn unlock(cx: &mut Cx<'_>, mutex: u64) -> Result<Option<Answer>, MemF
     Ok(Some(Answer::Return(0)))
 }
 
-/// `pthread_cond_wait(condition, mutex)`: the first to wait is a callback, for the runtime to have started
-/// (`_cgo_wait_runtime_init_done`). It has, or nobody will start it, and so what would tell is called. Nothing else
-/// would end a wait.
+/// `pthread_cond_wait(condition, mutex)`: the first caller is a callback that waits for the runtime's start
+/// (`_cgo_wait_runtime_init_done`). The runtime has started, or will never start, so the function that reports the start
+/// is called. Nothing else would end a wait.
 pub(super) fn wait(cx: &mut Cx<'_>, mutex: u64) -> Result<Option<Answer>, MemFault> {
     let notify = cgo::notify_runtime_init_done(cx.image).filter(|_| !cx.world.c_knows);
     let Some(notify) = notify else { return Ok(None) };

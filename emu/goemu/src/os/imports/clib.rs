@@ -1,5 +1,5 @@
-//! What C code asks of its library that touches nothing but memory: the program's own C, and what cgo writes for
-//! `C.CString` and the like. What is freed is not used again.
+//! Functions of the C library that need memory only: for the program's own C code, and for the code that cgo generates for
+//! `C.CString` and the like. Freed memory is not reused.
 
 use super::libc::set_errno;
 use super::{Answer, Arguments, c_string, cgo, print, room};
@@ -7,9 +7,9 @@ use crate::hook::{Cx, Refused};
 use crate::memory::MemFault;
 use goemu_loader::Os;
 
-/// In front of what `malloc` gives: its size, and nothing, so that it is aligned.
+/// The header before a block of `malloc`: its size, padded for alignment.
 const HEADER: u64 = 16;
-/// Bytes that are moved or looked at in one go: a page.
+/// Bytes that are moved or read at once: a page.
 const PIECE: u64 = 4096;
 const NEWLINE: &[u8] = b"\n";
 const STDOUT: u64 = 1;
@@ -50,16 +50,16 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
             a & 0xff
         }
         "getenv" => environment(cx, a)?,
-        // Go keeps its own; what C is told of it nobody reads.
+        // Go keeps its own environment; C's copy is never read.
         "setenv" | "unsetenv" => 0,
-        // Nobody is known here, and no other machine.
+        // There are no users and no other hosts.
         "sysconf" => return Ok(Some(Answer::Fail(u64::MAX, EINVAL))),
         "getpwuid_r" | "getpwnam_r" | "getgrgid_r" | "getgrnam_r" => ENOENT,
         "getaddrinfo" => {
             set_errno(cx, EPERM)?;
             EAI_SYSTEM
         }
-        // The key tells Go of C's threads that end; there are none.
+        // The key reports the end of C threads to Go; there are none.
         "pthread_key_create" => EAGAIN,
         "pthread_cond_broadcast" | "pthread_cond_signal" => 0,
         "pthread_mutex_lock" if is_linux(cx) => return Ok(cgo::lock(cx, a)?),
@@ -70,12 +70,12 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
     Ok(Some(Answer::Return(result)))
 }
 
-/// Elsewhere a mutex that was never set up is not a zero.
+/// On other systems a statically initialised mutex is not zero.
 fn is_linux(cx: &Cx<'_>) -> bool {
     cx.image.target().os == Os::Linux
 }
 
-/// `getenv(name)`: of the environment that the program was given.
+/// `getenv(name)`: from the process's configured environment.
 fn environment(cx: &mut Cx<'_>, name: u64) -> Result<u64, Refused> {
     let name = c_string(cx, name)?;
     let process = std::sync::Arc::clone(&cx.world.process);
@@ -86,7 +86,7 @@ fn environment(cx: &mut Cx<'_>, name: u64) -> Result<u64, Refused> {
     Ok(at)
 }
 
-/// `malloc(size)`: zeros, so that `calloc` is the same. What cannot be had is NULL, as C gives it.
+/// `malloc(size)`: zeroed, so that it serves `calloc` too. NULL if there is no memory, as in C.
 fn allocate(cx: &mut Cx<'_>, size: u64) -> Result<u64, Refused> {
     let Some(whole) = size.checked_add(HEADER).filter(|whole| *whole <= cx.memory.limit()) else {
         return Ok(0);
@@ -106,7 +106,7 @@ fn reallocate(cx: &mut Cx<'_>, old: u64, size: u64) -> Result<u64, Refused> {
     Ok(new)
 }
 
-/// `memmove(to, from, size)`. Piece by piece, from the end that is not overwritten before it was read.
+/// `memmove(to, from, size)`. In pieces, starting at the end that does not overwrite unread bytes.
 fn move_bytes(cx: &mut Cx<'_>, to: u64, from: u64, size: u64) -> Result<u64, MemFault> {
     let mut buffer = [0; PIECE as usize];
     let mut left = size;
@@ -133,7 +133,7 @@ fn fill(cx: &mut Cx<'_>, to: u64, byte: u8, size: u64) -> Result<u64, MemFault> 
     Ok(to)
 }
 
-/// The difference of the first bytes that differ, of so many at most; of texts, up to their end.
+/// The difference of the first bytes that differ, within a limit; for strings, up to their end.
 fn compare(cx: &Cx<'_>, a: u64, b: u64, size: u64, texts: bool) -> Result<u64, MemFault> {
     let (mut left, mut right) = ([0; PIECE as usize], [0; PIECE as usize]);
     let mut done = 0;
@@ -152,7 +152,7 @@ fn compare(cx: &Cx<'_>, a: u64, b: u64, size: u64, texts: bool) -> Result<u64, M
     Ok(0)
 }
 
-/// Bytes before the zero that ends a text, of so many at most.
+/// Bytes before a string's terminating zero, within a limit.
 fn length(cx: &Cx<'_>, text: u64, most: u64) -> Result<u64, MemFault> {
     let mut buffer = [0; PIECE as usize];
     let mut done = 0;
@@ -168,7 +168,7 @@ fn length(cx: &Cx<'_>, text: u64, most: u64) -> Result<u64, MemFault> {
     Ok(most)
 }
 
-/// Bytes up to the end of the page: what ends in it need not go on in the next.
+/// Bytes up to the end of the page: the next page may be unmapped.
 fn in_page(addr: u64) -> u64 {
     PIECE - addr % PIECE
 }

@@ -1,5 +1,5 @@
 //! The C library. Go programs for macOS, OpenBSD and Solaris make all system calls through it, and those with cgo
-//! some. Where nothing is allowed, the files and limits that packages ask about as they are initialised are refused.
+//! some. Requests of package initialisers for files and limits are refused.
 
 use super::{Answer, Arguments, clib, posix, print, room};
 use crate::hook::{Cx, Refused};
@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 
 /// `MAP_FIXED` on all of them.
 const MAP_FIXED: u64 = 0x10;
-/// `F_GETFL` on all of them, and `O_RDWR`: how the three files that a process begins with are open.
+/// `F_GETFL` on all of them, and `O_RDWR`: the mode of the three standard files.
 const F_GETFL: u64 = 3;
 const READ_WRITE: u64 = 2;
 
@@ -61,7 +61,7 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
             seconds.wrapping_mul(1_000_000_000).wrapping_add(nanoseconds)
         }
         "mach_timebase_info" => {
-            // One nanosecond is one nanosecond: two numbers of 32 bits.
+            // The ratio of ticks to nanoseconds is 1/1: two numbers of 32 bits.
             cx.set_word(argument(cx, 0)?, 1 << 32 | 1)?;
             0
         }
@@ -70,7 +70,7 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
             os::fill_random(cx, to, size)?;
             0
         }
-        // Handles of CoreFoundation, which Go makes of names before it needs any of them (crypto/x509).
+        // Handles of CoreFoundation, which Go creates at start before it needs them (crypto/x509).
         "CFStringCreateWithBytes" => room(cx, 8)?,
         _ => {
             return Ok(match posix::answer(cx, name, arguments)? {

@@ -1,5 +1,5 @@
-//! What programs ask of the system's files, network and processes by way of its C library: refused, or what a process
-//! without any is told. A device is there, the one that random numbers come from.
+//! Calls of the C library about files, network and processes: refused, or answered as for a process that has
+//! none. One device exists, the source of random numbers.
 
 use goemu_loader::Os;
 
@@ -7,7 +7,7 @@ use super::{Answer, Arguments, c_string};
 use crate::hook::{Cx, Refused};
 use crate::os;
 
-/// What C functions return that fail.
+/// The result of C functions that fail.
 const FAILED: u64 = u64::MAX;
 const EPERM: u64 = 1;
 const ENOENT: u64 = 2;
@@ -16,13 +16,13 @@ const EINVAL: u64 = 22;
 const ENOTTY: u64 = 25;
 const ESPIPE: u64 = 29;
 
-/// Where random numbers are read, on systems whose releases of Go know of nothing better (`crypto/rand`, up to Go 1.15).
+/// The source of random numbers, on systems for which Go had no system call (`crypto/rand`, up to Go 1.15).
 const RANDOM: [&str; 2] = ["/dev/urandom", "/dev/random"];
-/// The descriptor that it has whenever it is open.
+/// Its file descriptor while it is open.
 const RANDOM_FD: u64 = 3;
-/// Bytes that one read gives at most.
+/// The most bytes of one read.
 const READ: u64 = 1 << 20;
-/// macOS' `struct stat`: its size, and where the mode is in it: that of a file that nobody need wait for, or of a pipe.
+/// macOS' `struct stat`: its size, the offset of the mode, and the modes of a file that never blocks and of a pipe.
 const STAT: usize = 144;
 const STAT_MODE: u64 = 4;
 const REGULAR: u16 = 0o100_600;
@@ -42,7 +42,7 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
             os::fill_random(cx, to, size)?;
             return Ok(Some(Answer::Return(size)));
         }
-        // The three files that a process begins with are pipes.
+        // The three standard files are pipes.
         "fstat" | "fstat64" if (is_random || descriptor < 3) && cx.image.target().os == Os::Darwin => {
             let to = arguments.get(cx, 1)?;
             cx.memory.write(to, [0; STAT])?;

@@ -8,18 +8,18 @@ use crate::os::Answer;
 
 const IN: u32 = 1;
 const OUT: u32 = 4;
-/// Told once for each change, not as long as it holds.
+/// Edge-triggered: reported once for each change.
 const EDGE: u32 = 1 << 31;
 /// Bytes of `struct epoll_event`: events, data.
 const EVENT: u64 = 12;
 
-/// What an epoll tells of a file.
+/// A file that an epoll watches.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interest {
     pub(super) file: u64,
     events: u32,
     data: u64,
-    /// What was told already, of what holds.
+    /// The current events that were reported already.
     told: u32,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn control(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Resul
     const ADD: u64 = 1;
     const DELETE: u64 = 2;
     let [epoll, operation, file, event, ..] = args;
-    // Like files on disk, the standard ones cannot be waited for.
+    // Like files on disk, the standard files cannot be watched.
     match kernel.files.get(file) {
         None => return Ok(Answer::Return(-errno::EBADF)),
         Some(File::PipeOut(_) | File::PipeIn(_) | File::Counter(_)) => {}
@@ -69,7 +69,7 @@ pub(super) fn wait(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<A
     kernel.threads.wait(cx, Wait { on: On::Epoll { file, to, room }, deadline, late: 0 })
 }
 
-/// Files may be ready that were not: who waits for that is woken.
+/// Files may have become ready: wakes the threads that wait for them.
 pub(super) fn changed(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), Refused> {
     for on in kernel.threads.pollers() {
         let On::Epoll { file, to, room } = on else { continue };
@@ -81,7 +81,7 @@ pub(super) fn changed(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), Refuse
     Ok(())
 }
 
-/// Writes the events that are to be told; how many, or an error number.
+/// Writes the events to report; returns their number, or an error number.
 fn tell(kernel: &mut Kernel, cx: &mut Cx<'_>, epoll: u64, to: u64, room: u64) -> Result<i64, Refused> {
     let Some(File::Epoll(interests)) = kernel.files.get(epoll) else { return Ok(-errno::EBADF) };
     let mut interests = std::mem::take(interests);

@@ -1,12 +1,12 @@
-//! Open files: the three that a process begins with, and what it makes itself: pipes, counters of events, epolls.
+//! Open files: the three standard ones, and those that the process creates: pipes, event counters, epolls.
 
 use super::{Args, Kernel, epoll, errno};
 use crate::hook::{Cx, Refused};
 use crate::os::{self, Answer};
 
-/// Files that a process may have.
+/// The most open files.
 const MOST: usize = 1024;
-/// Bytes that a pipe holds.
+/// The capacity of a pipe, in bytes.
 const PIPE: usize = 1 << 16;
 /// A read or write may be shorter than asked for; this bounds what one takes of the host's memory.
 const MOST_BYTES: u64 = 1 << 20;
@@ -14,7 +14,7 @@ const MOST_BYTES: u64 = 1 << 20;
 /// An open file.
 #[derive(Clone, Debug)]
 pub(super) enum File {
-    /// Standard input: what the process was given.
+    /// Standard input: the process's configured input.
     Input,
     /// Standard output (1) or error (2).
     Output(u64),
@@ -24,16 +24,16 @@ pub(super) enum File {
     PipeIn(usize),
     /// `eventfd`: a counter.
     Counter(u64),
-    /// What it is told of.
+    /// An epoll with the files that it watches.
     Epoll(Vec<epoll::Interest>),
 }
 
-/// What is open.
+/// The open files.
 #[derive(Clone)]
 pub(super) struct Files {
     /// By number.
     pub(super) open: Vec<Option<File>>,
-    /// What pipes hold, by number.
+    /// The contents of pipes, by number.
     pipes: Vec<Vec<u8>>,
 }
 
@@ -60,7 +60,7 @@ impl Files {
         Some(at as u64)
     }
 
-    /// Whether a read would give something, and whether a write would take something.
+    /// Whether a read would return bytes, and whether a write would accept bytes.
     pub(super) fn readiness(&self, file: &File) -> (bool, bool) {
         let held = |pipe: &usize| self.pipes.get(*pipe).map_or(0, Vec::len);
         match file {
@@ -81,7 +81,7 @@ impl Files {
         self.open.iter().flatten().any(|file| matches!(file, File::PipeOut(other) if *other == pipe))
     }
 
-    /// Takes bytes from a file, or gives an error number.
+    /// Reads bytes from a file, or returns an error number.
     fn take(&mut self, number: u64, most: usize) -> Result<Vec<u8>, i64> {
         match self.get(number) {
             Some(File::Counter(0)) => Err(errno::EAGAIN),
@@ -100,7 +100,7 @@ impl Files {
     }
 }
 
-/// `read(file, to, size)`. What has nothing to read says so, and does not wait: Go opens its pipes that way.
+/// `read(file, to, size)`. An empty file returns EAGAIN and does not block: Go opens its pipes that way.
 pub(super) fn read(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
     let [number, to, size, ..] = args;
     if let Some(File::Input) = kernel.files.get(number) {
@@ -197,7 +197,7 @@ pub(super) fn pipe(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<A
     if files.open.iter().filter(|file| file.is_none()).count() + MOST - files.open.len() < 2 {
         return Ok(Answer::Return(-errno::EMFILE));
     }
-    // Pipes that nobody has open any more are used again.
+    // Closed pipes are reused.
     let number = (0..files.pipes.len()).find(|&pipe| !files.has_reader(pipe) && !files.has_writer(pipe));
     let number = number.unwrap_or(files.pipes.len());
     if number == files.pipes.len() {
@@ -211,7 +211,7 @@ pub(super) fn pipe(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<A
     Ok(Answer::Return(0))
 }
 
-/// `fstat(file, status)`: all are pipes, or as good as pipes.
+/// `fstat(file, status)`: all files are reported as pipes.
 pub(super) fn fstat(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
     match kernel.files.get(args[0]) {
         Some(_) => os::pipe_status(cx, args[1]).map(Answer::Return),
@@ -219,7 +219,7 @@ pub(super) fn fstat(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<
     }
 }
 
-/// `lseek(file, offset, whence)`: pipes have no places.
+/// `lseek(file, offset, whence)`: pipes have no position.
 pub(super) fn lseek(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
     const ESPIPE: i64 = 29;
     Ok(Answer::Return(if kernel.files.get(args[0]).is_some() { -ESPIPE } else { -errno::EBADF }))

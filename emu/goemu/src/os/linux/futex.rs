@@ -9,7 +9,7 @@ const WAIT: u64 = 0;
 const WAKE: u64 = 1;
 /// Without the flags of the operation: private, real-time clock.
 const OPERATION: u64 = 0x7f;
-/// More threads than there are.
+/// As a count of threads to wake: all.
 pub(super) const ALL: u64 = u64::MAX;
 
 /// `futex(address, operation, value, timeout)`

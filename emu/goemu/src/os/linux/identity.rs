@@ -1,4 +1,4 @@
-//! What a process asks about itself and the computer: one processor, no limits, nobody in particular.
+//! Calls of a process about itself and the computer: one processor, no limits, user 0.
 
 use super::{Args, Kernel, errno};
 use crate::hook::{Cx, Refused};

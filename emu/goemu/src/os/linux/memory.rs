@@ -1,7 +1,7 @@
-//! The process's address space: what is taken, and what of it has memory.
+//! The process's address space: which ranges are reserved, and which of them have memory.
 //!
-//! Go reserves far more than it uses. A reservation (PROT_NONE) is a range that is taken and has no memory; memory is
-//! counted against the machine's limit once it can be used.
+//! Go reserves far more than it uses. A reservation (PROT_NONE) is a range without memory; memory
+//! counts against the machine's limit when it becomes accessible.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::hook::{Cx, Refused};
 use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
 use crate::os::Answer;
 
-/// Where the kernel puts what has no wish; Go's heap wishes for 0xc000000000 and above.
+/// The address of mappings without a hint; Go's heap gives hints from 0xc000000000 on.
 const ANYWHERE: Range<u64> = 0x10_0000_0000..0x70_0000_0000;
 
 const MAP_FIXED: u64 = 0x10;
@@ -23,7 +23,7 @@ const MADV_DONTNEED: u64 = 4;
 #[derive(Clone)]
 pub(super) struct Maps {
     taken: Ranges,
-    /// Those that have memory.
+    /// The ranges that have memory.
     usable: Ranges,
     anywhere: Range<u64>,
     space: u64,
@@ -32,7 +32,7 @@ pub(super) struct Maps {
 impl Maps {
     /// A space of `space` bytes, in which these ranges have memory.
     pub(super) fn new(space: u64, mapped: &[Range<u64>]) -> Maps {
-        // A host that gives less than 2^40 bytes of space gets everything further down.
+        // On a host with less than 2^40 bytes of space everything is further down.
         let scale = |addr: u64| if space >= 1 << 40 { addr } else { addr >> (40 - space.ilog2()) };
         let mut usable = Ranges::default();
         mapped.iter().filter_map(outwards).for_each(|range| usable.add(&range));
@@ -56,14 +56,14 @@ impl Maps {
         }
     }
 
-    /// Gives the range's memory back.
+    /// Frees the range's memory.
     fn clear(&mut self, memory: &mut Memory, range: &Range<u64>) -> Result<(), MemoryError> {
         let parts = self.usable.within(range);
         self.usable.remove(range);
         parts.into_iter().try_for_each(|part| memory.unmap(part))
     }
 
-    /// Gives memory to what of the range has none.
+    /// Maps memory in the parts of the range that have none.
     fn fill(&mut self, memory: &mut Memory, range: &Range<u64>, perm: Perm) -> Result<(), MemoryError> {
         let mut missing = Ranges::default();
         missing.add(range);
@@ -75,7 +75,7 @@ impl Maps {
         Ok(())
     }
 
-    /// Makes a range the process's, with new memory where it may be used.
+    /// Reserves a range, with new memory if it is accessible.
     fn replace(&mut self, memory: &mut Memory, range: &Range<u64>, perm: Perm) -> Result<(), MemoryError> {
         self.clear(memory, range)?;
         self.taken.add(range);
@@ -137,8 +137,8 @@ pub(super) fn mprotect(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Resu
     Ok(Answer::Return(0))
 }
 
-/// `madvise(address, size, advice)`: memory that is not needed is zero afterwards, and Go relies on it
-/// (`runtime.needZeroAfterSysUnused`). Other advice does not show.
+/// `madvise(address, size, advice)`: memory that is not needed reads as zero afterwards, which Go relies on
+/// (`runtime.needZeroAfterSysUnused`). Other advice has no effect.
 pub(super) fn madvise(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
     let [address, size, advice, ..] = args;
     let Some(range) = pages(address, size) else { return Ok(Answer::Return(-errno::EINVAL)) };
@@ -150,12 +150,12 @@ pub(super) fn madvise(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Resul
     Ok(Answer::Return(0))
 }
 
-/// `brk(address)`: there is no such area.
+/// `brk(address)`: there is no such heap.
 pub(super) fn brk(_: &mut Kernel, _: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
     Ok(Answer::Return(0))
 }
 
-/// The pages of a range; none where it is none.
+/// The pages of a range; `None` if it is not a valid range.
 fn pages(address: u64, size: u64) -> Option<Range<u64>> {
     let end = address.checked_add(size)?.checked_next_multiple_of(PAGE)?;
     (address.is_multiple_of(PAGE) && size > 0).then_some(address..end)

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Ranges that a process may have, as Linux limits them (`vm.max_map_count`).
+/// The most ranges of a process, as in Linux (`vm.max_map_count`).
 const MOST: usize = 65_530;
 
 /// A set of addresses.
@@ -10,7 +10,7 @@ const MOST: usize = 65_530;
 pub(super) struct Ranges(Vec<Range<u64>>);
 
 impl Ranges {
-    /// Whether there are as many as there may be.
+    /// Whether the limit is reached.
     pub(super) fn is_full(&self) -> bool {
         self.0.len() >= MOST
     }
@@ -21,14 +21,14 @@ impl Ranges {
         self.0.get(at).filter(|known| known.start < range.end)
     }
 
-    /// What of a range is in the set.
+    /// The parts of a range that are in the set.
     pub(super) fn within(&self, range: &Range<u64>) -> Vec<Range<u64>> {
         let from = self.0.partition_point(|known| known.end <= range.start);
         let hits = self.0[from..].iter().take_while(|known| known.start < range.end);
         hits.map(|known| known.start.max(range.start)..known.end.min(range.end)).collect()
     }
 
-    /// Adds a range, of which parts may be there.
+    /// Adds a range, parts of which may be in the set.
     pub(super) fn add(&mut self, range: &Range<u64>) {
         let from = self.0.partition_point(|known| known.end < range.start);
         let upto = self.0.partition_point(|known| known.start <= range.end);
@@ -38,7 +38,7 @@ impl Ranges {
         self.0.splice(from..upto, std::iter::once(start..end.max(range.end)));
     }
 
-    /// Takes a range out.
+    /// Removes a range.
     pub(super) fn remove(&mut self, range: &Range<u64>) {
         let from = self.0.partition_point(|known| known.end <= range.start);
         let upto = self.0.partition_point(|known| known.start < range.end).max(from);

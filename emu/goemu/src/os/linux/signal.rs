@@ -1,5 +1,5 @@
-//! Signals that a program sends itself: Go's runtime stops goroutines by them that do not ask whether they should
-//! (`runtime.preemptM`). Nobody else sends any.
+//! Signals that a program sends itself: Go's runtime preempts goroutines by them that do not poll
+//! (`runtime.preemptM`). There are no other senders.
 
 use std::ops::RangeInclusive;
 
@@ -11,7 +11,7 @@ use crate::hook::{Cx, Refused};
 use crate::os::Answer;
 use crate::outcome::Outcome;
 
-/// Signals that there are, from 1.
+/// The number of signals; they count from 1.
 const COUNT: usize = 64;
 /// Bytes of the kernel's `struct sigaction`: handler, flags, restorer, mask.
 const ACTION: usize = 32;
@@ -19,20 +19,20 @@ const ACTION: usize = 32;
 const SIG_BLOCK: u64 = 0;
 const SIG_UNBLOCK: u64 = 1;
 const SIG_SETMASK: u64 = 2;
-/// Handlers that are none.
+/// Values that stand for no handler.
 const SIG_DFL: u64 = 0;
 const SIG_IGN: u64 = 1;
 /// Signals that do nothing by default: SIGCHLD, SIGCONT, SIGURG, SIGWINCH.
 const NOTHING_BY_DEFAULT: [u64; 4] = [17, 18, 23, 28];
-/// Those that stop a program, which nobody would let go on: SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU.
+/// Signals that stop a program, which nothing would continue: SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU.
 const STOPS: RangeInclusive<u64> = 19..=22;
 const SA_ONSTACK: u64 = 0x0800_0000;
 const SA_NODEFER: u64 = 0x4000_0000;
 const SS_DISABLE: u64 = 2;
-/// `siginfo.si_code` of a signal that a thread was sent.
+/// `siginfo.si_code` of a signal sent to a thread.
 const SI_TKILL: i32 = -6;
 
-/// What is to be done for each signal.
+/// The action of each signal.
 #[derive(Clone)]
 pub(super) struct Signals {
     actions: Vec<[u8; ACTION]>,
@@ -49,7 +49,7 @@ impl Default for Signals {
 pub(super) struct AltStack([u64; 3]);
 
 impl AltStack {
-    /// Its end, where a handler may begin; none where there is no such stack, or a handler runs on it already.
+    /// Its end, if a handler may start there; `None` if there is no such stack, or a handler runs on it already.
     fn top(&self, sp: u64) -> Option<u64> {
         let [start, flags, size] = self.0;
         let end = start.checked_add(size)?;
@@ -66,15 +66,15 @@ impl Default for AltStack {
 /// The signals of one thread. Bit `n - 1` of a set is signal `n`.
 #[derive(Clone, Default)]
 pub(super) struct OfThread {
-    /// Those that were sent, and not delivered yet.
+    /// Sent and not delivered yet.
     sent: u64,
-    /// Those that are not delivered now.
+    /// Blocked.
     held: u64,
-    /// The processor at each delivery that was not returned from. Of its registers a handler sees the general ones.
+    /// The processor at each delivery whose handler has not returned. A handler sees the general registers only.
     interrupted: Vec<Cpu>,
 }
 
-/// Deliveries of one thread that are not returned from.
+/// The most nested deliveries of one thread.
 const MOST_INTERRUPTED: usize = 256;
 
 impl OfThread {
@@ -83,12 +83,12 @@ impl OfThread {
         OfThread { held: self.held, ..OfThread::default() }
     }
 
-    /// Whether one is to be delivered.
+    /// Whether a signal can be delivered.
     pub(super) fn waits(&self) -> bool {
         self.sent & !self.held != 0
     }
 
-    /// Takes the first that is to be delivered.
+    /// Takes the first signal that can be delivered.
     fn take(&mut self) -> Option<usize> {
         let ready = self.sent & !self.held;
         let bit = (ready != 0).then(|| ready.trailing_zeros())?;
@@ -146,9 +146,9 @@ pub(super) fn kill(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<An
     Ok(send(&kernel.signals, kernel.threads.running(), signal))
 }
 
-/// Notes a signal that a handler is there for. One without does what is its default: it ends the program, or nothing.
+/// Makes a signal pending if it has a handler. Without one, its default action ends the program or does nothing.
 fn send(signals: &Signals, thread: &mut Thread, signal: u64) -> Answer {
-    /// What a shell adds to the number of a signal that ended a program.
+    /// A shell adds this to the number of a signal that ended a program.
     const BY_SIGNAL: u64 = 128;
     let action = usize::try_from(signal).ok().and_then(|signal| signals.actions.get(signal));
     match action.map(|action| Action::of(action).handler) {
@@ -182,8 +182,8 @@ impl Action {
     }
 }
 
-/// Has the running thread handle a signal that it was sent: its handler begins, on its own stack where it wants that,
-/// with the registers in memory (`arch/x86/kernel/signal_64.c`).
+/// Delivers a signal to the running thread: the handler starts, on the signal stack if it asked for that,
+/// with the registers saved in memory (`arch/x86/kernel/signal_64.c`).
 pub(super) fn deliver(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), Refused> {
     let Kernel { threads, signals, .. } = kernel;
     let thread = threads.running();
@@ -203,7 +203,7 @@ pub(super) fn deliver(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), Refuse
         Some(top) if action.flags & SA_ONSTACK != 0 => top,
         _ => sp.wrapping_sub(RED_ZONE),
     };
-    // The handler begins as if it had been called by the restorer.
+    // The handler starts as if the restorer had called it.
     let context = top.wrapping_sub(ucontext::SIZE + SIGINFO) & !15;
     let (info, frame) = (context.wrapping_add(ucontext::SIZE), context.wrapping_sub(8));
     cx.set_word(frame, action.restorer)?;
@@ -236,7 +236,7 @@ pub(super) fn deliver(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), Refuse
     Ok(())
 }
 
-/// `rt_sigreturn()`: the registers are those in memory, which the handler may have changed.
+/// `rt_sigreturn()`: restores the registers from memory, where the handler may have changed them.
 pub(super) fn rt_sigreturn(kernel: &mut Kernel, cx: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
     let context = cx.cpu.gpr(gpr::RSP);
     let word = |offset: u64| cx.word(context.wrapping_add(offset));

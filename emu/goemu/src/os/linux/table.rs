@@ -1,11 +1,11 @@
-//! The system calls that are answered: number, name, arguments, and the function that does. All others are refused
+//! The emulated system calls: number, name, arguments, and the function that carries them out. All others are refused
 //! with EPERM.
 
 use super::{Args, Kernel, clock, epoll, files, futex, identity, memory, signal, threads};
 use crate::hook::{Cx, Refused};
 use crate::os::Answer;
 
-/// What carries out a system call.
+/// Carries out a system call.
 type Body = fn(&mut Kernel, &mut Cx<'_>, Args) -> Result<Answer, Refused>;
 
 /// A system call.

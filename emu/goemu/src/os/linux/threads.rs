@@ -1,5 +1,5 @@
-//! Threads, which take turns: one runs until it waits, gives up its turn, or has had it for long while others could
-//! run. Which is next follows from their order alone, so that the same program does the same again.
+//! Threads, which take turns: one runs until it waits, yields, or its turn ends while others can
+//! run. The next one follows from their order alone, so that runs are reproducible.
 
 use super::signal::{AltStack, OfThread};
 use super::{Args, Kernel, errno, futex};
@@ -10,11 +10,11 @@ use crate::hook::{Cx, Refused};
 use crate::os::Answer;
 use crate::outcome::Outcome;
 
-/// Threads that a process may have.
+/// The most threads.
 const MOST: usize = 4096;
-/// Instructions of a turn, where another thread could run.
+/// Instructions of a turn, if another thread can run.
 const TURN: i64 = 1_000_000;
-/// What a call of `sched_yield` takes, in nanoseconds: who waits in a loop of them sees time pass.
+/// The time of a `sched_yield`, in nanoseconds, so that time passes in a loop of them.
 const YIELD: u64 = 250;
 
 /// Flags of `clone`.
@@ -27,7 +27,8 @@ const CLONE_SETTLS: u64 = 0x80000;
 pub(super) struct Threads {
     list: Vec<Thread>,
     running: usize,
-    /// Instructions that the running one has had of its turn: also one that leaves the engine often must give it up.
+    /// Instructions of its turn that the running thread has used, so that a thread that leaves the engine often loses
+    /// its turn too.
     used: i64,
     next_tid: u32,
 }
@@ -44,24 +45,24 @@ pub(super) struct Thread {
     pub(super) signals: OfThread,
 }
 
-/// What a thread waits for.
+/// A thread's wait.
 #[derive(Clone, Copy)]
 pub(super) struct Wait {
     pub(super) on: On,
-    /// When it stops waiting; never, if there is none.
+    /// The deadline, if there is one.
     pub(super) deadline: Option<u64>,
-    /// What its system call gives then.
+    /// The result of its system call at the deadline.
     pub(super) late: i64,
 }
 
-/// What may end a wait before its deadline.
+/// Events that end a wait before its deadline.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum On {
     /// Nothing.
     Time,
     /// A wake of the futex at this address.
     Futex(u64),
-    /// Something to be told of this epoll's files: where to put how many events.
+    /// An event of this epoll's files: the address and size of the buffer for events.
     Epoll { file: u64, to: u64, room: u64 },
 }
 
@@ -85,7 +86,7 @@ impl Threads {
         self.list.iter_mut().find(|thread| u64::from(thread.tid) == tid)
     }
 
-    /// Instructions that the running thread may execute before somebody else is to be looked at.
+    /// Instructions that the running thread may execute before the scheduler checks the others.
     pub(super) fn slice(&self, clock: Clock) -> i64 {
         let others = || self.list.iter().enumerate().filter(|(at, _)| *at != self.running);
         let left = TURN.saturating_sub(self.used).max(1);
@@ -94,12 +95,12 @@ impl Threads {
         deadlines.map(|deadline| clock.until(deadline)).fold(turn, i64::min)
     }
 
-    /// The running thread has executed so many.
+    /// Counts executed instructions of the running thread.
     pub(super) fn ran(&mut self, instructions: i64) {
         self.used = self.used.saturating_add(instructions);
     }
 
-    /// The slice is over.
+    /// Ends a slice.
     pub(super) fn turn(&mut self, cx: &mut Cx<'_>) {
         cx.memory.charge(self.list.len() as u64);
         self.wake_late(cx.world.clock);
@@ -115,8 +116,8 @@ impl Threads {
         { order }.find(|&at| self.list[at].wait.is_none())
     }
 
-    /// Puts the processor's registers away and takes another thread's. Its counter and its source of random numbers
-    /// go on.
+    /// Saves the processor's registers and loads another thread's. Its counter and its source of random numbers
+    /// continue.
     fn change(&mut self, cx: &mut Cx<'_>, next: usize) {
         if let Some(old) = self.list.get_mut(self.running) {
             old.cpu.clone_from(cx.cpu);
@@ -142,7 +143,7 @@ impl Threads {
         }
     }
 
-    /// The running thread waits; another goes on. Where all wait, time jumps to the first deadline.
+    /// Suspends the running thread, and runs another. If all wait, time jumps to the first deadline.
     pub(super) fn wait(&mut self, cx: &mut Cx<'_>, wait: Wait) -> Result<Answer, Refused> {
         clobber(cx.cpu);
         let running = self.running();
@@ -151,12 +152,12 @@ impl Threads {
         self.go_on(cx)
     }
 
-    /// Nothing but time wakes the running thread.
+    /// Suspends the running thread until a time.
     pub(super) fn sleep(&mut self, cx: &mut Cx<'_>, deadline: u64) -> Result<Answer, Refused> {
         self.wait(cx, Wait { on: On::Time, deadline: Some(deadline), late: 0 })
     }
 
-    /// Some thread runs, the running one (whose registers are put away) being the last choice.
+    /// Picks the thread to run; the running one (whose registers are saved) is the last choice.
     fn go_on(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused> {
         cx.memory.charge(self.list.len() as u64);
         loop {
@@ -177,7 +178,7 @@ impl Threads {
         }
     }
 
-    /// Ends up to `most` waits of this kind, oldest thread first, with these results. Says how many.
+    /// Ends up to `most` waits of this kind, oldest thread first, with these results. Returns their number.
     pub(super) fn wake(&mut self, on: On, most: u64, result: i64) -> u64 {
         let mut woken = 0;
         for thread in &mut self.list {
@@ -189,7 +190,7 @@ impl Threads {
         woken
     }
 
-    /// The waits for an epoll's events: which of them, and where to put how many.
+    /// The waits for an epoll's events: thread, address and size of the buffer.
     pub(super) fn pollers(&self) -> Vec<On> {
         let waits = self.list.iter().filter_map(|thread| Some(thread.wait?.on));
         waits.filter(|on| matches!(on, On::Epoll { .. })).collect()
@@ -216,8 +217,8 @@ fn clobber(cpu: &mut Cpu) {
     cpu.set_gpr(gpr::R11, cpu.rflags());
 }
 
-/// `clone(flags, stack, parent_tid, child_tid, tls)`: a thread, of which Go's runtime makes all that it needs. A
-/// process is refused.
+/// `clone(flags, stack, parent_tid, child_tid, tls)`: a new thread. A new process is
+/// refused.
 pub(super) fn clone(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
     let [flags, stack, _, _, tls, _] = args;
     if flags & (CLONE_VM | CLONE_THREAD) != CLONE_VM | CLONE_THREAD {
@@ -270,11 +271,11 @@ pub(super) fn exit(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<A
     let at = threads.running.min(threads.list.len() - 1);
     let ended = threads.list.remove(at);
     if ended.clear_tid != 0 {
-        // As in the kernel, a bad address is the thread's own fault.
+        // As in the kernel, a bad address is ignored.
         let _ = cx.memory.write(ended.clear_tid, [0; 4]);
         threads.wake(On::Futex(ended.clear_tid), futex::ALL, 0);
     }
-    // The one before is the last choice, so that the next in order is the first.
+    // The previous thread is the last choice, so that the next in order is the first.
     threads.running = at.checked_sub(1).unwrap_or(threads.list.len() - 1);
     threads.go_on(cx)
 }

@@ -1,5 +1,5 @@
-//! What functions of Windows' libraries do that Go programs call while they start, and to print: of a system with one
-//! processor, on which there are no files and no network.
+//! Functions of Windows' libraries that Go programs call while they start and to print: of a system with one
+//! processor, without files and network.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use crate::os;
 use crate::os::imports::{Answer, Arguments, c_string, find, print, room};
 use crate::outcome::Outcome;
 
-/// Handles of the three files that a process begins with: this, and the number of the file.
+/// Handles of the three standard files: this plus the number of the file.
 const STANDARD: u64 = 0x10;
 /// The handle of every library.
 const LIBRARY: u64 = 0x1_0000;
-/// `FILE_TYPE_DISK`: what is written to whole, without waiting.
+/// `FILE_TYPE_DISK`: writes are complete and do not block.
 const DISK: u64 = 1;
-/// `FILE_SYNCHRONOUS_IO_NONALERT`: writing waits until it is done.
+/// `FILE_SYNCHRONOUS_IO_NONALERT`: writes return when they are done.
 const SYNCHRONOUS: u32 = 0x20;
 /// `INVALID_HANDLE_VALUE`
 const INVALID_HANDLE: u64 = u64::MAX;
@@ -60,7 +60,7 @@ pub(in crate::os::imports) fn answer(
         }
         "VirtualFree" | "SetErrorMode" | "SetHandleInformation" | "SetConsoleCtrlHandler" => 1,
         "FreeEnvironmentStringsW" => 1,
-        // Up to Go 1.19 nothing can be written to a file where sockets cannot be had.
+        // Up to Go 1.19, writing to a file requires that sockets can be initialised.
         "WSAStartup" | "PowerRegisterSuspendResumeNotification" => 0,
         "LoadLibraryA" | "LoadLibraryW" | "LoadLibraryExA" | "LoadLibraryExW" => LIBRARY,
         "GetProcAddress" => {
@@ -121,10 +121,10 @@ pub(in crate::os::imports) fn answer(
     Ok(Some(Answer::Return(result)))
 }
 
-/// What is not there, or not allowed.
+/// Functions that fail: what they ask for does not exist or is not allowed.
 fn refused(name: &str) -> Option<Answer> {
     Some(match name {
-        // Output is no console.
+        // Output is not a console.
         "GetConsoleMode" => Answer::Fail(0, ERROR_INVALID_HANDLE),
         "GetModuleFileNameW" | "GetCurrentDirectoryW" => Answer::Fail(0, ERROR_ACCESS_DENIED),
         "CreateFileW" | "FindFirstFileW" | "CreateToolhelp32Snapshot" => {
@@ -175,7 +175,7 @@ fn write_file(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, 
     Ok(Some(Answer::Return(1)))
 }
 
-/// Text as Windows has it.
+/// UTF-16 text.
 fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
@@ -194,7 +194,7 @@ fn read_file(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, R
     Ok(Some(Answer::Return(1)))
 }
 
-/// `GetEnvironmentVariableW(name, buffer, size)`. Names are the same in either case.
+/// `GetEnvironmentVariableW(name, buffer, size)`. Names are case-insensitive.
 fn variable(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
     let name = wide_string(cx, arguments.get(cx, 0)?)?;
     let process = Arc::clone(&cx.world.process);
@@ -204,7 +204,7 @@ fn variable(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, Re
     }
 }
 
-/// An argument as it stands in a command line, so that `CommandLineToArgvW` finds it again.
+/// An argument quoted for a command line, as `CommandLineToArgvW` parses it.
 fn quoted(argument: &str) -> String {
     if !argument.is_empty() && !argument.contains([' ', '\t', '"']) {
         return argument.to_owned();
@@ -240,14 +240,14 @@ fn fill(
     Ok(len)
 }
 
-/// Memory of the guest's that holds a text and two NULs.
+/// Guest memory with a string and two NULs.
 fn hand_out(cx: &mut Cx<'_>, text: &[u8]) -> Result<u64, Refused> {
     let at = room(cx, text.len() as u64 + 4)?;
     cx.memory.write_bytes(at, &[text, &[0; 4]].concat())?;
     Ok(at)
 }
 
-/// The text of 16-bit characters at `at`, up to its NUL.
+/// The string of 16-bit characters at `at`, up to its NUL.
 fn wide_string(cx: &Cx<'_>, at: u64) -> Result<String, Refused> {
     const MAX_NAME: u64 = 1 << 15;
     let mut text = Vec::new();
