@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use goemu::Image;
 use goemu_loader::LoadOptions;
-use goemu_loader::facts::NEWEST;
+use goemu_loader::facts::{NEWEST, Rules};
 
 use crate::{number, output};
 
@@ -84,7 +84,7 @@ fn open(path: &Path, options: LoadOptions) -> Result<Image> {
 /// What may be wrong with everything that is said of a program: it is of a newer release than all known ones.
 pub(crate) fn warning(image: &Image) -> Option<String> {
     let newest = format!("go1.{NEWEST}");
-    let version = image.go_version().filter(|version| version.minor > NEWEST)?;
+    let version = image.go_version().filter(|version| Rules::of(*version).is_unknown())?;
     let taken = if image.facts().learned {
         format!("the runtime's structures are as its debug information says, all else as in {newest}")
     } else {

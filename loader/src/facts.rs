@@ -21,6 +21,7 @@ mod growth;
 mod learn;
 mod maps;
 mod objects;
+mod rules;
 mod runtime;
 mod signals;
 mod tables;
@@ -36,6 +37,7 @@ pub use maps::{Hmap, MapRules, SwissMap, SwissTable};
 pub(crate) use objects::{
     Prefixes, Relocs, SymKind, WEAK, builtin_is_abi0, builtins, has_known_objects, prefixes, sym_kind,
 };
+pub use rules::{Maps, Rules};
 pub use runtime::{
     BoundsError, Defer, Eface, G, Gobuf, Hchan, InitTask, InterfaceSwitch, Itab, M, Numbers, P, Panic, Scase,
     Stack, Timer, TypeAssert, WbBuf, WinCall,

@@ -94,7 +94,7 @@ impl Init<'_> {
         let args = [Value::from(process.argc() as i64), Value::from(argv)];
         self.run_named("runtime.args", "func(c int32, v uintptr)", &args)?;
         // Up to Go 1.20 it finds GODEBUG by itself.
-        let takes_env = self.image.facts().version.minor >= 21;
+        let takes_env = self.image.facts().rules().cpu_is_given_settings();
         let (signature, args) =
             if takes_env { ("func(env string)", vec![settings()]) } else { ("func()", vec![]) };
         if !self.run_named("runtime.cpuinit", signature, &args)? {

@@ -8,6 +8,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use goemu_loader::facts::Rules;
 use goemu_loader::{Func, Image, Kind, Local, Type};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, InstructionInfoFactory, OpAccess, Register};
 
@@ -26,8 +27,6 @@ const LOOKED_AT: usize = 64;
 const WORD: u64 = 8;
 /// The first captured variable lies behind the pointer to the code.
 const FIRST: u64 = WORD;
-/// Up to this release the dictionary is the first variable, and later the last.
-const DICTIONARY_FIRST: u16 = 19;
 /// A closure is no larger than this.
 const MAX_SIZE: u64 = 1 << 20;
 
@@ -98,7 +97,7 @@ impl Closure {
             return Err(fail(format!("there is no {name}; it may have {}", possible(&known, outer))));
         }
         let given = given.map_err(|error| fail(error.to_string()))?;
-        let first = image.go_version().is_some_and(|version| version.minor <= DICTIONARY_FIRST);
+        let first = image.go_version().is_some_and(|version| Rules::of(version).dictionary_first());
         let start = if first && dictionary.is_some() { FIRST + WORD } else { FIRST };
         let mut closure = Closure::place(func, &known, given, start)?;
         let reads = context_size(func);

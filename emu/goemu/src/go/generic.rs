@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use goemu_loader::facts::Rules;
 use goemu_loader::sigparse::parse_type;
 use goemu_loader::{Func, Image, Kind, Param, Signature, Type, TypeRef};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Mnemonic, OpKind, Register};
@@ -23,8 +24,6 @@ const MAX_CODE: u64 = 256 << 20;
 
 /// What stands before the underlying type in the name of a shape.
 const SHAPE: &str = "go.shape.";
-/// Up to this release a dictionary begins with the descriptors of the type arguments.
-const TYPES_FIRST: u16 = 19;
 /// Words of a dictionary that are looked at.
 const WORDS: u64 = 32;
 
@@ -310,7 +309,7 @@ fn holds(image: &Image, dictionary: u64, arguments: &str) -> bool {
     let word = |index: u64| image.read_u64(dictionary.checked_add(8 * index)?);
     let descriptor = |part: &&str| Types::named(image, part).and_then(|ty| image.descriptor(&ty));
     let arguments = split(arguments);
-    if image.go_version().is_some_and(|version| version.minor <= TYPES_FIRST) {
+    if image.go_version().is_some_and(|version| Rules::of(version).dictionary_first()) {
         return (0..)
             .zip(&arguments)
             .all(|(index, part)| word(index).is_some() && word(index) == descriptor(part));

@@ -4,8 +4,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use goemu_loader::facts::NEWEST;
-use goemu_loader::{Facts, GoVersion, Kind, Type, TypeRef};
+use goemu_loader::{Facts, Kind, Type, TypeRef};
 
 /// Guest memory that can be read.
 pub trait GuestMemory {
@@ -135,9 +134,9 @@ pub trait Types {
         None
     }
 
-    /// What is known of the program's runtime; the newest release's, where nobody says.
+    /// What is known of the program's runtime; by default that of the newest release.
     fn facts(&self) -> &Facts {
-        static KNOWN: LazyLock<Facts> = LazyLock::new(|| Facts::of(GoVersion::new(NEWEST, 0)));
+        static KNOWN: LazyLock<Facts> = LazyLock::new(Facts::newest);
         &KNOWN
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use goemu_loader::facts::Maps;
 use goemu_loader::{Facts, Image, Type, TypeRef};
 
 use crate::go::guest::{BadAddress, GuestMemory, MapDesign, TypeError, Types};
@@ -44,11 +45,11 @@ impl Types for Image {
     /// The version names the experiments that a program was built with: `go1.24.4 X:noswissmap`.
     fn map_design(&self) -> MapDesign {
         let experiment = |name| self.build_info().version.contains(name);
-        match Image::facts(self).version.minor {
-            ..=23 => MapDesign::Buckets,
-            _ if experiment("noswissmap") => MapDesign::Buckets,
-            _ if experiment("mapsplitgroup") => MapDesign::SwissSplit,
-            _ => MapDesign::Swiss,
+        match Image::facts(self).rules().maps() {
+            Maps::Buckets => MapDesign::Buckets,
+            Maps::Swiss if experiment("noswissmap") => MapDesign::Buckets,
+            Maps::Swiss if experiment("mapsplitgroup") => MapDesign::SwissSplit,
+            Maps::Swiss => MapDesign::Swiss,
         }
     }
 }

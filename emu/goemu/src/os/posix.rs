@@ -134,7 +134,7 @@ pub(crate) fn now(cx: &mut Cx<'_>, real: bool) -> (u64, u64) {
 /// The initial value of the monotonic clock, in nanoseconds. Up to Go 1.15 it is the time of day, on a Linux
 /// that has no vDSO.
 pub(crate) fn monotonic_start(image: &Image) -> u64 {
-    let of_day = image.target().os == Os::Linux && image.facts().version.minor < 16;
+    let of_day = image.target().os == Os::Linux && !image.facts().rules().has_monotonic_clock();
     SECOND * if of_day { EPOCH } else { 1 }
 }
 

@@ -21,6 +21,7 @@ mod timers;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use goemu_loader::facts::Rules;
 use goemu_loader::{FuncId, Image, Os};
 
 use crate::go::traceback::unwind::Start;
@@ -234,23 +235,22 @@ fn foreign(name: &str) -> Option<&str> {
     PACKAGES.iter().any(|package| name.starts_with(package)).then_some(name)
 }
 
-/// What decides whether a row holds: the release's minor version, and the system.
-type Release = (u16, Os);
+/// What decides whether a row holds: the release, and the system.
+type Release = (Rules, Os);
 
 fn release_of(image: &Image) -> Release {
-    (image.facts().version.minor, image.target().os)
+    (image.facts().rules(), image.target().os)
 }
 
 fn body(name: &str, release: Release) -> Option<Body> {
     row(name, release).map(|entry| entry.body)
 }
 
-fn row(name: &str, (minor, os): Release) -> Option<&'static Entry> {
+fn row(name: &str, (rules, os): Release) -> Option<&'static Entry> {
     let entry = HOOKS.iter().find(|entry| match entry.name.strip_suffix('*') {
         Some(start) => name.starts_with(start),
         None => entry.name == name,
     })?;
-    let holds =
-        (entry.versions.0..=entry.versions.1).contains(&minor) && entry.os.is_none_or(|only| only == os);
+    let holds = rules.is_within(entry.versions) && entry.os.is_none_or(|only| only == os);
     holds.then_some(entry)
 }

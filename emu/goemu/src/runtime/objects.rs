@@ -24,6 +24,7 @@ mod strings;
 use std::sync::Arc;
 
 use goemu_loader::Image;
+use goemu_loader::facts::Rules;
 
 use crate::error::Error;
 use crate::hook::{Action, Cx, Hooks, Refused};
@@ -245,10 +246,10 @@ const HELPERS: &[Entry] = table! {
 
 /// Sets hooks on the functions that no object defines.
 pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
-    let minor = image.facts().version.minor;
+    let rules = image.facts().rules();
     for func in image.funcs().filter(|func| image.is_undefined_func(func.entry())) {
         let name = hooked::runtime_name(func.name());
-        let body = name.and_then(|name| body(name, minor));
+        let body = name.and_then(|name| body(name, rules));
         let body = body.or_else(|| name.and_then(|name| hooked::replacement(name, image)));
         hooks.add(func.entry(), Arc::new(body.unwrap_or(undefined)));
     }
@@ -257,9 +258,9 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
     hooks.add(panics::ERROR_SAID, Arc::new(panics::error_said as Body));
 }
 
-fn body(name: &str, minor: u16) -> Option<Body> {
-    let holds = |entry: &&Entry| entry.name == name && (entry.versions.0..=entry.versions.1).contains(&minor);
-    HELPERS.iter().find(holds).map(|entry| entry.body).or_else(|| bounds::body(name, minor))
+fn body(name: &str, rules: Rules) -> Option<Body> {
+    let holds = |entry: &&Entry| entry.name == name && rules.is_within(entry.versions);
+    HELPERS.iter().find(holds).map(|entry| entry.body).or_else(|| bounds::body(name, rules))
 }
 
 /// What a run-time error says that was made here; none of other values.

@@ -41,7 +41,7 @@ impl Functions {
         let signature = image.signature(&func).ok().flatten();
         let typed = signature.and_then(|s| assign(func.abi(), &s).ok().map(|places| (s, places)));
         let name = func.name().to_owned();
-        let defer_bits = defer_bits(image, &func);
+        let defer_bits = func.open_coded_defers().map(|defers| defers.bits);
         let runtime = of_runtime(&name);
         let function = Arc::new(Function { name, entry, typed, defer_bits, runtime });
         self.0.insert(entry, Arc::clone(&function));
@@ -54,29 +54,6 @@ fn of_runtime(name: &str) -> bool {
     let packages =
         ["runtime.", "runtime/", "internal/runtime/", "internal/abi.", "internal/bytealg.", "internal/cpu."];
     !name.contains('.') || packages.iter().any(|package| name.starts_with(package))
-}
-
-/// The offset of `deferBits`, from FUNCDATA_OpenCodedDeferInfo: the first number since Go 1.18, the second
-/// before (`cmd/compile/internal/ssagen/ssa.go`, emitOpenDeferInfo).
-fn defer_bits(image: &Image, func: &goemu_loader::Func<'_>) -> Option<u64> {
-    let at = func.funcdata(image.facts().funcdata.open_defer? as u32)?;
-    let (first, len) = uvarint(image, at)?;
-    if image.facts().version.minor >= 18 { Some(first) } else { Some(uvarint(image, at + len)?.0) }
-}
-
-fn uvarint(image: &Image, at: u64) -> Option<(u64, u64)> {
-    let (mut value, mut len) = (0, 0);
-    loop {
-        let byte = image.read_u8(at.checked_add(len)?)?;
-        value |= u64::from(byte & 0x7f).checked_shl(7 * len as u32)?;
-        len += 1;
-        if byte < 0x80 {
-            return Some((value, len));
-        }
-        if len > 9 {
-            return None;
-        }
-    }
 }
 
 /// The name of the function at an address, or the address.

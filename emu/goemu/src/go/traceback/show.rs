@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use goemu_loader::facts::Rules;
 use goemu_loader::{Frame as Logical, FuncId, Image, TracedArg};
 use rustc_hash::FxHashMap;
 
@@ -88,8 +89,9 @@ impl<'i> Shown<'i, '_> {
         if logical.func_id == FuncId::Wrapper && !panics {
             return false;
         }
-        let minor = self.image.facts().version.minor;
-        if minor >= 25 && matches!(logical.func_id, FuncId::RunFinalizers | FuncId::RunCleanups) {
+        let rules = self.image.facts().rules();
+        if rules.shows_finalizers() && matches!(logical.func_id, FuncId::RunFinalizers | FuncId::RunCleanups)
+        {
             return true;
         }
         let name = logical.func;
@@ -97,7 +99,7 @@ impl<'i> Shown<'i, '_> {
             return true;
         }
         match name.strip_prefix("runtime.") {
-            Some(rest) => is_exported(rest, minor >= 23),
+            Some(rest) => is_exported(rest, rules.shows_exported_methods()),
             None => name.contains('.'),
         }
     }
@@ -106,7 +108,7 @@ impl<'i> Shown<'i, '_> {
         let entry = frame.func.entry();
         let line = logical.line.map_or(("?", 0), |line| (line.file, line.line));
         Frame {
-            func: printed_name(logical.func, self.image.facts().version.minor),
+            func: printed_name(logical.func, self.image.facts().rules()),
             args: if logical.inlined { "...".to_owned() } else { self.arguments(frame) },
             line: Place { file: line.0.to_owned(), line: line.1 },
             pc: frame.pc,
@@ -115,7 +117,7 @@ impl<'i> Shown<'i, '_> {
     }
 
     fn arguments(&self, frame: &Physical<'_>) -> String {
-        if self.image.facts().version.minor < 17 {
+        if !self.image.facts().rules().shows_typed_arguments() {
             return self.words(frame);
         }
         let mut text = String::new();
@@ -178,15 +180,17 @@ fn is_exported(rest: &str, methods: bool) -> bool {
 }
 
 /// A function's name with the types that a generic one was made for left out.
-fn printed_name(name: &str, minor: u16) -> String {
+fn printed_name(name: &str, rules: Rules) -> String {
     if name == PANIC {
         return "panic".to_owned();
     }
     let brackets = name.find('[').zip(name.rfind(']')).filter(|(open, close)| open < close);
-    let Some((open, close)) = brackets.filter(|_| minor >= 21) else { return name.to_owned() };
+    let Some((open, close)) = brackets.filter(|_| rules.shortens_type_arguments()) else {
+        return name.to_owned();
+    };
     let (before, inside, after) = (&name[..open], &name[open + 1..close], &name[close + 1..]);
     // Since Go 1.27 methods have type parameters of their own: `main.(*List[...]).Map[...]`.
-    match between(inside).filter(|_| minor >= 27) {
+    match between(inside).filter(|_| rules.has_generic_methods()) {
         Some(between) => format!("{before}[...]{between}[...]{after}"),
         None => format!("{before}[...]{after}"),
     }
@@ -212,6 +216,7 @@ fn between(inside: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use goemu_loader::GoVersion;
 
     #[test]
     fn names_of_generic_functions_are_short() {
@@ -227,7 +232,11 @@ mod tests {
             ("main.]odd[", 27, "main.]odd["),
         ];
         for (name, minor, printed) in cases {
-            assert_eq!(printed_name(name, minor), printed, "{name} in go1.{minor}");
+            assert_eq!(
+                printed_name(name, Rules::of(GoVersion::new(minor, 0))),
+                printed,
+                "{name} in go1.{minor}"
+            );
         }
     }
 

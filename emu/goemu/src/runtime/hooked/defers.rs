@@ -19,9 +19,9 @@ const MAX_ARGS: u64 = 1 << 20;
 /// `deferproc`: records a call on the heap. Up to Go 1.16 the arguments follow size and closure on the
 /// stack, and are copied behind the record; 1.17 has a size that is always 0.
 pub(super) fn deferproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    let minor = cx.image.facts().version.minor;
-    let closure = cx.arg(if minor < 18 { 1 } else { 0 })?;
-    let len = if minor < 17 { cx.arg(0)? & 0xffff_ffff } else { 0 };
+    let rules = cx.image.facts().rules();
+    let closure = cx.arg(if rules.starts_closures() { 0 } else { 1 })?;
+    let len = if rules.copies_arguments() { cx.arg(0)? & 0xffff_ffff } else { 0 };
     let args = arguments(cx, cx.caller_sp().wrapping_add(16), len)?;
     let layout = cx.image.facts().defer;
     let Ok(record) = cx.world.alloc(cx.memory, layout.size + len) else {
@@ -117,7 +117,7 @@ pub(super) fn deferreturn(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     // A nil closure faults here, as it does in Go: its record is gone by then.
     let func = cx.word(closure)?;
     let (own, again) = (cx.cpu.gpr(gpr::RSP), cx.return_address()?.wrapping_sub(CALL));
-    let below = facts.version.minor >= 18;
+    let below = facts.rules().deferreturn_loops();
     let (sp, back) = if below { (own.wrapping_sub(8), cx.cpu.rip) } else { (own, again) };
     cx.set_word(sp, back)?;
     cx.emit(|_| Event::DeferRuns { record, closure, func, sp });

@@ -123,7 +123,7 @@ pub(super) fn fatal(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 
 /// `newproc` finds no function to start. Up to Go 1.18 that is the only fatal error with one stack alone.
 pub(super) fn nothing_to_start(cx: &mut Cx<'_>) -> Action {
-    let (start, others) = (here(cx), cx.image.facts().version.minor >= 19);
+    let (start, others) = (here(cx), cx.image.facts().rules().has_fatal());
     end(cx, "go of nil func value", start, Shows { runtime: false, others })
 }
 
@@ -174,7 +174,7 @@ fn end(cx: &mut Cx<'_>, text: &str, start: Start, shows: Shows) -> Action {
     let mut traceback = Traceback::of_one(running(cx, start, shows.runtime));
     if shows.others {
         // Of these, the runtime's functions since Go 1.19.
-        let runtime = shows.runtime && cx.image.facts().version.minor >= 19;
+        let runtime = shows.runtime && cx.image.facts().rules().has_fatal();
         traceback.goroutines.extend(goroutines::stacks(cx, runtime));
     }
     let fatal = Fatal { text: text.to_owned(), signal: signal(cx), traceback };

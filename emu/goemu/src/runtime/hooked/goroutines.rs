@@ -37,9 +37,9 @@ const UNLOCK_FRAME: u64 = 64;
 
 /// `newproc`: a goroutine is made, and runs when the present one rests.
 pub(super) fn newproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    let minor = cx.image.facts().version.minor;
-    let closure = cx.arg(if minor < 18 { 1 } else { 0 })?;
-    let len = if minor < 17 { cx.arg(0)? & 0xffff_ffff } else { 0 };
+    let rules = cx.image.facts().rules();
+    let closure = cx.arg(if rules.starts_closures() { 0 } else { 1 })?;
+    let len = if rules.copies_arguments() { cx.arg(0)? & 0xffff_ffff } else { 0 };
     let args = words(cx, cx.caller_sp().wrapping_add(16), len)?;
     let creator = (cx.return_address()?, present(cx));
     Ok(go(cx, closure, &args, creator)?.unwrap_or(Action::Return))
@@ -49,14 +49,15 @@ pub(super) fn newproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 /// is recognised without names. It runs on the system's stack. Since Go 1.15 its caller would put the goroutine in a
 /// queue, which is not there: that one returns as well.
 pub(super) fn newproc1(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    let minor = cx.image.facts().version.minor;
-    let (at, len) = if minor < 18 { (cx.arg(1)?, cx.arg(2)? & 0xffff_ffff) } else { (0, 0) };
+    let rules = cx.image.facts().rules();
+    let alone = rules.starts_closures();
+    let (at, len) = if alone { (0, 0) } else { (cx.arg(1)?, cx.arg(2)? & 0xffff_ffff) };
     let args = words(cx, at, len)?;
-    let creator = (cx.arg(if minor < 18 { 4 } else { 2 })?, present(cx));
+    let creator = (cx.arg(if alone { 2 } else { 4 })?, present(cx));
     if let Some(end) = go(cx, cx.arg(0)?, &args, creator)? {
         return Ok(end);
     }
-    if minor < 15 {
+    if !rules.newproc1_returns_g() {
         return Ok(Action::Return);
     }
     let start = Start { pc: cx.return_address()?, sp: cx.caller_sp(), trap: false };
@@ -447,7 +448,7 @@ pub(super) fn created_by(cx: &Cx<'_>, creator: Option<(u64, u64)>) -> Option<Cre
     let (pc, goroutine) = creator?;
     let func = cx.image.func_at(pc)?;
     let line = func.line_at(pc.wrapping_sub(1))?;
-    let goroutine = Some(goroutine).filter(|number| cx.image.facts().version.minor >= 21 && *number > 0);
+    let goroutine = Some(goroutine).filter(|number| cx.image.facts().rules().shows_creators() && *number > 0);
     let place = Place { file: line.file.to_owned(), line: line.line };
     Some(Creator {
         func: func.name().to_owned(),

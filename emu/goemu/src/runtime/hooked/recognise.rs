@@ -117,11 +117,11 @@ struct Scan<'i> {
 
 impl<'i> Scan<'i> {
     fn of(image: &'i Image) -> Scan<'i> {
-        let minor = image.facts().version.minor;
+        let rules = image.facts().rules();
         let systemstack = image.funcs().filter(|func| func.func_id() == FuncId::Systemstack);
         Scan {
             image,
-            texts: TEXTS.iter().filter(|text| text.since <= minor).collect(),
+            texts: TEXTS.iter().filter(|text| rules.is_within((text.since, u16::MAX))).collect(),
             systemstack: systemstack.map(|func| func.entry()).collect(),
             makers: FxHashMap::default(),
             sized: FxHashSet::default(),
@@ -164,7 +164,7 @@ impl<'i> Scan<'i> {
             *self.makers.entry(target).or_default() += 1;
         }
         self.texts(entry, &code);
-        if self.image.facts().version.minor >= 26 {
+        if self.image.facts().rules().has_sized_allocators() {
             self.sized(&code);
         }
     }

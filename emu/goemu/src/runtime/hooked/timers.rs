@@ -38,16 +38,16 @@ pub(super) fn channel_size(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 
 /// `time.resetTimer(t, when) bool` (no result up to Go 1.14), since Go 1.23 `(t, when, period)`.
 pub(super) fn reset(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    let minor = cx.image.facts().version.minor;
+    let rules = cx.image.facts().rules();
     let (at, when) = (cx.arg(0)?, cx.arg(1)?);
-    let timer = if minor < 23 {
-        filled_in(cx, at)?.0
-    } else {
+    let timer = if rules.timers_are_reset_with_a_period() {
         Timer { period: cx.arg(2)?, ..cx.world.scheduler.timer(at).unwrap_or_default() }
+    } else {
+        filled_in(cx, at)?.0
     };
     let stopped = cx.world.scheduler.stop_timer(at) | drain(cx, at)?;
     set(cx, at, timer, when);
-    if minor >= 15 {
+    if rules.reset_timers_tell() {
         cx.set_result(2, 0, stopped.into())?;
     }
     Ok(Action::Return)

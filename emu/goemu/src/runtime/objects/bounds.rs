@@ -4,6 +4,8 @@
 //! registers of its choice (`runtime/asm_amd64.s`). Since 1.26 a table of the calling function tells where they are
 //! (`internal/abi/bounds.go`).
 
+use goemu_loader::facts::Rules;
+
 use super::errors::{self, Bounds};
 use crate::cpu::gpr;
 use crate::hook::{Action, Cx, Refused};
@@ -35,10 +37,10 @@ const CASES: [(&str, u8, u8); 9] = [
 ];
 
 /// The hook on one of these functions.
-pub(super) fn body(name: &str, minor: u16) -> Option<Body> {
+pub(super) fn body(name: &str, rules: Rules) -> Option<Body> {
     let known = |name: &str| CASES.iter().any(|(case, ..)| *case == name);
     let base = name.strip_suffix('U').unwrap_or(name);
-    ((13..=25).contains(&minor) && known(base)).then_some(by_registers as Body)
+    (rules.bounds_by_registers() && known(base)).then_some(by_registers as Body)
 }
 
 fn by_registers(cx: &mut Cx<'_>) -> Answer {
@@ -94,7 +96,8 @@ mod tests {
 
     #[test]
     fn names_with_and_without_sign() {
-        assert!(body("panicIndexU", 13).is_some() && body("panicSlice3C", 25).is_some());
-        assert!(body("panicIndex", 26).is_none() && body("panicky", 20).is_none());
+        let rules = |minor| Rules::of(goemu_loader::GoVersion::new(minor, 0));
+        assert!(body("panicIndexU", rules(13)).is_some() && body("panicSlice3C", rules(25)).is_some());
+        assert!(body("panicIndex", rules(26)).is_none() && body("panicky", rules(20)).is_none());
     }
 }

@@ -115,7 +115,7 @@ pub(super) fn selectnbrecv(cx: &mut Cx<'_>) -> Answer {
     let operation = Operation { channel: cx.arg(1)?, elem: cx.arg(0)?, direction: Direction::Receive };
     let tried = attempt(cx, operation)?;
     cx.set_result(2, 0, (tried != Tried::Blocks).into())?;
-    if cx.image.facts().version.minor >= 17 {
+    if cx.image.facts().rules().selectnbrecv_tells_received() {
         cx.set_result(2, 1, (tried == Tried::Done(true)).into())?;
     }
     Ok(Action::Return)
@@ -241,7 +241,7 @@ fn wake(cx: &mut Cx<'_>, waiter: &Waiter, received: bool) -> Result<(), Refused>
         Wants::Nothing => goroutines::wake_with(cx, waiter.g, 0, &[]),
         Wants::Received => goroutines::wake_with(cx, waiter.g, 2, &[received]),
         Wants::Case { index, .. } => {
-            let args = super::select::args(cx.image.facts().version.minor);
+            let args = super::select::args(cx.image.facts().rules());
             goroutines::wake_with(cx, waiter.g, args, &[*index, received])
         }
     }

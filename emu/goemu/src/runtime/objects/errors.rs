@@ -1,5 +1,7 @@
 //! Run-time errors (`runtime/error.go`): the values that such panics have, and what their methods say.
 
+use goemu_loader::facts::Rules;
+
 use super::panics;
 use super::{Room, bytes_at, room, take_room};
 use crate::guest::panicking::Frame;
@@ -32,12 +34,14 @@ const TEXTS: [(&str, &str); 9] = [
 
 impl Bounds {
     /// What the error says, in this release's words.
-    fn text(self, minor: u16) -> String {
+    fn text(self, rules: Rules) -> String {
         let negative = self.signed && self.x.cast_signed() < 0;
         let (text, when_negative) =
             TEXTS.get(usize::from(self.code)).copied().unwrap_or(("out of range", ""));
-        let text = match (self.code, minor) {
-            (8, ..20) => "cannot convert slice with length %y to pointer to array with length %x",
+        let text = match self.code {
+            8 if !rules.converts_slices_to_arrays() => {
+                "cannot convert slice with length %y to pointer to array with length %x"
+            }
             _ if negative => when_negative,
             _ => text,
         };
@@ -90,7 +94,7 @@ fn textual(cx: &mut Cx<'_>, name: &str, text: &str) -> Result<Result<(u64, u64),
 /// `panic(nil)`, since Go 1.21. A value of its own type in Go, with this text.
 pub(super) fn nil_panic(cx: &mut Cx<'_>) -> Answer {
     const TEXT: &str = "panic called with nil argument";
-    if cx.image.facts().version.minor < 27 { of_runtime(cx, TEXT) } else { plain(cx, TEXT) }
+    if cx.image.facts().rules().nil_panics_say_runtime() { of_runtime(cx, TEXT) } else { plain(cx, TEXT) }
 }
 
 /// Panics because an interface holds something else.
@@ -162,7 +166,7 @@ pub(super) fn text_of(cx: &Cx<'_>, ty: u64, data: u64) -> Result<Option<String>,
         let [code] = cx.memory.read(data.wrapping_add(at.code))?;
         let (x, y) = (cx.word(data.wrapping_add(at.x))?, cx.word(data.wrapping_add(at.y))?);
         let bounds = Bounds { x, y, signed: signed != 0, code };
-        return Ok(Some(bounds.text(cx.image.facts().version.minor)));
+        return Ok(Some(bounds.text(cx.image.facts().rules())));
     }
     for (name, prefix) in [("errorString", "runtime error: "), ("TypeAssertionError", "")] {
         if ty == descriptor(cx, name) {
@@ -200,12 +204,14 @@ fn said(cx: &mut Cx<'_>, name: &str) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::Bounds;
+    use super::{Bounds, Rules};
+    use goemu_loader::GoVersion;
 
     #[test]
     fn texts() {
-        let text =
-            |x: i64, y, signed, code, minor| Bounds { x: x.cast_unsigned(), y, signed, code }.text(minor);
+        let text = |x: i64, y, signed, code, minor| {
+            Bounds { x: x.cast_unsigned(), y, signed, code }.text(Rules::of(GoVersion::new(minor, 0)))
+        };
         assert_eq!(text(7, 3, true, 0, 15), "runtime error: index out of range [7] with length 3");
         assert_eq!(text(-1, 3, true, 0, 15), "runtime error: index out of range [-1]");
         assert_eq!(

@@ -114,7 +114,9 @@ fn give(cx: &mut Cx<'_>, args: usize, hash: Result<u64, NoHash>) -> Answer {
 /// (`mapKeyError`).
 pub(super) fn refuse(cx: &mut Cx<'_>, none: NoHash, nothing_to_find: bool) -> Answer {
     match none {
-        NoHash::Unhashable(name) if nothing_to_find && cx.image.facts().version.minor >= 25 => {
+        NoHash::Unhashable(name)
+            if nothing_to_find && cx.image.facts().rules().missing_hash_of_a_lookup() =>
+        {
             errors::of_runtime(cx, &format!("hash of unhashable type: {name}"))
         }
         NoHash::Unhashable(name) => errors::plain(cx, &format!("hash of unhashable type {name}")),

@@ -33,10 +33,10 @@ fn name_at(cx: &Cx<'_>, offset: u32) -> Result<Vec<u8>, Refused> {
     let types = cx.image.module().and_then(|module| module.types).map_or(0, |types| types.start);
     let at = types.wrapping_add(offset.into());
     let [_, first, second]: [u8; 3] = cx.memory.read(at)?;
-    let (len, start) = match (cx.image.facts().version.minor, first) {
-        (..17, _) => (u64::from(first) << 8 | u64::from(second), 3),
-        (_, 0..0x80) => (first.into(), 2),
-        _ => (u64::from(first & 0x7f) | u64::from(second) << 7, 3),
+    let (len, start) = match (cx.image.facts().rules().names_have_varints(), first) {
+        (false, _) => (u64::from(first) << 8 | u64::from(second), 3),
+        (true, 0..0x80) => (first.into(), 2),
+        (true, _) => (u64::from(first & 0x7f) | u64::from(second) << 7, 3),
     };
     super::bytes_at(cx, at.wrapping_add(start), len)
 }

@@ -31,7 +31,7 @@ const MAX_PANICS: usize = 10_000;
 pub(super) fn gopanic(cx: &mut Cx<'_>) -> Answer {
     let (ty, data) = (cx.arg(0)?, cx.arg(1)?);
     let frame = Frame { pc: cx.return_address()?, sp: cx.caller_sp() };
-    if ty == 0 && cx.image.facts().version.minor >= 21 {
+    if ty == 0 && cx.image.facts().rules().nil_panics_have_a_type() {
         // A value of its own type in Go; the text is the same.
         return errors::nil_panic(cx);
     }
@@ -280,7 +280,7 @@ fn recover(cx: &mut Cx<'_>) -> Answer {
         return Ok(hooked::fatal_error(cx, "recovery failed"));
     };
     // Up to Go 1.24 `deferproc` returns again, 1 this time; else the function has a place for it.
-    let resume = panic.resume.filter(|_| facts.version.minor <= 24);
+    let resume = panic.resume.filter(|_| facts.rules().recovers_at_deferproc());
     let Some(pc) = resume.or_else(|| func.deferreturn()) else {
         return Ok(hooked::fatal_error(cx, "recovery failed"));
     };

@@ -1,5 +1,6 @@
 //! Select statements of several cases (`runtime/select.go`).
 
+use goemu_loader::facts::Rules;
 use std::sync::Arc;
 
 use super::channels::{self, Operation, Tried};
@@ -22,15 +23,15 @@ struct Select {
 }
 
 /// Words of arguments of `selectgo`.
-pub(super) fn args(minor: u16) -> u64 {
-    if minor < 16 { 3 } else { 6 }
+pub(super) fn args(rules: Rules) -> u64 {
+    if rules.select_counts_sends() { 6 } else { 3 }
 }
 
 /// `selectgo(cas0 *scase, order0 *uint16, ncases int) (int, bool)`, since Go 1.16
 /// `(cas0, order0, pc0, nsends, nrecvs int, block bool)`: one that can be carried out, by chance.
 pub(super) fn selectgo(cx: &mut Cx<'_>) -> Answer {
-    let minor = cx.image.facts().version.minor;
-    let Select { mut cases, otherwise } = read(cx, minor)?;
+    let rules = cx.image.facts().rules();
+    let Select { mut cases, otherwise } = read(cx, rules)?;
     shuffle(cx, &mut cases);
     for (index, operation) in &cases {
         match channels::attempt(cx, *operation)? {
@@ -38,12 +39,12 @@ pub(super) fn selectgo(cx: &mut Cx<'_>) -> Answer {
             Tried::Closed => return channels::send_failed(cx),
             Tried::Done(done) => {
                 let received = done && operation.direction == Direction::Receive;
-                return answer(cx, minor, *index, received);
+                return answer(cx, rules, *index, received);
             }
         }
     }
     match otherwise {
-        Some(index) => answer(cx, minor, index, false),
+        Some(index) => answer(cx, rules, index, false),
         None => wait(cx, &cases),
     }
 }
@@ -53,8 +54,8 @@ pub(super) fn block(cx: &mut Cx<'_>) -> Answer {
     goroutines::wait_for(cx, "select (no cases)")
 }
 
-fn answer(cx: &mut Cx<'_>, minor: u16, index: u64, received: bool) -> Answer {
-    let args = args(minor) as usize;
+fn answer(cx: &mut Cx<'_>, rules: Rules, index: u64, received: bool) -> Answer {
+    let args = args(rules) as usize;
     cx.set_result(args, 0, index)?;
     cx.set_result(args, 1, received.into())?;
     Ok(Action::Return)
@@ -62,14 +63,13 @@ fn answer(cx: &mut Cx<'_>, minor: u16, index: u64, received: bool) -> Answer {
 
 /// Up to Go 1.15 a case says what it is, `default` among them. Since then sends come first, `default` is not listed,
 /// and its number is -1.
-fn read(cx: &Cx<'_>, minor: u16) -> Result<Select, Refused> {
+fn read(cx: &Cx<'_>, rules: Rules) -> Result<Select, Refused> {
     let (first, numbers) = (cx.arg(0)?, cx.image.facts().numbers);
-    let (count, sends, blocks) = match minor {
-        ..16 => (cx.arg(2)?, 0, true),
-        _ => {
-            let sends = cx.arg(3)?;
-            (sends.saturating_add(cx.arg(4)?), sends, cx.arg(5)? & 0xff != 0)
-        }
+    let (count, sends, blocks) = if rules.select_counts_sends() {
+        let sends = cx.arg(3)?;
+        (sends.saturating_add(cx.arg(4)?), sends, cx.arg(5)? & 0xff != 0)
+    } else {
+        (cx.arg(2)?, 0, true)
     };
     let layout = cx.image.facts().scase;
     let mut select = Select { cases: Vec::new(), otherwise: (!blocks).then_some(u64::MAX) };

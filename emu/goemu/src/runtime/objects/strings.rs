@@ -106,14 +106,14 @@ pub(super) fn concatstring5(cx: &mut Cx<'_>) -> Answer {
 /// `slicebytetostring(buf *tmpBuf, ptr *byte, n int) string`; up to Go 1.14 with a slice, whose capacity follows.
 pub(super) fn slicebytetostring(cx: &mut Cx<'_>) -> Answer {
     let text = bytes_at(cx, cx.arg(1)?, cx.arg(2)?)?;
-    let args = if cx.image.facts().version.minor < 15 { 4 } else { 3 };
+    let args = if cx.image.facts().rules().strings_of_pointers() { 3 } else { 4 };
     give(cx, args, &text)
 }
 
 /// `slicebytetostringtmp(ptr *byte, n int) string`: the same bytes.
 pub(super) fn slicebytetostringtmp(cx: &mut Cx<'_>) -> Answer {
     let (addr, len) = (cx.arg(0)?, cx.arg(1)?);
-    let args = if cx.image.facts().version.minor < 15 { 3 } else { 2 };
+    let args = if cx.image.facts().rules().strings_of_pointers() { 2 } else { 3 };
     cx.set_result(args, 0, addr)?;
     cx.set_result(args, 1, len)?;
     Ok(Action::Return)
