@@ -148,7 +148,8 @@ fn stripped_programs_need_a_signature() {
 fn the_example_shows_both() {
     let seen = Seen::default();
     let list = Arc::clone(&seen.0);
-    let [fib, joined] = example::calls(move |text| list.lock().unwrap().push(text)).unwrap();
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/bin/corpus-go1.27");
+    let [fib, joined] = example::calls(program, move |text| list.lock().unwrap().push(text)).unwrap();
     assert_eq!((fib.to_string(), joined.to_string()), ("2".into(), r#""a-b-<7>ab""#.into()));
     assert_eq!(seen.take().len(), 10);
 }
