@@ -1,8 +1,7 @@
-//! What answers system calls: [`NoOs`] those of a goroutine of our making, [`linux`](crate::os::linux) those of a program
-//! that was started.
+//! System calls: [`NoOs`] answers those of a goroutine that goemu made, [`linux`] those of a started program.
 //!
-//! A goroutine of our making has no operating system. Its code gets memory, may print, and is told what a program
-//! asks while it starts; everything else ends the call with an error that names what was asked for.
+//! A goroutine that goemu made has no operating system. Its code gets memory, may print, and gets the answers that
+//! initialisation needs; every other call ends with an error that names it.
 
 mod bsd;
 pub(crate) mod imports;

@@ -1,8 +1,8 @@
 //! What stands in for Go's runtime, or watches it: hooks on its functions.
 //!
 //! - [`hooked`] serves programs that were not started.
-//! - [`objects`] serves object files, which are linked without a runtime.
-//! - [`real`] watches the runtime of a program that was started.
+//! - `objects` serves object files, which are linked without a runtime.
+//! - `real` watches the runtime of a program that was started.
 
 pub mod hooked;
 pub(crate) mod objects;
