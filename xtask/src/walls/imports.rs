@@ -29,9 +29,9 @@ pub(super) enum Target {
 }
 
 /// A path as a file has it.
-struct Path<'a> {
-    segments: Vec<&'a str>,
-    line: usize,
+pub(super) struct Path<'a> {
+    pub(super) segments: Vec<&'a str>,
+    pub(super) line: usize,
     /// The name that a `use` gives it.
     alias: Option<&'a str>,
 }
@@ -47,7 +47,7 @@ pub(super) fn imports(of: &Crate, idents: &BTreeSet<String>) -> Vec<Import> {
     let mut found = BTreeSet::new();
     for (file, tokens) in &tokens {
         let Some(from) = file.module.as_deref() else { continue };
-        for path in uses(tokens).iter().chain(&paths(tokens)) {
+        for path in all_paths(tokens) {
             let Some(to) = tree.resolve(from, &path.segments, 8) else { continue };
             if to != Target::Module(from.to_owned()) {
                 found.insert(Import { path: file.path.clone(), line: path.line, from: from.to_owned(), to });
@@ -114,6 +114,16 @@ impl Tree<'_> {
         }
         self.resolve(module, &path.segments, depth - 1)
     }
+}
+
+/// All paths in a file: those of `use` declarations, written out, and those in its code.
+pub(super) fn all_paths<'a>(tokens: &[Token<'a>]) -> Vec<Path<'a>> {
+    let mut all = uses(tokens);
+    // A `use` has its paths in code as well, as far as its first brace.
+    all.extend(paths(tokens));
+    all.sort_by_key(|path| path.line);
+    all.dedup_by(|a, b| a.line == b.line && a.segments == b.segments);
+    all
 }
 
 /// The paths of all `use` declarations.

@@ -2,11 +2,12 @@
 
 use super::{
     Violation,
+    imports::all_paths,
     tokens::Token,
     workspace::{Crate, File},
 };
 
-/// Words that stand in a row in code, and where they may.
+/// Words that stand in a row in code, or begin a path, and where they may.
 struct Rule {
     words: &'static [&'static str],
     /// The crates that it holds for; none: all.
@@ -85,16 +86,29 @@ fn check_file(file: &File, tokens: &[Token<'_>], rule: &Rule) -> Vec<Violation> 
     if rule.may.iter().any(|may| file.path == *may || (may.ends_with('/') && file.path.starts_with(may))) {
         return Vec::new();
     }
-    let matches = |window: &&[Token<'_>]| window.iter().zip(rule.words).all(|(token, word)| token.is(word));
-    let places = tokens.windows(rule.words.len()).filter(matches);
-    places
-        .map(|window| Violation {
+    let lines = if rule.words.contains(&"::") { path_lines(tokens, rule) } else { word_lines(tokens, rule) };
+    lines
+        .into_iter()
+        .map(|line| Violation {
             wall: "words",
             path: file.path.clone(),
-            line: window[0].line,
+            line,
             what: format!("`{}`: {}", rule.words.concat(), rule.why),
         })
         .collect()
+}
+
+/// The lines that have the words of a rule in a row.
+fn word_lines(tokens: &[Token<'_>], rule: &Rule) -> Vec<usize> {
+    let matches = |window: &&[Token<'_>]| window.iter().zip(rule.words).all(|(token, word)| token.is(word));
+    tokens.windows(rule.words.len()).filter(matches).map(|window| window[0].line).collect()
+}
+
+/// The lines with a path that begins with the words of a rule, also in the braces of a `use`.
+fn path_lines(tokens: &[Token<'_>], rule: &Rule) -> Vec<usize> {
+    let words: Vec<&str> = rule.words.iter().copied().filter(|word| *word != "::").collect();
+    let paths = all_paths(tokens).into_iter().filter(|path| path.segments.starts_with(&words));
+    paths.map(|path| path.line).collect()
 }
 
 /// The places of a rule that are not there.
@@ -124,7 +138,8 @@ mod tests {
     #[test]
     fn a_word_in_the_wrong_place_is_found() {
         for rule in &RULES {
-            let text = format!("fn f() {{ {}(0) }}", rule.words.join(" "));
+            let tail = if rule.words.last() == Some(&"::") { "x" } else { "" };
+            let text = format!("fn f() {{ {} {tail}(0) }}", rule.words.join(" "));
             assert_eq!(found(rule, "src/x.rs", &text), 1, "{text}");
             for may in rule.may {
                 let file = if may.ends_with('/') { format!("{may}x.rs") } else { (*may).to_owned() };
@@ -133,6 +148,14 @@ mod tests {
             let in_test = format!("#[cfg(test)] mod tests {{ {text} }}");
             assert_eq!(found(rule, "src/x.rs", &in_test), usize::from(!rule.tests_may), "{in_test}");
         }
+    }
+
+    #[test]
+    fn a_path_in_braces_is_found() {
+        let text = "use std::{collections::HashMap, fs::{self, File}};";
+        let rule = RULES.iter().find(|rule| rule.words == ["std", "::", "fs"]).unwrap();
+        assert!(found(rule, "src/x.rs", text) > 0);
+        assert_eq!(found(rule, "src/x.rs", "use std::{fmt, io}; use other::fs;"), 0);
     }
 
     #[test]
