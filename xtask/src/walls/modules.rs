@@ -16,7 +16,7 @@ struct Rule {
     why: &'static str,
 }
 
-const RULES: [Rule; 5] = [
+const RULES: [Rule; 10] = [
     x86("cpu", &["alu", "goemu_memory"], "the processor's state knows nothing above it"),
     x86("alu", &["cpu"], "alu is pure: numbers in, numbers and flags out"),
     x86("decode", &["goemu_memory"], "the decoder sees bytes only"),
@@ -26,7 +26,44 @@ const RULES: [Rule; 5] = [
         &["goemu_memory", "cpu", "alu", "decode", "exit", "engine"],
         "instruction handlers see registers and memory",
     ),
+    library("disasm", &["goemu_loader"], "text is made of instructions and names alone"),
+    library(
+        "go",
+        &["disasm", "error", "outcome", "goemu_loader", "goemu_memory", "goemu_x86"],
+        "Go is known without a machine",
+    ),
+    library(
+        "guest",
+        &["go", "error", "goemu_loader", "goemu_memory", "goemu_x86"],
+        "the guest's state is data",
+    ),
+    library(
+        "os",
+        &["error", "go", "guest", "hook", "outcome", "goemu_loader", "goemu_memory", "goemu_x86"],
+        "system calls are answered without the machine",
+    ),
+    library(
+        "runtime",
+        &[
+            "disasm",
+            "error",
+            "go",
+            "guest",
+            "hook",
+            "observe",
+            "os",
+            "outcome",
+            "goemu_loader",
+            "goemu_memory",
+            "goemu_x86",
+        ],
+        "hooks see the guest, not the machine",
+    ),
 ];
+
+const fn library(module: &'static str, may: &'static [&'static str], why: &'static str) -> Rule {
+    Rule { of: "goemu", module, may, why }
+}
 
 const fn x86(module: &'static str, may: &'static [&'static str], why: &'static str) -> Rule {
     Rule { of: "goemu-x86", module, may, why }
