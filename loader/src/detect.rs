@@ -1,5 +1,6 @@
 //! Finds Go's tables in an executable: with sections or without, stripped or not, whatever the release.
 
+use crate::buildinfo::BuildInfo;
 use crate::facts::Facts;
 use crate::layout::Perm;
 use crate::moduledata::{self, ModuleData};
@@ -20,15 +21,19 @@ const MAX_CANDIDATES: usize = 16;
 
 /// Finds the function table, and with it everything else. `told`: what is known of the
 /// release that the build information names.
-pub(crate) fn tables(object: &Object, told: Option<Facts>) -> Result<Tables, LoadError> {
+///
+/// # Errors
+///
+/// What the file is without a function table.
+pub(crate) fn tables(object: &Object, build: &BuildInfo, told: Option<Facts>) -> Result<Tables, LoadError> {
     let mut tables = candidates(object).take(MAX_CANDIDATES).filter_map(|addr| at(object, told, addr));
     tables
         .next()
-        .ok_or_else(|| format::packed(object.source.bytes()).unwrap_or_else(|| what_else(object, told)))
+        .ok_or_else(|| format::packed(object.source.bytes()).unwrap_or_else(|| what_else(object, build)))
 }
 
 /// What a file without a function table is.
-fn what_else(object: &Object, told: Option<Facts>) -> LoadError {
+fn what_else(object: &Object, build: &BuildInfo) -> LoadError {
     let has_section = |names: &[&str]| names.iter().any(|name| object.section(name).is_some());
     let symbols = || object.symbols().iter(object.source.bytes()).map(|symbol| symbol.name);
     // The start of a program, which is linked from libgo; and what each of its packages has.
@@ -42,7 +47,9 @@ fn what_else(object: &Object, told: Option<Facts>) -> LoadError {
     if symbols().any(|name| name.starts_with("tinygo_")) {
         return LoadError::OtherCompiler { compiler: "TinyGo" };
     }
-    if told.is_some() || has_section(&GO_SECTIONS) || symbols().any(|name| name == "runtime.morestack") {
+    // A version alone may be any text of a program that knows of Go.
+    let has_build = !build.path.is_empty() || !build.settings.is_empty();
+    if has_build || has_section(&GO_SECTIONS) || symbols().any(|name| name == "runtime.morestack") {
         return LoadError::NoFunctionTable;
     }
     LoadError::NotGo

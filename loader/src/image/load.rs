@@ -206,7 +206,7 @@ fn image(mut object: Object) -> Result<Image, LoadError> {
     let build = buildinfo::read(&object);
     let told = build.go.map(Facts::of);
     let told = told.map(|facts| if facts.is_newer() { typed::learned(&object, facts) } else { facts });
-    let mut tables = detect::tables(&object, told)?;
+    let mut tables = detect::tables(&object, &build, told)?;
     object.layout.target.os = build.os().unwrap_or(object.layout.target.os);
     tables.facts = tables.facts.on(object.layout.target.os);
     Ok(Image { object, build, tables, typed: Typed::default(), undefined: Undefined::default() })
@@ -215,7 +215,7 @@ fn image(mut object: Object) -> Result<Image, LoadError> {
 fn from_objects(linked: Linked, path: Option<PathBuf>) -> Result<Image, LoadError> {
     let Linked { bytes, layout, symbols, build, undefined } = linked;
     let object = Object::made(Arc::new(Source::made(bytes, path)?), layout, symbols);
-    let tables = detect::tables(&object, build.go.map(Facts::of))?;
+    let tables = detect::tables(&object, &build, build.go.map(Facts::of))?;
     Ok(Image { object, build, tables, typed: Typed::default(), undefined })
 }
 
