@@ -137,6 +137,9 @@ pub(crate) struct Args {
     /// Pointers inside a value that are followed, one inside the other [default: 0, as Go does]
     #[arg(long, value_name = "N", value_parser = number::count)]
     show_pointers: Option<u64>,
+    /// Name types by the whole paths of their packages [default: by the last part, as Go does]
+    #[arg(long)]
+    show_paths: bool,
     /// First initialise the program's packages, as main does, though the call may use no variables
     #[arg(long)]
     init: bool,
@@ -400,6 +403,7 @@ impl Args {
             elems: size(self.show_elems, format.elems),
             bytes: size(self.show_bytes, format.bytes),
             pointers: size(self.show_pointers, format.pointers),
+            paths: self.show_paths,
             ..format
         }
     }

@@ -12,6 +12,7 @@ mod nest;
 use std::{fmt, sync::Arc};
 
 pub(crate) use layout::*;
+pub use names::printed_name;
 pub(crate) use names::short_name;
 pub(crate) use nest::{Memo, Nest};
 

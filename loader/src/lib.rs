@@ -42,7 +42,9 @@ pub use buildinfo::{BuildInfo, Module};
 pub use dwarf::{Local, Variable};
 pub use error::{DwarfError, LoadError, RtypeError};
 pub use facts::Facts;
-pub use gotype::{Abi, ChanDir, Field, FuncType, Kind, Method, Param, Signature, Type, TypeRef};
+pub use gotype::{
+    Abi, ChanDir, Field, FuncType, Kind, Method, Param, Signature, Type, TypeRef, printed_name,
+};
 pub use image::func::{
     DeferArg, DeferSlot, Frame, Func, FuncFlags, FuncId, Line, Lines, OpenDefers, TracedArg,
 };

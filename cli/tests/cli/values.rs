@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot run its program has failed")]
 
+use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::run::{Ran, goemu};
+use crate::run::{Ran, command, corpus, file, goemu, ran};
 
 fn typed(line: &[&str]) -> Ran {
     let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin/typed-go1.27");
@@ -42,7 +43,7 @@ fn json_has_the_structure_of_values() {
 fn what_a_program_is_given() {
     let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin/process-go1.15-stripped");
     let input = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("input");
-    std::fs::write(&input, "one three\n").unwrap();
+    fs::write(&input, "one three\n").unwrap();
     let (program, input) = (program.to_str().unwrap(), input.to_str().unwrap());
     for runtime in ["hooked", "real"] {
         for (line, expected) in [
@@ -85,4 +86,41 @@ fn limits_and_pointers() {
         serde_json::from_str(&shown(&[&circles[..], &["--stringers", "--json"]].concat())).unwrap();
     let circle = &json["arguments"][0]["data"]["elements"][0];
     assert_eq!((&circle["kind"], &circle["text"]), (&json!("struct"), &json!("circle of 4")));
+}
+
+/// Types and variables by the whole path of their package; Go prints its last part.
+#[test]
+fn packages_by_their_paths() {
+    let world = |line: &str| {
+        let program = corpus("go1.27").with_file_name("world-go1.27");
+        let ran = ran(command().env("GOEMU_BINARY", program).arg("call").args(line.split(' ')));
+        assert_eq!(ran.status, 0, "{line}: {}", ran.stderr);
+        ran.stdout
+    };
+    assert_eq!(world("internal/abi.Kind.String internal/abi.Kind(2)"), "\"int\"\n");
+    assert_eq!(world("internal/abi.Kind.String abi.Kind(2)"), "\"int\"\n");
+    assert_eq!(world("internal/abi.(*Type).Size &internal/abi.Type{Size_:5}"), "0x5\n");
+    assert!(world("internal/abi.NewName x y true false").starts_with("abi.Name{Bytes:(*uint8)(0xc"));
+    assert!(world("internal/abi.NewName x y true false --show-paths").starts_with("internal/abi.Name{"));
+    let held = world("internal/abi.TypeOf &internal/abi.Type{Size_:5}");
+    assert!(held.starts_with("&abi.Type{Size_:0x8, "), "{held}");
+}
+
+/// Without debug information a symbol has a variable's address, and the parameter its type.
+#[test]
+fn variables_by_their_symbols() {
+    let bytes = fs::read(corpus("go1.27")).unwrap();
+    let mut without = bytes.clone();
+    for at in 0..bytes.len() {
+        if bytes[at..].starts_with(b".debug_") || bytes[at..].starts_with(b".zdebug_") {
+            without[at + 1] = b'x';
+        }
+    }
+    for (name, bytes) in [("with-debug", bytes), ("without-debug", without)] {
+        let path = file(name, &bytes);
+        let mut call = command();
+        call.env("GOEMU_BINARY", path).args(["call", "main.add", "internal/cpu.CacheLineSize", "1"]);
+        let ran = ran(call.args(["--sig", "func(a, b uintptr) uintptr"]));
+        assert_eq!((ran.status, ran.stdout.as_str()), (0, "0x41\n"), "{name}: {}", ran.stderr);
+    }
 }

@@ -3,9 +3,10 @@
 //! Both follow package fmt, with what it cannot know added: functions by name, memory that cannot be read,
 //! and what is beyond the limits, as comments. Only the outermost pointer is followed, as there.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use goemu_loader::{Kind, Type};
+use goemu_loader::{Kind, Type, printed_name};
 
 use crate::go::value::{Bytes, Func, Invalid, List, Map, MaybeType, Pointer, Struct, Value};
 
@@ -37,11 +38,14 @@ pub struct Format {
     pub bytes: usize,
     /// Pointers inside a value that are followed, one inside the other; Go follows none.
     pub pointers: usize,
+    /// Whether types are named with the whole paths of their packages, by which those of one name differ; Go prints the
+    /// last part.
+    pub paths: bool,
 }
 
 impl Default for Format {
     fn default() -> Format {
-        Format { style: Style::Go, depth: 64, elems: 1 << 12, bytes: 1 << 16, pointers: 0 }
+        Format { style: Style::Go, depth: 64, elems: 1 << 12, bytes: 1 << 16, pointers: 0, paths: false }
     }
 }
 
@@ -115,6 +119,14 @@ impl Printer<'_, '_> {
         self.format.style == Style::Go
     }
 
+    fn type_name<'t>(&self, ty: &'t MaybeType, unknown: &'t str) -> Cow<'t, str> {
+        ty.as_ref().map_or(Cow::Borrowed(unknown), |ty| self.printed(&ty.name))
+    }
+
+    fn printed<'t>(&self, name: &'t str) -> Cow<'t, str> {
+        if self.format.paths { Cow::Borrowed(name) } else { printed_name(name) }
+    }
+
     fn value(&mut self, value: &Value, depth: usize) -> fmt::Result {
         if depth > self.format.depth {
             return self.out.write_str("...");
@@ -150,11 +162,13 @@ impl Printer<'_, '_> {
         match value {
             Value::Pointer(pointer) => self.pointer(pointer, depth),
             Value::Func(func) => self.func(func),
-            Value::Chan { ty, addr } => self.address(type_name(ty, "chan"), *addr),
+            Value::Chan { ty, addr } => self.address(&self.type_name(ty, "chan"), *addr),
             Value::UnsafePointer(addr) => self.address("unsafe.Pointer", *addr),
             Value::Nil(ty) => self.nil(ty.as_deref(), depth),
             Value::Variable { name, .. } => self.out.write_str(name),
-            Value::Invalid(Invalid { ty, addr, reason }) => self.invalid(type_name(ty, "?"), *addr, reason),
+            Value::Invalid(Invalid { ty, addr, reason }) => {
+                self.invalid(&self.type_name(ty, "?"), *addr, reason)
+            }
             _ => self.out.write_str("..."),
         }
     }
@@ -178,18 +192,21 @@ impl Printer<'_, '_> {
     }
 
     fn bytes(&mut self, bytes: &Bytes, len: u64, depth: usize) -> fmt::Result {
-        let name = whole_name(type_name(&bytes.ty, "[]byte"), depth);
-        self.items(name, &bytes.bytes, len, |printer, byte| printer.unsigned(u64::from(*byte)))
+        let name = self.type_name(&bytes.ty, "[]byte");
+        self.items(whole_name(&name, depth), &bytes.bytes, len, |printer, byte| {
+            printer.unsigned(u64::from(*byte))
+        })
     }
 
     fn list(&mut self, list: &List, len: u64, depth: usize) -> fmt::Result {
-        let name = type_name(&list.ty, "[]");
-        self.items(name, &list.elems, len, |printer, elem| printer.value(elem, depth + 1))
+        let name = self.type_name(&list.ty, "[]");
+        self.items(&name, &list.elems, len, |printer, elem| printer.value(elem, depth + 1))
     }
 
     fn structure(&mut self, s: &Struct, depth: usize) -> fmt::Result {
         if self.go() {
-            self.out.write_str(type_name(&s.ty, ""))?;
+            let name = self.type_name(&s.ty, "");
+            self.out.write_str(&name)?;
         }
         self.out.write_char('{')?;
         for (i, (name, value)) in s.fields.iter().enumerate() {
@@ -206,7 +223,8 @@ impl Printer<'_, '_> {
         if !self.go() {
             self.out.write_str("map")?;
         }
-        self.items(type_name(&map.ty, "map[]"), &map.entries, len, |printer, (key, elem)| {
+        let name = self.type_name(&map.ty, "map[]");
+        self.items(&name, &map.entries, len, |printer, (key, elem)| {
             printer.value(key, depth + 1)?;
             printer.out.write_char(':')?;
             printer.value(elem, depth + 1)
@@ -256,7 +274,7 @@ impl Printer<'_, '_> {
     }
 
     fn pointer(&mut self, pointer: &Pointer, depth: usize) -> fmt::Result {
-        let name = type_name(&pointer.ty, "*?");
+        let name = &self.type_name(&pointer.ty, "*?");
         match pointer.pointee.as_deref() {
             Some(Value::Invalid(bad)) => self.invalid(name, pointer.addr, &bad.reason),
             // A new variable, not placed in the guest: there is no address to print.
@@ -289,7 +307,7 @@ impl Printer<'_, '_> {
     fn func(&mut self, func: &Func) -> fmt::Result {
         match &func.name {
             Some(name) => self.out.write_str(name),
-            None => self.address(type_name(&func.ty, "func"), func.code),
+            None => self.address(&self.type_name(&func.ty, "func"), func.code),
         }
     }
 
@@ -314,7 +332,8 @@ impl Printer<'_, '_> {
         let Some(ty) = ty else {
             return self.out.write_str(if self.go() { "nil" } else { "<nil>" });
         };
-        let name = whole_name(&ty.name, depth);
+        let name = self.printed(&ty.name);
+        let name = whole_name(&name, depth);
         match (self.go(), &ty.kind) {
             (true, Kind::Slice(_) | Kind::Map { .. } | Kind::Interface { .. }) => {
                 write!(self.out, "{name}(nil)")
@@ -330,10 +349,6 @@ impl Printer<'_, '_> {
 /// Package fmt has a case of its own for a `[]byte` that is the whole value.
 fn whole_name(name: &str, depth: usize) -> &str {
     if depth == 0 && name == "[]uint8" { "[]byte" } else { name }
-}
-
-fn type_name<'a>(ty: &'a MaybeType, unknown: &'a str) -> &'a str {
-    ty.as_ref().map_or(unknown, |ty| ty.name.as_str())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use goemu_loader::facts::Maps;
-use goemu_loader::{Facts, Image, Type, TypeRef};
+use goemu_loader::{Facts, Image, SymbolKind, Type, TypeRef};
 
 use crate::go::guest::{BadAddress, GuestMemory, MapDesign, TypeError, Types};
 use crate::go::names;
@@ -34,8 +34,13 @@ impl Types for Image {
 
     fn variable(&self, name: &str) -> Option<(u64, Option<Arc<Type>>)> {
         let exact = |name: &str| Image::variable(self, name).ok().flatten();
-        let variable = exact(name).or_else(|| exact(&in_main(name)))?;
-        Some((variable.address, Some(variable.ty)))
+        if let Some(variable) = exact(name).or_else(|| exact(&in_main(name))) {
+            return Some((variable.address, Some(variable.ty)));
+        }
+        // Without debug information a symbol has the address, and whoever asks may know the type.
+        let symbol = |name: &str| self.symbol(name).filter(|symbol| symbol.kind != SymbolKind::Func);
+        let symbol = symbol(name).or_else(|| symbol(&in_main(name)))?;
+        self.func_at(symbol.addr).is_none().then_some((symbol.addr, None))
     }
 
     fn facts(&self) -> &Facts {

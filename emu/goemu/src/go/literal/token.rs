@@ -5,7 +5,8 @@ use super::{Fail, Flaw, text};
 /// A token.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token<'a> {
-    /// A name without its package: `main`, `Point`, `nil`.
+    /// A name without its package: `main`, `Point`, `nil`; or a package's path, as far as its first dot behind the last
+    /// slash: `encoding/json`.
     Name(&'a str),
     /// Any number, as written.
     Number(&'a str),
@@ -92,7 +93,10 @@ impl<'a> Lexer<'a> {
                 (Token::Number(number), number.len())
             }
             c if c.is_alphabetic() || c == '_' => {
-                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+                let folders = folders(rest);
+                let last = rest.get(folders..).unwrap_or_default();
+                let in_name = |c: char| c.is_alphanumeric() || c == '_' || folders > 0 && "-%~".contains(c);
+                let end = folders + last.find(|c: char| !in_name(c)).unwrap_or(last.len());
                 let (name, _) = rest.split_at(end);
                 (Token::Name(name), end)
             }
@@ -102,6 +106,12 @@ impl<'a> Lexer<'a> {
         self.at += len;
         Ok(token)
     }
+}
+
+/// How many bytes of the beginning are folders of a package's path: `encoding/` of `encoding/json.Token`.
+fn folders(rest: &str) -> usize {
+    let end = rest.find(|c: char| !(c.is_alphanumeric() || "_.-%~/".contains(c))).unwrap_or(rest.len());
+    rest.get(..end).and_then(|path| path.rfind('/')).map_or(0, |slash| slash + 1)
 }
 
 /// The longest beginning that can be a number: whether it is one is decided when it is converted.

@@ -229,6 +229,8 @@ pub(super) fn same(given: &str, wanted: &str) -> bool {
             (None, None) => return true,
             (Some("..."), Some(w)) if w.starts_with(|c: char| c.is_ascii_digit()) => {}
             (Some(g), Some(w)) if g == w || w.strip_suffix(g).is_some_and(|p| p.ends_with(['.', '/'])) => {}
+            // Descriptors of types do not have the folders of a package's path.
+            (Some(g), Some(w)) if w.contains('.') && g.strip_suffix(w).is_some_and(|p| p.ends_with('/')) => {}
             _ => return false,
         }
     }
@@ -240,7 +242,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         rest = rest.trim_start();
         let first = rest.chars().next()?;
-        let in_name = |c: char| c.is_alphanumeric() || "._/-".contains(c);
+        let in_name = |c: char| c.is_alphanumeric() || "._/-%~".contains(c);
         let end =
             if in_name(first) { rest.find(|c| !in_name(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
         let (word, after) = rest.split_at(end);
