@@ -1,14 +1,14 @@
-//! What Go adds to a bare processor: where a call's values live, and what they mean.
+//! Go without a machine: the locations of a call's values, and their meaning.
 //!
-//! - [`abi`] says in which registers and stack slots the arguments and results of a signature are;
-//!   [`frame`] carries their bytes there and back. Both are pure.
-//! - [`value`] is a Go value outside the machine. [`read`] makes one from guest memory, [`write`](mod@write) puts one
-//!   there, [`print`](mod@print) shows it as Go would, [`literal`] takes it from Go syntax, and [`arguments`] all those of
+//! - [`abi`] assigns the arguments and results of a signature to registers and stack slots;
+//!   [`frame`] copies their bytes there and back. Both are pure.
+//! - [`value`] is a Go value outside the guest. [`read`] reads one from guest memory, [`write`](mod@write) writes one,
+//!   [`print`](mod@print) prints it as Go does, [`literal`] parses Go syntax, and [`arguments`] parses all arguments of
 //!   a call.
-//! - [`passing`] puts these together: arguments into a frame, results out of it.
-//! - [`traceback`](mod@traceback) says in which calls a goroutine is.
-//! - [`guess`] is what can be said of a signature where the file does not tell it.
-//! - [`guest`] holds the traits by which those see memory and types, so none of them knows the machine.
+//! - [`passing`] combines these: arguments into a frame, results out of it.
+//! - [`traceback`](mod@traceback) finds the calls of a goroutine.
+//! - [`guess`] guesses a signature that the file does not have.
+//! - [`guest`] has the traits for memory and types, so that this folder does not depend on the machine.
 
 pub mod abi;
 pub mod arguments;

@@ -82,7 +82,7 @@ pub struct Cx<'a> {
     pub memory: &'a mut Memory,
     /// The running goroutine.
     pub goroutine: &'a mut Goroutine,
-    /// What surrounds it: heap, output, limits.
+    /// Heap, input, output and clock.
     pub world: &'a mut World,
     pub(crate) observers: &'a mut Observers,
 }

@@ -1,7 +1,7 @@
 //! goemu: an x86-64 emulator for functions compiled by Go.
 //!
-//! A [`Machine`] maps a Go program that is never started, and calls one of its functions at a time on an
-//! emulated processor, against a goroutine of goemu's own making:
+//! A [`Machine`] maps a Go program and calls one of its functions at a time on an emulated processor, on a goroutine
+//! that goemu makes. The program is started only if a call needs its own runtime.
 //!
 //! ```no_run
 //! use goemu::{Image, Machine};
@@ -14,9 +14,8 @@
 //! ```
 //!
 //! From the bottom up: [`memory`], [`cpu`] and [`alu`] are a bare machine, [`decode`] and [`interp`] run code
-//! on it behind the trait [`engine::Engine`]. [`go`] adds what Go adds: values, calling conventions, the
-//! goroutine. [`hook`] and [`observe`] are the two ways in: to change what the guest does, and to watch
-//! it. [`Machine`] owns all of it.
+//! on it behind the trait [`engine::Engine`]. [`go`] knows Go's values and calling conventions. [`hook`] changes
+//! a guest, and [`observe`] watches it. [`Machine`] owns all parts.
 
 pub mod call;
 pub mod disasm;

@@ -1,4 +1,4 @@
-//! A machine: one program in memory, one goroutine, one processor, and the answers to why it stopped.
+//! A machine: one program in memory, its goroutines, one processor, and the answer to each exit of the engine.
 
 mod boot;
 mod config;

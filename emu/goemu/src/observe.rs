@@ -137,9 +137,9 @@ pub enum Event {
     },
     /// The guest made a system call.
     Syscall {
-        /// Linux's number.
+        /// RAX at the SYSCALL: the number of the program's own system, on macOS with its class.
         number: u64,
-        /// What it was answered.
+        /// The result; negative ones are error numbers.
         result: i64,
     },
     /// The call has ended.

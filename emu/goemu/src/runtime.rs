@@ -1,4 +1,4 @@
-//! What stands in for Go's runtime, or watches it: hooks on its functions.
+//! Hooks on the functions of Go's runtime, which replace or observe them.
 //!
 //! - [`hooked`] serves programs that were not started.
 //! - `objects` serves object files, which are linked without a runtime.

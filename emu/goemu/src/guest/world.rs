@@ -1,5 +1,5 @@
-//! What surrounds a guest: its heap, its output, its limits. Part of the machine's state: it goes back with
-//! a snapshot.
+//! The guest's state beside memory and processor: heap, input and output, clock, records that replace those of a runtime.
+//! Part of the machine's state: a snapshot restores it.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -67,41 +67,43 @@ impl Arena {
     }
 }
 
-/// The surroundings of a guest.
+/// The guest's state beside memory and processor.
 #[derive(Debug)]
 pub struct World {
     heap: Arena,
     heap_start: u64,
-    /// Objects that were allocated.
+    /// The number of allocated objects.
     objects: u64,
     mappings: Arena,
-    /// The object that all allocations of no bytes share.
+    /// The object that all allocations of size 0 share.
     nothing: Option<u64>,
-    /// Of objects that weak pointers refer to: the word that these share.
+    /// By object: the word that its weak pointers share.
     pub(crate) weak_handles: HashMap<u64, u64>,
-    /// Without a runtime: itabs by interface and type.
+    /// Of linked objects, which have no runtime: itabs by interface and type.
     pub(crate) itabs: HashMap<(u64, u64), u64>,
-    /// There, too: ranges over maps by the address of their iterators, and memory that helpers use again and again.
+    /// Of linked objects: ranges over maps by the address of their iterators.
     pub(crate) walks: HashMap<u64, Walk>,
+    /// Of linked objects: memory that helpers reuse, address and size.
     pub(crate) scratch: Option<(u64, u64)>,
-    /// And who waits at channels.
+    /// Of linked objects: the goroutines that wait at channels.
     pub(crate) waiters: Waiters,
-    /// What the program was given, and how much of its standard input it has read.
+    /// Arguments, environment and standard input of the program.
     pub(crate) process: Arc<Process>,
+    /// Bytes of standard input that the program has read.
     input_read: usize,
-    /// What the guest wrote to standard output.
+    /// Standard output of the guest.
     pub stdout: Vec<u8>,
-    /// What the guest wrote to standard error.
+    /// Standard error of the guest.
     pub stderr: Vec<u8>,
-    /// The time, for a program that was started.
+    /// The clock of a started program.
     pub(crate) clock: Clock,
-    /// Why a program that was started is ending.
+    /// Why a started program is ending.
     pub(crate) dying: Option<Dying>,
     /// The two words of the newest panic's value, as `gopanic` was given it.
     pub(crate) panic_value: Option<(u64, u64)>,
     /// Functions of the system's libraries that the program looked up by name.
     pub(crate) found: Vec<String>,
-    /// Where the C library's `errno` is, once somebody has asked.
+    /// The address of the C library's `errno`, after its first use.
     pub(crate) errno: Option<u64>,
     /// Whether the device that random numbers come from is open.
     pub(crate) random_open: bool,
@@ -109,9 +111,9 @@ pub struct World {
     pub(crate) processors: u32,
     /// Whether the program's C code has been told that Go has started.
     pub(crate) c_knows: bool,
-    /// Where in `stderr` the runtime began to print a panic that nobody recovered.
+    /// Where in `stderr` the text of an unrecovered panic begins.
     pub(crate) panic_printed_from: usize,
-    /// The goroutines that do not run.
+    /// The goroutines that are not running.
     pub(crate) scheduler: Scheduler,
     /// Whether chance decides which goroutine runs next.
     pub(crate) random_order: bool,
@@ -119,14 +121,14 @@ pub struct World {
     pub(crate) home: u64,
     /// The `g` of the goroutine that calls are made on, once that is known.
     pub(crate) home_g: Option<u64>,
-    /// Calls of a started program's runtime that are told when they end.
+    /// Calls of a started program's runtime that are reported when they end.
     pub(crate) under_way: Vec<UnderWay>,
-    /// The function, and how far below the stack's end its frame begins, that begins again on a larger stack: it is not
-    /// told twice.
+    /// The function that restarts on a larger stack, and the offset of its frame from the stack's end: its call is not
+    /// reported twice.
     pub(crate) begins_again: Option<(u64, u64)>,
-    /// Whether package variables do not have their values yet, and who needs them is to say so.
+    /// Whether package variables are guarded: packages are not initialised yet.
     pub(crate) barred: bool,
-    /// Where that panic ended the goroutine.
+    /// Where an unrecovered panic ended the goroutine.
     pub(crate) panic_at: Start,
 }
 

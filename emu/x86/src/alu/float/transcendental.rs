@@ -318,7 +318,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_too_odd() {
+    /// Any encoding ends without a panic (overflow checks are on): that is the check.
+    fn no_operand_panics() {
         let mut env = Extended::new(0x37f);
         let exponents = [0, 1, 2, 0x3bff, 0x3ffe, 0x3fff, 0x4000, 0x403e, 0x7ffe, 0x7fff];
         let significands = [0, 1, 1 << 62, 1 << 63, u64::MAX, 3 << 62];
