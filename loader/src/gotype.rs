@@ -2,7 +2,7 @@
 //!
 //! A type is a tree as far as its memory goes: a struct holds its fields' types, an array its element's.
 //! Where memory holds a pointer (pointers, slices, maps, channels, functions) the tree ends in a
-//! [`TypeRef`], which whoever gave the type can resolve. So types that refer to themselves are finite,
+//! [`TypeRef`], which the source of the type resolves. So types that refer to themselves are finite,
 //! and nothing is read from the file before it is asked for.
 
 mod layout;

@@ -2,8 +2,8 @@
 //! them as one.
 //!
 //! Symbols get addresses, relocations are filled in, and the tables that a linker writes are written: the function
-//! table, the table of tables, the frame of the debug information. What no object defines gets an address too: a
-//! function one in the text behind all others, where a trap lies; a variable one where nothing is mapped. So nothing
+//! table, the module data, the frame of the debug information. Undefined functions point at a trap in the text behind
+//! all others, undefined variables at unmapped memory. So nothing
 //! is missing before it is reached, and then it has a name.
 
 mod apply;

@@ -1,6 +1,6 @@
 //! Parses signatures and types that are written as in Go source: `func(a []byte, k uint8) (string, error)`.
 //!
-//! Layouts are amd64's. Names of packages' types are looked up by the caller, who knows the binary; Go's
+//! Layouts are amd64's. The caller, which knows the binary, looks up names of packages' types; Go's
 //! constraints, constants and comments are not understood.
 //!
 //! ```

@@ -1,4 +1,4 @@
-//! The symbol table that the linker writes, where nobody stripped it. Go's own function table, which
+//! The symbol table that the linker writes, which stripping removes. Go's own function table, which
 //! stripping leaves, is in [`crate::image::func`].
 
 use std::collections::HashSet;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use goemu_loader::{GoVersion, Image, LoadError};
+use goemu_loader::{GoVersion, Image, LoadError, LoadOptions};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -61,7 +61,11 @@ fn walk(image: &Image) -> usize {
 
 /// Loads and reads everything; an error has to be one line.
 fn survives(bytes: Vec<u8>) -> Result<(), TestCaseError> {
-    match Image::parse(bytes) {
+    survives_with(LoadOptions::default(), bytes)
+}
+
+fn survives_with(options: LoadOptions, bytes: Vec<u8>) -> Result<(), TestCaseError> {
+    match options.parse(bytes) {
         Ok(image) => {
             walk(&image);
         }
@@ -364,6 +368,21 @@ proptest! {
             bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
         }
         survives(bytes)?;
+    }
+
+    #[test]
+    fn put_anywhere(
+        program in 0..NAMES.len(),
+        base in nasty(),
+        changes in prop::collection::vec((any::<Index>(), nasty(), 1..9usize), 0..3),
+    ) {
+        let mut bytes = PROGRAMS[program].clone();
+        for (place, value, width) in changes {
+            let at = PLACES[program][place.index(PLACES[program].len())];
+            bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+        }
+        survives_with(LoadOptions::default().base(base & !0xfff), bytes.clone())?;
+        survives_with(LoadOptions::default().dump_base(base), bytes)?;
     }
 
     #[test]

@@ -369,7 +369,7 @@ impl<'f> Linking<'f> {
         Some(Reloc { addr: rela.r_offset.wrapping_add(bias), value })
     }
 
-    /// What one relocation takes from another file. Weak symbols that nobody has are 0, and stay so here.
+    /// What one relocation takes from another file. Weak symbols are left at 0, as if no file had them.
     fn import(&self, rela: &Rela) -> Option<Import> {
         if !matches!(rela.r_type, r::R_X86_64_64 | r::R_X86_64_GLOB_DAT | r::R_X86_64_JUMP_SLOT) {
             return None;

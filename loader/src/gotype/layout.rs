@@ -70,7 +70,7 @@ pub(crate) fn align(kind: &Kind, size: u64) -> u64 {
     }
 }
 
-/// Whether the parts of a type lie inside it, so that who copies a value never leaves it.
+/// Whether the parts of a type lie inside it, so that copying a value never leaves it.
 pub(crate) fn fits(kind: &Kind, size: u64) -> bool {
     match kind {
         Kind::Struct(fields) => {

@@ -316,7 +316,7 @@ impl<'i> Func<'i> {
         Some(Line { file, line })
     }
 
-    /// The source lines of its instructions, for who goes through all of them.
+    /// The source lines of its instructions, from the first to the last: cheaper than [`Func::line_at`] for each.
     pub fn lines(&self) -> Lines<'i> {
         let facts = &self.image.facts().func;
         let steps = |field| Some(Steps::new(self.runs(self.field(field)?)?));

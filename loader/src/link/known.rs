@@ -92,7 +92,7 @@ pub(super) fn code(name: &str, two_conventions: bool) -> Option<Vec<u8>> {
 
 /// The value of a variable of the runtime when a program starts; `tls_g` says where Android's code finds `g`.
 pub(super) fn variable(name: &str, tls_g: i64) -> Option<Vec<u8>> {
-    // Constants by their bits, which up to Go 1.15 nobody else defines.
+    // Constants by their bits, which no object defines up to Go 1.15.
     let constant = |prefix: &str| u64::from_str_radix(name.strip_prefix(prefix)?, 16).ok();
     if let Some(bits) = constant("$f64.").or_else(|| constant("$i64.")) {
         return Some(bits.to_le_bytes().to_vec());

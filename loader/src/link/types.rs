@@ -93,7 +93,7 @@ impl<'f> Missing<'f> {
         Missing { facts, sizes, wanted: BTreeMap::new() }
     }
 
-    /// Asks for a type by its name. It is made if nobody defines it, and if it is known what it is.
+    /// Asks for a type by its name. It is made if no object defines it and its parts are known.
     pub(super) fn want(&mut self, name: &str) {
         self.find(name, 0);
     }
