@@ -6,8 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The minor versions of the Go releases that the fixtures were built with.
-pub const VERSIONS: [u16; 9] = [15, 19, 21, 22, 23, 24, 25, 26, 27];
+pub use crate::releases::VERSIONS;
 
 /// A file below `testdata`.
 pub fn testdata(path: &str) -> PathBuf {

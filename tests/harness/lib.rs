@@ -12,6 +12,7 @@ pub mod native;
 pub mod oracle;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod random;
+pub mod releases;
 pub mod served;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod state;

@@ -31,7 +31,7 @@ pub(crate) struct Args {
     count: u64,
     /// The releases that build them, by minor version.
     #[arg(long, value_delimiter = ',', default_values_t = [15, 21, 27])]
-    versions: Vec<u32>,
+    versions: Vec<u16>,
     /// Only print the program of the seed.
     #[arg(long)]
     print: bool,
@@ -63,7 +63,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
 }
 
 /// The calls of one program in one build that end otherwise than natively, and how many end in a panic.
-fn check(args: &Args, seed: u64, version: u32, flags: &[&str]) -> Result<(Vec<String>, usize)> {
+fn check(args: &Args, seed: u64, version: u16, flags: &[&str]) -> Result<(Vec<String>, usize)> {
     let work = root().join("target/defers").join(format!("{seed}-{version}-{}", flags.len()));
     fs::create_dir_all(&work)?;
     fs::write(work.join("defers.go"), program(seed))?;

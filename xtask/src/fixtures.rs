@@ -11,16 +11,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     run::{root, run, sha256},
     toolchains::{self, go_command},
 };
+use releases::VERSIONS;
 
 pub(crate) mod cases;
 pub(crate) mod native;
 mod objects;
+#[path = "../../tests/harness/releases.rs"]
+#[allow(unreachable_pub, reason = "the tests' library shows it")]
+mod releases;
 pub(crate) mod tracebacks;
 mod vendored;
 
@@ -37,6 +41,9 @@ pub(crate) struct Args {
     /// machines, so these have no checksums.
     #[arg(long)]
     cgo: bool,
+    /// Take new checksums where they differ from the recorded ones: sources or toolchains have changed.
+    #[arg(long)]
+    accept: bool,
     /// Build those whose names contain this, and leave native results alone but those of a whole program; `objects`:
     /// the object files.
     #[arg(long)]
@@ -45,7 +52,7 @@ pub(crate) struct Args {
 
 impl Args {
     /// The binaries that are asked for, of one program and release.
-    fn fixtures(&self, program: &'static str, version: u32) -> impl Iterator<Item = Fixture> {
+    fn fixtures(&self, program: &'static str, version: u16) -> impl Iterator<Item = Fixture> {
         let modes = MODES.iter().filter(|mode| self.all_systems || mode.os == "linux");
         let modes = modes.filter(|mode| self.cgo || !mode.cgo);
         let modes = modes.filter(move |mode| program != "cgo" || USES_C.contains(&mode.suffix));
@@ -64,9 +71,6 @@ impl Args {
     }
 }
 
-/// The Go releases, by minor version.
-const VERSIONS: [u32; 9] = [15, 19, 21, 22, 23, 24, 25, 26, 27];
-
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
 const PROGRAMS: [&str; 11] = [
@@ -84,7 +88,7 @@ const PROGRAMS: [&str; 11] = [
 ];
 
 /// The only mode in which a program is built, and by which releases.
-fn only_mode(program: &str) -> Option<(&'static str, &'static [u32])> {
+fn only_mode(program: &str) -> Option<(&'static str, &'static [u16])> {
     match program {
         "algorithms" | "algorithms-v3" => Some(("-stripped", &[19, 23, 27])),
         "defers" | "bad" => Some(("-stripped", &[15, 27])),
@@ -104,9 +108,9 @@ struct Mode {
     flags: &'static [&'static str],
     /// The target system; only Linux programs are run.
     os: &'static str,
-    versions: &'static [u32],
+    versions: &'static [u16],
     /// The releases whose corpus in this mode is checked in.
-    checked_in: &'static [u32],
+    checked_in: &'static [u16],
     /// Whether no other program is built so.
     corpus_only: bool,
     /// Whether gcc links it.
@@ -114,10 +118,10 @@ struct Mode {
 }
 
 /// The releases that build for other systems.
-const ABROAD: [u32; 4] = [15, 19, 23, 27];
+const ABROAD: [u16; 4] = [15, 19, 23, 27];
 
 /// The ways to build for Linux, with the releases whose builds are checked in.
-const fn linux(suffix: &'static str, flags: &'static [&'static str], checked_in: &'static [u32]) -> Mode {
+const fn linux(suffix: &'static str, flags: &'static [&'static str], checked_in: &'static [u16]) -> Mode {
     Mode { suffix, flags, os: "linux", versions: &VERSIONS, checked_in, corpus_only: false, cgo: false }
 }
 
@@ -126,7 +130,7 @@ const fn abroad(
     suffix: &'static str,
     os: &'static str,
     flags: &'static [&'static str],
-    checked_in: &'static [u32],
+    checked_in: &'static [u16],
 ) -> Mode {
     Mode { suffix, flags, os, versions: &ABROAD, checked_in, corpus_only: true, cgo: false }
 }
@@ -177,7 +181,7 @@ static MODES: [Mode; 19] = [
 /// One binary.
 struct Fixture {
     program: &'static str,
-    version: u32,
+    version: u16,
     mode: &'static Mode,
 }
 
@@ -273,7 +277,7 @@ fn build(fixture: &Fixture, cases: &cases::Cases, args: &Args, binary: &Path) ->
 /// `go build` of a folder as a module, in a way that gives the same bytes everywhere.
 fn go_build(
     args: &Args,
-    version: u32,
+    version: u16,
     (module, level): (&str, &str),
     folder: &Path,
     mode: &Mode,
@@ -306,26 +310,39 @@ fn demos(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Copies what is checked in, and writes the checksums of what was built; those of others stay.
+/// Checks what was built against the recorded checksums, copies what is checked in, and writes the checksums; those of
+/// others stay.
 fn check_in(args: &Args, built: &Path) -> Result<()> {
     let bin = root().join("testdata/bin");
     let file = bin.join("SHA256SUMS");
-    let old = if args.only.is_some() { fs::read_to_string(&file)? } else { String::new() };
+    let old = fs::read_to_string(&file)?;
     let rows = old.lines().filter_map(|row| row.split_once("  "));
-    let mut sums: BTreeMap<String, String> =
+    let recorded: BTreeMap<String, String> =
         rows.map(|(sum, name)| (name.to_owned(), sum.to_owned())).collect();
+    let mut sums = if args.only.is_some() { recorded.clone() } else { BTreeMap::new() };
+    let (mut differing, mut copies) = (Vec::new(), Vec::new());
     for program in PROGRAMS {
         for version in VERSIONS {
             for fixture in args.fixtures(program, version) {
                 let binary = built.join(fixture.name());
                 if !fixture.mode.cgo {
-                    sums.insert(fixture.name(), sha256(&binary)?);
+                    let sum = sha256(&binary)?;
+                    if recorded.get(&fixture.name()).is_some_and(|recorded| *recorded != sum) {
+                        differing.push(fixture.name());
+                    }
+                    sums.insert(fixture.name(), sum);
                 }
                 if fixture.is_checked_in() {
-                    fs::copy(&binary, bin.join(fixture.name()))?;
+                    copies.push((binary, bin.join(fixture.name())));
                 }
             }
         }
+    }
+    if !differing.is_empty() && !args.accept {
+        bail!("not what SHA256SUMS says (--accept takes them): {}", differing.join(", "));
+    }
+    for (binary, to) in copies {
+        fs::copy(&binary, &to)?;
     }
     let rows: String = sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
     fs::write(file, rows)?;

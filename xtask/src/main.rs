@@ -14,7 +14,6 @@ mod ci;
 mod defers;
 #[cfg(feature = "goemu")]
 mod facts;
-#[cfg(feature = "goemu")]
 mod fixtures;
 #[cfg(feature = "goemu")]
 mod gotest;
@@ -43,13 +42,17 @@ const AFTER_HELP: &str = if cfg!(feature = "goemu") {
     ""
 } else {
     "Tasks that run guests; goemu is built first (`cargo xtask TASK --help`):\n  \
-     objdump-diff, fixtures, tracebacks, defers, gotest, signatures, oracle, facts, wild"
+     objdump-diff, defers, gotest, signatures, oracle, facts, wild"
 };
 
 #[derive(Subcommand)]
 enum Task {
     /// Install the pinned Go toolchains that fixtures are built with.
     Toolchains(toolchains::Args),
+    /// Build the Go programs of testdata, run them natively, record what they did.
+    Fixtures(fixtures::Args),
+    /// Record what Go prints where cases of the checked-in programs panic.
+    Tracebacks,
     /// Check the walls of ARCHITECTURE.md on the source text.
     Walls,
     /// Accept what the golden tests see now as what they expect.
@@ -70,10 +73,6 @@ enum Task {
 enum Guests {
     /// Compare the disassembler with `go tool objdump` over whole programs.
     ObjdumpDiff(objdump_diff::Args),
-    /// Build the Go programs of testdata, run them natively, record what they did.
-    Fixtures(fixtures::Args),
-    /// Record what Go prints where cases of the checked-in programs panic.
-    Tracebacks,
     /// Build random programs of defers and panics, and compare goemu with their native runs.
     Defers(defers::Args),
     /// Run Go's own test programs natively and in goemu, and write docs/gotest.md.
@@ -91,6 +90,8 @@ enum Guests {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Toolchains(args) => toolchains::main(&args),
+        Task::Fixtures(args) => fixtures::main(&args),
+        Task::Tracebacks => fixtures::tracebacks::main(),
         Task::Walls => walls::main(),
         Task::Bless => ci::bless(),
         Task::Ci => ci::main(),
@@ -102,8 +103,6 @@ fn main() -> anyhow::Result<()> {
 fn guests(task: Guests) -> anyhow::Result<()> {
     match task {
         Guests::ObjdumpDiff(args) => objdump_diff::main(&args),
-        Guests::Fixtures(args) => fixtures::main(&args),
-        Guests::Tracebacks => fixtures::tracebacks::main(),
         Guests::Defers(args) => defers::main(&args),
         Guests::Gotest(args) => gotest::main(&args),
         Guests::Signatures(args) => signatures::main(&args),

@@ -33,7 +33,7 @@ pub(crate) struct Args {
     count: u64,
     /// The releases that build them, by minor version.
     #[arg(long, value_delimiter = ',', default_values_t = [15, 19, 23, 27])]
-    versions: Vec<u32>,
+    versions: Vec<u16>,
     /// Only print the program of the seed.
     #[arg(long)]
     print: bool,
@@ -71,7 +71,7 @@ struct Run {
 }
 
 /// Builds one program by one release, and compares its calls.
-fn check(args: &Args, seed: u64, version: u32) -> Result<Run> {
+fn check(args: &Args, seed: u64, version: u16) -> Result<Run> {
     let work = root().join("target/signatures").join(format!("{seed}-{version}"));
     fs::create_dir_all(&work)?;
     let program = program(seed);
