@@ -193,7 +193,7 @@ Made by `cargo xtask bless` from `testdata/native/served.tsv`, which is measured
 where the file no longer holds for a checked-in build. `cargo xtask fixtures` makes the builds that are not checked in.
 
 Every function of the fixture programs is called with the arguments in its source and compared with its native run: results,
-output, the text of its panic or fatal error. ([`tests/tracebacks.rs`](../tests/tracebacks.rs) compares tracebacks, frame by
+output, the text of its panic or fatal error. ([`tests/machine/tracebacks.rs`](../tests/machine/tracebacks.rs) compares tracebacks, frame by
 frame.) Each call is made twice: as goemu chooses by itself, which is hooked, or where hooks cannot serve it the real runtime;
 and in the real runtime.
 

@@ -27,7 +27,16 @@ pub(crate) fn main() -> Result<()> {
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
     cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     deny()?;
-    test()
+    test()?;
+    bare_host()
+}
+
+/// Runs the comparisons with the processor once more as on one that has nothing beyond the first x86-64.
+fn bare_host() -> Result<()> {
+    println!("\n== as on a processor without AVX, SSE3, BMI and all that came later");
+    let args =
+        ["test", "--package", "goemu-tests", "--lib", "--test", "instructions", "--test", "rows", "--quiet"];
+    cargo(&args, &[("GOEMU_HOST_LACKS", "all")])
 }
 
 /// Runs the golden tests so that they overwrite what they compare with.

@@ -19,7 +19,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    let mut test = command("cargo", ["test", "--package", "goemu-tests", "--test", "oracle"]);
+    let package = ["test", "--package", "goemu-tests", "--test", "instructions"];
+    let mut test = command("cargo", package.iter().chain(&["every_form_agrees_with_the_processor"]));
     test.current_dir(root()).env("GOEMU_ORACLE_STATES", args.states.to_string());
     match &args.forms {
         Some(forms) => test.env("GOEMU_ORACLE_FORMS", forms),

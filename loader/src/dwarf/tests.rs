@@ -1,5 +1,5 @@
 //! Debug information that is damaged, and what the parts make of small inputs. What real binaries give is
-//! tested on the fixtures (`tests/types.rs`).
+//! tested on the fixtures (`tests/machine/program_types.rs`).
 
 use std::collections::HashMap;
 

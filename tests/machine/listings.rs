@@ -44,7 +44,7 @@ struct Reloc {
 }
 
 fn listing(name: &str) -> Vec<Row> {
-    let text = fs::read_to_string(testdata("seeds").join(name)).unwrap();
+    let text = fs::read_to_string(testdata("listings").join(name)).unwrap();
     let rows: Vec<Row> = text.lines().filter(|line| line.starts_with("0x")).map(row).collect();
     assert!(!rows.is_empty());
     rows

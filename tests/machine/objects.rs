@@ -160,7 +160,7 @@ fn panics_that_nobody_recovers_say_why() {
 /// The listing of the web page is of such an object, but for the operands that the linker fills in.
 #[test]
 fn objects_for_macos_have_the_bytes_of_the_listing() {
-    let listing = std::fs::read_to_string(testdata("seeds/deferr.txt")).unwrap();
+    let listing = std::fs::read_to_string(testdata("listings/deferr.txt")).unwrap();
     for name in ["deferr-1.14.15-darwin.o", "deferr-1.15.15-darwin.o"] {
         let image = Image::open(testdata("objects").join(name)).unwrap();
         let (mut at, mut compared) = (0, 0);

@@ -7,7 +7,7 @@ use goemu::{Error, Image, Machine, Outcome, Value};
 use goemu_tests::fixtures::binary;
 
 #[allow(dead_code, reason = "its main only prints")]
-#[path = "../emu/goemu/examples/hook.rs"]
+#[path = "../../emu/goemu/examples/hook.rs"]
 mod example;
 
 /// A release with arguments on the stack, and three builds of one with arguments in registers.

@@ -7,7 +7,7 @@ use goemu::machine::Config;
 use goemu::outcome::Runtime;
 use goemu::trace::Detail;
 use goemu::{Error, Image, Machine, Outcome, Report};
-use goemu_tests::fixtures::binary;
+use goemu_tests::fixtures::{VERSIONS, binary};
 use goemu_tests::trace::traced;
 
 fn image(name: &str) -> Arc<Image> {
@@ -100,7 +100,7 @@ fn calls_start_from_the_same_state() {
 /// All goroutines' stacks come with it, as Go prints them.
 #[test]
 fn a_deadlock_shows_who_waits() {
-    for version in [15, 19, 21, 22, 23, 24, 25, 26, 27] {
+    for version in VERSIONS {
         let report = call(&mut real(&format!("corpus-go1.{version}")), "main.deadlock", &[]);
         let Outcome::Deadlock(traceback) = &report.outcome else { panic!("1.{version}: {report:?}") };
         let stack = &traceback.goroutines[0];

@@ -2,7 +2,6 @@
 //!
 //! `GOEMU_ORACLE_STATES` is the number of states a form (`cargo xtask oracle` sets it); `GOEMU_ORACLE_FORMS` limits
 //! the run to forms whose name contains it; `GOEMU_ORACLE_TABLE` names a file for the summary.
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 use std::{collections::BTreeMap, env, fmt::Write as _, fs};
 

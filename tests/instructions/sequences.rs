@@ -1,6 +1,5 @@
 //! Sequences of instructions: goemu and the host processor end in the same state, or fault at the same place in the
 //! same state; and arbitrary bytes do no harm.
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 use goemu_tests::{
     form::{Case, case, codes},

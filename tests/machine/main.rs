@@ -1,0 +1,31 @@
+//! Tests of whole machines: programs of `testdata/bin`, called, started and asked.
+//!
+//! One program, since linking the library takes longer than most of the tests. A test that changes the state of its process
+//! (directory, environment, signal handlers) does not belong here.
+
+mod algorithms;
+mod bad_guests;
+mod defers;
+mod docs;
+mod events;
+mod facts;
+mod garbled;
+mod goroutines;
+mod guess;
+mod hooks;
+mod hostile_types;
+mod init;
+mod limits;
+mod listings;
+mod names;
+mod objects;
+mod process;
+mod program_types;
+mod properties;
+mod real_runtime;
+mod runtimes;
+mod signatures;
+mod tracebacks;
+mod traces;
+mod typed_fast_path;
+mod values;
