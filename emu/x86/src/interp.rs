@@ -109,26 +109,81 @@ impl Interpreter {
     fn go(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64, mut watch: impl Watching) -> Exit {
         // Work that was counted before is not this code's.
         memory.forget_cost();
+        let exit = self.run_blocks::<false>(cpu, memory, fuel, &mut watch);
+        // Only heat ends a run without an exit.
+        exit.unwrap_or(Exit::Stopped)
+    }
+
+    /// Runs blocks, until there is an exit or, if `HEAT`, until control has polled and come to a block that is hot.
+    #[inline(always)]
+    fn run_blocks<const HEAT: bool>(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: &mut i64,
+        watch: &mut impl Watching,
+    ) -> Option<Exit> {
         let mut id = match self.blocks.enter(memory, cpu.rip) {
             Ok(id) => id,
-            Err(fault) => return Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) }),
+            Err(fault) => return Some(Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) })),
         };
         loop {
             let block = self.blocks.get(id);
             let flow = match watch.run(&self.blocks, block, cpu, memory) {
                 Ok(flow) => flow,
-                Err((at, trap)) => return self.leave(block, at, trap, cpu, fuel),
+                Err((at, trap)) => return Some(self.leave(block, at, trap, cpu, fuel)),
             };
             *fuel -= i64::from(block.len);
-            match self.follow(id, block, flow, cpu, memory, *fuel) {
-                Ok(next) => id = next,
+            id = match self.follow(id, block, flow, cpu, memory, *fuel) {
+                Ok(next) => next,
                 Err(Exit::OutOfFuel) if memory.is_costly() => match self.pay(cpu, memory, fuel) {
-                    Ok(next) => id = next,
-                    Err(exit) => return exit,
+                    Ok(next) => next,
+                    Err(exit) => return Some(exit),
                 },
-                Err(exit) => return exit,
+                Err(exit) => return Some(exit),
+            };
+            let polled = match flow {
+                Flow::Next => false,
+                Flow::Taken => block.polls,
+                Flow::Indirect => true,
+            };
+            if HEAT && polled && self.blocks.warm(id) {
+                cpu.rip = self.blocks.start(id);
+                return None;
             }
         }
+    }
+
+    /// Runs until there is a reason to leave, as [`Engine::run`] does, or until control has come to hot code, by a call, a
+    /// return or backwards: `None`, and RIP is there. The block at RIP runs even if it is hot. The cost of long operations
+    /// is the caller's to forget when a run begins.
+    pub fn run_until_hot(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Option<Exit> {
+        self.run_blocks::<true>(cpu, memory, fuel, &mut Nobody)
+    }
+
+    /// From how many arrivals on a block is hot.
+    pub fn set_heat(&mut self, arrivals: i32) {
+        self.blocks.hot = arrivals;
+    }
+
+    /// The block at an address is never hot, until it is decoded again.
+    pub fn cool(&mut self, addr: u64) {
+        self.blocks.cool(addr);
+    }
+
+    /// From now on the interpreter keeps what it takes of [`Memory::take_code_writes`], for [`Interpreter::changed_code`].
+    pub fn keep_code_writes(&mut self) {
+        self.blocks.keep_changes = true;
+    }
+
+    /// Takes the writes to decoded pages, and forgets blocks that they touch.
+    pub fn take_code_writes(&mut self, memory: &mut Memory) {
+        self.blocks.forget(memory.take_code_writes());
+    }
+
+    /// The writes to decoded pages that were taken since this was asked last.
+    pub fn changed_code(&mut self) -> Vec<Range<u64>> {
+        std::mem::take(&mut self.blocks.changes)
     }
 
     /// The block that runs next, or why there is none.

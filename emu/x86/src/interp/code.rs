@@ -41,6 +41,8 @@ pub(super) struct Block {
     pub(super) next_rip: u64,
     /// Address of its target.
     pub(super) taken_rip: u64,
+    /// How often control came here, as far as that is counted.
+    heat: i32,
 }
 
 /// Entries of the table that indirect jumps look at first. A power of two.
@@ -48,6 +50,9 @@ const QUICK: usize = 1 << 12;
 
 /// Operations to keep before all are dropped: half a gigabyte, more than any program has.
 const MAX_OPS: usize = 1 << 22;
+
+/// Changes kept before everything counts as changed.
+const MAX_CHANGES: usize = 1 << 12;
 
 /// All decoded blocks.
 pub(super) struct Blocks {
@@ -61,7 +66,16 @@ pub(super) struct Blocks {
     by_addr: FxHashMap<u64, Id>,
     quick: Vec<(u64, Id)>,
     version: u64,
+    /// From how many arrivals on a block is hot.
+    pub(super) hot: i32,
+    /// Whether to keep changes.
+    pub(super) keep_changes: bool,
+    /// Writes to decoded pages, while they are kept.
+    pub(super) changes: Vec<Range<u64>>,
 }
+
+/// Arrivals after which a block is hot: translating an instruction takes some hundred times as long as interpreting it.
+const HOT: i32 = 100;
 
 impl Default for Blocks {
     fn default() -> Blocks {
@@ -74,6 +88,9 @@ impl Default for Blocks {
             by_addr: FxHashMap::default(),
             quick: vec![(0, Id::NONE); QUICK],
             version: 0,
+            hot: HOT,
+            keep_changes: false,
+            changes: Vec::new(),
         }
     }
 }
@@ -132,6 +149,7 @@ impl Blocks {
             taken: Id::NONE,
             next_rip: decoded.next(),
             taken_rip,
+            heat: 0,
         });
         let barred = |insn: &Instruction| self.bar.as_ref().is_some_and(|bar| bar(insn));
         self.ops
@@ -139,6 +157,27 @@ impl Blocks {
         self.insns.extend(decoded.insns);
         self.by_addr.insert(addr, id);
         Ok(id)
+    }
+
+    /// Counts that control came to a block; says whether it is hot.
+    #[inline(always)]
+    pub(super) fn warm(&mut self, id: Id) -> bool {
+        let Some(block) = self.blocks.get_mut(id.0 as usize) else { return false };
+        block.heat += i32::from(block.heat < i32::MAX);
+        block.heat >= self.hot
+    }
+
+    /// The block at an address will not be hot.
+    pub(super) fn cool(&mut self, addr: u64) {
+        let block = self.by_addr.get(&addr).and_then(|id| self.blocks.get_mut(id.0 as usize));
+        if let Some(block) = block {
+            block.heat = i32::MIN;
+        }
+    }
+
+    /// Address of a block.
+    pub(super) fn start(&self, id: Id) -> u64 {
+        self.ops_start(id)
     }
 
     /// Remembers which block follows another.
@@ -171,6 +210,12 @@ impl Blocks {
     /// Drops blocks whose bytes changed. That is rare, and any block may be linked to any other, so one change
     /// drops all.
     pub(super) fn forget(&mut self, changed: Vec<Range<u64>>) {
+        if self.keep_changes {
+            self.changes.extend_from_slice(&changed);
+            if self.changes.len() > MAX_CHANGES {
+                self.changes = vec![0..u64::MAX];
+            }
+        }
         let touched = |block: &Block| {
             let start = self.insns[block.first as usize].ip();
             changed.iter().any(|range| range.start < block.next_rip && start < range.end)

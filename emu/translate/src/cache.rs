@@ -1,0 +1,207 @@
+//! What was translated: blocks by guest address, and what each place of the code stands for.
+
+use std::io;
+
+use iced_x86::Register;
+use rustc_hash::FxHashMap;
+
+use crate::emit::{Emitter, operand};
+use crate::facts::Facts;
+use crate::host::code::CodeMemory;
+use crate::host::enter::LEAVE;
+use crate::layout;
+
+/// One translation of a guest block: for what is known where it is entered.
+pub(crate) struct Version {
+    pub(crate) facts: Facts,
+    /// Instructions that were executed where it begins and are not yet counted down.
+    pub(crate) pending: i32,
+    /// Where its code lies.
+    pub(crate) place: u32,
+}
+
+/// Where the guest is, if the host refuses something in the code from a place on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    pub(crate) place: u32,
+    pub(crate) pc: u64,
+    /// Instructions executed before it and not yet counted down.
+    pub(crate) pending: i32,
+    pub(crate) at: At,
+}
+
+/// What finds the guest's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    /// [`Spot::pc`]
+    Pc,
+    /// Control has come to it, and fuel is to be looked at.
+    Polled,
+    /// The quadword below RSP: a return went there.
+    Return,
+    /// The state's field for jumps.
+    Jump,
+}
+
+/// Why code leaves of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stub {
+    /// The interpreter goes on there.
+    Interpret { pc: u64, pending: i32 },
+    /// Control comes to an address that is not translated, or a stop; where its jump lies, to be changed once it is.
+    Arrive { pc: u64, pending: i32, jump: u32 },
+    /// No entry of the table of returns.
+    Return,
+    /// No entry of the table of jumps.
+    Jump,
+}
+
+/// All translated code of one machine.
+pub(crate) struct Cache {
+    pub(crate) code: CodeMemory,
+    versions: FxHashMap<u64, Vec<Version>>,
+    /// In the order of their places.
+    pub(crate) spots: Vec<Spot>,
+    pub(crate) stubs: Vec<Stub>,
+    /// Jumps to addresses that are not translated.
+    waiting: FxHashMap<u64, Vec<u32>>,
+    /// Entries through the tables.
+    entries: FxHashMap<(u64, bool), u32>,
+    /// Where missing entries of the tables go: of returns, of jumps.
+    misses: (u32, u32),
+    /// Counts how often everything was forgotten.
+    pub(crate) generation: u64,
+}
+
+impl Cache {
+    pub(crate) fn new() -> io::Result<Cache> {
+        let mut cache = Cache {
+            code: CodeMemory::new()?,
+            versions: FxHashMap::default(),
+            spots: Vec::new(),
+            stubs: Vec::new(),
+            waiting: FxHashMap::default(),
+            entries: FxHashMap::default(),
+            misses: (0, 0),
+            generation: 0,
+        };
+        cache.clear();
+        Ok(cache)
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.code.clear();
+        self.versions.clear();
+        self.spots.clear();
+        self.stubs.clear();
+        self.waiting.clear();
+        self.entries.clear();
+        self.generation += 1;
+        let mut emitter = Emitter::new(0);
+        self.misses.0 = emitter.here();
+        emit_stub(&mut emitter, 0);
+        self.misses.1 = emitter.here();
+        emit_stub(&mut emitter, 1);
+        self.stubs.extend([Stub::Return, Stub::Jump]);
+        let code = emitter.finish().unwrap_or_default();
+        self.code.append(&code);
+    }
+
+    /// The host's addresses for what the tables do not have.
+    pub(crate) fn misses(&self) -> (u64, u64) {
+        (self.address(self.misses.0), self.address(self.misses.1))
+    }
+
+    pub(crate) fn address(&self, place: u32) -> u64 {
+        self.code.start() + u64::from(place)
+    }
+
+    pub(crate) fn versions(&self, pc: u64) -> &[Version] {
+        self.versions.get(&pc).map_or(&[], Vec::as_slice)
+    }
+
+    /// The version that assumes nothing.
+    pub(crate) fn plain(&self, pc: u64) -> Option<&Version> {
+        self.versions(pc).iter().find(|version| version.facts.weight() == 0)
+    }
+
+    pub(crate) fn add(&mut self, pc: u64, version: Version) {
+        let plain = version.facts.weight() == 0;
+        let (pending, place) = (version.pending, version.place);
+        self.versions.entry(pc).or_default().push(version);
+        if plain && let Some(jumps) = self.waiting.remove(&pc) {
+            let to = if pending == 0 { Some(place) } else { self.adjusted(place, pending) };
+            if let Some(to) = to {
+                jumps.iter().for_each(|&jump| self.patch(jump, to));
+            }
+        }
+    }
+
+    /// Makes a jump go on at a place.
+    fn patch(&mut self, jump: u32, to: u32) {
+        let by = i64::from(to) - (i64::from(jump) + 4);
+        if let Ok(by) = i32::try_from(by) {
+            self.code.patch(jump as usize, &by.to_le_bytes());
+        }
+    }
+
+    /// A way to a block for those that have counted all down.
+    fn adjusted(&mut self, place: u32, pending: i32) -> Option<u32> {
+        let mut emitter = Emitter::new(self.code.used() as u32);
+        let start = emitter.here();
+        emitter.count(pending);
+        emitter.jump_back(place);
+        let code = emitter.finish()?;
+        self.code.append(&code).then_some(start)
+    }
+
+    /// A jump, whose displacement lies there, waits for an address to be translated.
+    pub(crate) fn wait(&mut self, pc: u64, jump: u32) {
+        self.waiting.entry(pc).or_default().push(jump);
+    }
+
+    /// The way through a table to a translated address, made when it is first asked for: it proves that the guest's address
+    /// is really that one. `None` if it is not translated, or no code fits.
+    pub(crate) fn entry(&mut self, pc: u64, returns: bool) -> Option<u32> {
+        if let Some(&entry) = self.entries.get(&(pc, returns)) {
+            return Some(entry);
+        }
+        let (place, pending) = self.plain(pc).map(|version| (version.place, version.pending))?;
+        let mut emitter = Emitter::new(self.code.used() as u32);
+        emitter.align(16);
+        let entry = emitter.here();
+        let constant = emitter.label();
+        let (at, found) = if returns {
+            (At::Return, operand(Register::RSP, -8))
+        } else {
+            (At::Jump, crate::emit::at(layout::STATE + crate::host::enter::JUMP))
+        };
+        let spot = Spot { place: entry, pc, pending: 0, at };
+        emitter.expect(found, constant);
+        emitter.count(pending);
+        emitter.jump_back(place);
+        emitter.bind(constant);
+        emitter.quad(pc);
+        let code = emitter.finish()?;
+        if !self.code.append(&code) {
+            return None;
+        }
+        self.spots.push(spot);
+        self.entries.insert((pc, returns), entry);
+        Some(entry)
+    }
+
+    /// Where the guest is when the host refuses something at an address.
+    pub(crate) fn spot(&self, address: u64) -> Option<Spot> {
+        let place = u32::try_from(address.checked_sub(self.code.start())?).ok()?;
+        let after = self.spots.partition_point(|spot| spot.place <= place);
+        self.spots.get(after.checked_sub(1)?).copied()
+    }
+}
+
+/// The way out through a stub.
+pub(crate) fn emit_stub(emitter: &mut Emitter, number: u32) {
+    emitter.set(crate::emit::T, number.into());
+    emitter.jump_to_field(LEAVE);
+}

@@ -1,0 +1,234 @@
+//! Host instructions to bytes, with labels.
+
+use iced_x86::{Code, Encoder, Instruction, MemoryOperand, Register};
+
+use crate::layout;
+
+/// The register that translated code has for itself. The guest's own R14 is in the state.
+pub(crate) const T: Register = Register::R14;
+
+/// A place in the code that is emitted, perhaps one that is not known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Label(u32);
+
+/// Code on its way to the cache.
+pub(crate) struct Emitter {
+    encoder: Encoder,
+    bytes: Vec<u8>,
+    /// Where the first byte will lie in the cache.
+    start: u32,
+    labels: Vec<Option<u32>>,
+    /// Displacements of jumps to fill in: where, and for which label.
+    open: Vec<(u32, Label)>,
+    refused: bool,
+}
+
+/// `gs:[displacement]`
+pub(crate) fn at(displacement: i32) -> MemoryOperand {
+    operand(Register::None, displacement)
+}
+
+/// `gs:[base+displacement]`
+pub(crate) fn operand(base: Register, displacement: i32) -> MemoryOperand {
+    MemoryOperand::new(base, Register::None, 1, displacement.into(), 8, false, Register::GS)
+}
+
+/// `gs:[T*8+displacement]`
+pub(crate) fn indexed(displacement: i32) -> MemoryOperand {
+    MemoryOperand::new(Register::None, T, 8, displacement.into(), 8, false, Register::GS)
+}
+
+impl Emitter {
+    pub(crate) fn new(start: u32) -> Emitter {
+        let (bytes, labels, open) = (Vec::with_capacity(4096), Vec::new(), Vec::new());
+        Emitter { encoder: Encoder::new(64), bytes, start, labels, open, refused: false }
+    }
+
+    /// The place in the cache that comes next.
+    pub(crate) fn here(&self) -> u32 {
+        self.start + self.bytes.len() as u32
+    }
+
+    pub(crate) fn label(&mut self) -> Label {
+        self.labels.push(None);
+        Label(self.labels.len() as u32 - 1)
+    }
+
+    /// The label is here.
+    pub(crate) fn bind(&mut self, label: Label) {
+        let here = self.here();
+        self.labels[label.0 as usize] = Some(here);
+    }
+
+    /// An instruction, re-encoded.
+    pub(crate) fn insn(&mut self, insn: &Instruction) {
+        match self.encoder.encode(insn, 0) {
+            Ok(_) => {}
+            Err(_) => self.refused = true,
+        }
+        let bytes = self.encoder.take_buffer();
+        self.bytes.extend_from_slice(&bytes);
+        self.encoder.set_buffer({
+            let mut bytes = bytes;
+            bytes.clear();
+            bytes
+        });
+    }
+
+    fn made(&mut self, insn: Result<Instruction, iced_x86::IcedError>) {
+        match insn {
+            Ok(insn) => self.insn(&insn),
+            Err(_) => self.refused = true,
+        }
+    }
+
+    pub(crate) fn load(&mut self, to: Register, from: MemoryOperand) {
+        self.made(Instruction::with2(Code::Mov_r64_rm64, to, from));
+    }
+
+    pub(crate) fn store(&mut self, to: MemoryOperand, from: Register) {
+        self.made(Instruction::with2(Code::Mov_rm64_r64, to, from));
+    }
+
+    pub(crate) fn store_imm(&mut self, to: MemoryOperand, value: i32) {
+        self.made(Instruction::with2(Code::Mov_rm64_imm32, to, value));
+    }
+
+    pub(crate) fn copy(&mut self, to: Register, from: Register) {
+        self.made(Instruction::with2(Code::Mov_r64_rm64, to, from));
+    }
+
+    /// A register gets a number; flags stay.
+    pub(crate) fn set(&mut self, to: Register, value: u64) {
+        match (u32::try_from(value), i32::try_from(value as i64)) {
+            (Ok(short), _) => self.made(Instruction::with2(Code::Mov_r32_imm32, to.full_register32(), short)),
+            (_, Ok(short)) => self.made(Instruction::with2(Code::Mov_rm64_imm32, to, short)),
+            _ => self.made(Instruction::with2(Code::Mov_r64_imm64, to, value)),
+        }
+    }
+
+    pub(crate) fn lea(&mut self, to: Register, base: Register, displacement: i32) {
+        self.lea_of(to, base, Register::None, 1, displacement);
+    }
+
+    pub(crate) fn lea_of(
+        &mut self,
+        to: Register,
+        base: Register,
+        index: Register,
+        scale: u32,
+        displacement: i32,
+    ) {
+        let from = MemoryOperand::new(base, index, scale, displacement.into(), 8, false, Register::None);
+        self.made(Instruction::with2(Code::Lea_r64_m, to, from));
+    }
+
+    /// T gets a byte, or a word, of memory.
+    pub(crate) fn load_byte(&mut self, from: MemoryOperand) {
+        self.made(Instruction::with2(Code::Movzx_r32_rm8, Register::R14D, from));
+    }
+
+    pub(crate) fn load_word(&mut self, from: MemoryOperand) {
+        self.made(Instruction::with2(Code::Movzx_r32_rm16, Register::R14D, from));
+    }
+
+    /// Faults unless `address` lies in the guest's space. T is lost; flags stay.
+    pub(crate) fn check(&mut self, address: Register) {
+        let mask = at(layout::STATE + crate::host::enter::HIGH_BITS);
+        self.made(Instruction::with3(Code::VEX_Pext_r64_r64_rm64, T, address, mask));
+        self.load(T, indexed(layout::TRIPWIRE));
+    }
+
+    /// Adds to the count of instructions left.
+    pub(crate) fn count(&mut self, mut by: i32) {
+        while by != 0 {
+            let most = layout::NUMBERS_LEN as i32 / 2 - 1;
+            let now = by.clamp(-most, most);
+            self.made(Instruction::with2(Code::Paddq_mm_mmm64, Register::MM0, at(layout::number(now))));
+            by -= now;
+        }
+    }
+
+    /// Faults where none is left. `pending` of those that were counted down are still to come.
+    pub(crate) fn poll(&mut self, pending: i32) {
+        self.made(Instruction::with2(Code::Movq_rm64_mm, T, Register::MM0));
+        self.load_byte(operand(T, layout::poll(pending)));
+    }
+
+    /// Faults unless a quadword of memory is this one, which the eight bytes at a label hold.
+    pub(crate) fn expect(&mut self, found: MemoryOperand, constant: Label) {
+        self.made(Instruction::with2(Code::Movq_mm_rm64, Register::MM1, found));
+        // pcmpeqd mm1,[rip+constant]
+        self.bytes.extend_from_slice(&[0x0f, 0x76, 0x0d]);
+        self.displacement(constant);
+        self.made(Instruction::with2(Code::Pmovmskb_r32_mm, Register::R14D, Register::MM1));
+        self.load_byte(indexed(layout::ALL_ONES));
+    }
+
+    /// Goes on at the address that one of the tables has for T.
+    pub(crate) fn jump_by_table(&mut self, table: i32) {
+        self.made(Instruction::with1(Code::Jmp_rm64, indexed(table)));
+    }
+
+    /// Goes on at the address in a field of the state.
+    pub(crate) fn jump_to_field(&mut self, field: i32) {
+        self.made(Instruction::with1(Code::Jmp_rm64, at(layout::STATE + field)));
+    }
+
+    pub(crate) fn quad(&mut self, value: u64) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(crate) fn align(&mut self, to: usize) {
+        while (self.start as usize + self.bytes.len()) % to != 0 {
+            self.bytes.push(0xcc);
+        }
+    }
+
+    /// JMP, and where its displacement lies.
+    pub(crate) fn jump(&mut self, to: Label) -> u32 {
+        self.bytes.push(0xe9);
+        self.displacement(to)
+    }
+
+    /// Jcc by the low four bits of its opcode.
+    pub(crate) fn jump_if(&mut self, condition: u8, to: Label) -> u32 {
+        self.bytes.extend_from_slice(&[0x0f, 0x80 | condition]);
+        self.displacement(to)
+    }
+
+    /// JMP to code that lies in the cache already.
+    pub(crate) fn jump_back(&mut self, to: u32) {
+        let label = self.known(to);
+        self.jump(label);
+    }
+
+    /// A label for code that lies in the cache already.
+    pub(crate) fn known(&mut self, place: u32) -> Label {
+        self.labels.push(Some(place));
+        Label(self.labels.len() as u32 - 1)
+    }
+
+    fn displacement(&mut self, to: Label) -> u32 {
+        let place = self.here();
+        self.open.push((place, to));
+        self.bytes.extend_from_slice(&[0; 4]);
+        place
+    }
+
+    /// Where a label is.
+    pub(crate) fn place(&self, label: Label) -> Option<u32> {
+        self.labels[label.0 as usize]
+    }
+
+    /// The bytes, with all displacements; `None` if something could not be encoded.
+    pub(crate) fn finish(mut self) -> Option<Vec<u8>> {
+        for (place, label) in std::mem::take(&mut self.open) {
+            let to = self.place(label)?;
+            let by = i64::from(to) - (i64::from(place) + 4);
+            let at = (place - self.start) as usize;
+            self.bytes[at..at + 4].copy_from_slice(&i32::try_from(by).ok()?.to_le_bytes());
+        }
+        (!self.refused).then_some(self.bytes)
+    }
+}

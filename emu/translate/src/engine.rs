@@ -1,0 +1,347 @@
+//! The engine: interprets, translates what is hot, goes in, and answers why code came out.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use goemu_x86::cpu::{Cpu, Flags, Rflags, gpr};
+use goemu_x86::engine::{Bar, Engine, Stops, Watch};
+use goemu_x86::exit::Exit;
+use goemu_x86::interp::Interpreter;
+use goemu_x86::memory::{Memory, PAGE};
+use iced_x86::Instruction;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::cache::{At, Cache, Stub};
+use crate::host::code::CodeMemory;
+use crate::host::enter::{FAULTS, Left, Window};
+use crate::host::signals::{Inside, SignalStack, install};
+use crate::layout::{self, CHUNK};
+use crate::unit::{Limits, Unit};
+use crate::{Unavailable, host};
+
+/// Times that control must come to an address from translated code before that is translated, too.
+const HOT: u32 = 16;
+/// An address at which translated code was entered so often, and ran for so few instructions each time, is left to the
+/// interpreter.
+const POOR: (u64, u64) = (512, 24);
+
+/// Numbers of translators and of what they forgot: tables of another one hold addresses that mean nothing.
+static OWNERS: AtomicU64 = AtomicU64::new(1);
+
+/// Runs guest code on the host's processor where it is hot, and interprets the rest.
+pub struct Translator {
+    interpreter: Interpreter,
+    stops: FxHashSet<u64>,
+    bar: Option<Bar>,
+    /// What translated code needs, once some is.
+    parts: Option<Parts>,
+    /// Whether that could not be had, or the host does not keep up.
+    refused: bool,
+    /// How often control came to addresses that are not translated.
+    heat: FxHashMap<u64, u32>,
+    /// How often code was entered at an address, and instructions that it ran for.
+    worth: FxHashMap<u64, (u64, u64)>,
+    /// Pages whose bytes were translated.
+    pages: FxHashSet<u64>,
+}
+
+struct Parts {
+    cache: Cache,
+    stack: SignalStack,
+    owner: u64,
+    /// Whether a guest's space was prepared.
+    opened: bool,
+}
+
+/// What follows when translated code has been left.
+enum After {
+    /// The interpreter goes on.
+    Interpret,
+    /// Control comes to RIP.
+    Arrive,
+    /// The same, through a table that should know it.
+    Enter { table: i32 },
+    /// As [`After::Arrive`], after a look at fuel.
+    Polled,
+}
+
+pub(crate) fn check() -> Result<(), Unavailable> {
+    host::check()?;
+    CodeMemory::new().map_err(Unavailable::CodeMemory)?;
+    if install() { Ok(()) } else { Err(Unavailable::Signals) }
+}
+
+impl Translator {
+    /// A translator that has translated nothing. What it needs of the host it takes when there is something hot; if
+    /// that cannot be had, it goes on interpreting.
+    ///
+    /// # Errors
+    /// Where the processor cannot run translated code. [`crate::check`] looks at more.
+    pub fn new() -> Result<Translator, Unavailable> {
+        host::check()?;
+        let mut interpreter = Interpreter::new();
+        interpreter.keep_code_writes();
+        Ok(Translator {
+            interpreter,
+            stops: FxHashSet::default(),
+            bar: None,
+            parts: None,
+            refused: false,
+            heat: FxHashMap::default(),
+            worth: FxHashMap::default(),
+            pages: FxHashSet::default(),
+        })
+    }
+
+    /// From how many arrivals on an address is hot: for tests, which want translated code at once.
+    pub fn set_heat(&mut self, arrivals: i32) {
+        self.interpreter.set_heat(arrivals);
+    }
+
+    /// Instructions that ran in translated code, and how often it was entered: for tests and measurements.
+    pub fn translated(&self) -> (u64, u64) {
+        self.worth.values().fold((0, 0), |(ran, entered), (more, runs)| (ran + runs, entered + more))
+    }
+
+    fn open(&mut self, memory: &mut Memory) -> Option<()> {
+        if self.parts.is_none() {
+            let (cache, stack) = (Cache::new().ok()?, SignalStack::new()?);
+            let owner = OWNERS.fetch_add(1, Ordering::Relaxed);
+            install().then_some(())?;
+            self.parts = Some(Parts { cache, stack, owner, opened: false });
+        }
+        let parts = self.parts.as_mut()?;
+        if !memory.hosts_code() {
+            // It was, and the host did not keep up; or this is another guest's memory, which is not worth a second try.
+            (!parts.opened).then_some(())?;
+            layout::commit(memory)?;
+            memory.host_code()?;
+        }
+        parts.opened = true;
+        Some(())
+    }
+
+    /// Forgets all translated code.
+    fn clear(&mut self) {
+        if let Some(parts) = &mut self.parts {
+            parts.cache.clear();
+            parts.owner = OWNERS.fetch_add(1, Ordering::Relaxed);
+        }
+        self.pages.clear();
+        self.heat.clear();
+        self.worth.clear();
+    }
+
+    fn forget_changed(&mut self, memory: &mut Memory) {
+        if memory.code_written() {
+            self.interpreter.take_code_writes(memory);
+        }
+        let changed = self.interpreter.changed_code();
+        if !self.pages.is_empty() && changed.iter().any(|range| self.touches(range)) {
+            self.clear();
+        }
+    }
+
+    fn touches(&self, range: &Range<u64>) -> bool {
+        let pages = range.start / PAGE..range.end.div_ceil(PAGE);
+        self.pages.iter().any(|page| pages.contains(page))
+    }
+
+    /// Translates from an address on; says whether there is code for it now.
+    fn translate(&mut self, memory: &mut Memory, pc: u64) -> bool {
+        let Some(parts) = &mut self.parts else { return false };
+        let bar = &self.bar;
+        let barred = |insn: &Instruction| bar.as_ref().is_some_and(|bar| bar(insn));
+        let limits = Limits { stops: &self.stops, barred: &barred };
+        let Some(done) = Unit::translate(&parts.cache, memory, &limits, pc) else { return false };
+        for range in &done.read {
+            memory.mark_code(range.clone());
+            self.pages.extend(range.start / PAGE..range.end.div_ceil(PAGE));
+        }
+        if !done.keep(&mut parts.cache, &self.stops) {
+            self.clear();
+            return false;
+        }
+        parts.cache.plain(pc).is_some()
+    }
+
+    /// Runs translated code from RIP, as long as there is some. `Some` if the run is over.
+    fn run_translated(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Option<Exit> {
+        self.forget_changed(memory);
+        let fit = !self.refused && !cpu.direction;
+        if !fit {
+            return None;
+        }
+        if self.open(memory).is_none() {
+            self.refused = true;
+            self.interpreter.set_heat(i32::MAX);
+            return None;
+        }
+        let base = memory.host_code()?;
+        let mut window = Window::new(base.wrapping_offset(layout::STATE as isize), base);
+        let mut hot = true;
+        loop {
+            if self.parts.as_ref()?.cache.plain(cpu.rip).is_none() {
+                let heat = self.heat.entry(cpu.rip).or_default();
+                *heat += 1;
+                if !hot && *heat < HOT {
+                    return None;
+                }
+                if !self.translate(memory, cpu.rip) {
+                    self.interpreter.cool(cpu.rip);
+                    return None;
+                }
+            }
+            hot = false;
+            if !memory.hosts_code() || self.is_poor(cpu.rip) {
+                return None;
+            }
+            match self.go(cpu, memory, fuel, &mut window)? {
+                After::Interpret => return None,
+                After::Polled if *fuel <= 0 => return Some(Exit::OutOfFuel),
+                _ if self.stops.contains(&cpu.rip) => return Some(Exit::Stopped),
+                After::Polled => hot = true,
+                After::Arrive => {}
+                After::Enter { table } => self.enter_by_table(cpu.rip, table, &mut window),
+            }
+        }
+    }
+
+    fn enter_by_table(&mut self, pc: u64, table: i32, window: &mut Window) {
+        let Some(parts) = &mut self.parts else { return };
+        if let Some(entry) = parts.cache.entry(pc, table == layout::RETURNS) {
+            window.set_entry(table, pc, parts.cache.address(entry));
+        }
+    }
+
+    /// Whether code at an address is not worth entering.
+    fn is_poor(&mut self, pc: u64) -> bool {
+        let (entered, ran) = self.worth.get(&pc).copied().unwrap_or_default();
+        let poor = entered >= POOR.0 && ran / entered < POOR.1;
+        if poor {
+            self.interpreter.cool(pc);
+        }
+        poor
+    }
+
+    /// Enters the code for RIP and brings out the state. `None` if the host has other signal handlers now.
+    fn go(&mut self, cpu: &mut Cpu, memory: &Memory, fuel: &mut i64, window: &mut Window) -> Option<After> {
+        let parts = self.parts.as_mut()?;
+        let cache = &parts.cache;
+        let version = cache.plain(cpu.rip)?;
+        let (target, chunk) = (cache.address(version.place), (*fuel).min(CHUNK));
+        if window.state().owner != parts.owner {
+            window.prepare(parts.owner, cache.misses());
+        }
+        load(cpu, window, chunk + i64::from(version.pending));
+        let entered = cpu.rip;
+        let left = {
+            let _inside = Inside::new(&parts.stack, cache.code.start(), window)?;
+            window.enter(target, &mut cpu.ymm)
+        };
+        store(cpu, window);
+        let (after, pc, pending) = match left {
+            Left::Refused(address) => {
+                let spot = cache.spot(address)?;
+                let after = match spot.at {
+                    At::Pc => After::Interpret,
+                    At::Polled => After::Polled,
+                    At::Return => After::Enter { table: layout::RETURNS },
+                    At::Jump => After::Enter { table: layout::JUMPS },
+                };
+                (after, spot.pc, spot.pending)
+            }
+            Left::Stub(number) => match *cache.stubs.get(number as usize)? {
+                Stub::Interpret { pc, pending } => (After::Interpret, pc, pending),
+                Stub::Arrive { pc, pending, .. } => (After::Arrive, pc, pending),
+                Stub::Return => (After::Enter { table: layout::RETURNS }, 0, 0),
+                Stub::Jump => (After::Enter { table: layout::JUMPS }, 0, 0),
+            },
+        };
+        cpu.rip = match after {
+            After::Enter { table: layout::RETURNS } => {
+                // RET has just read it, and nothing was written since.
+                let mut addr = [0; 8];
+                memory.peek(cpu.gpr(gpr::RSP).wrapping_sub(8), &mut addr);
+                u64::from_le_bytes(addr)
+            }
+            After::Enter { .. } => window.state().jump,
+            _ => pc,
+        };
+        let ran = chunk - (window.state().count - i64::from(pending));
+        *fuel -= ran;
+        let (times, all) = self.worth.entry(entered).or_default();
+        (*times, *all) = (*times + 1, *all + ran.unsigned_abs());
+        Some(after)
+    }
+}
+
+/// Fills in the state.
+fn load(cpu: &Cpu, window: &mut Window, count: i64) {
+    let near = |addr: u64| if addr < 1 << 40 { addr } else { FAULTS };
+    let state = window.state();
+    state.gpr = cpu.gprs();
+    state.rflags = cpu.flags.rflags().bits() | 0x202;
+    state.count = count;
+    state.mxcsr = cpu.mxcsr;
+    state.fs_base = near(cpu.fs_base);
+    state.safe_r14 = near(cpu.gpr(gpr::R14));
+}
+
+/// Takes the state out.
+fn store(cpu: &mut Cpu, window: &mut Window) {
+    let state = window.state();
+    (0..16).zip(state.gpr).for_each(|(n, value)| cpu.set_gpr(n, value));
+    cpu.flags = Flags::from_rflags(Rflags::from_bits_truncate(state.rflags) & Rflags::ARITHMETIC);
+    cpu.mxcsr = state.mxcsr;
+}
+
+impl Engine for Translator {
+    fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit {
+        memory.forget_cost();
+        loop {
+            if let Some(exit) = self.interpreter.run_until_hot(cpu, memory, fuel) {
+                return exit;
+            }
+            if let Some(exit) = self.run_translated(cpu, memory, fuel) {
+                return exit;
+            }
+        }
+    }
+
+    fn step(&mut self, cpu: &mut Cpu, memory: &mut Memory) -> Option<Exit> {
+        self.interpreter.step(cpu, memory)
+    }
+
+    fn run_watched(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: &mut i64,
+        watch: &mut dyn Watch,
+    ) -> Exit {
+        self.interpreter.run_watched(cpu, memory, fuel, watch)
+    }
+
+    fn set_stops(&mut self, stops: Stops) {
+        let new: FxHashSet<u64> = stops.iter().copied().collect();
+        if new != self.stops {
+            self.stops = new;
+            self.clear();
+            self.interpreter.set_stops(stops);
+        }
+    }
+
+    fn set_bar(&mut self, bar: Option<Bar>) {
+        self.clear();
+        self.bar.clone_from(&bar);
+        self.interpreter.set_bar(bar);
+    }
+
+    fn forget(&mut self, code: Range<u64>) {
+        if self.touches(&code) {
+            self.clear();
+        }
+        self.interpreter.forget(code);
+    }
+}

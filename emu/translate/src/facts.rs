@@ -1,0 +1,359 @@
+//! What is known of the addresses that a block uses, so that they need no check.
+//!
+//! An access may go unchecked where its address is known to lie within [`REACH`] of the guest's space, or not more than
+//! the guard above it: there it faults, if it is not the guest's. What is known comes from checks, from accesses that
+//! succeeded (each proves its own address), and from instructions whose result is small whatever they are given.
+
+use iced_x86::{Instruction, MemorySize, Mnemonic as M, OpKind, Register};
+
+/// How far outside the space an unchecked access may begin, below it: the state lies deeper.
+pub(crate) const REACH: u32 = 1 << 30;
+
+/// How far RSP may be outside the space between blocks.
+const RSP_SLACK: u32 = 1 << 21;
+/// The two bounds that facts are kept with between blocks: a step between two accesses must not lose them.
+const NEAR: u32 = 1 << 12;
+const FAR: u32 = 1 << 20;
+
+/// What is known of a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub(crate) enum Fact {
+    #[default]
+    Nothing,
+    /// It lies in the space, or not more than this outside.
+    Near(u32),
+    /// It is below 2^32.
+    Small,
+}
+
+/// A sum `base + index * scale` that lies in the space, or not more than `slack` outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub(crate) struct Sum {
+    base: u8,
+    index: u8,
+    scale: u8,
+    slack: u32,
+}
+
+/// Sums that are remembered.
+const SUMS: usize = 3;
+
+/// What is known at one place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Facts {
+    registers: [Fact; 16],
+    sums: [Option<Sum>; SUMS],
+    /// How far RSP may be outside.
+    rsp: u32,
+}
+
+impl Default for Facts {
+    fn default() -> Facts {
+        Facts { registers: [Fact::Nothing; 16], sums: [None; SUMS], rsp: RSP_SLACK }
+    }
+}
+
+/// How an access can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// As it is.
+    Nothing,
+    /// After a check of one register.
+    Register(Register),
+    /// After a check of base and scaled index, without the displacement.
+    Sum,
+    /// After a check of the whole address.
+    Address,
+}
+
+const RSP: usize = 4;
+const R14: usize = 14;
+
+/// A 64-bit register's number.
+pub(crate) fn number(register: Register) -> Option<usize> {
+    (register.is_gpr64()).then(|| register.number())
+}
+
+fn shifted(fact: Fact, by: u32) -> Fact {
+    match fact {
+        Fact::Nothing => Fact::Nothing,
+        Fact::Near(slack) if slack.saturating_add(by) <= REACH => Fact::Near(slack + by),
+        Fact::Small if by <= REACH => Fact::Near(by),
+        Fact::Near(_) | Fact::Small => Fact::Nothing,
+    }
+}
+
+fn distance(displacement: i64) -> u32 {
+    u32::try_from(displacement.unsigned_abs()).unwrap_or(u32::MAX)
+}
+
+impl Facts {
+    fn of(&self, n: usize) -> Fact {
+        if n == RSP { Fact::Near(self.rsp) } else { self.registers[n] }
+    }
+
+    fn set(&mut self, n: usize, fact: Fact) {
+        match fact {
+            Fact::Near(slack) if n == RSP => self.rsp = slack,
+            Fact::Small if n == RSP => self.rsp = 0,
+            Fact::Nothing if n == RSP => self.rsp = u32::MAX,
+            _ => self.registers[n] = fact,
+        }
+    }
+
+    /// What an access needs. Not for RSP and R14 alone as base, which are safe by invariant where the displacement is small.
+    pub(crate) fn need(&self, base: Register, index: Register, scale: u32, displacement: i64) -> Need {
+        if distance(displacement) > REACH / 2 {
+            return Need::Address;
+        }
+        match (number(base), number(index)) {
+            (None, None) => Need::Nothing,
+            (Some(b), None) => match self.of(b) {
+                Fact::Near(slack) if slack > REACH / 2 => Need::Register(base),
+                Fact::Nothing => Need::Register(base),
+                Fact::Near(_) | Fact::Small => Need::Nothing,
+            },
+            (b, Some(x)) => {
+                let b_fact = b.map_or(Fact::Small, |b| self.of(b));
+                let fine = match (b_fact, self.of(x)) {
+                    // Up to 2^40 + 2^30 + 8 * 2^32 < 2^40 + 2^37.
+                    (Fact::Small, Fact::Small) => true,
+                    (Fact::Near(slack), Fact::Small) => slack <= REACH / 2,
+                    (Fact::Small, Fact::Near(slack)) => scale == 1 && slack <= REACH / 2,
+                    _ => false,
+                };
+                let known = b.is_some_and(|b| {
+                    let same =
+                        |sum: &Sum| (sum.base, sum.index, u32::from(sum.scale)) == (b as u8, x as u8, scale);
+                    self.sums.iter().flatten().any(|sum| same(sum) && sum.slack <= REACH / 2)
+                });
+                if fine || known { Need::Nothing } else { Need::Sum }
+            }
+        }
+    }
+
+    /// After a check, or an access that succeeded: the address without its displacement is at most that far outside.
+    pub(crate) fn prove(&mut self, base: Register, index: Register, scale: u32, displacement: i64) {
+        let slack = distance(displacement);
+        if slack > REACH / 2 {
+            return;
+        }
+        match (number(base), number(index)) {
+            (Some(b), None) => match self.of(b) {
+                Fact::Small => {}
+                Fact::Near(known) if known <= slack => {}
+                _ => self.set(b, Fact::Near(slack)),
+            },
+            (Some(b), Some(x)) => {
+                let sum = Sum { base: b as u8, index: x as u8, scale: scale as u8, slack };
+                let same =
+                    |other: &Sum| (other.base, other.index, other.scale) == (sum.base, sum.index, sum.scale);
+                if let Some(known) = self.sums.iter_mut().flatten().find(|other| same(other)) {
+                    known.slack = known.slack.min(slack);
+                } else if b != R14 && x != R14 {
+                    self.sums.rotate_right(1);
+                    self.sums[0] = Some(sum);
+                }
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// RSP is at most that far outside the space: a check or an access said so.
+    pub(crate) fn prove_rsp(&mut self, slack: u32) {
+        self.rsp = self.rsp.min(slack);
+    }
+
+    /// RSP moved.
+    pub(crate) fn move_rsp(&mut self, by: u32) {
+        self.rsp = self.rsp.saturating_add(by);
+        self.moved(RSP, by);
+    }
+
+    /// RSP may be anything, until it is checked.
+    pub(crate) fn forget_rsp(&mut self) {
+        self.rsp = u32::MAX;
+        self.forget_sums(RSP);
+    }
+
+    /// A register may be anything.
+    pub(crate) fn forget(&mut self, n: usize) {
+        self.forget_sums(n);
+        self.set(n, Fact::Nothing);
+    }
+
+    /// Whether RSP may be used where it is, by PUSH, CALL and RET.
+    pub(crate) fn rsp_is_near(&self) -> bool {
+        self.rsp <= REACH / 2
+    }
+
+    /// Whether RSP may be left so at the end of a block.
+    pub(crate) fn rsp_is_settled(&self) -> bool {
+        self.rsp <= RSP_SLACK
+    }
+
+    fn forget_sums(&mut self, n: usize) {
+        let names = |sum: &Sum| usize::from(sum.base) == n || usize::from(sum.index) == n;
+        for slot in &mut self.sums {
+            *slot = slot.filter(|sum| !names(sum));
+        }
+    }
+
+    /// A register moved by at most that much; sums that name it too.
+    fn moved(&mut self, n: usize, by: u32) {
+        for slot in &mut self.sums {
+            let Some(sum) = slot else { continue };
+            let as_base = if usize::from(sum.base) == n { by } else { 0 };
+            let as_index = if usize::from(sum.index) == n { by.saturating_mul(sum.scale.into()) } else { 0 };
+            sum.slack = sum.slack.saturating_add(as_base).saturating_add(as_index);
+            if sum.slack > REACH {
+                *slot = None;
+            }
+        }
+    }
+
+    /// After an instruction that was copied: what its results are. `written` are the registers that it writes. What it does
+    /// to RSP, if it is no [`step`], the caller says.
+    pub(crate) fn after(&mut self, insn: &Instruction, written: impl Iterator<Item = Register>) {
+        if let Some((register, by)) = step(insn) {
+            let n = register.number();
+            let fact = shifted(self.of(n), by);
+            self.moved(n, by);
+            return self.set(n, fact);
+        }
+        let result = self.result(insn);
+        for register in written.filter(|register| register.is_gpr()) {
+            let n = register.full_register().number();
+            let is_result =
+                insn.op0_kind() == OpKind::Register && insn.op0_register().full_register().number() == n;
+            let fact = match (is_result, register.size()) {
+                _ if n == RSP => continue,
+                (true, 4 | 8) => result,
+                (_, 1 | 2) if self.of(n) == Fact::Small => Fact::Small,
+                (_, 1 | 2) => shifted(self.of(n), 0x1_0000),
+                _ => Fact::Nothing,
+            };
+            self.forget_sums(n);
+            self.set(n, fact);
+        }
+    }
+
+    /// What is known of the first operand, a register of 32 or 64 bits that is written.
+    fn result(&self, insn: &Instruction) -> Fact {
+        match insn.op0_register().size() {
+            // The upper half is cleared, if it is written at all.
+            4 if !matches!(insn.mnemonic(), M::Bsf | M::Bsr | M::Cmpxchg | M::Xchg | M::Xadd) => Fact::Small,
+            8 => self.wide_result(insn).or_else(|| self.either(insn)).unwrap_or_default(),
+            _ => Fact::Nothing,
+        }
+    }
+
+    /// What is known of a register operand other than R14.
+    fn operand(&self, insn: &Instruction, n: u32) -> Option<Fact> {
+        let register = (insn.op_kind(n) == OpKind::Register).then(|| number(insn.op_register(n)))?;
+        register.filter(|&n| n != R14).map(|n| self.of(n))
+    }
+
+    fn wide_result(&self, insn: &Instruction) -> Option<Fact> {
+        let last = insn.op_count() - 1;
+        let imm = insn.try_immediate(last).ok();
+        let small = |n| self.operand(insn, n) == Some(Fact::Small);
+        match (insn.mnemonic(), imm) {
+            (M::Mov, None) => self.operand(insn, 1),
+            (M::Mov | M::And, Some(imm)) => (imm <= u64::from(u32::MAX)).then_some(Fact::Small),
+            (M::And, None) => (small(0) || small(1)).then_some(Fact::Small),
+            (M::Shr, Some(by)) if (32..64).contains(&by) => Some(Fact::Small),
+            (M::Shr, _) => small(0).then_some(Fact::Small),
+            (M::Xor | M::Sub, None) => (insn.op1_kind() == OpKind::Register
+                && insn.op0_register() == insn.op1_register())
+            .then_some(Fact::Small),
+            (M::Movzx | M::Popcnt | M::Tzcnt | M::Lzcnt, _) => Some(Fact::Small),
+            (M::Lea, _) if insn.memory_index() == Register::None && insn.memory_base() != Register::R14 => {
+                let base = number(insn.memory_base())?;
+                Some(shifted(self.of(base), distance(insn.memory_displacement64() as i64)))
+            }
+            _ => None,
+        }
+    }
+
+    /// CMOV gives one of two.
+    fn either(&self, insn: &Instruction) -> Option<Fact> {
+        if !cmov(insn) {
+            return None;
+        }
+        match (self.operand(insn, 0)?, self.operand(insn, 1)?) {
+            (Fact::Nothing, _) | (_, Fact::Nothing) => None,
+            (Fact::Small, Fact::Small) => Some(Fact::Small),
+            (Fact::Near(a), Fact::Near(b)) => Some(Fact::Near(a.max(b))),
+            (Fact::Near(a), Fact::Small) | (Fact::Small, Fact::Near(a)) => Some(Fact::Near(a)),
+        }
+    }
+
+    /// What is kept across the end of a block.
+    pub(crate) fn settled(&self) -> Facts {
+        let rounded = |slack: u32| match slack {
+            0..=NEAR => Some(NEAR),
+            ..=FAR => Some(FAR),
+            _ => None,
+        };
+        let fact = |fact: Fact| match fact {
+            Fact::Near(slack) => rounded(slack).map_or(Fact::Nothing, Fact::Near),
+            other => other,
+        };
+        let mut registers = self.registers.map(fact);
+        (registers[RSP], registers[R14]) = (Fact::Nothing, Fact::Nothing);
+        let sum = |sum: Option<Sum>| sum.and_then(|sum| Some(Sum { slack: rounded(sum.slack)?, ..sum }));
+        let mut sums = self.sums.map(sum);
+        sums.sort_unstable();
+        Facts { registers, sums, rsp: RSP_SLACK }
+    }
+
+    /// Whether all that these facts say is known here.
+    pub(crate) fn imply(&self, weaker: &Facts) -> bool {
+        let registers = self.registers.iter().zip(&weaker.registers).all(|(have, want)| match (have, want) {
+            (_, Fact::Nothing) | (Fact::Small, _) => true,
+            (Fact::Near(have), Fact::Near(want)) => have <= want,
+            _ => false,
+        });
+        let has = |want: &Sum| {
+            self.sums
+                .iter()
+                .flatten()
+                .any(|have| Sum { slack: want.slack, ..*have } == *want && have.slack <= want.slack)
+        };
+        registers && weaker.sums.iter().flatten().all(has)
+    }
+
+    /// How much they say.
+    pub(crate) fn weight(&self) -> usize {
+        self.registers.iter().filter(|fact| **fact != Fact::Nothing).count()
+            + self.sums.iter().flatten().count()
+    }
+}
+
+fn cmov(insn: &Instruction) -> bool {
+    insn.op_count() == 2 && insn.mnemonic() >= M::Cmova && insn.mnemonic() <= M::Cmovs
+}
+
+/// A 64-bit register that an instruction moves by a constant: which, and how far.
+pub(crate) fn step(insn: &Instruction) -> Option<(Register, u32)> {
+    if insn.op0_kind() != OpKind::Register
+        || !insn.op0_register().is_gpr64()
+        || insn.op0_register() == Register::R14
+    {
+        return None;
+    }
+    let by = match insn.mnemonic() {
+        M::Inc | M::Dec => 1,
+        M::Add | M::Sub
+            if insn.op1_kind() != OpKind::Register && insn.memory_size() == MemorySize::Unknown =>
+        {
+            distance(insn.try_immediate(1).ok()? as i64)
+        }
+        M::Lea if insn.memory_base() == insn.op0_register() && insn.memory_index() == Register::None => {
+            distance(insn.memory_displacement64() as i64)
+        }
+        _ => return None,
+    };
+    (by <= FAR).then_some((insn.op0_register(), by))
+}

@@ -1,0 +1,56 @@
+//! Where things are in the guard below the guest's space, as displacements from its start, which is the base of GS.
+//!
+//! All lie between -2^31 and -2^30: an instruction reaches them by a displacement alone, and no access of the guest's does,
+//! because what is not checked may be off by 2^30 at most ([`crate::facts::REACH`]).
+
+use goemu_memory::Memory;
+
+const START: i32 = i32::MIN;
+
+/// The registers and what else [`State`](crate::host::enter::State) holds.
+pub(crate) const STATE: i32 = START;
+
+/// Quadwords of all numbers from -4096 to 4095: what is added to the count of instructions.
+const NUMBERS: i32 = START + 0x1000;
+pub(crate) const NUMBERS_LEN: usize = 0x2000;
+
+/// Where returns go: an address of the code cache for each value of the return address's low 16 bits.
+pub(crate) const RETURNS: i32 = START + 0x2_0000;
+/// The same for indirect jumps and calls.
+pub(crate) const JUMPS: i32 = START + 0xa_0000;
+/// Entries of each table.
+pub(crate) const TABLE_LEN: usize = 0x1_0000;
+
+/// Readable bytes with nothing before them: the count of instructions left, used as an index, faults at 0 and below.
+const POLL: i32 = START + 0x80_0000;
+/// Instructions that code runs for before it is asked, at most.
+pub(crate) const CHUNK: i64 = 0x10_0000;
+
+/// A readable page with nothing after it for 2^27 bytes: the high 24 bits of an address, used as an index of
+/// quadwords from its last, fault unless they are 0.
+const TRIP: i32 = START + 0x100_0000;
+
+/// The displacement for an index that must be 0.
+pub(crate) const TRIPWIRE: i32 = TRIP + 0x1000 - 8;
+/// The displacement for an index of quadwords that must be 255 and is not more.
+pub(crate) const ALL_ONES: i32 = POLL - 255 * 8;
+
+/// The displacement for the count of instructions left, of which `pending` are used already.
+pub(crate) fn poll(pending: i32) -> i32 {
+    POLL - 1 - pending
+}
+
+/// The displacement of a number.
+pub(crate) fn number(n: i32) -> i32 {
+    NUMBERS + 8 * (n + NUMBERS_LEN as i32 / 2)
+}
+
+/// Commits it all and gives the address of the state; the rest of the guard stays without memory.
+pub(crate) fn commit(memory: &mut Memory) -> Option<*mut u8> {
+    let below = |at: i32| u64::from(at.unsigned_abs());
+    let (tables, poll) = ((JUMPS - START) as u64 + 8 * TABLE_LEN as u64, CHUNK as u64);
+    let state = memory.commit_below(below(STATE), tables, true)?;
+    memory.commit_below(below(POLL), poll, false)?;
+    memory.commit_below(below(TRIP), 0x1000, false)?;
+    Some(state)
+}

@@ -1,0 +1,1 @@
+//! Guests that try to reach beyond their space.

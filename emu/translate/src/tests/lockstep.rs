@@ -1,0 +1,129 @@
+//! Small programs, with little fuel at a time.
+
+use goemu_x86::cpu::gpr;
+use goemu_x86::engine::{Engine, Stops};
+use goemu_x86::exit::Exit;
+use goemu_x86::memory::Perm;
+
+use super::{CODE, DATA, Pair};
+
+/// Runs to the end, with so much fuel at a time.
+fn to_end(pair: &mut Pair, fuel: i64, what: &str) -> Exit {
+    for _ in 0..1_000_000 {
+        match pair.run(fuel, 0, what) {
+            Exit::OutOfFuel | Exit::Stopped => {}
+            exit => return exit,
+        }
+    }
+    panic!("{what}: no end");
+}
+
+/// xor eax,eax; mov ecx,1000; l: add rax,rcx; dec rcx; jne l; hlt
+const SUM: [u8; 16] = [0x31, 0xc0, 0xb9, 0xe8, 3, 0, 0, 0x48, 0x01, 0xc8, 0x48, 0xff, 0xc9, 0x75, 0xf8, 0xf4];
+
+/// fib of EDI by two calls each: push rbx; mov ebx,edi; cmp edi,2; jb l; lea edi,[rbx-1]; call fib; push rax;
+/// lea edi,[rbx-2]; call fib; pop rcx; add eax,ecx; pop rbx; ret; l: mov eax,edi; pop rbx; ret.
+/// Before it: call fib; hlt.
+const FIB: [u8; 44] = [
+    0xe8, 1, 0, 0, 0, 0xf4, // 0: call 6; hlt
+    0x53, 0x89, 0xfb, 0x83, 0xff, 2, 0x72, 0x19, // 6: .. jb 39
+    0x8d, 0x7b, 0xff, 0xe8, 0xf0, 0xff, 0xff, 0xff, 0x50, // 14
+    0x8d, 0x7b, 0xfe, 0xe8, 0xe7, 0xff, 0xff, 0xff, 0x59, 0x01, 0xc8, 0x5b, 0xc3, // 23
+    0x90, 0x90, 0x90, // 36
+    0x89, 0xf8, 0x5b, 0xc3, 0xf4, // 39
+];
+
+#[test]
+fn a_loop_runs_translated_and_counts_alike() {
+    for fuel in [1, 2, 3, 4, 5, 100, 2999, 3000, 3001, 1 << 40] {
+        let mut pair = Pair::new(&SUM);
+        assert_eq!(to_end(&mut pair, fuel, "sum"), Exit::Halt);
+        assert_eq!(pair.other.cpu.gpr(gpr::RAX), 500_500);
+        assert!(fuel < 1 << 40 || pair.translated() > 2900, "{}", pair.translated());
+    }
+}
+
+#[test]
+fn calls_return_and_count_alike() {
+    for fuel in [1, 7, 50, 1000, 1 << 40] {
+        let mut pair = Pair::new(&FIB);
+        pair.set(gpr::RDI, 12);
+        assert_eq!(to_end(&mut pair, fuel, "fib"), Exit::Halt);
+        assert_eq!(pair.other.cpu.gpr(gpr::RAX), 144);
+        assert!(fuel < 1000 || pair.translated() > 1000);
+    }
+}
+
+#[test]
+fn long_runs_are_taken_in_chunks() {
+    // l: dec rcx; jne l; hlt
+    let mut pair = Pair::new(&[0x48, 0xff, 0xc9, 0x75, 0xfb, 0xf4]);
+    pair.set(gpr::RCX, 3_000_000);
+    assert_eq!(to_end(&mut pair, 1 << 40, "chunks"), Exit::Halt);
+    assert!(pair.translated() > 5_900_000);
+}
+
+#[test]
+fn stops_are_seen_and_passed() {
+    for stop in [7, 10, 13, 15] {
+        let mut pair = Pair::new(&SUM);
+        pair.one.engine.set_stops(Stops::from([CODE + stop]));
+        pair.other.engine.set_stops(Stops::from([CODE + stop]));
+        assert_eq!(to_end(&mut pair, 1000, "stops"), Exit::Halt);
+    }
+}
+
+#[test]
+fn faults_and_first_writes_are_alike() {
+    // l: mov [rdi],rax; add rdi,8; inc rax; jmp l: runs off the end of the data.
+    let mut pair = Pair::new(&[0x48, 0x89, 0x07, 0x48, 0x83, 0xc7, 8, 0x48, 0xff, 0xc0, 0xeb, 0xf4]);
+    let snapshots = (pair.one.memory.snapshot(), pair.other.memory.snapshot());
+    for _ in 0..5 {
+        pair.set(gpr::RDI, DATA + 4);
+        (pair.one.cpu.rip, pair.other.cpu.rip) = (CODE, CODE);
+        assert!(matches!(to_end(&mut pair, 700, "writes"), Exit::Fault(_)));
+        pair.one.memory.restore(snapshots.0).unwrap();
+        pair.other.memory.restore(snapshots.1).unwrap();
+    }
+    assert!(pair.translated() > 5000);
+}
+
+#[test]
+fn code_that_changes_is_seen() {
+    // l: mov eax,1; add [rip-10],cl => its immediate; dec ecx; jne l; hlt
+    let code = [0xb8, 1, 0, 0, 0, 0x00, 0x0d, 0xf6, 0xff, 0xff, 0xff, 0xff, 0xc9, 0x75, 0xf1, 0xf4];
+    let mut pair = Pair::with(&code, Perm::all());
+    pair.set(gpr::RCX, 50);
+    assert_eq!(to_end(&mut pair, 20, "patched"), Exit::Halt);
+    // In one block: mov byte [rip+0],0x90; stc, which becomes nop; loop to the front; hlt
+    let code = [0xc6, 0x05, 0, 0, 0, 0, 0x90, 0xf9, 0xff, 0xc9, 0x75, 0xf4, 0xf4];
+    let mut pair = Pair::with(&code, Perm::all());
+    pair.set(gpr::RCX, 50);
+    assert_eq!(to_end(&mut pair, 20, "next"), Exit::Halt);
+}
+
+#[test]
+fn indirect_calls_and_jumps_find_their_targets() {
+    // lea rdx,[rip+f]; l: call rdx; dec ecx; jne l; hlt; f: inc rax; lea rbx,[rip+g]; jmp rbx; nop; g: ret
+    let code = [
+        0x48, 0x8d, 0x15, 7, 0, 0, 0, 0xff, 0xd2, 0xff, 0xc9, 0x75, 0xfa, 0xf4, // 0
+        0x48, 0xff, 0xc0, 0x48, 0x8d, 0x1d, 3, 0, 0, 0, 0xff, 0xe3, 0x90, 0xc3, // 14
+    ];
+    for fuel in [3, 1 << 40] {
+        let mut pair = Pair::new(&code);
+        pair.set(gpr::RCX, 500);
+        assert_eq!(to_end(&mut pair, fuel, "indirect"), Exit::Halt);
+        assert_eq!(pair.other.cpu.gpr(gpr::RAX), 500);
+        assert!(fuel < 1000 || pair.translated() > 3000);
+    }
+}
+
+#[test]
+fn division_by_zero_is_the_guests_fault() {
+    // l: xor edx,edx; div rcx; dec rcx; jmp l
+    let mut pair = Pair::new(&[0x31, 0xd2, 0x48, 0xf7, 0xf1, 0x48, 0xff, 0xc9, 0xeb, 0xf6]);
+    pair.set(gpr::RCX, 20);
+    pair.set(gpr::RAX, 1 << 20);
+    assert!(matches!(pair.run(1 << 40, 0, "div"), Exit::Fault(_)));
+    assert!(pair.translated() > 30);
+}
