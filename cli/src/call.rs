@@ -12,7 +12,7 @@ use goemu::go::arguments::Argument;
 use goemu::go::guess::{Guess, guess_named};
 use goemu::go::print::{Format, Style};
 use goemu::go::read::{Limits, Reading};
-use goemu::machine::Process;
+use goemu::machine::{EngineChoice, Process};
 use goemu::outcome::{NamedValue, Returned, Runtime};
 use goemu::trace::{Detail, Tracer};
 use goemu::{Config, Image, LoadError, Machine, Outcome, Report, Value};
@@ -158,6 +158,9 @@ pub(crate) struct Args {
     /// What CPUID shows, and so which code programs choose [default: v3]
     #[arg(long, value_name = "LEVEL")]
     cpu: Option<Cpu>,
+    /// What runs the program's instructions: the translator where this computer can, or the interpreter [default: auto]
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<Engine>,
     /// What stands in for Go's runtime: hooks, or the program's own, started up to main.main [default: auto]
     #[arg(long, value_name = "RUNTIME")]
     runtime: Option<Choice>,
@@ -184,6 +187,27 @@ enum Choice {
     Hooked,
     /// The program's own, which is started and has come to main.main: programs for Linux
     Real,
+}
+
+/// What runs instructions.
+#[derive(Clone, Copy, ValueEnum)]
+enum Engine {
+    /// The translator on x86-64 Linux, elsewhere the interpreter
+    Auto,
+    /// One instruction after the other: everywhere
+    Interpreter,
+    /// Hot code runs on this computer's processor
+    Translator,
+}
+
+impl From<Engine> for EngineChoice {
+    fn from(engine: Engine) -> EngineChoice {
+        match engine {
+            Engine::Auto => EngineChoice::Auto,
+            Engine::Interpreter => EngineChoice::Interpreter,
+            Engine::Translator => EngineChoice::Translator,
+        }
+    }
 }
 
 /// Levels of the x86-64 architecture.
@@ -263,6 +287,8 @@ struct Called {
     /// The version of Go that built the program; empty where it is not known.
     go: String,
     image: Arc<Image>,
+    /// What ran its instructions.
+    engine: &'static str,
     report: Report,
     /// What was guessed, where the signature is not known.
     guess: Option<Guess>,
@@ -302,7 +328,8 @@ fn call(args: &Args) -> Result<Called> {
     // The trace is complete, and written, before the result.
     machine.unobserve();
     let image = Arc::clone(machine.image());
-    Ok(Called { func, go, image, report, guess })
+    let engine = machine.engine_name();
+    Ok(Called { func, go, image, engine, report, guess })
 }
 
 /// What is guessed of a function whose signature is not known.
@@ -375,6 +402,7 @@ impl Args {
                 Some(Choice::Hooked) => Some(Runtime::Hooked),
                 Some(Choice::Real) => Some(Runtime::Real),
             },
+            engine: self.engine.map_or(default.engine, EngineChoice::from),
             process: Process { args: self.argv.clone(), env: self.env.clone(), stdin },
         })
     }
@@ -487,6 +515,7 @@ impl Called {
             "uninitialised": uninitialised,
             "warning": warning(&self.image),
             "runtime": runtime.to_string(),
+            "engine": self.engine,
             "go": self.go,
             "guessed": self.guess.as_ref().map(Guess::to_string),
         });

@@ -22,6 +22,9 @@ pub enum Error {
     /// The host or a limit would not give memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// The host cannot run the engine that was asked for.
+    #[error(transparent)]
+    Engine(#[from] goemu_translate::Unavailable),
     /// There is no such function.
     #[error("no function {name}{}", did_you_mean(near))]
     NoSuchFunction {

@@ -25,7 +25,6 @@ use crate::guest::goroutine::{Goroutine, TOP_BLOCK};
 pub use crate::guest::process::Process;
 use crate::guest::world::World;
 use crate::hook::{Cx, Gate, Gated, Hook, Hooks};
-use crate::interp::Interpreter;
 use crate::memory::{Memory, Snapshot};
 use crate::observe::{Interest, Observer, Observers};
 use crate::os::{NoOs, Os};
@@ -33,6 +32,7 @@ use crate::outcome::Runtime;
 use crate::runtime::{hooked, objects, real};
 pub use boot::Booted;
 pub use config::Config;
+pub use engines::EngineChoice;
 use engines::MakeEngine;
 use ground::{Ground, Made};
 pub use packages::Initialised;
@@ -130,6 +130,7 @@ impl Machine {
     pub fn with_config(image: impl Into<Arc<Image>>, config: Config) -> Result<Machine, Error> {
         let image = image.into();
         config.process.check()?;
+        config.engine.check()?;
         if config.runtime == Some(Runtime::Real) {
             return Machine::boot(image, config);
         }
@@ -156,7 +157,7 @@ impl Machine {
 
     fn of(image: Arc<Image>, config: Config, parts: Parts) -> Machine {
         let Parts { mut memory, cpu, goroutine, world, hooks, os, ground } = parts;
-        let snapshot = memory.snapshot();
+        let (snapshot, engine) = (memory.snapshot(), config.engine.make());
         let start =
             Start { memory: snapshot, cpu: cpu.clone(), goroutine: goroutine.clone(), world: world.clone() };
         Machine {
@@ -166,7 +167,7 @@ impl Machine {
             cpu,
             goroutine,
             world,
-            engine: Box::new(Interpreter::new()),
+            engine,
             make_engine: None,
             hooks,
             gate: Gate::default(),

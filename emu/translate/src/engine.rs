@@ -297,6 +297,10 @@ fn store(cpu: &mut Cpu, window: &mut Window) {
 }
 
 impl Engine for Translator {
+    fn name(&self) -> &'static str {
+        if self.refused { "interpreter" } else { "translator" }
+    }
+
     fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit {
         memory.forget_cost();
         loop {

@@ -55,6 +55,11 @@ pub trait Watch {
 ///
 /// Engines know stop addresses, not hooks; whoever runs them answers the [`Exit`].
 pub trait Engine: Send {
+    /// What it is called.
+    fn name(&self) -> &'static str {
+        "custom"
+    }
+
     /// Runs from RIP. The first instruction is executed even where RIP is a stop address, so that a
     /// machine can go on from one. `fuel` counts down by instructions executed, and by the rounds of long repeated ones;
     /// it is tested where control goes backwards ([`crate::decode::Block::polls`]), by a call, a return or an indirect

@@ -158,7 +158,7 @@ impl Interpreter {
     /// return or backwards: `None`, and RIP is there. The block at RIP runs even if it is hot. The cost of long operations
     /// is the caller's to forget when a run begins.
     pub fn run_until_hot(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Option<Exit> {
-        self.run_blocks::<true>(cpu, memory, fuel, &mut Nobody)
+        self.run_blocks::<true>(cpu, memory, fuel, &mut Unobserved)
     }
 
     /// From how many arrivals on a block is hot.
@@ -296,6 +296,10 @@ fn exit(insn: &Instruction, trap: Trap, cpu: &mut Cpu) -> Exit {
 }
 
 impl Engine for Interpreter {
+    fn name(&self) -> &'static str {
+        "interpreter"
+    }
+
     fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit {
         self.go(cpu, memory, fuel, Unobserved)
     }

@@ -1,6 +1,6 @@
 //! What a machine is made with.
 
-use super::Process;
+use super::{EngineChoice, Process};
 use crate::cpu::Level;
 use crate::outcome::Runtime;
 
@@ -21,6 +21,8 @@ pub struct Config {
     /// Which runtime serves calls. `None`: the hooked one, and where that cannot, the same call is made again in
     /// the real one.
     pub runtime: Option<Runtime>,
+    /// Which engine runs guest code.
+    pub engine: EngineChoice,
     /// What the program is given: arguments, environment, standard input.
     pub process: Process,
 }
@@ -34,6 +36,7 @@ impl Default for Config {
             cpu: Level::default(),
             seed: 1,
             runtime: None,
+            engine: EngineChoice::default(),
             process: Process::default(),
         }
     }

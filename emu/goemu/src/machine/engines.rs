@@ -4,6 +4,48 @@ use std::sync::Arc;
 
 use super::Machine;
 use crate::engine::Engine;
+use crate::error::Error;
+use crate::interp::Interpreter;
+
+/// Which of goemu's engines runs guest code. Results do not depend on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// The translator where the host can run its code, else the interpreter.
+    #[default]
+    Auto,
+    /// The interpreter, which runs everywhere.
+    Interpreter,
+    /// The translator, or an error that says why not.
+    Translator,
+}
+
+impl EngineChoice {
+    /// Whether there can be such an engine.
+    pub(super) fn check(self) -> Result<(), Error> {
+        if self == EngineChoice::Translator { Ok(goemu_translate::check()?) } else { Ok(()) }
+    }
+
+    /// An engine; the interpreter where there can be no other.
+    pub(super) fn make(self) -> Box<dyn Engine> {
+        match self {
+            EngineChoice::Interpreter => Box::new(Interpreter::new()),
+            EngineChoice::Auto | EngineChoice::Translator => translator(),
+        }
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn translator() -> Box<dyn Engine> {
+    match goemu_translate::Translator::new() {
+        Ok(engine) => Box::new(engine),
+        Err(_) => Box::new(Interpreter::new()),
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+fn translator() -> Box<dyn Engine> {
+    Box::new(Interpreter::new())
+}
 
 /// Makes engines: each machine has its own.
 pub(super) type MakeEngine = Arc<dyn Fn() -> Box<dyn Engine> + Send + Sync>;
@@ -22,6 +64,11 @@ impl Machine {
     /// ```
     pub fn set_engine(&mut self, make: impl Fn() -> Box<dyn Engine> + Send + Sync + 'static) {
         self.use_engine(Arc::new(make));
+    }
+
+    /// The engine that runs guest code: `interpreter`, `translator`, or what another one says of itself.
+    pub fn engine_name(&self) -> &'static str {
+        self.engine.name()
     }
 
     pub(super) fn use_engine(&mut self, make: MakeEngine) {
