@@ -146,6 +146,17 @@ pub enum Contents<'a> {
     File(&'a File, u64),
 }
 
+/// Pages below a guest's space, see [`Memory::host_code`].
+#[derive(Clone, Copy, Debug)]
+pub struct HostPages {
+    /// Bytes from the first of them to the space.
+    pub below: u64,
+    /// Bytes of them.
+    pub len: u64,
+    /// Whether they can be written.
+    pub write: bool,
+}
+
 /// The memory of one guest.
 pub struct Memory {
     region: Region,
@@ -473,17 +484,16 @@ impl Memory {
     }
 
     /// Prepares the space for code that runs on the host and accesses it directly: guest address `a` at host address
-    /// `base + a`, which is what this gives. From now on the host lets through only accesses that need nobody's attention: not
+    /// `base + a`, which is what this gives. From now on the host lets through only accesses that need no attention: not
     /// the first write to a page after a snapshot, nor one to decoded code. Everything else must be carried out through
-    /// this type when the host has refused it.
-    pub fn host_code(&mut self) -> Option<*mut u8> {
+    /// this type when the host has refused it. The first time, `state` is committed, zero, in the guard below the space: the guest
+    /// cannot reach it, as long as that code keeps to its bounds.
+    pub fn host_code(&mut self, state: &[HostPages]) -> Option<*mut u8> {
+        if !self.region.is_exact() {
+            let commit = |pages: &HostPages| self.region.commit_below(pages.below, pages.len, pages.write);
+            state.iter().map(commit).all(|done| done).then_some(())?;
+        }
         self.region.protect_exactly().then(|| self.region.base())
-    }
-
-    /// Commits zero pages on the host, `below` bytes under the guest's space, in the guard: for the state of code
-    /// that runs there. The guest cannot reach them, as long as that code keeps to its bounds.
-    pub fn commit_below(&mut self, below: u64, len: u64, write: bool) -> Option<*mut u8> {
-        self.region.commit_below(below, len, write)
     }
 
     /// The pages of a range, its ends rounded outwards.

@@ -198,21 +198,22 @@ impl Region {
         self.protect_groups(pages.map(|page| (page, self.prot(self.flags(page)))))
     }
 
-    /// Commits zero pages in the guard below the space, `below` bytes under it. They are not the guest's.
-    pub(super) fn commit_below(&mut self, below: u64, len: u64, write: bool) -> Option<*mut u8> {
+    /// Commits zero pages in the guard below the space, `below` bytes under it; says whether it did. They are not the
+    /// guest's.
+    pub(super) fn commit_below(&mut self, below: u64, len: u64, write: bool) -> bool {
         if !self.guarded
             || below > GUARD_BELOW
             || len > below
             || !below.is_multiple_of(PAGE)
             || !len.is_multiple_of(PAGE)
         {
-            return None;
+            return false;
         }
         let at = self.base.wrapping_sub(below as usize);
         let prot = if write { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
         let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
         // SAFETY: the range lies in the guard below our space, which belongs to our reservation and holds nothing.
-        unsafe { mmap_anonymous(at.cast(), len as usize, prot, flags) }.ok().map(|_| at)
+        unsafe { mmap_anonymous(at.cast(), len as usize, prot, flags) }.is_ok()
     }
 
     /// Where the space begins on the host.

@@ -138,7 +138,7 @@ proptest! {
                 Step::Unmap(p) => memory.unmap(p * PAGE..(p + 1) * PAGE).unwrap(),
                 Step::Store(addr, value) => drop(memory.write(addr, value.to_le_bytes())),
                 Step::Code(p) => memory.mark_code(p * PAGE..(p + 1) * PAGE),
-                Step::HostCode => assert_eq!(memory.host_code().is_some(), memory.can_host_code()),
+                Step::HostCode => assert_eq!(memory.host_code(&[]).is_some(), memory.can_host_code()),
                 Step::Protect(p, bits) => {
                     let perm = [Perm::empty(), Perm::READ, Perm::WRITE, RW][usize::from(bits)];
                     drop(memory.protect(p * PAGE..(p + 1) * PAGE, perm));

@@ -114,8 +114,7 @@ impl Translator {
         if !memory.hosts_code() {
             // It was, and the host did not keep up; or this is another guest's memory, which is not worth a second try.
             (!parts.opened).then_some(())?;
-            layout::commit(memory)?;
-            memory.host_code()?;
+            memory.host_code(&layout::pages())?;
         }
         parts.opened = true;
         Some(())
@@ -177,7 +176,7 @@ impl Translator {
             self.interpreter.set_heat(i32::MAX);
             return None;
         }
-        let base = memory.host_code()?;
+        let base = memory.host_code(&layout::pages())?;
         let mut window = Window::new(base.wrapping_offset(layout::STATE as isize), base);
         let mut hot = true;
         loop {

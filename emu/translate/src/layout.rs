@@ -3,7 +3,7 @@
 //! All lie between -2^31 and -2^30: an instruction reaches them by a displacement alone, and no access of the guest's does,
 //! because what is not checked may be off by 2^30 at most ([`crate::facts::REACH`]).
 
-use goemu_memory::Memory;
+use goemu_memory::{HostPages, PAGE};
 
 const START: i32 = i32::MIN;
 
@@ -45,12 +45,13 @@ pub(crate) fn number(n: i32) -> i32 {
     NUMBERS + 8 * (n + NUMBERS_LEN as i32 / 2)
 }
 
-/// Commits it all and gives the address of the state; the rest of the guard stays without memory.
-pub(crate) fn commit(memory: &mut Memory) -> Option<*mut u8> {
+/// All that is committed; the rest of the guard stays without memory.
+pub(crate) fn pages() -> [HostPages; 3] {
     let below = |at: i32| u64::from(at.unsigned_abs());
-    let (tables, poll) = ((JUMPS - START) as u64 + 8 * TABLE_LEN as u64, CHUNK as u64);
-    let state = memory.commit_below(below(STATE), tables, true)?;
-    memory.commit_below(below(POLL), poll, false)?;
-    memory.commit_below(below(TRIP), 0x1000, false)?;
-    Some(state)
+    let tables = (JUMPS - START) as u64 + 8 * TABLE_LEN as u64;
+    [
+        HostPages { below: below(STATE), len: tables, write: true },
+        HostPages { below: below(POLL), len: CHUNK as u64, write: false },
+        HostPages { below: below(TRIP), len: PAGE, write: false },
+    ]
 }
