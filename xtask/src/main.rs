@@ -17,6 +17,7 @@ mod facts;
 mod fixtures;
 #[cfg(feature = "goemu")]
 mod gotest;
+mod lockstep;
 #[cfg(feature = "goemu")]
 mod objdump_diff;
 #[cfg(feature = "goemu")]
@@ -55,6 +56,8 @@ enum Task {
     Tracebacks,
     /// Check the walls of ARCHITECTURE.md on the source text.
     Walls,
+    /// Run random instruction sequences on both engines, and compare all that they do.
+    Lockstep(lockstep::Args),
     /// Accept what the golden tests see now as what they expect.
     Bless,
     /// Format, walls, lints, documentation and tests, as they are run before a change is merged.
@@ -93,6 +96,7 @@ fn main() -> anyhow::Result<()> {
         Task::Fixtures(args) => fixtures::main(&args),
         Task::Tracebacks => fixtures::tracebacks::main(),
         Task::Walls => walls::main(),
+        Task::Lockstep(args) => lockstep::main(&args),
         Task::Bless => ci::bless(),
         Task::Ci => ci::main(),
         Task::Guests(task) => guests(task),

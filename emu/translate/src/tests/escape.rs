@@ -8,9 +8,22 @@ use super::{DATA, Pair, STACK};
 
 /// Addresses around every border: of the space, of the guards, of what a host uses, of 64 bits.
 fn borders() -> Vec<u64> {
-    let at = [0, 1 << 30, 1 << 31, 1 << 32, 1 << 37, 1 << 40, (1 << 40) + (1 << 37), 1 << 41, 1 << 46, 1 << 47, 1 << 63];
+    let at = [
+        0,
+        1 << 30,
+        1 << 31,
+        1 << 32,
+        1 << 37,
+        1 << 40,
+        (1 << 40) + (1 << 37),
+        1 << 41,
+        1 << 46,
+        1 << 47,
+        1 << 63,
+    ];
     let state = (1_u64 << 31).wrapping_neg();
-    let tables = [0x1000, 0x2_0000, 0xa_0000, 0x80_0000, 0x100_0000, 0x800_0000].map(|by| state.wrapping_add(by));
+    let tables =
+        [0x1000, 0x2_0000, 0xa_0000, 0x80_0000, 0x100_0000, 0x800_0000].map(|by| state.wrapping_add(by));
     let around = |at: u64| [-4096, -33, -8, -1, 0, 1, 7, 8, 4096].map(|by: i64| at.wrapping_add_signed(by));
     at.into_iter().chain([state]).chain(tables).flat_map(around).collect()
 }
@@ -55,7 +68,10 @@ fn loads_and_stores_of_all_widths() {
         ("lock xadd [rbx],rax", &[0xf0, 0x48, 0x0f, 0xc1, 0x03]),
         ("mov [rbx+0x7fffffff],eax", &[0x89, 0x83, 0xff, 0xff, 0xff, 0x7f]),
         ("mov [rbx-0x80000000],eax", &[0x89, 0x83, 0, 0, 0, 0x80]),
-        ("mov rax,[rbx]; mov [rbx+0x3fffffff],rax", &[0x48, 0x8b, 0x03, 0x48, 0x89, 0x83, 0xff, 0xff, 0xff, 0x3f]),
+        (
+            "mov rax,[rbx]; mov [rbx+0x3fffffff],rax",
+            &[0x48, 0x8b, 0x03, 0x48, 0x89, 0x83, 0xff, 0xff, 0xff, 0x3f],
+        ),
     ];
     for (what, body) in bodies {
         assert!(each(body, &[gpr::RBX], what) > 50, "{what}");
