@@ -174,6 +174,42 @@ fn long_operations_are_paid_for_where_fuel_is_tested() {
 }
 
 #[test]
+fn repeated_rounds_do_what_single_ones_do() {
+    // rep movs/stos, and l: movs/stos; dec ecx; jne l
+    for (repeated, single) in [(0xa4, 0xa4), (0xa5, 0xa5), (0xaa, 0xaa), (0xab, 0xab)] {
+        for (from, to, count) in
+            [(0, 100, 700), (0, 8, 300), (0, 1, 600), (300, 0, 900), (3, 2000, 5000), (0, 240, 999)]
+        {
+            let run = |code: &[u8]| {
+                let mut memory = Memory::new(1 << 20).unwrap();
+                memory.map(CODE..CODE + 0x1000, Perm::READ | Perm::EXEC, Contents::Bytes(code)).unwrap();
+                let bytes: Vec<u8> = (0..0x3000_u32).map(|n| (n * 7 + n / 251) as u8).collect();
+                memory.map(0x2_0000..0x2_3000, Perm::READ | Perm::WRITE, Contents::Bytes(&bytes)).unwrap();
+                let (mut engine, mut cpu) = (Interpreter::new(), Cpu::default());
+                cpu.rip = CODE;
+                cpu.set_gpr(gpr::RAX, 0x1122_3344_5566_7788);
+                cpu.set_gpr(gpr::RSI, 0x2_0000 + from);
+                cpu.set_gpr(gpr::RDI, 0x2_0000 + to);
+                cpu.set_gpr(gpr::RCX, count);
+                let exit = engine.run(&mut cpu, &mut memory, &mut 1_000_000);
+                let mut after = vec![0; 0x3000];
+                memory.peek(0x2_0000, &mut after);
+                let faulted = matches!(exit, Exit::Fault(_));
+                (faulted, after, cpu.gpr(gpr::RSI), cpu.gpr(gpr::RDI), cpu.gpr(gpr::RCX))
+            };
+            let many = run(&[0xf3, repeated, 0xf4]);
+            let one = run(&[single, 0xff, 0xc9, 0x75, 0xfb, 0xf4]);
+            assert!(
+                many == one,
+                "{repeated:#x} from {from} to {to}, {count} times: {:?} {:?}",
+                many.0,
+                one.0
+            );
+        }
+    }
+}
+
+#[test]
 fn restoring_memory_brings_back_the_code() {
     let (mut engine, mut cpu, mut memory) = machine(&[0xb8, 1, 0, 0, 0, 0xf4]);
     let snapshot = memory.snapshot();

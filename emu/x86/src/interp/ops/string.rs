@@ -26,6 +26,24 @@ trait Round {
     const COMPARES: bool;
     /// Executes the round, and advances the registers.
     fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Result<(), Trap>;
+    /// Does the rounds of [`BULK`] bytes at once, RCX included, where that makes no difference; says whether it did.
+    fn rounds<T: Int>(_: &mut Cpu, _: &mut Memory, _: &Op) -> bool {
+        false
+    }
+}
+
+/// Bytes of the rounds that are done at once: as many of every width, and fewer than [`Memory::write_bytes`] charges for.
+const BULK: usize = 240;
+
+/// Whether so many bytes are left, upwards.
+fn is_bulk<T: Int>(cpu: &Cpu) -> bool {
+    !cpu.direction && cpu.gpr(gpr::RCX) >= BULK as u64 / u64::from(T::BITS / 8)
+}
+
+/// Moves on by [`BULK`] bytes.
+fn step_bulk<T: Int>(cpu: &mut Cpu, registers: &[u8]) {
+    registers.iter().for_each(|&n| cpu.set_gpr(n, cpu.gpr(n).wrapping_add(BULK as u64)));
+    cpu.set_gpr(gpr::RCX, cpu.gpr(gpr::RCX) - BULK as u64 / u64::from(T::BITS / 8));
 }
 
 struct Movs;
@@ -59,6 +77,21 @@ impl Round for Movs {
         step::<T>(cpu, gpr::RDI);
         Ok(())
     }
+
+    fn rounds<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> bool {
+        let (from, to) = (source(cpu, op), cpu.gpr(gpr::RDI));
+        // Where the target follows the source closely, later rounds read what earlier ones wrote.
+        let apart = to.wrapping_sub(from) >= BULK as u64;
+        let mut bytes = [0; BULK];
+        let done = is_bulk::<T>(cpu)
+            && apart
+            && memory.read_bytes(from, &mut bytes).is_ok()
+            && memory.write_bytes(to, &bytes).is_ok();
+        if done {
+            step_bulk::<T>(cpu, &[gpr::RSI, gpr::RDI]);
+        }
+        done
+    }
 }
 
 impl Round for Stos {
@@ -68,6 +101,16 @@ impl Round for Stos {
         cpu.read::<T>(gpr::RAX).store(memory, cpu.gpr(gpr::RDI))?;
         step::<T>(cpu, gpr::RDI);
         Ok(())
+    }
+
+    fn rounds<T: Int>(cpu: &mut Cpu, memory: &mut Memory, _: &Op) -> bool {
+        let value = cpu.gpr(gpr::RAX).to_le_bytes();
+        let bytes: [u8; BULK] = std::array::from_fn(|n| value[n % (T::BITS / 8) as usize]);
+        let done = is_bulk::<T>(cpu) && memory.write_bytes(cpu.gpr(gpr::RDI), &bytes).is_ok();
+        if done {
+            step_bulk::<T>(cpu, &[gpr::RDI]);
+        }
+        done
     }
 }
 
@@ -113,6 +156,9 @@ fn run_string<T: Int, R: Round, const REPEAT: u8>(cpu: &mut Cpu, memory: &mut Me
     let (before, count) = (cpu.flags, cpu.gpr(gpr::RCX));
     let mut step = Ok(Flow::Next);
     while cpu.gpr(gpr::RCX) != 0 {
+        if R::rounds::<T>(cpu, memory, op) {
+            continue;
+        }
         if let Err(trap) = R::round::<T>(cpu, memory, op) {
             // The flags are those before the first round (SDM volume 2, CMPS): they are no input of the next.
             cpu.flags = before;
