@@ -491,7 +491,7 @@ impl Memory {
     pub fn host_code(&mut self, state: &[HostPages]) -> Option<*mut u8> {
         if !self.region.is_exact() {
             let commit = |pages: &HostPages| self.region.commit_below(pages.below, pages.len, pages.write);
-            state.iter().map(commit).all(|done| done).then_some(())?;
+            state.iter().all(commit).then_some(())?;
         }
         self.region.protect_exactly().then(|| self.region.base())
     }

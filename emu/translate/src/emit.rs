@@ -66,13 +66,9 @@ impl Emitter {
             Ok(_) => {}
             Err(_) => self.refused = true,
         }
-        let bytes = self.encoder.take_buffer();
-        self.bytes.extend_from_slice(&bytes);
-        self.encoder.set_buffer({
-            let mut bytes = bytes;
-            bytes.clear();
-            bytes
-        });
+        let mut bytes = self.encoder.take_buffer();
+        self.bytes.append(&mut bytes);
+        self.encoder.set_buffer(bytes);
     }
 
     fn made(&mut self, insn: Result<Instruction, iced_x86::IcedError>) {
@@ -180,7 +176,7 @@ impl Emitter {
     }
 
     pub(crate) fn align(&mut self, to: usize) {
-        while (self.start as usize + self.bytes.len()) % to != 0 {
+        while !(self.start as usize + self.bytes.len()).is_multiple_of(to) {
             self.bytes.push(0xcc);
         }
     }

@@ -291,11 +291,7 @@ impl Facts {
 
     /// What is kept across the end of a block.
     pub(crate) fn settled(&self) -> Facts {
-        let rounded = |slack: u32| match slack {
-            0..=NEAR => Some(NEAR),
-            ..=FAR => Some(FAR),
-            _ => None,
-        };
+        let rounded = |slack: u32| [NEAR, FAR].into_iter().find(|&bound| slack <= bound);
         let fact = |fact: Fact| match fact {
             Fact::Near(slack) => rounded(slack).map_or(Fact::Nothing, Fact::Near),
             other => other,

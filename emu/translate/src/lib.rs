@@ -25,7 +25,8 @@ mod host;
 mod kind;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod layout;
-#[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
+#[cfg(test)]
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod tests;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod unit;

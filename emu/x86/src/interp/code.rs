@@ -213,7 +213,8 @@ impl Blocks {
         if self.keep_changes {
             self.changes.extend_from_slice(&changed);
             if self.changes.len() > MAX_CHANGES {
-                self.changes = vec![0..u64::MAX];
+                self.changes.clear();
+                self.changes.push(0..u64::MAX);
             }
         }
         let touched = |block: &Block| {
