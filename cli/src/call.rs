@@ -158,7 +158,7 @@ pub(crate) struct Args {
     /// What CPUID shows, and so which code programs choose [default: v3]
     #[arg(long, value_name = "LEVEL")]
     cpu: Option<Cpu>,
-    /// What runs the program's instructions: the translator where this computer can, or the interpreter [default: auto]
+    /// What runs the program's instructions: the translator where this computer can, or the interpreter [default: interpreter]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<Engine>,
     /// What stands in for Go's runtime: hooks, or the program's own, started up to main.main [default: auto]

@@ -11,9 +11,9 @@ use crate::interp::Interpreter;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineChoice {
     /// The translator where the host can run its code, else the interpreter.
-    #[default]
     Auto,
     /// The interpreter, which runs everywhere.
+    #[default]
     Interpreter,
     /// The translator, or an error that says why not.
     Translator,
