@@ -200,7 +200,7 @@ fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>) 
 
 /// The hook that stands in for a function of the runtime, whether the program has one or not.
 pub(crate) fn replacement(name: &str, image: &Image) -> Option<Body> {
-    row(name, release_of(image)).filter(|entry| entry.kind == Kind::Replaces).map(|entry| entry.body)
+    row(HOOKS, name, release_of(image)).filter(|entry| entry.kind == Kind::Replaces).map(|entry| entry.body)
 }
 
 /// `deferreturn`, of deferred calls in records.
@@ -243,14 +243,43 @@ fn release_of(image: &Image) -> Release {
 }
 
 fn body(name: &str, release: Release) -> Option<Body> {
-    row(name, release).map(|entry| entry.body)
+    row(HOOKS, name, release).map(|entry| entry.body)
 }
 
-fn row(name: &str, (rules, os): Release) -> Option<&'static Entry> {
-    let entry = HOOKS.iter().find(|entry| match entry.name.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
-        None => entry.name == name,
-    })?;
-    let holds = rules.is_within(entry.versions) && entry.os.is_none_or(|only| only == os);
-    holds.then_some(entry)
+/// The row of a function. A name may have several, for different releases and systems.
+fn row(rows: &'static [Entry], name: &str, (rules, os): Release) -> Option<&'static Entry> {
+    rows.iter().find(|entry| {
+        let is_named = match entry.name.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => entry.name == name,
+        };
+        is_named && rules.is_within(entry.versions) && entry.os.is_none_or(|only| only == os)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use goemu_loader::GoVersion;
+    use goemu_loader::facts::Rules;
+
+    use super::*;
+
+    const ROWS: &[Entry] = &[
+        entry!("f" (0, 22), Replaces system::nothing, "old"),
+        entry!("f" (23, u16::MAX), Replaces system::nothing, "new"),
+        entry!("g" ANY, on Windows, Replaces system::nothing, "there"),
+        entry!("g*" ANY, Replaces system::nothing, "elsewhere"),
+    ];
+
+    #[test]
+    fn a_name_may_have_several_rows() {
+        let why = |name, minor, os| {
+            row(ROWS, name, (Rules::of(GoVersion::new(minor, 0)), os)).map(|entry| entry.why)
+        };
+        assert_eq!(why("f", 22, Os::Linux), Some("old"));
+        assert_eq!(why("f", 23, Os::Linux), Some("new"));
+        assert_eq!(why("g", 27, Os::Windows), Some("there"));
+        assert_eq!(why("g", 27, Os::Linux), Some("elsewhere"));
+        assert_eq!(why("h", 27, Os::Linux), None);
+    }
 }
