@@ -259,9 +259,12 @@ fn undo_change(
             }
             Ok(())
         }
-        Change::Protected(first, flags) => {
-            (first..).zip(flags).try_for_each(|(page, flags)| region.protect(page, 1, flags))
-        }
+        Change::Protected(first, flags) => (first..).zip(flags).try_for_each(|(page, flags)| {
+            if region.flags(page).contains(PageFlags::CODE) {
+                touched(page);
+            }
+            region.protect(page, 1, flags)
+        }),
     }
 }
 

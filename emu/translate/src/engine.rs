@@ -12,6 +12,7 @@ use iced_x86::Instruction;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cache::{At, Cache, Stub};
+use crate::facts::RSP_SLACK;
 use crate::host::code::CodeMemory;
 use crate::host::enter::{FAULTS, Left, Window};
 use crate::host::signals::{Inside, SignalStack, install};
@@ -167,8 +168,7 @@ impl Translator {
     /// Runs translated code from RIP, as long as there is some. `Some` if the run is over.
     fn run_translated(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Option<Exit> {
         self.forget_changed(memory);
-        let fit = !self.refused && !cpu.direction;
-        if !fit {
+        if self.refused {
             return None;
         }
         if self.open(memory).is_none() {
@@ -192,7 +192,7 @@ impl Translator {
                 }
             }
             hot = false;
-            if !memory.hosts_code() || self.is_poor(cpu.rip) {
+            if !memory.hosts_code() || !is_fit(cpu) || self.is_poor(cpu.rip) {
                 return None;
             }
             match self.go(cpu, memory, fuel, &mut window)? {
@@ -273,6 +273,14 @@ impl Translator {
         (*times, *all) = (*times + 1, *all + ran.unsigned_abs());
         Some(after)
     }
+}
+
+/// Whether the state is one that translated code may begin with: string instructions count upwards, RSP is as near to the
+/// space as blocks assume ([`RSP_SLACK`]), and the host's processor takes MXCSR.
+fn is_fit(cpu: &Cpu) -> bool {
+    let slack = u64::from(RSP_SLACK);
+    let above = cpu.gpr(gpr::RSP).wrapping_add(slack);
+    !cpu.direction && above <= (1 << 40) + 2 * slack && cpu.mxcsr <= 0xffff
 }
 
 /// Fills in the state.

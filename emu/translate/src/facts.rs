@@ -10,7 +10,7 @@ use iced_x86::{Instruction, MemorySize, Mnemonic as M, OpKind, Register};
 pub(crate) const REACH: u32 = 1 << 30;
 
 /// How far RSP may be outside the space between blocks.
-const RSP_SLACK: u32 = 1 << 21;
+pub(crate) const RSP_SLACK: u32 = 1 << 21;
 /// The two bounds that facts are kept with between blocks: a step between two accesses must not lose them.
 const NEAR: u32 = 1 << 12;
 const FAR: u32 = 1 << 20;

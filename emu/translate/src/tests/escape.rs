@@ -113,6 +113,21 @@ fn the_stack_pointer_as_a_weapon() {
 }
 
 #[test]
+fn a_stack_pointer_that_is_far_off_from_the_beginning() {
+    // l: dec ecx; jne l; mov [rsp+0x100],rax: hot code is entered with it.
+    let body = [0xff, 0xc9, 0x75, 0xfc, 0x48, 0x89, 0x84, 0x24, 0, 1, 0, 0];
+    let code = hot(&body);
+    let mut pair = Pair::new(&code);
+    for value in borders() {
+        pair.set(gpr::RSP, value);
+        pair.set(gpr::RCX, 5);
+        (pair.one.cpu.rip, pair.other.cpu.rip) = (super::CODE, super::CODE);
+        assert!(matches!(pair.run(1 << 20, 0, &format!("RSP {value:#x}")), Exit::Fault(_)));
+    }
+    assert!(pair.other.engine.translated().1 > 20);
+}
+
+#[test]
 fn the_goroutine_register_as_a_weapon() {
     let bodies: [(&str, &[u8]); 6] = [
         ("mov [r14+0x10],rax", &[0x49, 0x89, 0x46, 0x10]),
@@ -182,6 +197,15 @@ fn what_lies_beside_the_space_is_never_touched() {
             (pair.one.cpu.rip, pair.other.cpu.rip) = (super::CODE, super::CODE);
             assert!(matches!(pair.run(1 << 20, 0, "canary"), Exit::Fault(_)));
         }
+    }
+    // l: dec ecx; jne l; mov [rsp],rax: hot code is entered with such an RSP.
+    let mut pair = Pair::new(&hot(&[0xff, 0xc9, 0x75, 0xfc, 0x48, 0x89, 0x04, 0x24]));
+    let base = pair.other.memory.host_code(&crate::layout::pages()).map_or(0, |base| base as u64);
+    for at in (0..1 << 20).step_by(4096) {
+        pair.set(gpr::RSP, (host + at).wrapping_sub(base));
+        pair.set(gpr::RCX, 5);
+        (pair.one.cpu.rip, pair.other.cpu.rip) = (super::CODE, super::CODE);
+        assert!(matches!(pair.run(1 << 20, 0, "canary"), Exit::Fault(_)));
     }
     assert!(canary.iter().all(|&byte| byte == 0xa5));
 }
