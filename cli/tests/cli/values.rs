@@ -102,6 +102,13 @@ fn packages_by_their_paths() {
     assert_eq!(world("internal/abi.(*Type).Size &internal/abi.Type{Size_:5}"), "0x5\n");
     assert!(world("internal/abi.NewName x y true false").starts_with("abi.Name{Bytes:(*uint8)(0xc"));
     assert!(world("internal/abi.NewName x y true false --show-paths").starts_with("internal/abi.Name{"));
+    // An error's first word is a table of methods, an any's a type.
+    let program = corpus("go1.27").with_file_name("world-go1.27");
+    let mut call = command();
+    let line = ["call", "internal/abi.TypeOf", "internal/oserror.ErrExist"];
+    let refused = ran(call.env("GOEMU_BINARY", program).args(line));
+    let expected = "a error is given, and interface {} is wanted";
+    assert!(refused.status == 1 && refused.stderr.contains(expected), "{}", refused.stderr);
     let held = world("internal/abi.TypeOf &internal/abi.Type{Size_:5}");
     assert!(held.starts_with("&abi.Type{Size_:0x8, "), "{held}");
 }

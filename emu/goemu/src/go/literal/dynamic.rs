@@ -138,8 +138,17 @@ impl Parser<'_> {
         let (addr, Some(of)) = self.types.variable(&name).ok_or_else(unknown)? else { return Err(unknown()) };
         self.restore(after);
         let value = Value::Variable { name, addr };
-        // A variable of an interface type is copied as it is.
-        Ok(if matches!(of.kind, Kind::Interface { .. }) { value } else { hold(of, value) })
+        match (&of.kind, &ty.kind) {
+            // A variable of an interface type is copied as it is: its first word is a type's address, or that of a table
+            // of this interface's methods.
+            (Kind::Interface { empty: true, .. }, Kind::Interface { empty: true, .. }) => Ok(value),
+            (Kind::Interface { .. }, _) if same(&of.name, &ty.name) => Ok(value),
+            (Kind::Interface { .. }, _) => {
+                let flaw = Flaw::Mismatch { given: of.name.clone(), wanted: ty.name.clone() };
+                Err(Fail { at, flaw })
+            }
+            _ => Ok(hold(of, value)),
+        }
     }
 }
 
