@@ -56,6 +56,9 @@ pub(crate) enum Stub {
     Jump,
 }
 
+/// Blocks that are kept at most: each takes some 200 bytes beside its code.
+const MOST_BLOCKS: usize = 1 << 18;
+
 /// All translated code of one machine.
 pub(crate) struct Cache {
     pub(crate) code: CodeMemory,
@@ -69,8 +72,8 @@ pub(crate) struct Cache {
     entries: FxHashMap<(u64, bool), u32>,
     /// Where missing entries of the tables go: of returns, of jumps.
     misses: (u32, u32),
-    /// Counts how often everything was forgotten.
-    pub(crate) generation: u64,
+    /// Blocks that are kept.
+    blocks: usize,
 }
 
 impl Cache {
@@ -83,7 +86,7 @@ impl Cache {
             waiting: FxHashMap::default(),
             entries: FxHashMap::default(),
             misses: (0, 0),
-            generation: 0,
+            blocks: 0,
         };
         cache.clear();
         Ok(cache)
@@ -97,7 +100,7 @@ impl Cache {
         self.stubs.clear();
         self.waiting.clear();
         self.entries.clear();
-        self.generation += 1;
+        self.blocks = 0;
         let mut emitter = Emitter::new(0);
         self.misses.0 = emitter.here();
         emit_stub(&mut emitter, 0);
@@ -106,6 +109,11 @@ impl Cache {
         self.stubs.extend([Stub::Return, Stub::Jump]);
         let code = emitter.finish().unwrap_or_default();
         self.code.append(&code);
+    }
+
+    /// Whether so many blocks and ways out are kept that all should be forgotten: such code may take no bytes.
+    pub(crate) fn is_full(&self) -> bool {
+        self.blocks > MOST_BLOCKS || self.stubs.len() > MOST_BLOCKS
     }
 
     /// The host's addresses for what the tables do not have.
@@ -130,6 +138,7 @@ impl Cache {
         let plain = version.facts.weight() == 0;
         let (pending, place) = (version.pending, version.place);
         self.versions.entry(pc).or_default().push(version);
+        self.blocks += 1;
         if plain && let Some(jumps) = self.waiting.remove(&pc) {
             let to = if pending == 0 { Some(place) } else { self.adjusted(place, pending) };
             if let Some(to) = to {

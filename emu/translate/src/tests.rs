@@ -13,9 +13,9 @@ use goemu_x86::memory::{Contents, Memory, PAGE, Perm};
 use crate::Translator;
 
 const CODE: u64 = 0x1000;
-const DATA: u64 = 0x10_0000;
+const DATA: u64 = 0x200_0000;
 const DATA_LEN: u64 = 0x4000;
-const STACK: u64 = 0x20_0000;
+const STACK: u64 = 0x220_0000;
 
 /// One guest, for one engine.
 struct Guest<E> {

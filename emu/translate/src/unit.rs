@@ -30,6 +30,16 @@ pub(crate) struct Limits<'a> {
     pub(crate) barred: &'a dyn Fn(&Instruction) -> bool,
 }
 
+/// A block to go to.
+#[derive(Clone, Copy)]
+struct Target {
+    label: Label,
+    /// What it counts as pending.
+    pending: i32,
+    /// Whether an earlier translation made it.
+    foreign: bool,
+}
+
 /// A block that was begun or is still to be translated.
 struct Begun {
     facts: Facts,
@@ -39,8 +49,8 @@ struct Begun {
 
 /// Ways out that are emitted behind the code.
 enum Cold {
-    /// Counts, then goes on.
-    Count(Label, i32, Label),
+    /// Counts what is pending, then goes on to the block at an address.
+    Count(Label, i32, Target, u64),
     /// Leaves: to an address that is not translated.
     Arrive(Label, u64, i32),
     /// Leaves for the interpreter.
@@ -109,9 +119,8 @@ impl<'a> Unit<'a> {
         unit.finish()
     }
 
-    /// The block at an address for what is known, translated or to be: its label and what it counts as pending. `None` if it
-    /// is not to be translated.
-    fn block_at(&mut self, pc: u64, facts: &Facts, pending: i32) -> Option<(Label, i32)> {
+    /// The block at an address for what is known, translated or to be. `None` if it is not to be translated.
+    fn block_at(&mut self, pc: u64, facts: &Facts, pending: i32) -> Option<Target> {
         if self.limits.stops.contains(&pc) {
             return None;
         }
@@ -126,8 +135,9 @@ impl<'a> Unit<'a> {
         let found = exact.or_else(|| if many || self.left == 0 { best() } else { None });
         let found = found.map(|&(_, pending, place)| (pending, place));
         if let Some((pending, place)) = found {
+            let foreign = place.is_err();
             let label = place.unwrap_or_else(|place| self.emitter.known(place));
-            return Some((label, pending));
+            return Some(Target { label, pending, foreign });
         }
         if self.left == 0 || self.queue.len() > QUEUED {
             return None;
@@ -137,7 +147,7 @@ impl<'a> Unit<'a> {
         let blocks = self.begun.entry(pc).or_default();
         blocks.push(Begun { facts, pending, label });
         self.queue.push_back((pc, blocks.len() - 1));
-        Some((label, pending))
+        Some(Target { label, pending, foreign: false })
     }
 
     /// Emits a block, and those that it falls into.
@@ -226,7 +236,7 @@ impl<'a> Unit<'a> {
             (Kind::Call, BlockEnd::Call(to)) => {
                 self.begin_leaving(last, done);
                 self.push_return(last.next_ip());
-                let way = self.way(to, &Facts::default(), 0);
+                let way = self.way_of_call(to);
                 self.emitter.jump(way);
                 self.prepare_return(last.next_ip());
                 None
@@ -270,7 +280,7 @@ impl<'a> Unit<'a> {
     /// Code goes on here with a block: one that is to be emitted now, or a jump to it.
     fn fall(&mut self, pc: u64, facts: &Facts, pending: i32) -> Option<(u64, usize)> {
         let before = self.queue.len();
-        let Some((label, has)) = self.block_at(pc, facts, pending) else {
+        let Some(target) = self.block_at(pc, facts, pending) else {
             let way = self.arrive(pc, pending);
             self.emitter.jump(way);
             return None;
@@ -278,20 +288,38 @@ impl<'a> Unit<'a> {
         if self.queue.len() > before {
             return self.queue.pop_back();
         }
-        self.emitter.count(has - pending);
-        self.emitter.jump(label);
+        self.go_on(target, pc, pending);
         None
     }
 
-    /// A label that leads to a block.
+    /// Goes to a block forwards. Fuel is no matter there, but the count must not run far below 0, where it is no index that
+    /// faults: one translation is short, and between two it is looked at. The interpreter knows what to do then.
+    fn go_on(&mut self, target: Target, pc: u64, pending: i32) {
+        self.emitter.count(target.pending - pending);
+        if target.foreign {
+            self.spot(pc, target.pending, At::Pc);
+            self.emitter.poll(target.pending);
+        }
+        self.emitter.jump(target.label);
+    }
+
+    /// A label that leads to a block forwards.
     fn way(&mut self, pc: u64, facts: &Facts, pending: i32) -> Label {
-        let Some((label, has)) = self.block_at(pc, facts, pending) else { return self.arrive(pc, pending) };
-        if has == pending {
-            return label;
+        let Some(target) = self.block_at(pc, facts, pending) else { return self.arrive(pc, pending) };
+        if target.pending == pending && !target.foreign {
+            return target.label;
         }
         let way = self.emitter.label();
-        self.cold.push(Cold::Count(way, has - pending, label));
+        self.cold.push(Cold::Count(way, pending, target, pc));
         way
+    }
+
+    /// A label that leads to a function, after fuel was looked at.
+    fn way_of_call(&mut self, pc: u64) -> Label {
+        match self.block_at(pc, &Facts::default(), 0) {
+            Some(target) if target.pending == 0 => target.label,
+            _ => self.way(pc, &Facts::default(), 0),
+        }
     }
 
     fn arrive(&mut self, pc: u64, pending: i32) -> Label {
@@ -303,11 +331,11 @@ impl<'a> Unit<'a> {
     /// Goes to a block after looking at fuel, as where control goes backwards.
     fn go_polled(&mut self, pc: u64, facts: &Facts, pending: i32) {
         let block = self.block_at(pc, facts, 0);
-        let has = block.map_or(0, |(_, has)| has);
+        let has = block.map_or(0, |target| target.pending);
         self.spot(pc, has, At::Polled);
         self.emitter.count(has - pending);
         self.emitter.poll(has);
-        let way = block.map_or_else(|| self.arrive(pc, 0), |(label, _)| label);
+        let way = block.map_or_else(|| self.arrive(pc, 0), |target| target.label);
         self.emitter.jump(way);
     }
 
@@ -396,7 +424,12 @@ impl<'a> Unit<'a> {
     }
 
     pub(crate) fn spot(&mut self, pc: u64, pending: i32, at: At) {
-        self.spots.push(Spot { place: self.emitter.here(), pc, pending, at });
+        let place = self.emitter.here();
+        // Instructions that nothing is emitted for need none.
+        if self.spots.last().is_some_and(|last| last.place == place) {
+            self.spots.pop();
+        }
+        self.spots.push(Spot { place, pc, pending, at });
     }
 
     /// Emits the ways out, and gives what there is.
@@ -407,10 +440,9 @@ impl<'a> Unit<'a> {
         for cold in std::mem::take(&mut self.cold) {
             let number = (first + stubs.len()) as u32;
             match cold {
-                Cold::Count(way, by, to) => {
+                Cold::Count(way, pending, target, pc) => {
                     self.emitter.bind(way);
-                    self.emitter.count(by);
-                    self.emitter.jump(to);
+                    self.go_on(target, pc, pending);
                 }
                 Cold::Interpret(way, pc, pending) => {
                     self.emitter.bind(way);
@@ -421,6 +453,8 @@ impl<'a> Unit<'a> {
                     self.emitter.bind(way);
                     // Counts everything down, so that the jump fits whatever it will go to.
                     self.emitter.count(-pending);
+                    self.spot(pc, 0, At::Pc);
+                    self.emitter.poll(0);
                     let out = self.emitter.label();
                     let jump = self.emitter.jump(out);
                     self.emitter.bind(out);
@@ -442,7 +476,7 @@ impl<'a> Unit<'a> {
 impl Done {
     /// Puts it into the cache; says whether it fits.
     pub(crate) fn keep(self, cache: &mut Cache, stops: &FxHashSet<u64>) -> bool {
-        if !cache.code.append(&self.code) {
+        if cache.is_full() || !cache.code.append(&self.code) {
             return false;
         }
         cache.spots.extend(self.spots);
