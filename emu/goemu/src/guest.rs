@@ -1,6 +1,7 @@
 //! The state of a guest beside its memory and its processor: goroutines, the heap, what it printed, the clock, and what
 //! stands in for the records of a runtime that was not started. Data alone: hooks and systems act on it.
 
+pub(crate) mod address_map;
 pub(crate) mod clock;
 pub(crate) mod ending;
 pub mod goroutine;

@@ -2,7 +2,7 @@
 //!
 //! A hook sits on the entry of a function. When the guest gets there, the engine leaves, and the machine asks
 //! the hook, which sees and may change everything, and says how to go on. Hooks on Go's runtime are in
-//! [`go::runtime`](crate::runtime::hooked); a user's go the same way, through
+//! [`runtime`](crate::runtime); a user's go the same way, through
 //! [`Machine::hook`](crate::Machine::hook).
 
 use std::sync::Arc;

@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::go::names;
 use crate::go::read::Reading;
+use crate::guest::address_map::RETURN_ADDR;
 use crate::guest::goroutine::{Goroutine, TOP_BLOCK};
 pub use crate::guest::process::Process;
 use crate::guest::world::World;
@@ -38,9 +39,6 @@ use ground::{Ground, Made};
 pub use packages::Initialised;
 use packages::Packages;
 pub(crate) use run::Progress;
-
-/// Where a call returns to in a program without `runtime.goexit`. Nothing is mapped there.
-const NOWHERE: u64 = 0x7e_0000_0000;
 
 /// One program, ready for calls.
 ///
@@ -110,7 +108,7 @@ struct Start {
 
 /// The address that calls return to.
 fn home(image: &Image) -> u64 {
-    names::goexit(image).map_or(NOWHERE, |func| func.entry() + 1)
+    names::goexit(image).map_or(RETURN_ADDR, |func| func.entry() + 1)
 }
 
 /// A processor as it starts.
@@ -175,7 +173,7 @@ impl Machine {
             observers: Observers::default(),
             os,
             ground,
-            home: NOWHERE,
+            home: RETURN_ADDR,
             told: false,
             breakpoints: HashSet::new(),
             start,

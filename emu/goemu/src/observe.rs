@@ -142,6 +142,11 @@ pub enum Event {
         /// The result; negative ones are error numbers.
         result: i64,
     },
+    /// What the runtime does cannot be told: its records are damaged.
+    Unreadable {
+        /// The address that could not be read.
+        addr: u64,
+    },
     /// The call has ended.
     CallEnded(Outcome),
 }

@@ -4,6 +4,7 @@
 //! initialisation needs; every other call ends with an error that names it.
 
 mod bsd;
+mod errno;
 pub(crate) mod imports;
 pub mod linux;
 mod posix;
@@ -12,6 +13,7 @@ use std::ops::Range;
 
 use goemu_loader::Os as System;
 
+use self::errno::{EBADF, ENOMEM};
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::hook::{Action, Cx, Refused};
@@ -81,9 +83,6 @@ pub(crate) fn set_result(system: System, cpu: &mut Cpu, result: i64) {
 /// Linux, as far as it is needed to run functions of a program that was never started.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoOs;
-
-const EBADF: i64 = 9;
-const ENOMEM: i64 = 12;
 
 /// No system call's number.
 const NONE: u64 = u64::MAX;

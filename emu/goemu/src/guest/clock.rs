@@ -3,6 +3,11 @@
 /// Instructions that a processor executes in a nanosecond.
 const RATE: i64 = 4;
 
+/// How long it takes to execute so many instructions.
+pub(crate) const fn nanoseconds(instructions: u64) -> u64 {
+    instructions / RATE.unsigned_abs()
+}
+
 /// Nanoseconds since the program was started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Clock {

@@ -8,13 +8,10 @@ use goemu_loader::{Facts, Image, Os};
 
 use crate::cpu::{Cpu, gpr};
 use crate::go::tls;
+use crate::guest::address_map::{STACK_END, STRUCTS};
 use crate::guest::panicking::Panicking;
 use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
 
-/// Where `g`, `m`, `p`, `g0` and what they point to lie.
-const STRUCTS: u64 = 0x7f_0000_0000;
-/// The first stack ends here; it may reach down to [`STRUCTS`] at most, but limits are smaller.
-const STACK_END: u64 = 0xbf_0000_0000;
 /// Address space that is kept for the first goroutine's stack, and that no other has.
 const FIRST_STACK: u64 = 64 << 30;
 /// Size of g0's stack: the runtime expects 64 KiB from the system at least.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::go::guest::HeapError;
 use crate::go::traceback::unwind::Start;
+use crate::guest::address_map::{BESIDE, HEAP, MAPPINGS};
 use crate::guest::clock::Clock;
 use crate::guest::ending::Dying;
 use crate::guest::map_walk::Walk;
@@ -16,12 +17,6 @@ use crate::guest::under_way::UnderWay;
 use crate::guest::waiters::Waiters;
 use crate::memory::{Contents, Memory, MemoryError, Perm};
 
-/// Where the heap begins: Go's own arenas do, too.
-const HEAP: u64 = 0xc0_0000_0000;
-/// Where arguments are put beside a heap that is Go's own.
-const BESIDE: Range<u64> = 0x80_0000_0000..0xb0_0000_0000;
-/// Where the memory that the guest maps itself begins.
-const MAPPINGS: u64 = 0xe0_0000_0000;
 /// The heap is mapped in steps of this size.
 const STEP: u64 = 256 << 10;
 /// Bytes of output that are kept for the report.
@@ -135,7 +130,7 @@ pub struct World {
 impl World {
     /// An empty heap in a space of `space` bytes.
     pub(crate) fn new(space: u64, process: &Process) -> World {
-        let (heap, mappings) = (Arena::new(HEAP..MAPPINGS, space), Arena::new(MAPPINGS..1 << 40, space));
+        let (heap, mappings) = (Arena::new(HEAP, space), Arena::new(MAPPINGS, space));
         World { process: Arc::new(process.clone()), ..World::with(heap, mappings) }
     }
 

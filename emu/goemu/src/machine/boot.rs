@@ -14,6 +14,7 @@ use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::cgo::{self, Variable};
 use crate::go::{names, tls};
+use crate::guest::address_map::STACK_END;
 use crate::guest::goroutine::Goroutine;
 use crate::guest::world::World;
 use crate::hook::Hooks;
@@ -36,8 +37,7 @@ pub struct Booted {
     pub ended: Option<Outcome>,
 }
 
-/// The first thread's stack: below this address, of this size. Go assumes 64 KiB at least.
-const STACK_END: u64 = 0xbf_0000_0000;
+/// Size of the first thread's stack. Go assumes 64 KiB at least.
 const STACK: u64 = 1 << 20;
 /// Bytes of memory with which every program can be started: up to Go 1.17 the runtime takes 64 MiB at once.
 const ROOM: u64 = 128 << 20;

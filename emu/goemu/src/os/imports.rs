@@ -16,6 +16,7 @@ use goemu_loader::{Image, Os};
 use crate::cpu::gpr;
 use crate::error::Error;
 use crate::exit::{Fault, FaultKind};
+use crate::guest::address_map::STUBS;
 use crate::hook::{Action, Cx, Refused};
 use crate::memory::{Access, MemFault, Memory, MemoryError};
 use crate::outcome::Outcome;
@@ -23,14 +24,13 @@ use crate::outcome::Outcome;
 pub(crate) use cgo::{cgocall, exitsyscall, reentersyscall};
 pub(crate) use windows::{CLOCK, asmcgocall, set_up, tick};
 
-/// Address of the first stub.
-const STUBS: u64 = 0x7e_1000_0000;
 /// Bytes between two stubs.
 const STUB: u64 = 16;
 /// The stubs of functions that the program looked up by name follow those of its imports.
 const FIRST_FOUND: u64 = 1 << 20;
 /// The most names that a program may look up.
 const MAX_FOUND: usize = 1 << 12;
+const _: () = assert!(STUBS.end - STUBS.start == STUB * (FIRST_FOUND + MAX_FOUND as u64));
 
 /// What a function in another file does.
 pub(crate) enum Answer {
@@ -46,7 +46,7 @@ pub(crate) enum Answer {
 
 /// Writes the stubs' addresses into the program's words.
 pub(crate) fn link(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
-    let stubs = (STUBS..).step_by(STUB as usize);
+    let stubs = STUBS.step_by(STUB as usize);
     // A word outside all segments is not written.
     let imports = image.imports().iter().zip(stubs).filter(|(import, _)| memory_has(image, import.addr));
     let mut imports = imports.collect::<Vec<_>>().into_iter();
@@ -61,12 +61,12 @@ fn memory_has(image: &Image, addr: u64) -> bool {
 /// Whether the fault is a jump to a stub.
 pub(crate) fn is_call(fault: &Fault) -> bool {
     matches!(fault.kind, FaultKind::Memory(MemFault { addr, access: Access::Fetch, .. })
-        if addr == fault.pc && (STUBS..STUBS + STUB * (FIRST_FOUND + MAX_FOUND as u64)).contains(&addr))
+        if addr == fault.pc && STUBS.contains(&addr))
 }
 
 /// The name of the import with this stub: a variable, if the program reads or writes there.
 pub(crate) fn variable(image: &Image, addr: u64) -> Option<&str> {
-    let index = usize::try_from(addr.checked_sub(STUBS)? / STUB).ok()?;
+    let index = usize::try_from(addr.checked_sub(STUBS.start)? / STUB).ok()?;
     image.imports().get(index).map(|import| import.name.as_str())
 }
 
@@ -80,12 +80,12 @@ fn find(cx: &mut Cx<'_>, name: String) -> Option<u64> {
         }
         found.push(name);
     }
-    Some(STUBS + STUB * (FIRST_FOUND + index as u64))
+    Some(STUBS.start + STUB * (FIRST_FOUND + index as u64))
 }
 
 /// The function with this stub: its library, if known, and its name.
 fn named<'c>(cx: &'c Cx<'_>, stub: u64) -> Option<(Option<&'c str>, &'c str)> {
-    let index = stub.checked_sub(STUBS)? / STUB;
+    let index = stub.checked_sub(STUBS.start)? / STUB;
     match index.checked_sub(FIRST_FOUND) {
         Some(found) => Some((None, cx.world.found.get(usize::try_from(found).ok()?)?)),
         None => {

@@ -25,22 +25,8 @@ pub(crate) use clock::put_time_of_day;
 use crate::cpu::{Cpu, gpr};
 use crate::hook::{Action, Cx, Refused};
 use crate::memory::Memory;
+use crate::os::errno;
 use crate::os::{Answer, Os};
-
-/// Error numbers that system calls give, negated by whoever answers.
-mod errno {
-    pub(super) const EPERM: i64 = 1;
-    pub(super) const ENOENT: i64 = 2;
-    pub(super) const ESRCH: i64 = 3;
-    pub(super) const EBADF: i64 = 9;
-    pub(super) const EAGAIN: i64 = 11;
-    pub(super) const ENOMEM: i64 = 12;
-    pub(super) const EFAULT: i64 = 14;
-    pub(super) const EEXIST: i64 = 17;
-    pub(super) const EINVAL: i64 = 22;
-    pub(super) const EMFILE: i64 = 24;
-    pub(super) const ETIMEDOUT: i64 = 110;
-}
 
 /// The six arguments of a system call.
 type Args = [u64; 6];

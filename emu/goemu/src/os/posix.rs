@@ -8,12 +8,8 @@ use goemu_loader::{Image, Os};
 use crate::cpu::gpr;
 use crate::hook::{Cx, Refused};
 use crate::memory::Access;
+use crate::os::errno::{EBADF, EINVAL, ENOENT, ENOTTY, EPERM, ESPIPE};
 
-const EPERM: i64 = 1;
-const ENOENT: i64 = 2;
-const EBADF: i64 = 9;
-const ENOTTY: i64 = 25;
-const ESPIPE: i64 = 29;
 /// Files with lower numbers are open from the start: input, output and errors.
 const STANDARD: u64 = 3;
 
@@ -177,7 +173,6 @@ pub(crate) fn uname(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
 
 /// One processor. The result is the number of bytes written.
 pub(crate) fn affinity(cx: &mut Cx<'_>, size: u64, to: u64) -> Result<i64, Refused> {
-    const EINVAL: i64 = 22;
     if size < 8 {
         return Ok(-EINVAL);
     }

@@ -25,6 +25,7 @@ use goemu_loader::facts::Rules;
 use goemu_loader::{FuncId, Image, Os};
 
 use crate::go::traceback::unwind::Start;
+use crate::guest::address_map;
 use crate::hook::{Action, Cx, Hooks, Refused};
 use crate::os::imports;
 
@@ -163,9 +164,9 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
             hooks.add(func.entry(), Arc::new(body));
         }
     }
-    hooks.add(goroutines::PARKED, Arc::new(goroutines::parked as Body));
-    hooks.add(fatal::PRINTED, Arc::new(fatal::printed as Body));
-    hooks.add(system::VSYSCALL, Arc::new(system::time_of_day as Body));
+    hooks.add(address_map::PARKED, Arc::new(goroutines::parked as Body));
+    hooks.add(address_map::PANIC_PRINTED, Arc::new(fatal::printed as Body));
+    hooks.add(address_map::VSYSCALL, Arc::new(system::time_of_day as Body));
     wrappers.retain(|(name, ..)| !hooked.contains(name));
     for (name, entry, body) in wrappers {
         hooked.insert(name);

@@ -27,6 +27,7 @@ use goemu_loader::Image;
 use goemu_loader::facts::Rules;
 
 use crate::error::Error;
+use crate::guest::address_map;
 use crate::hook::{Action, Cx, Hooks, Refused};
 use crate::runtime::hooked::{self, Body, goroutines};
 
@@ -253,9 +254,9 @@ pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
         let body = body.or_else(|| name.and_then(|name| hooked::replacement(name, image)));
         hooks.add(func.entry(), Arc::new(body.unwrap_or(undefined)));
     }
-    hooks.add(panics::DEFERRED_RETURNED, Arc::new(panics::deferred_returned as Body));
-    hooks.add(channels::SEND_FAILED, Arc::new(channels::send_failed as Body));
-    hooks.add(panics::ERROR_SAID, Arc::new(panics::error_said as Body));
+    hooks.add(address_map::DEFERRED_RETURNED, Arc::new(panics::deferred_returned as Body));
+    hooks.add(address_map::SEND_FAILED, Arc::new(channels::send_failed as Body));
+    hooks.add(address_map::ERROR_SAID, Arc::new(panics::error_said as Body));
 }
 
 fn body(name: &str, rules: Rules) -> Option<Body> {

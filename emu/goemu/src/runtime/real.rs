@@ -12,6 +12,7 @@ use crate::go::cgo;
 use crate::go::read::Reader;
 use crate::go::traceback::Traceback;
 use crate::go::traceback::parse::parse;
+use crate::guest::address_map::VSYSCALL;
 use crate::guest::ending::Dying;
 use crate::guest::under_way::UnderWay;
 use crate::hook::{Action, Cx, Hooks, Refused};
@@ -24,9 +25,6 @@ pub(crate) use told::install as tell_events;
 
 /// Bytes of a fatal error's text that are read.
 const MAX_TEXT: u64 = 4096;
-/// Linux's page of calls into the kernel that need no switch, at the address of gettimeofday. Up to Go 1.15 the clock
-/// is read there.
-const VSYSCALL: u64 = 0xffff_ffff_ff60_0000;
 /// Exit status of a program that Go's runtime ends.
 const DIED: i32 = 2;
 /// What the scheduler says when nothing can run any more.

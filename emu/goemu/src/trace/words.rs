@@ -82,6 +82,9 @@ pub(super) fn event(at: &View<'_>, event: &Event, frames: &Frames) -> String {
         }
         Event::Panicking { ty, data } => format!("panic({})", any(at, *ty, *data)),
         Event::RecoverCalled => "recover is called".to_owned(),
+        Event::Unreadable { addr } => {
+            format!("Go's runtime does something that cannot be told: no readable memory at {addr:#x}")
+        }
         Event::Recovered => "recovered: the deferring function goes on to its end".to_owned(),
         Event::FaultBecomesPanic(fault) => format!("{}: Go makes a panic of it", cause(fault)),
         Event::Allocated { addr, size, ty } => allocated(at, *addr, *size, *ty),

@@ -5,6 +5,7 @@ use super::libc::set_errno;
 use super::{Answer, Arguments, c_string, cgo, print, room};
 use crate::hook::{Cx, Refused};
 use crate::memory::MemFault;
+use crate::os::errno::{EAGAIN, EINVAL, ENOENT, EPERM};
 use goemu_loader::Os;
 
 /// The header before a block of `malloc`: its size, padded for alignment.
@@ -13,10 +14,6 @@ const HEADER: u64 = 16;
 const PIECE: u64 = 4096;
 const NEWLINE: &[u8] = b"\n";
 const STDOUT: u64 = 1;
-const EPERM: u64 = 1;
-const ENOENT: u64 = 2;
-const EAGAIN: u64 = 11;
-const EINVAL: u64 = 22;
 /// What `getaddrinfo` returns where `errno` tells why.
 const EAI_SYSTEM: u64 = (-11_i64).cast_unsigned();
 
@@ -53,14 +50,14 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
         // Go keeps its own environment; C's copy is never read.
         "setenv" | "unsetenv" => 0,
         // There are no users and no other hosts.
-        "sysconf" => return Ok(Some(Answer::Fail(u64::MAX, EINVAL))),
-        "getpwuid_r" | "getpwnam_r" | "getgrgid_r" | "getgrnam_r" => ENOENT,
+        "sysconf" => return Ok(Some(Answer::Fail(u64::MAX, EINVAL.unsigned_abs()))),
+        "getpwuid_r" | "getpwnam_r" | "getgrgid_r" | "getgrnam_r" => ENOENT.unsigned_abs(),
         "getaddrinfo" => {
-            set_errno(cx, EPERM)?;
+            set_errno(cx, EPERM.unsigned_abs())?;
             EAI_SYSTEM
         }
         // The key reports the end of C threads to Go; there are none.
-        "pthread_key_create" => EAGAIN,
+        "pthread_key_create" => EAGAIN.unsigned_abs(),
         "pthread_cond_broadcast" | "pthread_cond_signal" => 0,
         "pthread_mutex_lock" if is_linux(cx) => return Ok(cgo::lock(cx, a)?),
         "pthread_mutex_unlock" if is_linux(cx) => return Ok(cgo::unlock(cx, a)?),

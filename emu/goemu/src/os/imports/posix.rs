@@ -6,15 +6,15 @@ use goemu_loader::Os;
 use super::{Answer, Arguments, c_string};
 use crate::hook::{Cx, Refused};
 use crate::os;
+use crate::os::errno::{EBADF, EINVAL, ENOENT, ENOTTY, EPERM, ESPIPE};
 
 /// The result of C functions that fail.
 const FAILED: u64 = u64::MAX;
-const EPERM: u64 = 1;
-const ENOENT: u64 = 2;
-const EBADF: u64 = 9;
-const EINVAL: u64 = 22;
-const ENOTTY: u64 = 25;
-const ESPIPE: u64 = 29;
+
+/// It fails, and `errno` is this.
+fn failed(number: i64) -> Answer {
+    Answer::Fail(FAILED, number.unsigned_abs())
+}
 
 /// The source of random numbers, on systems for which Go had no system call (`crypto/rand`, up to Go 1.15).
 const RANDOM: [&str; 2] = ["/dev/urandom", "/dev/random"];
@@ -64,24 +64,22 @@ fn refused(name: &str) -> Option<Answer> {
     Some(match name {
         "getuid" | "geteuid" | "getgid" | "getegid" | "getppid" | "sync" => Answer::Return(0),
         "stat" | "stat64" | "lstat" | "lstat64" | "fstatat" | "fstatat64" | "readlink" | "readlinkat" => {
-            Answer::Fail(FAILED, ENOENT)
+            failed(ENOENT)
         }
-        "close" | "fstat" | "fstat64" | "read" | "pread" | "pwrite" | "dup" | "dup2" => {
-            Answer::Fail(FAILED, EBADF)
-        }
-        "fsync" => Answer::Fail(FAILED, EINVAL),
-        "ioctl" => Answer::Fail(FAILED, ENOTTY),
-        "lseek" => Answer::Fail(FAILED, ESPIPE),
-        "open" | "openat" | "sysctl" | "sysctlbyname" | "getcwd" => Answer::Fail(FAILED, EPERM),
+        "close" | "fstat" | "fstat64" | "read" | "pread" | "pwrite" | "dup" | "dup2" => failed(EBADF),
+        "fsync" => failed(EINVAL),
+        "ioctl" => failed(ENOTTY),
+        "lseek" => failed(ESPIPE),
+        "open" | "openat" | "sysctl" | "sysctlbyname" | "getcwd" => failed(EPERM),
         "access" | "faccessat" | "chdir" | "fchdir" | "chmod" | "fchmod" | "fchmodat" | "chown"
         | "fchown" | "fchownat" | "lchown" | "chroot" | "link" | "linkat" | "symlink" | "symlinkat"
         | "mkdir" | "mkdirat" | "mkfifo" | "mknod" | "rename" | "renameat" | "rmdir" | "unlink"
         | "unlinkat" | "truncate" | "ftruncate" | "utimes" | "utimensat" | "futimes" | "flock"
-        | "statfs64" | "fstatfs64" => Answer::Fail(FAILED, EPERM),
+        | "statfs64" | "fstatfs64" => failed(EPERM),
         "socket" | "socketpair" | "pipe" | "pipe2" | "connect" | "bind" | "listen" | "accept" | "sendto"
-        | "recvfrom" | "sendmsg" | "recvmsg" => Answer::Fail(FAILED, EPERM),
+        | "recvfrom" | "sendmsg" | "recvmsg" => failed(EPERM),
         "fork" | "execve" | "kill" | "wait4" | "ptrace" | "setuid" | "setgid" | "setsid" | "setpgid" => {
-            Answer::Fail(FAILED, EPERM)
+            failed(EPERM)
         }
         _ => return None,
     })

@@ -120,7 +120,6 @@ pub(super) fn read(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<A
 
 /// `write(file, from, size)`
 pub(super) fn write(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
-    const EPIPE: i64 = 32;
     let [number, from, size, ..] = args;
     let mut bytes = vec![0; size.min(MOST_BYTES) as usize];
     cx.memory.read_bytes(from, &mut bytes)?;
@@ -137,7 +136,7 @@ pub(super) fn write(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<
         }
         Some(&mut File::PipeIn(pipe)) => {
             if !files.has_reader(pipe) {
-                return Ok(Answer::Return(-EPIPE));
+                return Ok(Answer::Return(-errno::EPIPE));
             }
             let Some(held) = files.pipes.get_mut(pipe) else { return Ok(Answer::Return(-errno::EBADF)) };
             if held.len() == PIPE && !bytes.is_empty() {
@@ -221,14 +220,12 @@ pub(super) fn fstat(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<
 
 /// `lseek(file, offset, whence)`: pipes have no position.
 pub(super) fn lseek(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
-    const ESPIPE: i64 = 29;
-    Ok(Answer::Return(if kernel.files.get(args[0]).is_some() { -ESPIPE } else { -errno::EBADF }))
+    Ok(Answer::Return(if kernel.files.get(args[0]).is_some() { -errno::ESPIPE } else { -errno::EBADF }))
 }
 
 /// `ioctl(file, request, argument)`: no file is a terminal.
 pub(super) fn ioctl(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
-    const ENOTTY: i64 = 25;
-    Ok(Answer::Return(if kernel.files.get(args[0]).is_some() { -ENOTTY } else { -errno::EBADF }))
+    Ok(Answer::Return(if kernel.files.get(args[0]).is_some() { -errno::ENOTTY } else { -errno::EBADF }))
 }
 
 /// `eventfd2(count, flags)`

@@ -7,12 +7,10 @@ use std::ops::Range;
 
 use super::ranges::Ranges;
 use super::{Args, Kernel, errno};
+use crate::guest::address_map::ANYWHERE;
 use crate::hook::{Cx, Refused};
 use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
 use crate::os::Answer;
-
-/// The address of mappings without a hint; Go's heap gives hints from 0xc000000000 on.
-const ANYWHERE: Range<u64> = 0x10_0000_0000..0x70_0000_0000;
 
 const MAP_FIXED: u64 = 0x10;
 const MAP_ANONYMOUS: u64 = 0x20;

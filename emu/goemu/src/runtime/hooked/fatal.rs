@@ -12,6 +12,7 @@ use crate::disasm::instructions;
 use crate::go::read::Reader;
 use crate::go::traceback::unwind::Start;
 use crate::go::traceback::{Stack, Traceback};
+use crate::guest::address_map::PANIC_PRINTED;
 use crate::hook::{Action, Cx, INT_REGISTERS, Refused};
 use crate::memory::MemFault;
 use crate::outcome::{Fatal, Outcome, Panic, Signal};
@@ -21,7 +22,7 @@ const MAX_TEXT: u64 = 4096;
 
 /// `fatalpanic(msgs *_panic)`: the deferred functions have run, and the panic's values have been made
 /// printable (errors by their Error method) by `preprintpanics`. The program's own `printpanics`, which takes
-/// the same argument, puts it in words, and returns to [`PRINTED`].
+/// the same argument, puts it in words, and returns to [`PANIC_PRINTED`].
 pub(super) fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let printer = cx.image.funcs_named("runtime.printpanics").first().map(|func| func.entry());
     end_by_panic(cx, printer)
@@ -39,13 +40,10 @@ pub(super) fn end_by_panic(cx: &mut Cx<'_>, printer: Option<u64>) -> Result<Acti
         let text = Reader::new(cx.memory, cx.image).eface(ty, data).to_string();
         return Ok(panicked(cx, text));
     };
-    cx.set_word(cx.cpu.gpr(gpr::RSP), PRINTED)?;
+    cx.set_word(cx.cpu.gpr(gpr::RSP), PANIC_PRINTED)?;
     cx.cpu.rip = printer;
     Ok(Action::Resume)
 }
-
-/// Where `printpanics` returns to: no memory is there, but a hook.
-pub(super) const PRINTED: u64 = 0x7e_0000_1000;
 
 /// The panic's text is the last that was written to standard error.
 pub(super) fn printed(cx: &mut Cx<'_>) -> Result<Action, Refused> {

@@ -14,6 +14,8 @@ use crate::error::Error;
 use crate::go::traceback::unwind::{Start, Unwinder};
 use crate::go::traceback::{Creator, Place, Stack, Traceback};
 use crate::go::variables;
+use crate::guest::address_map::PARKED;
+use crate::guest::clock::nanoseconds;
 use crate::guest::goroutine::Goroutine;
 use crate::guest::scheduler::{Due, Resting, Status};
 use crate::hook::{Action, Cx, Refused};
@@ -25,13 +27,9 @@ use crate::outcome::{Fatal, Outcome};
 const MAX_ARGS: u64 = 1 << 16;
 /// Nanoseconds that going on with another goroutine takes, so that who waits for a time by yielding meets it.
 const SWITCH: u64 = 1000;
-/// Instructions that are executed in a nanosecond.
-const PER_NANOSECOND: u64 = 4;
 /// What a step of the scheduler takes, and making a goroutine, in instructions.
 const STEP: u64 = 50;
 const MAKING: u64 = 100;
-/// Where `gopark`'s unlock function returns to: no memory is there, but a hook.
-pub(super) const PARKED: u64 = 0x7e_0000_2000;
 /// Bytes below `gopark`'s return address in which the unlock function is called.
 const UNLOCK_FRAME: u64 = 64;
 
@@ -316,7 +314,7 @@ pub(crate) fn preempt(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let free = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&sp)
         && !variables::is_runtime(cx.image, cx.cpu.rip);
     let ran = cx.world.scheduler.turn(free);
-    cx.cpu.tsc = cx.cpu.tsc.saturating_add(ran / PER_NANOSECOND);
+    cx.cpu.tsc = cx.cpu.tsc.saturating_add(nanoseconds(ran));
     if wake_due(cx)?.is_none() {
         return Ok(fatal::out_of_memory(cx));
     }
@@ -373,7 +371,7 @@ pub(super) fn switch_to(cx: &mut Cx<'_>, picked: Resting) -> Result<Action, Refu
     *cx.goroutine = picked.goroutine;
     cx.goroutine.make_current(cx.image, cx.memory)?;
     let ran = cx.world.scheduler.turn(true);
-    cx.cpu.tsc = cx.cpu.tsc.saturating_add(ran / PER_NANOSECOND);
+    cx.cpu.tsc = cx.cpu.tsc.saturating_add(nanoseconds(ran));
     let to = cx.goroutine.id;
     if from != to {
         cx.emit(|_| Event::GoroutineSwitched { from, to });

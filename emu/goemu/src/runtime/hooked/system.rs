@@ -106,10 +106,7 @@ pub(super) fn collector_statistics(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Err(goroutines::cannot(cx, "reading statistics of the collector"))
 }
 
-/// Linux's page of calls into the kernel that need no switch, at the address of gettimeofday. Up to Go 1.15 the
-/// clock is read there.
-pub(super) const VSYSCALL: u64 = 0xffff_ffff_ff60_0000;
-
+/// `gettimeofday`, on the page of the kernel.
 pub(super) fn time_of_day(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let result = os::time_of_day(cx)?;
     cx.cpu.set_gpr(gpr::RAX, result as u64);

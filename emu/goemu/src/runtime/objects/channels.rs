@@ -4,6 +4,7 @@
 //! goroutine sends, receives or closes: values go from one to the other directly.
 
 use super::{errors, memory, room, size_of, type_word};
+use crate::guest::address_map::SEND_FAILED;
 use crate::guest::waiters::{Direction, Waiter, Wants};
 use crate::hook::{Action, Cx, Refused};
 use crate::runtime::hooked::goroutines;
@@ -12,8 +13,6 @@ type Answer = Result<Action, Refused>;
 
 /// Go's addresses have 48 bits; no channel is larger.
 const MAX_ALLOC: u64 = 1 << 48;
-/// Where a goroutine goes on that wanted to send when the channel was closed: no memory is there, but a hook.
-pub(super) const SEND_FAILED: u64 = 0x7e_0000_4000;
 
 /// A send or a receive.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,7 @@ use super::errors;
 use crate::cpu::gpr;
 use crate::go::read::Reader;
 use crate::go::value::Value;
+use crate::guest::address_map::{DEFERRED_RETURNED, ERROR_SAID};
 use crate::guest::panicking::{Frame, Panicking};
 use crate::hook::{Action, Cx, Refused};
 use crate::observe::Event;
@@ -18,8 +19,6 @@ use crate::runtime::hooked;
 
 type Answer = Result<Action, Refused>;
 
-/// Where deferred calls return to that a panic runs: no memory is there, but a hook.
-pub(super) const DEFERRED_RETURNED: u64 = 0x7e_0000_5000;
 /// Bytes between a panicking frame and the deferred calls that run below it: room for what is not known of it.
 const GAP: u64 = 256;
 /// Bytes of `CALL rel32`, the instruction that calls `deferreturn`.
@@ -318,9 +317,6 @@ pub(super) fn deferreturn(cx: &mut Cx<'_>) -> Answer {
     cx.cpu.rip = func;
     Ok(Action::Resume)
 }
-
-/// Where methods return to that are asked for an error's text.
-pub(super) const ERROR_SAID: u64 = 0x7e_0000_3000;
 
 /// Nobody recovered the panic: the call ends. An error is asked for its text first.
 fn end(cx: &mut Cx<'_>, panic: &Panicking) -> Answer {

@@ -26,8 +26,8 @@ const MAX_ARGS: u32 = 1 << 16;
 const ALLOCATORS: [&str; 4] =
     ["mallocgc", "mallocgcTinySC*", "mallocgcSmallNoScanSC*", "mallocgcSmallScanNoHeaderSC*"];
 
-/// What a hook tells. Where memory that it would look at cannot be read, there is nothing to tell; the program finds out by
-/// itself.
+/// What a hook tells. Where memory that it looks at cannot be read, it tells that: the program itself goes on, and finds
+/// out where it reads there.
 type Body = fn(&mut Cx<'_>) -> Result<(), MemFault>;
 
 /// Sets the hooks.
@@ -65,7 +65,9 @@ fn addresses(func: &Func<'_>, flow: FlowControl) -> Vec<u64> {
 fn add(hooks: &mut Hooks, addrs: impl IntoIterator<Item = u64>, body: Body) {
     let hook: Arc<dyn Hook> = Arc::new(move |cx: &mut Cx<'_>| {
         if cx.observers.want(Interest::EVENTS) && cx.is_of_call() {
-            let _ = body(cx);
+            if let Err(fault) = body(cx) {
+                cx.emit(|_| Event::Unreadable { addr: fault.addr });
+            }
         }
         Ok(Action::Run)
     });
