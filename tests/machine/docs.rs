@@ -1,14 +1,17 @@
 //! Documents that are made from the code: they fail here when they are stale, and `cargo xtask bless` writes them.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 
 use expect_test::expect_file;
-use goemu::runtime::{Entry, HOOKS, Kind, recognised_by};
+use goemu::Image;
+use goemu::runtime::{ROWS, Row, When, recognised_by};
+use goemu_loader::Os;
 use goemu_tests::fixtures::testdata;
 
 const HEAD: &str = "# Hooks on Go's runtime
 
-Made from the table in `emu/goemu/src/runtime/hooked.rs` by `cargo xtask bless`.
+Made from the table in `emu/goemu/src/runtime/table.rs` by `cargo xtask bless`.
 
 A function of the runtime is replaced only where it needs what a goroutine of our making does not have; everything else runs
 from the program's own text. Functions that are watched run, too: observers are told. The last column says how a function is
@@ -27,22 +30,54 @@ fn releases((from, to): (u16, u16)) -> String {
     }
 }
 
-fn row(text: &mut String, entry: &Entry) {
-    let name =
-        if entry.name.contains('.') { entry.name.to_owned() } else { format!("runtime.{}", entry.name) };
-    let kind = match entry.kind {
-        Kind::Replaces => "replaces",
-        Kind::Watches => "watches",
+fn row(text: &mut String, row: &Row) {
+    let kind = match row.when {
+        When::Replaces => "replaces",
+        When::Watches => "watches",
+        // Object files and started programs are not the document's.
+        _ => return,
     };
-    let how = recognised_by(entry.name).unwrap_or_default();
-    let releases = releases(entry.versions);
-    let system = entry.os.map_or_else(String::new, |os| format!(", {os:?}"));
-    let _ = writeln!(text, "| `{name}` | {releases}{system} | {kind} | {} | {how} |", entry.why);
+    let how = recognised_by(row.name).unwrap_or_default();
+    let releases = releases(row.versions);
+    let system = row.os.map_or_else(String::new, |os| format!(", {os:?}"));
+    let _ = writeln!(text, "| `{}` | {releases}{system} | {kind} | {} | {how} |", row.name, row.why);
 }
 
 #[test]
 fn hooks() {
     let mut text = HEAD.to_owned();
-    HOOKS.iter().for_each(|entry| row(&mut text, entry));
+    ROWS.iter().for_each(|of| row(&mut text, of));
     expect_file![testdata("../docs/hooks.md")].assert_eq(&text);
+}
+
+/// The releases and systems of the fixtures, each with the functions that programs have there.
+fn functions() -> HashMap<(u16, Os), BTreeSet<String>> {
+    let mut functions: HashMap<(u16, Os), BTreeSet<String>> = HashMap::new();
+    for entry in std::fs::read_dir(testdata("bin")).unwrap() {
+        let Ok(image) = Image::open(entry.unwrap().path()) else { continue };
+        let of = functions.entry((image.facts().version.minor, image.target().os)).or_default();
+        of.extend(image.funcs().map(|func| func.name().to_owned()));
+    }
+    functions
+}
+
+/// Where a row is for releases that no fixture has, or for functions that none uses, that is listed.
+#[test]
+fn functions_of_all_rows_exist() {
+    let functions = functions();
+    let exists = |row: &Row, name: &str| match row.name.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == row.name,
+    };
+    let has = |row: &&Row| {
+        let holds = |(minor, os): &(u16, Os)| {
+            (row.versions.0..=row.versions.1).contains(minor) && row.os.is_none_or(|only| only == *os)
+        };
+        { functions.iter() }.any(|(of, names)| holds(of) && names.iter().any(|name| exists(row, name)))
+    };
+    let missing: BTreeSet<String> = { ROWS.iter() }
+        .filter(|row| !has(row))
+        .map(|row| format!("{} {} {:?}\n", row.name, releases(row.versions), row.when))
+        .collect();
+    expect_file![testdata("rows-without-fixture.txt")].assert_eq(&missing.into_iter().collect::<String>());
 }

@@ -103,31 +103,47 @@ impl<'a> Cx<'a> {
         self.cpu.gpr(gpr::RSP).wrapping_add(8)
     }
 
-    /// The n-th word of the function's arguments (nine at most): registers or stack, as the program's
-    /// version of Go has it for functions written in Go.
+    /// The n-th word of the function's arguments: registers or stack, as the program's version of Go has it for functions
+    /// written in Go whose arguments are words.
+    ///
+    /// # Errors
+    /// When the stack cannot be read there.
     pub fn arg(&self, n: usize) -> Result<u64, MemFault> {
-        if self.image.facts().register_abi() {
-            return Ok(self.cpu.gpr(INT_REGISTERS[n.min(8)]));
-        }
-        self.word(self.caller_sp().wrapping_add(8 * n as u64))
+        self.result(0, n)
     }
 
     /// Sets the n-th word of the results of a function whose arguments take `args` words.
+    ///
+    /// # Errors
+    /// When the stack cannot be written there.
     pub fn set_result(&mut self, args: usize, n: usize, value: u64) -> Result<(), MemFault> {
-        if self.image.facts().register_abi() {
-            self.cpu.set_gpr(INT_REGISTERS[n.min(8)], value);
-            return Ok(());
+        match self.register(n) {
+            Some(register) => {
+                self.cpu.set_gpr(register, value);
+                Ok(())
+            }
+            None => self.memory.write(self.slot(args, n), value.to_le_bytes()),
         }
-        let at = self.caller_sp().wrapping_add(8 * (args + n) as u64);
-        self.memory.write(at, value.to_le_bytes())
     }
 
     /// The n-th word of the results of a function whose arguments take `args` words, when it returns.
     pub(crate) fn result(&self, args: usize, n: usize) -> Result<u64, MemFault> {
-        if self.image.facts().register_abi() {
-            return Ok(self.cpu.gpr(INT_REGISTERS[n.min(8)]));
+        match self.register(n) {
+            Some(register) => Ok(self.cpu.gpr(register)),
+            None => self.word(self.slot(args, n)),
         }
-        self.word(self.caller_sp().wrapping_add(8 * (args + n) as u64))
+    }
+
+    /// The register that has the n-th word of arguments or of results, if one has.
+    fn register(&self, n: usize) -> Option<u8> {
+        INT_REGISTERS.get(n).copied().filter(|_| self.image.facts().register_abi())
+    }
+
+    /// Where the n-th word of the results is on the stack: behind those of `args` words of arguments that have no register.
+    fn slot(&self, args: usize, n: usize) -> u64 {
+        let registers = if self.image.facts().register_abi() { INT_REGISTERS.len() } else { 0 };
+        let words = args.saturating_sub(registers) + n.saturating_sub(registers);
+        self.caller_sp().wrapping_add(8 * words as u64)
     }
 
     /// Whether the goroutine runs that the call was made on.

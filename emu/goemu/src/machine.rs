@@ -30,7 +30,7 @@ use crate::memory::{Memory, Snapshot};
 use crate::observe::{Interest, Observer, Observers};
 use crate::os::{NoOs, Os};
 use crate::outcome::Runtime;
-use crate::runtime::{hooked, objects, real};
+use crate::runtime::{install, real};
 pub use boot::Booted;
 pub use config::Config;
 pub use engines::EngineChoice;
@@ -142,9 +142,9 @@ impl Machine {
         world.random_order = config.seed != Config::default().seed;
         world.prepare(&mut memory);
         let mut hooks = Hooks::default();
-        hooked::install(&image, &mut hooks);
+        install::hooked(&image, &mut hooks);
         if image.is_linked_here() {
-            objects::install(&image, &mut hooks);
+            install::objects(&image, &mut hooks);
         }
         let parts = Parts { memory, cpu, goroutine, world, hooks, os: Box::new(NoOs), ground: &Made };
         let mut machine = Machine::of(image, config, parts);

@@ -136,12 +136,12 @@ impl Goroutine {
     }
 
     /// The running goroutine of a program that was started, before it is known which one that is.
-    pub(crate) fn unknown() -> Goroutine {
+    pub(crate) fn unknown(max_stack: u64) -> Goroutine {
         Goroutine {
             g: 0,
             stack_lo: 0,
             stack_hi: 0,
-            max_stack: 0,
+            max_stack,
             room: 0,
             id: 1,
             creator: None,

@@ -21,7 +21,7 @@ use crate::hook::Hooks;
 use crate::memory::{Contents, Memory, PAGE, Perm};
 use crate::os::linux::Linux;
 use crate::outcome::{Outcome, Report, Runtime};
-use crate::runtime::real;
+use crate::runtime::install;
 
 /// What a program did until `main.main` was to be called.
 #[derive(Clone, Debug, Default)]
@@ -60,8 +60,16 @@ impl Machine {
         let world = World::beside(memory.space(), &config.process);
         let os = Box::new(Linux::new(memory.space(), &mapped(&image, stack, &world), tls::slot(&image)));
         let mut hooks = Hooks::default();
-        real::install(&image, config.max_stack, &mut hooks);
-        let parts = Parts { memory, cpu, goroutine: Goroutine::unknown(), world, hooks, os, ground: &Main };
+        install::started(&image, &mut hooks);
+        let parts = Parts {
+            memory,
+            cpu,
+            goroutine: Goroutine::unknown(config.max_stack),
+            world,
+            hooks,
+            os,
+            ground: &Main,
+        };
         let mut machine = Machine::of(image, config, parts);
         machine.start_program(main)?;
         Ok(machine)

@@ -2,22 +2,15 @@
 
 mod told;
 
-use std::sync::Arc;
-
-use goemu_loader::{FuncId, Image};
-
 use super::hooked::{fatal, panics};
 use crate::cpu::gpr;
-use crate::go::cgo;
 use crate::go::read::Reader;
 use crate::go::traceback::Traceback;
 use crate::go::traceback::parse::parse;
-use crate::guest::address_map::VSYSCALL;
 use crate::guest::ending::Dying;
 use crate::guest::under_way::UnderWay;
-use crate::hook::{Action, Cx, Hooks, Refused};
+use crate::hook::{Action, Cx, Refused};
 use crate::memory::MemFault;
-use crate::os::imports;
 use crate::os::linux::put_time_of_day;
 use crate::outcome::{Fatal, Outcome, Panic};
 
@@ -30,44 +23,8 @@ const DIED: i32 = 2;
 /// What the scheduler says when nothing can run any more.
 const DEADLOCK: &str = "all goroutines are asleep";
 
-/// A hook on a function of the runtime.
-type Body = fn(&mut Cx<'_>) -> Result<Action, Refused>;
-
-/// The functions that are watched, of package runtime.
-const WATCHED: &[(&str, Body)] = &[
-    ("gopanic", gopanic),
-    ("gorecover", gorecover),
-    ("recovery", recovery),
-    ("fatalpanic", fatalpanic),
-    ("throw", throw),
-    ("fatal", throw),
-    ("dopanic_m", traceback),
-    ("gcStart", gc_start),
-];
-/// Those of programs that use C, which are started without it.
-const WITH_C: &[(&str, Body)] = &[
-    ("cgocall", imports::cgocall),
-    ("exitsyscall", imports::exitsyscall),
-    ("reentersyscall", imports::reentersyscall),
-];
-
-/// Sets the hooks. A stack may grow to `max_stack` bytes.
-pub(crate) fn install(image: &Image, max_stack: u64, hooks: &mut Hooks) {
-    let with_c = if cgo::is_used(image) { WITH_C } else { &[] };
-    for func in image.funcs().filter(|func| func.func_id() != FuncId::Wrapper) {
-        let Some(name) = func.name().strip_prefix("runtime.") else { continue };
-        if let Some((_, body)) = WATCHED.iter().chain(with_c).find(|(watched, _)| *watched == name) {
-            hooks.add(func.entry(), Arc::new(body));
-        }
-        if name == "copystack" {
-            hooks.add(func.entry(), Arc::new(move |cx: &mut Cx<'_>| copystack(cx, max_stack)));
-        }
-    }
-    hooks.add(VSYSCALL, Arc::new(time_of_day));
-}
-
 /// `gopanic(e any)`, of any goroutine: the newest is the one that the program may end by.
-fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     if cx.is_of_call() {
         cx.world.under_way.retain(UnderWay::goes_on);
         return panics::gopanic(cx);
@@ -76,23 +33,23 @@ fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::Run)
 }
 
-fn gorecover(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn gorecover(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     if cx.is_of_call() { panics::gorecover(cx) } else { Ok(Action::Run) }
 }
 
 /// `recovery(gp *g)`, which runs on g0.
-fn recovery(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn recovery(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     if cx.world.home_g == Some(cx.arg(0)?) { panics::recovery(cx) } else { Ok(Action::Run) }
 }
 
 /// `fatalpanic(msgs *_panic)`
-fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     begin(cx, None);
     Ok(Action::Run)
 }
 
 /// `throw(s string)`, `fatal(s string)`
-fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
     begin(cx, Some(text));
     Ok(Action::Run)
@@ -105,7 +62,7 @@ fn begin(cx: &mut Cx<'_>, fatal: Option<String>) {
 }
 
 /// `dopanic_m(gp *g, pc, sp uintptr)`: the reason is printed; what follows is where.
-fn traceback(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn traceback(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let upto = cx.world.stderr.len();
     if let Some(dying) = &mut cx.world.dying {
         dying.upto.get_or_insert(upto);
@@ -115,7 +72,8 @@ fn traceback(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 
 /// `copystack(gp *g, newsize uintptr)`: the limit is the machine's where it is below Go's. Beyond it the runtime is made
 /// to say what it says of its own limit.
-fn copystack(cx: &mut Cx<'_>, max_stack: u64) -> Result<Action, Refused> {
+pub(super) fn copystack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    let max_stack = cx.goroutine.max_stack;
     const TEXT: &str = "stack overflow";
     if cx.arg(1)? <= max_stack {
         return Ok(Action::Run);
@@ -146,14 +104,14 @@ fn fatal_error(text: String) -> Fatal {
 
 /// `gcStart(trigger gcTrigger)`: the collector does not know of the arguments that goemu has placed, and may free what only
 /// they refer to. Where there are any, it runs only if the program asks for it.
-fn gc_start(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn gc_start(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     const ASKED_FOR: u32 = 2;
     let kind = cx.arg(0)? as u32;
     Ok(if kind != ASKED_FOR && cx.world.has_placed() { Action::Return } else { Action::Run })
 }
 
 /// `gettimeofday(timeval, timezone)`
-fn time_of_day(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn time_of_day(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     put_time_of_day(cx, cx.cpu.gpr(gpr::RDI))?;
     cx.cpu.set_gpr(gpr::RAX, 0);
     Ok(Action::Return)

@@ -18,7 +18,7 @@ const MAX_ARGS: u64 = 1 << 20;
 
 /// `deferproc`: records a call on the heap. Up to Go 1.16 the arguments follow size and closure on the
 /// stack, and are copied behind the record; 1.17 has a size that is always 0.
-pub(super) fn deferproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn deferproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let rules = cx.image.facts().rules();
     let closure = cx.arg(if rules.starts_closures() { 0 } else { 1 })?;
     let len = if rules.copies_arguments() { cx.arg(0)? & 0xffff_ffff } else { 0 };
@@ -40,7 +40,7 @@ pub(super) fn deferproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 
 /// `deferprocStack`: the caller has put the record in its own frame, with closure (and size and arguments)
 /// filled in.
-pub(super) fn deferproc_stack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn deferproc_stack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let record = cx.arg(0)?;
     let layout = cx.image.facts().defer;
     let len = match layout.siz {
@@ -93,7 +93,7 @@ fn push(cx: &mut Cx<'_>, record: u64, by: &'static str, args: Vec<u8>) -> Result
 /// `deferreturn`: runs the newest deferred call of the frame, and is asked again until none is left. Up to Go 1.17
 /// the call returns to the CALL of `deferreturn`, as Go's own did; since 1.18 to `deferreturn` itself, which has
 /// not moved the stack pointer. Either way unwinders, Go's and ours, see what they would see natively.
-pub(super) fn deferreturn(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn deferreturn(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     if left_to_runtime(cx)? {
         cx.emit(|_| Event::DefersLeftToRuntime);
         return Ok(Action::Run);

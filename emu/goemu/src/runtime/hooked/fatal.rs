@@ -23,13 +23,13 @@ const MAX_TEXT: u64 = 4096;
 /// `fatalpanic(msgs *_panic)`: the deferred functions have run, and the panic's values have been made
 /// printable (errors by their Error method) by `preprintpanics`. The program's own `printpanics`, which takes
 /// the same argument, puts it in words, and returns to [`PANIC_PRINTED`].
-pub(super) fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let printer = cx.image.funcs_named("runtime.printpanics").first().map(|func| func.entry());
     end_by_panic(cx, printer)
 }
 
 /// `fatalpanic`, where `printpanics` is at `printer`.
-pub(super) fn end_by_panic(cx: &mut Cx<'_>, printer: Option<u64>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn end_by_panic(cx: &mut Cx<'_>, printer: Option<u64>) -> Result<Action, Refused> {
     cx.world.panic_printed_from = cx.world.stderr.len();
     // The frames above stay as they are while the values are printed.
     cx.world.panic_at = caller(cx)?;
@@ -46,14 +46,14 @@ pub(super) fn end_by_panic(cx: &mut Cx<'_>, printer: Option<u64>) -> Result<Acti
 }
 
 /// The panic's text is the last that was written to standard error.
-pub(super) fn printed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn printed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let from = cx.world.panic_printed_from.min(cx.world.stderr.len());
     let text = String::from_utf8_lossy(&cx.world.stderr.split_off(from)).into_owned();
     let text = panics::text(&text);
     Ok(panicked(cx, text))
 }
 
-pub(super) fn panicked(cx: &Cx<'_>, text: String) -> Action {
+pub(in crate::runtime) fn panicked(cx: &Cx<'_>, text: String) -> Action {
     let (ty, data) = cx.world.panic_value.unwrap_or_default();
     let value = Reader::new(cx.memory, cx.image).eface(ty, data);
     let traceback = Traceback::of_one(running(cx, cx.world.panic_at, false));
@@ -76,13 +76,13 @@ fn here(cx: &Cx<'_>) -> Start {
 }
 
 /// The place that called the hooked function.
-pub(super) fn caller(cx: &Cx<'_>) -> Result<Start, MemFault> {
+pub(in crate::runtime) fn caller(cx: &Cx<'_>) -> Result<Start, MemFault> {
     Ok(Start { pc: cx.return_address()?, sp: cx.caller_sp(), trap: false })
 }
 
 /// The stack of the running goroutine. The runtime may be on the system's stack, where nothing is to be seen: then
 /// the goroutine stands where it left its own.
-pub(super) fn running(cx: &Cx<'_>, start: Start, runtime: bool) -> Stack {
+pub(in crate::runtime) fn running(cx: &Cx<'_>, start: Start, runtime: bool) -> Stack {
     let (at, facts) = (cx.goroutine.g, cx.image.facts());
     let word = |field: u64| cx.word(at.wrapping_add(field)).unwrap_or_default();
     let own = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&start.sp);
@@ -105,7 +105,7 @@ struct Shows {
 
 /// `throw(s string)`: the runtime itself is at fault, and its functions are shown too. It would end the program by
 /// `fatalthrow`.
-pub(super) fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
     spill(cx);
     let start = at_call(cx, "runtime.fatalthrow").unwrap_or_else(|| here(cx));
@@ -113,27 +113,27 @@ pub(super) fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `fatal(s string)`: the program is at fault.
-pub(super) fn fatal(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn fatal(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
     let start = here(cx);
     Ok(end(cx, &text, start, Shows { runtime: false, others: true }))
 }
 
 /// `newproc` finds no function to start. Up to Go 1.18 that is the only fatal error with one stack alone.
-pub(super) fn nothing_to_start(cx: &mut Cx<'_>) -> Action {
+pub(in crate::runtime) fn nothing_to_start(cx: &mut Cx<'_>) -> Action {
     let (start, others) = (here(cx), cx.image.facts().rules().has_fatal());
     end(cx, "go of nil func value", start, Shows { runtime: false, others })
 }
 
 /// Ends the call as the runtime's fatal errors end a program.
-pub(super) fn error(cx: &mut Cx<'_>, text: &str) -> Action {
+pub(in crate::runtime) fn error(cx: &mut Cx<'_>, text: &str) -> Action {
     spill(cx);
     let start = here(cx);
     end(cx, text, start, Shows { runtime: true, others: true })
 }
 
 /// `newstack` finds that the stack may not grow any further.
-pub(super) fn stack_overflow(cx: &mut Cx<'_>) -> Result<Action, MemFault> {
+pub(in crate::runtime) fn stack_overflow(cx: &mut Cx<'_>) -> Result<Action, MemFault> {
     let stack = cx.goroutine.stack_lo..cx.goroutine.stack_hi;
     let text = overflow_text(cx.goroutine.max_stack, cx.cpu.gpr(gpr::RSP), stack);
     cx.world.print(2, text.as_bytes());
@@ -180,12 +180,12 @@ fn end(cx: &mut Cx<'_>, text: &str, start: Start, shows: Shows) -> Action {
 }
 
 /// The heap is used up.
-pub(super) fn out_of_memory(cx: &mut Cx<'_>) -> Action {
+pub(in crate::runtime) fn out_of_memory(cx: &mut Cx<'_>) -> Action {
     error(cx, "runtime: out of memory")
 }
 
 /// `exit(code int32)`: assembly where the system is asked directly, Go where it is asked through its libraries.
-pub(super) fn exit(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn exit(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let in_register = cx.func().is_some_and(|func| func.abi() == Abi::Internal);
     let code = if in_register {
         cx.cpu.gpr(gpr::RAX) as i32

@@ -34,7 +34,7 @@ const MAKING: u64 = 100;
 const UNLOCK_FRAME: u64 = 64;
 
 /// `newproc`: a goroutine is made, and runs when the present one rests.
-pub(super) fn newproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn newproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let rules = cx.image.facts().rules();
     let closure = cx.arg(if rules.starts_closures() { 0 } else { 1 })?;
     let len = if rules.copies_arguments() { cx.arg(0)? & 0xffff_ffff } else { 0 };
@@ -46,7 +46,7 @@ pub(super) fn newproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 /// `newproc1(fn, argp, narg, callergp, callerpc)`, since Go 1.18 `(fn, callergp, callerpc, ...)`: all of `newproc` that
 /// is recognised without names. It runs on the system's stack. Since Go 1.15 its caller would put the goroutine in a
 /// queue, which is not there: that one returns as well.
-pub(super) fn newproc1(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn newproc1(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let rules = cx.image.facts().rules();
     let alone = rules.starts_closures();
     let (at, len) = if alone { (0, 0) } else { (cx.arg(1)?, cx.arg(2)? & 0xffff_ffff) };
@@ -98,7 +98,7 @@ fn go(cx: &mut Cx<'_>, closure: u64, args: &[u64], creator: (u64, u64)) -> Resul
 }
 
 /// A goroutine that is to run a closure with arguments: nobody knows of it yet. None where there is no room.
-pub(super) fn make(
+pub(in crate::runtime) fn make(
     cx: &mut Cx<'_>,
     closure: u64,
     args: &[u64],
@@ -135,7 +135,7 @@ pub(super) fn make(
 }
 
 /// `gopark(unlockf, lock, reason, ...)`: the goroutine waits once `unlockf(g, lock)` has given up what it holds.
-pub(super) fn gopark(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn gopark(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let (unlock, lock, reason) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)? & 0xff);
     cx.world.scheduler.parking = Status::Parked { reason, caller: cx.return_address()? };
     let own = cx.cpu.gpr(gpr::RSP);
@@ -155,7 +155,7 @@ pub(super) fn gopark(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `gopark` in a program without names, where nobody knows how long a goroutine sleeps.
-pub(super) fn gopark_unnamed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn gopark_unnamed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     if cx.image.facts().numbers.wait_sleep == Some(cx.arg(2)? & 0xff) {
         return Err(cannot(cx, "sleeping in a program without names"));
     }
@@ -163,7 +163,7 @@ pub(super) fn gopark_unnamed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `unlockf` has returned: true if the goroutine is to wait.
-pub(super) fn parked(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn parked(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let sp = cx.cpu.gpr(gpr::RSP);
     let result =
         if cx.image.facts().register_abi() { cx.cpu.gpr(gpr::RAX) } else { cx.word(sp.wrapping_add(16))? };
@@ -219,7 +219,7 @@ pub(crate) fn yield_to_others(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `ready(g, traceskip, next)`, which is called on the system's stack.
-pub(super) fn ready(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn ready(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let g = cx.arg(0)?;
     if cx.world.scheduler.wake(g) {
         return Ok(Action::Return);
@@ -227,14 +227,14 @@ pub(super) fn ready(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Err(cannot(cx, "waking a goroutine that does not wait"))
 }
 
-pub(super) fn cannot(cx: &Cx<'_>, what: &str) -> Refused {
+pub(in crate::runtime) fn cannot(cx: &Cx<'_>, what: &str) -> Refused {
     let from = cx.return_address().ok().and_then(|pc| cx.image.func_at(pc.wrapping_sub(1)));
     let caller = from.map(|func| func.name().to_owned());
     Error::Unsupported { what: what.to_owned(), caller }.into()
 }
 
 /// `gosched_m(g)`, `goyield_m(g)`: others run first. `mcall` has noted in `g` where it goes on, and has left its stack.
-pub(super) fn gosched(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn gosched(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let (facts, goroutine) = (cx.image.facts(), cx.goroutine.clone());
     let sched = |field: u64| cx.word(goroutine.g.wrapping_add(facts.g.sched).wrapping_add(field));
     let (pc, sp) = (sched(facts.gobuf.pc)?, sched(facts.gobuf.sp)?);
@@ -244,7 +244,7 @@ pub(super) fn gosched(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `timeSleep(ns)`, which is `time.Sleep`. The clock jumps when all sleep.
-pub(super) fn sleep(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn sleep(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let duration = cx.arg(0)?;
     if duration == 0 || duration.cast_signed() < 0 {
         return Ok(Action::Return);
@@ -268,14 +268,14 @@ pub(crate) fn ended(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `NumGoroutine() int`
-pub(super) fn count(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn count(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let others = cx.world.scheduler.resting().filter(|resting| !is_system(cx, resting)).count();
     cx.set_result(0, 0, 1 + others as u64)?;
     Ok(Action::Return)
 }
 
 /// `Stack(buf []byte, all bool) int`: which goroutines there are, goemu knows; its own stack a goroutine reads itself.
-pub(super) fn stack_text(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn stack_text(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let (buf, len, all) = (cx.arg(0)?, cx.arg(1)?, cx.arg(3)? & 0xff != 0);
     if !all {
         return Ok(Action::Run);
@@ -290,7 +290,7 @@ pub(super) fn stack_text(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// The present goroutine, as it goes on when the hooked function returns.
-pub(super) fn rest_until_return(cx: &Cx<'_>, status: Status) -> Result<Resting, MemFault> {
+pub(in crate::runtime) fn rest_until_return(cx: &Cx<'_>, status: Status) -> Result<Resting, MemFault> {
     rest(cx, cx.cpu.gpr(gpr::RSP), status)
 }
 
@@ -365,7 +365,7 @@ fn wake_due(cx: &mut Cx<'_>) -> Result<Option<()>, Refused> {
 }
 
 /// Goes on with this one.
-pub(super) fn switch_to(cx: &mut Cx<'_>, picked: Resting) -> Result<Action, Refused> {
+pub(in crate::runtime) fn switch_to(cx: &mut Cx<'_>, picked: Resting) -> Result<Action, Refused> {
     let from = cx.goroutine.id;
     set_registers(cx, &picked);
     *cx.goroutine = picked.goroutine;
@@ -413,7 +413,7 @@ fn deadlock(cx: &mut Cx<'_>) -> Action {
 }
 
 /// The stacks of all goroutines that do not run; `runtime`: with the runtime's functions.
-pub(super) fn stacks(cx: &Cx<'_>, runtime: bool) -> Vec<Stack> {
+pub(in crate::runtime) fn stacks(cx: &Cx<'_>, runtime: bool) -> Vec<Stack> {
     let others = cx.world.scheduler.in_order();
     let others = others.into_iter().filter(|resting| !is_system(cx, resting));
     let reasons = OnceCell::new();
@@ -442,7 +442,7 @@ fn stack(cx: &Cx<'_>, resting: &Resting, runtime: bool, reasons: &OnceCell<Reaso
 }
 
 /// The `go` statement that a goroutine comes from.
-pub(super) fn created_by(cx: &Cx<'_>, creator: Option<(u64, u64)>) -> Option<Creator> {
+pub(in crate::runtime) fn created_by(cx: &Cx<'_>, creator: Option<(u64, u64)>) -> Option<Creator> {
     let (pc, goroutine) = creator?;
     let func = cx.image.func_at(pc)?;
     let line = func.line_at(pc.wrapping_sub(1))?;

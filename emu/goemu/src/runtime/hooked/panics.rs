@@ -22,7 +22,7 @@ pub(crate) fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 
 /// `gopanic` of a program that was not started. Whether a nil value stays one is a setting of the program since Go 1.21
 /// (`GODEBUG=panicnil=1`), and known when its packages are initialised.
-pub(super) fn gopanic_unstarted(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn gopanic_unstarted(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     if cx.arg(0)? == 0 && cx.image.facts().rules().nil_panics_have_a_type() {
         system::initialised(cx)?;
     }

@@ -13,18 +13,18 @@ const STRING: usize = 16;
 const MAX_TEXT: u64 = 64;
 
 /// The reasons that a program knows.
-pub(super) struct Reasons {
+pub(in crate::runtime) struct Reasons {
     list: Option<u64>,
 }
 
 impl Reasons {
-    pub(super) fn of(cx: &Cx<'_>) -> Reasons {
+    pub(in crate::runtime) fn of(cx: &Cx<'_>) -> Reasons {
         let symbol = cx.image.symbol("runtime.waitReasonStrings").map(|list| list.addr);
         Reasons { list: symbol.or_else(|| find(cx)) }
     }
 
     /// A reason's text; `caller`: where the call of `gopark` returns to, which tells where there is no list.
-    pub(super) fn text(&self, cx: &Cx<'_>, reason: u64, caller: u64) -> String {
+    pub(in crate::runtime) fn text(&self, cx: &Cx<'_>, reason: u64, caller: u64) -> String {
         let told = || {
             let at = self.list?.checked_add(STRING as u64 * reason)?;
             string(cx, cx.word(at).ok()?, cx.word(at.checked_add(8)?).ok()?)

@@ -14,18 +14,18 @@ use crate::os::imports;
 
 /// Functions that were recognised: their names in the runtime, and where they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Recognised {
+pub(in crate::runtime) struct Recognised {
     found: Vec<(&'static str, u64)>,
 }
 
 impl Recognised {
     /// Every function that was recognised.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub(in crate::runtime) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.found.iter().copied()
     }
 
     /// The address of one of them.
-    pub(super) fn get(&self, name: &str) -> Option<u64> {
+    pub(in crate::runtime) fn get(&self, name: &str) -> Option<u64> {
         self.found.iter().find(|(found, _)| *found == name).map(|(_, entry)| *entry)
     }
 
@@ -63,7 +63,7 @@ const TEXTS: &[Text] = &[
 ];
 
 /// The functions that are recognised, and by what.
-pub(super) const HOW: &[(&str, &str)] = &[
+pub(in crate::runtime) const HOW: &[(&str, &str)] = &[
     ("morestack", "its number (funcID)"),
     ("morestack_noctxt", "clears DX and jumps to morestack"),
     ("mallocgc", "what functions of newobject's shape call"),
@@ -94,7 +94,7 @@ const NEAR: usize = 8;
 const MAX_SIZED: u64 = 512;
 
 /// Looks at every function of the program.
-pub(super) fn recognise(image: &Image) -> Recognised {
+pub(in crate::runtime) fn recognise(image: &Image) -> Recognised {
     let mut scan = Scan::of(image);
     image.funcs().for_each(|func| scan.function(&func));
     scan.conclude()

@@ -12,7 +12,7 @@ use crate::observe::Event;
 
 /// `morestack`, `morestack_noctxt`: the caller wants a larger stack, and to begin again. All registers are
 /// as the caller had them; DX may be its closure.
-pub(super) fn morestack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn morestack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let from = cx.goroutine.stack_size();
     let to = from.saturating_mul(2);
     let caller = cx.return_address()?;

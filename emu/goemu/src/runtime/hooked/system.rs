@@ -8,12 +8,12 @@ use crate::os;
 
 /// `entersyscall`, `stopTheWorld` and their like: no other thread wants the processor, and none is there. `GC`,
 /// `SetFinalizer`: nothing is ever freed.
-pub(super) fn nothing(_: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn nothing(_: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::Return)
 }
 
 /// `GOMAXPROCS(n int) int`: the number is kept, and makes no difference.
-pub(super) fn processors(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn processors(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let asked = cx.arg(0)? as i64;
     let before = cx.world.processors;
     if let Ok(asked @ 1..) = u32::try_from(asked) {
@@ -24,7 +24,7 @@ pub(super) fn processors(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// A function that reads what the runtime's start has set.
-pub(super) fn initialised(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn initialised(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     if !cx.world.barred {
         return Ok(Action::Run);
     }
@@ -34,7 +34,7 @@ pub(super) fn initialised(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 
 /// `poll_runtime_pollOpen(fd uintptr) (*pollDesc, int)` on Windows, where Go 1.25 tells its poller of the standard files as
 /// package os is initialised: they cannot be watched, and an error says so, as it would of a console.
-pub(super) fn poll_open(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn poll_open(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     const ERROR_INVALID_PARAMETER: u64 = 87;
     cx.set_result(1, 0, 0)?;
     cx.set_result(1, 1, ERROR_INVALID_PARAMETER)?;
@@ -42,13 +42,13 @@ pub(super) fn poll_open(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `NumCPU() int`
-pub(super) fn processor(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn processor(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     cx.set_result(0, 0, 1)?;
     Ok(Action::Return)
 }
 
 /// `getOrAddWeakHandle(p unsafe.Pointer) *atomic.Uintptr`: the word that all weak pointers to an object share.
-pub(super) fn weak_handle(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn weak_handle(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let object = cx.arg(0)?;
     let handle = match cx.world.weak_handles.get(&object) {
         Some(handle) => *handle,
@@ -64,7 +64,7 @@ pub(super) fn weak_handle(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `weak.runtime_makeStrongFromWeak(u unsafe.Pointer) unsafe.Pointer`
-pub(super) fn strong(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn strong(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let handle = cx.arg(0)?;
     let object = if handle == 0 { 0 } else { cx.word(handle)? };
     cx.set_result(1, 0, object)?;
@@ -72,14 +72,14 @@ pub(super) fn strong(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `AddCleanup`: the cleanup never runs. Its result has two words; nothing can be stopped by them.
-pub(super) fn add_cleanup(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn add_cleanup(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     cx.set_result(4, 0, 0)?;
     cx.set_result(4, 1, 0)?;
     Ok(Action::Return)
 }
 
 /// `ReadMemStats(m *MemStats)`: what is known of a heap that is never collected; the rest is zero, as it is there.
-pub(super) fn memory_statistics(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn memory_statistics(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let stats = cx.arg(0)?;
     let (objects, bytes, mapped) = cx.world.heap_use();
     // The words that MemStats begins with, in every release: Alloc TotalAlloc Sys Lookups Mallocs Frees, and of the heap
@@ -92,22 +92,22 @@ pub(super) fn memory_statistics(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `newm`: what the runtime wants another thread for, only a program that was started can do.
-pub(super) fn thread(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn thread(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Err(goroutines::cannot(cx, "starting a thread"))
 }
 
 /// `signal_recv() uint32`
-pub(super) fn signal(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn signal(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     goroutines::wait_for(cx, "syscall")
 }
 
 /// `debug.readGCStats`: zeros would be wrong, so that a program which was started is to answer.
-pub(super) fn collector_statistics(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn collector_statistics(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Err(goroutines::cannot(cx, "reading statistics of the collector"))
 }
 
 /// `gettimeofday`, on the page of the kernel.
-pub(super) fn time_of_day(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn time_of_day(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let result = os::time_of_day(cx)?;
     cx.cpu.set_gpr(gpr::RAX, result as u64);
     Ok(Action::Return)

@@ -11,7 +11,7 @@ use crate::memory::MemFault;
 use crate::os;
 
 /// `time.startTimer(t *runtimeTimer)`
-pub(super) fn start(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn start(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let at = cx.arg(0)?;
     let (timer, when) = filled_in(cx, at)?;
     set(cx, at, timer, when);
@@ -19,7 +19,7 @@ pub(super) fn start(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `time.stopTimer(t) bool`: whether it would still have fired. What nobody has received yet was not sent.
-pub(super) fn stop(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn stop(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let at = cx.arg(0)?;
     let stopped = cx.world.scheduler.stop_timer(at) | drain(cx, at)?;
     cx.set_result(1, 0, stopped.into())?;
@@ -27,7 +27,7 @@ pub(super) fn stop(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `chanlen(c *hchan) int`, `chancap(c *hchan) int`: the channel of a timer looks as if it had no buffer.
-pub(super) fn channel_size(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn channel_size(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let channel = cx.arg(0)?;
     if channel == 0 || !cx.world.scheduler.is_of_timer(channel) {
         return Ok(Action::Run);
@@ -37,7 +37,7 @@ pub(super) fn channel_size(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `time.resetTimer(t, when) bool` (no result up to Go 1.14), since Go 1.23 `(t, when, period)`.
-pub(super) fn reset(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn reset(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let rules = cx.image.facts().rules();
     let (at, when) = (cx.arg(0)?, cx.arg(1)?);
     let timer = if rules.timers_are_reset_with_a_period() {
@@ -54,7 +54,7 @@ pub(super) fn reset(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `time.modTimer(t, when, period int64, f func(any, uintptr), arg any, seq uintptr)`
-pub(super) fn modify(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn modify(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let (at, when, period, f) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?, cx.arg(3)?);
     let (arg, seq) = ([cx.arg(4)?, cx.arg(5)?], cx.arg(6)?);
     set(cx, at, Timer { period, f, arg, seq, ..Timer::default() }, when);
@@ -62,7 +62,7 @@ pub(super) fn modify(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `time.newTimer(when, period int64, f func(any, uintptr, int64), arg any, c *hchan) *Timer`
-pub(super) fn new(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn new(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     /// Bytes of a `timeTimer`, and some more. Package time looks at its second word: whether it was made like this.
     const SIZE: u64 = 192;
     let (when, period, f) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
@@ -105,7 +105,7 @@ fn drain(cx: &mut Cx<'_>, at: u64) -> Result<bool, MemFault> {
 }
 
 /// The time of the timer at an address has come. None where there is no room for a goroutine.
-pub(super) fn fire(cx: &mut Cx<'_>, at: u64) -> Result<Option<()>, Refused> {
+pub(in crate::runtime) fn fire(cx: &mut Cx<'_>, at: u64) -> Result<Option<()>, Refused> {
     let Some(timer) = cx.world.scheduler.timer(at) else { return Ok(Some(())) };
     let now = cx.cpu.tsc;
     cx.world.scheduler.fired(at, now);

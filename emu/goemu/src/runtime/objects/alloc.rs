@@ -11,7 +11,7 @@ const MAX_ALLOC: u64 = 1 << 48;
 type Answer = Result<Action, Refused>;
 
 /// `newobject(typ *_type) unsafe.Pointer`
-pub(super) fn newobject(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn newobject(cx: &mut Cx<'_>) -> Answer {
     let ty = cx.arg(0)?;
     let size = size_of(cx, ty)?;
     let addr = room!(cx, size, ty);
@@ -20,7 +20,7 @@ pub(super) fn newobject(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `makeslice(et *_type, len, cap int) unsafe.Pointer`
-pub(super) fn makeslice(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn makeslice(cx: &mut Cx<'_>) -> Answer {
     let (ty, len, cap) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let size = size_of(cx, ty)?;
     let fits = |count: u64| count.checked_mul(size.max(1)).is_some_and(|bytes| bytes <= MAX_ALLOC);
@@ -36,7 +36,7 @@ pub(super) fn makeslice(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `makeslicecopy(et *_type, tolen, fromlen int, from unsafe.Pointer) unsafe.Pointer`
-pub(super) fn makeslicecopy(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn makeslicecopy(cx: &mut Cx<'_>) -> Answer {
     let (ty, to, from) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let size = size_of(cx, ty)?;
     let Some(bytes) = to.checked_mul(size).filter(|bytes| *bytes <= MAX_ALLOC) else {
@@ -64,7 +64,7 @@ struct Grown {
 }
 
 /// `growslice(et *_type, old slice, cap int) slice`, up to Go 1.19: the length stays.
-pub(super) fn growslice_to_capacity(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn growslice_to_capacity(cx: &mut Cx<'_>) -> Answer {
     let old_len = cx.arg(2)?;
     let grown = Grown {
         ty: cx.arg(0)?,
@@ -79,7 +79,7 @@ pub(super) fn growslice_to_capacity(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `growslice(oldPtr unsafe.Pointer, newLen, oldCap, num int, et *_type) slice`
-pub(super) fn growslice(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn growslice(cx: &mut Cx<'_>) -> Answer {
     let len = cx.arg(1)?;
     let grown = Grown {
         ty: cx.arg(4)?,
@@ -125,7 +125,7 @@ fn slice(cx: &mut Cx<'_>, args: usize, addr: u64, len: u64, cap: u64) -> Answer 
 
 /// `growsliceBuf(oldPtr unsafe.Pointer, newLen, oldCap, num int, et *_type, bufPtr unsafe.Pointer, bufLen int)`: as
 /// long as it fits, the slice stays in a buffer of the caller's frame.
-pub(super) fn growslice_buf(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn growslice_buf(cx: &mut Cx<'_>) -> Answer {
     let (old, len, ty, buffer) = (cx.arg(0)?, cx.arg(1)?, cx.arg(4)?, cx.arg(5)?);
     if len > cx.arg(6)? {
         return growslice(cx);
@@ -143,26 +143,26 @@ pub(super) fn growslice_buf(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `moveSlice(et *_type, old unsafe.Pointer, len, cap int) (unsafe.Pointer, int, int)`: off the stack.
-pub(super) fn move_slice(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn move_slice(cx: &mut Cx<'_>) -> Answer {
     let size = size_of(cx, cx.arg(0)?)?;
     let cap = cx.arg(3)?;
     moved(cx, size, cap)
 }
 
 /// The same of elements of this size that hold no pointers.
-pub(super) fn move_slice_no_scan(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn move_slice_no_scan(cx: &mut Cx<'_>) -> Answer {
     let (size, cap) = (cx.arg(0)?, cx.arg(3)?);
     moved(cx, size, cap)
 }
 
 /// `moveSliceNoCap(et *_type, old unsafe.Pointer, len int)`: the capacity is not used any more.
-pub(super) fn move_slice_no_cap(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn move_slice_no_cap(cx: &mut Cx<'_>) -> Answer {
     let size = size_of(cx, cx.arg(0)?)?;
     let cap = cx.arg(2)?;
     moved(cx, size, cap)
 }
 
-pub(super) fn move_slice_no_cap_no_scan(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn move_slice_no_cap_no_scan(cx: &mut Cx<'_>) -> Answer {
     let (size, cap) = (cx.arg(0)?, cx.arg(2)?);
     moved(cx, size, cap)
 }

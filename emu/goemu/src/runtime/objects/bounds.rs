@@ -4,22 +4,19 @@
 //! registers of its choice (`runtime/asm_amd64.s`). Since 1.26 a table of the calling function tells where they are
 //! (`internal/abi/bounds.go`).
 
-use goemu_loader::facts::Rules;
-
 use super::errors::{self, Bounds};
 use crate::cpu::gpr;
 use crate::hook::{Action, Cx, Refused};
-use crate::runtime::hooked::Body;
 
 type Answer = Result<Action, Refused>;
 
 /// `panicindex()`: nothing is known.
-pub(super) fn index_out_of_range(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn index_out_of_range(cx: &mut Cx<'_>) -> Answer {
     errors::plain(cx, "index out of range")
 }
 
 /// `panicslice()`
-pub(super) fn slice_out_of_range(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn slice_out_of_range(cx: &mut Cx<'_>) -> Answer {
     errors::plain(cx, "slice bounds out of range")
 }
 
@@ -36,14 +33,8 @@ const CASES: [(&str, u8, u8); 9] = [
     ("panicSliceConvert", gpr::RDX, gpr::RBX),
 ];
 
-/// The hook on one of these functions.
-pub(super) fn body(name: &str, rules: Rules) -> Option<Body> {
-    let known = |name: &str| CASES.iter().any(|(case, ..)| *case == name);
-    let base = name.strip_suffix('U').unwrap_or(name);
-    (rules.bounds_by_registers() && known(base)).then_some(by_registers as Body)
-}
-
-fn by_registers(cx: &mut Cx<'_>) -> Answer {
+/// One of these functions.
+pub(in crate::runtime) fn by_registers(cx: &mut Cx<'_>) -> Answer {
     let name = cx.func().and_then(|func| func.name().strip_prefix("runtime.")).unwrap_or_default();
     let (base, signed) = name.strip_suffix('U').map_or((name, true), |base| (base, false));
     let case = (0..).zip(CASES).find(|(_, (case, ..))| *case == base);
@@ -53,7 +44,7 @@ fn by_registers(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `panicBounds()`: the call's value in a table of the calling function says where x and y are.
-pub(super) fn encoded(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn encoded(cx: &mut Cx<'_>) -> Answer {
     let pc = cx.return_address()?.wrapping_sub(1);
     let table = cx.image.facts().pcdata.panic_bounds.and_then(|table| u32::try_from(table).ok());
     let value = table.and_then(|table| cx.image.func_at(pc)?.pcdata_value(table, pc));
@@ -92,12 +83,5 @@ mod tests {
         // As Go 1.26 compiles s[i]: i in DI, the length in BX.
         let bounds = decode(4023, |register| u64::from(register) + 100);
         assert_eq!(bounds, Bounds { x: 107, y: 103, signed: true, code: 0 });
-    }
-
-    #[test]
-    fn names_with_and_without_sign() {
-        let rules = |minor| Rules::of(goemu_loader::GoVersion::new(minor, 0));
-        assert!(body("panicIndexU", rules(13)).is_some() && body("panicSlice3C", rules(25)).is_some());
-        assert!(body("panicIndex", rules(26)).is_none() && body("panicky", rules(20)).is_none());
     }
 }

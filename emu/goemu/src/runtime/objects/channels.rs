@@ -16,16 +16,16 @@ const MAX_ALLOC: u64 = 1 << 48;
 
 /// A send or a receive.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Operation {
-    pub(super) channel: u64,
+pub(in crate::runtime) struct Operation {
+    pub(in crate::runtime) channel: u64,
     /// Where the value is, or goes; 0 where nobody wants it.
-    pub(super) elem: u64,
-    pub(super) direction: Direction,
+    pub(in crate::runtime) elem: u64,
+    pub(in crate::runtime) direction: Direction,
 }
 
 /// How it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tried {
+pub(in crate::runtime) enum Tried {
     /// It is done; whether a value was sent or received.
     Done(bool),
     /// Nobody sends to a channel that is closed.
@@ -34,7 +34,7 @@ pub(super) enum Tried {
 }
 
 /// `makechan(t *chantype, size int) *hchan`
-pub(super) fn makechan(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn makechan(cx: &mut Cx<'_>) -> Answer {
     let (ty, len) = (cx.arg(0)?, cx.arg(1)?);
     let elem_type = type_word(cx, ty, cx.image.facts().types.chan.elem)?;
     let (at, elem) = (cx.image.facts().hchan, size_of(cx, elem_type)?);
@@ -53,12 +53,12 @@ pub(super) fn makechan(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `chanlen(c *hchan) int`
-pub(super) fn chanlen(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn chanlen(cx: &mut Cx<'_>) -> Answer {
     count(cx, cx.image.facts().hchan.qcount)
 }
 
 /// `chancap(c *hchan) int`
-pub(super) fn chancap(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn chancap(cx: &mut Cx<'_>) -> Answer {
     count(cx, cx.image.facts().hchan.dataqsiz)
 }
 
@@ -70,7 +70,7 @@ fn count(cx: &mut Cx<'_>, field: u64) -> Answer {
 }
 
 /// `chansend1(c *hchan, elem unsafe.Pointer)`
-pub(super) fn chansend1(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn chansend1(cx: &mut Cx<'_>) -> Answer {
     let operation = Operation { channel: cx.arg(0)?, elem: cx.arg(1)?, direction: Direction::Send };
     match attempt(cx, operation)? {
         Tried::Done(_) => Ok(Action::Return),
@@ -80,12 +80,12 @@ pub(super) fn chansend1(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `chanrecv1(c *hchan, elem unsafe.Pointer)`
-pub(super) fn chanrecv1(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn chanrecv1(cx: &mut Cx<'_>) -> Answer {
     receive_or_wait(cx, Wants::Nothing)
 }
 
 /// `chanrecv2(c *hchan, elem unsafe.Pointer) (received bool)`
-pub(super) fn chanrecv2(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn chanrecv2(cx: &mut Cx<'_>) -> Answer {
     receive_or_wait(cx, Wants::Received)
 }
 
@@ -99,7 +99,7 @@ fn receive_or_wait(cx: &mut Cx<'_>, wants: Wants) -> Answer {
 }
 
 /// `selectnbsend(c *hchan, elem unsafe.Pointer) (selected bool)`
-pub(super) fn selectnbsend(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn selectnbsend(cx: &mut Cx<'_>) -> Answer {
     let operation = Operation { channel: cx.arg(0)?, elem: cx.arg(1)?, direction: Direction::Send };
     let tried = attempt(cx, operation)?;
     if tried == Tried::Closed {
@@ -110,7 +110,7 @@ pub(super) fn selectnbsend(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `selectnbrecv(elem unsafe.Pointer, c *hchan) (selected, received bool)`; up to Go 1.16 with the first result only.
-pub(super) fn selectnbrecv(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn selectnbrecv(cx: &mut Cx<'_>) -> Answer {
     let operation = Operation { channel: cx.arg(1)?, elem: cx.arg(0)?, direction: Direction::Receive };
     let tried = attempt(cx, operation)?;
     cx.set_result(2, 0, (tried != Tried::Blocks).into())?;
@@ -121,7 +121,7 @@ pub(super) fn selectnbrecv(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `selectnbrecv2(elem unsafe.Pointer, received *bool, c *hchan) (selected bool)`
-pub(super) fn selectnbrecv2(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn selectnbrecv2(cx: &mut Cx<'_>) -> Answer {
     let operation = Operation { channel: cx.arg(2)?, elem: cx.arg(0)?, direction: Direction::Receive };
     let tried = attempt(cx, operation)?;
     let received = cx.arg(1)?;
@@ -133,7 +133,7 @@ pub(super) fn selectnbrecv2(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `closechan(c *hchan)`
-pub(super) fn closechan(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn closechan(cx: &mut Cx<'_>) -> Answer {
     let channel = cx.arg(0)?;
     if channel == 0 {
         return errors::of_runtime(cx, "close of nil channel");
@@ -154,12 +154,12 @@ pub(super) fn closechan(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// The hook at [`SEND_FAILED`], where the stack is as at the entry of the function that was to send.
-pub(super) fn send_failed(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn send_failed(cx: &mut Cx<'_>) -> Answer {
     errors::of_runtime(cx, "send on closed channel")
 }
 
 /// Sends or receives, if that needs no waiting.
-pub(super) fn attempt(cx: &mut Cx<'_>, operation: Operation) -> Result<Tried, Refused> {
+pub(in crate::runtime) fn attempt(cx: &mut Cx<'_>, operation: Operation) -> Result<Tried, Refused> {
     let Operation { channel, elem, direction } = operation;
     match direction {
         _ if channel == 0 => Ok(Tried::Blocks),

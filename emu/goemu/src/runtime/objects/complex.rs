@@ -4,7 +4,7 @@ use super::print::double;
 use crate::hook::{Action, Cx, Refused};
 
 /// `complex128div(n, m complex128) complex128`
-pub(super) fn complex128div(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn complex128div(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     let (n, m) = ((double(cx, 0)?, double(cx, 1)?), (double(cx, 2)?, double(cx, 3)?));
     let (re, im) = divide(n, m);
     if cx.image.facts().register_abi() {

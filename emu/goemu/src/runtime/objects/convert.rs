@@ -19,17 +19,17 @@ fn word(cx: &mut Cx<'_>, size: usize) -> Answer {
 }
 
 /// `convT16(val uint16) unsafe.Pointer`
-pub(super) fn conv16(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn conv16(cx: &mut Cx<'_>) -> Answer {
     word(cx, 2)
 }
 
 /// `convT32(val uint32) unsafe.Pointer`
-pub(super) fn conv32(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn conv32(cx: &mut Cx<'_>) -> Answer {
     word(cx, 4)
 }
 
 /// `convT64(val uint64) unsafe.Pointer`
-pub(super) fn conv64(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn conv64(cx: &mut Cx<'_>) -> Answer {
     word(cx, 8)
 }
 
@@ -42,30 +42,30 @@ fn words(cx: &mut Cx<'_>, count: usize) -> Answer {
 }
 
 /// `convTstring(val string) unsafe.Pointer`
-pub(super) fn conv_string(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn conv_string(cx: &mut Cx<'_>) -> Answer {
     words(cx, 2)
 }
 
 /// `convTslice(val []byte) unsafe.Pointer`
-pub(super) fn conv_slice(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn conv_slice(cx: &mut Cx<'_>) -> Answer {
     words(cx, 3)
 }
 
 /// `convT(t *_type, v unsafe.Pointer) unsafe.Pointer`
-pub(super) fn conv(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn conv(cx: &mut Cx<'_>) -> Answer {
     let size = size_of(cx, cx.arg(0)?)?;
     let bytes = bytes_at(cx, cx.arg(1)?, size)?;
     give(cx, 2, &bytes)
 }
 
 /// `convT2E(t *_type, elem unsafe.Pointer) eface`
-pub(super) fn conv_interface(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn conv_interface(cx: &mut Cx<'_>) -> Answer {
     let ty = cx.arg(0)?;
     interface(cx, ty)
 }
 
 /// `convT2I(tab *itab, elem unsafe.Pointer) iface`
-pub(super) fn conv_to_iface(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn conv_to_iface(cx: &mut Cx<'_>) -> Answer {
     let itab = cx.arg(0)?;
     let ty = cx.word(itab.wrapping_add(cx.image.facts().itab.ty))?;
     interface(cx, ty)

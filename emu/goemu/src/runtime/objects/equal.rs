@@ -17,7 +17,7 @@ fn memory_equal(cx: &Cx<'_>, a: u64, b: u64, len: u64) -> Result<bool, Refused> 
 }
 
 /// `memequal(a, b unsafe.Pointer, size uintptr) bool`
-pub(super) fn memequal(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memequal(cx: &mut Cx<'_>) -> Answer {
     let equal = memory_equal(cx, cx.arg(0)?, cx.arg(1)?, cx.arg(2)?)?;
     cx.set_result(3, 0, equal.into())?;
     Ok(Action::Return)
@@ -29,48 +29,48 @@ fn sized(cx: &mut Cx<'_>, len: u64) -> Answer {
     Ok(Action::Return)
 }
 
-pub(super) fn memequal0(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memequal0(cx: &mut Cx<'_>) -> Answer {
     sized(cx, 0)
 }
 
-pub(super) fn memequal8(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memequal8(cx: &mut Cx<'_>) -> Answer {
     sized(cx, 1)
 }
 
-pub(super) fn memequal16(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memequal16(cx: &mut Cx<'_>) -> Answer {
     sized(cx, 2)
 }
 
-pub(super) fn memequal32(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memequal32(cx: &mut Cx<'_>) -> Answer {
     sized(cx, 4)
 }
 
-pub(super) fn memequal64(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memequal64(cx: &mut Cx<'_>) -> Answer {
     sized(cx, 8)
 }
 
-pub(super) fn memequal128(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memequal128(cx: &mut Cx<'_>) -> Answer {
     sized(cx, 16)
 }
 
 /// `memequal_varlen(a, b unsafe.Pointer) bool`: the size is in the closure.
-pub(super) fn memequal_varlen(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memequal_varlen(cx: &mut Cx<'_>) -> Answer {
     let size = varlen(cx)?;
     sized(cx, size)
 }
 
 /// The size that a closure has which compares or hashes memory; the closure is in DX.
-pub(super) fn varlen(cx: &Cx<'_>) -> Result<u64, Refused> {
+pub(in crate::runtime) fn varlen(cx: &Cx<'_>) -> Result<u64, Refused> {
     Ok(cx.word(cx.cpu.gpr(gpr::RDX).wrapping_add(8))?)
 }
 
 /// `interequal(p, q unsafe.Pointer) bool`
-pub(super) fn interequal(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn interequal(cx: &mut Cx<'_>) -> Answer {
     interfaces(cx, false)
 }
 
 /// `nilinterequal(p, q unsafe.Pointer) bool`
-pub(super) fn nilinterequal(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn nilinterequal(cx: &mut Cx<'_>) -> Answer {
     interfaces(cx, true)
 }
 
@@ -87,7 +87,7 @@ fn interfaces(cx: &mut Cx<'_>, empty: bool) -> Answer {
 
 macro_rules! floats {
     ($($name:ident $parts:literal $size:literal)+) => {
-        $(pub(super) fn $name(cx: &mut Cx<'_>) -> Answer {
+        $(pub(in crate::runtime) fn $name(cx: &mut Cx<'_>) -> Answer {
             let equal = numbers_equal(cx, $parts, $size, cx.arg(0)?, cx.arg(1)?)?;
             cx.set_result(2, 0, equal.into())?;
             Ok(Action::Return)
@@ -98,7 +98,7 @@ macro_rules! floats {
 floats! { f32equal 1 4 f64equal 1 8 c64equal 2 4 c128equal 2 8 }
 
 /// `strequal(p, q unsafe.Pointer) bool`
-pub(super) fn strequal(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn strequal(cx: &mut Cx<'_>) -> Answer {
     let equal = string_equal(cx, cx.arg(0)?, cx.arg(1)?)?;
     cx.set_result(2, 0, equal.into())?;
     Ok(Action::Return)
@@ -110,13 +110,13 @@ fn string_equal(cx: &Cx<'_>, a: u64, b: u64) -> Result<bool, Refused> {
 }
 
 /// `efaceeq(typ *_type, x, y unsafe.Pointer) bool`
-pub(super) fn efaceeq(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn efaceeq(cx: &mut Cx<'_>) -> Answer {
     let ty = cx.arg(0)?;
     data_equal(cx, ty)
 }
 
 /// `ifaceeq(tab *itab, x, y unsafe.Pointer) bool`
-pub(super) fn ifaceeq(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn ifaceeq(cx: &mut Cx<'_>) -> Answer {
     let itab = cx.arg(0)?;
     let ty = if itab == 0 { 0 } else { cx.word(itab.wrapping_add(cx.image.facts().itab.ty))? };
     data_equal(cx, ty)
@@ -160,12 +160,18 @@ fn interface_equal(cx: &Cx<'_>, descriptor: u64, x: u64, y: u64) -> Result<Optio
     equal(cx, &ty, x, y, 0)
 }
 
-pub(super) fn comparable(ty: &Type) -> bool {
+pub(in crate::runtime) fn comparable(ty: &Type) -> bool {
     !matches!(ty.kind, Kind::Func(_) | Kind::Map { .. } | Kind::Slice(_))
 }
 
 /// Whether the values at two addresses are the same, as `==` has it.
-pub(super) fn equal(cx: &Cx<'_>, ty: &Type, x: u64, y: u64, depth: u32) -> Result<Option<bool>, Refused> {
+pub(in crate::runtime) fn equal(
+    cx: &Cx<'_>,
+    ty: &Type,
+    x: u64,
+    y: u64,
+    depth: u32,
+) -> Result<Option<bool>, Refused> {
     if !comparable(ty) || depth > MAX_DEPTH {
         return Ok(None);
     }

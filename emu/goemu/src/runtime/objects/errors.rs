@@ -11,12 +11,12 @@ type Answer = Result<Action, Refused>;
 
 /// What is out of range: the fields of `runtime.boundsError`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Bounds {
-    pub(super) x: u64,
-    pub(super) y: u64,
-    pub(super) signed: bool,
+pub(in crate::runtime) struct Bounds {
+    pub(in crate::runtime) x: u64,
+    pub(in crate::runtime) y: u64,
+    pub(in crate::runtime) signed: bool,
     /// `boundsErrorCode`: index of [`TEXTS`].
-    pub(super) code: u8,
+    pub(in crate::runtime) code: u8,
 }
 
 /// By code: what is said, and what where x is negative.
@@ -63,7 +63,7 @@ fn panic(cx: &mut Cx<'_>, ty: u64, data: u64) -> Answer {
 }
 
 /// Panics because something is out of range.
-pub(super) fn bounds(cx: &mut Cx<'_>, bounds: Bounds) -> Answer {
+pub(in crate::runtime) fn bounds(cx: &mut Cx<'_>, bounds: Bounds) -> Answer {
     let at = cx.image.facts().bounds_error;
     let data = room!(cx, at.size, 0);
     cx.set_word(data.wrapping_add(at.x), bounds.x)?;
@@ -75,7 +75,10 @@ pub(super) fn bounds(cx: &mut Cx<'_>, bounds: Bounds) -> Answer {
 }
 
 /// The value of a run-time error that is a text: `runtime.errorString`.
-pub(super) fn error_string(cx: &mut Cx<'_>, text: &str) -> Result<Result<(u64, u64), Action>, Refused> {
+pub(in crate::runtime) fn error_string(
+    cx: &mut Cx<'_>,
+    text: &str,
+) -> Result<Result<(u64, u64), Action>, Refused> {
     textual(cx, "errorString", text)
 }
 
@@ -92,13 +95,13 @@ fn textual(cx: &mut Cx<'_>, name: &str, text: &str) -> Result<Result<(u64, u64),
 }
 
 /// `panic(nil)`, since Go 1.21. A value of its own type in Go, with this text.
-pub(super) fn nil_panic(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn nil_panic(cx: &mut Cx<'_>) -> Answer {
     const TEXT: &str = "panic called with nil argument";
     if cx.image.facts().rules().nil_panics_say_runtime() { of_runtime(cx, TEXT) } else { plain(cx, TEXT) }
 }
 
 /// Panics because an interface holds something else.
-pub(super) fn assertion(cx: &mut Cx<'_>, text: &str) -> Answer {
+pub(in crate::runtime) fn assertion(cx: &mut Cx<'_>, text: &str) -> Answer {
     match textual(cx, "TypeAssertionError", &format!("interface conversion: {text}"))? {
         Ok((ty, data)) => panic(cx, ty, data),
         Err(action) => Ok(action),
@@ -106,7 +109,7 @@ pub(super) fn assertion(cx: &mut Cx<'_>, text: &str) -> Answer {
 }
 
 /// Panics with an error of the runtime's that says just this (`plainError`).
-pub(super) fn of_runtime(cx: &mut Cx<'_>, text: &str) -> Answer {
+pub(in crate::runtime) fn of_runtime(cx: &mut Cx<'_>, text: &str) -> Answer {
     match textual(cx, "TypeAssertionError", text)? {
         Ok((ty, data)) => panic(cx, ty, data),
         Err(action) => Ok(action),
@@ -114,7 +117,7 @@ pub(super) fn of_runtime(cx: &mut Cx<'_>, text: &str) -> Answer {
 }
 
 /// Panics with a run-time error of this text.
-pub(super) fn plain(cx: &mut Cx<'_>, text: &str) -> Answer {
+pub(in crate::runtime) fn plain(cx: &mut Cx<'_>, text: &str) -> Answer {
     match error_string(cx, text)? {
         Ok((ty, data)) => panic(cx, ty, data),
         Err(action) => Ok(action),
@@ -122,7 +125,7 @@ pub(super) fn plain(cx: &mut Cx<'_>, text: &str) -> Answer {
 }
 
 /// `panicwrap()`: the caller is what the compiler makes of a method of values, for pointers: `main.(*T).F`.
-pub(super) fn nil_receiver(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn nil_receiver(cx: &mut Cx<'_>) -> Answer {
     let caller = cx.image.func_at(cx.return_address()?.wrapping_sub(1));
     let name = caller.as_ref().map_or("", |func| func.name());
     let (package, rest) = name.split_once(".(*").unwrap_or(("", name));
@@ -135,7 +138,7 @@ macro_rules! errors {
     ($($name:ident $text:literal)+) => {
         $(
             #[doc = $text]
-            pub(super) fn $name(cx: &mut Cx<'_>) -> Answer {
+            pub(in crate::runtime) fn $name(cx: &mut Cx<'_>) -> Answer {
                 plain(cx, $text)
             }
         )+
@@ -156,7 +159,7 @@ errors! {
 }
 
 /// What the error that is at `data` says; none of other types.
-pub(super) fn text_of(cx: &Cx<'_>, ty: u64, data: u64) -> Result<Option<String>, Refused> {
+pub(in crate::runtime) fn text_of(cx: &Cx<'_>, ty: u64, data: u64) -> Result<Option<String>, Refused> {
     if ty == 0 {
         return Ok(None);
     }
@@ -178,17 +181,17 @@ pub(super) fn text_of(cx: &Cx<'_>, ty: u64, data: u64) -> Result<Option<String>,
 }
 
 /// `boundsError.Error`, as interfaces call it: the receiver is the data word.
-pub(super) fn bounds_text(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn bounds_text(cx: &mut Cx<'_>) -> Answer {
     said(cx, "boundsError")
 }
 
 /// `errorString.Error`
-pub(super) fn error_string_text(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn error_string_text(cx: &mut Cx<'_>) -> Answer {
     said(cx, "errorString")
 }
 
 /// `TypeAssertionError.Error`
-pub(super) fn assertion_text(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assertion_text(cx: &mut Cx<'_>) -> Answer {
     said(cx, "TypeAssertionError")
 }
 

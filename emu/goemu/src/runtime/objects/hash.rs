@@ -16,7 +16,7 @@ const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 const MAX_DEPTH: u32 = 100;
 
 /// Why there is no hash.
-pub(super) enum NoHash {
+pub(in crate::runtime) enum NoHash {
     /// The type cannot be compared.
     Unhashable(String),
     Refused(Refused),
@@ -62,7 +62,13 @@ fn floats(cx: &mut Cx<'_>, at: u64, size: u64, count: u64, seed: u64) -> Result<
 }
 
 /// The hash of the value at an address.
-pub(super) fn of(cx: &mut Cx<'_>, ty: &Type, at: u64, seed: u64, depth: u32) -> Result<u64, NoHash> {
+pub(in crate::runtime) fn of(
+    cx: &mut Cx<'_>,
+    ty: &Type,
+    at: u64,
+    seed: u64,
+    depth: u32,
+) -> Result<u64, NoHash> {
     if !equal::comparable(ty) || depth > MAX_DEPTH {
         return Err(NoHash::Unhashable(ty.name.clone()));
     }
@@ -112,7 +118,7 @@ fn give(cx: &mut Cx<'_>, args: usize, hash: Result<u64, NoHash>) -> Answer {
 
 /// What becomes of a call that needed a hash. Where nothing can be found, Go 1.25 and later have another error for it
 /// (`mapKeyError`).
-pub(super) fn refuse(cx: &mut Cx<'_>, none: NoHash, nothing_to_find: bool) -> Answer {
+pub(in crate::runtime) fn refuse(cx: &mut Cx<'_>, none: NoHash, nothing_to_find: bool) -> Answer {
     match none {
         NoHash::Unhashable(name)
             if nothing_to_find && cx.image.facts().rules().missing_hash_of_a_lookup() =>
@@ -125,13 +131,13 @@ pub(super) fn refuse(cx: &mut Cx<'_>, none: NoHash, nothing_to_find: bool) -> An
 }
 
 /// `memhash(p unsafe.Pointer, h, size uintptr) uintptr`
-pub(super) fn memhash(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memhash(cx: &mut Cx<'_>) -> Answer {
     let hash = memory(cx, cx.arg(0)?, cx.arg(2)?, cx.arg(1)?)?;
     give(cx, 3, Ok(hash))
 }
 
 /// `memhash_varlen(p unsafe.Pointer, h uintptr) uintptr`: the size is in the closure.
-pub(super) fn memhash_varlen(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memhash_varlen(cx: &mut Cx<'_>) -> Answer {
     let size = equal::varlen(cx)?;
     let hash = memory(cx, cx.arg(0)?, size, cx.arg(1)?)?;
     give(cx, 2, Ok(hash))
@@ -139,7 +145,7 @@ pub(super) fn memhash_varlen(cx: &mut Cx<'_>) -> Answer {
 
 macro_rules! sized {
     ($($name:ident $size:literal)+) => {
-        $(pub(super) fn $name(cx: &mut Cx<'_>) -> Answer {
+        $(pub(in crate::runtime) fn $name(cx: &mut Cx<'_>) -> Answer {
             let hash = memory(cx, cx.arg(0)?, $size, cx.arg(1)?)?;
             give(cx, 2, Ok(hash))
         })+
@@ -150,7 +156,7 @@ sized! { memhash0 0 memhash8 1 memhash16 2 memhash32 4 memhash64 8 memhash128 16
 
 macro_rules! float {
     ($($name:ident $size:literal $count:literal)+) => {
-        $(pub(super) fn $name(cx: &mut Cx<'_>) -> Answer {
+        $(pub(in crate::runtime) fn $name(cx: &mut Cx<'_>) -> Answer {
             let (at, seed) = (cx.arg(0)?, cx.arg(1)?);
             let hash = floats(cx, at, $size, $count, seed)?;
             give(cx, 2, Ok(hash))
@@ -161,27 +167,27 @@ macro_rules! float {
 float! { f32hash 4 1 f64hash 8 1 c64hash 4 2 c128hash 8 2 }
 
 /// `strhash(p unsafe.Pointer, h uintptr) uintptr`
-pub(super) fn strhash(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn strhash(cx: &mut Cx<'_>) -> Answer {
     let hash = string(cx, cx.arg(0)?, cx.arg(1)?)?;
     give(cx, 2, Ok(hash))
 }
 
 /// `interhash(p unsafe.Pointer, h uintptr) uintptr`
-pub(super) fn interhash(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn interhash(cx: &mut Cx<'_>) -> Answer {
     let (at, seed) = (cx.arg(0)?, cx.arg(1)?);
     let hash = interface(cx, false, at, seed, 0);
     give(cx, 2, hash)
 }
 
 /// `nilinterhash(p unsafe.Pointer, h uintptr) uintptr`
-pub(super) fn nilinterhash(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn nilinterhash(cx: &mut Cx<'_>) -> Answer {
     let (at, seed) = (cx.arg(0)?, cx.arg(1)?);
     let hash = interface(cx, true, at, seed, 0);
     give(cx, 2, hash)
 }
 
 /// `typehash(t *_type, p unsafe.Pointer, h uintptr) uintptr`
-pub(super) fn typehash(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn typehash(cx: &mut Cx<'_>) -> Answer {
     let (ty, at, seed) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let ty = cx.image.resolve(&TypeRef::Rtype(ty)).map_err(Error::from)?;
     let hash = of(cx, &ty, at, seed, 0);
@@ -189,7 +195,7 @@ pub(super) fn typehash(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `fastrand() uint32`, `rand() uint64`: where compiled code makes a map itself, the seed of its hashes.
-pub(super) fn random(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn random(cx: &mut Cx<'_>) -> Answer {
     let number = cx.cpu.next_random();
     cx.set_result(0, 0, number)?;
     Ok(Action::Return)

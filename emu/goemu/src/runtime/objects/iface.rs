@@ -97,7 +97,7 @@ fn wanted(cx: &Cx<'_>, interface: u64) -> Result<Vec<Method>, Refused> {
 }
 
 /// The code of a type's method, as interfaces call it. Methods of run-time errors are the linker's.
-pub(super) fn method(cx: &Cx<'_>, ty: u64, name: &str) -> Result<Option<u64>, Refused> {
+pub(in crate::runtime) fn method(cx: &Cx<'_>, ty: u64, name: &str) -> Result<Option<u64>, Refused> {
     let known =
         cx.image.symbol_at(ty).and_then(|symbol| symbol.name.split_once("runtime.")).map(|(_, name)| name);
     if let Some(known) = known {
@@ -184,7 +184,7 @@ fn site_field(at: Option<u64>) -> Result<u64, Refused> {
 }
 
 /// `typeAssert(s *abi.TypeAssert, t *_type) *itab`: a cache, the interface, whether it may fail.
-pub(super) fn type_assert(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn type_assert(cx: &mut Cx<'_>) -> Answer {
     let (site, ty) = (cx.arg(0)?, cx.arg(1)?);
     let at = cx.image.facts().type_assert;
     let (inter, can_fail) = (site_field(at.inter)?, site_field(at.can_fail)?);
@@ -194,13 +194,13 @@ pub(super) fn type_assert(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `assertE2I(inter *interfacetype, t *_type) *itab`
-pub(super) fn assert_to_itab(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_to_itab(cx: &mut Cx<'_>) -> Answer {
     let (interface, ty) = (cx.arg(0)?, cx.arg(1)?);
     assert(cx, 2, interface, ty, false)
 }
 
 /// `assertE2I2(inter *interfacetype, t *_type) *itab`: nil where the type does not implement it.
-pub(super) fn assert_to_itab_or_nil(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_to_itab_or_nil(cx: &mut Cx<'_>) -> Answer {
     let (interface, ty) = (cx.arg(0)?, cx.arg(1)?);
     assert(cx, 2, interface, ty, true)
 }
@@ -211,13 +211,13 @@ fn type_of_itab(cx: &Cx<'_>, itab: u64) -> Result<u64, Refused> {
 }
 
 /// `assertI2I(inter *interfacetype, tab *itab) *itab`, Go 1.17 to 1.21
-pub(super) fn assert_itab_to_itab(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_itab_to_itab(cx: &mut Cx<'_>) -> Answer {
     let (interface, ty) = (cx.arg(0)?, type_of_itab(cx, cx.arg(1)?)?);
     assert(cx, 2, interface, ty, false)
 }
 
 /// `convI2I(dst *interfacetype, src *itab) *itab`, Go 1.18 to 1.21: nil stays nil.
-pub(super) fn conv_itab_to_itab(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn conv_itab_to_itab(cx: &mut Cx<'_>) -> Answer {
     let (interface, ty) = (cx.arg(0)?, type_of_itab(cx, cx.arg(1)?)?);
     assert(cx, 2, interface, ty, ty == 0)
 }
@@ -239,37 +239,37 @@ fn whole(cx: &mut Cx<'_>, ty: u64, can_fail: bool, says: bool) -> Answer {
 }
 
 /// `assertE2I(inter *interfacetype, e eface) iface`, up to Go 1.16
-pub(super) fn assert_any(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_any(cx: &mut Cx<'_>) -> Answer {
     let ty = cx.arg(1)?;
     whole(cx, ty, false, false)
 }
 
 /// `assertE2I2(inter *interfacetype, e eface) (iface, bool)`; without the bool since Go 1.17
-pub(super) fn assert_any_or_nil(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_any_or_nil(cx: &mut Cx<'_>) -> Answer {
     let (ty, says) = (cx.arg(1)?, !cx.image.facts().register_abi());
     whole(cx, ty, true, says)
 }
 
 /// `assertI2I(inter *interfacetype, i iface) iface`, up to Go 1.16
-pub(super) fn assert_iface(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_iface(cx: &mut Cx<'_>) -> Answer {
     let ty = type_of_itab(cx, cx.arg(1)?)?;
     whole(cx, ty, false, false)
 }
 
 /// `assertI2I2(inter *interfacetype, i iface) (iface, bool)`; without the bool since Go 1.17
-pub(super) fn assert_iface_or_nil(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_iface_or_nil(cx: &mut Cx<'_>) -> Answer {
     let (ty, says) = (type_of_itab(cx, cx.arg(1)?)?, !cx.image.facts().register_abi());
     whole(cx, ty, true, says)
 }
 
 /// `convI2I(inter *interfacetype, i iface) iface`, up to Go 1.17: nil stays nil.
-pub(super) fn conv_iface(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn conv_iface(cx: &mut Cx<'_>) -> Answer {
     let ty = type_of_itab(cx, cx.arg(1)?)?;
     whole(cx, ty, ty == 0, false)
 }
 
 /// `interfaceSwitch(s *abi.InterfaceSwitch, t *_type) (int, *itab)`: the first case that the type implements.
-pub(super) fn interface_switch(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn interface_switch(cx: &mut Cx<'_>) -> Answer {
     let (site, ty) = (cx.arg(0)?, cx.arg(1)?);
     let at = cx.image.facts().interface_switch;
     let (ncases, first) = (site_field(at.ncases)?, site_field(at.cases)?);
@@ -288,13 +288,13 @@ pub(super) fn interface_switch(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `panicdottypeE(have, want, iface *_type)`: an interface holds another type than `x.(T)` asks for.
-pub(super) fn panicdottype_e(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn panicdottype_e(cx: &mut Cx<'_>) -> Answer {
     let (have, want, interface) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     wrong_type(cx, have, want, interface)
 }
 
 /// `panicdottypeI(have *itab, want, iface *_type)`
-pub(super) fn panicdottype_i(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn panicdottype_i(cx: &mut Cx<'_>) -> Answer {
     let (itab, want, interface) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let have = type_of_itab(cx, itab)?;
     wrong_type(cx, have, want, interface)
@@ -307,7 +307,7 @@ fn wrong_type(cx: &mut Cx<'_>, have: u64, want: u64, interface: u64) -> Answer {
 }
 
 /// `panicnildottype(want *_type)`
-pub(super) fn panicnildottype(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn panicnildottype(cx: &mut Cx<'_>) -> Answer {
     let want = name_of(cx, cx.arg(0)?);
     errors::assertion(cx, &format!("interface is nil, not {want}"))
 }

@@ -190,16 +190,16 @@ fn delete(cx: &mut Cx<'_>, key: Key) -> Answer {
 macro_rules! by_key {
     ($($key:expr => $one:ident $two:ident $assign:ident $delete:ident,)+) => {
         $(
-            pub(super) fn $one(cx: &mut Cx<'_>) -> Answer {
+            pub(in crate::runtime) fn $one(cx: &mut Cx<'_>) -> Answer {
                 access(cx, $key, false, false)
             }
-            pub(super) fn $two(cx: &mut Cx<'_>) -> Answer {
+            pub(in crate::runtime) fn $two(cx: &mut Cx<'_>) -> Answer {
                 access(cx, $key, false, true)
             }
-            pub(super) fn $assign(cx: &mut Cx<'_>) -> Answer {
+            pub(in crate::runtime) fn $assign(cx: &mut Cx<'_>) -> Answer {
                 assign(cx, $key)
             }
-            pub(super) fn $delete(cx: &mut Cx<'_>) -> Answer {
+            pub(in crate::runtime) fn $delete(cx: &mut Cx<'_>) -> Answer {
                 delete(cx, $key)
             }
         )+
@@ -214,17 +214,17 @@ by_key! {
 }
 
 /// `mapaccess1_fat(t *maptype, h *hmap, key, zero unsafe.Pointer) unsafe.Pointer`
-pub(super) fn mapaccess1_fat(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn mapaccess1_fat(cx: &mut Cx<'_>) -> Answer {
     access(cx, Key::Pointed, true, false)
 }
 
 /// `mapaccess2_fat(t *maptype, h *hmap, key, zero unsafe.Pointer) (unsafe.Pointer, bool)`
-pub(super) fn mapaccess2_fat(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn mapaccess2_fat(cx: &mut Cx<'_>) -> Answer {
     access(cx, Key::Pointed, true, true)
 }
 
 /// `makemap_small() *hmap`: its type is not told, and its table is made when it has an entry.
-pub(super) fn makemap_small(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn makemap_small(cx: &mut Cx<'_>) -> Answer {
     let at = empty(cx)?;
     let Some(at) = at else { return Ok(hooked::out_of_memory(cx)) };
     cx.set_result(0, 0, at)?;
@@ -233,7 +233,7 @@ pub(super) fn makemap_small(cx: &mut Cx<'_>) -> Answer {
 
 /// `makemap(t *maptype, hint int, h *hmap) *hmap`: at `h`, if that is not nil. How many entries it will have decides
 /// nothing that is seen.
-pub(super) fn makemap(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn makemap(cx: &mut Cx<'_>) -> Answer {
     let at = match cx.arg(2)? {
         0 => empty(cx)?,
         given => Some(given),
@@ -250,7 +250,7 @@ fn empty(cx: &mut Cx<'_>) -> Result<Option<u64>, Refused> {
 }
 
 /// `mapclear(t *maptype, h *hmap)`
-pub(super) fn mapclear(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn mapclear(cx: &mut Cx<'_>) -> Answer {
     let (ty, map) = (MapType::at(cx, cx.arg(0)?)?, cx.arg(1)?);
     ty.with(cx, |builder| builder.clear(map))?;
     Ok(Action::Return)
@@ -258,7 +258,7 @@ pub(super) fn mapclear(cx: &mut Cx<'_>) -> Answer {
 
 /// `mapiterinit(t *maptype, h *hmap, it *hiter)`, since Go 1.24 `mapIterStart`: the first two words of `it` are the
 /// addresses of key and element, no key at the end.
-pub(super) fn mapiterinit(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn mapiterinit(cx: &mut Cx<'_>) -> Answer {
     let (descriptor, map, iterator) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let ty = MapType::at(cx, descriptor)?;
     let (mut keys, mut table) = (Vec::new(), None);
@@ -272,7 +272,7 @@ pub(super) fn mapiterinit(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `mapiternext(it *hiter)`, since Go 1.24 `mapIterNext`
-pub(super) fn mapiternext(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn mapiternext(cx: &mut Cx<'_>) -> Answer {
     let iterator = cx.arg(0)?;
     step(cx, iterator)
 }

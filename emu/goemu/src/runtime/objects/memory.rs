@@ -11,25 +11,25 @@ type Answer = Result<Action, Refused>;
 const ZEROS: [u8; 4096] = [0; 4096];
 
 /// `memmove(to, from unsafe.Pointer, n uintptr)`
-pub(super) fn memmove(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memmove(cx: &mut Cx<'_>) -> Answer {
     let (to, from, len) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     copy(cx, to, from, len)?;
     Ok(Action::Return)
 }
 
-pub(super) fn copy(cx: &mut Cx<'_>, to: u64, from: u64, len: u64) -> Result<(), Refused> {
+pub(in crate::runtime) fn copy(cx: &mut Cx<'_>, to: u64, from: u64, len: u64) -> Result<(), Refused> {
     let bytes = bytes_at(cx, from, len)?;
     Ok(cx.memory.write_bytes(to, &bytes)?)
 }
 
 /// `memclrNoHeapPointers(ptr unsafe.Pointer, n uintptr)`
-pub(super) fn memclr(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memclr(cx: &mut Cx<'_>) -> Answer {
     let (addr, len) = (cx.arg(0)?, cx.arg(1)?);
     clear(cx, addr, len)?;
     Ok(Action::Return)
 }
 
-pub(super) fn clear(cx: &mut Cx<'_>, addr: u64, len: u64) -> Result<(), Refused> {
+pub(in crate::runtime) fn clear(cx: &mut Cx<'_>, addr: u64, len: u64) -> Result<(), Refused> {
     let mut done = 0;
     while done < len {
         let piece = (len - done).min(ZEROS.len() as u64);
@@ -40,7 +40,7 @@ pub(super) fn clear(cx: &mut Cx<'_>, addr: u64, len: u64) -> Result<(), Refused>
 }
 
 /// `typedmemmove(typ *_type, dst, src unsafe.Pointer)`
-pub(super) fn typedmemmove(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn typedmemmove(cx: &mut Cx<'_>) -> Answer {
     let (ty, to, from) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let len = size_of(cx, ty)?;
     copy(cx, to, from, len)?;
@@ -48,7 +48,7 @@ pub(super) fn typedmemmove(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `typedmemclr(typ *_type, ptr unsafe.Pointer)`
-pub(super) fn typedmemclr(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn typedmemclr(cx: &mut Cx<'_>) -> Answer {
     let (ty, addr) = (cx.arg(0)?, cx.arg(1)?);
     let len = size_of(cx, ty)?;
     clear(cx, addr, len)?;
@@ -56,21 +56,21 @@ pub(super) fn typedmemclr(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `typedslicecopy(typ *_type, dstPtr unsafe.Pointer, dstLen int, srcPtr unsafe.Pointer, srcLen int) int`
-pub(super) fn typedslicecopy(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn typedslicecopy(cx: &mut Cx<'_>) -> Answer {
     let size = size_of(cx, cx.arg(0)?)?;
     let (to, to_len, from, from_len) = (cx.arg(1)?, cx.arg(2)?, cx.arg(3)?, cx.arg(4)?);
     copied(cx, (to, to_len), (from, from_len), size)
 }
 
 /// `slicecopy(toPtr unsafe.Pointer, toLen int, fromPtr unsafe.Pointer, fromLen int, width uintptr) int`
-pub(super) fn slicecopy(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn slicecopy(cx: &mut Cx<'_>) -> Answer {
     let (to, to_len, from, from_len) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?, cx.arg(3)?);
     let size = cx.arg(4)?;
     copied(cx, (to, to_len), (from, from_len), size)
 }
 
 /// `slicestringcopy(toPtr *byte, toLen int, fm string) int`
-pub(super) fn slicestringcopy(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn slicestringcopy(cx: &mut Cx<'_>) -> Answer {
     let (to, count) = (cx.arg(0)?, cx.arg(1)?.min(cx.arg(3)?));
     copy(cx, to, cx.arg(2)?, count)?;
     cx.set_result(4, 0, count)?;
@@ -85,7 +85,7 @@ fn copied(cx: &mut Cx<'_>, to: (u64, u64), from: (u64, u64), size: u64) -> Answe
 }
 
 /// `cmpstring(a, b string) int`
-pub(super) fn cmpstring(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn cmpstring(cx: &mut Cx<'_>) -> Answer {
     let (a, a_len, b, b_len) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?, cx.arg(3)?);
     let order = bytes_at(cx, a, a_len)?.cmp(&bytes_at(cx, b, b_len)?);
     let answer = match order {

@@ -27,7 +27,7 @@ const CALL: u64 = 5;
 const MAX_PANICS: usize = 10_000;
 
 /// `gopanic(e any)`
-pub(super) fn gopanic(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn gopanic(cx: &mut Cx<'_>) -> Answer {
     let (ty, data) = (cx.arg(0)?, cx.arg(1)?);
     let frame = Frame { pc: cx.return_address()?, sp: cx.caller_sp() };
     if ty == 0 && cx.image.facts().rules().nil_panics_have_a_type() {
@@ -38,7 +38,7 @@ pub(super) fn gopanic(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `sigpanic()`: looks as if the faulting instruction had called it.
-pub(super) fn sigpanic(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn sigpanic(cx: &mut Cx<'_>) -> Answer {
     let (at, g) = (cx.goroutine.g, cx.image.facts().g);
     let signal = u32::from_le_bytes(cx.memory.read(at.wrapping_add(g.sig))?);
     let divide = goemu_loader::facts::Signals::of(cx.image.target().os).divide.number;
@@ -56,7 +56,7 @@ pub(super) fn sigpanic(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// Begins a panic in a frame.
-pub(super) fn begin(cx: &mut Cx<'_>, ty: u64, data: u64, origin: Frame) -> Answer {
+pub(in crate::runtime) fn begin(cx: &mut Cx<'_>, ty: u64, data: u64, origin: Frame) -> Answer {
     if cx.goroutine.panics.len() >= MAX_PANICS {
         return Ok(hooked::fatal_error(cx, "stack overflow"));
     }
@@ -84,7 +84,7 @@ pub(super) fn begin(cx: &mut Cx<'_>, ty: u64, data: u64, origin: Frame) -> Answe
 }
 
 /// The hook at [`DEFERRED_RETURNED`].
-pub(super) fn deferred_returned(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn deferred_returned(cx: &mut Cx<'_>) -> Answer {
     match cx.goroutine.panics.last() {
         Some(panic) if panic.recovered => recover(cx),
         Some(_) => advance(cx),
@@ -220,7 +220,7 @@ fn enter(cx: &mut Cx<'_>, panic: &Panicking, deferred: Deferred) -> Answer {
 }
 
 /// `gorecover(argp uintptr) any`, up to Go 1.25: the caller says where its arguments are.
-pub(super) fn gorecover_argp(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn gorecover_argp(cx: &mut Cx<'_>) -> Answer {
     cx.emit(|_| Event::RecoverCalled);
     let argp = cx.arg(0)?;
     let newest = cx.goroutine.panics.last().map(|panic| (panic.record, panic.recovered));
@@ -233,7 +233,7 @@ pub(super) fn gorecover_argp(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `gorecover() any`, since Go 1.26: the caller has to be the deferred function, wrappers aside.
-pub(super) fn gorecover(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn gorecover(cx: &mut Cx<'_>) -> Answer {
     cx.emit(|_| Event::RecoverCalled);
     let mut frame = Frame { pc: cx.return_address()?, sp: cx.caller_sp() };
     let mut matches = false;
@@ -298,7 +298,7 @@ fn recover(cx: &mut Cx<'_>) -> Answer {
 
 /// `deferreturn()`: the frame's deferred calls, one by one. Those that are kept in the frame are asked for only when a
 /// panic was recovered.
-pub(super) fn deferreturn(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn deferreturn(cx: &mut Cx<'_>) -> Answer {
     let frame = Frame { pc: cx.return_address()?, sp: cx.caller_sp() };
     let has_slots =
         cx.image.func_at(frame.pc.wrapping_sub(1)).is_some_and(|func| func.open_coded_defers().is_some());
@@ -342,7 +342,7 @@ fn ask(cx: &mut Cx<'_>, panic: &Panicking, method: u64) -> Answer {
 }
 
 /// The hook at [`ERROR_SAID`]: the text is the result.
-pub(super) fn error_said(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn error_said(cx: &mut Cx<'_>) -> Answer {
     let (addr, len) = if cx.image.facts().register_abi() {
         (cx.cpu.gpr(gpr::RAX), cx.cpu.gpr(gpr::RBX))
     } else {

@@ -14,50 +14,50 @@ fn write(cx: &mut Cx<'_>, text: &[u8]) -> Answer {
 }
 
 /// Locks, and methods without effect.
-pub(super) fn nothing(_: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn nothing(_: &mut Cx<'_>) -> Answer {
     Ok(Action::Return)
 }
 
-pub(super) fn int(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn int(cx: &mut Cx<'_>) -> Answer {
     let text = cx.arg(0)?.cast_signed().to_string();
     write(cx, text.as_bytes())
 }
 
-pub(super) fn uint(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn uint(cx: &mut Cx<'_>) -> Answer {
     let text = cx.arg(0)?.to_string();
     write(cx, text.as_bytes())
 }
 
-pub(super) fn hex(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn hex(cx: &mut Cx<'_>) -> Answer {
     let text = format!("{:#x}", cx.arg(0)?);
     write(cx, text.as_bytes())
 }
 
-pub(super) fn boolean(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn boolean(cx: &mut Cx<'_>) -> Answer {
     let text: &[u8] = if cx.arg(0)? & 0xff == 0 { b"false" } else { b"true" };
     write(cx, text)
 }
 
-pub(super) fn string(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn string(cx: &mut Cx<'_>) -> Answer {
     let text = bytes_at(cx, cx.arg(0)?, cx.arg(1)?)?;
     write(cx, &text)
 }
 
-pub(super) fn space(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn space(cx: &mut Cx<'_>) -> Answer {
     write(cx, b" ")
 }
 
-pub(super) fn newline(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn newline(cx: &mut Cx<'_>) -> Answer {
     write(cx, b"\n")
 }
 
 /// The two words of an interface.
-pub(super) fn interface(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn interface(cx: &mut Cx<'_>) -> Answer {
     let text = format!("({:#x},{:#x})", cx.arg(0)?, cx.arg(1)?);
     write(cx, text.as_bytes())
 }
 
-pub(super) fn slice(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn slice(cx: &mut Cx<'_>) -> Answer {
     let text = format!("[{}/{}]{:#x}", cx.arg(1)?.cast_signed(), cx.arg(2)?.cast_signed(), cx.arg(0)?);
     write(cx, text.as_bytes())
 }
@@ -70,7 +70,7 @@ fn float_bits(cx: &Cx<'_>, n: usize) -> Result<u64, Refused> {
     Ok(cx.arg(n)?)
 }
 
-pub(super) fn double(cx: &Cx<'_>, n: usize) -> Result<f64, Refused> {
+pub(in crate::runtime) fn double(cx: &Cx<'_>, n: usize) -> Result<f64, Refused> {
     Ok(f64::from_bits(float_bits(cx, n)?))
 }
 
@@ -80,43 +80,43 @@ fn single(cx: &Cx<'_>, n: usize) -> Result<f32, Refused> {
 }
 
 /// `printfloat(v float64)`, up to Go 1.25: seven digits and an exponent of three.
-pub(super) fn float(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn float(cx: &mut Cx<'_>) -> Answer {
     let text = float_text(double(cx, 0)?);
     write(cx, text.as_bytes())
 }
 
 /// `printcomplex(c complex128)`, up to Go 1.25.
-pub(super) fn complex(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn complex(cx: &mut Cx<'_>) -> Answer {
     let text = format!("({}{}i)", float_text(double(cx, 0)?), float_text(double(cx, 1)?));
     write(cx, text.as_bytes())
 }
 
 /// `printfloat64(v float64)`: since Go 1.26 the shortest digits, as `%v` has them.
-pub(super) fn float64(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn float64(cx: &mut Cx<'_>) -> Answer {
     let value = double(cx, 0)?;
     let text = fmt::from_fn(|f| number::float64(f, value)).to_string();
     write(cx, text.as_bytes())
 }
 
-pub(super) fn float32(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn float32(cx: &mut Cx<'_>) -> Answer {
     let value = single(cx, 0)?;
     let text = fmt::from_fn(|f| number::float32(f, value)).to_string();
     write(cx, text.as_bytes())
 }
 
-pub(super) fn complex128(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn complex128(cx: &mut Cx<'_>) -> Answer {
     let (re, im) = (double(cx, 0)?, double(cx, 1)?);
     let text = fmt::from_fn(|f| number::complex(f, &re, &im, |n, f| number::float64(f, *n))).to_string();
     write(cx, text.as_bytes())
 }
 
-pub(super) fn complex64(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn complex64(cx: &mut Cx<'_>) -> Answer {
     let (re, im) = (single(cx, 0)?, single(cx, 1)?);
     let text = fmt::from_fn(|f| number::complex(f, &re, &im, |n, f| number::float32(f, *n))).to_string();
     write(cx, text.as_bytes())
 }
 
-pub(super) fn float_text(value: f64) -> String {
+pub(in crate::runtime) fn float_text(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
     }

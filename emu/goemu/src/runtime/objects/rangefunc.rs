@@ -15,7 +15,7 @@ type Answer = Result<Action, Refused>;
 const MAX_RECORDS: usize = 1 << 20;
 
 /// `deferrangefunc() any`: a token for the caller's frame, which nobody but [`deferprocat`] looks into.
-pub(super) fn deferrangefunc(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn deferrangefunc(cx: &mut Cx<'_>) -> Answer {
     let frame = cx.caller_sp();
     let token = room!(cx, 8, 0);
     cx.set_word(token, frame)?;
@@ -26,7 +26,7 @@ pub(super) fn deferrangefunc(cx: &mut Cx<'_>) -> Answer {
 
 /// `deferprocat(fn func(), frame any)`: defers a call in the frame of a token. Its record goes before those of that frame,
 /// and behind those of frames that return earlier.
-pub(super) fn deferprocat(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn deferprocat(cx: &mut Cx<'_>) -> Answer {
     let (closure, token) = (cx.arg(0)?, cx.arg(2)?);
     let (facts, sp) = (cx.image.facts(), cx.word(token)?);
     let layout = facts.defer;
@@ -52,12 +52,12 @@ pub(super) fn deferprocat(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `panicrangeexit()`
-pub(super) fn panicrangeexit(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn panicrangeexit(cx: &mut Cx<'_>) -> Answer {
     errors::plain(cx, "range function continued iteration after exit")
 }
 
 /// `panicrangestate(state int)`, of `internal/abi.RF_State`.
-pub(super) fn panicrangestate(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn panicrangestate(cx: &mut Cx<'_>) -> Answer {
     let text = match cx.arg(0)? {
         0 => "range function continued iteration after function for loop body returned false",
         2 => "range function continued iteration after loop body panic",

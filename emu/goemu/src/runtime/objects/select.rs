@@ -23,13 +23,13 @@ struct Select {
 }
 
 /// Words of arguments of `selectgo`.
-pub(super) fn args(rules: Rules) -> u64 {
+pub(in crate::runtime) fn args(rules: Rules) -> u64 {
     if rules.select_counts_sends() { 6 } else { 3 }
 }
 
 /// `selectgo(cas0 *scase, order0 *uint16, ncases int) (int, bool)`, since Go 1.16
 /// `(cas0, order0, pc0, nsends, nrecvs int, block bool)`: one that can be carried out, by chance.
-pub(super) fn selectgo(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn selectgo(cx: &mut Cx<'_>) -> Answer {
     let rules = cx.image.facts().rules();
     let Select { mut cases, otherwise } = read(cx, rules)?;
     shuffle(cx, &mut cases);
@@ -50,7 +50,7 @@ pub(super) fn selectgo(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `block()`: a statement without cases.
-pub(super) fn block(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn block(cx: &mut Cx<'_>) -> Answer {
     goroutines::wait_for(cx, "select (no cases)")
 }
 

@@ -48,13 +48,13 @@ fn joined(cx: &Cx<'_>, count: usize) -> Result<Vec<u8>, Refused> {
 }
 
 /// `concatstrings(buf *tmpBuf, a []string) string`
-pub(super) fn concatstrings(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatstrings(cx: &mut Cx<'_>) -> Answer {
     let text = joined_list(cx, cx.arg(1)?, cx.arg(2)?)?;
     give(cx, 4, &text)
 }
 
 /// `concatbytes(buf *tmpBuf, a []string) []byte`
-pub(super) fn concatbytes(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatbytes(cx: &mut Cx<'_>) -> Answer {
     let text = joined_list(cx, cx.arg(1)?, cx.arg(2)?)?;
     give_bytes(cx, &text)
 }
@@ -71,47 +71,47 @@ fn concat_bytes(cx: &mut Cx<'_>, count: usize) -> Answer {
     give_bytes(cx, &text)
 }
 
-pub(super) fn concatbyte2(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatbyte2(cx: &mut Cx<'_>) -> Answer {
     concat_bytes(cx, 2)
 }
 
-pub(super) fn concatbyte3(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatbyte3(cx: &mut Cx<'_>) -> Answer {
     concat_bytes(cx, 3)
 }
 
-pub(super) fn concatbyte4(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatbyte4(cx: &mut Cx<'_>) -> Answer {
     concat_bytes(cx, 4)
 }
 
-pub(super) fn concatbyte5(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatbyte5(cx: &mut Cx<'_>) -> Answer {
     concat_bytes(cx, 5)
 }
 
-pub(super) fn concatstring2(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatstring2(cx: &mut Cx<'_>) -> Answer {
     concat(cx, 2)
 }
 
-pub(super) fn concatstring3(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatstring3(cx: &mut Cx<'_>) -> Answer {
     concat(cx, 3)
 }
 
-pub(super) fn concatstring4(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatstring4(cx: &mut Cx<'_>) -> Answer {
     concat(cx, 4)
 }
 
-pub(super) fn concatstring5(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatstring5(cx: &mut Cx<'_>) -> Answer {
     concat(cx, 5)
 }
 
 /// `slicebytetostring(buf *tmpBuf, ptr *byte, n int) string`; up to Go 1.14 with a slice, whose capacity follows.
-pub(super) fn slicebytetostring(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn slicebytetostring(cx: &mut Cx<'_>) -> Answer {
     let text = bytes_at(cx, cx.arg(1)?, cx.arg(2)?)?;
     let args = if cx.image.facts().rules().strings_of_pointers() { 3 } else { 4 };
     give(cx, args, &text)
 }
 
 /// `slicebytetostringtmp(ptr *byte, n int) string`: the same bytes.
-pub(super) fn slicebytetostringtmp(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn slicebytetostringtmp(cx: &mut Cx<'_>) -> Answer {
     let (addr, len) = (cx.arg(0)?, cx.arg(1)?);
     let args = if cx.image.facts().rules().strings_of_pointers() { 2 } else { 3 };
     cx.set_result(args, 0, addr)?;
@@ -134,7 +134,7 @@ fn give_slice(cx: &mut Cx<'_>, bytes: &[u8], elem: u64) -> Answer {
 
 /// `stringtoslicebyte(buf *tmpBuf, s string) []byte`. A buffer of the caller's has 32 bytes, which show in the
 /// capacity.
-pub(super) fn stringtoslicebyte(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn stringtoslicebyte(cx: &mut Cx<'_>) -> Answer {
     let (buffer, addr, len) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let bytes = bytes_at(cx, addr, len)?;
     if buffer == 0 || len > BUFFER {
@@ -162,14 +162,14 @@ fn into_buffer(cx: &mut Cx<'_>, buffer: u64, bytes: &[u8]) -> Answer {
 }
 
 /// `stringtoslicerune(buf *[32]rune, s string) []rune`
-pub(super) fn stringtoslicerune(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn stringtoslicerune(cx: &mut Cx<'_>) -> Answer {
     let text = bytes_at(cx, cx.arg(1)?, cx.arg(2)?)?;
     let runes: Vec<u8> = runes(&text).flat_map(|(rune, _)| rune.to_le_bytes()).collect();
     give_slice(cx, &runes, 4)
 }
 
 /// `slicerunetostring(buf *tmpBuf, a []rune) string`
-pub(super) fn slicerunetostring(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn slicerunetostring(cx: &mut Cx<'_>) -> Answer {
     let runes = bytes_at(cx, cx.arg(1)?, cx.arg(2)?.wrapping_mul(4))?;
     let mut text = String::new();
     for rune in runes.chunks_exact(4) {
@@ -179,7 +179,7 @@ pub(super) fn slicerunetostring(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `intstring(buf *[4]byte, v int64) string`
-pub(super) fn intstring(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn intstring(cx: &mut Cx<'_>) -> Answer {
     let text = character(cx.arg(1)?).to_string();
     give(cx, 2, text.as_bytes())
 }
@@ -189,7 +189,7 @@ fn character(rune: u64) -> char {
 }
 
 /// `decoderune(s string, k int) (r rune, pos int)`: the rune at `k`, and where the next begins.
-pub(super) fn decoderune(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn decoderune(cx: &mut Cx<'_>) -> Answer {
     const LONGEST: u64 = 4;
     let (addr, len, at) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let bytes = bytes_at(cx, addr.wrapping_add(at), len.saturating_sub(at).min(LONGEST))?;
@@ -200,7 +200,7 @@ pub(super) fn decoderune(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `countrunes(s string) int`
-pub(super) fn countrunes(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn countrunes(cx: &mut Cx<'_>) -> Answer {
     let count = runes(&bytes_at(cx, cx.arg(0)?, cx.arg(1)?)?).count();
     cx.set_result(2, 0, count as u64)?;
     Ok(Action::Return)

@@ -64,10 +64,11 @@ fn addresses(func: &Func<'_>, flow: FlowControl) -> Vec<u64> {
 
 fn add(hooks: &mut Hooks, addrs: impl IntoIterator<Item = u64>, body: Body) {
     let hook: Arc<dyn Hook> = Arc::new(move |cx: &mut Cx<'_>| {
-        if cx.observers.want(Interest::EVENTS) && cx.is_of_call() {
-            if let Err(fault) = body(cx) {
-                cx.emit(|_| Event::Unreadable { addr: fault.addr });
-            }
+        if cx.observers.want(Interest::EVENTS)
+            && cx.is_of_call()
+            && let Err(fault) = body(cx)
+        {
+            cx.emit(|_| Event::Unreadable { addr: fault.addr });
         }
         Ok(Action::Run)
     });

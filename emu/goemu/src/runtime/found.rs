@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use goemu_loader::Image;
 
-use super::{body, recognise, release_of, runtime_name};
+use super::hooked::recognise;
+use super::table::{self, Release};
 
 /// The functions of the runtime that hooks stand at, by how they are found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,25 +21,32 @@ pub struct Found {
 /// Looks for them, as a machine does.
 #[must_use]
 pub fn found(image: &Image) -> Found {
-    let release = release_of(image);
-    let hooked = |name: &&str| body(name, release).is_some();
-    let named: HashSet<&str> =
-        image.funcs().filter_map(|func| runtime_name(func.name())).filter(hooked).collect();
-    let nameless = is_nameless(image, &named);
+    let release = Release::of(image);
+    let names = image.funcs().map(|func| func.name());
+    let hooked: HashSet<&str> = names.filter(|name| table::hooked(name, release).is_some()).collect();
+    let nameless = is_nameless(image, &hooked);
     let mut recognised: Vec<&str> = Vec::new();
     if nameless {
         let known = recognise::recognise(image);
-        recognised.extend(known.all().map(|(name, _)| name).filter(|name| !named.contains(name)));
+        recognised
+            .extend(known.all().map(|(name, _)| name).filter(|name| !hooked.contains(&*table::full(name))));
     }
     recognised.sort_unstable();
     recognised.dedup();
-    let mut named: Vec<String> = named.into_iter().map(str::to_owned).collect();
+    let mut named: Vec<String> = hooked.into_iter().map(|name| table::short(name).to_owned()).collect();
     named.sort_unstable();
     Found { named, recognised, nameless }
 }
 
 /// Whether the program's names were taken away. Objects have theirs, but no runtime.
 pub(super) fn is_nameless(image: &Image, hooked: &HashSet<&str>) -> bool {
-    let complete = hooked.contains("mallocgc") && hooked.contains("morestack");
+    let complete = hooked.contains("runtime.mallocgc") && hooked.contains("runtime.morestack");
     !complete && !image.is_linked_here()
+}
+
+/// How a function is recognised where names are hashed or gone; none where it then runs from the program's text.
+#[must_use]
+pub fn recognised_by(name: &str) -> Option<&'static str> {
+    let name = table::short(name);
+    recognise::HOW.iter().find(|(known, _)| *known == name).map(|(_, how)| *how)
 }
