@@ -53,7 +53,8 @@ fn hooks() {
 /// The releases and systems of the fixtures, each with the functions that programs have there.
 fn functions() -> HashMap<(u16, Os), BTreeSet<String>> {
     let mut functions: HashMap<(u16, Os), BTreeSet<String>> = HashMap::new();
-    for entry in std::fs::read_dir(testdata("bin")).unwrap() {
+    let files = |folder: &str| std::fs::read_dir(testdata(folder)).unwrap();
+    for entry in files("bin").chain(files("objects")) {
         let Ok(image) = Image::open(entry.unwrap().path()) else { continue };
         let of = functions.entry((image.facts().version.minor, image.target().os)).or_default();
         of.extend(image.funcs().map(|func| func.name().to_owned()));
