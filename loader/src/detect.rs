@@ -71,7 +71,7 @@ fn candidates(object: &Object) -> impl Iterator<Item = u64> {
     let executable = object.layout.segments.iter().filter(|segment| segment.perm.contains(Perm::EXEC));
     let scanned = segments.chain(executable).flat_map(|segment| {
         let words = object.segment_bytes(segment).chunks_exact(ALIGN).zip((segment.addr..).step_by(ALIGN));
-        words.filter(|(word, _)| word.ends_with(&pclntab::SHAPE)).map(|(_, addr)| addr)
+        words.filter(|(word, _)| pclntab::is_shaped(word)).map(|(_, addr)| addr)
     });
     named.chain(scanned).filter(|addr| object.tail(*addr).and_then(pclntab::releases).is_some())
 }

@@ -13,7 +13,7 @@ const MAX_TABLES: usize = 16;
 /// the function table, and an address of something in that follows. `None` where the file is not read as a dump.
 pub(crate) fn base(file: &[u8]) -> Option<u64> {
     let words = (0_u64..).step_by(8).zip(file.chunks_exact(8));
-    let tables = words.filter(|(_, word)| word.ends_with(&pclntab::SHAPE)).map(|(offset, _)| offset);
+    let tables = words.filter(|(_, word)| pclntab::is_shaped(word)).map(|(offset, _)| offset);
     tables.filter_map(|table| Clue::of(file, table)).take(MAX_TABLES).find_map(|clue| clue.base(file))
 }
 

@@ -48,6 +48,12 @@ pub struct TableFormat {
 /// What follows the magic: two zeros, the instruction alignment 1 of x86 and the pointer size 8.
 pub(crate) const SHAPE: [u8; 4] = [0, 0, 1, 8];
 
+/// Whether a word may be the first one of a table. Every word of a file is asked: arrays are compared without a call.
+#[inline]
+pub(crate) fn is_shaped(word: &[u8]) -> bool {
+    word.last_chunk() == Some(&SHAPE)
+}
+
 /// Size of the header up to its first variable part, the same in all releases.
 pub(crate) const HEADER_MIN: u64 = 16;
 

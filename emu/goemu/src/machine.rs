@@ -316,6 +316,7 @@ impl Machine {
     }
 
     /// Goes back to the state that calls start from. Calls do this themselves.
+    #[inline]
     pub fn reset(&mut self) -> Result<(), Error> {
         self.memory.restore(self.start.memory)?;
         self.cpu.clone_from(&self.start.cpu);

@@ -213,6 +213,7 @@ impl Function {
     }
 
     /// Goes back to the machine's starting state and puts RIP at the function.
+    #[inline]
     pub(crate) fn begin(&self, machine: &mut Machine, args: &[Value]) -> Result<UnderWay, Error> {
         machine.reset()?;
         let limit = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
@@ -226,6 +227,7 @@ impl Function {
     }
 
     /// What is to be told of a call that is over; `ended` is `None` where it returned.
+    #[inline]
     pub(crate) fn finish(
         &self,
         machine: &mut Machine,
@@ -330,6 +332,7 @@ impl Function {
     }
 
     /// Puts the arguments into the frame; what they refer to is placed in the guest.
+    #[inline]
     fn pass(&self, machine: &mut Machine, args: &[Value], frame: &mut Frame) -> Result<(), Error> {
         let Some((signature, places)) = &self.typed else {
             let none = args.is_empty().then_some(());
@@ -342,6 +345,7 @@ impl Function {
     }
 
     /// The results, from where the convention has them.
+    #[inline]
     fn returned(&self, machine: &Machine) -> Result<Returned, Error> {
         let frame = invoke::left(machine, self.block);
         if let Some(guess) = &self.guess {

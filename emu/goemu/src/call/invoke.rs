@@ -30,6 +30,7 @@ pub(super) fn call<const N: usize>(
 
 /// Puts the frame on the stack and in the registers, and RIP at the function. `context` is what the code of a closure finds
 /// in DX.
+#[inline]
 pub(super) fn enter(machine: &mut Machine, entry: u64, context: u64, frame: &Frame) -> Result<(), Error> {
     let block = machine.make_room(frame.stack.len() as u64)?;
     let Machine { image, memory, goroutine, cpu, home, .. } = machine;
@@ -52,6 +53,7 @@ pub(super) fn enter(machine: &mut Machine, entry: u64, context: u64, frame: &Fra
 }
 
 /// The frame of a call that has returned, with a block of `size` bytes.
+#[inline]
 pub(super) fn left(machine: &Machine, size: u64) -> Frame {
     // The stack may have moved; its pointer is where the return has left it.
     let block = machine.cpu.gpr(gpr::RSP);
@@ -59,6 +61,7 @@ pub(super) fn left(machine: &Machine, size: u64) -> Frame {
 }
 
 /// The number that a function which has just returned left in this place.
+#[inline]
 pub(super) fn number(machine: &Machine, piece: &Piece) -> Option<u64> {
     let Machine { cpu, memory, .. } = machine;
     match piece.place {
@@ -74,6 +77,7 @@ pub(super) fn number(machine: &Machine, piece: &Piece) -> Option<u64> {
 
 /// The frame of a call, from the registers and the block of `size` bytes above its return address. What
 /// cannot be read there is zero.
+#[inline]
 pub(crate) fn frame_at(cpu: &Cpu, memory: &Memory, block: u64, size: u64) -> Frame {
     let mut frame = Frame::new(size);
     if memory.read_bytes(block, &mut frame.stack).is_err() {

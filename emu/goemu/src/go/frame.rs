@@ -29,6 +29,7 @@ pub struct OutsideFrame(pub Piece);
 impl Frame {
     /// An empty frame with a stack block of `stack_size` bytes (`Assignment::stack_size`).
     #[must_use]
+    #[inline]
     pub fn new(stack_size: u64) -> Frame {
         Frame { stack: smallvec![0; usize::try_from(stack_size).unwrap_or(0)], ..Frame::default() }
     }
@@ -37,6 +38,7 @@ impl Frame {
     ///
     /// # Errors
     /// When a piece lies outside the value or outside this frame.
+    #[inline]
     pub fn put(&mut self, pieces: &[Piece], bytes: &[u8]) -> Result<(), OutsideFrame> {
         for piece in pieces {
             self.put_piece(piece, bytes).ok_or(OutsideFrame(*piece))?;
@@ -48,6 +50,7 @@ impl Frame {
     ///
     /// # Errors
     /// When a piece lies outside the value or outside this frame.
+    #[inline]
     pub fn get(&self, pieces: &[Piece], size: u64) -> Result<Block, OutsideFrame> {
         // A value is no larger than the places it is in, so a size that lies allocates nothing.
         let most = (self.stack.len() + 8 * (INT_REGS + FLOAT_REGS)) as u64;
@@ -58,6 +61,7 @@ impl Frame {
         Ok(bytes)
     }
 
+    #[inline]
     fn put_piece(&mut self, piece: &Piece, bytes: &[u8]) -> Option<()> {
         let part = slice(bytes, piece.offset, piece.size)?;
         match piece.place {
@@ -68,6 +72,7 @@ impl Frame {
         Some(())
     }
 
+    #[inline]
     fn get_piece(&self, piece: &Piece, bytes: &mut [u8]) -> Option<()> {
         let part = slice_mut(bytes, piece.offset, piece.size)?;
         match piece.place {
@@ -80,6 +85,7 @@ impl Frame {
 }
 
 /// A little-endian number of up to 8 bytes.
+#[inline]
 fn word(part: &[u8]) -> Option<u64> {
     let mut word = [0; 8];
     word.get_mut(..part.len())?.copy_from_slice(part);
@@ -87,16 +93,19 @@ fn word(part: &[u8]) -> Option<u64> {
 }
 
 /// The low bytes of a register.
+#[inline]
 fn take(part: &mut [u8], word: u64) -> Option<()> {
     let len = part.len();
     part.copy_from_slice(word.to_le_bytes().get(..len)?);
     Some(())
 }
 
+#[inline]
 fn slice(bytes: &[u8], at: u64, size: u64) -> Option<&[u8]> {
     bytes.get(usize::try_from(at).ok()?..usize::try_from(at.checked_add(size)?).ok()?)
 }
 
+#[inline]
 fn slice_mut(bytes: &mut [u8], at: u64, size: u64) -> Option<&mut [u8]> {
     bytes.get_mut(usize::try_from(at).ok()?..usize::try_from(at.checked_add(size)?).ok()?)
 }

@@ -179,6 +179,7 @@ impl Machine {
     }
 
     /// Whether nobody watches a call of this function, and it has not been found to need more than hooks.
+    #[inline]
     pub(crate) fn is_plain(&self, func: u64) -> bool {
         let nobody = self.observers.is_empty() && self.own_hooks.is_empty();
         nobody && self.booted.is_none() && !self.real_only.contains(&func)
