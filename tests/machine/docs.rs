@@ -53,9 +53,9 @@ fn hooks() {
 /// The releases and systems of the fixtures, each with the functions that programs have there.
 fn functions() -> HashMap<(u16, Os), BTreeSet<String>> {
     let mut functions: HashMap<(u16, Os), BTreeSet<String>> = HashMap::new();
-    let files = |folder: &str| std::fs::read_dir(testdata(folder)).unwrap();
+    let files = |folder: &str| std::fs::read_dir(testdata(folder)).expect("the folder is there");
     for entry in files("bin").chain(files("objects")) {
-        let Ok(image) = Image::open(entry.unwrap().path()) else { continue };
+        let Ok(image) = Image::open(entry.expect("the folder can be read").path()) else { continue };
         let of = functions.entry((image.facts().version.minor, image.target().os)).or_default();
         of.extend(image.funcs().map(|func| func.name().to_owned()));
     }

@@ -1,8 +1,8 @@
 //! Hooks on the functions of Go's runtime, which replace or observe them.
 //!
-//! [`table`] has a row for each function; [`install`] sets the hooks.
+//! `table` has a row for each function; `install` sets the hooks.
 //!
-//! - [`hooked`] serves programs that were not started.
+//! - `hooked` serves programs that were not started.
 //! - `objects` serves object files, which are linked without a runtime.
 //! - `real` watches the runtime of a program that was started.
 

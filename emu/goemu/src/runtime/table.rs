@@ -2,7 +2,7 @@
 //! set. One table: a row is found by name, release, system and case at once, so several rows may have one name.
 //!
 //! What only tells observers of a started program's runtime is set on demand, at entries and at returns:
-//! [`real::tell_events`](super::real::tell_events).
+//! `real::tell_events`.
 
 use std::sync::LazyLock;
 
