@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use goemu::cpu::Cpu;
-use goemu::decode::decode;
+use goemu::decode::{decode, polls};
 use goemu::engine::{Bar, Detail, Engine, Stops, Watch};
 use goemu::exit::Exit;
 use goemu::interp::Interpreter;
@@ -12,7 +12,6 @@ use goemu::memory::Memory;
 use goemu::outcome::Runtime;
 use goemu::trace::Tracer;
 use goemu::{Config, Image, Machine, Report};
-use iced_x86::{FlowControl, Instruction};
 
 /// Executes one instruction after the other, each decoded anew: no blocks, nothing that is kept.
 #[derive(Default)]
@@ -67,17 +66,6 @@ impl SingleSteps {
                 return Exit::Stopped;
             }
         }
-    }
-}
-
-/// The rule of [`goemu::decode::Block::polls`], for a single instruction.
-fn polls(insn: &Instruction, target: u64) -> bool {
-    match insn.flow_control() {
-        FlowControl::Call | FlowControl::IndirectCall | FlowControl::IndirectBranch | FlowControl::Return => {
-            true
-        }
-        FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch => target <= insn.ip(),
-        _ => false,
     }
 }
 

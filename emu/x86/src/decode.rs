@@ -49,12 +49,24 @@ impl Block {
     /// [`Block::end`] names: where that is a call, or does not lie behind its branch. The rule does not depend on where
     /// blocks begin, so that all engines agree. Returns and indirect jumps always poll.
     pub fn polls(&self) -> bool {
-        let branch = self.insns.last().map_or(0, |insn| insn.ip());
         match self.end {
-            BlockEnd::Jump(to) | BlockEnd::Branch(to) => to <= branch,
-            BlockEnd::Call(_) => true,
+            BlockEnd::Jump(to) | BlockEnd::Branch(to) | BlockEnd::Call(to) => {
+                self.insns.last().is_some_and(|insn| polls(insn, to))
+            }
             BlockEnd::Next | BlockEnd::Indirect => false,
         }
+    }
+}
+
+/// Whether fuel is tested after an instruction that went to `target`: a call, a return, an indirect jump, or a branch
+/// whose target does not lie behind it. The rule of [`Block::polls`], for whoever executes single instructions.
+pub fn polls(insn: &Instruction, target: u64) -> bool {
+    match insn.flow_control() {
+        FlowControl::Call | FlowControl::IndirectCall | FlowControl::IndirectBranch | FlowControl::Return => {
+            true
+        }
+        FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch => target <= insn.ip(),
+        _ => false,
     }
 }
 

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use iced_x86::{FlowControl, Instruction};
-
 use super::Machine;
 use super::watch::WatchAll;
 use crate::cpu::{Cpu, gpr};
-use crate::decode::decode;
+use crate::decode::{decode, polls};
 use crate::engine::{Engine, Watch};
 use crate::error::Error;
 use crate::exit::{Exit, Fault, FaultKind};
@@ -316,18 +314,6 @@ impl Machine {
                 Next::Run | Next::Again => Ok(None),
             },
         }
-    }
-}
-
-/// Whether fuel is looked at after an instruction that went to `target`: a call, a return, an indirect jump, or a jump
-/// backwards.
-fn polls(insn: &Instruction, target: u64) -> bool {
-    match insn.flow_control() {
-        FlowControl::Call | FlowControl::IndirectCall | FlowControl::IndirectBranch | FlowControl::Return => {
-            true
-        }
-        FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch => target <= insn.ip(),
-        _ => false,
     }
 }
 
