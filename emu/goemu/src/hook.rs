@@ -251,6 +251,14 @@ impl Hooks {
         self.by_addr.insert(addr, chain);
     }
 
+    /// Puts a hook in the place of another.
+    pub(crate) fn exchange(&mut self, addr: u64, old: &Arc<dyn Hook>, new: &Arc<dyn Hook>) {
+        let is_old = |hook: &Arc<dyn Hook>| std::ptr::addr_eq(Arc::as_ptr(hook), Arc::as_ptr(old));
+        if let Some(chain) = self.by_addr.get_mut(&addr) {
+            *chain = chain.iter().map(|hook| Arc::clone(if is_old(hook) { new } else { hook })).collect();
+        }
+    }
+
     pub(crate) fn at(&self, addr: u64) -> Option<Chain> {
         self.by_addr.get(&addr).cloned()
     }

@@ -27,6 +27,7 @@ pub mod machine;
 pub mod observe;
 pub mod os;
 pub mod outcome;
+pub mod pool;
 pub mod runtime;
 #[cfg(feature = "proptest")]
 pub mod strategy;

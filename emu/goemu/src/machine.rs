@@ -4,10 +4,12 @@ mod boot;
 mod config;
 mod engines;
 mod faults;
+mod fork;
 mod ground;
 mod load;
 mod packages;
 mod run;
+mod stopping;
 mod watch;
 
 use std::cell::OnceCell;
@@ -39,6 +41,8 @@ use ground::{Ground, Made};
 pub use packages::Initialised;
 use packages::Packages;
 pub(crate) use run::Progress;
+pub use stopping::Interrupt;
+use stopping::Stopping;
 
 /// One program, ready for calls.
 ///
@@ -58,7 +62,7 @@ pub struct Machine {
     /// Shuts the user's own.
     gate: Gate,
     /// Those among them that were put there from outside.
-    own_hooks: Vec<(u64, Arc<dyn Hook>)>,
+    own_hooks: Vec<(u64, Arc<Gated>)>,
     observers: Observers,
     os: Box<dyn Os>,
     ground: &'static dyn Ground,
@@ -68,6 +72,8 @@ pub struct Machine {
     told: bool,
     /// Addresses at which a session wants to stop.
     breakpoints: HashSet<u64>,
+    /// What ends calls from outside.
+    stopping: Stopping,
     start: Start,
     /// What the program did until `main.main`, if it was started.
     booted: Option<Booted>,
@@ -99,6 +105,7 @@ struct Parts {
 }
 
 /// The state that calls start from.
+#[derive(Clone)]
 struct Start {
     memory: Snapshot,
     cpu: Cpu,
@@ -176,6 +183,7 @@ impl Machine {
             home: RETURN_ADDR,
             told: false,
             breakpoints: HashSet::new(),
+            stopping: Stopping::default(),
             start,
             booted: None,
             packages: Packages::default(),
@@ -254,12 +262,13 @@ impl Machine {
 
     /// Puts a hook on addresses where instructions begin.
     pub(crate) fn hook_at(&mut self, addrs: impl IntoIterator<Item = u64>, hook: impl Hook + 'static) {
-        let hook: Arc<dyn Hook> = Arc::new(Gated { hook: Arc::new(hook), gate: self.gate.clone() });
+        let own = Arc::new(Gated { hook: Arc::new(hook), gate: self.gate.clone() });
         for addr in addrs {
+            let hook: Arc<dyn Hook> = Arc::clone(&own) as _;
             self.hooks.add(addr, Arc::clone(&hook));
-            self.own_hooks.push((addr, Arc::clone(&hook)));
+            self.own_hooks.push((addr, Arc::clone(&own)));
             if let Some(real) = &mut self.real {
-                real.hooks.add(addr, Arc::clone(&hook));
+                real.hooks.add(addr, hook);
                 real.set_stops();
             }
         }

@@ -69,6 +69,9 @@ pub trait Os: Send {
 
     /// Restores the state that calls start from.
     fn reset(&mut self) {}
+
+    /// The same system for another machine, in the state that calls start from.
+    fn fork(&self) -> Box<dyn Os>;
 }
 
 /// Hands a system call's result to the guest as its system does; negative ones are error numbers.
@@ -101,6 +104,10 @@ const MAP_FIXED: u64 = 0x10;
 const MADV_DONTNEED: u64 = 4;
 
 impl Os for NoOs {
+    fn fork(&self) -> Box<dyn Os> {
+        Box::new(*self)
+    }
+
     fn slice(&self, cx: &Cx<'_>) -> i64 {
         cx.world.scheduler.slice()
     }

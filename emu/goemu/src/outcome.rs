@@ -36,6 +36,11 @@ pub enum Outcome {
         /// That limit.
         limit: u64,
     },
+    /// The [deadline](crate::Machine::set_deadline) has passed. It depends on the host's speed, so it is the one outcome that the
+    /// same seed need not give again.
+    OutOfTime,
+    /// Somebody [interrupted](crate::machine::Interrupt) the call.
+    Interrupted,
     /// All goroutines are asleep: what each of them waits for.
     Deadlock(Traceback),
 }
@@ -200,7 +205,7 @@ impl Outcome {
         }
     }
 
-    /// One word for it: `returned`, `panicked`, `exited`, `faulted`, `out_of_fuel`, `deadlock`.
+    /// One word for it: `returned`, `panicked`, `exited`, `faulted`, `out_of_fuel`, `out_of_time`, `interrupted`, `deadlock`.
     pub fn word(&self) -> &'static str {
         match self {
             Outcome::Returned(_) => "returned",
@@ -208,6 +213,8 @@ impl Outcome {
             Outcome::Exited { .. } => "exited",
             Outcome::Faulted { .. } => "faulted",
             Outcome::OutOfFuel { .. } => "out_of_fuel",
+            Outcome::OutOfTime => "out_of_time",
+            Outcome::Interrupted => "interrupted",
             Outcome::Deadlock(_) => "deadlock",
         }
     }
@@ -225,6 +232,8 @@ impl fmt::Display for Outcome {
             Outcome::OutOfFuel { limit } => {
                 write!(f, "out of fuel: the limit of {limit} instructions is reached (raise it with --fuel)")
             }
+            Outcome::OutOfTime => f.write_str("out of time (raise it with --timeout)"),
+            Outcome::Interrupted => f.write_str("interrupted"),
             Outcome::Deadlock(_) => write!(f, "fatal error: all goroutines are asleep - deadlock!"),
         }
     }

@@ -8,6 +8,7 @@
 //! written.
 
 mod cost;
+mod duplicate;
 mod perm;
 mod region;
 mod snapshot;

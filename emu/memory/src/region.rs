@@ -194,8 +194,7 @@ impl Region {
     }
 
     fn protect_runs(&self) -> Result<(), MemoryError> {
-        let pages = self.runs.iter().flat_map(|(&first, &end)| first..end);
-        self.protect_groups(pages.map(|page| (page, self.prot(self.flags(page)))))
+        self.protect_groups(self.mapped_pages().map(|page| (page, self.prot(self.flags(page)))))
     }
 
     /// Commits zero pages in the guard below the space, `below` bytes under it; says whether it did. They are not the
@@ -214,6 +213,11 @@ impl Region {
         let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
         // SAFETY: the range lies in the guard below our space, which belongs to our reservation and holds nothing.
         unsafe { mmap_anonymous(at.cast(), len as usize, prot, flags) }.is_ok()
+    }
+
+    /// The pages that are mapped, in order.
+    pub(super) fn mapped_pages(&self) -> impl Iterator<Item = u64> {
+        self.runs.iter().flat_map(|(&first, &end)| first..end)
     }
 
     /// Where the space begins on the host.

@@ -57,6 +57,31 @@ fn host_writes_ignore_permissions_and_stay_protected() {
 }
 
 #[test]
+fn a_duplicate_has_the_same_pages_and_goes_its_own_way() {
+    let mut memory = memory(0x1000..0x4000, RW);
+    memory.map(0x9000..0xa000, Perm::READ, Contents::Bytes(b"code")).unwrap();
+    memory.snapshot();
+    memory.write(0x2000, [7; 8]).unwrap();
+    memory.protect(0x3000..0x4000, Perm::empty()).unwrap();
+    let mut copy = memory.duplicate().unwrap();
+    assert_eq!(copy.mapped(), memory.mapped());
+    for addr in [0x0, 0x1000, 0x2000, 0x3000, 0x4000, 0x9000] {
+        let bytes = |of: &Memory| {
+            let mut bytes = [1; 4096];
+            of.peek(addr, &mut bytes);
+            bytes
+        };
+        assert_eq!((copy.perm(addr), bytes(&copy)), (memory.perm(addr), bytes(&memory)), "{addr:#x}");
+    }
+    let start = copy.snapshot();
+    copy.write(0x2000, [9; 8]).unwrap();
+    assert_eq!(memory.read::<8>(0x2000).unwrap(), [7; 8]);
+    copy.restore(start).unwrap();
+    assert_eq!(copy.read::<8>(0x2000).unwrap(), [7; 8]);
+    assert!(copy.write(0x9000, [1]).is_err());
+}
+
+#[test]
 fn discarded_pages_are_new_ones() {
     let mut memory = memory(0x1000..0x4000, RW);
     memory.protect(0x2000..0x3000, Perm::READ).unwrap();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use goemu_loader::{Image, Os};
 
 use super::ground::Main;
+use super::stopping::Stopping;
 use super::{Config, Machine, Parts, Process, load, processor};
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
@@ -48,6 +49,11 @@ const AT_RANDOM: u64 = 25;
 impl Machine {
     /// A machine whose program was started, up to the call of `main.main`.
     pub(super) fn boot(image: Arc<Image>, config: Config) -> Result<Machine, Error> {
+        Machine::boot_until(image, config, Stopping::default())
+    }
+
+    /// The same, unless it is interrupted.
+    fn boot_until(image: Arc<Image>, config: Config, stopping: Stopping) -> Result<Machine, Error> {
         let entry = entry(&image)?;
         let main =
             names::find(&image, "main.main").map_err(|error| Error::Boot { why: error.to_string() })?.entry();
@@ -71,8 +77,12 @@ impl Machine {
             ground: &Main,
         };
         let mut machine = Machine::of(image, config, parts);
+        machine.stopping = stopping;
         machine.start_program(main)?;
-        Ok(machine)
+        match machine.booted.as_ref().and_then(|booted| booted.ended.as_ref()) {
+            Some(Outcome::Interrupted) => Err(Error::Boot { why: Outcome::Interrupted.to_string() }),
+            _ => Ok(machine),
+        }
     }
 
     /// Runs up to `main.main`, and makes that the state that calls start from.
@@ -249,8 +259,11 @@ impl Machine {
             Some(real) => real,
             None => {
                 let config = Config { runtime: Some(Runtime::Real), ..self.config.clone() };
-                let mut real = Machine::boot(Arc::clone(&self.image), config)?;
-                self.own_hooks.iter().for_each(|(addr, hook)| real.hooks.add(*addr, Arc::clone(hook)));
+                let image = Arc::clone(&self.image);
+                let mut real = self
+                    .off_the_clock(|machine| Machine::boot_until(image, config, machine.stopping.clone()))?;
+                let own = self.own_hooks.iter();
+                own.for_each(|(addr, hook)| real.hooks.add(*addr, Arc::clone(hook) as _));
                 real.set_stops();
                 if let Some(make) = &self.make_engine {
                     real.use_engine(Arc::clone(make));
@@ -259,6 +272,7 @@ impl Machine {
             }
         };
         real.config.fuel = self.config.fuel;
+        real.stopping = self.stopping.clone();
         real.reading = self.reading;
         std::mem::swap(&mut self.observers, &mut real.observers);
         real.mind_observers();

@@ -26,7 +26,7 @@ pub struct Initialised {
 }
 
 /// What package variables are like.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum Packages {
     /// As they are in the file. Instructions that use them are barred.
     #[default]
@@ -82,10 +82,12 @@ impl Machine {
         }
         // Whoever watches calls sees calls alone.
         let observers = std::mem::take(&mut self.observers);
-        let done = self.initialise_with(FUEL);
+        let done = self.off_the_clock(|machine| machine.initialise_with(FUEL));
         self.observers = observers;
         match done {
             Ok(_) => Ok(true),
+            // It may work another time.
+            Err(error) if self.is_interrupted() => Err(error),
             Err(error @ (Error::Initialisation { .. } | Error::Unsupported { .. })) => {
                 self.packages = Packages::Failed(error.to_string());
                 let real = self.config.runtime.is_none() && can_start(&self.image);

@@ -89,7 +89,17 @@ impl Machine {
 
     /// Runs the engine once and answers why it left. `Some` ends the call.
     fn run_engine_once(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
-        let exit = self.run_slice(fuel);
+        let (exit, whole) = self.run_slice(fuel);
+        if self.stopping.is_due()
+            && let Some(outcome) = self.stopping.look()
+        {
+            let ground = self.ground;
+            return Ok(Some(ground.ended(&mut self.cx(), outcome)));
+        }
+        // A part of a slice is nobody's turn to end.
+        if !whole && matches!(exit, Exit::OutOfFuel) {
+            return Ok(None);
+        }
         self.answer(exit, fuel)
     }
 
@@ -144,18 +154,21 @@ impl Machine {
         ground.ended(&mut self.cx(), Outcome::OutOfFuel { limit })
     }
 
-    /// Runs the engine until the system wants to be asked, at most.
-    fn run_slice(&mut self, fuel: &mut i64) -> Exit {
+    /// Runs the engine until the system wants to be asked, or somebody may want to stop the call. Whether it ran as long as the
+    /// system lets it.
+    fn run_slice(&mut self, fuel: &mut i64) -> (Exit, bool) {
         self.settle(fuel);
-        let slice = self.with_os(|os, cx| os.slice(cx)).min(*fuel);
+        let whole = self.with_os(|os, cx| os.slice(cx)).min(*fuel);
+        let slice = self.stopping.part_of(whole);
         let mut left = slice;
         let exit = self.run_engine(&mut left);
         let ran = slice.saturating_sub(left);
+        self.stopping.ran(ran);
         *fuel = fuel.saturating_sub(ran);
         self.settle(fuel);
         self.with_os(|os, cx| os.ran(cx, ran));
         self.follow();
-        exit
+        (exit, ran >= whole)
     }
 
     /// Another thread or goroutine of the program may go on.

@@ -112,4 +112,8 @@ impl Os for Linux {
     fn reset(&mut self) {
         self.now.clone_from(&self.kept);
     }
+
+    fn fork(&self) -> Box<dyn Os> {
+        Box::new(Linux { now: self.kept.clone(), kept: self.kept.clone(), g_slot: self.g_slot })
+    }
 }

@@ -123,10 +123,11 @@ fn string(cx: &Cx<'_>, addr: u64, len: u64) -> Result<String, MemFault> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The outcome of a program that has ended, by what its runtime did and printed before. One that runs out of fuel while it
-/// prints its stacks has ended, too.
+/// The outcome of a program that has ended, by what its runtime did and printed before. One that runs out of fuel or time while
+/// it prints its stacks has ended, too.
 pub(crate) fn ended(cx: &mut Cx<'_>, outcome: Outcome) -> Outcome {
-    if !matches!(outcome, Outcome::Exited { code: DIED, fatal: None } | Outcome::OutOfFuel { .. }) {
+    let cut = matches!(outcome, Outcome::OutOfFuel { .. } | Outcome::OutOfTime);
+    if !cut && !matches!(outcome, Outcome::Exited { code: DIED, fatal: None }) {
         return outcome;
     }
     let Some(dying) = cx.world.dying.take() else { return outcome };

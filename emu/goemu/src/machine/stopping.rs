@@ -1,0 +1,118 @@
+//! What ends a call from outside: an interrupt, or a deadline.
+//!
+//! Whoever wants neither pays nothing. Otherwise the machine looks after so many instructions, which changes nothing of
+//! the run: goroutines and threads change at the same places.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::Machine;
+use crate::outcome::Outcome;
+
+/// Instructions between two looks.
+const INTERVAL: i64 = 1 << 20;
+/// What a round of the machine counts as, beside its instructions.
+const ROUND: i64 = 1 << 8;
+
+/// Ends the calls of machines from another thread. Clones are the same interrupt.
+///
+/// ```no_run
+/// use goemu::machine::Interrupt;
+/// use goemu::{Image, Machine};
+///
+/// let mut machine = Machine::new(Image::open("program")?)?;
+/// let interrupt = Interrupt::default();
+/// machine.set_interrupt(interrupt.clone());
+/// std::thread::spawn(move || {
+///     std::thread::sleep(std::time::Duration::from_secs(1));
+///     interrupt.raise();
+/// });
+/// println!("{}", machine.call("main.forever")?.run()?.outcome); // interrupted
+/// # Ok::<(), goemu::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt {
+    raised: Arc<AtomicBool>,
+}
+
+impl Interrupt {
+    /// Ends calls that are under way, and all that begin from now on, as [`Outcome::Interrupted`].
+    pub fn raise(&self) {
+        self.raised.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets calls run again.
+    pub fn clear(&self) {
+        self.raised.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether calls are ended.
+    pub fn is_raised(&self) -> bool {
+        self.raised.load(Ordering::Relaxed)
+    }
+}
+
+/// What may end the calls of one machine.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stopping {
+    pub(super) interrupt: Option<Interrupt>,
+    pub(super) deadline: Option<Instant>,
+    /// Instructions since the last look.
+    since: i64,
+}
+
+impl Stopping {
+    fn is_wanted(&self) -> bool {
+        self.interrupt.is_some() || self.deadline.is_some()
+    }
+
+    /// The part of a slice after which there is something to look at.
+    pub(super) fn part_of(&self, slice: i64) -> i64 {
+        if self.is_wanted() { slice.min((INTERVAL - self.since).max(1)) } else { slice }
+    }
+
+    /// Counts instructions that were executed.
+    pub(super) fn ran(&mut self, instructions: i64) {
+        self.since = self.since.saturating_add(instructions.saturating_add(ROUND));
+    }
+
+    /// Whether to look now.
+    pub(super) fn is_due(&self) -> bool {
+        self.since >= INTERVAL && self.is_wanted()
+    }
+
+    /// Why the call ends, if it does.
+    pub(super) fn look(&mut self) -> Option<Outcome> {
+        self.since = 0;
+        if self.interrupt.as_ref().is_some_and(Interrupt::is_raised) {
+            return Some(Outcome::Interrupted);
+        }
+        self.deadline.is_some_and(|at| Instant::now() >= at).then_some(Outcome::OutOfTime)
+    }
+}
+
+impl Machine {
+    /// Lets this interrupt end calls.
+    pub fn set_interrupt(&mut self, interrupt: Interrupt) {
+        self.stopping.interrupt = Some(interrupt);
+    }
+
+    /// Ends calls that still run at this time, as [`Outcome::OutOfTime`]. Initialising packages and starting the program, where a
+    /// call needs that, are not counted.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.stopping.deadline = deadline;
+    }
+
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.stopping.interrupt.as_ref().is_some_and(Interrupt::is_raised)
+    }
+
+    /// Does what a call's time does not pay for.
+    pub(super) fn off_the_clock<T>(&mut self, act: impl FnOnce(&mut Machine) -> T) -> T {
+        let (deadline, began) = (self.stopping.deadline.take(), Instant::now());
+        let done = act(self);
+        self.stopping.deadline = deadline.and_then(|at| at.checked_add(began.elapsed()));
+        done
+    }
+}
