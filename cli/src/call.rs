@@ -11,7 +11,7 @@ use goemu::cpu::Level;
 use goemu::go::arguments::Argument;
 use goemu::go::guess::{Guess, guess_named};
 use goemu::go::print::{Format, Style};
-use goemu::go::read::{Limits, Reading};
+use goemu::go::read::{Limits, ReadOptions};
 use goemu::machine::{EngineChoice, Process};
 use goemu::outcome::{NamedValue, Returned, Runtime};
 use goemu::trace::{Detail, Tracer};
@@ -408,9 +408,9 @@ impl Args {
     }
 
     /// What is made of the values. What is printed must be read.
-    fn reading(&self) -> Reading {
+    fn reading(&self) -> ReadOptions {
         let limits = Limits::default();
-        Reading {
+        ReadOptions {
             limits: Limits {
                 depth: size(self.show_depth, limits.depth),
                 elems: self.show_elems.unwrap_or(limits.elems),

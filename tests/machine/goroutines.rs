@@ -2,7 +2,7 @@
 //! there is room for. What they compute is in the tables of the corpus.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use goemu::hook::{Action, Cx};
+use goemu::hook::{Action, HookContext};
 use goemu::{Config, Image, Machine, Outcome, Report};
 use goemu_tests::fixtures::binary;
 
@@ -75,7 +75,7 @@ fn a_timer_is_no_goroutine() {
     let image = Image::open(binary("world-go1.27").unwrap()).unwrap();
     let mut machine = Machine::new(image).unwrap();
     let throw = machine.find("runtime.throw").unwrap().entry();
-    let dies = move |cx: &mut Cx<'_>| {
+    let dies = move |cx: &mut HookContext<'_>| {
         cx.cpu.rip = throw;
         Ok(Action::Resume)
     };

@@ -105,7 +105,7 @@ fn hooks_on_the_runtime_leave_it_working() {
         let (mut machine, count) = (machine(build), Arc::new(Mutex::new(0)));
         let counted = Arc::clone(&count);
         machine
-            .hook("runtime.mallocgc", move |_: &mut goemu::hook::Cx<'_>| {
+            .hook("runtime.mallocgc", move |_: &mut goemu::hook::HookContext<'_>| {
                 *counted.lock().unwrap() += 1;
                 Ok(goemu::hook::Action::Run)
             })

@@ -11,7 +11,7 @@ use goemu::go::guess::guess;
 use goemu::go::literal::parse_value;
 use goemu::go::names::package;
 use goemu::go::print::{Format, Style};
-use goemu::go::read::{Reader, Reading};
+use goemu::go::read::{ReadOptions, Reader};
 use goemu::strategy::strategy_for;
 use goemu::{Config, Image, Machine, Outcome, Value};
 use goemu_loader::{Func, Type, TypeRef};
@@ -122,7 +122,12 @@ fn machine(image: Image) -> Option<Machine> {
         ..Config::default()
     };
     let mut machine = Machine::with_config(image, config).ok()?;
-    machine.set_reading(Reading { arguments: true, errors: true, stringers: true, ..Reading::default() });
+    machine.set_reading(ReadOptions {
+        arguments: true,
+        errors: true,
+        stringers: true,
+        ..ReadOptions::default()
+    });
     Some(machine)
 }
 

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use expect_test::expect_file;
-use goemu::go::read::Reading;
+use goemu::go::read::ReadOptions;
 use goemu::trace::Detail;
 use goemu::{Error, Image, Machine, Outcome};
 use goemu_tests::fixtures::testdata;
@@ -108,7 +108,7 @@ fn a_deadlock_says_where_goroutines_wait() {
 fn runtime_errors_as_results_have_their_texts() {
     for name in ["channels-1.15-linux-opt.o", "channels-1.27-linux-opt.o"] {
         let mut machine = object(name);
-        machine.set_reading(Reading { errors: true, ..Reading::default() });
+        machine.set_reading(ReadOptions { errors: true, ..ReadOptions::default() });
         let report = machine.call("caught").unwrap().literals(&["0"]).unwrap().run().unwrap();
         let text = report.outcome.to_string();
         assert!(text.ends_with("/* runtime error: integer divide by zero */"), "{name}: {text}");

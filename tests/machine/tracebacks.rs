@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use goemu::go::traceback::Stack;
-use goemu::hook::{Action, Cx};
+use goemu::hook::{Action, HookContext};
 use goemu::machine::Config;
 use goemu::outcome::Runtime;
 use goemu::{Image, Machine, Outcome};
@@ -168,7 +168,7 @@ fn a_fatal_error_shows_the_fault_before_it() {
     const SIGSEGV: u64 = 11;
     for version in [15, 27] {
         let mut machine = Build::new(&format!("corpus-go1.{version}")).machine();
-        let faulted = |cx: &mut Cx<'_>| {
+        let faulted = |cx: &mut HookContext<'_>| {
             let at = cx.image.facts().g;
             cx.set_word(cx.goroutine.g + at.sigcode1, 0x10)?;
             cx.memory.write(cx.goroutine.g + at.sig, (SIGSEGV as u32).to_le_bytes())?;

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use goemu::go::read::Reading;
+use goemu::go::read::ReadOptions;
 use goemu::typed::GoError;
 use goemu::{Machine, Value};
 use goemu_tests::fixtures::{VERSIONS, binary, cases, testdata};
@@ -95,7 +95,7 @@ fn run(
 fn arguments_are_read_again() {
     for build in builds() {
         let mut machine = machine(&build);
-        machine.set_reading(Reading { arguments: true, ..Reading::default() });
+        machine.set_reading(ReadOptions { arguments: true, ..ReadOptions::default() });
         let signature = is_stripped(&build).then(|| signature("main.scale"));
         let args = ["{{1, 2}, {3, 4}}", "3", "&point{5, 6}", r#"{"a": 1}"#];
         let (_, after) = run(&mut machine, "main.scale", signature.as_deref(), None, &args).unwrap();
@@ -113,7 +113,7 @@ fn arguments_are_read_again() {
 fn closures_find_what_they_captured() {
     for build in builds() {
         let mut machine = machine(&build);
-        machine.set_reading(Reading { arguments: true, ..Reading::default() });
+        machine.set_reading(ReadOptions { arguments: true, ..ReadOptions::default() });
         let stripped = is_stripped(&build);
         let signature = |text| stripped.then_some(text);
         let (adder, counter) = ("main.makeAdder.func1", "main.makeCounter.func1");
@@ -233,7 +233,7 @@ fn errors_and_stringers_say_their_text() {
     for build in builds() {
         let mut machine = machine(&build);
         let signature = |name| is_stripped(&build).then(|| signature(name));
-        machine.set_reading(Reading { errors: true, stringers: true, ..Reading::default() });
+        machine.set_reading(ReadOptions { errors: true, stringers: true, ..ReadOptions::default() });
         let parts = signature("main.parts");
         let (found, _) = run(&mut machine, "main.parts", parts.as_deref(), None, &["3"]).unwrap();
         let expected = "main.circle{r:3} /* circle of 3 */, &main.rect{w:3, h:1}, []error{(*main.codeError)(";
@@ -383,7 +383,7 @@ fn random_values_of_a_type_arrive() {
     let build = Build::new("typed-go1.27");
     let machine = std::cell::RefCell::new(machine(&build));
     let image = machine.borrow().image().clone();
-    machine.borrow_mut().set_reading(Reading { arguments: true, ..Reading::default() });
+    machine.borrow_mut().set_reading(ReadOptions { arguments: true, ..ReadOptions::default() });
     for name in ["main.depth", "main.takeNode", "main.mixed", "main.byArray", "main.byWide", "main.nested"] {
         let function = machine.borrow().function(name, None).unwrap();
         let params = &function.signature().expect("debug information").params;
@@ -434,11 +434,11 @@ fn damaged_descriptors_do_no_harm() {
             let Ok(image) = goemu::Image::parse(bytes) else { continue };
             let config = goemu::Config { fuel: 200_000, max_memory: 256 << 20, ..goemu::Config::default() };
             let Ok(mut machine) = Machine::with_config(image, config) else { continue };
-            machine.set_reading(Reading {
+            machine.set_reading(ReadOptions {
                 errors: true,
                 stringers: true,
                 arguments: true,
-                ..Reading::default()
+                ..ReadOptions::default()
             });
             for (function, args) in [
                 ("main.byAny", &["{1: 10, point{1, 2}: 40, nil: 60}", "1"][..]),

@@ -7,7 +7,7 @@ pub(crate) mod invoke;
 pub(crate) mod place;
 pub(crate) mod routine;
 pub mod session;
-pub(crate) mod texts;
+pub(crate) mod stringers;
 
 use std::sync::Arc;
 

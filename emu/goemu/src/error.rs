@@ -7,7 +7,7 @@ use crate::go::abi::AbiError;
 use crate::go::arguments::ArgumentError;
 use crate::go::frame::OutsideFrame;
 use crate::go::guess::GuessError;
-use crate::go::value::NotA;
+use crate::go::value::WrongKind;
 use crate::go::write::ValueError;
 use crate::memory::MemoryError;
 
@@ -107,7 +107,7 @@ pub enum Error {
     },
     /// A result is not what a Rust type can hold.
     #[error("a result: {0}")]
-    Value(#[from] NotA),
+    Value(#[from] WrongKind),
     /// The signature that was given is none.
     #[error(transparent)]
     Signature(#[from] SigError),

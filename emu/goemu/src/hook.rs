@@ -35,45 +35,48 @@ pub enum Action {
 
 /// What a hook does with accesses to guest memory that fail: the guest's mistake, not goemu's.
 #[derive(Debug)]
-pub enum Refused {
+pub enum HookError {
     /// The guest's memory does not allow what the function would do.
     Fault(MemFault),
     /// Goemu cannot.
     Error(Error),
 }
 
-impl From<MemFault> for Refused {
-    fn from(fault: MemFault) -> Refused {
-        Refused::Fault(fault)
+/// What a hook gives back: what happens next, or why it cannot serve the call.
+pub type HookResult = Result<Action, HookError>;
+
+impl From<MemFault> for HookError {
+    fn from(fault: MemFault) -> HookError {
+        HookError::Fault(fault)
     }
 }
 
-impl From<Error> for Refused {
-    fn from(error: Error) -> Refused {
-        Refused::Error(error)
+impl From<Error> for HookError {
+    fn from(error: Error) -> HookError {
+        HookError::Error(error)
     }
 }
 
-impl From<MemoryError> for Refused {
-    fn from(error: MemoryError) -> Refused {
-        Refused::Error(error.into())
+impl From<MemoryError> for HookError {
+    fn from(error: MemoryError) -> HookError {
+        HookError::Error(error.into())
     }
 }
 
 /// Steps in where a function begins. Closures of this shape are hooks.
 pub trait Hook: Send + Sync {
     /// Called at the function's entry: RSP points at the return address.
-    fn call(&self, cx: &mut Cx<'_>) -> Result<Action, Refused>;
+    fn call(&self, cx: &mut HookContext<'_>) -> Result<Action, HookError>;
 }
 
-impl<F: Fn(&mut Cx<'_>) -> Result<Action, Refused> + Send + Sync> Hook for F {
-    fn call(&self, cx: &mut Cx<'_>) -> Result<Action, Refused> {
+impl<F: Fn(&mut HookContext<'_>) -> Result<Action, HookError> + Send + Sync> Hook for F {
+    fn call(&self, cx: &mut HookContext<'_>) -> Result<Action, HookError> {
         self(cx)
     }
 }
 
 /// What a hook sees and may change.
-pub struct Cx<'a> {
+pub struct HookContext<'a> {
     /// The program.
     pub image: &'a Image,
     /// The processor.
@@ -87,7 +90,7 @@ pub struct Cx<'a> {
     pub(crate) observers: &'a mut Observers,
 }
 
-impl<'a> Cx<'a> {
+impl<'a> HookContext<'a> {
     /// The function whose entry RIP is.
     pub fn func(&self) -> Option<Func<'a>> {
         self.image.func_at(self.cpu.rip)
@@ -148,7 +151,7 @@ impl<'a> Cx<'a> {
 
     /// Whether the goroutine runs that the call was made on.
     pub(crate) fn is_of_call(&self) -> bool {
-        self.world.home_g.is_none_or(|home| home == self.goroutine.g)
+        self.world.call_g.is_none_or(|home| home == self.goroutine.g)
     }
 
     /// How far an address is below the end of the stack, which stays so where the stack moves.
@@ -184,7 +187,7 @@ impl<'a> Cx<'a> {
     }
 
     /// Tells observers; the event is made only if there are any.
-    pub fn emit(&mut self, event: impl FnOnce(&Cx<'_>) -> Event) {
+    pub fn emit(&mut self, event: impl FnOnce(&HookContext<'_>) -> Event) {
         if self.observers.want(Interest::EVENTS) {
             let event = event(self);
             let view = View { image: self.image, cpu: self.cpu, memory: self.memory, g: self.goroutine.g };
@@ -216,7 +219,7 @@ impl Gate {
 }
 
 impl Hook for Gated {
-    fn call(&self, cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    fn call(&self, cx: &mut HookContext<'_>) -> Result<Action, HookError> {
         if self.gate.shut.load(Ordering::Relaxed) { Ok(Action::Run) } else { self.hook.call(cx) }
     }
 }

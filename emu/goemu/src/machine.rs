@@ -1,11 +1,11 @@
 //! A machine: one program in memory, its goroutines, one processor, and the answer to each exit of the engine.
 
 mod boot;
+mod call_goroutine;
 mod config;
 mod engines;
 mod faults;
 mod fork;
-mod ground;
 mod load;
 mod packages;
 mod run;
@@ -22,22 +22,22 @@ use crate::cpu::Cpu;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::go::names;
-use crate::go::read::Reading;
+use crate::go::read::ReadOptions;
 use crate::guest::address_map::RETURN_ADDR;
 use crate::guest::goroutine::{Goroutine, TOP_BLOCK};
 pub use crate::guest::process::Process;
 use crate::guest::world::World;
-use crate::hook::{Cx, Gate, Gated, Hook, Hooks};
+use crate::hook::{Gate, Gated, Hook, HookContext, Hooks};
 use crate::memory::{Memory, Snapshot};
 use crate::observe::{Interest, Observer, Observers};
 use crate::os::{NoOs, Os};
 use crate::outcome::Runtime;
 use crate::runtime::{install, real};
 pub use boot::Booted;
+use call_goroutine::{CallGoroutine, FreshGoroutine};
 pub use config::Config;
 pub use engines::EngineChoice;
 use engines::MakeEngine;
-use ground::{Ground, Made};
 pub use packages::Initialised;
 use packages::Packages;
 pub(crate) use run::Progress;
@@ -65,9 +65,9 @@ pub struct Machine {
     own_hooks: Vec<(u64, Arc<Gated>)>,
     observers: Observers,
     os: Box<dyn Os>,
-    ground: &'static dyn Ground,
+    call_goroutine: &'static dyn CallGoroutine,
     /// The address that calls return to.
-    pub(crate) home: u64,
+    pub(crate) return_addr: u64,
     /// Whether the engine leaves at hooks that only tell observers.
     told: bool,
     /// Addresses at which a session wants to stop.
@@ -84,7 +84,7 @@ pub struct Machine {
     real: Option<Box<Machine>>,
     /// Functions that were found to need that.
     real_only: HashSet<u64>,
-    reading: Reading,
+    reading: ReadOptions,
     /// Whether calls start from a state that the user made.
     own_start: bool,
     /// End of the call's stack, as observers were told of it.
@@ -101,7 +101,7 @@ struct Parts {
     world: World,
     hooks: Hooks,
     os: Box<dyn Os>,
-    ground: &'static dyn Ground,
+    call_goroutine: &'static dyn CallGoroutine,
 }
 
 /// The state that calls start from.
@@ -114,7 +114,7 @@ struct Start {
 }
 
 /// The address that calls return to.
-fn home(image: &Image) -> u64 {
+fn return_addr(image: &Image) -> u64 {
     names::goexit(image).map_or(RETURN_ADDR, |func| func.entry() + 1)
 }
 
@@ -144,7 +144,7 @@ impl Machine {
         load::map(&image, &mut memory)?;
         let goroutine = Goroutine::new(&image, &mut memory, &mut cpu, config.max_stack)?;
         // Where most calls put it: what is there already need not be restored after each.
-        memory.poke(goroutine.stack_hi - TOP_BLOCK - 8, &home(&image).to_le_bytes())?;
+        memory.poke(goroutine.stack_hi - TOP_BLOCK - 8, &return_addr(&image).to_le_bytes())?;
         let mut world = World::new(memory.space(), &config.process);
         world.random_order = config.seed != Config::default().seed;
         world.prepare(&mut memory);
@@ -153,7 +153,15 @@ impl Machine {
         if image.is_linked_here() {
             install::objects(&image, &mut hooks);
         }
-        let parts = Parts { memory, cpu, goroutine, world, hooks, os: Box::new(NoOs), ground: &Made };
+        let parts = Parts {
+            memory,
+            cpu,
+            goroutine,
+            world,
+            hooks,
+            os: Box::new(NoOs),
+            call_goroutine: &FreshGoroutine,
+        };
         let mut machine = Machine::of(image, config, parts);
         machine.set_home();
         machine.bar_variables();
@@ -161,7 +169,7 @@ impl Machine {
     }
 
     fn of(image: Arc<Image>, config: Config, parts: Parts) -> Machine {
-        let Parts { mut memory, cpu, goroutine, world, hooks, os, ground } = parts;
+        let Parts { mut memory, cpu, goroutine, world, hooks, os, call_goroutine } = parts;
         let (snapshot, engine) = (memory.snapshot(), config.engine.make());
         let start =
             Start { memory: snapshot, cpu: cpu.clone(), goroutine: goroutine.clone(), world: world.clone() };
@@ -179,8 +187,8 @@ impl Machine {
             own_hooks: Vec::new(),
             observers: Observers::default(),
             os,
-            ground,
-            home: RETURN_ADDR,
+            call_goroutine,
+            return_addr: RETURN_ADDR,
             told: false,
             breakpoints: HashSet::new(),
             stopping: Stopping::default(),
@@ -192,16 +200,16 @@ impl Machine {
             real_only: HashSet::new(),
             own_start: false,
             shown_stack: 0,
-            reading: Reading::default(),
+            reading: ReadOptions::default(),
             sigpanic: OnceCell::new(),
         }
     }
 
     /// Calls return to where goroutines do, so that unwinders find the end of the stack there.
     fn set_home(&mut self) {
-        self.home = home(&self.image);
+        self.return_addr = return_addr(&self.image);
         for world in [&mut self.world, &mut self.start.world] {
-            (world.home, world.home_g) = (self.home, Some(self.goroutine.g));
+            (world.return_addr, world.call_g) = (self.return_addr, Some(self.goroutine.g));
         }
         self.set_stops();
     }
@@ -222,12 +230,12 @@ impl Machine {
     }
 
     /// What is made of the values of a call when it has ended.
-    pub fn reading(&self) -> Reading {
+    pub fn reading(&self) -> ReadOptions {
         self.reading
     }
 
     /// Changes what is made of the values of a call: limits, methods that are run for texts.
-    pub fn set_reading(&mut self, reading: Reading) {
+    pub fn set_reading(&mut self, reading: ReadOptions) {
         self.reading = reading;
     }
 
@@ -319,7 +327,7 @@ impl Machine {
 
     fn set_stops(&mut self) {
         let mut stops = self.hooks.stops(self.told);
-        stops.insert(self.home);
+        stops.insert(self.return_addr);
         stops.extend(&self.breakpoints);
         self.engine.set_stops(stops);
     }
@@ -358,8 +366,8 @@ impl Machine {
         &mut self.observers
     }
 
-    pub(crate) fn cx(&mut self) -> Cx<'_> {
+    pub(crate) fn cx(&mut self) -> HookContext<'_> {
         let Machine { image, cpu, memory, goroutine, world, observers, .. } = self;
-        Cx { image, cpu, memory, goroutine, world, observers }
+        HookContext { image, cpu, memory, goroutine, world, observers }
     }
 }

@@ -16,7 +16,7 @@ use goemu_loader::Os as System;
 use self::errno::{EBADF, ENOMEM};
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{HookContext, HookError, HookResult};
 use crate::memory::{Memory, PAGE};
 use crate::outcome::Outcome;
 
@@ -27,7 +27,7 @@ pub(crate) use posix::{
 
 /// The answer to a system call.
 #[derive(Debug)]
-pub enum Answer {
+pub enum SyscallReturn {
     /// Return this result; negative ones are error numbers.
     Return(i64),
     /// The registers are set: another thread runs, or a result is in place.
@@ -39,21 +39,21 @@ pub enum Answer {
 /// Answers system calls. The registers are as the guest set them; the machine puts the result in RAX.
 pub trait Os: Send {
     /// Answers the call that the guest makes.
-    fn syscall(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused>;
+    fn syscall(&mut self, cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError>;
 
     /// How many instructions may run before its next [turn](Os::turn).
-    fn slice(&self, cx: &Cx<'_>) -> i64 {
+    fn slice(&self, cx: &HookContext<'_>) -> i64 {
         let _ = cx;
         i64::MAX
     }
 
     /// Counts executed instructions.
-    fn ran(&mut self, cx: &mut Cx<'_>, instructions: i64) {
+    fn ran(&mut self, cx: &mut HookContext<'_>, instructions: i64) {
         let _ = (cx, instructions);
     }
 
     /// Ends a slice: another thread may run. `None` where the system has no threads, so that goroutines take turns.
-    fn turn(&mut self, cx: &mut Cx<'_>) -> Option<Result<Action, Refused>> {
+    fn turn(&mut self, cx: &mut HookContext<'_>) -> Option<HookResult> {
         let _ = cx;
         None
     }
@@ -108,15 +108,15 @@ impl Os for NoOs {
         Box::new(*self)
     }
 
-    fn slice(&self, cx: &Cx<'_>) -> i64 {
+    fn slice(&self, cx: &HookContext<'_>) -> i64 {
         cx.world.scheduler.slice()
     }
 
-    fn ran(&mut self, cx: &mut Cx<'_>, instructions: i64) {
+    fn ran(&mut self, cx: &mut HookContext<'_>, instructions: i64) {
         cx.world.scheduler.ran(instructions);
     }
 
-    fn syscall(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused> {
+    fn syscall(&mut self, cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError> {
         let own_number = cx.cpu.gpr(gpr::RAX);
         let system = cx.image.target().os;
         let number = bsd::linux_number(system, own_number).unwrap_or(NONE);
@@ -125,20 +125,20 @@ impl Os for NoOs {
             MMAP if cx.cpu.gpr(gpr::R10) & MAP_FIXED == 0 => {
                 let size = cx.cpu.gpr(gpr::RSI);
                 let at = cx.world.map_pages(cx.memory, size);
-                Ok(Answer::Return(at.map_or(-ENOMEM, |at| at as i64)))
+                Ok(SyscallReturn::Return(at.map_or(-ENOMEM, |at| at as i64)))
             }
             MUNMAP => {
                 if let Some(range) = own_pages(cx) {
                     cx.memory.unmap(range)?;
                 }
-                Ok(Answer::Return(0))
+                Ok(SyscallReturn::Return(0))
             }
             MADVISE => {
                 let clears = system == System::Linux && cx.cpu.gpr(gpr::RDX) == MADV_DONTNEED;
                 if let Some(range) = own_pages(cx).filter(|_| clears) {
                     cx.memory.discard(range)?;
                 }
-                Ok(Answer::Return(0))
+                Ok(SyscallReturn::Return(0))
             }
             // A program that was started can do that.
             KILL if cx.cpu.gpr(gpr::RDI) == OWN_PROCESS => {
@@ -146,11 +146,11 @@ impl Os for NoOs {
             }
             EXIT | EXIT_GROUP => {
                 let code = cx.cpu.gpr(gpr::RDI) as i32;
-                Ok(Answer::End(Outcome::Exited { code, fatal: None }))
+                Ok(SyscallReturn::End(Outcome::Exited { code, fatal: None }))
             }
             _ => {
                 if let Some(result) = posix::answer(cx, number)? {
-                    return Ok(Answer::Return(result));
+                    return Ok(SyscallReturn::Return(result));
                 }
                 let of = if system == System::Linux { String::new() } else { format!(" of {system:?}") };
                 Err(unsupported(cx, &format!("system call {own_number}{of}")))
@@ -160,29 +160,29 @@ impl Os for NoOs {
 }
 
 /// The range that munmap and madvise are about, where the guest has mapped it itself.
-fn own_pages(cx: &Cx<'_>) -> Option<Range<u64>> {
+fn own_pages(cx: &HookContext<'_>) -> Option<Range<u64>> {
     let (start, size) = (cx.cpu.gpr(gpr::RDI), cx.cpu.gpr(gpr::RSI));
     let end = start.checked_add(size)?.checked_next_multiple_of(PAGE)?;
     Some(start..end).filter(|range| start.is_multiple_of(PAGE) && cx.world.gave_pages(range))
 }
 
 /// What the guest asks for, after its SYSCALL, and does not get.
-fn unsupported(cx: &Cx<'_>, what: &str) -> Refused {
+fn unsupported(cx: &HookContext<'_>, what: &str) -> HookError {
     let caller = cx.image.func_at(cx.cpu.rip.wrapping_sub(1)).map(|f| f.name().to_owned());
     Error::Unsupported { what: what.to_owned(), caller }.into()
 }
 
 /// write(fd, buf, len) to standard output or error.
-fn write(cx: &mut Cx<'_>) -> Result<Answer, Refused> {
+fn write(cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError> {
     /// A write may be shorter than asked for; this bounds what one takes of the host's memory.
     const MOST: u64 = 1 << 20;
     let (fd, at) = (cx.cpu.gpr(gpr::RDI), cx.cpu.gpr(gpr::RSI));
     if fd != 1 && fd != 2 {
-        return Ok(Answer::Return(-EBADF));
+        return Ok(SyscallReturn::Return(-EBADF));
     }
     let len = cx.cpu.gpr(gpr::RDX).min(MOST);
     let mut bytes = vec![0; len as usize];
     cx.memory.read_bytes(at, &mut bytes)?;
     cx.world.print(fd, &bytes);
-    Ok(Answer::Return(len as i64))
+    Ok(SyscallReturn::Return(len as i64))
 }

@@ -149,7 +149,7 @@ pub struct Report {
     /// Instructions executed. Fuel is also spent on what hooks and system calls do.
     pub instructions: u64,
     /// The arguments as they were afterwards, and captured variables; none unless
-    /// [`Reading::arguments`](crate::go::read::Reading::arguments) is set.
+    /// [`ReadOptions::arguments`](crate::go::read::ReadOptions::arguments) is set.
     pub arguments: Vec<NamedValue>,
     /// What the guest wrote to its standard output.
     pub stdout: Vec<u8>,

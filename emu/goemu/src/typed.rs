@@ -30,9 +30,9 @@ use crate::error::Error;
 use crate::go::abi::Piece;
 use crate::go::arguments::{self, Argument};
 use crate::go::guest::Types;
-use crate::go::read::Reading;
+use crate::go::read::ReadOptions;
 use crate::go::signature;
-use crate::go::value::{Interface, NotA, Value};
+use crate::go::value::{Interface, Value, WrongKind};
 use crate::machine::Machine;
 use crate::outcome::Outcome;
 
@@ -79,7 +79,7 @@ pub trait GoResults: Sized {
     ///
     /// # Errors
     /// When a value is not what its type promised: text that is not UTF-8, a number of another width.
-    fn from_values(values: &[&Value]) -> Result<Self, NotA>;
+    fn from_values(values: &[&Value]) -> Result<Self, WrongKind>;
 
     /// Makes them of bits, where all of them are numbers.
     fn from_words(words: Words) -> Option<Self> {
@@ -203,7 +203,7 @@ impl<A: GoArgs, R: GoResults> TypedFunction<A, R> {
             return Ok(Ok(results));
         }
         let reading = machine.reading();
-        let wanted = Reading { errors: reading.errors || self.errors, ..reading };
+        let wanted = ReadOptions { errors: reading.errors || self.errors, ..reading };
         machine.set_reading(wanted);
         let report = self.function.call(machine, &A::values(args));
         machine.set_reading(reading);
@@ -237,13 +237,13 @@ fn is_error(ty: &Type) -> bool {
 }
 
 /// The error in a value of type `error`; nothing if it is nil.
-fn error(value: &Value) -> Result<Option<GoError>, NotA> {
+fn error(value: &Value) -> Result<Option<GoError>, WrongKind> {
     match value {
         Value::Nil(_) => Ok(None),
         Value::Interface(Interface { text, .. }) => {
             let text = text.clone().unwrap_or_else(|| value.to_string());
             Ok(Some(GoError { text, value: value.clone() }))
         }
-        _ => Err(NotA::new(value, "error")),
+        _ => Err(WrongKind::new(value, "error")),
     }
 }

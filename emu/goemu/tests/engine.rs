@@ -35,7 +35,7 @@ impl SingleSteps {
             if let (Some(insn), Some(bar)) = (&insn, &self.bar)
                 && bar(insn)
             {
-                return Exit::Barred;
+                return Exit::Guarded;
             }
             if let (Some(insn), Some(watch)) = (&insn, &mut watch) {
                 watch.block(cpu, memory, std::slice::from_ref(insn));

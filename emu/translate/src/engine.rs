@@ -151,8 +151,8 @@ impl Translator {
     fn translate(&mut self, memory: &mut Memory, pc: u64) -> bool {
         let Some(parts) = &mut self.parts else { return false };
         let bar = &self.bar;
-        let barred = |insn: &Instruction| bar.as_ref().is_some_and(|bar| bar(insn));
-        let limits = Limits { stops: &self.stops, barred: &barred };
+        let guarded = |insn: &Instruction| bar.as_ref().is_some_and(|bar| bar(insn));
+        let limits = Limits { stops: &self.stops, guarded: &guarded };
         let Some(done) = Unit::translate(&parts.cache, memory, &limits, pc) else { return false };
         for range in &done.read {
             memory.mark_code(range.clone());
@@ -240,7 +240,7 @@ impl Translator {
         };
         store(cpu, window);
         let (after, pc, pending) = match left {
-            Left::Refused(address) => {
+            Left::HookError(address) => {
                 let spot = cache.spot(address)?;
                 let after = match spot.at {
                     At::Pc => After::Interpret,

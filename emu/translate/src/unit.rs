@@ -27,7 +27,7 @@ const VERSIONS: usize = 4;
 /// What must not be executed.
 pub(crate) struct Limits<'a> {
     pub(crate) stops: &'a FxHashSet<u64>,
-    pub(crate) barred: &'a dyn Fn(&Instruction) -> bool,
+    pub(crate) guarded: &'a dyn Fn(&Instruction) -> bool,
 }
 
 /// A block to go to.
@@ -188,7 +188,7 @@ impl<'a> Unit<'a> {
 
     /// Emits an instruction within a block.
     fn instruction(&mut self, insn: &Instruction, facts: &mut Facts, pending: i32) -> Next {
-        let kind = if (self.limits.barred)(insn) { Kind::Interpreted } else { kind(insn) };
+        let kind = if (self.limits.guarded)(insn) { Kind::Interpreted } else { kind(insn) };
         self.spot(insn.ip(), pending, At::Pc);
         match self.copy(kind, insn, facts, pending) {
             Some(()) => Next::Go,
@@ -207,7 +207,7 @@ impl<'a> Unit<'a> {
         mut facts: Facts,
         pending: i32,
     ) -> Option<(u64, usize)> {
-        let kind = if (self.limits.barred)(last) { Kind::Interpreted } else { kind(last) };
+        let kind = if (self.limits.guarded)(last) { Kind::Interpreted } else { kind(last) };
         let done = pending + 1;
         self.spot(last.ip(), pending, At::Pc);
         if matches!(kind, Kind::Jump | Kind::Branch(_)) {

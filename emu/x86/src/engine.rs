@@ -13,7 +13,7 @@ use crate::memory::Memory;
 /// Addresses at which an engine leaves before it executes anything.
 pub type Stops = HashSet<u64>;
 
-/// Says of an instruction whether it is barred: an engine leaves instead of executing it. Asked once, when the
+/// Says of an instruction whether it is guarded: an engine leaves instead of executing it. Asked once, when the
 /// instruction is decoded.
 pub type Bar = Arc<dyn Fn(&Instruction) -> bool + Send + Sync>;
 
@@ -81,7 +81,7 @@ pub trait Engine: Send {
     /// Sets the addresses at which to leave.
     fn set_stops(&mut self, stops: Stops);
 
-    /// Sets which instructions to leave at, with [`Exit::Barred`].
+    /// Sets which instructions to leave at, with [`Exit::Guarded`].
     fn set_bar(&mut self, bar: Option<Bar>);
 
     /// Forgets what was decoded from these addresses.

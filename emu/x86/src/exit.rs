@@ -37,7 +37,7 @@ pub enum TrapKind {
     /// SYSCALL; RIP is past it.
     Syscall,
     /// A guarded instruction: see `Engine::set_bar`.
-    Barred,
+    Guarded,
 }
 
 impl Trap {
@@ -127,6 +127,6 @@ pub enum Exit {
     Halt,
     /// An instruction faulted; RIP points at it.
     Fault(Fault),
-    /// RIP points at an instruction that is barred.
-    Barred,
+    /// RIP points at an instruction that is guarded.
+    Guarded,
 }

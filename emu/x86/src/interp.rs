@@ -283,7 +283,7 @@ fn exit(insn: &Instruction, trap: Trap, cpu: &mut Cpu) -> Exit {
     let kind = match trap.kind {
         TrapKind::Syscall => return Exit::Syscall,
         TrapKind::Halt => return Exit::Halt,
-        TrapKind::Barred => return Exit::Barred,
+        TrapKind::Guarded => return Exit::Guarded,
         TrapKind::Memory(access, cause) => FaultKind::Memory(MemFault { addr: trap.addr, access, cause }),
         TrapKind::Divide => FaultKind::Divide,
         TrapKind::Invalid => FaultKind::Invalid,

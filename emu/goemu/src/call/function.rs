@@ -7,7 +7,7 @@ use goemu_loader::{Abi, Func, Image, Kind, Param, Signature, Type, TypeRef};
 use crate::call::invoke;
 use crate::call::place::MachineHeap;
 use crate::call::session::Session;
-use crate::call::texts::Texts;
+use crate::call::stringers::Stringers;
 use crate::error::Error;
 use crate::go::abi::{Assignment, INT_REGS, Piece, Place, assign};
 use crate::go::closure::{self, Closure};
@@ -159,7 +159,7 @@ impl Function {
 
     /// Calls it, from the machine's starting state.
     pub fn call(&self, machine: &mut Machine, args: &[Value]) -> Result<Report, Error> {
-        machine.serve(self.entry, &|machine| self.call_here(machine, args))
+        machine.call_with_fallback(self.entry, &|machine| self.call_here(machine, args))
     }
 
     /// The places of arguments and results, where each is a number in one piece and there is nothing else to pass.
@@ -293,7 +293,7 @@ impl Function {
         let results = typed.filter(|_| returned).map_or(&[][..], |signature| &signature.results);
         let params =
             typed.map_or(&[][..], |signature| &signature.params).iter().filter(|p| !p.is_dictionary());
-        let mut texts = Texts::new(machine, reading.errors, reading.stringers);
+        let mut texts = Stringers::new(machine, reading.errors, reading.stringers);
         let mut add = |value: &mut Value, param: Option<&Param>| match param {
             Some(param) => texts.add_typed(value, &param.ty),
             None => texts.add(value),

@@ -22,7 +22,7 @@ use crate::go::read::Reader;
 use crate::go::signature;
 use crate::go::value::Value;
 use crate::guest::hook_heap::HookHeap;
-use crate::hook::{Action, Cx, INT_REGISTERS, Refused};
+use crate::hook::{Action, HookContext, HookError, HookResult, INT_REGISTERS};
 use crate::machine::Machine;
 
 /// Calls under way that a watcher remembers the arguments of; those of a deeper recursion are forgotten.
@@ -31,7 +31,7 @@ const MAX_UNDER_WAY: usize = 1 << 12;
 /// What a watcher is shown: a call that begins, or one that ends.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Seen<'a> {
+pub struct WatchedCall<'a> {
     /// The function's full name.
     pub func: &'a str,
     /// The arguments, as they were when the call began; a method's receiver comes first.
@@ -40,7 +40,7 @@ pub struct Seen<'a> {
     pub results: Option<&'a [Value]>,
 }
 
-impl fmt::Display for Seen<'_> {
+impl fmt::Display for WatchedCall<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |values: &[Value]| values.iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
         write!(f, "{}({})", self.func, list(self.args))?;
@@ -79,7 +79,7 @@ impl Machine {
     ) -> Result<(), Error> {
         let func = self.find(func)?;
         let (entry, convention) = (func.entry(), convention(self, &func, signature)?);
-        self.hook_at([entry], move |cx: &mut Cx<'_>| match with(&convention.arguments(cx)?) {
+        self.hook_at([entry], move |cx: &mut HookContext<'_>| match with(&convention.arguments(cx)?) {
             Some(results) => convention.give(cx, &results).map(|()| Action::Return),
             None => Ok(Action::Run),
         });
@@ -95,15 +95,15 @@ impl Machine {
         &mut self,
         func: &str,
         signature: Option<&str>,
-        see: impl FnMut(&Seen<'_>) + Send + 'static,
+        see: impl FnMut(&WatchedCall<'_>) + Send + 'static,
     ) -> Result<(), Error> {
         let func = self.find(func)?;
         let (entry, ends) = (func.entry(), returns(&func));
         let convention = convention(self, &func, signature)?;
         let watcher = Arc::new(Watcher { convention, state: Mutex::new(State { see, calls: Vec::new() }) });
         let ending = Arc::clone(&watcher);
-        self.hook_at([entry], move |cx: &mut Cx<'_>| watcher.begins(cx));
-        self.hook_at(ends, move |cx: &mut Cx<'_>| ending.ends(cx));
+        self.hook_at([entry], move |cx: &mut HookContext<'_>| watcher.begins(cx));
+        self.hook_at(ends, move |cx: &mut HookContext<'_>| ending.ends(cx));
         Ok(())
     }
 }
@@ -127,24 +127,24 @@ fn returns(func: &Func<'_>) -> Vec<u64> {
 
 impl Convention {
     /// The frame of the call whose return address RSP points at.
-    fn frame(&self, cx: &Cx<'_>) -> Frame {
+    fn frame(&self, cx: &HookContext<'_>) -> Frame {
         frame_at(cx.cpu, cx.memory, cx.caller_sp(), self.places.stack_size)
     }
 
-    fn arguments(&self, cx: &Cx<'_>) -> Result<Vec<Value>, Refused> {
+    fn arguments(&self, cx: &HookContext<'_>) -> Result<Vec<Value>, HookError> {
         let reader = Reader::new(cx.memory, cx.image);
         let values = passing::arguments(&self.signature, &self.places, &self.frame(cx), &reader);
         Ok(values.map_err(Error::from)?)
     }
 
-    fn results(&self, cx: &Cx<'_>) -> Result<Vec<Value>, Refused> {
+    fn results(&self, cx: &HookContext<'_>) -> Result<Vec<Value>, HookError> {
         let reader = Reader::new(cx.memory, cx.image);
         let values = passing::results(&self.signature, &self.places, &self.frame(cx), &reader);
         Ok(values.map_err(Error::from)?)
     }
 
     /// Puts the results where the caller looks for them.
-    fn give(&self, cx: &mut Cx<'_>, results: &[Value]) -> Result<(), Refused> {
+    fn give(&self, cx: &mut HookContext<'_>, results: &[Value]) -> Result<(), HookError> {
         let mut frame = self.frame(cx);
         let mut heap = HookHeap { memory: cx.memory, world: cx.world };
         passing::give(&self.signature, &self.places, results, &mut frame, &mut heap, cx.image)
@@ -170,8 +170,8 @@ struct State<F> {
     calls: Vec<(u64, Vec<Value>)>,
 }
 
-impl<F: FnMut(&Seen<'_>)> Watcher<F> {
-    fn begins(&self, cx: &Cx<'_>) -> Result<Action, Refused> {
+impl<F: FnMut(&WatchedCall<'_>)> Watcher<F> {
+    fn begins(&self, cx: &HookContext<'_>) -> HookResult {
         let (sp, args) = (cx.cpu.gpr(gpr::RSP), self.convention.arguments(cx)?);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.gone(sp);
@@ -182,7 +182,7 @@ impl<F: FnMut(&Seen<'_>)> Watcher<F> {
         Ok(Action::Run)
     }
 
-    fn ends(&self, cx: &Cx<'_>) -> Result<Action, Refused> {
+    fn ends(&self, cx: &HookContext<'_>) -> HookResult {
         let (sp, results) = (cx.cpu.gpr(gpr::RSP), self.convention.results(cx)?);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let args =
@@ -194,8 +194,8 @@ impl<F: FnMut(&Seen<'_>)> Watcher<F> {
         Ok(Action::Run)
     }
 
-    fn seen<'a>(&'a self, args: &'a [Value], results: Option<&'a [Value]>) -> Seen<'a> {
-        Seen { func: &self.convention.name, args, results }
+    fn seen<'a>(&'a self, args: &'a [Value], results: Option<&'a [Value]>) -> WatchedCall<'a> {
+        WatchedCall { func: &self.convention.name, args, results }
     }
 }
 

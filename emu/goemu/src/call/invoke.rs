@@ -33,10 +33,10 @@ pub(super) fn call<const N: usize>(
 #[inline]
 pub(super) fn enter(machine: &mut Machine, entry: u64, context: u64, frame: &Frame) -> Result<(), Error> {
     let block = machine.make_room(frame.stack.len() as u64)?;
-    let Machine { image, memory, goroutine, cpu, home, .. } = machine;
+    let Machine { image, memory, goroutine, cpu, return_addr, .. } = machine;
     let sp = block - 8;
     memory.poke(block, &frame.stack)?;
-    memory.poke(sp, &home.to_le_bytes())?;
+    memory.poke(sp, &return_addr.to_le_bytes())?;
     for (register, value) in INT_REGISTERS.iter().zip(frame.ints) {
         cpu.set_gpr(*register, value);
     }

@@ -193,7 +193,7 @@ impl<'m> Session<'m> {
         let Session { real, machine, function, .. } = &mut self;
         let serving = serving(real, machine);
         let mut report = function.finish(serving, &under_way, ended);
-        serving.make_whole(function.entry(), &mut report);
+        serving.prepend_startup_output(function.entry(), &mut report);
         report
     }
 }

@@ -58,12 +58,12 @@ pub struct LiteralError {
     /// Where, in characters from 1.
     pub column: usize,
     /// What is wrong there.
-    pub flaw: Flaw,
+    pub flaw: LiteralProblem,
 }
 
 /// What is wrong with a literal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
+pub enum LiteralProblem {
     /// Something else than what must stand here.
     #[error("{wanted} is wanted here, not {found}")]
     Expected {
@@ -168,7 +168,7 @@ fn with_parser<T>(
 #[derive(Debug)]
 struct Fail {
     at: usize,
-    flaw: Flaw,
+    flaw: LiteralProblem,
 }
 
 impl Fail {
@@ -221,7 +221,7 @@ impl<'a> Parser<'a> {
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(self.fail(Flaw::TooDeep));
+            return Err(self.fail(LiteralProblem::TooDeep));
         }
         let value = parse(self);
         self.depth -= 1;
@@ -367,13 +367,13 @@ impl<'a> Parser<'a> {
         self.lexer.skip_space()
     }
 
-    fn fail(&mut self, flaw: impl Into<Flaw>) -> Fail {
+    fn fail(&mut self, flaw: impl Into<LiteralProblem>) -> Fail {
         Fail { at: self.start(), flaw: flaw.into() }
     }
 
     fn unexpected(&mut self, wanted: &str) -> Fail {
         let found = self.peek().map_or_else(|_| "something else".to_owned(), Token::describe);
-        self.fail(Flaw::Expected { wanted: wanted.to_owned(), found })
+        self.fail(LiteralProblem::Expected { wanted: wanted.to_owned(), found })
     }
 }
 

@@ -221,11 +221,11 @@ fn messages_say_where_and_what() {
 fn bombs_are_refused() {
     let types = space().types();
     let deep = "[]any{".repeat(100_000);
-    assert_eq!(parse_value(&deep, &any(), &types).unwrap_err().flaw, Flaw::TooDeep);
+    assert_eq!(parse_value(&deep, &any(), &types).unwrap_err().flaw, LiteralProblem::TooDeep);
     let deep = format!("{}int(nil)", "[]".repeat(100_000));
-    assert_eq!(parse_value(&deep, &any(), &types).unwrap_err().flaw, Flaw::TooDeep);
+    assert_eq!(parse_value(&deep, &any(), &types).unwrap_err().flaw, LiteralProblem::TooDeep);
     let huge = parse_value("make([]int, 1000000000000)", &slice(&basic("int")), &types);
-    assert_eq!(huge.unwrap_err().flaw, Flaw::TooMany);
+    assert_eq!(huge.unwrap_err().flaw, LiteralProblem::TooMany);
 }
 
 /// Beginnings, ends and middles of literals, and things that are none.

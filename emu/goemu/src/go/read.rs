@@ -1,6 +1,6 @@
 //! Guest memory to Go values, by type.
 //!
-//! Reading never fails: what cannot be read stands in the value as [`Value::Invalid`], what is beyond the
+//! ReadOptions never fails: what cannot be read stands in the value as [`Value::Invalid`], what is beyond the
 //! limits as [`Value::Truncated`] or [`Value::Elided`]. Lengths and pointers are the guest's and may be
 //! anything; the work done for one value is bounded by [`Limits::work`].
 
@@ -43,7 +43,7 @@ impl Default for Limits {
 
 /// What is made of the values of a call when it has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
+pub struct ReadOptions {
     /// How much of them is read.
     pub limits: Limits,
     /// Whether the `Error` methods of errors are run, in the guest, for their texts.

@@ -338,16 +338,16 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 /// A value that is not what Rust asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{found} is not {wanted}")]
-pub struct NotA {
+pub struct WrongKind {
     /// What the value is.
     pub found: String,
     /// The Rust type asked for.
     pub wanted: &'static str,
 }
 
-impl NotA {
-    pub(crate) fn new(found: &Value, wanted: &'static str) -> NotA {
-        NotA { found: found.to_string(), wanted }
+impl WrongKind {
+    pub(crate) fn new(found: &Value, wanted: &'static str) -> WrongKind {
+        WrongKind { found: found.to_string(), wanted }
     }
 }
 
@@ -355,14 +355,14 @@ impl NotA {
 macro_rules! to_int {
     ($($to:ty),+) => {$(
         impl TryFrom<&Value> for $to {
-            type Error = NotA;
-            fn try_from(value: &Value) -> Result<$to, NotA> {
+            type Error = WrongKind;
+            fn try_from(value: &Value) -> Result<$to, WrongKind> {
                 let fits = match *value {
                     Value::Int(n) => <$to>::try_from(n).ok(),
                     Value::Uint(n) | Value::Uintptr(n) => <$to>::try_from(n).ok(),
                     _ => None,
                 };
-                fits.ok_or_else(|| NotA::new(value, stringify!($to)))
+                fits.ok_or_else(|| WrongKind::new(value, stringify!($to)))
             }
         }
     )+};
@@ -371,67 +371,69 @@ macro_rules! to_int {
 to_int!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
 
 impl TryFrom<&Value> for char {
-    type Error = NotA;
+    type Error = WrongKind;
     /// A rune.
-    fn try_from(value: &Value) -> Result<char, NotA> {
+    fn try_from(value: &Value) -> Result<char, WrongKind> {
         let code = u32::try_from(value)?;
-        char::from_u32(code).ok_or_else(|| NotA::new(value, "char"))
+        char::from_u32(code).ok_or_else(|| WrongKind::new(value, "char"))
     }
 }
 
 impl TryFrom<&Value> for bool {
-    type Error = NotA;
-    fn try_from(value: &Value) -> Result<bool, NotA> {
+    type Error = WrongKind;
+    fn try_from(value: &Value) -> Result<bool, WrongKind> {
         match value {
             Value::Bool(b) => Ok(*b),
-            _ => Err(NotA::new(value, "bool")),
+            _ => Err(WrongKind::new(value, "bool")),
         }
     }
 }
 
 impl TryFrom<&Value> for f32 {
-    type Error = NotA;
-    fn try_from(value: &Value) -> Result<f32, NotA> {
+    type Error = WrongKind;
+    fn try_from(value: &Value) -> Result<f32, WrongKind> {
         match value {
             Value::Float32(n) => Ok(*n),
-            _ => Err(NotA::new(value, "f32")),
+            _ => Err(WrongKind::new(value, "f32")),
         }
     }
 }
 
 impl TryFrom<&Value> for f64 {
-    type Error = NotA;
-    fn try_from(value: &Value) -> Result<f64, NotA> {
+    type Error = WrongKind;
+    fn try_from(value: &Value) -> Result<f64, WrongKind> {
         match value {
             Value::Float64(n) => Ok(*n),
             Value::Float32(n) => Ok(f64::from(*n)),
-            _ => Err(NotA::new(value, "f64")),
+            _ => Err(WrongKind::new(value, "f64")),
         }
     }
 }
 
 impl TryFrom<&Value> for String {
-    type Error = NotA;
-    fn try_from(value: &Value) -> Result<String, NotA> {
+    type Error = WrongKind;
+    fn try_from(value: &Value) -> Result<String, WrongKind> {
         match value {
-            Value::String(bytes) => String::from_utf8(bytes.clone()).map_err(|_| NotA::new(value, "String")),
-            _ => Err(NotA::new(value, "String")),
+            Value::String(bytes) => {
+                String::from_utf8(bytes.clone()).map_err(|_| WrongKind::new(value, "String"))
+            }
+            _ => Err(WrongKind::new(value, "String")),
         }
     }
 }
 
 impl<T> TryFrom<&Value> for Vec<T>
 where
-    T: for<'a> TryFrom<&'a Value, Error = NotA>,
+    T: for<'a> TryFrom<&'a Value, Error = WrongKind>,
 {
-    type Error = NotA;
+    type Error = WrongKind;
     /// The elements of a slice or array; of a nil slice, none.
-    fn try_from(value: &Value) -> Result<Vec<T>, NotA> {
+    fn try_from(value: &Value) -> Result<Vec<T>, WrongKind> {
         match value {
             Value::List(list) => list.elems.iter().map(T::try_from).collect(),
             Value::Bytes(b) => b.bytes.iter().map(|&b| T::try_from(&Value::Uint(b.into()))).collect(),
             Value::Nil(_) => Ok(Vec::new()),
-            _ => Err(NotA::new(value, "Vec")),
+            _ => Err(WrongKind::new(value, "Vec")),
         }
     }
 }

@@ -208,14 +208,14 @@ impl Goroutine {
         image: &Image,
         memory: &mut Memory,
         args: &[u8],
-        home: u64,
+        return_addr: u64,
     ) -> Result<u64, MemoryError> {
         let block = (self.stack_hi - TOP_BLOCK.max(args.len() as u64)) & !15;
         let size = (self.stack_hi - block + min_stack(image)).next_power_of_two();
         self.set_stack(image, memory, size)?;
         self.set_top(image, memory, block)?;
         memory.poke(block, args)?;
-        memory.poke(block - 8, &home.to_le_bytes())?;
+        memory.poke(block - 8, &return_addr.to_le_bytes())?;
         Ok(block - 8)
     }
 

@@ -17,7 +17,7 @@ const AGAIN: i64 = 1;
 
 /// A goroutine that does not run.
 #[derive(Clone, Debug)]
-pub(crate) struct Resting {
+pub(crate) struct Suspended {
     pub(crate) goroutine: Goroutine,
     /// Where it goes on.
     pub(crate) pc: u64,
@@ -77,10 +77,10 @@ pub(crate) enum Due {
 /// All goroutines but the running one.
 #[derive(Debug, Default)]
 pub(crate) struct Scheduler {
-    next: Option<Resting>,
-    ready: VecDeque<Resting>,
+    next: Option<Suspended>,
+    ready: VecDeque<Suspended>,
     /// By the address of their `g`.
-    waiting: BTreeMap<u64, Resting>,
+    waiting: BTreeMap<u64, Suspended>,
     /// By the time when it happens and the order in which it was asked for.
     due: BTreeMap<(u64, u64), Due>,
     asked: u64,
@@ -128,22 +128,22 @@ impl Scheduler {
     }
 
     /// It runs when the present one rests.
-    pub(crate) fn ready_next(&mut self, resting: Resting) {
+    pub(crate) fn ready_next(&mut self, resting: Suspended) {
         if let Some(kicked) = self.next.replace(resting) {
             self.ready.push_back(kicked);
         }
     }
 
     /// It runs after all others that are ready.
-    pub(crate) fn ready_last(&mut self, resting: Resting) {
+    pub(crate) fn ready_last(&mut self, resting: Suspended) {
         self.ready.push_back(resting);
     }
 
-    pub(crate) fn wait(&mut self, resting: Resting) {
+    pub(crate) fn wait(&mut self, resting: Suspended) {
         self.waiting.insert(resting.goroutine.g, resting);
     }
 
-    pub(crate) fn sleep(&mut self, resting: Resting, until: u64) {
+    pub(crate) fn sleep(&mut self, resting: Suspended, until: u64) {
         self.happens(until, Due::Wakes(resting.goroutine.g));
         self.wait(resting);
     }
@@ -155,7 +155,7 @@ impl Scheduler {
     }
 
     /// The goroutine with this `g` is not waiting any more, if it was.
-    pub(crate) fn take(&mut self, g: u64) -> Option<Resting> {
+    pub(crate) fn take(&mut self, g: u64) -> Option<Suspended> {
         self.waiting.remove(&g)
     }
 
@@ -168,7 +168,7 @@ impl Scheduler {
     }
 
     /// The goroutine that runs now. `chance` picks one of those that are ready, where order is left to it.
-    pub(crate) fn pick(&mut self, chance: Option<u64>) -> Option<Resting> {
+    pub(crate) fn pick(&mut self, chance: Option<u64>) -> Option<Suspended> {
         if let Some(chance) = chance {
             self.ready.extend(self.next.take());
             let count = self.ready.len() as u64;
@@ -258,13 +258,13 @@ impl Scheduler {
     }
 
     /// All of them, in no order.
-    pub(crate) fn resting(&self) -> impl Iterator<Item = &Resting> {
+    pub(crate) fn resting(&self) -> impl Iterator<Item = &Suspended> {
         self.next.iter().chain(&self.ready).chain(self.waiting.values())
     }
 
     /// All of them, in the order in which they were started.
-    pub(crate) fn in_order(&self) -> Vec<&Resting> {
-        let mut resting: Vec<&Resting> = self.resting().collect();
+    pub(crate) fn in_order(&self) -> Vec<&Suspended> {
+        let mut resting: Vec<&Suspended> = self.resting().collect();
         resting.sort_by_key(|resting| resting.goroutine.id);
         resting
     }

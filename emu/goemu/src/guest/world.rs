@@ -113,16 +113,16 @@ pub struct World {
     /// Whether chance decides which goroutine runs next.
     pub(crate) random_order: bool,
     /// The address that functions of goroutines return to.
-    pub(crate) home: u64,
+    pub(crate) return_addr: u64,
     /// The `g` of the goroutine that calls are made on, once that is known.
-    pub(crate) home_g: Option<u64>,
+    pub(crate) call_g: Option<u64>,
     /// Calls of a started program's runtime that are reported when they end.
     pub(crate) under_way: Vec<UnderWay>,
     /// The function that restarts on a larger stack, and the offset of its frame from the stack's end: its call is not
     /// reported twice.
     pub(crate) begins_again: Option<(u64, u64)>,
     /// Whether package variables are guarded: packages are not initialised yet.
-    pub(crate) barred: bool,
+    pub(crate) guarded: bool,
     /// Where an unrecovered panic ended the goroutine.
     pub(crate) panic_at: Start,
 }
@@ -174,11 +174,11 @@ impl World {
             panic_at: Start::default(),
             scheduler: Scheduler::default(),
             random_order: false,
-            home: 0,
-            home_g: None,
+            return_addr: 0,
+            call_g: None,
             under_way: Vec::new(),
             begins_again: None,
-            barred: false,
+            guarded: false,
         }
     }
 
@@ -289,10 +289,10 @@ impl Clone for World {
             random_open,
             panic_printed_from,
             random_order,
-            home,
-            home_g,
+            return_addr,
+            call_g,
             begins_again,
-            barred,
+            guarded,
             panic_at,
         } = from;
         if !(self.holds_nothing() && from.holds_nothing()) {
@@ -317,7 +317,8 @@ impl Clone for World {
         (self.scratch, self.clock) = (scratch, clock);
         (self.panic_value, self.errno, self.panic_at) = (panic_value, errno, panic_at);
         (self.panic_printed_from, self.begins_again) = (panic_printed_from, begins_again);
-        (self.random_order, self.home, self.home_g, self.barred) = (random_order, home, home_g, barred);
+        (self.random_order, self.return_addr, self.call_g, self.guarded) =
+            (random_order, return_addr, call_g, guarded);
         (self.c_knows, self.processors, self.random_open) = (c_knows, processors, random_open);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use goemu_loader::{Image, Os};
 
-use super::ground::Main;
+use super::call_goroutine::StartedMain;
 use super::stopping::Stopping;
 use super::{Config, Machine, Parts, Process, load, processor};
 use crate::cpu::{Cpu, gpr};
@@ -74,7 +74,7 @@ impl Machine {
             world,
             hooks,
             os,
-            ground: &Main,
+            call_goroutine: &StartedMain,
         };
         let mut machine = Machine::of(image, config, parts);
         machine.stopping = stopping;
@@ -89,7 +89,7 @@ impl Machine {
     fn start_program(&mut self, main: u64) -> Result<(), Error> {
         let limit = i64::try_from(self.config.fuel).unwrap_or(i64::MAX);
         let mut fuel = limit;
-        self.home = main;
+        self.return_addr = main;
         self.set_stops();
         let ended = self.run(&mut fuel)?;
         let instructions = limit.saturating_sub(fuel) as u64;
@@ -104,10 +104,10 @@ impl Machine {
     /// Runs to an address, with fuel of its own. An error says what came in between.
     pub(super) fn run_to(&mut self, address: u64) -> Result<(), String> {
         let mut fuel = i64::try_from(self.config.fuel).unwrap_or(i64::MAX);
-        let home = std::mem::replace(&mut self.home, address);
+        let return_addr = std::mem::replace(&mut self.return_addr, address);
         self.set_stops();
         let ended = self.run(&mut fuel);
-        self.home = home;
+        self.return_addr = return_addr;
         self.set_stops();
         match ended {
             Ok(None) => Ok(()),
@@ -122,7 +122,7 @@ impl Machine {
     }
 
     /// Makes a call here, or where that needs it, in the same program started.
-    pub(crate) fn serve(
+    pub(crate) fn call_with_fallback(
         &mut self,
         func: u64,
         call: &dyn Fn(&mut Machine) -> Result<Report, Error>,
@@ -132,7 +132,7 @@ impl Machine {
                 Some(outcome) => self.never_began(func, outcome.clone()),
                 None => {
                     let mut served = call(self);
-                    self.make_whole(func, &mut served);
+                    self.prepend_startup_output(func, &mut served);
                     served
                 }
             };
@@ -141,7 +141,7 @@ impl Machine {
             return self.hooked(func, call);
         }
         if self.real_only.contains(&func) {
-            return self.in_real(|real| real.serve(func, call));
+            return self.in_real(|real| real.call_with_fallback(func, call));
         }
         let hooked = match self.hooked(func, call) {
             Err(error @ (Error::Unsupported { .. } | Error::Uninitialised { .. }))
@@ -151,7 +151,7 @@ impl Machine {
             }
             served => return served,
         };
-        match self.in_real(|real| real.serve(func, call)) {
+        match self.in_real(|real| real.call_with_fallback(func, call)) {
             Err(Error::Boot { .. }) if matches!(hooked, Error::Uninitialised { .. }) => {
                 self.unbar_variables();
                 self.hooked(func, call)
@@ -181,7 +181,7 @@ impl Machine {
         }
         if !self.real_only.contains(&func) && (self.waits() || self.may_fall_back()) {
             let observers = std::mem::take(&mut self.observers);
-            let tried = self.serve(func, call);
+            let tried = self.call_with_fallback(func, call);
             self.observers = observers;
             tried?;
         }
@@ -216,10 +216,13 @@ impl Machine {
     ) -> Result<Report, Error> {
         let mut served = self.try_hooked(call);
         if let Some(func) = self.early.take() {
-            served =
-                if self.make_ready()? { self.try_hooked(call) } else { Err(Error::Uninitialised { func }) };
+            served = if self.ensure_initialised()? {
+                self.try_hooked(call)
+            } else {
+                Err(Error::Uninitialised { func })
+            };
         }
-        self.make_whole(func, &mut served);
+        self.prepend_startup_output(func, &mut served);
         served
     }
 
@@ -306,12 +309,12 @@ impl Machine {
             stdout: Vec::new(),
             stderr: Vec::new(),
         });
-        self.make_whole(func, &mut served);
+        self.prepend_startup_output(func, &mut served);
         served
     }
 
     /// A call of `main.main` is the whole program: what it has printed as it started is part of it.
-    pub(crate) fn make_whole(&self, func: u64, served: &mut Result<Report, Error>) {
+    pub(crate) fn prepend_startup_output(&self, func: u64, served: &mut Result<Report, Error>) {
         let booted = self.booted.as_ref().map(|booted| (&booted.stdout, &booted.stderr));
         let Some((stdout, stderr)) = booted.or(self.packages.printed()) else { return };
         let Ok(report) = served else { return };

@@ -73,7 +73,7 @@ impl Machine {
 
     pub(super) fn use_engine(&mut self, make: MakeEngine) {
         self.engine = make();
-        if self.world.barred {
+        if self.world.guarded {
             self.bar_variables();
         }
         self.set_stops();

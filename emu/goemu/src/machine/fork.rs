@@ -39,8 +39,8 @@ impl Machine {
             own_hooks: Vec::new(),
             observers: Observers::default(),
             os: self.os.fork(),
-            ground: self.ground,
-            home: self.home,
+            call_goroutine: self.call_goroutine,
+            return_addr: self.return_addr,
             told: self.told,
             breakpoints: HashSet::new(),
             stopping: self.stopping.clone(),
@@ -62,7 +62,7 @@ impl Machine {
             real.exchange_hooks(&self.own_hooks, &forked.own_hooks);
             forked.real = Some(Box::new(real));
         }
-        if forked.world.barred {
+        if forked.world.guarded {
             forked.bar_variables();
         }
         forked.mind_observers();

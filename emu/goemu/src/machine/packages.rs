@@ -28,7 +28,7 @@ pub struct Initialised {
 /// What package variables are like.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Packages {
-    /// As they are in the file. Instructions that use them are barred.
+    /// As they are in the file. Instructions that use them are guarded.
     #[default]
     AsInFile,
     /// As in a started program.
@@ -60,8 +60,8 @@ impl Machine {
         self.set_barred(false);
     }
 
-    fn set_barred(&mut self, barred: bool) {
-        (self.world.barred, self.start.world.barred) = (barred, barred);
+    fn set_barred(&mut self, guarded: bool) {
+        (self.world.guarded, self.start.world.guarded) = (guarded, guarded);
     }
 
     /// Whether packages are initialised.
@@ -76,7 +76,7 @@ impl Machine {
 
     /// Initialises the packages for a call that uses their variables. Where that fails, the call uses them as they
     /// are, unless there is a better way: `false`.
-    pub(super) fn make_ready(&mut self) -> Result<bool, Error> {
+    pub(super) fn ensure_initialised(&mut self) -> Result<bool, Error> {
         if matches!(self.packages, Packages::Failed(_)) {
             return Ok(false);
         }

@@ -9,11 +9,11 @@ use crate::decode::{decode, polls};
 use crate::engine::{Engine, Watch};
 use crate::error::Error;
 use crate::exit::{Exit, Fault, FaultKind};
-use crate::hook::{Action, Cx, Hook, Refused};
+use crate::hook::{Action, Hook, HookContext, HookError};
 use crate::memory::{MemFault, Memory};
 use crate::observe::{Event, Interest};
 use crate::os::imports;
-use crate::os::{self, Answer, Os};
+use crate::os::{self, Os, SyscallReturn};
 use crate::outcome::Outcome;
 use crate::runtime::hooked;
 
@@ -63,7 +63,7 @@ impl Machine {
         go: impl FnOnce(&mut Machine, &mut i64) -> Result<Option<Outcome>, Error>,
     ) -> Result<Progress, Error> {
         // The start and every return to the machine may be at a hook.
-        if self.cpu.rip == self.home {
+        if self.cpu.rip == self.return_addr {
             if self.cx().is_of_call() {
                 return Ok(Progress::Ended(None));
             }
@@ -93,8 +93,8 @@ impl Machine {
         if self.stopping.is_due()
             && let Some(outcome) = self.stopping.look()
         {
-            let ground = self.ground;
-            return Ok(Some(ground.ended(&mut self.cx(), outcome)));
+            let call_goroutine = self.call_goroutine;
+            return Ok(Some(call_goroutine.ended(&mut self.cx(), outcome)));
         }
         // A part of a slice is nobody's turn to end.
         if !whole && matches!(exit, Exit::OutOfFuel) {
@@ -126,7 +126,7 @@ impl Machine {
             Exit::Stopped => Ok(None),
             Exit::OutOfFuel if *fuel > 0 => self.turn(),
             Exit::OutOfFuel => Ok(Some(self.out_of_fuel())),
-            Exit::Barred => Err(self.not_initialised()),
+            Exit::Guarded => Err(self.not_initialised()),
             Exit::Syscall => self.answer_syscall(),
             Exit::Fault(fault) if imports::is_call(&fault) => match self.answer_hook(&imports::call)? {
                 Next::End(outcome) => Ok(Some(outcome)),
@@ -150,8 +150,8 @@ impl Machine {
     }
 
     fn out_of_fuel(&mut self) -> Outcome {
-        let (ground, limit) = (self.ground, self.config.fuel);
-        ground.ended(&mut self.cx(), Outcome::OutOfFuel { limit })
+        let (call_goroutine, limit) = (self.call_goroutine, self.config.fuel);
+        call_goroutine.ended(&mut self.cx(), Outcome::OutOfFuel { limit })
     }
 
     /// Runs the engine until the system wants to be asked, or somebody may want to stop the call. Whether it ran as long as the
@@ -173,8 +173,8 @@ impl Machine {
 
     /// Another thread or goroutine of the program may go on.
     fn turn(&mut self) -> Result<Option<Outcome>, Error> {
-        let ground = self.ground;
-        let turned = self.with_os(|os, cx| os.turn(cx).unwrap_or_else(|| ground.turn(cx)));
+        let call_goroutine = self.call_goroutine;
+        let turned = self.with_os(|os, cx| os.turn(cx).unwrap_or_else(|| call_goroutine.turn(cx)));
         self.follow();
         match turned {
             Ok(Action::End(outcome)) => Ok(Some(outcome)),
@@ -194,9 +194,9 @@ impl Machine {
         }
     }
 
-    fn with_os<T>(&mut self, act: impl FnOnce(&mut dyn Os, &mut Cx<'_>) -> T) -> T {
+    fn with_os<T>(&mut self, act: impl FnOnce(&mut dyn Os, &mut HookContext<'_>) -> T) -> T {
         let Machine { image, cpu, memory, goroutine, world, observers, os, .. } = self;
-        act(&mut **os, &mut Cx { image, cpu, memory, goroutine, world, observers })
+        act(&mut **os, &mut HookContext { image, cpu, memory, goroutine, world, observers })
     }
 
     fn run_engine(&mut self, fuel: &mut i64) -> Exit {
@@ -234,7 +234,7 @@ impl Machine {
         &mut self,
         run: impl FnOnce(&mut dyn Engine, &mut Cpu, &mut Memory, &mut dyn Watch) -> T,
     ) -> T {
-        let g = self.world.home_g.unwrap_or(self.goroutine.g);
+        let g = self.world.call_g.unwrap_or(self.goroutine.g);
         let (image, os, observers) = (&*self.image, &*self.os, &mut self.observers);
         let follows = os.g(&self.cpu, &self.memory).is_some();
         let stack_hi = self.shown_stack;
@@ -282,15 +282,15 @@ impl Machine {
         }
     }
 
-    fn refused(&mut self, refused: Refused) -> Result<Next, Error> {
+    fn refused(&mut self, refused: HookError) -> Result<Next, Error> {
         match refused {
-            Refused::Error(error) => {
+            HookError::Error(error) => {
                 if let Error::Uninitialised { func } = &error {
                     self.early = Some(func.clone());
                 }
                 Err(error)
             }
-            Refused::Fault(fault) => Ok(self.faulted(fault)),
+            HookError::Fault(fault) => Ok(self.faulted(fault)),
         }
     }
 
@@ -303,12 +303,12 @@ impl Machine {
     fn answer_syscall(&mut self) -> Result<Option<Outcome>, Error> {
         let number = self.cpu.gpr(gpr::RAX);
         self.memory.charge(SYSCALL);
-        let Machine { image, cpu, memory, goroutine, world, observers, os, ground, .. } = self;
-        let mut cx = Cx { image, cpu, memory, goroutine, world, observers };
+        let Machine { image, cpu, memory, goroutine, world, observers, os, call_goroutine, .. } = self;
+        let mut cx = HookContext { image, cpu, memory, goroutine, world, observers };
         match os.syscall(&mut cx) {
-            Ok(Answer::Return(result)) => {
+            Ok(SyscallReturn::Return(result)) => {
                 // Those of other threads are not the call's.
-                if os.g(cx.cpu, cx.memory).is_none_or(|g| cx.world.home_g == Some(g)) {
+                if os.g(cx.cpu, cx.memory).is_none_or(|g| cx.world.call_g == Some(g)) {
                     cx.emit(|_| Event::Syscall { number, result });
                 }
                 os::set_result(cx.image.target().os, cx.cpu, result);
@@ -317,11 +317,11 @@ impl Machine {
                 cx.cpu.set_gpr(gpr::R11, cx.cpu.rflags());
                 Ok(None)
             }
-            Ok(Answer::Resume) => {
+            Ok(SyscallReturn::Resume) => {
                 self.follow();
                 Ok(None)
             }
-            Ok(Answer::End(outcome)) => Ok(Some(ground.ended(&mut cx, outcome))),
+            Ok(SyscallReturn::End(outcome)) => Ok(Some(call_goroutine.ended(&mut cx, outcome))),
             Err(refused) => match self.refused(refused)? {
                 Next::End(outcome) => Ok(Some(outcome)),
                 Next::Run | Next::Again => Ok(None),

@@ -17,7 +17,7 @@ use crate::cpu::gpr;
 use crate::error::Error;
 use crate::exit::{Fault, FaultKind};
 use crate::guest::address_map::STUBS;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::{Access, MemFault, Memory, MemoryError};
 use crate::outcome::Outcome;
 
@@ -33,7 +33,7 @@ const MAX_FOUND: usize = 1 << 12;
 const _: () = assert!(STUBS.end - STUBS.start == STUB * (FIRST_FOUND + MAX_FOUND as u64));
 
 /// What a function in another file does.
-pub(crate) enum Answer {
+pub(crate) enum ImportReturn {
     /// It returns this.
     Return(u64),
     /// It fails: it returns this result, and the system's error number is this.
@@ -71,7 +71,7 @@ pub(crate) fn variable(image: &Image, addr: u64) -> Option<&str> {
 }
 
 /// The stub of a function that the program asks for by name.
-fn find(cx: &mut Cx<'_>, name: String) -> Option<u64> {
+fn find(cx: &mut HookContext<'_>, name: String) -> Option<u64> {
     let found = &mut cx.world.found;
     let index = found.iter().position(|known| *known == name).unwrap_or(found.len());
     if index == found.len() {
@@ -84,7 +84,7 @@ fn find(cx: &mut Cx<'_>, name: String) -> Option<u64> {
 }
 
 /// The function with this stub: its library, if known, and its name.
-fn named<'c>(cx: &'c Cx<'_>, stub: u64) -> Option<(Option<&'c str>, &'c str)> {
+fn named<'c>(cx: &'c HookContext<'_>, stub: u64) -> Option<(Option<&'c str>, &'c str)> {
     let index = stub.checked_sub(STUBS.start)? / STUB;
     match index.checked_sub(FIRST_FOUND) {
         Some(found) => Some((None, cx.world.found.get(usize::try_from(found).ok()?)?)),
@@ -96,13 +96,13 @@ fn named<'c>(cx: &'c Cx<'_>, stub: u64) -> Option<(Option<&'c str>, &'c str)> {
 }
 
 /// Executes the function whose stub RIP points at.
-pub(crate) fn call(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(crate) fn call(cx: &mut HookContext<'_>) -> HookResult {
     match answer(cx, cx.cpu.rip, &Arguments::Registers)? {
-        Answer::Return(result) => {
+        ImportReturn::Return(result) => {
             cx.cpu.set_gpr(gpr::RAX, result);
             Ok(Action::Return)
         }
-        Answer::Fail(result, number) => {
+        ImportReturn::Fail(result, number) => {
             // Windows' is read by `asmstdcall`, which does not run here.
             if cx.image.target().os != Os::Windows {
                 libc::set_errno(cx, number)?;
@@ -110,11 +110,11 @@ pub(crate) fn call(cx: &mut Cx<'_>) -> Result<Action, Refused> {
             cx.cpu.set_gpr(gpr::RAX, result);
             Ok(Action::Return)
         }
-        Answer::Jump(to) => {
+        ImportReturn::Jump(to) => {
             cx.cpu.rip = to;
             Ok(Action::Resume)
         }
-        Answer::End(outcome) => Ok(Action::End(outcome)),
+        ImportReturn::End(outcome) => Ok(Action::End(outcome)),
     }
 }
 
@@ -128,7 +128,7 @@ enum Arguments {
 
 impl Arguments {
     /// The n-th argument.
-    fn get(&self, cx: &Cx<'_>, n: u64) -> Result<u64, MemFault> {
+    fn get(&self, cx: &HookContext<'_>, n: u64) -> Result<u64, MemFault> {
         const SYSTEM_V: [u8; 6] = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::RCX, gpr::R8, gpr::R9];
         const WIN64: [u8; 4] = [gpr::RCX, gpr::RDX, gpr::R8, gpr::R9];
         match *self {
@@ -149,7 +149,7 @@ impl Arguments {
 }
 
 /// Calls the function with this stub.
-fn answer(cx: &mut Cx<'_>, stub: u64, arguments: &Arguments) -> Result<Answer, Refused> {
+fn answer(cx: &mut HookContext<'_>, stub: u64, arguments: &Arguments) -> Result<ImportReturn, HookError> {
     let named = named(cx, stub).map(|(library, name)| (library.map(str::to_owned), name.to_owned()));
     let Some((library, name)) = named else {
         return Err(unsupported(
@@ -167,21 +167,21 @@ fn answer(cx: &mut Cx<'_>, stub: u64, arguments: &Arguments) -> Result<Answer, R
     })
 }
 
-fn unsupported(cx: &Cx<'_>, what: &str) -> Refused {
+fn unsupported(cx: &HookContext<'_>, what: &str) -> HookError {
     let from = cx.return_address().ok().and_then(|pc| cx.image.func_at(pc.wrapping_sub(1)));
     let caller = from.map(|func| func.name().to_owned());
     Error::Unsupported { what: what.to_owned(), caller }.into()
 }
 
 /// Memory for the result of a function.
-fn room(cx: &mut Cx<'_>, size: u64) -> Result<u64, Refused> {
+fn room(cx: &mut HookContext<'_>, size: u64) -> Result<u64, HookError> {
     let at = cx.world.alloc(cx.memory, size);
     let limit = cx.memory.limit();
     Ok(at.map_err(|_| Error::from(MemoryError::Limit { limit }))?)
 }
 
 /// The string at `at`, up to its NUL.
-fn c_string(cx: &Cx<'_>, at: u64) -> Result<String, Refused> {
+fn c_string(cx: &HookContext<'_>, at: u64) -> Result<String, HookError> {
     const MAX_NAME: u64 = 256;
     let mut bytes = Vec::new();
     for addr in (0..MAX_NAME).map(|offset| at.wrapping_add(offset)) {
@@ -194,7 +194,7 @@ fn c_string(cx: &Cx<'_>, at: u64) -> Result<String, Refused> {
 }
 
 /// Prints `len` bytes at `at`; how many.
-fn print(cx: &mut Cx<'_>, fd: u64, at: u64, len: u64) -> Result<u64, Refused> {
+fn print(cx: &mut HookContext<'_>, fd: u64, at: u64, len: u64) -> Result<u64, HookError> {
     /// A write may be shorter than asked for; this bounds what one takes of the host's memory.
     const MOST: u64 = 1 << 20;
     let mut bytes = vec![0; len.min(MOST) as usize];
@@ -240,13 +240,13 @@ mod tests {
         Machine::new(Image::open(path).expect("a fixture")).expect("a machine")
     }
 
-    fn place(cx: &mut Cx<'_>, bytes: &[u8]) -> u64 {
+    fn place(cx: &mut HookContext<'_>, bytes: &[u8]) -> u64 {
         let at = room(cx, bytes.len() as u64).expect("room");
         cx.memory.write_bytes(at, bytes).expect("memory");
         at
     }
 
-    fn give(cx: &mut Cx<'_>, name: &str, words: &[Word]) -> u64 {
+    fn give(cx: &mut HookContext<'_>, name: &str, words: &[Word]) -> u64 {
         let mut array = Vec::new();
         for word in words {
             array.push(match word {
@@ -257,7 +257,7 @@ mod tests {
         let bytes: Vec<u8> = array.iter().flat_map(|word| word.to_le_bytes()).collect();
         let arguments = Arguments::Array(place(cx, &bytes), array.len() as u64);
         match libc::answer(cx, name, &arguments).expect("no fault") {
-            Some(Answer::Return(result) | Answer::Fail(result, _)) => result,
+            Some(ImportReturn::Return(result) | ImportReturn::Fail(result, _)) => result,
             _ => panic!("{name} is not answered"),
         }
     }

@@ -23,10 +23,10 @@ use std::ops::Range;
 pub(crate) use clock::put_time_of_day;
 
 use crate::cpu::{Cpu, gpr};
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::Memory;
 use crate::os::errno;
-use crate::os::{Answer, Os};
+use crate::os::{Os, SyscallReturn};
 
 /// The six arguments of a system call.
 type Args = [u64; 6];
@@ -64,37 +64,37 @@ impl Linux {
 }
 
 impl Os for Linux {
-    fn syscall(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused> {
+    fn syscall(&mut self, cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError> {
         let args = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::R10, gpr::R8, gpr::R9].map(|r| cx.cpu.gpr(r));
         let Some(entry) = table::find(cx.cpu.gpr(gpr::RAX)) else {
-            return Ok(Answer::Return(-errno::EPERM));
+            return Ok(SyscallReturn::Return(-errno::EPERM));
         };
         match (entry.body)(&mut self.now, cx, args) {
             // An address that the kernel cannot use is an error number, not a fault.
-            Err(Refused::Fault(_)) => Ok(Answer::Return(-errno::EFAULT)),
-            Ok(Answer::Return(result)) if self.now.threads.running().signals.waits() => {
+            Err(HookError::Fault(_)) => Ok(SyscallReturn::Return(-errno::EFAULT)),
+            Ok(SyscallReturn::Return(result)) if self.now.threads.running().signals.waits() => {
                 threads::returned(cx.cpu, result);
                 signal::deliver(&mut self.now, cx)?;
-                Ok(Answer::Resume)
+                Ok(SyscallReturn::Resume)
             }
-            Ok(Answer::Resume) => {
+            Ok(SyscallReturn::Resume) => {
                 signal::deliver(&mut self.now, cx)?;
-                Ok(Answer::Resume)
+                Ok(SyscallReturn::Resume)
             }
             answered => answered,
         }
     }
 
-    fn slice(&self, cx: &Cx<'_>) -> i64 {
+    fn slice(&self, cx: &HookContext<'_>) -> i64 {
         self.now.threads.slice(cx.world.clock)
     }
 
-    fn ran(&mut self, cx: &mut Cx<'_>, instructions: i64) {
+    fn ran(&mut self, cx: &mut HookContext<'_>, instructions: i64) {
         cx.world.clock.advance(instructions);
         self.now.threads.ran(instructions);
     }
 
-    fn turn(&mut self, cx: &mut Cx<'_>) -> Option<Result<Action, Refused>> {
+    fn turn(&mut self, cx: &mut HookContext<'_>) -> Option<HookResult> {
         self.now.threads.turn(cx);
         Some(signal::deliver(&mut self.now, cx).map(|()| Action::Resume))
     }

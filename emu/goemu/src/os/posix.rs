@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use goemu_loader::{Image, Os};
 
 use crate::cpu::gpr;
-use crate::hook::{Cx, Refused};
+use crate::hook::{HookContext, HookError};
 use crate::memory::Access;
 use crate::os::errno::{EBADF, EINVAL, ENOENT, ENOTTY, EPERM, ESPIPE};
 
@@ -52,7 +52,7 @@ const REFUSED: [RangeInclusive<u64>; 20] = [
 const REFUSED_LATER: [u64; 2] = [434, 439];
 
 /// The result of the call, if it is one of these.
-pub(super) fn answer(cx: &mut Cx<'_>, number: u64) -> Result<Option<i64>, Refused> {
+pub(super) fn answer(cx: &mut HookContext<'_>, number: u64) -> Result<Option<i64>, HookError> {
     let argument = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::R10].map(|register| cx.cpu.gpr(register));
     Ok(Some(match number {
         // read
@@ -96,7 +96,7 @@ pub(super) fn answer(cx: &mut Cx<'_>, number: u64) -> Result<Option<i64>, Refuse
 }
 
 /// `read(file, to, size)`: standard input is the process's configured input.
-pub(crate) fn read_input(cx: &mut Cx<'_>, file: u64, to: u64, size: u64) -> Result<i64, Refused> {
+pub(crate) fn read_input(cx: &mut HookContext<'_>, file: u64, to: u64, size: u64) -> Result<i64, HookError> {
     /// A read may be shorter than asked for; this bounds what one takes of the host's memory.
     const MOST: u64 = 1 << 20;
     if file != 0 {
@@ -110,7 +110,7 @@ pub(crate) fn read_input(cx: &mut Cx<'_>, file: u64, to: u64, size: u64) -> Resu
 }
 
 /// `fstat(file, status)`, of a pipe: `struct stat` with the number of links, the kind and mode, and the size of a block.
-pub(crate) fn pipe_status(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
+pub(crate) fn pipe_status(cx: &mut HookContext<'_>, to: u64) -> Result<i64, HookError> {
     const SIZE: usize = 144;
     const PIPE: u64 = 0o010_600;
     let mut status = [0; SIZE];
@@ -122,7 +122,7 @@ pub(crate) fn pipe_status(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
 }
 
 /// The current time: seconds and nanoseconds since the epoch or the start.
-pub(crate) fn now(cx: &mut Cx<'_>, real: bool) -> (u64, u64) {
+pub(crate) fn now(cx: &mut HookContext<'_>, real: bool) -> (u64, u64) {
     let nanoseconds = cx.cpu.next_tsc();
     (nanoseconds / SECOND + if real { EPOCH } else { 1 }, nanoseconds % SECOND)
 }
@@ -134,7 +134,7 @@ pub(crate) fn monotonic_start(image: &Image) -> u64 {
     SECOND * if of_day { EPOCH } else { 1 }
 }
 
-fn clock(cx: &mut Cx<'_>, which: u64, to: u64) -> Result<i64, Refused> {
+fn clock(cx: &mut HookContext<'_>, which: u64, to: u64) -> Result<i64, HookError> {
     let (seconds, nanoseconds) = now(cx, REALTIME.contains(&which));
     cx.set_word(to, seconds)?;
     cx.set_word(to.wrapping_add(8), nanoseconds)?;
@@ -142,7 +142,7 @@ fn clock(cx: &mut Cx<'_>, which: u64, to: u64) -> Result<i64, Refused> {
 }
 
 /// `gettimeofday(tv, tz)`
-pub(crate) fn time_of_day(cx: &mut Cx<'_>) -> Result<i64, Refused> {
+pub(crate) fn time_of_day(cx: &mut HookContext<'_>) -> Result<i64, HookError> {
     let to = cx.cpu.gpr(gpr::RDI);
     let (seconds, nanoseconds) = now(cx, true);
     cx.set_word(to, seconds)?;
@@ -151,7 +151,7 @@ pub(crate) fn time_of_day(cx: &mut Cx<'_>) -> Result<i64, Refused> {
 }
 
 /// `struct rlimit`: no limits.
-pub(crate) fn limits(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
+pub(crate) fn limits(cx: &mut HookContext<'_>, to: u64) -> Result<i64, HookError> {
     if to != 0 {
         cx.set_word(to, u64::MAX)?;
         cx.set_word(to.wrapping_add(8), u64::MAX)?;
@@ -160,7 +160,7 @@ pub(crate) fn limits(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
 }
 
 /// `struct utsname`: six strings of 65 bytes.
-pub(crate) fn uname(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
+pub(crate) fn uname(cx: &mut HookContext<'_>, to: u64) -> Result<i64, HookError> {
     const FIELD: usize = 65;
     let texts = ["Linux", "goemu", "6.1.0", "#1", "x86_64", "(none)"];
     let mut bytes = [0; 6 * FIELD];
@@ -172,7 +172,7 @@ pub(crate) fn uname(cx: &mut Cx<'_>, to: u64) -> Result<i64, Refused> {
 }
 
 /// One processor. The result is the number of bytes written.
-pub(crate) fn affinity(cx: &mut Cx<'_>, size: u64, to: u64) -> Result<i64, Refused> {
+pub(crate) fn affinity(cx: &mut HookContext<'_>, size: u64, to: u64) -> Result<i64, HookError> {
     if size < 8 {
         return Ok(-EINVAL);
     }
@@ -180,14 +180,14 @@ pub(crate) fn affinity(cx: &mut Cx<'_>, size: u64, to: u64) -> Result<i64, Refus
     Ok(8)
 }
 
-pub(crate) fn random(cx: &mut Cx<'_>, to: u64, size: u64) -> Result<i64, Refused> {
+pub(crate) fn random(cx: &mut HookContext<'_>, to: u64, size: u64) -> Result<i64, HookError> {
     let size = size.min(MOST_RANDOM);
     fill_random(cx, to, size)?;
     Ok(size as i64)
 }
 
 /// Fills memory with random bytes.
-pub(crate) fn fill_random(cx: &mut Cx<'_>, to: u64, size: u64) -> Result<(), Refused> {
+pub(crate) fn fill_random(cx: &mut HookContext<'_>, to: u64, size: u64) -> Result<(), HookError> {
     /// No program asks for more at once.
     const MOST: u64 = 1 << 20;
     let size = size.min(MOST);

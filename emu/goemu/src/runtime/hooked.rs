@@ -18,25 +18,25 @@ pub(super) mod tables;
 pub(super) mod timers;
 
 use crate::go::traceback::unwind::Start;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookResult};
 
 /// `deferreturn`, of deferred calls in records.
-pub(crate) fn deferreturn(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(crate) fn deferreturn(cx: &mut HookContext<'_>) -> HookResult {
     defers::deferreturn(cx)
 }
 
 /// Ends the call as a panic that nobody recovered; `at`: where it began, as address and stack pointer.
-pub(crate) fn panicked(cx: &mut Cx<'_>, at: (u64, u64), text: String) -> Action {
+pub(crate) fn panicked(cx: &mut HookContext<'_>, at: (u64, u64), text: String) -> Action {
     cx.world.panic_at = Start { pc: at.0, sp: at.1, trap: false };
     fatal::panicked(cx, text)
 }
 
 /// Ends the call as a fatal error.
-pub(crate) fn fatal_error(cx: &mut Cx<'_>, text: &str) -> Action {
+pub(crate) fn fatal_error(cx: &mut HookContext<'_>, text: &str) -> Action {
     fatal::error(cx, text)
 }
 
 /// The heap is used up.
-pub(crate) fn out_of_memory(cx: &mut Cx<'_>) -> Action {
+pub(crate) fn out_of_memory(cx: &mut HookContext<'_>) -> Action {
     fatal::out_of_memory(cx)
 }

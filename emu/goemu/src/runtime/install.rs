@@ -12,7 +12,7 @@ use super::real;
 use super::table::{self, Body, Release, When};
 use crate::go::cgo;
 use crate::guest::address_map;
-use crate::hook::{Cx, Hooks};
+use crate::hook::{HookContext, Hooks};
 
 /// Sets the hooks on the functions that an image has. Of two functions of one name, the wrapper between
 /// calling conventions calls the other and needs none; a wrapper alone is the function itself (the runtime
@@ -52,7 +52,7 @@ fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>) 
     for (name, entry) in recognised.all().filter(|(name, _)| !hooked.contains(&*table::full(name))) {
         match name {
             "fatalpanic" => {
-                hooks.add(entry, Arc::new(move |cx: &mut Cx<'_>| fatal::end_by_panic(cx, printer)))
+                hooks.add(entry, Arc::new(move |cx: &mut HookContext<'_>| fatal::end_by_panic(cx, printer)))
             }
             // It is all of `newproc` that has a text.
             "newproc1" => hooks.add(entry, Arc::new(goroutines::newproc1 as Body)),

@@ -22,28 +22,28 @@ pub(super) mod select;
 pub(super) mod strings;
 
 use crate::error::Error;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::runtime::hooked;
 
 /// What a run-time error says that was made here; none of other values.
-pub(crate) fn error_text(cx: &Cx<'_>, ty: u64, data: u64) -> Option<String> {
+pub(crate) fn error_text(cx: &HookContext<'_>, ty: u64, data: u64) -> Option<String> {
     errors::text_of(cx, ty, data).ok().flatten()
 }
 
 /// A function that is neither in the objects nor here.
-pub(super) fn undefined(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn undefined(cx: &mut HookContext<'_>) -> HookResult {
     let from = cx.return_address().ok().and_then(|pc| cx.image.func_at(pc.wrapping_sub(1)));
     let name = cx.func().map_or("a function", |func| func.name()).to_owned();
     Err(Error::Undefined { name, caller: from.map(|func| func.name().to_owned()) }.into())
 }
 
 /// Where a field of a type descriptor is; its layout is known in every release that has objects.
-fn type_word(cx: &Cx<'_>, ty: u64, field: Option<u64>) -> Result<u64, Refused> {
+fn type_word(cx: &HookContext<'_>, ty: u64, field: Option<u64>) -> Result<u64, HookError> {
     Ok(cx.word(ty.wrapping_add(field.unwrap_or_default()))?)
 }
 
 /// The size of the values of a type.
-fn size_of(cx: &Cx<'_>, ty: u64) -> Result<u64, Refused> {
+fn size_of(cx: &HookContext<'_>, ty: u64) -> Result<u64, HookError> {
     type_word(cx, ty, cx.image.facts().types.rtype.size)
 }
 
@@ -51,7 +51,7 @@ fn size_of(cx: &Cx<'_>, ty: u64) -> Result<u64, Refused> {
 const MAX_BYTES: u64 = 1 << 31;
 
 /// Bytes of the guest.
-fn bytes_at(cx: &Cx<'_>, addr: u64, len: u64) -> Result<Vec<u8>, Refused> {
+fn bytes_at(cx: &HookContext<'_>, addr: u64, len: u64) -> Result<Vec<u8>, HookError> {
     if len > MAX_BYTES {
         // What is not there cannot be read.
         cx.word(addr.wrapping_add(MAX_BYTES))?;
@@ -67,7 +67,7 @@ enum Room {
     None(Action),
 }
 
-fn take_room(cx: &mut Cx<'_>, size: u64, ty: u64) -> Room {
+fn take_room(cx: &mut HookContext<'_>, size: u64, ty: u64) -> Room {
     match cx.world.alloc(cx.memory, size) {
         Ok(addr) => {
             cx.emit(|_| crate::observe::Event::Allocated { addr, size, ty });

@@ -9,7 +9,7 @@ use crate::go::traceback::Traceback;
 use crate::go::traceback::parse::parse;
 use crate::guest::ending::Dying;
 use crate::guest::under_way::UnderWay;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookResult};
 use crate::memory::MemFault;
 use crate::os::linux::put_time_of_day;
 use crate::outcome::{Fatal, Outcome, Panic};
@@ -24,7 +24,7 @@ const DIED: i32 = 2;
 const DEADLOCK: &str = "all goroutines are asleep";
 
 /// `gopanic(e any)`, of any goroutine: the newest is the one that the program may end by.
-pub(super) fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn gopanic(cx: &mut HookContext<'_>) -> HookResult {
     if cx.is_of_call() {
         cx.world.under_way.retain(UnderWay::goes_on);
         return panics::gopanic(cx);
@@ -33,36 +33,36 @@ pub(super) fn gopanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::Run)
 }
 
-pub(super) fn gorecover(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn gorecover(cx: &mut HookContext<'_>) -> HookResult {
     if cx.is_of_call() { panics::gorecover(cx) } else { Ok(Action::Run) }
 }
 
 /// `recovery(gp *g)`, which runs on g0.
-pub(super) fn recovery(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    if cx.world.home_g == Some(cx.arg(0)?) { panics::recovery(cx) } else { Ok(Action::Run) }
+pub(super) fn recovery(cx: &mut HookContext<'_>) -> HookResult {
+    if cx.world.call_g == Some(cx.arg(0)?) { panics::recovery(cx) } else { Ok(Action::Run) }
 }
 
 /// `fatalpanic(msgs *_panic)`
-pub(super) fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn fatalpanic(cx: &mut HookContext<'_>) -> HookResult {
     begin(cx, None);
     Ok(Action::Run)
 }
 
 /// `throw(s string)`, `fatal(s string)`
-pub(super) fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn throw(cx: &mut HookContext<'_>) -> HookResult {
     let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
     begin(cx, Some(text));
     Ok(Action::Run)
 }
 
 /// The first reason is the one that counts: what dies while it is dying says so, too.
-fn begin(cx: &mut Cx<'_>, fatal: Option<String>) {
+fn begin(cx: &mut HookContext<'_>, fatal: Option<String>) {
     let from = cx.world.stderr.len();
     cx.world.dying.get_or_insert(Dying { fatal, from, upto: None });
 }
 
 /// `dopanic_m(gp *g, pc, sp uintptr)`: the reason is printed; what follows is where.
-pub(super) fn traceback(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn traceback(cx: &mut HookContext<'_>) -> HookResult {
     let upto = cx.world.stderr.len();
     if let Some(dying) = &mut cx.world.dying {
         dying.upto.get_or_insert(upto);
@@ -72,7 +72,7 @@ pub(super) fn traceback(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 
 /// `copystack(gp *g, newsize uintptr)`: the limit is the machine's where it is below Go's. Beyond it the runtime is made
 /// to say what it says of its own limit.
-pub(super) fn copystack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn copystack(cx: &mut HookContext<'_>) -> HookResult {
     let max_stack = cx.goroutine.max_stack;
     const TEXT: &str = "stack overflow";
     if cx.arg(1)? <= max_stack {
@@ -104,20 +104,20 @@ fn fatal_error(text: String) -> Fatal {
 
 /// `gcStart(trigger gcTrigger)`: the collector does not know of the arguments that goemu has placed, and may free what only
 /// they refer to. Where there are any, it runs only if the program asks for it.
-pub(super) fn gc_start(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn gc_start(cx: &mut HookContext<'_>) -> HookResult {
     const ASKED_FOR: u32 = 2;
     let kind = cx.arg(0)? as u32;
     Ok(if kind != ASKED_FOR && cx.world.has_placed() { Action::Return } else { Action::Run })
 }
 
 /// `gettimeofday(timeval, timezone)`
-pub(super) fn time_of_day(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(super) fn time_of_day(cx: &mut HookContext<'_>) -> HookResult {
     put_time_of_day(cx, cx.cpu.gpr(gpr::RDI))?;
     cx.cpu.set_gpr(gpr::RAX, 0);
     Ok(Action::Return)
 }
 
-fn string(cx: &Cx<'_>, addr: u64, len: u64) -> Result<String, MemFault> {
+fn string(cx: &HookContext<'_>, addr: u64, len: u64) -> Result<String, MemFault> {
     let mut bytes = vec![0; len.min(MAX_TEXT) as usize];
     cx.memory.read_bytes(addr, &mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -125,7 +125,7 @@ fn string(cx: &Cx<'_>, addr: u64, len: u64) -> Result<String, MemFault> {
 
 /// The outcome of a program that has ended, by what its runtime did and printed before. One that runs out of fuel or time while
 /// it prints its stacks has ended, too.
-pub(crate) fn ended(cx: &mut Cx<'_>, outcome: Outcome) -> Outcome {
+pub(crate) fn ended(cx: &mut HookContext<'_>, outcome: Outcome) -> Outcome {
     let cut = matches!(outcome, Outcome::OutOfFuel { .. } | Outcome::OutOfTime);
     if !cut && !matches!(outcome, Outcome::Exited { code: DIED, fatal: None }) {
         return outcome;

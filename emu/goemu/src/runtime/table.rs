@@ -11,11 +11,11 @@ use goemu_loader::{Image, Os};
 use rustc_hash::FxHashMap;
 
 use super::{hooked, objects, real};
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{HookContext, HookResult};
 use crate::os::imports;
 
 /// What a hook on a function of the runtime does.
-pub(crate) type Body = fn(&mut Cx<'_>) -> Result<Action, Refused>;
+pub(crate) type Body = fn(&mut HookContext<'_>) -> HookResult;
 
 /// One row of the table.
 pub struct Row {

@@ -4,7 +4,7 @@ use goemu_loader::{Kind, Param, Type};
 
 use super::{GoArgs, GoError, GoResults, Words, error, is_error};
 use crate::go::guest::Types;
-use crate::go::value::{Bytes, NotA, Value};
+use crate::go::value::{Bytes, Value, WrongKind};
 
 /// A Rust type that an argument may have.
 pub trait GoArg {
@@ -39,7 +39,7 @@ pub trait GoResult: Sized {
     ///
     /// # Errors
     /// When the value is something else.
-    fn from_value(value: &Value) -> Result<Self, NotA>;
+    fn from_value(value: &Value) -> Result<Self, WrongKind>;
 
     /// Makes it of its low bits, where it is a number of up to 64.
     fn from_word(word: u64) -> Option<Self> {
@@ -73,7 +73,7 @@ macro_rules! plain {
             fn go_type() -> Option<String> {
                 Some($go.to_owned())
             }
-            fn from_value(value: &Value) -> Result<$rust, NotA> {
+            fn from_value(value: &Value) -> Result<$rust, WrongKind> {
                 <$rust>::try_from(value)
             }
             $(fn from_word($word: u64) -> Option<$rust> {
@@ -157,7 +157,7 @@ impl GoResult for Value {
     fn go_type() -> Option<String> {
         None
     }
-    fn from_value(value: &Value) -> Result<Value, NotA> {
+    fn from_value(value: &Value) -> Result<Value, WrongKind> {
         Ok(value.clone())
     }
 }
@@ -246,12 +246,12 @@ impl<T: GoResult> GoResult for Vec<T> {
     fn go_type() -> Option<String> {
         Some(format!("[]{}", T::go_type()?))
     }
-    fn from_value(value: &Value) -> Result<Vec<T>, NotA> {
+    fn from_value(value: &Value) -> Result<Vec<T>, WrongKind> {
         match value {
             Value::List(list) => list.elems.iter().map(T::from_value).collect(),
             Value::Bytes(b) => b.bytes.iter().map(|&b| T::from_value(&Value::Uint(b.into()))).collect(),
             Value::Nil(_) => Ok(Vec::new()),
-            _ => Err(NotA::new(value, "Vec")),
+            _ => Err(WrongKind::new(value, "Vec")),
         }
     }
 }
@@ -263,9 +263,9 @@ impl<T: GoResult, const N: usize> GoResult for [T; N] {
     fn go_type() -> Option<String> {
         Some(format!("[{N}]{}", T::go_type()?))
     }
-    fn from_value(value: &Value) -> Result<[T; N], NotA> {
+    fn from_value(value: &Value) -> Result<[T; N], WrongKind> {
         let elems = Vec::<T>::from_value(value)?;
-        elems.try_into().map_err(|_| NotA::new(value, "an array"))
+        elems.try_into().map_err(|_| WrongKind::new(value, "an array"))
     }
 }
 
@@ -280,14 +280,14 @@ impl<T: GoResult> GoResult for Option<T> {
     fn go_type() -> Option<String> {
         Some(format!("*{}", T::go_type()?))
     }
-    fn from_value(value: &Value) -> Result<Option<T>, NotA> {
+    fn from_value(value: &Value) -> Result<Option<T>, WrongKind> {
         match value {
             Value::Nil(_) => Ok(None),
             Value::Pointer(pointer) => match pointer.pointee.as_deref() {
                 Some(to) => T::from_value(to).map(Some),
-                None => Err(NotA::new(value, "a pointer that was followed")),
+                None => Err(WrongKind::new(value, "a pointer that was followed")),
             },
-            _ => Err(NotA::new(value, "a pointer")),
+            _ => Err(WrongKind::new(value, "a pointer")),
         }
     }
 }
@@ -366,10 +366,10 @@ impl<T: GoResult> GoResults for T {
     fn go_types() -> Option<Vec<String>> {
         Some(vec![T::go_type()?])
     }
-    fn from_values(values: &[&Value]) -> Result<T, NotA> {
+    fn from_values(values: &[&Value]) -> Result<T, WrongKind> {
         match values {
             [only] => T::from_value(only),
-            _ => Err(NotA { found: format!("{} results", values.len()), wanted: "one result" }),
+            _ => Err(WrongKind { found: format!("{} results", values.len()), wanted: "one result" }),
         }
     }
     fn from_words(words: Words) -> Option<T> {
@@ -393,9 +393,9 @@ macro_rules! results {
             fn go_types() -> Option<Vec<String>> {
                 Some(vec![$($name::go_type()?),*])
             }
-            fn from_values(values: &[&Value]) -> Result<Self, NotA> {
+            fn from_values(values: &[&Value]) -> Result<Self, WrongKind> {
                 let mut values = values.iter();
-                let missing = || NotA { found: "fewer results".to_owned(), wanted: "a tuple" };
+                let missing = || WrongKind { found: "fewer results".to_owned(), wanted: "a tuple" };
                 let _ = (&mut values, missing);
                 Ok(($($name::from_value(values.next().ok_or_else(missing)?)?,)*))
             }
@@ -432,8 +432,8 @@ impl<R: GoResults> GoResults for Result<R, GoError> {
         types.push("error".to_owned());
         Some(types)
     }
-    fn from_values(values: &[&Value]) -> Result<Self, NotA> {
-        let missing = || NotA { found: "no results".to_owned(), wanted: "an error" };
+    fn from_values(values: &[&Value]) -> Result<Self, WrongKind> {
+        let missing = || WrongKind { found: "no results".to_owned(), wanted: "an error" };
         let (last, before) = values.split_last().ok_or_else(missing)?;
         match error(last)? {
             Some(error) => Ok(Err(error)),

@@ -151,9 +151,9 @@ impl Blocks {
             taken_rip,
             heat: 0,
         });
-        let barred = |insn: &Instruction| self.bar.as_ref().is_some_and(|bar| bar(insn));
+        let guarded = |insn: &Instruction| self.bar.as_ref().is_some_and(|bar| bar(insn));
         self.ops
-            .extend(decoded.insns.iter().map(|insn| if barred(insn) { barrier(insn) } else { lower(insn) }));
+            .extend(decoded.insns.iter().map(|insn| if guarded(insn) { barrier(insn) } else { lower(insn) }));
         self.insns.extend(decoded.insns);
         self.by_addr.insert(addr, id);
         Ok(id)

@@ -42,7 +42,7 @@ pub(crate) struct Op {
     /// Shift of the index ([`SHIFT`]), and the form of vector operands: [`VEX`], [`WIDE`], [`IN_MEMORY`].
     scale: u8,
     /// Segment base and address size of the memory operand, if they are not the usual ones.
-    pub(crate) odd: OddAddress,
+    pub(crate) odd: AddressMode,
 }
 
 /// In [`Op::scale`]: the shift.
@@ -56,7 +56,7 @@ const IN_MEMORY: u8 = 16;
 
 /// What an address may have besides base, index and displacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OddAddress {
+pub(crate) enum AddressMode {
     /// Nothing.
     No,
     /// The base of FS is added.
@@ -133,7 +133,7 @@ impl Op {
     #[inline(always)]
     pub(crate) fn addr_at(&self, cpu: &Cpu, index: u64) -> u64 {
         let addr = cpu.gpr(self.base).wrapping_add(index << (self.scale & SHIFT)).wrapping_add(self.disp);
-        if self.odd == OddAddress::No { addr } else { self.odd_addr(cpu, addr) }
+        if self.odd == AddressMode::No { addr } else { self.odd_addr(cpu, addr) }
     }
 
     #[cold]
@@ -141,12 +141,12 @@ impl Op {
     fn odd_addr(&self, cpu: &Cpu, addr: u64) -> u64 {
         let short = addr & 0xffff_ffff;
         match self.odd {
-            OddAddress::No => addr,
-            OddAddress::Fs => addr.wrapping_add(cpu.fs_base),
-            OddAddress::Gs => addr.wrapping_add(cpu.gs_base),
-            OddAddress::Short => short,
-            OddAddress::ShortFs => short.wrapping_add(cpu.fs_base),
-            OddAddress::ShortGs => short.wrapping_add(cpu.gs_base),
+            AddressMode::No => addr,
+            AddressMode::Fs => addr.wrapping_add(cpu.fs_base),
+            AddressMode::Gs => addr.wrapping_add(cpu.gs_base),
+            AddressMode::Short => short,
+            AddressMode::ShortFs => short.wrapping_add(cpu.fs_base),
+            AddressMode::ShortGs => short.wrapping_add(cpu.gs_base),
         }
     }
 }
@@ -180,18 +180,18 @@ fn encoding(insn: &Instruction) -> u8 {
     if insn.code().encoding() == EncodingKind::VEX { VEX } else { 0 }
 }
 
-fn odd_address(insn: &Instruction) -> OddAddress {
+fn odd_address(insn: &Instruction) -> AddressMode {
     let short = insn.memory_base().size() == 4
         || (insn.memory_index().is_gpr32())
         || (insn.memory_base() == Register::None
             && insn.memory_index() == Register::None
             && insn.memory_displ_size() == 4);
     match (insn.segment_prefix(), short) {
-        (Register::FS, false) => OddAddress::Fs,
-        (Register::GS, false) => OddAddress::Gs,
-        (Register::FS, true) => OddAddress::ShortFs,
-        (Register::GS, true) => OddAddress::ShortGs,
-        (_, true) => OddAddress::Short,
-        (_, false) => OddAddress::No,
+        (Register::FS, false) => AddressMode::Fs,
+        (Register::GS, false) => AddressMode::Gs,
+        (Register::FS, true) => AddressMode::ShortFs,
+        (Register::GS, true) => AddressMode::ShortGs,
+        (_, true) => AddressMode::Short,
+        (_, false) => AddressMode::No,
     }
 }

@@ -33,7 +33,7 @@ fn handler(insn: &Instruction) -> Option<Handler> {
 
 /// The operation that replaces a guarded instruction.
 pub(super) fn barrier(insn: &Instruction) -> Op {
-    Op::new(system::barred(), insn)
+    Op::new(system::guarded(), insn)
 }
 
 /// Whether there is a handler for exactly this form.

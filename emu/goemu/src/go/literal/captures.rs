@@ -92,7 +92,7 @@ impl Parser<'_> {
             Value::Interface(Interface { ty: Some(ty), value, .. }) => {
                 Ok(Given { name, ty, value: *value, shared: false })
             }
-            _ => Err(super::Fail { at: start, flaw: super::Flaw::NoOwnType }),
+            _ => Err(super::Fail { at: start, flaw: super::LiteralProblem::NoOwnType }),
         }
     }
 }

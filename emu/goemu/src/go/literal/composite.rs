@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use goemu_loader::{Field, Kind, Type, TypeRef};
 
 use super::{
-    Fail, Flaw, MAX_ELEMS, Parsed, Parser, Token,
+    Fail, LiteralProblem, MAX_ELEMS, Parsed, Parser, Token,
     type_name::{TypeName, same},
 };
 use crate::go::{
@@ -61,14 +61,14 @@ impl Parser<'_> {
                 next = index;
             }
             if next >= MAX_ELEMS {
-                return Err(self.fail(Flaw::TooMany));
+                return Err(self.fail(LiteralProblem::TooMany));
             }
             elems.resize(elems.len().max(next as usize + 1), None);
             let at = self.start();
             let value = self.value(elem)?;
             match elems.get_mut(next as usize) {
                 Some(place @ None) => *place = Some((at, value)),
-                _ => return Err(Fail { at, flaw: Flaw::Twice(format!("element {next}")) }),
+                _ => return Err(Fail { at, flaw: LiteralProblem::Twice(format!("element {next}")) }),
             }
             next += 1;
             self.comma('}')?;
@@ -92,7 +92,7 @@ impl Parser<'_> {
             if self.accept(':')? {
                 let index =
                     super::number::parse(text).and_then(|(n, _)| n.int()).and_then(|n| u64::try_from(n).ok());
-                let flaw = || Flaw::Number(text.to_owned());
+                let flaw = || LiteralProblem::Number(text.to_owned());
                 return index.map(Some).ok_or_else(|| self.fail(flaw()));
             }
         }
@@ -118,7 +118,7 @@ impl Parser<'_> {
             let k = self.value(&key)?;
             // As Go's compiler does, for keys that are constants.
             if !seen.insert(k.to_string()) {
-                return Err(Fail { at, flaw: Flaw::Twice(k.to_string()) });
+                return Err(Fail { at, flaw: LiteralProblem::Twice(k.to_string()) });
             }
             self.expect(':')?;
             entries.push((k, self.value(&elem)?));
@@ -140,7 +140,7 @@ impl Parser<'_> {
                 positional(ty, fields, given.len(), start)?
             };
             if named && field.name != "_" && given.iter().any(|(name, _)| *name == field.name) {
-                return Err(Fail { at, flaw: Flaw::Twice(format!("field {}", field.name)) });
+                return Err(Fail { at, flaw: LiteralProblem::Twice(format!("field {}", field.name)) });
             }
             given.push((field.name.clone(), self.value(&field.ty)?));
             self.comma('}')?;
@@ -204,7 +204,7 @@ impl Parser<'_> {
         let at = self.start();
         Ok(match self.path()? {
             Some((name, _)) if name.contains('.') => {
-                Fail { at, flaw: Flaw::NoName { kind: "debug information of a variable", name } }
+                Fail { at, flaw: LiteralProblem::NoName { kind: "debug information of a variable", name } }
             }
             _ => self.unexpected(&format!("a {ty}")),
         })
@@ -245,7 +245,7 @@ impl Parser<'_> {
             return Ok(variable);
         }
         self.restore(after);
-        Err(Fail { at, flaw: Flaw::NoName { kind: "function", name } })
+        Err(Fail { at, flaw: LiteralProblem::NoName { kind: "function", name } })
     }
 
     fn pass_function_name(&mut self) -> Parsed<()> {
@@ -274,7 +274,7 @@ impl Parser<'_> {
         let Some((name, after)) = self.path()? else { return Ok(None) };
         let Some((addr, of)) = self.types.variable(&name) else { return Ok(None) };
         if let Some(of) = of.filter(|of| !same(&of.name, &ty.name)) {
-            let flaw = Flaw::Mismatch { given: of.name.clone(), wanted: ty.name.clone() };
+            let flaw = LiteralProblem::Mismatch { given: of.name.clone(), wanted: ty.name.clone() };
             return Err(Fail { at, flaw });
         }
         self.restore(after);
@@ -302,10 +302,10 @@ impl Parser<'_> {
                 Value::Map(Map::default())
             }
             Kind::Chan { .. } if call.text == "make" => {
-                return Err(Fail { at: call.at, flaw: Flaw::Channel });
+                return Err(Fail { at: call.at, flaw: LiteralProblem::Channel });
             }
             _ => {
-                let flaw = Flaw::Mismatch {
+                let flaw = LiteralProblem::Mismatch {
                     given: format!("{}({})", call.text, name.text),
                     wanted: ty.name.clone(),
                 };
@@ -325,7 +325,7 @@ impl Parser<'_> {
         let len = self.number()?.and_then(|n| n.re.int()).and_then(|n| u64::try_from(n).ok());
         let Some(len) = len else { return Err(self.unexpected("a length")) };
         if len > MAX_ELEMS {
-            return Err(self.fail(Flaw::TooMany));
+            return Err(self.fail(LiteralProblem::TooMany));
         }
         let len = len as usize;
         Ok(if is_byte(elem) {
@@ -350,7 +350,7 @@ fn bytes(elems: Vec<Option<(usize, Value)>>) -> Parsed<Vec<u8>> {
         None => Ok(0),
         // The parser has checked the range.
         Some((_, Value::Uint(n))) => Ok(n as u8),
-        Some((at, _)) => Err(Fail { at, flaw: Flaw::NotConstant }),
+        Some((at, _)) => Err(Fail { at, flaw: LiteralProblem::NotConstant }),
     };
     elems.into_iter().map(byte).collect()
 }

@@ -2,7 +2,7 @@
 
 use goemu_loader::{Kind, Type};
 
-use super::{Fail, Flaw, Parsed, Parser, Token, number, number::Constant, token::abridged};
+use super::{Fail, LiteralProblem, Parsed, Parser, Token, number, number::Constant, token::abridged};
 use crate::go::{
     value::Value,
     write::{Problem, fits},
@@ -121,7 +121,7 @@ impl Parser<'_> {
         let zero = Constant::Int(0);
         let number = match *self.peek()? {
             Token::Number(text) => {
-                let flaw = Flaw::Number(abridged(text));
+                let flaw = LiteralProblem::Number(abridged(text));
                 let (constant, imaginary) = number::parse(text).ok_or(Fail { at, flaw })?;
                 if imaginary { plain(zero, Some(constant), false) } else { plain(constant, None, false) }
             }
@@ -159,7 +159,7 @@ impl Parser<'_> {
                 (Constant::float(if sign < 0 { f64::NEG_INFINITY } else { f64::INFINITY }), true)
             }
             name => {
-                let flaw = Flaw::NoName { kind: "constant", name: name.to_owned() };
+                let flaw = LiteralProblem::NoName { kind: "constant", name: name.to_owned() };
                 (limit(name).ok_or(Fail { at, flaw })?, false)
             }
         };
@@ -209,7 +209,7 @@ impl Number {
                 })
             }
             _ => {
-                let flaw = Flaw::Expected { wanted: format!("a {ty}"), found: self.text.clone() };
+                let flaw = LiteralProblem::Expected { wanted: format!("a {ty}"), found: self.text.clone() };
                 Err(self.fail(flaw))
             }
         }
@@ -222,7 +222,11 @@ impl Number {
         let n = match constant.int() {
             Some(n) => n,
             None if huge => return Err(self.overflow(ty)),
-            None => return Err(self.fail(Flaw::Fraction { value: self.text.clone(), ty: ty.to_string() })),
+            None => {
+                return Err(
+                    self.fail(LiteralProblem::Fraction { value: self.text.clone(), ty: ty.to_string() })
+                );
+            }
         };
         if !fits(n, ty) {
             return Err(self.overflow(ty));
@@ -238,7 +242,8 @@ impl Number {
     fn real(&self, ty: &Type) -> Parsed<&Constant> {
         match &self.im {
             Some(im) if im.f64() != 0.0 => {
-                Err(self.fail(Flaw::Expected { wanted: format!("a {ty}"), found: self.text.clone() }))
+                Err(self
+                    .fail(LiteralProblem::Expected { wanted: format!("a {ty}"), found: self.text.clone() }))
             }
             _ => Ok(&self.re),
         }
@@ -258,7 +263,7 @@ impl Number {
         self.fail(Problem::Overflow { value: self.text.clone(), ty: ty.to_string() })
     }
 
-    fn fail(&self, flaw: impl Into<Flaw>) -> Fail {
+    fn fail(&self, flaw: impl Into<LiteralProblem>) -> Fail {
         Fail { at: self.at, flaw: flaw.into() }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use goemu_loader::{Kind, Type};
 
 use super::{
-    Fail, Flaw, Head, Parsed, Parser, Token,
+    Fail, Head, LiteralProblem, Parsed, Parser, Token,
     type_name::{TypeName, same},
 };
 use crate::go::value::{Interface, Pointer, Value};
@@ -87,8 +87,10 @@ impl Parser<'_> {
         let at = self.start();
         match self.path()? {
             Some((name, after)) => {
-                let unknown =
-                    || Fail { at, flaw: Flaw::NoName { kind: "variable of known type", name: name.clone() } };
+                let unknown = || Fail {
+                    at,
+                    flaw: LiteralProblem::NoName { kind: "variable of known type", name: name.clone() },
+                };
                 let (addr, Some(of)) = self.types.variable(&name).ok_or_else(unknown)? else {
                     return Err(unknown());
                 };
@@ -133,8 +135,10 @@ impl Parser<'_> {
     fn held_variable(&mut self, ty: &Type) -> Parsed<Value> {
         let at = self.start();
         let Some((name, after)) = self.path()? else { return Err(self.unexpected(&format!("a {ty}"))) };
-        let unknown =
-            || Fail { at, flaw: Flaw::NoName { kind: "variable of known type", name: name.clone() } };
+        let unknown = || Fail {
+            at,
+            flaw: LiteralProblem::NoName { kind: "variable of known type", name: name.clone() },
+        };
         let (addr, Some(of)) = self.types.variable(&name).ok_or_else(unknown)? else { return Err(unknown()) };
         self.restore(after);
         let value = Value::Variable { name, addr };
@@ -144,7 +148,7 @@ impl Parser<'_> {
             (Kind::Interface { empty: true, .. }, Kind::Interface { empty: true, .. }) => Ok(value),
             (Kind::Interface { .. }, _) if same(&of.name, &ty.name) => Ok(value),
             (Kind::Interface { .. }, _) => {
-                let flaw = Flaw::Mismatch { given: of.name.clone(), wanted: ty.name.clone() };
+                let flaw = LiteralProblem::Mismatch { given: of.name.clone(), wanted: ty.name.clone() };
                 Err(Fail { at, flaw })
             }
             _ => Ok(hold(of, value)),

@@ -1,11 +1,11 @@
 //! Strings and runes in quotes, with Go's escapes (Go specification, "String literals").
 
-use super::{Fail, Flaw};
+use super::{Fail, LiteralProblem};
 
 /// The string that `text` begins with, and its length in the text.
 pub(super) fn string(text: &str) -> Result<(Vec<u8>, usize), Fail> {
     if let Some(raw) = text.strip_prefix('`') {
-        let end = raw.find('`').ok_or(Fail { at: 0, flaw: Flaw::Unterminated })?;
+        let end = raw.find('`').ok_or(Fail { at: 0, flaw: LiteralProblem::Unterminated })?;
         let (raw, _) = raw.split_at(end);
         // Carriage returns are not part of a raw string.
         return Ok((raw.bytes().filter(|b| *b != b'\r').collect(), end + 2));
@@ -25,7 +25,7 @@ pub(super) fn string(text: &str) -> Result<(Vec<u8>, usize), Fail> {
 
 /// The rune that `text` begins with, and its length in the text.
 pub(super) fn rune(text: &str) -> Result<(char, usize), Fail> {
-    let bad = |at| Fail { at, flaw: Flaw::Rune };
+    let bad = |at| Fail { at, flaw: LiteralProblem::Rune };
     let (value, len) = item(text, 1, '\'')?;
     let rune = match value {
         Item::End => return Err(bad(0)),
@@ -52,7 +52,7 @@ fn item(text: &str, at: usize, quote: char) -> Result<(Item, usize), Fail> {
     let fail = |flaw| Err(Fail { at, flaw });
     let mut chars = text.get(at..).unwrap_or("").chars();
     let escaped = match chars.next() {
-        None | Some('\n') => return fail(Flaw::Unterminated),
+        None | Some('\n') => return fail(LiteralProblem::Unterminated),
         Some(c) if c == quote => return Ok((Item::End, 1)),
         Some('\\') => chars.next(),
         Some(c) => return Ok((Item::Char(c), c.len_utf8())),
@@ -71,14 +71,14 @@ fn item(text: &str, at: usize, quote: char) -> Result<(Item, usize), Fail> {
         Some('u') => return numbered(text, at, at + 2, 4, 16),
         Some('U') => return numbered(text, at, at + 2, 8, 16),
         Some('0'..='7') => return numbered(text, at, at + 1, 3, 8),
-        _ => return fail(Flaw::Escape),
+        _ => return fail(LiteralProblem::Escape),
     };
     Ok((Item::Char(item), 2))
 }
 
 /// An escape by number, whose `count` digits begin at `digits`. `\x` and octal ones are bytes.
 fn numbered(text: &str, at: usize, digits: usize, count: usize, base: u32) -> Result<(Item, usize), Fail> {
-    let bad = || Fail { at, flaw: Flaw::Escape };
+    let bad = || Fail { at, flaw: LiteralProblem::Escape };
     let end = digits + count;
     let digits = text.get(digits..end).filter(|d| d.chars().all(|c| c.is_digit(base))).ok_or_else(bad)?;
     let number = u32::from_str_radix(digits, base).map_err(|_| bad())?;

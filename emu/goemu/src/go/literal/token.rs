@@ -1,6 +1,6 @@
 //! Go's tokens, as far as values and types need them (Go specification, "Lexical elements").
 
-use super::{Fail, Flaw, text};
+use super::{Fail, LiteralProblem, text};
 
 /// A token.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +101,7 @@ impl<'a> Lexer<'a> {
                 (Token::Name(name), end)
             }
             c if "()[]{},:;&*+-^<=".contains(c) => (Token::Punct(c), 1),
-            c => return Err(Fail { at: start, flaw: Flaw::Character(c) }),
+            c => return Err(Fail { at: start, flaw: LiteralProblem::Character(c) }),
         };
         self.at += len;
         Ok(token)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use goemu_loader::{Kind, Type, TypeRef};
 
-use super::{Fail, Flaw, Lexer, Parsed, Parser, Token};
+use super::{Fail, Lexer, LiteralProblem, Parsed, Parser, Token};
 
 /// A type as written, in the spelling of Go's own tools: `[]uint8`, `map[string]interface {}`.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Parser<'_> {
         if same(&name.text, &ty.name) || self.underlying(ty).is_some_and(|under| same(&name.text, &under)) {
             return Ok(());
         }
-        let flaw = Flaw::Mismatch { given: name.text.clone(), wanted: ty.name.clone() };
+        let flaw = LiteralProblem::Mismatch { given: name.text.clone(), wanted: ty.name.clone() };
         Err(Fail { at: name.at, flaw })
     }
 
@@ -52,7 +52,7 @@ impl Parser<'_> {
 
     /// The type of this name, from the binary.
     pub(super) fn named(&mut self, name: &TypeName) -> Parsed<Arc<Type>> {
-        let unknown = || Fail { at: name.at, flaw: Flaw::NoType(name.text.clone()) };
+        let unknown = || Fail { at: name.at, flaw: LiteralProblem::NoType(name.text.clone()) };
         self.types.named(&name.text).ok_or_else(unknown)
     }
 

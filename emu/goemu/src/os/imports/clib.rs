@@ -2,8 +2,8 @@
 //! `C.CString` and the like. Freed memory is not reused.
 
 use super::libc::set_errno;
-use super::{Answer, Arguments, c_string, cgo, print, room};
-use crate::hook::{Cx, Refused};
+use super::{Arguments, ImportReturn, c_string, cgo, print, room};
+use crate::hook::{HookContext, HookError};
 use crate::memory::MemFault;
 use crate::os::errno::{EAGAIN, EINVAL, ENOENT, EPERM};
 use goemu_loader::Os;
@@ -18,7 +18,11 @@ const STDOUT: u64 = 1;
 const EAI_SYSTEM: u64 = (-11_i64).cast_unsigned();
 
 /// What the function does, if it is one of these.
-pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+pub(super) fn answer(
+    cx: &mut HookContext<'_>,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<ImportReturn>, HookError> {
     let [a, b, c] = [arguments.get(cx, 0)?, arguments.get(cx, 1)?, arguments.get(cx, 2)?];
     let result = match name {
         "malloc" => allocate(cx, a)?,
@@ -50,7 +54,7 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
         // Go keeps its own environment; C's copy is never read.
         "setenv" | "unsetenv" => 0,
         // There are no users and no other hosts.
-        "sysconf" => return Ok(Some(Answer::Fail(u64::MAX, EINVAL.unsigned_abs()))),
+        "sysconf" => return Ok(Some(ImportReturn::Fail(u64::MAX, EINVAL.unsigned_abs()))),
         "getpwuid_r" | "getpwnam_r" | "getgrgid_r" | "getgrnam_r" => ENOENT.unsigned_abs(),
         "getaddrinfo" => {
             set_errno(cx, EPERM.unsigned_abs())?;
@@ -64,16 +68,16 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
         "pthread_cond_wait" if is_linux(cx) => return Ok(cgo::wait(cx, b)?),
         _ => return Ok(None),
     };
-    Ok(Some(Answer::Return(result)))
+    Ok(Some(ImportReturn::Return(result)))
 }
 
 /// On other systems a statically initialised mutex is not zero.
-fn is_linux(cx: &Cx<'_>) -> bool {
+fn is_linux(cx: &HookContext<'_>) -> bool {
     cx.image.target().os == Os::Linux
 }
 
 /// `getenv(name)`: from the process's configured environment.
-fn environment(cx: &mut Cx<'_>, name: u64) -> Result<u64, Refused> {
+fn environment(cx: &mut HookContext<'_>, name: u64) -> Result<u64, HookError> {
     let name = c_string(cx, name)?;
     let process = std::sync::Arc::clone(&cx.world.process);
     let Some(value) = process.variable(&name) else { return Ok(0) };
@@ -84,7 +88,7 @@ fn environment(cx: &mut Cx<'_>, name: u64) -> Result<u64, Refused> {
 }
 
 /// `malloc(size)`: zeroed, so that it serves `calloc` too. NULL if there is no memory, as in C.
-fn allocate(cx: &mut Cx<'_>, size: u64) -> Result<u64, Refused> {
+fn allocate(cx: &mut HookContext<'_>, size: u64) -> Result<u64, HookError> {
     let Some(whole) = size.checked_add(HEADER).filter(|whole| *whole <= cx.memory.limit()) else {
         return Ok(0);
     };
@@ -94,7 +98,7 @@ fn allocate(cx: &mut Cx<'_>, size: u64) -> Result<u64, Refused> {
 }
 
 /// `realloc(old, size)`
-fn reallocate(cx: &mut Cx<'_>, old: u64, size: u64) -> Result<u64, Refused> {
+fn reallocate(cx: &mut HookContext<'_>, old: u64, size: u64) -> Result<u64, HookError> {
     let new = allocate(cx, size)?;
     if new != 0 && old != 0 {
         let had = cx.word(old.wrapping_sub(HEADER))?;
@@ -104,7 +108,7 @@ fn reallocate(cx: &mut Cx<'_>, old: u64, size: u64) -> Result<u64, Refused> {
 }
 
 /// `memmove(to, from, size)`. In pieces, starting at the end that does not overwrite unread bytes.
-fn move_bytes(cx: &mut Cx<'_>, to: u64, from: u64, size: u64) -> Result<u64, MemFault> {
+fn move_bytes(cx: &mut HookContext<'_>, to: u64, from: u64, size: u64) -> Result<u64, MemFault> {
     let mut buffer = [0; PIECE as usize];
     let mut left = size;
     while left > 0 {
@@ -119,7 +123,7 @@ fn move_bytes(cx: &mut Cx<'_>, to: u64, from: u64, size: u64) -> Result<u64, Mem
 }
 
 /// `memset(to, byte, size)`
-fn fill(cx: &mut Cx<'_>, to: u64, byte: u8, size: u64) -> Result<u64, MemFault> {
+fn fill(cx: &mut HookContext<'_>, to: u64, byte: u8, size: u64) -> Result<u64, MemFault> {
     let buffer = [byte; PIECE as usize];
     let mut done = 0;
     while done < size {
@@ -131,7 +135,7 @@ fn fill(cx: &mut Cx<'_>, to: u64, byte: u8, size: u64) -> Result<u64, MemFault> 
 }
 
 /// The difference of the first bytes that differ, within a limit; for strings, up to their end.
-fn compare(cx: &Cx<'_>, a: u64, b: u64, size: u64, texts: bool) -> Result<u64, MemFault> {
+fn compare(cx: &HookContext<'_>, a: u64, b: u64, size: u64, texts: bool) -> Result<u64, MemFault> {
     let (mut left, mut right) = ([0; PIECE as usize], [0; PIECE as usize]);
     let mut done = 0;
     while done < size {
@@ -150,7 +154,7 @@ fn compare(cx: &Cx<'_>, a: u64, b: u64, size: u64, texts: bool) -> Result<u64, M
 }
 
 /// Bytes before a string's terminating zero, within a limit.
-fn length(cx: &Cx<'_>, text: u64, most: u64) -> Result<u64, MemFault> {
+fn length(cx: &HookContext<'_>, text: u64, most: u64) -> Result<u64, MemFault> {
     let mut buffer = [0; PIECE as usize];
     let mut done = 0;
     while done < most {
@@ -170,7 +174,7 @@ fn in_page(addr: u64) -> u64 {
     PIECE - addr % PIECE
 }
 
-fn print_all(cx: &mut Cx<'_>, text: u64, size: u64) -> Result<(), Refused> {
+fn print_all(cx: &mut HookContext<'_>, text: u64, size: u64) -> Result<(), HookError> {
     let mut done = 0;
     while done < size {
         done += print(cx, STDOUT, text.wrapping_add(done), size - done)?;

@@ -1,8 +1,8 @@
 //! The C library. Go programs for macOS, OpenBSD and Solaris make all system calls through it, and those with cgo
 //! some. Requests of package initialisers for files and limits are refused.
 
-use super::{Answer, Arguments, clib, posix, print, room};
-use crate::hook::{Cx, Refused};
+use super::{Arguments, ImportReturn, clib, posix, print, room};
+use crate::hook::{HookContext, HookError};
 use crate::os;
 use crate::outcome::Outcome;
 
@@ -13,8 +13,12 @@ const F_GETFL: u64 = 3;
 const READ_WRITE: u64 = 2;
 
 /// What the function does, if it is one of those that are answered.
-pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
-    let argument = |cx: &Cx<'_>, n| arguments.get(cx, n);
+pub(super) fn answer(
+    cx: &mut HookContext<'_>,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<ImportReturn>, HookError> {
+    let argument = |cx: &HookContext<'_>, n| arguments.get(cx, n);
     let result = match name {
         "write" => {
             let (fd, at, len) = (argument(cx, 0)?, argument(cx, 1)?, argument(cx, 2)?);
@@ -40,7 +44,7 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
         "__error" | "__errno" | "___errno" | "__errno_location" => errno(cx)?,
         "exit" | "_exit" => {
             let code = argument(cx, 0)? as i32;
-            return Ok(Some(Answer::End(Outcome::Exited { code, fatal: None })));
+            return Ok(Some(ImportReturn::End(Outcome::Exited { code, fatal: None })));
         }
         "clock_gettime" => {
             let (clock, to) = (argument(cx, 0)?, argument(cx, 1)?);
@@ -79,11 +83,11 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
             });
         }
     };
-    Ok(Some(Answer::Return(result)))
+    Ok(Some(ImportReturn::Return(result)))
 }
 
 /// The address of the thread's `errno`.
-fn errno(cx: &mut Cx<'_>) -> Result<u64, Refused> {
+fn errno(cx: &mut HookContext<'_>) -> Result<u64, HookError> {
     let at = match cx.world.errno {
         Some(at) => at,
         None => room(cx, 8)?,
@@ -92,7 +96,7 @@ fn errno(cx: &mut Cx<'_>) -> Result<u64, Refused> {
     Ok(at)
 }
 
-pub(super) fn set_errno(cx: &mut Cx<'_>, number: u64) -> Result<(), Refused> {
+pub(super) fn set_errno(cx: &mut HookContext<'_>, number: u64) -> Result<(), HookError> {
     let at = errno(cx)?;
     Ok(cx.memory.write(at, (number as u32).to_le_bytes())?)
 }

@@ -3,8 +3,8 @@
 
 use goemu_loader::Os;
 
-use super::{Answer, Arguments, c_string};
-use crate::hook::{Cx, Refused};
+use super::{Arguments, ImportReturn, c_string};
+use crate::hook::{HookContext, HookError};
 use crate::os;
 use crate::os::errno::{EBADF, EINVAL, ENOENT, ENOTTY, EPERM, ESPIPE};
 
@@ -12,8 +12,8 @@ use crate::os::errno::{EBADF, EINVAL, ENOENT, ENOTTY, EPERM, ESPIPE};
 const FAILED: u64 = u64::MAX;
 
 /// It fails, and `errno` is this.
-fn failed(number: i64) -> Answer {
-    Answer::Fail(FAILED, number.unsigned_abs())
+fn failed(number: i64) -> ImportReturn {
+    ImportReturn::Fail(FAILED, number.unsigned_abs())
 }
 
 /// The source of random numbers, on systems for which Go had no system call (`crypto/rand`, up to Go 1.15).
@@ -29,18 +29,22 @@ const REGULAR: u16 = 0o100_600;
 const PIPE: u16 = 0o010_600;
 
 /// What the function does, if it is one of these.
-pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+pub(super) fn answer(
+    cx: &mut HookContext<'_>,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<ImportReturn>, HookError> {
     let descriptor = arguments.get(cx, 0)? as u32;
     let is_random = u64::from(descriptor) == RANDOM_FD && cx.world.random_open;
     match name {
         "open" if RANDOM.contains(&c_string(cx, arguments.get(cx, 0)?)?.as_str()) => {
             cx.world.random_open = true;
-            return Ok(Some(Answer::Return(RANDOM_FD)));
+            return Ok(Some(ImportReturn::Return(RANDOM_FD)));
         }
         "read" if is_random => {
             let (to, size) = (arguments.get(cx, 1)?, arguments.get(cx, 2)?.min(READ));
             os::fill_random(cx, to, size)?;
-            return Ok(Some(Answer::Return(size)));
+            return Ok(Some(ImportReturn::Return(size)));
         }
         // The three standard files are pipes.
         "fstat" | "fstat64" if (is_random || descriptor < 3) && cx.image.target().os == Os::Darwin => {
@@ -48,11 +52,11 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
             cx.memory.write(to, [0; STAT])?;
             let mode = if is_random { REGULAR } else { PIPE };
             cx.memory.write(to.wrapping_add(STAT_MODE), mode.to_le_bytes())?;
-            return Ok(Some(Answer::Return(0)));
+            return Ok(Some(ImportReturn::Return(0)));
         }
         "close" if is_random => {
             cx.world.random_open = false;
-            return Ok(Some(Answer::Return(0)));
+            return Ok(Some(ImportReturn::Return(0)));
         }
         _ => {}
     }
@@ -60,9 +64,9 @@ pub(super) fn answer(cx: &mut Cx<'_>, name: &str, arguments: &Arguments) -> Resu
 }
 
 /// What is the same for everybody.
-fn refused(name: &str) -> Option<Answer> {
+fn refused(name: &str) -> Option<ImportReturn> {
     Some(match name {
-        "getuid" | "geteuid" | "getgid" | "getegid" | "getppid" | "sync" => Answer::Return(0),
+        "getuid" | "geteuid" | "getgid" | "getegid" | "getppid" | "sync" => ImportReturn::Return(0),
         "stat" | "stat64" | "lstat" | "lstat64" | "fstatat" | "fstatat64" | "readlink" | "readlinkat" => {
             failed(ENOENT)
         }

@@ -5,9 +5,9 @@ mod functions;
 
 use goemu_loader::{Image, Os};
 
-use super::{Answer, Arguments, answer as answer_stub};
+use super::{Arguments, ImportReturn, answer as answer_stub};
 use crate::error::Error;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookResult};
 use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
 use crate::os;
 
@@ -36,7 +36,7 @@ pub(crate) fn set_up(image: &Image, memory: &mut Memory) -> Result<(), MemoryErr
 }
 
 /// Before a function that reads the clock: it has moved.
-pub(crate) fn tick(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(crate) fn tick(cx: &mut HookContext<'_>) -> HookResult {
     let nanoseconds = cx.cpu.next_tsc();
     show_time(cx.memory, nanoseconds).map_err(Error::from)?;
     Ok(Action::Run)
@@ -56,21 +56,21 @@ fn show_time(memory: &mut Memory, nanoseconds: u64) -> Result<(), MemoryError> {
 }
 
 /// `asmcgocall(fn, arg unsafe.Pointer) int32`, ABI0. Without a start, `asmstdcallAddr` is nil, and so is `fn`.
-pub(crate) fn asmcgocall(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(crate) fn asmcgocall(cx: &mut HookContext<'_>) -> HookResult {
     let arguments = cx.caller_sp();
     let (function, call) = (cx.word(arguments)?, cx.word(arguments.wrapping_add(8))?);
     if function != 0 {
         return Ok(Action::Run);
     }
     let at = cx.image.facts().win_call;
-    let field = |cx: &Cx<'_>, offset| cx.word(call.wrapping_add(offset));
+    let field = |cx: &HookContext<'_>, offset| cx.word(call.wrapping_add(offset));
     let (stub, count, array) = (field(cx, at.function)?, field(cx, at.count)?, field(cx, at.args)?);
     let (result, error) = match answer_stub(cx, stub, &Arguments::Array(array, count))? {
-        Answer::Return(result) => (result, 0),
-        Answer::Fail(result, error) => (result, error),
+        ImportReturn::Return(result) => (result, 0),
+        ImportReturn::Fail(result, error) => (result, error),
         // Only C code is told to go elsewhere.
-        Answer::Jump(_) => return Ok(Action::Run),
-        Answer::End(outcome) => return Ok(Action::End(outcome)),
+        ImportReturn::Jump(_) => return Ok(Action::Run),
+        ImportReturn::End(outcome) => return Ok(Action::End(outcome)),
     };
     cx.set_word(call.wrapping_add(at.result), result)?;
     if let Some(offset) = at.error {

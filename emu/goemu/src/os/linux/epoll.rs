@@ -3,8 +3,8 @@
 use super::files::File;
 use super::threads::{On, Wait};
 use super::{Args, Kernel, clock, errno};
-use crate::hook::{Cx, Refused};
-use crate::os::Answer;
+use crate::hook::{HookContext, HookError};
+use crate::os::SyscallReturn;
 
 const IN: u32 = 1;
 const OUT: u32 = 4;
@@ -24,28 +24,36 @@ pub(super) struct Interest {
 }
 
 /// `epoll_create1(flags)`, `epoll_create(size)`
-pub(super) fn create(kernel: &mut Kernel, _: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
+pub(super) fn create(
+    kernel: &mut Kernel,
+    _: &mut HookContext<'_>,
+    _: Args,
+) -> Result<SyscallReturn, HookError> {
     let file = kernel.files.add(File::Epoll(Vec::new()));
-    Ok(Answer::Return(file.map_or(-errno::EMFILE, |number| number as i64)))
+    Ok(SyscallReturn::Return(file.map_or(-errno::EMFILE, |number| number as i64)))
 }
 
 /// `epoll_ctl(epoll, operation, file, event)`
-pub(super) fn control(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn control(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     const ADD: u64 = 1;
     const DELETE: u64 = 2;
     let [epoll, operation, file, event, ..] = args;
     // Like files on disk, the standard files cannot be watched.
     match kernel.files.get(file) {
-        None => return Ok(Answer::Return(-errno::EBADF)),
+        None => return Ok(SyscallReturn::Return(-errno::EBADF)),
         Some(File::PipeOut(_) | File::PipeIn(_) | File::Counter(_)) => {}
-        Some(_) => return Ok(Answer::Return(-errno::EPERM)),
+        Some(_) => return Ok(SyscallReturn::Return(-errno::EPERM)),
     }
     let Some(File::Epoll(interests)) = kernel.files.get(epoll) else {
-        return Ok(Answer::Return(-errno::EBADF));
+        return Ok(SyscallReturn::Return(-errno::EBADF));
     };
     let known = interests.iter().any(|interest| interest.file == file);
     if (operation == ADD) == known {
-        return Ok(Answer::Return(if known { -errno::EEXIST } else { -errno::ENOENT }));
+        return Ok(SyscallReturn::Return(if known { -errno::EEXIST } else { -errno::ENOENT }));
     }
     interests.retain(|interest| interest.file != file);
     if operation != DELETE {
@@ -54,23 +62,27 @@ pub(super) fn control(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Resul
         interests.push(Interest { file, events, data, told: 0 });
     }
     changed(kernel, cx)?;
-    Ok(Answer::Return(0))
+    Ok(SyscallReturn::Return(0))
 }
 
 /// `epoll_pwait(epoll, events, room, milliseconds, ...)`, `epoll_wait`
-pub(super) fn wait(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn wait(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let [file, to, room, timeout, ..] = args;
     let found = tell(kernel, cx, file, to, room)?;
     let timeout = timeout as i32;
     if found != 0 || timeout == 0 {
-        return Ok(Answer::Return(found));
+        return Ok(SyscallReturn::Return(found));
     }
     let deadline = u64::try_from(timeout).ok().map(|timeout| clock::after(cx, timeout * 1_000_000));
     kernel.threads.wait(cx, Wait { on: On::Epoll { file, to, room }, deadline, late: 0 })
 }
 
 /// Files may have become ready: wakes the threads that wait for them.
-pub(super) fn changed(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), Refused> {
+pub(super) fn changed(kernel: &mut Kernel, cx: &mut HookContext<'_>) -> Result<(), HookError> {
     for on in kernel.threads.pollers() {
         let On::Epoll { file, to, room } = on else { continue };
         let found = tell(kernel, cx, file, to, room)?;
@@ -82,7 +94,13 @@ pub(super) fn changed(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), Refuse
 }
 
 /// Writes the events to report; returns their number, or an error number.
-fn tell(kernel: &mut Kernel, cx: &mut Cx<'_>, epoll: u64, to: u64, room: u64) -> Result<i64, Refused> {
+fn tell(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    epoll: u64,
+    to: u64,
+    room: u64,
+) -> Result<i64, HookError> {
     let Some(File::Epoll(interests)) = kernel.files.get(epoll) else { return Ok(-errno::EBADF) };
     let mut interests = std::mem::take(interests);
     let mut count = 0;

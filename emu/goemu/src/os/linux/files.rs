@@ -1,8 +1,8 @@
 //! Open files: the three standard ones, and those that the process creates: pipes, event counters, epolls.
 
 use super::{Args, Kernel, epoll, errno};
-use crate::hook::{Cx, Refused};
-use crate::os::{self, Answer};
+use crate::hook::{HookContext, HookError};
+use crate::os::{self, SyscallReturn};
 
 /// The most open files.
 const MOST: usize = 1024;
@@ -101,10 +101,14 @@ impl Files {
 }
 
 /// `read(file, to, size)`. An empty file returns EAGAIN and does not block: Go opens its pipes that way.
-pub(super) fn read(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn read(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let [number, to, size, ..] = args;
     if let Some(File::Input) = kernel.files.get(number) {
-        return os::read_input(cx, 0, to, size).map(Answer::Return);
+        return os::read_input(cx, 0, to, size).map(SyscallReturn::Return);
     }
     let most = size.min(MOST_BYTES) as usize;
     cx.memory.check(to, most, crate::memory::Access::Write)?;
@@ -112,14 +116,18 @@ pub(super) fn read(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<A
         Ok(bytes) => {
             cx.memory.write_bytes(to, &bytes)?;
             epoll::changed(kernel, cx)?;
-            Ok(Answer::Return(bytes.len() as i64))
+            Ok(SyscallReturn::Return(bytes.len() as i64))
         }
-        Err(error) => Ok(Answer::Return(-error)),
+        Err(error) => Ok(SyscallReturn::Return(-error)),
     }
 }
 
 /// `write(file, from, size)`
-pub(super) fn write(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn write(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let [number, from, size, ..] = args;
     let mut bytes = vec![0; size.min(MOST_BYTES) as usize];
     cx.memory.read_bytes(from, &mut bytes)?;
@@ -127,32 +135,38 @@ pub(super) fn write(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<
     match files.get(number) {
         Some(File::Output(which)) => {
             cx.world.print(*which, &bytes);
-            return Ok(Answer::Return(bytes.len() as i64));
+            return Ok(SyscallReturn::Return(bytes.len() as i64));
         }
         Some(File::Counter(count)) => {
-            let Some(word) = bytes.first_chunk() else { return Ok(Answer::Return(-errno::EINVAL)) };
+            let Some(word) = bytes.first_chunk() else { return Ok(SyscallReturn::Return(-errno::EINVAL)) };
             *count = count.saturating_add(u64::from_le_bytes(*word));
             bytes.truncate(8);
         }
         Some(&mut File::PipeIn(pipe)) => {
             if !files.has_reader(pipe) {
-                return Ok(Answer::Return(-errno::EPIPE));
+                return Ok(SyscallReturn::Return(-errno::EPIPE));
             }
-            let Some(held) = files.pipes.get_mut(pipe) else { return Ok(Answer::Return(-errno::EBADF)) };
+            let Some(held) = files.pipes.get_mut(pipe) else {
+                return Ok(SyscallReturn::Return(-errno::EBADF));
+            };
             if held.len() == PIPE && !bytes.is_empty() {
-                return Ok(Answer::Return(-errno::EAGAIN));
+                return Ok(SyscallReturn::Return(-errno::EAGAIN));
             }
             bytes.truncate(PIPE - held.len());
             held.extend_from_slice(&bytes);
         }
-        _ => return Ok(Answer::Return(-errno::EBADF)),
+        _ => return Ok(SyscallReturn::Return(-errno::EBADF)),
     }
     epoll::changed(kernel, cx)?;
-    Ok(Answer::Return(bytes.len() as i64))
+    Ok(SyscallReturn::Return(bytes.len() as i64))
 }
 
 /// `writev(file, vectors, count)`: as many writes.
-pub(super) fn writev(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn writev(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     const MOST_VECTORS: u64 = 1024;
     let [number, vectors, count, ..] = args;
     let mut all = 0;
@@ -160,7 +174,7 @@ pub(super) fn writev(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result
         let vector = vectors.wrapping_add(16 * n);
         let (from, size) = (cx.word(vector)?, cx.word(vector.wrapping_add(8))?);
         match write(kernel, cx, [number, from, size, 0, 0, 0])? {
-            Answer::Return(wrote) if wrote >= 0 => {
+            SyscallReturn::Return(wrote) if wrote >= 0 => {
                 all += wrote;
                 if (wrote as u64) < size {
                     break;
@@ -170,15 +184,19 @@ pub(super) fn writev(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result
             _ => break,
         }
     }
-    Ok(Answer::Return(all))
+    Ok(SyscallReturn::Return(all))
 }
 
 /// `close(file)`
-pub(super) fn close(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn close(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let files = &mut kernel.files;
     let slot = usize::try_from(args[0]).ok().and_then(|number| files.open.get_mut(number));
     if slot.and_then(Option::take).is_none() {
-        return Ok(Answer::Return(-errno::EBADF));
+        return Ok(SyscallReturn::Return(-errno::EBADF));
     }
     for file in files.open.iter_mut().flatten() {
         if let File::Epoll(interests) = file {
@@ -186,15 +204,19 @@ pub(super) fn close(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<
         }
     }
     epoll::changed(kernel, cx)?;
-    Ok(Answer::Return(0))
+    Ok(SyscallReturn::Return(0))
 }
 
 /// `pipe2(files, flags)`, `pipe(files)`
-pub(super) fn pipe(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn pipe(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     cx.memory.check(args[0], 8, crate::memory::Access::Write)?;
     let files = &mut kernel.files;
     if files.open.iter().filter(|file| file.is_none()).count() + MOST - files.open.len() < 2 {
-        return Ok(Answer::Return(-errno::EMFILE));
+        return Ok(SyscallReturn::Return(-errno::EMFILE));
     }
     // Closed pipes are reused.
     let number = (0..files.pipes.len()).find(|&pipe| !files.has_reader(pipe) && !files.has_writer(pipe));
@@ -207,35 +229,63 @@ pub(super) fn pipe(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<A
     for (at, end) in (0..).zip(ends) {
         cx.memory.write(args[0].wrapping_add(4 * at), (end.unwrap_or_default() as u32).to_le_bytes())?;
     }
-    Ok(Answer::Return(0))
+    Ok(SyscallReturn::Return(0))
 }
 
 /// `fstat(file, status)`: all files are reported as pipes.
-pub(super) fn fstat(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn fstat(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     match kernel.files.get(args[0]) {
-        Some(_) => os::pipe_status(cx, args[1]).map(Answer::Return),
-        None => Ok(Answer::Return(-errno::EBADF)),
+        Some(_) => os::pipe_status(cx, args[1]).map(SyscallReturn::Return),
+        None => Ok(SyscallReturn::Return(-errno::EBADF)),
     }
 }
 
 /// `lseek(file, offset, whence)`: pipes have no position.
-pub(super) fn lseek(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
-    Ok(Answer::Return(if kernel.files.get(args[0]).is_some() { -errno::ESPIPE } else { -errno::EBADF }))
+pub(super) fn lseek(
+    kernel: &mut Kernel,
+    _: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
+    Ok(SyscallReturn::Return(if kernel.files.get(args[0]).is_some() {
+        -errno::ESPIPE
+    } else {
+        -errno::EBADF
+    }))
 }
 
 /// `ioctl(file, request, argument)`: no file is a terminal.
-pub(super) fn ioctl(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
-    Ok(Answer::Return(if kernel.files.get(args[0]).is_some() { -errno::ENOTTY } else { -errno::EBADF }))
+pub(super) fn ioctl(
+    kernel: &mut Kernel,
+    _: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
+    Ok(SyscallReturn::Return(if kernel.files.get(args[0]).is_some() {
+        -errno::ENOTTY
+    } else {
+        -errno::EBADF
+    }))
 }
 
 /// `eventfd2(count, flags)`
-pub(super) fn eventfd(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn eventfd(
+    kernel: &mut Kernel,
+    _: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let file = kernel.files.add(File::Counter(args[0] & 0xffff_ffff));
-    Ok(Answer::Return(file.map_or(-errno::EMFILE, |number| number as i64)))
+    Ok(SyscallReturn::Return(file.map_or(-errno::EMFILE, |number| number as i64)))
 }
 
 /// `fcntl(file, command, argument)`: F_GETFD, F_SETFD, F_GETFL and F_SETFL.
-pub(super) fn fcntl(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn fcntl(
+    kernel: &mut Kernel,
+    _: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     const READ_WRITE: i64 = 2;
     const NONBLOCK: i64 = 0x800;
     let result = match (kernel.files.get(args[0]), args[1]) {
@@ -245,5 +295,5 @@ pub(super) fn fcntl(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<A
         (Some(_), 3) => READ_WRITE,
         _ => -errno::EPERM,
     };
-    Ok(Answer::Return(result))
+    Ok(SyscallReturn::Return(result))
 }

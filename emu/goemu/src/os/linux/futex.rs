@@ -2,8 +2,8 @@
 
 use super::threads::{On, Wait};
 use super::{Args, Kernel, clock, errno};
-use crate::hook::{Cx, Refused};
-use crate::os::Answer;
+use crate::hook::{HookContext, HookError};
+use crate::os::SyscallReturn;
 
 const WAIT: u64 = 0;
 const WAKE: u64 = 1;
@@ -13,13 +13,17 @@ const OPERATION: u64 = 0x7f;
 pub(super) const ALL: u64 = u64::MAX;
 
 /// `futex(address, operation, value, timeout)`
-pub(super) fn futex(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn futex(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let [address, operation, value, timeout, ..] = args;
     match operation & OPERATION {
         WAIT => {
             let found = u32::from_le_bytes(cx.memory.read(address)?);
             if found != value as u32 {
-                return Ok(Answer::Return(-errno::EAGAIN));
+                return Ok(SyscallReturn::Return(-errno::EAGAIN));
             }
             let deadline = match timeout {
                 0 => None,
@@ -27,7 +31,7 @@ pub(super) fn futex(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<
             };
             kernel.threads.wait(cx, Wait { on: On::Futex(address), deadline, late: -errno::ETIMEDOUT })
         }
-        WAKE => Ok(Answer::Return(kernel.threads.wake(On::Futex(address), value, 0) as i64)),
-        _ => Ok(Answer::Return(-errno::EINVAL)),
+        WAKE => Ok(SyscallReturn::Return(kernel.threads.wake(On::Futex(address), value, 0) as i64)),
+        _ => Ok(SyscallReturn::Return(-errno::EINVAL)),
     }
 }

@@ -8,9 +8,9 @@ use std::ops::Range;
 use super::ranges::Ranges;
 use super::{Args, Kernel, errno};
 use crate::guest::address_map::ANYWHERE;
-use crate::hook::{Cx, Refused};
+use crate::hook::{HookContext, HookError};
 use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
-use crate::os::Answer;
+use crate::os::SyscallReturn;
 
 const MAP_FIXED: u64 = 0x10;
 const MAP_ANONYMOUS: u64 = 0x20;
@@ -82,75 +82,91 @@ impl Maps {
 }
 
 /// `mmap(address, size, protection, flags, file, offset)`: memory without a file.
-pub(super) fn mmap(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn mmap(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let [wish, size, protection, flags, ..] = args;
     if flags & MAP_ANONYMOUS == 0 {
-        return Ok(Answer::Return(-errno::EPERM));
+        return Ok(SyscallReturn::Return(-errno::EPERM));
     }
     let maps = &mut kernel.maps;
-    let Some(wished) = pages(wish, size) else { return Ok(Answer::Return(-errno::EINVAL)) };
+    let Some(wished) = pages(wish, size) else { return Ok(SyscallReturn::Return(-errno::EINVAL)) };
     let range = if maps.is_free(&wished) {
         Some(wished)
     } else if wished.start < PAGE && flags & MAP_FIXED != 0 {
         // Nil pointers fault.
-        return Ok(Answer::Return(-errno::EPERM));
+        return Ok(SyscallReturn::Return(-errno::EPERM));
     } else if flags & MAP_FIXED_NOREPLACE != 0 {
-        return Ok(Answer::Return(-errno::EEXIST));
+        return Ok(SyscallReturn::Return(-errno::EEXIST));
     } else if flags & MAP_FIXED != 0 {
         Some(wished)
     } else {
         maps.find(wished.end - wished.start)
     };
     let fits = |range: &Range<u64>| range.end <= maps.space && !maps.taken.is_full();
-    let Some(range) = range.filter(fits) else { return Ok(Answer::Return(-errno::ENOMEM)) };
+    let Some(range) = range.filter(fits) else { return Ok(SyscallReturn::Return(-errno::ENOMEM)) };
     match maps.replace(cx.memory, &range, perm(protection)) {
-        Ok(()) => Ok(Answer::Return(range.start as i64)),
-        Err(_) => Ok(Answer::Return(-errno::ENOMEM)),
+        Ok(()) => Ok(SyscallReturn::Return(range.start as i64)),
+        Err(_) => Ok(SyscallReturn::Return(-errno::ENOMEM)),
     }
 }
 
 /// `munmap(address, size)`
-pub(super) fn munmap(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
-    let Some(range) = pages(args[0], args[1]) else { return Ok(Answer::Return(-errno::EINVAL)) };
+pub(super) fn munmap(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
+    let Some(range) = pages(args[0], args[1]) else { return Ok(SyscallReturn::Return(-errno::EINVAL)) };
     if kernel.maps.taken.is_full() {
-        return Ok(Answer::Return(-errno::ENOMEM));
+        return Ok(SyscallReturn::Return(-errno::ENOMEM));
     }
     kernel.maps.clear(cx.memory, &range)?;
     kernel.maps.taken.remove(&range);
-    Ok(Answer::Return(0))
+    Ok(SyscallReturn::Return(0))
 }
 
 /// `mprotect(address, size, protection)`: a reservation that becomes usable gets its memory here.
-pub(super) fn mprotect(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn mprotect(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let maps = &mut kernel.maps;
     let range = pages(args[0], args[1]).filter(|range| range.end <= maps.space);
-    let Some(range) = range else { return Ok(Answer::Return(-errno::EINVAL)) };
+    let Some(range) = range else { return Ok(SyscallReturn::Return(-errno::EINVAL)) };
     let perm = perm(args[2]);
     if !perm.is_empty() && maps.fill(cx.memory, &range, perm).is_err() {
-        return Ok(Answer::Return(-errno::ENOMEM));
+        return Ok(SyscallReturn::Return(-errno::ENOMEM));
     }
     for part in maps.usable.within(&range) {
         cx.memory.protect(part, perm)?;
     }
-    Ok(Answer::Return(0))
+    Ok(SyscallReturn::Return(0))
 }
 
 /// `madvise(address, size, advice)`: memory that is not needed reads as zero afterwards, which Go relies on
 /// (`runtime.needZeroAfterSysUnused`). Other advice has no effect.
-pub(super) fn madvise(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn madvise(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let [address, size, advice, ..] = args;
-    let Some(range) = pages(address, size) else { return Ok(Answer::Return(-errno::EINVAL)) };
+    let Some(range) = pages(address, size) else { return Ok(SyscallReturn::Return(-errno::EINVAL)) };
     if advice == MADV_DONTNEED {
         for part in kernel.maps.usable.within(&range) {
             cx.memory.discard(part)?;
         }
     }
-    Ok(Answer::Return(0))
+    Ok(SyscallReturn::Return(0))
 }
 
 /// `brk(address)`: there is no such heap.
-pub(super) fn brk(_: &mut Kernel, _: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
-    Ok(Answer::Return(0))
+pub(super) fn brk(_: &mut Kernel, _: &mut HookContext<'_>, _: Args) -> Result<SyscallReturn, HookError> {
+    Ok(SyscallReturn::Return(0))
 }
 
 /// The pages of a range; `None` if it is not a valid range.

@@ -7,8 +7,8 @@ use super::threads::Thread;
 use super::{Args, Kernel, errno};
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
-use crate::hook::{Cx, Refused};
-use crate::os::Answer;
+use crate::hook::{HookContext, HookError};
+use crate::os::SyscallReturn;
 use crate::outcome::Outcome;
 
 /// The number of signals; they count from 1.
@@ -130,37 +130,45 @@ mod ucontext {
 }
 
 /// `tgkill(process, thread, signal)`
-pub(super) fn tgkill(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn tgkill(
+    kernel: &mut Kernel,
+    _: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let [_, tid, signal, ..] = args;
-    let Some(thread) = kernel.threads.numbered(tid) else { return Ok(Answer::Return(-errno::ESRCH)) };
+    let Some(thread) = kernel.threads.numbered(tid) else { return Ok(SyscallReturn::Return(-errno::ESRCH)) };
     Ok(send(&kernel.signals, thread, signal))
 }
 
 /// `kill(process, signal)`: of the process itself.
-pub(super) fn kill(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn kill(
+    kernel: &mut Kernel,
+    _: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     const OWN: u64 = 1;
     let [process, signal, ..] = args;
     if process != OWN {
-        return Ok(Answer::Return(-errno::EPERM));
+        return Ok(SyscallReturn::Return(-errno::EPERM));
     }
     Ok(send(&kernel.signals, kernel.threads.running(), signal))
 }
 
 /// Makes a signal pending if it has a handler. Without one, its default action ends the program or does nothing.
-fn send(signals: &Signals, thread: &mut Thread, signal: u64) -> Answer {
+fn send(signals: &Signals, thread: &mut Thread, signal: u64) -> SyscallReturn {
     /// A shell adds this to the number of a signal that ended a program.
     const BY_SIGNAL: u64 = 128;
     let action = usize::try_from(signal).ok().and_then(|signal| signals.actions.get(signal));
     match action.map(|action| Action::of(action).handler) {
-        None => Answer::Return(-errno::EINVAL),
-        Some(SIG_DFL) if STOPS.contains(&signal) => Answer::Return(-errno::EPERM),
+        None => SyscallReturn::Return(-errno::EINVAL),
+        Some(SIG_DFL) if STOPS.contains(&signal) => SyscallReturn::Return(-errno::EPERM),
         Some(SIG_DFL) if signal != 0 && !NOTHING_BY_DEFAULT.contains(&signal) => {
-            Answer::End(Outcome::Exited { code: (BY_SIGNAL + signal) as i32, fatal: None })
+            SyscallReturn::End(Outcome::Exited { code: (BY_SIGNAL + signal) as i32, fatal: None })
         }
-        Some(SIG_DFL | SIG_IGN) => Answer::Return(0),
+        Some(SIG_DFL | SIG_IGN) => SyscallReturn::Return(0),
         Some(_) => {
             thread.signals.sent |= 1 << (signal - 1);
-            Answer::Return(0)
+            SyscallReturn::Return(0)
         }
     }
 }
@@ -184,7 +192,7 @@ impl Action {
 
 /// Delivers a signal to the running thread: the handler starts, on the signal stack if it asked for that,
 /// with the registers saved in memory (`arch/x86/kernel/signal_64.c`).
-pub(super) fn deliver(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), Refused> {
+pub(super) fn deliver(kernel: &mut Kernel, cx: &mut HookContext<'_>) -> Result<(), HookError> {
     let Kernel { threads, signals, .. } = kernel;
     let thread = threads.running();
     let Some(number) = thread.signals.take() else { return Ok(()) };
@@ -237,7 +245,11 @@ pub(super) fn deliver(kernel: &mut Kernel, cx: &mut Cx<'_>) -> Result<(), Refuse
 }
 
 /// `rt_sigreturn()`: restores the registers from memory, where the handler may have changed them.
-pub(super) fn rt_sigreturn(kernel: &mut Kernel, cx: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
+pub(super) fn rt_sigreturn(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    _: Args,
+) -> Result<SyscallReturn, HookError> {
     let context = cx.cpu.gpr(gpr::RSP);
     let word = |offset: u64| cx.word(context.wrapping_add(offset));
     let (rip, flags, held) = (word(ucontext::RIP)?, word(ucontext::RFLAGS)?, word(ucontext::HELD)?);
@@ -255,15 +267,19 @@ pub(super) fn rt_sigreturn(kernel: &mut Kernel, cx: &mut Cx<'_>, _: Args) -> Res
     }
     cx.cpu.set_rflags(flags);
     cx.cpu.rip = rip;
-    Ok(Answer::Resume)
+    Ok(SyscallReturn::Resume)
 }
 
 /// `rt_sigaction(signal, new, old, size)`
-pub(super) fn rt_sigaction(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn rt_sigaction(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let [signal, new, old, ..] = args;
     let signal = usize::try_from(signal).ok().filter(|&signal| signal > 0);
     let Some(action) = signal.and_then(|signal| kernel.signals.actions.get_mut(signal)) else {
-        return Ok(Answer::Return(-errno::EINVAL));
+        return Ok(SyscallReturn::Return(-errno::EINVAL));
     };
     let before = *action;
     if new != 0 {
@@ -272,11 +288,15 @@ pub(super) fn rt_sigaction(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> 
     if old != 0 {
         cx.memory.write(old, before)?;
     }
-    Ok(Answer::Return(0))
+    Ok(SyscallReturn::Return(0))
 }
 
 /// `rt_sigprocmask(how, new, old, size)`
-pub(super) fn rt_sigprocmask(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn rt_sigprocmask(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let [how, new, old, ..] = args;
     let signals = &mut kernel.threads.running().signals;
     let before = signals.held;
@@ -286,17 +306,21 @@ pub(super) fn rt_sigprocmask(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -
             SIG_BLOCK => before | set,
             SIG_UNBLOCK => before & !set,
             SIG_SETMASK => set,
-            _ => return Ok(Answer::Return(-errno::EINVAL)),
+            _ => return Ok(SyscallReturn::Return(-errno::EINVAL)),
         };
     }
     if old != 0 {
         cx.set_word(old, before)?;
     }
-    Ok(Answer::Return(0))
+    Ok(SyscallReturn::Return(0))
 }
 
 /// `sigaltstack(new, old)`
-pub(super) fn sigaltstack(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn sigaltstack(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let stack = &mut kernel.threads.running().alt_stack;
     let before = *stack;
     if args[0] != 0 {
@@ -308,5 +332,5 @@ pub(super) fn sigaltstack(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> R
             cx.set_word(args[1].wrapping_add(8 * n as u64), word)?;
         }
     }
-    Ok(Answer::Return(0))
+    Ok(SyscallReturn::Return(0))
 }

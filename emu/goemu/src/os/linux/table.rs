@@ -2,11 +2,11 @@
 //! with EPERM.
 
 use super::{Args, Kernel, clock, epoll, files, futex, identity, memory, signal, threads};
-use crate::hook::{Cx, Refused};
-use crate::os::Answer;
+use crate::hook::{HookContext, HookError};
+use crate::os::SyscallReturn;
 
 /// Carries out a system call.
-type Body = fn(&mut Kernel, &mut Cx<'_>, Args) -> Result<Answer, Refused>;
+type Body = fn(&mut Kernel, &mut HookContext<'_>, Args) -> Result<SyscallReturn, HookError>;
 
 /// A system call.
 pub struct Entry {

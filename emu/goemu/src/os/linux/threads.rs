@@ -6,8 +6,8 @@ use super::{Args, Kernel, errno, futex};
 use crate::cpu::{Cpu, gpr};
 use crate::go::traceback::Traceback;
 use crate::guest::clock::Clock;
-use crate::hook::{Cx, Refused};
-use crate::os::Answer;
+use crate::hook::{HookContext, HookError};
+use crate::os::SyscallReturn;
 use crate::outcome::Outcome;
 
 /// The most threads.
@@ -101,7 +101,7 @@ impl Threads {
     }
 
     /// Ends a slice.
-    pub(super) fn turn(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn turn(&mut self, cx: &mut HookContext<'_>) {
         cx.memory.charge(self.list.len() as u64);
         self.wake_late(cx.world.clock);
         if let Some(next) = self.next() {
@@ -118,14 +118,14 @@ impl Threads {
 
     /// Saves the processor's registers and loads another thread's. Its counter and its source of random numbers
     /// continue.
-    fn change(&mut self, cx: &mut Cx<'_>, next: usize) {
+    fn change(&mut self, cx: &mut HookContext<'_>, next: usize) {
         if let Some(old) = self.list.get_mut(self.running) {
             old.cpu.clone_from(cx.cpu);
         }
         self.load(cx, next);
     }
 
-    fn load(&mut self, cx: &mut Cx<'_>, next: usize) {
+    fn load(&mut self, cx: &mut HookContext<'_>, next: usize) {
         let (tsc, entropy) = (cx.cpu.tsc, cx.cpu.entropy);
         cx.cpu.clone_from(&self.list[next].cpu);
         (cx.cpu.tsc, cx.cpu.entropy) = (tsc, entropy);
@@ -144,7 +144,7 @@ impl Threads {
     }
 
     /// Suspends the running thread, and runs another. If all wait, time jumps to the first deadline.
-    pub(super) fn wait(&mut self, cx: &mut Cx<'_>, wait: Wait) -> Result<Answer, Refused> {
+    pub(super) fn wait(&mut self, cx: &mut HookContext<'_>, wait: Wait) -> Result<SyscallReturn, HookError> {
         clobber(cx.cpu);
         let running = self.running();
         running.wait = Some(wait);
@@ -153,12 +153,16 @@ impl Threads {
     }
 
     /// Suspends the running thread until a time.
-    pub(super) fn sleep(&mut self, cx: &mut Cx<'_>, deadline: u64) -> Result<Answer, Refused> {
+    pub(super) fn sleep(
+        &mut self,
+        cx: &mut HookContext<'_>,
+        deadline: u64,
+    ) -> Result<SyscallReturn, HookError> {
         self.wait(cx, Wait { on: On::Time, deadline: Some(deadline), late: 0 })
     }
 
     /// Picks the thread to run; the running one (whose registers are saved) is the last choice.
-    fn go_on(&mut self, cx: &mut Cx<'_>) -> Result<Answer, Refused> {
+    fn go_on(&mut self, cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError> {
         cx.memory.charge(self.list.len() as u64);
         loop {
             self.wake_late(cx.world.clock);
@@ -168,12 +172,12 @@ impl Threads {
             });
             if let Some(next) = ready {
                 self.load(cx, next);
-                return Ok(Answer::Resume);
+                return Ok(SyscallReturn::Resume);
             }
             let deadlines = self.list.iter().filter_map(|thread| thread.wait?.deadline);
             match deadlines.min() {
                 Some(first) => cx.world.clock.jump(first),
-                None => return Ok(Answer::End(Outcome::Deadlock(Traceback::default()))),
+                None => return Ok(SyscallReturn::End(Outcome::Deadlock(Traceback::default()))),
             }
         }
     }
@@ -219,14 +223,18 @@ fn clobber(cpu: &mut Cpu) {
 
 /// `clone(flags, stack, parent_tid, child_tid, tls)`: a new thread. A new process is
 /// refused.
-pub(super) fn clone(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn clone(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let [flags, stack, _, _, tls, _] = args;
     if flags & (CLONE_VM | CLONE_THREAD) != CLONE_VM | CLONE_THREAD {
-        return Ok(Answer::Return(-errno::EPERM));
+        return Ok(SyscallReturn::Return(-errno::EPERM));
     }
     let threads = &mut kernel.threads;
     if threads.list.len() >= MOST {
-        return Ok(Answer::Return(-errno::EAGAIN));
+        return Ok(SyscallReturn::Return(-errno::EAGAIN));
     }
     let mut cpu = cx.cpu.clone();
     clobber(&mut cpu);
@@ -239,31 +247,47 @@ pub(super) fn clone(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<
     threads.next_tid = tid.wrapping_add(1).max(2);
     let (alt_stack, signals) = (AltStack::default(), threads.running().signals.inherited());
     threads.list.push(Thread { tid, cpu, wait: None, clear_tid: 0, alt_stack, signals });
-    Ok(Answer::Return(i64::from(tid)))
+    Ok(SyscallReturn::Return(i64::from(tid)))
 }
 
 /// `sched_yield()`
-pub(super) fn sched_yield(kernel: &mut Kernel, cx: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
+pub(super) fn sched_yield(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    _: Args,
+) -> Result<SyscallReturn, HookError> {
     cx.world.clock.jump(cx.world.clock.now() + YIELD);
     returned(cx.cpu, 0);
     kernel.threads.turn(cx);
-    Ok(Answer::Resume)
+    Ok(SyscallReturn::Resume)
 }
 
 /// `gettid()`
-pub(super) fn gettid(kernel: &mut Kernel, _: &mut Cx<'_>, _: Args) -> Result<Answer, Refused> {
-    Ok(Answer::Return(i64::from(kernel.threads.running().tid)))
+pub(super) fn gettid(
+    kernel: &mut Kernel,
+    _: &mut HookContext<'_>,
+    _: Args,
+) -> Result<SyscallReturn, HookError> {
+    Ok(SyscallReturn::Return(i64::from(kernel.threads.running().tid)))
 }
 
 /// `set_tid_address(pointer)`
-pub(super) fn set_tid_address(kernel: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn set_tid_address(
+    kernel: &mut Kernel,
+    _: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let thread = kernel.threads.running();
     thread.clear_tid = args[0];
-    Ok(Answer::Return(i64::from(thread.tid)))
+    Ok(SyscallReturn::Return(i64::from(thread.tid)))
 }
 
 /// `exit(code)`: the thread ends, and the program with the last one.
-pub(super) fn exit(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn exit(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     let threads = &mut kernel.threads;
     if threads.list.len() == 1 {
         return exit_group(kernel, cx, args);
@@ -281,18 +305,26 @@ pub(super) fn exit(kernel: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<A
 }
 
 /// `exit_group(code)`
-pub(super) fn exit_group(_: &mut Kernel, _: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
-    Ok(Answer::End(Outcome::Exited { code: args[0] as i32, fatal: None }))
+pub(super) fn exit_group(
+    _: &mut Kernel,
+    _: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
+    Ok(SyscallReturn::End(Outcome::Exited { code: args[0] as i32, fatal: None }))
 }
 
 /// `arch_prctl(code, address)`: sets the base of FS or GS.
-pub(super) fn arch_prctl(_: &mut Kernel, cx: &mut Cx<'_>, args: Args) -> Result<Answer, Refused> {
+pub(super) fn arch_prctl(
+    _: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
     const SET_GS: u64 = 0x1001;
     const SET_FS: u64 = 0x1002;
     match args[0] {
         SET_FS => cx.cpu.fs_base = args[1],
         SET_GS => cx.cpu.gs_base = args[1],
-        _ => return Ok(Answer::Return(-errno::EINVAL)),
+        _ => return Ok(SyscallReturn::Return(-errno::EINVAL)),
     }
-    Ok(Answer::Return(0))
+    Ok(SyscallReturn::Return(0))
 }

@@ -2,11 +2,11 @@
 
 use super::fatal;
 use crate::cpu::gpr;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookResult};
 use crate::observe::Event;
 
 /// `mallocgc(size uintptr, typ *_type, needzero bool) unsafe.Pointer`
-pub(in crate::runtime) fn mallocgc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn mallocgc(cx: &mut HookContext<'_>) -> HookResult {
     let (size, ty) = (cx.arg(0)?, cx.arg(1)?);
     let Ok(addr) = cx.world.alloc(cx.memory, size) else {
         return Ok(fatal::out_of_memory(cx));

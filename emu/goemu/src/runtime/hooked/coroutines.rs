@@ -3,10 +3,10 @@
 
 use super::{fatal, goroutines};
 use crate::guest::scheduler::Status;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookResult};
 
 /// `newcoro(f func(*coro)) *coro`
-pub(in crate::runtime) fn new(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn new(cx: &mut HookContext<'_>) -> HookResult {
     /// Bytes of a `coro`, and some more.
     const SIZE: u64 = 64;
     let (f, from) = (cx.arg(0)?, cx.return_address()?);
@@ -24,7 +24,7 @@ pub(in crate::runtime) fn new(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `coroswitch(c *coro)`: the other one goes on, and this one rests.
-pub(in crate::runtime) fn switch(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn switch(cx: &mut HookContext<'_>) -> HookResult {
     let coro = cx.arg(0)?;
     let next = cx.word(coro)?;
     let Some(next) = cx.world.scheduler.take(next) else {
@@ -37,7 +37,7 @@ pub(in crate::runtime) fn switch(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// The goroutine that was made for a coroutine has ended: the other one goes on.
-pub(in crate::runtime) fn ended(cx: &mut Cx<'_>, coro: u64) -> Result<Action, Refused> {
+pub(in crate::runtime) fn ended(cx: &mut HookContext<'_>, coro: u64) -> HookResult {
     let next = cx.word(coro)?;
     cx.set_word(coro, 0)?;
     match cx.world.scheduler.take(next) {

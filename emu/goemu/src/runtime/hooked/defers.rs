@@ -7,7 +7,7 @@
 
 use super::fatal;
 use crate::cpu::gpr;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookResult};
 use crate::memory::MemFault;
 use crate::observe::Event;
 
@@ -18,7 +18,7 @@ const MAX_ARGS: u64 = 1 << 20;
 
 /// `deferproc`: records a call on the heap. Up to Go 1.16 the arguments follow size and closure on the
 /// stack, and are copied behind the record; 1.17 has a size that is always 0.
-pub(in crate::runtime) fn deferproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn deferproc(cx: &mut HookContext<'_>) -> HookResult {
     let rules = cx.image.facts().rules();
     let closure = cx.arg(if rules.starts_closures() { 0 } else { 1 })?;
     let len = if rules.copies_arguments() { cx.arg(0)? & 0xffff_ffff } else { 0 };
@@ -40,7 +40,7 @@ pub(in crate::runtime) fn deferproc(cx: &mut Cx<'_>) -> Result<Action, Refused> 
 
 /// `deferprocStack`: the caller has put the record in its own frame, with closure (and size and arguments)
 /// filled in.
-pub(in crate::runtime) fn deferproc_stack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn deferproc_stack(cx: &mut HookContext<'_>) -> HookResult {
     let record = cx.arg(0)?;
     let layout = cx.image.facts().defer;
     let len = match layout.siz {
@@ -55,7 +55,7 @@ pub(in crate::runtime) fn deferproc_stack(cx: &mut Cx<'_>) -> Result<Action, Ref
     push(cx, record, "deferprocStack", args)
 }
 
-fn arguments(cx: &Cx<'_>, at: u64, len: u64) -> Result<Vec<u8>, MemFault> {
+fn arguments(cx: &HookContext<'_>, at: u64, len: u64) -> Result<Vec<u8>, MemFault> {
     let mut args = vec![0; len.min(MAX_ARGS) as usize];
     cx.memory.read_bytes(at, &mut args)?;
     Ok(args)
@@ -63,7 +63,7 @@ fn arguments(cx: &Cx<'_>, at: u64, len: u64) -> Result<Vec<u8>, MemFault> {
 
 /// Fills the rest of a record and links it. The caller reads 0 from AX: the call was deferred, it is not
 /// being resumed after a panic.
-fn push(cx: &mut Cx<'_>, record: u64, by: &'static str, args: Vec<u8>) -> Result<Action, Refused> {
+fn push(cx: &mut HookContext<'_>, record: u64, by: &'static str, args: Vec<u8>) -> HookResult {
     let facts = cx.image.facts();
     let (layout, head) = (facts.defer, cx.goroutine.g + facts.g.defer);
     let (pc, sp, next) = (cx.return_address()?, cx.caller_sp(), cx.word(head)?);
@@ -93,7 +93,7 @@ fn push(cx: &mut Cx<'_>, record: u64, by: &'static str, args: Vec<u8>) -> Result
 /// `deferreturn`: runs the newest deferred call of the frame, and is asked again until none is left. Up to Go 1.17
 /// the call returns to the CALL of `deferreturn`, as Go's own did; since 1.18 to `deferreturn` itself, which has
 /// not moved the stack pointer. Either way unwinders, Go's and ours, see what they would see natively.
-pub(in crate::runtime) fn deferreturn(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn deferreturn(cx: &mut HookContext<'_>) -> HookResult {
     if left_to_runtime(cx)? {
         cx.emit(|_| Event::DefersLeftToRuntime);
         return Ok(Action::Run);
@@ -128,7 +128,7 @@ pub(in crate::runtime) fn deferreturn(cx: &mut Cx<'_>) -> Result<Action, Refused
 }
 
 /// Whether the frame's deferred calls are not (only) in plain records.
-pub(crate) fn left_to_runtime(cx: &Cx<'_>) -> Result<bool, MemFault> {
+pub(crate) fn left_to_runtime(cx: &HookContext<'_>) -> Result<bool, MemFault> {
     let facts = cx.image.facts();
     let caller = cx.image.func_at(cx.return_address()?.wrapping_sub(1));
     let open_coded = facts.funcdata.open_defer.and_then(|index| caller?.funcdata(index as u32));

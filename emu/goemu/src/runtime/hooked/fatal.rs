@@ -13,7 +13,7 @@ use crate::go::read::Reader;
 use crate::go::traceback::unwind::Start;
 use crate::go::traceback::{Stack, Traceback};
 use crate::guest::address_map::PANIC_PRINTED;
-use crate::hook::{Action, Cx, INT_REGISTERS, Refused};
+use crate::hook::{Action, HookContext, HookResult, INT_REGISTERS};
 use crate::memory::MemFault;
 use crate::outcome::{Fatal, Outcome, Panic, Signal};
 
@@ -23,13 +23,13 @@ const MAX_TEXT: u64 = 4096;
 /// `fatalpanic(msgs *_panic)`: the deferred functions have run, and the panic's values have been made
 /// printable (errors by their Error method) by `preprintpanics`. The program's own `printpanics`, which takes
 /// the same argument, puts it in words, and returns to [`PANIC_PRINTED`].
-pub(in crate::runtime) fn fatalpanic(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn fatalpanic(cx: &mut HookContext<'_>) -> HookResult {
     let printer = cx.image.funcs_named("runtime.printpanics").first().map(|func| func.entry());
     end_by_panic(cx, printer)
 }
 
 /// `fatalpanic`, where `printpanics` is at `printer`.
-pub(in crate::runtime) fn end_by_panic(cx: &mut Cx<'_>, printer: Option<u64>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn end_by_panic(cx: &mut HookContext<'_>, printer: Option<u64>) -> HookResult {
     cx.world.panic_printed_from = cx.world.stderr.len();
     // The frames above stay as they are while the values are printed.
     cx.world.panic_at = caller(cx)?;
@@ -46,14 +46,14 @@ pub(in crate::runtime) fn end_by_panic(cx: &mut Cx<'_>, printer: Option<u64>) ->
 }
 
 /// The panic's text is the last that was written to standard error.
-pub(in crate::runtime) fn printed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn printed(cx: &mut HookContext<'_>) -> HookResult {
     let from = cx.world.panic_printed_from.min(cx.world.stderr.len());
     let text = String::from_utf8_lossy(&cx.world.stderr.split_off(from)).into_owned();
     let text = panics::text(&text);
     Ok(panicked(cx, text))
 }
 
-pub(in crate::runtime) fn panicked(cx: &Cx<'_>, text: String) -> Action {
+pub(in crate::runtime) fn panicked(cx: &HookContext<'_>, text: String) -> Action {
     let (ty, data) = cx.world.panic_value.unwrap_or_default();
     let value = Reader::new(cx.memory, cx.image).eface(ty, data);
     let traceback = Traceback::of_one(running(cx, cx.world.panic_at, false));
@@ -61,7 +61,7 @@ pub(in crate::runtime) fn panicked(cx: &Cx<'_>, text: String) -> Action {
 }
 
 /// The newest fault that became a panic, as `g` has it, even if that was recovered: so does Go show it.
-fn signal(cx: &Cx<'_>) -> Option<Signal> {
+fn signal(cx: &HookContext<'_>) -> Option<Signal> {
     let (at, g) = (cx.goroutine.g, cx.image.facts().g);
     let number = u32::from_le_bytes(cx.memory.read(at.checked_add(g.sig)?).ok()?);
     let known = Signals::of(cx.image.target().os).numbered(number)?;
@@ -71,18 +71,18 @@ fn signal(cx: &Cx<'_>) -> Option<Signal> {
 }
 
 /// The hooked function, which has not begun: it is at its first instruction.
-fn here(cx: &Cx<'_>) -> Start {
+fn here(cx: &HookContext<'_>) -> Start {
     Start { pc: cx.cpu.rip, sp: cx.cpu.gpr(gpr::RSP), trap: true }
 }
 
 /// The place that called the hooked function.
-pub(in crate::runtime) fn caller(cx: &Cx<'_>) -> Result<Start, MemFault> {
+pub(in crate::runtime) fn caller(cx: &HookContext<'_>) -> Result<Start, MemFault> {
     Ok(Start { pc: cx.return_address()?, sp: cx.caller_sp(), trap: false })
 }
 
 /// The stack of the running goroutine. The runtime may be on the system's stack, where nothing is to be seen: then
 /// the goroutine stands where it left its own.
-pub(in crate::runtime) fn running(cx: &Cx<'_>, start: Start, runtime: bool) -> Stack {
+pub(in crate::runtime) fn running(cx: &HookContext<'_>, start: Start, runtime: bool) -> Stack {
     let (at, facts) = (cx.goroutine.g, cx.image.facts());
     let word = |field: u64| cx.word(at.wrapping_add(field)).unwrap_or_default();
     let own = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&start.sp);
@@ -105,7 +105,7 @@ struct Shows {
 
 /// `throw(s string)`: the runtime itself is at fault, and its functions are shown too. It would end the program by
 /// `fatalthrow`.
-pub(in crate::runtime) fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn throw(cx: &mut HookContext<'_>) -> HookResult {
     let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
     spill(cx);
     let start = at_call(cx, "runtime.fatalthrow").unwrap_or_else(|| here(cx));
@@ -113,27 +113,27 @@ pub(in crate::runtime) fn throw(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `fatal(s string)`: the program is at fault.
-pub(in crate::runtime) fn fatal(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn fatal(cx: &mut HookContext<'_>) -> HookResult {
     let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
     let start = here(cx);
     Ok(end(cx, &text, start, Shows { runtime: false, others: true }))
 }
 
 /// `newproc` finds no function to start. Up to Go 1.18 that is the only fatal error with one stack alone.
-pub(in crate::runtime) fn nothing_to_start(cx: &mut Cx<'_>) -> Action {
+pub(in crate::runtime) fn nothing_to_start(cx: &mut HookContext<'_>) -> Action {
     let (start, others) = (here(cx), cx.image.facts().rules().has_fatal());
     end(cx, "go of nil func value", start, Shows { runtime: false, others })
 }
 
 /// Ends the call as the runtime's fatal errors end a program.
-pub(in crate::runtime) fn error(cx: &mut Cx<'_>, text: &str) -> Action {
+pub(in crate::runtime) fn error(cx: &mut HookContext<'_>, text: &str) -> Action {
     spill(cx);
     let start = here(cx);
     end(cx, text, start, Shows { runtime: true, others: true })
 }
 
 /// `newstack` finds that the stack may not grow any further.
-pub(in crate::runtime) fn stack_overflow(cx: &mut Cx<'_>) -> Result<Action, MemFault> {
+pub(in crate::runtime) fn stack_overflow(cx: &mut HookContext<'_>) -> Result<Action, MemFault> {
     let stack = cx.goroutine.stack_lo..cx.goroutine.stack_hi;
     let text = overflow_text(cx.goroutine.max_stack, cx.cpu.gpr(gpr::RSP), stack);
     cx.world.print(2, text.as_bytes());
@@ -149,7 +149,7 @@ pub(crate) fn overflow_text(limit: u64, sp: u64, stack: Range<u64>) -> String {
 }
 
 /// The hooked function, at its call of another: where it would be, had it begun.
-fn at_call(cx: &Cx<'_>, callee: &str) -> Option<Start> {
+fn at_call(cx: &HookContext<'_>, callee: &str) -> Option<Start> {
     let (func, callees) = (cx.func()?, cx.image.funcs_named(callee));
     let calls = |insn: &Instruction| callees.iter().any(|func| func.entry() == insn.near_branch_target());
     let insn = instructions(&func, FlowControl::Call).into_iter().find(calls)?;
@@ -158,7 +158,7 @@ fn at_call(cx: &Cx<'_>, callee: &str) -> Option<Start> {
 }
 
 /// A function that has not begun has its arguments in registers; tracebacks look for them where it would put them.
-fn spill(cx: &mut Cx<'_>) {
+fn spill(cx: &mut HookContext<'_>) {
     let Some(func) = cx.func().filter(|func| func.abi() == Abi::Internal) else { return };
     let words = func.args_size().unwrap_or(0) / 8;
     for (at, register) in (0..u64::from(words)).zip(INT_REGISTERS) {
@@ -167,7 +167,7 @@ fn spill(cx: &mut Cx<'_>) {
     }
 }
 
-fn end(cx: &mut Cx<'_>, text: &str, start: Start, shows: Shows) -> Action {
+fn end(cx: &mut HookContext<'_>, text: &str, start: Start, shows: Shows) -> Action {
     cx.world.print(2, format!("fatal error: {text}\n").as_bytes());
     let mut traceback = Traceback::of_one(running(cx, start, shows.runtime));
     if shows.others {
@@ -180,12 +180,12 @@ fn end(cx: &mut Cx<'_>, text: &str, start: Start, shows: Shows) -> Action {
 }
 
 /// The heap is used up.
-pub(in crate::runtime) fn out_of_memory(cx: &mut Cx<'_>) -> Action {
+pub(in crate::runtime) fn out_of_memory(cx: &mut HookContext<'_>) -> Action {
     error(cx, "runtime: out of memory")
 }
 
 /// `exit(code int32)`: assembly where the system is asked directly, Go where it is asked through its libraries.
-pub(in crate::runtime) fn exit(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn exit(cx: &mut HookContext<'_>) -> HookResult {
     let in_register = cx.func().is_some_and(|func| func.abi() == Abi::Internal);
     let code = if in_register {
         cx.cpu.gpr(gpr::RAX) as i32
@@ -195,7 +195,7 @@ pub(in crate::runtime) fn exit(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::End(Outcome::Exited { code, fatal: None }))
 }
 
-fn string(cx: &Cx<'_>, addr: u64, len: u64) -> Result<String, MemFault> {
+fn string(cx: &HookContext<'_>, addr: u64, len: u64) -> Result<String, MemFault> {
     let mut bytes = vec![0; len.min(MAX_TEXT) as usize];
     cx.memory.read_bytes(addr, &mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

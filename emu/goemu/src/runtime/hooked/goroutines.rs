@@ -17,8 +17,8 @@ use crate::go::variables;
 use crate::guest::address_map::PARKED;
 use crate::guest::clock::nanoseconds;
 use crate::guest::goroutine::Goroutine;
-use crate::guest::scheduler::{Due, Resting, Status};
-use crate::hook::{Action, Cx, Refused};
+use crate::guest::scheduler::{Due, Status, Suspended};
+use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::MemFault;
 use crate::observe::Event;
 use crate::outcome::{Fatal, Outcome};
@@ -34,7 +34,7 @@ const MAKING: u64 = 100;
 const UNLOCK_FRAME: u64 = 64;
 
 /// `newproc`: a goroutine is made, and runs when the present one rests.
-pub(in crate::runtime) fn newproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn newproc(cx: &mut HookContext<'_>) -> HookResult {
     let rules = cx.image.facts().rules();
     let closure = cx.arg(if rules.starts_closures() { 0 } else { 1 })?;
     let len = if rules.copies_arguments() { cx.arg(0)? & 0xffff_ffff } else { 0 };
@@ -46,7 +46,7 @@ pub(in crate::runtime) fn newproc(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 /// `newproc1(fn, argp, narg, callergp, callerpc)`, since Go 1.18 `(fn, callergp, callerpc, ...)`: all of `newproc` that
 /// is recognised without names. It runs on the system's stack. Since Go 1.15 its caller would put the goroutine in a
 /// queue, which is not there: that one returns as well.
-pub(in crate::runtime) fn newproc1(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn newproc1(cx: &mut HookContext<'_>) -> HookResult {
     let rules = cx.image.facts().rules();
     let alone = rules.starts_closures();
     let (at, len) = if alone { (0, 0) } else { (cx.arg(1)?, cx.arg(2)? & 0xffff_ffff) };
@@ -72,19 +72,24 @@ pub(in crate::runtime) fn newproc1(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 
 /// The number of the goroutine that a `go` statement is on. Functions of timers run on the system's stack, which has none;
 /// here they have goroutines that nobody created.
-fn present(cx: &Cx<'_>) -> u64 {
+fn present(cx: &HookContext<'_>) -> u64 {
     let of_timer = cx.goroutine.stack.is_some() && cx.goroutine.creator.is_none();
     if of_timer { 0 } else { cx.goroutine.id }
 }
 
 /// The arguments of a `go` statement.
-fn words(cx: &Cx<'_>, at: u64, len: u64) -> Result<Vec<u64>, MemFault> {
+fn words(cx: &HookContext<'_>, at: u64, len: u64) -> Result<Vec<u64>, MemFault> {
     let count = len.min(MAX_ARGS).div_ceil(8);
     (0..count).map(|n| cx.word(at.wrapping_add(8 * n))).collect()
 }
 
 /// A goroutine that runs when the present one rests; `Some` ends the call.
-fn go(cx: &mut Cx<'_>, closure: u64, args: &[u64], creator: (u64, u64)) -> Result<Option<Action>, Refused> {
+fn go(
+    cx: &mut HookContext<'_>,
+    closure: u64,
+    args: &[u64],
+    creator: (u64, u64),
+) -> Result<Option<Action>, HookError> {
     if closure == 0 {
         return Ok(Some(fatal::nothing_to_start(cx)));
     }
@@ -99,11 +104,11 @@ fn go(cx: &mut Cx<'_>, closure: u64, args: &[u64], creator: (u64, u64)) -> Resul
 
 /// A goroutine that is to run a closure with arguments: nobody knows of it yet. None where there is no room.
 pub(in crate::runtime) fn make(
-    cx: &mut Cx<'_>,
+    cx: &mut HookContext<'_>,
     closure: u64,
     args: &[u64],
     creator: Option<(u64, u64)>,
-) -> Result<Option<Resting>, Refused> {
+) -> Result<Option<Suspended>, HookError> {
     cx.memory.charge(MAKING);
     let func = cx.word(closure)?;
     let size = cx.image.facts().stack.room_for_g;
@@ -126,16 +131,16 @@ pub(in crate::runtime) fn make(
     };
     (goroutine.creator, goroutine.start) = (creator, func);
     let bytes: Vec<u8> = args.iter().copied().flat_map(u64::to_le_bytes).collect();
-    let Ok(sp) = goroutine.set_first_frame(cx.image, cx.memory, &bytes, cx.world.home) else {
+    let Ok(sp) = goroutine.set_first_frame(cx.image, cx.memory, &bytes, cx.world.return_addr) else {
         return Ok(None);
     };
     let in_registers = [0, 1, 2, 3].map(|n| args.get(n).copied().unwrap_or(0));
     let (status, args) = (Status::Runnable, in_registers);
-    Ok(Some(Resting { goroutine, pc: func, sp, bp: 0, closure, args, registers: None, status }))
+    Ok(Some(Suspended { goroutine, pc: func, sp, bp: 0, closure, args, registers: None, status }))
 }
 
 /// `gopark(unlockf, lock, reason, ...)`: the goroutine waits once `unlockf(g, lock)` has given up what it holds.
-pub(in crate::runtime) fn gopark(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn gopark(cx: &mut HookContext<'_>) -> HookResult {
     let (unlock, lock, reason) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)? & 0xff);
     cx.world.scheduler.parking = Status::Parked { reason, caller: cx.return_address()? };
     let own = cx.cpu.gpr(gpr::RSP);
@@ -155,7 +160,7 @@ pub(in crate::runtime) fn gopark(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `gopark` in a program without names, where nobody knows how long a goroutine sleeps.
-pub(in crate::runtime) fn gopark_unnamed(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn gopark_unnamed(cx: &mut HookContext<'_>) -> HookResult {
     if cx.image.facts().numbers.wait_sleep == Some(cx.arg(2)? & 0xff) {
         return Err(cannot(cx, "sleeping in a program without names"));
     }
@@ -163,7 +168,7 @@ pub(in crate::runtime) fn gopark_unnamed(cx: &mut Cx<'_>) -> Result<Action, Refu
 }
 
 /// `unlockf` has returned: true if the goroutine is to wait.
-pub(in crate::runtime) fn parked(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn parked(cx: &mut HookContext<'_>) -> HookResult {
     let sp = cx.cpu.gpr(gpr::RSP);
     let result =
         if cx.image.facts().register_abi() { cx.cpu.gpr(gpr::RAX) } else { cx.word(sp.wrapping_add(16))? };
@@ -175,7 +180,7 @@ pub(in crate::runtime) fn parked(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Ok(Action::Return)
 }
 
-fn park(cx: &mut Cx<'_>, own: u64) -> Result<Action, Refused> {
+fn park(cx: &mut HookContext<'_>, own: u64) -> HookResult {
     let status = std::mem::take(&mut cx.world.scheduler.parking);
     let resting = rest(cx, own, status)?;
     cx.world.scheduler.wait(resting);
@@ -183,14 +188,19 @@ fn park(cx: &mut Cx<'_>, own: u64) -> Result<Action, Refused> {
 }
 
 /// The present goroutine waits until it is woken, and then goes on where the hooked function returns; why, in Go's words.
-pub(crate) fn wait_for(cx: &mut Cx<'_>, reason: &'static str) -> Result<Action, Refused> {
+pub(crate) fn wait_for(cx: &mut HookContext<'_>, reason: &'static str) -> HookResult {
     let resting = rest_until_return(cx, Status::Waits(reason))?;
     cx.world.scheduler.wait(resting);
     schedule(cx)
 }
 
 /// The goroutine with this `g` goes on from [`wait_for`]; the results of the function, whose arguments take `args` words.
-pub(crate) fn wake_with(cx: &mut Cx<'_>, g: u64, args: u64, results: &[u64]) -> Result<(), Refused> {
+pub(crate) fn wake_with(
+    cx: &mut HookContext<'_>,
+    g: u64,
+    args: u64,
+    results: &[u64],
+) -> Result<(), HookError> {
     let Some(mut resting) = cx.world.scheduler.take(g) else { return Ok(()) };
     for (n, result) in (0..).zip(results) {
         if !cx.image.facts().register_abi() {
@@ -204,22 +214,22 @@ pub(crate) fn wake_with(cx: &mut Cx<'_>, g: u64, args: u64, results: &[u64]) -> 
 }
 
 /// The goroutine with this `g` goes on from [`wait_for`] at a place of its own, with the stack as at the function's entry.
-pub(crate) fn wake_at(cx: &mut Cx<'_>, g: u64, pc: u64) {
+pub(crate) fn wake_at(cx: &mut HookContext<'_>, g: u64, pc: u64) {
     if let Some(resting) = cx.world.scheduler.take(g) {
         let sp = resting.sp.wrapping_sub(8);
-        cx.world.scheduler.ready_next(Resting { pc, sp, ..resting });
+        cx.world.scheduler.ready_next(Suspended { pc, sp, ..resting });
     }
 }
 
 /// `Gosched()`: others run first.
-pub(crate) fn yield_to_others(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(crate) fn yield_to_others(cx: &mut HookContext<'_>) -> HookResult {
     let resting = rest_until_return(cx, Status::Runnable)?;
     cx.world.scheduler.ready_last(resting);
     schedule(cx)
 }
 
 /// `ready(g, traceskip, next)`, which is called on the system's stack.
-pub(in crate::runtime) fn ready(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn ready(cx: &mut HookContext<'_>) -> HookResult {
     let g = cx.arg(0)?;
     if cx.world.scheduler.wake(g) {
         return Ok(Action::Return);
@@ -227,14 +237,14 @@ pub(in crate::runtime) fn ready(cx: &mut Cx<'_>) -> Result<Action, Refused> {
     Err(cannot(cx, "waking a goroutine that does not wait"))
 }
 
-pub(in crate::runtime) fn cannot(cx: &Cx<'_>, what: &str) -> Refused {
+pub(in crate::runtime) fn cannot(cx: &HookContext<'_>, what: &str) -> HookError {
     let from = cx.return_address().ok().and_then(|pc| cx.image.func_at(pc.wrapping_sub(1)));
     let caller = from.map(|func| func.name().to_owned());
     Error::Unsupported { what: what.to_owned(), caller }.into()
 }
 
 /// `gosched_m(g)`, `goyield_m(g)`: others run first. `mcall` has noted in `g` where it goes on, and has left its stack.
-pub(in crate::runtime) fn gosched(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn gosched(cx: &mut HookContext<'_>) -> HookResult {
     let (facts, goroutine) = (cx.image.facts(), cx.goroutine.clone());
     let sched = |field: u64| cx.word(goroutine.g.wrapping_add(facts.g.sched).wrapping_add(field));
     let (pc, sp) = (sched(facts.gobuf.pc)?, sched(facts.gobuf.sp)?);
@@ -244,7 +254,7 @@ pub(in crate::runtime) fn gosched(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `timeSleep(ns)`, which is `time.Sleep`. The clock jumps when all sleep.
-pub(in crate::runtime) fn sleep(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn sleep(cx: &mut HookContext<'_>) -> HookResult {
     let duration = cx.arg(0)?;
     if duration == 0 || duration.cast_signed() < 0 {
         return Ok(Action::Return);
@@ -256,7 +266,7 @@ pub(in crate::runtime) fn sleep(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `goexit1`, or the return of a goroutine's function: it is no more.
-pub(crate) fn ended(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(crate) fn ended(cx: &mut HookContext<'_>) -> HookResult {
     match cx.goroutine.stack {
         Some(stack) => cx.world.scheduler.give_back(stack, cx.goroutine.g),
         None => cx.world.scheduler.first_gone = true,
@@ -268,14 +278,14 @@ pub(crate) fn ended(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `NumGoroutine() int`
-pub(in crate::runtime) fn count(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn count(cx: &mut HookContext<'_>) -> HookResult {
     let others = cx.world.scheduler.resting().filter(|resting| !is_system(cx, resting)).count();
     cx.set_result(0, 0, 1 + others as u64)?;
     Ok(Action::Return)
 }
 
 /// `Stack(buf []byte, all bool) int`: which goroutines there are, goemu knows; its own stack a goroutine reads itself.
-pub(in crate::runtime) fn stack_text(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn stack_text(cx: &mut HookContext<'_>) -> HookResult {
     let (buf, len, all) = (cx.arg(0)?, cx.arg(1)?, cx.arg(3)? & 0xff != 0);
     if !all {
         return Ok(Action::Run);
@@ -290,25 +300,28 @@ pub(in crate::runtime) fn stack_text(cx: &mut Cx<'_>) -> Result<Action, Refused>
 }
 
 /// The present goroutine, as it goes on when the hooked function returns.
-pub(in crate::runtime) fn rest_until_return(cx: &Cx<'_>, status: Status) -> Result<Resting, MemFault> {
+pub(in crate::runtime) fn rest_until_return(
+    cx: &HookContext<'_>,
+    status: Status,
+) -> Result<Suspended, MemFault> {
     rest(cx, cx.cpu.gpr(gpr::RSP), status)
 }
 
 /// The present goroutine, as it goes on when the function returns whose return address is at `own`.
-fn rest(cx: &Cx<'_>, own: u64, status: Status) -> Result<Resting, MemFault> {
+fn rest(cx: &HookContext<'_>, own: u64, status: Status) -> Result<Suspended, MemFault> {
     let goroutine = cx.goroutine.clone();
     let (pc, bp) = (cx.word(own)?, cx.cpu.gpr(gpr::RBP));
     Ok(by_call(goroutine, (pc, own.wrapping_add(8), bp), status))
 }
 
 /// A goroutine that rests in a call, after which no registers are looked at but these.
-fn by_call(goroutine: Goroutine, (pc, sp, bp): (u64, u64, u64), status: Status) -> Resting {
-    Resting { goroutine, pc, sp, bp, closure: 0, args: [0; 4], registers: None, status }
+fn by_call(goroutine: Goroutine, (pc, sp, bp): (u64, u64, u64), status: Status) -> Suspended {
+    Suspended { goroutine, pc, sp, bp, closure: 0, args: [0; 4], registers: None, status }
 }
 
 /// The present goroutine has had its turn, and others go on. Not where it is in the runtime, whose locks they might
 /// need; in a program without names nobody knows where that is.
-pub(crate) fn preempt(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(crate) fn preempt(cx: &mut HookContext<'_>) -> HookResult {
     cx.memory.charge(STEP);
     let sp = cx.cpu.gpr(gpr::RSP);
     let free = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&sp)
@@ -330,7 +343,7 @@ pub(crate) fn preempt(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// Goes on with another goroutine.
-fn schedule(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+fn schedule(cx: &mut HookContext<'_>) -> HookResult {
     cx.memory.charge(STEP);
     cx.cpu.tsc = cx.cpu.tsc.saturating_add(SWITCH);
     loop {
@@ -347,7 +360,7 @@ fn schedule(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// Who has slept long enough is ready, and timers fire whose time has come. None where there is no room for that.
-fn wake_due(cx: &mut Cx<'_>) -> Result<Option<()>, Refused> {
+fn wake_due(cx: &mut HookContext<'_>) -> Result<Option<()>, HookError> {
     while let Some(due) = cx.world.scheduler.take_due(cx.cpu.tsc) {
         match due {
             Due::Wakes(g) => {
@@ -365,7 +378,7 @@ fn wake_due(cx: &mut Cx<'_>) -> Result<Option<()>, Refused> {
 }
 
 /// Goes on with this one.
-pub(in crate::runtime) fn switch_to(cx: &mut Cx<'_>, picked: Resting) -> Result<Action, Refused> {
+pub(in crate::runtime) fn switch_to(cx: &mut HookContext<'_>, picked: Suspended) -> HookResult {
     let from = cx.goroutine.id;
     set_registers(cx, &picked);
     *cx.goroutine = picked.goroutine;
@@ -380,7 +393,7 @@ pub(in crate::runtime) fn switch_to(cx: &mut Cx<'_>, picked: Resting) -> Result<
 }
 
 /// Sets the registers as the goroutine has them. The processor's counter and its source of random numbers go on.
-fn set_registers(cx: &mut Cx<'_>, picked: &Resting) {
+fn set_registers(cx: &mut HookContext<'_>, picked: &Suspended) {
     if let Some(registers) = &picked.registers {
         let (tsc, entropy) = (cx.cpu.tsc, cx.cpu.entropy);
         cx.cpu.clone_from(registers);
@@ -398,7 +411,7 @@ fn set_registers(cx: &mut Cx<'_>, picked: &Resting) {
 }
 
 /// Nothing can run any more.
-fn deadlock(cx: &mut Cx<'_>) -> Action {
+fn deadlock(cx: &mut HookContext<'_>) -> Action {
     let first_gone = cx.world.scheduler.first_gone;
     let traceback = Traceback { goroutines: stacks(cx, false) };
     if first_gone && traceback.is_empty() {
@@ -413,7 +426,7 @@ fn deadlock(cx: &mut Cx<'_>) -> Action {
 }
 
 /// The stacks of all goroutines that do not run; `runtime`: with the runtime's functions.
-pub(in crate::runtime) fn stacks(cx: &Cx<'_>, runtime: bool) -> Vec<Stack> {
+pub(in crate::runtime) fn stacks(cx: &HookContext<'_>, runtime: bool) -> Vec<Stack> {
     let others = cx.world.scheduler.in_order();
     let others = others.into_iter().filter(|resting| !is_system(cx, resting));
     let reasons = OnceCell::new();
@@ -421,13 +434,13 @@ pub(in crate::runtime) fn stacks(cx: &Cx<'_>, runtime: bool) -> Vec<Stack> {
 }
 
 /// Whether a goroutine is the runtime's own: Go shows none of these.
-fn is_system(cx: &Cx<'_>, resting: &Resting) -> bool {
+fn is_system(cx: &HookContext<'_>, resting: &Suspended) -> bool {
     let start = cx.image.func_at(resting.goroutine.start);
     let name = start.map_or("", |func| func.name());
     start.is_some_and(|func| func.func_id() != FuncId::RuntimeMain) && name.starts_with("runtime.")
 }
 
-fn stack(cx: &Cx<'_>, resting: &Resting, runtime: bool, reasons: &OnceCell<Reasons>) -> Stack {
+fn stack(cx: &HookContext<'_>, resting: &Suspended, runtime: bool, reasons: &OnceCell<Reasons>) -> Stack {
     let start = Start { pc: resting.pc, sp: resting.sp, trap: resting.registers.is_some() };
     let status = match resting.status {
         Status::Runnable => "runnable".to_owned(),
@@ -442,7 +455,7 @@ fn stack(cx: &Cx<'_>, resting: &Resting, runtime: bool, reasons: &OnceCell<Reaso
 }
 
 /// The `go` statement that a goroutine comes from.
-pub(in crate::runtime) fn created_by(cx: &Cx<'_>, creator: Option<(u64, u64)>) -> Option<Creator> {
+pub(in crate::runtime) fn created_by(cx: &HookContext<'_>, creator: Option<(u64, u64)>) -> Option<Creator> {
     let (pc, goroutine) = creator?;
     let func = cx.image.func_at(pc)?;
     let line = func.line_at(pc.wrapping_sub(1))?;

@@ -3,7 +3,7 @@
 
 use goemu_loader::Perm;
 
-use crate::hook::Cx;
+use crate::hook::HookContext;
 
 /// How the list begins, in every release: the first reason is none.
 const FIRST: [&str; 3] = ["", "GC assist marking", "IO wait"];
@@ -18,13 +18,13 @@ pub(in crate::runtime) struct Reasons {
 }
 
 impl Reasons {
-    pub(in crate::runtime) fn of(cx: &Cx<'_>) -> Reasons {
+    pub(in crate::runtime) fn of(cx: &HookContext<'_>) -> Reasons {
         let symbol = cx.image.symbol("runtime.waitReasonStrings").map(|list| list.addr);
         Reasons { list: symbol.or_else(|| find(cx)) }
     }
 
     /// A reason's text; `caller`: where the call of `gopark` returns to, which tells where there is no list.
-    pub(in crate::runtime) fn text(&self, cx: &Cx<'_>, reason: u64, caller: u64) -> String {
+    pub(in crate::runtime) fn text(&self, cx: &HookContext<'_>, reason: u64, caller: u64) -> String {
         let told = || {
             let at = self.list?.checked_add(STRING as u64 * reason)?;
             string(cx, cx.word(at).ok()?, cx.word(at.checked_add(8)?).ok()?)
@@ -45,7 +45,7 @@ impl Reasons {
 }
 
 /// Looks for the list in the program's data, as it is in memory: addresses have been filled in.
-fn find(cx: &Cx<'_>) -> Option<u64> {
+fn find(cx: &HookContext<'_>) -> Option<u64> {
     let data = cx.image.segments().iter().filter(|segment| !segment.perm.contains(Perm::EXEC));
     data.map(|segment| (segment.addr, segment.file_size)).find_map(|(addr, size)| {
         let mut bytes = vec![0; usize::try_from(size).ok()?];
@@ -56,7 +56,7 @@ fn find(cx: &Cx<'_>) -> Option<u64> {
 }
 
 /// Whether these strings are the first of the list.
-fn begins(cx: &Cx<'_>, list: &[u8]) -> bool {
+fn begins(cx: &HookContext<'_>, list: &[u8]) -> bool {
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
     let strings = list.chunks_exact(STRING).map(|string| (word(&string[..8]), word(&string[8..])));
     let same = |((text, len), first): ((u64, u64), &str)| {
@@ -65,7 +65,7 @@ fn begins(cx: &Cx<'_>, list: &[u8]) -> bool {
     strings.zip(FIRST).all(same)
 }
 
-fn string(cx: &Cx<'_>, text: u64, len: u64) -> Option<String> {
+fn string(cx: &HookContext<'_>, text: u64, len: u64) -> Option<String> {
     let mut bytes = vec![0; len.min(MAX_TEXT) as usize];
     cx.memory.read_bytes(text, &mut bytes).ok()?;
     String::from_utf8(bytes).ok()

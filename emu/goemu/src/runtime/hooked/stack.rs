@@ -6,13 +6,13 @@
 
 use super::{fatal, goroutines};
 use crate::cpu::gpr;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookResult};
 use crate::memory::MemoryError;
 use crate::observe::Event;
 
 /// `morestack`, `morestack_noctxt`: the caller wants a larger stack, and to begin again. All registers are
 /// as the caller had them; DX may be its closure.
-pub(in crate::runtime) fn morestack(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn morestack(cx: &mut HookContext<'_>) -> HookResult {
     let from = cx.goroutine.stack_size();
     let to = from.saturating_mul(2);
     let caller = cx.return_address()?;

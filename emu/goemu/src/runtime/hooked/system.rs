@@ -3,17 +3,17 @@
 use super::{fatal, goroutines};
 use crate::cpu::gpr;
 use crate::error::Error;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookResult};
 use crate::os;
 
 /// `entersyscall`, `stopTheWorld` and their like: no other thread wants the processor, and none is there. `GC`,
 /// `SetFinalizer`: nothing is ever freed.
-pub(in crate::runtime) fn nothing(_: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn nothing(_: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
 
 /// `GOMAXPROCS(n int) int`: the number is kept, and makes no difference.
-pub(in crate::runtime) fn processors(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn processors(cx: &mut HookContext<'_>) -> HookResult {
     let asked = cx.arg(0)? as i64;
     let before = cx.world.processors;
     if let Ok(asked @ 1..) = u32::try_from(asked) {
@@ -24,8 +24,8 @@ pub(in crate::runtime) fn processors(cx: &mut Cx<'_>) -> Result<Action, Refused>
 }
 
 /// A function that reads what the runtime's start has set.
-pub(in crate::runtime) fn initialised(cx: &mut Cx<'_>) -> Result<Action, Refused> {
-    if !cx.world.barred {
+pub(in crate::runtime) fn initialised(cx: &mut HookContext<'_>) -> HookResult {
+    if !cx.world.guarded {
         return Ok(Action::Run);
     }
     let func = cx.func().map_or_else(String::new, |func| func.name().to_owned());
@@ -34,7 +34,7 @@ pub(in crate::runtime) fn initialised(cx: &mut Cx<'_>) -> Result<Action, Refused
 
 /// `poll_runtime_pollOpen(fd uintptr) (*pollDesc, int)` on Windows, where Go 1.25 tells its poller of the standard files as
 /// package os is initialised: they cannot be watched, and an error says so, as it would of a console.
-pub(in crate::runtime) fn poll_open(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn poll_open(cx: &mut HookContext<'_>) -> HookResult {
     const ERROR_INVALID_PARAMETER: u64 = 87;
     cx.set_result(1, 0, 0)?;
     cx.set_result(1, 1, ERROR_INVALID_PARAMETER)?;
@@ -42,13 +42,13 @@ pub(in crate::runtime) fn poll_open(cx: &mut Cx<'_>) -> Result<Action, Refused> 
 }
 
 /// `NumCPU() int`
-pub(in crate::runtime) fn processor(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn processor(cx: &mut HookContext<'_>) -> HookResult {
     cx.set_result(0, 0, 1)?;
     Ok(Action::Return)
 }
 
 /// `getOrAddWeakHandle(p unsafe.Pointer) *atomic.Uintptr`: the word that all weak pointers to an object share.
-pub(in crate::runtime) fn weak_handle(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn weak_handle(cx: &mut HookContext<'_>) -> HookResult {
     let object = cx.arg(0)?;
     let handle = match cx.world.weak_handles.get(&object) {
         Some(handle) => *handle,
@@ -64,7 +64,7 @@ pub(in crate::runtime) fn weak_handle(cx: &mut Cx<'_>) -> Result<Action, Refused
 }
 
 /// `weak.runtime_makeStrongFromWeak(u unsafe.Pointer) unsafe.Pointer`
-pub(in crate::runtime) fn strong(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn strong(cx: &mut HookContext<'_>) -> HookResult {
     let handle = cx.arg(0)?;
     let object = if handle == 0 { 0 } else { cx.word(handle)? };
     cx.set_result(1, 0, object)?;
@@ -72,14 +72,14 @@ pub(in crate::runtime) fn strong(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `AddCleanup`: the cleanup never runs. Its result has two words; nothing can be stopped by them.
-pub(in crate::runtime) fn add_cleanup(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn add_cleanup(cx: &mut HookContext<'_>) -> HookResult {
     cx.set_result(4, 0, 0)?;
     cx.set_result(4, 1, 0)?;
     Ok(Action::Return)
 }
 
 /// `ReadMemStats(m *MemStats)`: what is known of a heap that is never collected; the rest is zero, as it is there.
-pub(in crate::runtime) fn memory_statistics(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn memory_statistics(cx: &mut HookContext<'_>) -> HookResult {
     let stats = cx.arg(0)?;
     let (objects, bytes, mapped) = cx.world.heap_use();
     // The words that MemStats begins with, in every release: Alloc TotalAlloc Sys Lookups Mallocs Frees, and of the heap
@@ -92,22 +92,22 @@ pub(in crate::runtime) fn memory_statistics(cx: &mut Cx<'_>) -> Result<Action, R
 }
 
 /// `newm`: what the runtime wants another thread for, only a program that was started can do.
-pub(in crate::runtime) fn thread(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn thread(cx: &mut HookContext<'_>) -> HookResult {
     Err(goroutines::cannot(cx, "starting a thread"))
 }
 
 /// `signal_recv() uint32`
-pub(in crate::runtime) fn signal(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn signal(cx: &mut HookContext<'_>) -> HookResult {
     goroutines::wait_for(cx, "syscall")
 }
 
 /// `debug.readGCStats`: zeros would be wrong, so that a program which was started is to answer.
-pub(in crate::runtime) fn collector_statistics(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn collector_statistics(cx: &mut HookContext<'_>) -> HookResult {
     Err(goroutines::cannot(cx, "reading statistics of the collector"))
 }
 
 /// `gettimeofday`, on the page of the kernel.
-pub(in crate::runtime) fn time_of_day(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn time_of_day(cx: &mut HookContext<'_>) -> HookResult {
     let result = os::time_of_day(cx)?;
     cx.cpu.set_gpr(gpr::RAX, result as u64);
     Ok(Action::Return)

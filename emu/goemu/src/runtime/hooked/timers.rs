@@ -6,12 +6,12 @@
 
 use super::{fatal, goroutines};
 use crate::guest::scheduler::Timer;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::MemFault;
 use crate::os;
 
 /// `time.startTimer(t *runtimeTimer)`
-pub(in crate::runtime) fn start(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn start(cx: &mut HookContext<'_>) -> HookResult {
     let at = cx.arg(0)?;
     let (timer, when) = filled_in(cx, at)?;
     set(cx, at, timer, when);
@@ -19,7 +19,7 @@ pub(in crate::runtime) fn start(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `time.stopTimer(t) bool`: whether it would still have fired. What nobody has received yet was not sent.
-pub(in crate::runtime) fn stop(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn stop(cx: &mut HookContext<'_>) -> HookResult {
     let at = cx.arg(0)?;
     let stopped = cx.world.scheduler.stop_timer(at) | drain(cx, at)?;
     cx.set_result(1, 0, stopped.into())?;
@@ -27,7 +27,7 @@ pub(in crate::runtime) fn stop(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `chanlen(c *hchan) int`, `chancap(c *hchan) int`: the channel of a timer looks as if it had no buffer.
-pub(in crate::runtime) fn channel_size(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn channel_size(cx: &mut HookContext<'_>) -> HookResult {
     let channel = cx.arg(0)?;
     if channel == 0 || !cx.world.scheduler.is_of_timer(channel) {
         return Ok(Action::Run);
@@ -37,7 +37,7 @@ pub(in crate::runtime) fn channel_size(cx: &mut Cx<'_>) -> Result<Action, Refuse
 }
 
 /// `time.resetTimer(t, when) bool` (no result up to Go 1.14), since Go 1.23 `(t, when, period)`.
-pub(in crate::runtime) fn reset(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn reset(cx: &mut HookContext<'_>) -> HookResult {
     let rules = cx.image.facts().rules();
     let (at, when) = (cx.arg(0)?, cx.arg(1)?);
     let timer = if rules.timers_are_reset_with_a_period() {
@@ -54,7 +54,7 @@ pub(in crate::runtime) fn reset(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `time.modTimer(t, when, period int64, f func(any, uintptr), arg any, seq uintptr)`
-pub(in crate::runtime) fn modify(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn modify(cx: &mut HookContext<'_>) -> HookResult {
     let (at, when, period, f) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?, cx.arg(3)?);
     let (arg, seq) = ([cx.arg(4)?, cx.arg(5)?], cx.arg(6)?);
     set(cx, at, Timer { period, f, arg, seq, ..Timer::default() }, when);
@@ -62,7 +62,7 @@ pub(in crate::runtime) fn modify(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// `time.newTimer(when, period int64, f func(any, uintptr, int64), arg any, c *hchan) *Timer`
-pub(in crate::runtime) fn new(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn new(cx: &mut HookContext<'_>) -> HookResult {
     /// Bytes of a `timeTimer`, and some more. Package time looks at its second word: whether it was made like this.
     const SIZE: u64 = 192;
     let (when, period, f) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
@@ -75,7 +75,7 @@ pub(in crate::runtime) fn new(cx: &mut Cx<'_>) -> Result<Action, Refused> {
 }
 
 /// A timer as package time has filled it in, and when it fires.
-fn filled_in(cx: &Cx<'_>, at: u64) -> Result<(Timer, u64), MemFault> {
+fn filled_in(cx: &HookContext<'_>, at: u64) -> Result<(Timer, u64), MemFault> {
     let facts = cx.image.facts().timer;
     let word = |field: u64| cx.word(at.wrapping_add(field));
     let arg = [word(facts.arg)?, word(facts.arg.wrapping_add(8))?];
@@ -84,7 +84,7 @@ fn filled_in(cx: &Cx<'_>, at: u64) -> Result<(Timer, u64), MemFault> {
 }
 
 /// Sets a timer to a time on the program's clock.
-fn set(cx: &mut Cx<'_>, at: u64, timer: Timer, when: u64) {
+fn set(cx: &mut HookContext<'_>, at: u64, timer: Timer, when: u64) {
     // The clock of a program goes as the machine's does, from another number on.
     let when = when.min(i64::MAX as u64).saturating_sub(os::monotonic_start(cx.image));
     let period = if timer.period.cast_signed() > 0 { timer.period } else { 0 };
@@ -92,7 +92,7 @@ fn set(cx: &mut Cx<'_>, at: u64, timer: Timer, when: u64) {
 }
 
 /// Takes what the timer at an address has sent out of its channel; whether there was anything.
-fn drain(cx: &mut Cx<'_>, at: u64) -> Result<bool, MemFault> {
+fn drain(cx: &mut HookContext<'_>, at: u64) -> Result<bool, MemFault> {
     let channel = cx.world.scheduler.timer(at).map_or(0, |timer| timer.channel);
     let facts = cx.image.facts().hchan;
     if channel == 0 || cx.word(channel.wrapping_add(facts.qcount))? == 0 {
@@ -105,7 +105,7 @@ fn drain(cx: &mut Cx<'_>, at: u64) -> Result<bool, MemFault> {
 }
 
 /// The time of the timer at an address has come. None where there is no room for a goroutine.
-pub(in crate::runtime) fn fire(cx: &mut Cx<'_>, at: u64) -> Result<Option<()>, Refused> {
+pub(in crate::runtime) fn fire(cx: &mut HookContext<'_>, at: u64) -> Result<Option<()>, HookError> {
     let Some(timer) = cx.world.scheduler.timer(at) else { return Ok(Some(())) };
     let now = cx.cpu.tsc;
     cx.world.scheduler.fired(at, now);

@@ -3,15 +3,13 @@
 use goemu_loader::facts::Growth;
 
 use super::{bytes_at, errors, room, size_of, type_word};
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookResult};
 
 /// Go's addresses have 48 bits; no object is larger.
 const MAX_ALLOC: u64 = 1 << 48;
 
-type Answer = Result<Action, Refused>;
-
 /// `newobject(typ *_type) unsafe.Pointer`
-pub(in crate::runtime) fn newobject(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn newobject(cx: &mut HookContext<'_>) -> HookResult {
     let ty = cx.arg(0)?;
     let size = size_of(cx, ty)?;
     let addr = room!(cx, size, ty);
@@ -20,7 +18,7 @@ pub(in crate::runtime) fn newobject(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `makeslice(et *_type, len, cap int) unsafe.Pointer`
-pub(in crate::runtime) fn makeslice(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn makeslice(cx: &mut HookContext<'_>) -> HookResult {
     let (ty, len, cap) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let size = size_of(cx, ty)?;
     let fits = |count: u64| count.checked_mul(size.max(1)).is_some_and(|bytes| bytes <= MAX_ALLOC);
@@ -36,7 +34,7 @@ pub(in crate::runtime) fn makeslice(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `makeslicecopy(et *_type, tolen, fromlen int, from unsafe.Pointer) unsafe.Pointer`
-pub(in crate::runtime) fn makeslicecopy(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn makeslicecopy(cx: &mut HookContext<'_>) -> HookResult {
     let (ty, to, from) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let size = size_of(cx, ty)?;
     let Some(bytes) = to.checked_mul(size).filter(|bytes| *bytes <= MAX_ALLOC) else {
@@ -64,7 +62,7 @@ struct Grown {
 }
 
 /// `growslice(et *_type, old slice, cap int) slice`, up to Go 1.19: the length stays.
-pub(in crate::runtime) fn growslice_to_capacity(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn growslice_to_capacity(cx: &mut HookContext<'_>) -> HookResult {
     let old_len = cx.arg(2)?;
     let grown = Grown {
         ty: cx.arg(0)?,
@@ -79,7 +77,7 @@ pub(in crate::runtime) fn growslice_to_capacity(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `growslice(oldPtr unsafe.Pointer, newLen, oldCap, num int, et *_type) slice`
-pub(in crate::runtime) fn growslice(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn growslice(cx: &mut HookContext<'_>) -> HookResult {
     let len = cx.arg(1)?;
     let grown = Grown {
         ty: cx.arg(4)?,
@@ -93,7 +91,7 @@ pub(in crate::runtime) fn growslice(cx: &mut Cx<'_>) -> Answer {
     grow(cx, &grown)
 }
 
-fn grow(cx: &mut Cx<'_>, grown: &Grown) -> Answer {
+fn grow(cx: &mut HookContext<'_>, grown: &Grown) -> HookResult {
     let rules = Growth::of(cx.image.facts().version.minor);
     let size = size_of(cx, grown.ty)?;
     if grown.needed.cast_signed() < 0 || grown.needed < grown.old_cap {
@@ -116,7 +114,7 @@ fn grow(cx: &mut Cx<'_>, grown: &Grown) -> Answer {
     slice(cx, grown.args, addr, grown.len, cap)
 }
 
-fn slice(cx: &mut Cx<'_>, args: usize, addr: u64, len: u64, cap: u64) -> Answer {
+fn slice(cx: &mut HookContext<'_>, args: usize, addr: u64, len: u64, cap: u64) -> HookResult {
     for (n, word) in [addr, len, cap].into_iter().enumerate() {
         cx.set_result(args, n, word)?;
     }
@@ -125,7 +123,7 @@ fn slice(cx: &mut Cx<'_>, args: usize, addr: u64, len: u64, cap: u64) -> Answer 
 
 /// `growsliceBuf(oldPtr unsafe.Pointer, newLen, oldCap, num int, et *_type, bufPtr unsafe.Pointer, bufLen int)`: as
 /// long as it fits, the slice stays in a buffer of the caller's frame.
-pub(in crate::runtime) fn growslice_buf(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn growslice_buf(cx: &mut HookContext<'_>) -> HookResult {
     let (old, len, ty, buffer) = (cx.arg(0)?, cx.arg(1)?, cx.arg(4)?, cx.arg(5)?);
     if len > cx.arg(6)? {
         return growslice(cx);
@@ -143,32 +141,32 @@ pub(in crate::runtime) fn growslice_buf(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `moveSlice(et *_type, old unsafe.Pointer, len, cap int) (unsafe.Pointer, int, int)`: off the stack.
-pub(in crate::runtime) fn move_slice(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn move_slice(cx: &mut HookContext<'_>) -> HookResult {
     let size = size_of(cx, cx.arg(0)?)?;
     let cap = cx.arg(3)?;
     moved(cx, size, cap)
 }
 
 /// The same of elements of this size that hold no pointers.
-pub(in crate::runtime) fn move_slice_no_scan(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn move_slice_no_scan(cx: &mut HookContext<'_>) -> HookResult {
     let (size, cap) = (cx.arg(0)?, cx.arg(3)?);
     moved(cx, size, cap)
 }
 
 /// `moveSliceNoCap(et *_type, old unsafe.Pointer, len int)`: the capacity is not used any more.
-pub(in crate::runtime) fn move_slice_no_cap(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn move_slice_no_cap(cx: &mut HookContext<'_>) -> HookResult {
     let size = size_of(cx, cx.arg(0)?)?;
     let cap = cx.arg(2)?;
     moved(cx, size, cap)
 }
 
-pub(in crate::runtime) fn move_slice_no_cap_no_scan(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn move_slice_no_cap_no_scan(cx: &mut HookContext<'_>) -> HookResult {
     let (size, cap) = (cx.arg(0)?, cx.arg(2)?);
     moved(cx, size, cap)
 }
 
 /// Only slices that lie on the stack are moved; they have the second and third argument in all four.
-fn moved(cx: &mut Cx<'_>, size: u64, cap: u64) -> Answer {
+fn moved(cx: &mut HookContext<'_>, size: u64, cap: u64) -> HookResult {
     let (old, len) = (cx.arg(1)?, cx.arg(2)?);
     if !(cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&old) {
         return slice(cx, 4, old, len, cap);

@@ -6,17 +6,15 @@
 
 use super::errors::{self, Bounds};
 use crate::cpu::gpr;
-use crate::hook::{Action, Cx, Refused};
-
-type Answer = Result<Action, Refused>;
+use crate::hook::{HookContext, HookResult};
 
 /// `panicindex()`: nothing is known.
-pub(in crate::runtime) fn index_out_of_range(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn index_out_of_range(cx: &mut HookContext<'_>) -> HookResult {
     errors::plain(cx, "index out of range")
 }
 
 /// `panicslice()`
-pub(in crate::runtime) fn slice_out_of_range(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn slice_out_of_range(cx: &mut HookContext<'_>) -> HookResult {
     errors::plain(cx, "slice bounds out of range")
 }
 
@@ -34,7 +32,7 @@ const CASES: [(&str, u8, u8); 9] = [
 ];
 
 /// One of these functions.
-pub(in crate::runtime) fn by_registers(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn by_registers(cx: &mut HookContext<'_>) -> HookResult {
     let name = cx.func().and_then(|func| func.name().strip_prefix("runtime.")).unwrap_or_default();
     let (base, signed) = name.strip_suffix('U').map_or((name, true), |base| (base, false));
     let case = (0..).zip(CASES).find(|(_, (case, ..))| *case == base);
@@ -44,7 +42,7 @@ pub(in crate::runtime) fn by_registers(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `panicBounds()`: the call's value in a table of the calling function says where x and y are.
-pub(in crate::runtime) fn encoded(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn encoded(cx: &mut HookContext<'_>) -> HookResult {
     let pc = cx.return_address()?.wrapping_sub(1);
     let table = cx.image.facts().pcdata.panic_bounds.and_then(|table| u32::try_from(table).ok());
     let value = table.and_then(|table| cx.image.func_at(pc)?.pcdata_value(table, pc));

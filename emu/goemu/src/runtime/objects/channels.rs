@@ -6,10 +6,8 @@
 use super::{errors, memory, room, size_of, type_word};
 use crate::guest::address_map::SEND_FAILED;
 use crate::guest::waiters::{Direction, Waiter, Wants};
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::runtime::hooked::goroutines;
-
-type Answer = Result<Action, Refused>;
 
 /// Go's addresses have 48 bits; no channel is larger.
 const MAX_ALLOC: u64 = 1 << 48;
@@ -34,7 +32,7 @@ pub(in crate::runtime) enum Tried {
 }
 
 /// `makechan(t *chantype, size int) *hchan`
-pub(in crate::runtime) fn makechan(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn makechan(cx: &mut HookContext<'_>) -> HookResult {
     let (ty, len) = (cx.arg(0)?, cx.arg(1)?);
     let elem_type = type_word(cx, ty, cx.image.facts().types.chan.elem)?;
     let (at, elem) = (cx.image.facts().hchan, size_of(cx, elem_type)?);
@@ -53,16 +51,16 @@ pub(in crate::runtime) fn makechan(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `chanlen(c *hchan) int`
-pub(in crate::runtime) fn chanlen(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn chanlen(cx: &mut HookContext<'_>) -> HookResult {
     count(cx, cx.image.facts().hchan.qcount)
 }
 
 /// `chancap(c *hchan) int`
-pub(in crate::runtime) fn chancap(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn chancap(cx: &mut HookContext<'_>) -> HookResult {
     count(cx, cx.image.facts().hchan.dataqsiz)
 }
 
-fn count(cx: &mut Cx<'_>, field: u64) -> Answer {
+fn count(cx: &mut HookContext<'_>, field: u64) -> HookResult {
     let channel = cx.arg(0)?;
     let count = if channel == 0 { 0 } else { word(cx, channel, field)? };
     cx.set_result(1, 0, count)?;
@@ -70,7 +68,7 @@ fn count(cx: &mut Cx<'_>, field: u64) -> Answer {
 }
 
 /// `chansend1(c *hchan, elem unsafe.Pointer)`
-pub(in crate::runtime) fn chansend1(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn chansend1(cx: &mut HookContext<'_>) -> HookResult {
     let operation = Operation { channel: cx.arg(0)?, elem: cx.arg(1)?, direction: Direction::Send };
     match attempt(cx, operation)? {
         Tried::Done(_) => Ok(Action::Return),
@@ -80,16 +78,16 @@ pub(in crate::runtime) fn chansend1(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `chanrecv1(c *hchan, elem unsafe.Pointer)`
-pub(in crate::runtime) fn chanrecv1(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn chanrecv1(cx: &mut HookContext<'_>) -> HookResult {
     receive_or_wait(cx, Wants::Nothing)
 }
 
 /// `chanrecv2(c *hchan, elem unsafe.Pointer) (received bool)`
-pub(in crate::runtime) fn chanrecv2(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn chanrecv2(cx: &mut HookContext<'_>) -> HookResult {
     receive_or_wait(cx, Wants::Received)
 }
 
-fn receive_or_wait(cx: &mut Cx<'_>, wants: Wants) -> Answer {
+fn receive_or_wait(cx: &mut HookContext<'_>, wants: Wants) -> HookResult {
     let operation = Operation { channel: cx.arg(0)?, elem: cx.arg(1)?, direction: Direction::Receive };
     let Tried::Done(received) = attempt(cx, operation)? else { return wait(cx, operation, wants) };
     if matches!(wants, Wants::Received) {
@@ -99,7 +97,7 @@ fn receive_or_wait(cx: &mut Cx<'_>, wants: Wants) -> Answer {
 }
 
 /// `selectnbsend(c *hchan, elem unsafe.Pointer) (selected bool)`
-pub(in crate::runtime) fn selectnbsend(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn selectnbsend(cx: &mut HookContext<'_>) -> HookResult {
     let operation = Operation { channel: cx.arg(0)?, elem: cx.arg(1)?, direction: Direction::Send };
     let tried = attempt(cx, operation)?;
     if tried == Tried::Closed {
@@ -110,7 +108,7 @@ pub(in crate::runtime) fn selectnbsend(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `selectnbrecv(elem unsafe.Pointer, c *hchan) (selected, received bool)`; up to Go 1.16 with the first result only.
-pub(in crate::runtime) fn selectnbrecv(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn selectnbrecv(cx: &mut HookContext<'_>) -> HookResult {
     let operation = Operation { channel: cx.arg(1)?, elem: cx.arg(0)?, direction: Direction::Receive };
     let tried = attempt(cx, operation)?;
     cx.set_result(2, 0, (tried != Tried::Blocks).into())?;
@@ -121,7 +119,7 @@ pub(in crate::runtime) fn selectnbrecv(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `selectnbrecv2(elem unsafe.Pointer, received *bool, c *hchan) (selected bool)`
-pub(in crate::runtime) fn selectnbrecv2(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn selectnbrecv2(cx: &mut HookContext<'_>) -> HookResult {
     let operation = Operation { channel: cx.arg(2)?, elem: cx.arg(0)?, direction: Direction::Receive };
     let tried = attempt(cx, operation)?;
     let received = cx.arg(1)?;
@@ -133,7 +131,7 @@ pub(in crate::runtime) fn selectnbrecv2(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `closechan(c *hchan)`
-pub(in crate::runtime) fn closechan(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn closechan(cx: &mut HookContext<'_>) -> HookResult {
     let channel = cx.arg(0)?;
     if channel == 0 {
         return errors::of_runtime(cx, "close of nil channel");
@@ -154,12 +152,15 @@ pub(in crate::runtime) fn closechan(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// The hook at [`SEND_FAILED`], where the stack is as at the entry of the function that was to send.
-pub(in crate::runtime) fn send_failed(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn send_failed(cx: &mut HookContext<'_>) -> HookResult {
     errors::of_runtime(cx, "send on closed channel")
 }
 
 /// Sends or receives, if that needs no waiting.
-pub(in crate::runtime) fn attempt(cx: &mut Cx<'_>, operation: Operation) -> Result<Tried, Refused> {
+pub(in crate::runtime) fn attempt(
+    cx: &mut HookContext<'_>,
+    operation: Operation,
+) -> Result<Tried, HookError> {
     let Operation { channel, elem, direction } = operation;
     match direction {
         _ if channel == 0 => Ok(Tried::Blocks),
@@ -168,7 +169,7 @@ pub(in crate::runtime) fn attempt(cx: &mut Cx<'_>, operation: Operation) -> Resu
     }
 }
 
-fn send(cx: &mut Cx<'_>, channel: u64, elem: u64) -> Result<Tried, Refused> {
+fn send(cx: &mut HookContext<'_>, channel: u64, elem: u64) -> Result<Tried, HookError> {
     if is_closed(cx, channel)? {
         return Ok(Tried::Closed);
     }
@@ -188,7 +189,7 @@ fn send(cx: &mut Cx<'_>, channel: u64, elem: u64) -> Result<Tried, Refused> {
     Ok(Tried::Done(true))
 }
 
-fn receive(cx: &mut Cx<'_>, channel: u64, elem: u64) -> Result<Tried, Refused> {
+fn receive(cx: &mut HookContext<'_>, channel: u64, elem: u64) -> Result<Tried, HookError> {
     let at = cx.image.facts().hchan;
     let held = word(cx, channel, at.qcount)?;
     let sender = cx.world.waiters.take(channel, Direction::Send);
@@ -218,7 +219,7 @@ fn receive(cx: &mut Cx<'_>, channel: u64, elem: u64) -> Result<Tried, Refused> {
 }
 
 /// The present goroutine waits until another one sends, receives or closes.
-fn wait(cx: &mut Cx<'_>, operation: Operation, wants: Wants) -> Answer {
+fn wait(cx: &mut HookContext<'_>, operation: Operation, wants: Wants) -> HookResult {
     let Operation { channel, elem, direction } = operation;
     let reason = match (direction, channel) {
         (Direction::Send, 0) => "chan send (nil chan)",
@@ -234,7 +235,7 @@ fn wait(cx: &mut Cx<'_>, operation: Operation, wants: Wants) -> Answer {
 }
 
 /// A goroutine goes on that has waited; whether a value was received.
-fn wake(cx: &mut Cx<'_>, waiter: &Waiter, received: bool) -> Result<(), Refused> {
+fn wake(cx: &mut HookContext<'_>, waiter: &Waiter, received: bool) -> Result<(), HookError> {
     let received = u64::from(received && !matches!(waiter.wants, Wants::Nothing));
     match &waiter.wants {
         Wants::Nothing => goroutines::wake_with(cx, waiter.g, 0, &[]),
@@ -246,21 +247,21 @@ fn wake(cx: &mut Cx<'_>, waiter: &Waiter, received: bool) -> Result<(), Refused>
     }
 }
 
-fn word(cx: &Cx<'_>, channel: u64, field: u64) -> Result<u64, Refused> {
+fn word(cx: &HookContext<'_>, channel: u64, field: u64) -> Result<u64, HookError> {
     Ok(cx.word(channel.wrapping_add(field))?)
 }
 
-fn is_closed(cx: &Cx<'_>, channel: u64) -> Result<bool, Refused> {
+fn is_closed(cx: &HookContext<'_>, channel: u64) -> Result<bool, HookError> {
     let closed: [u8; 4] = cx.memory.read(channel.wrapping_add(cx.image.facts().hchan.closed))?;
     Ok(closed != [0; 4])
 }
 
-fn elem_size(cx: &Cx<'_>, channel: u64) -> Result<u64, Refused> {
+fn elem_size(cx: &HookContext<'_>, channel: u64) -> Result<u64, HookError> {
     Ok(u16::from_le_bytes(cx.memory.read(channel.wrapping_add(cx.image.facts().hchan.elemsize))?).into())
 }
 
 /// The slot of the buffer that an index names, which moves on to the next.
-fn next_slot(cx: &mut Cx<'_>, channel: u64, index: u64) -> Result<u64, Refused> {
+fn next_slot(cx: &mut HookContext<'_>, channel: u64, index: u64) -> Result<u64, HookError> {
     let at = cx.image.facts().hchan;
     let number = word(cx, channel, index)?;
     let next = number.wrapping_add(1);
@@ -271,7 +272,7 @@ fn next_slot(cx: &mut Cx<'_>, channel: u64, index: u64) -> Result<u64, Refused> 
 }
 
 /// Copies an element to where somebody wants it.
-fn give(cx: &mut Cx<'_>, channel: u64, to: u64, from: u64) -> Result<(), Refused> {
+fn give(cx: &mut HookContext<'_>, channel: u64, to: u64, from: u64) -> Result<(), HookError> {
     if to == 0 || from == 0 {
         return Ok(());
     }
@@ -280,7 +281,7 @@ fn give(cx: &mut Cx<'_>, channel: u64, to: u64, from: u64) -> Result<(), Refused
 }
 
 /// Zeros an element.
-fn forget(cx: &mut Cx<'_>, channel: u64, elem: u64) -> Result<(), Refused> {
+fn forget(cx: &mut HookContext<'_>, channel: u64, elem: u64) -> Result<(), HookError> {
     if elem == 0 {
         return Ok(());
     }

@@ -1,10 +1,10 @@
 //! Division of complex numbers (`runtime/complex.go`).
 
 use super::print::double;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookResult};
 
 /// `complex128div(n, m complex128) complex128`
-pub(in crate::runtime) fn complex128div(cx: &mut Cx<'_>) -> Result<Action, Refused> {
+pub(in crate::runtime) fn complex128div(cx: &mut HookContext<'_>) -> HookResult {
     let (n, m) = ((double(cx, 0)?, double(cx, 1)?), (double(cx, 2)?, double(cx, 3)?));
     let (re, im) = divide(n, m);
     if cx.image.facts().register_abi() {

@@ -5,9 +5,7 @@ use goemu_loader::facts::Rules;
 use super::panics;
 use super::{Room, bytes_at, room, take_room};
 use crate::guest::panicking::Frame;
-use crate::hook::{Action, Cx, Refused};
-
-type Answer = Result<Action, Refused>;
+use crate::hook::{Action, HookContext, HookError, HookResult};
 
 /// What is out of range: the fields of `runtime.boundsError`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,19 +49,19 @@ impl Bounds {
 }
 
 /// The descriptor of a type of run-time errors, which the linker has put into the image.
-fn descriptor(cx: &Cx<'_>, name: &str) -> u64 {
+fn descriptor(cx: &HookContext<'_>, name: &str) -> u64 {
     let named = |separator: &str| cx.image.symbol(&format!("type{separator}runtime.{name}"));
     named(":").or_else(|| named(".")).map_or(0, |symbol| symbol.addr)
 }
 
 /// Panics, as the function does whose hook this is.
-fn panic(cx: &mut Cx<'_>, ty: u64, data: u64) -> Answer {
+fn panic(cx: &mut HookContext<'_>, ty: u64, data: u64) -> HookResult {
     let frame = Frame { pc: cx.return_address()?, sp: cx.caller_sp() };
     panics::begin(cx, ty, data, frame)
 }
 
 /// Panics because something is out of range.
-pub(in crate::runtime) fn bounds(cx: &mut Cx<'_>, bounds: Bounds) -> Answer {
+pub(in crate::runtime) fn bounds(cx: &mut HookContext<'_>, bounds: Bounds) -> HookResult {
     let at = cx.image.facts().bounds_error;
     let data = room!(cx, at.size, 0);
     cx.set_word(data.wrapping_add(at.x), bounds.x)?;
@@ -76,13 +74,17 @@ pub(in crate::runtime) fn bounds(cx: &mut Cx<'_>, bounds: Bounds) -> Answer {
 
 /// The value of a run-time error that is a text: `runtime.errorString`.
 pub(in crate::runtime) fn error_string(
-    cx: &mut Cx<'_>,
+    cx: &mut HookContext<'_>,
     text: &str,
-) -> Result<Result<(u64, u64), Action>, Refused> {
+) -> Result<Result<(u64, u64), Action>, HookError> {
     textual(cx, "errorString", text)
 }
 
-fn textual(cx: &mut Cx<'_>, name: &str, text: &str) -> Result<Result<(u64, u64), Action>, Refused> {
+fn textual(
+    cx: &mut HookContext<'_>,
+    name: &str,
+    text: &str,
+) -> Result<Result<(u64, u64), Action>, HookError> {
     let data = match take_room(cx, 16 + text.len() as u64, 0) {
         Room::At(addr) => addr,
         Room::None(action) => return Ok(Err(action)),
@@ -95,13 +97,13 @@ fn textual(cx: &mut Cx<'_>, name: &str, text: &str) -> Result<Result<(u64, u64),
 }
 
 /// `panic(nil)`, since Go 1.21. A value of its own type in Go, with this text.
-pub(in crate::runtime) fn nil_panic(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn nil_panic(cx: &mut HookContext<'_>) -> HookResult {
     const TEXT: &str = "panic called with nil argument";
     if cx.image.facts().rules().nil_panics_say_runtime() { of_runtime(cx, TEXT) } else { plain(cx, TEXT) }
 }
 
 /// Panics because an interface holds something else.
-pub(in crate::runtime) fn assertion(cx: &mut Cx<'_>, text: &str) -> Answer {
+pub(in crate::runtime) fn assertion(cx: &mut HookContext<'_>, text: &str) -> HookResult {
     match textual(cx, "TypeAssertionError", &format!("interface conversion: {text}"))? {
         Ok((ty, data)) => panic(cx, ty, data),
         Err(action) => Ok(action),
@@ -109,7 +111,7 @@ pub(in crate::runtime) fn assertion(cx: &mut Cx<'_>, text: &str) -> Answer {
 }
 
 /// Panics with an error of the runtime's that says just this (`plainError`).
-pub(in crate::runtime) fn of_runtime(cx: &mut Cx<'_>, text: &str) -> Answer {
+pub(in crate::runtime) fn of_runtime(cx: &mut HookContext<'_>, text: &str) -> HookResult {
     match textual(cx, "TypeAssertionError", text)? {
         Ok((ty, data)) => panic(cx, ty, data),
         Err(action) => Ok(action),
@@ -117,7 +119,7 @@ pub(in crate::runtime) fn of_runtime(cx: &mut Cx<'_>, text: &str) -> Answer {
 }
 
 /// Panics with a run-time error of this text.
-pub(in crate::runtime) fn plain(cx: &mut Cx<'_>, text: &str) -> Answer {
+pub(in crate::runtime) fn plain(cx: &mut HookContext<'_>, text: &str) -> HookResult {
     match error_string(cx, text)? {
         Ok((ty, data)) => panic(cx, ty, data),
         Err(action) => Ok(action),
@@ -125,7 +127,7 @@ pub(in crate::runtime) fn plain(cx: &mut Cx<'_>, text: &str) -> Answer {
 }
 
 /// `panicwrap()`: the caller is what the compiler makes of a method of values, for pointers: `main.(*T).F`.
-pub(in crate::runtime) fn nil_receiver(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn nil_receiver(cx: &mut HookContext<'_>) -> HookResult {
     let caller = cx.image.func_at(cx.return_address()?.wrapping_sub(1));
     let name = caller.as_ref().map_or("", |func| func.name());
     let (package, rest) = name.split_once(".(*").unwrap_or(("", name));
@@ -138,7 +140,7 @@ macro_rules! errors {
     ($($name:ident $text:literal)+) => {
         $(
             #[doc = $text]
-            pub(in crate::runtime) fn $name(cx: &mut Cx<'_>) -> Answer {
+            pub(in crate::runtime) fn $name(cx: &mut HookContext<'_>) -> HookResult {
                 plain(cx, $text)
             }
         )+
@@ -159,7 +161,11 @@ errors! {
 }
 
 /// What the error that is at `data` says; none of other types.
-pub(in crate::runtime) fn text_of(cx: &Cx<'_>, ty: u64, data: u64) -> Result<Option<String>, Refused> {
+pub(in crate::runtime) fn text_of(
+    cx: &HookContext<'_>,
+    ty: u64,
+    data: u64,
+) -> Result<Option<String>, HookError> {
     if ty == 0 {
         return Ok(None);
     }
@@ -181,21 +187,21 @@ pub(in crate::runtime) fn text_of(cx: &Cx<'_>, ty: u64, data: u64) -> Result<Opt
 }
 
 /// `boundsError.Error`, as interfaces call it: the receiver is the data word.
-pub(in crate::runtime) fn bounds_text(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn bounds_text(cx: &mut HookContext<'_>) -> HookResult {
     said(cx, "boundsError")
 }
 
 /// `errorString.Error`
-pub(in crate::runtime) fn error_string_text(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn error_string_text(cx: &mut HookContext<'_>) -> HookResult {
     said(cx, "errorString")
 }
 
 /// `TypeAssertionError.Error`
-pub(in crate::runtime) fn assertion_text(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assertion_text(cx: &mut HookContext<'_>) -> HookResult {
     said(cx, "TypeAssertionError")
 }
 
-fn said(cx: &mut Cx<'_>, name: &str) -> Answer {
+fn said(cx: &mut HookContext<'_>, name: &str) -> HookResult {
     let (ty, data) = (descriptor(cx, name), cx.arg(0)?);
     let text = text_of(cx, ty, data)?.unwrap_or_default();
     let addr = room!(cx, text.len() as u64, 0);

@@ -6,9 +6,7 @@ use goemu_loader::{Kind, Type, TypeRef};
 use super::{bytes_at, equal, errors};
 use crate::error::Error;
 use crate::go::guest::Types;
-use crate::hook::{Action, Cx, Refused};
-
-type Answer = Result<Action, Refused>;
+use crate::hook::{Action, HookContext, HookError, HookResult};
 
 /// An odd number whose bits look random: 2^64 by the golden ratio.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -19,12 +17,12 @@ const MAX_DEPTH: u32 = 100;
 pub(in crate::runtime) enum NoHash {
     /// The type cannot be compared.
     Unhashable(String),
-    Refused(Refused),
+    HookError(HookError),
 }
 
-impl<E: Into<Refused>> From<E> for NoHash {
+impl<E: Into<HookError>> From<E> for NoHash {
     fn from(error: E) -> NoHash {
-        NoHash::Refused(error.into())
+        NoHash::HookError(error.into())
     }
 }
 
@@ -35,16 +33,16 @@ fn bytes(seed: u64, bytes: &[u8]) -> u64 {
     })
 }
 
-fn memory(cx: &Cx<'_>, at: u64, len: u64, seed: u64) -> Result<u64, Refused> {
+fn memory(cx: &HookContext<'_>, at: u64, len: u64, seed: u64) -> Result<u64, HookError> {
     Ok(bytes(seed, &bytes_at(cx, at, len)?))
 }
 
-fn string(cx: &Cx<'_>, at: u64, seed: u64) -> Result<u64, Refused> {
+fn string(cx: &HookContext<'_>, at: u64, seed: u64) -> Result<u64, HookError> {
     memory(cx, cx.word(at)?, cx.word(at.wrapping_add(8))?, seed)
 }
 
 /// Zeros are equal, and no NaN is equal to any.
-fn floats(cx: &mut Cx<'_>, at: u64, size: u64, count: u64, seed: u64) -> Result<u64, Refused> {
+fn floats(cx: &mut HookContext<'_>, at: u64, size: u64, count: u64, seed: u64) -> Result<u64, HookError> {
     let mut hash = seed;
     for index in 0..count {
         let at = at.wrapping_add(index * size);
@@ -63,7 +61,7 @@ fn floats(cx: &mut Cx<'_>, at: u64, size: u64, count: u64, seed: u64) -> Result<
 
 /// The hash of the value at an address.
 pub(in crate::runtime) fn of(
-    cx: &mut Cx<'_>,
+    cx: &mut HookContext<'_>,
     ty: &Type,
     at: u64,
     seed: u64,
@@ -93,7 +91,7 @@ pub(in crate::runtime) fn of(
     Ok(hash)
 }
 
-fn interface(cx: &mut Cx<'_>, empty: bool, at: u64, seed: u64, depth: u32) -> Result<u64, NoHash> {
+fn interface(cx: &mut HookContext<'_>, empty: bool, at: u64, seed: u64, depth: u32) -> Result<u64, NoHash> {
     let first = cx.word(at)?;
     if first == 0 {
         return Ok(seed);
@@ -106,7 +104,7 @@ fn interface(cx: &mut Cx<'_>, empty: bool, at: u64, seed: u64, depth: u32) -> Re
 }
 
 /// Gives a hash; panics where there is none.
-fn give(cx: &mut Cx<'_>, args: usize, hash: Result<u64, NoHash>) -> Answer {
+fn give(cx: &mut HookContext<'_>, args: usize, hash: Result<u64, NoHash>) -> HookResult {
     match hash {
         Ok(hash) => {
             cx.set_result(args, 0, hash)?;
@@ -118,7 +116,11 @@ fn give(cx: &mut Cx<'_>, args: usize, hash: Result<u64, NoHash>) -> Answer {
 
 /// What becomes of a call that needed a hash. Where nothing can be found, Go 1.25 and later have another error for it
 /// (`mapKeyError`).
-pub(in crate::runtime) fn refuse(cx: &mut Cx<'_>, none: NoHash, nothing_to_find: bool) -> Answer {
+pub(in crate::runtime) fn refuse(
+    cx: &mut HookContext<'_>,
+    none: NoHash,
+    nothing_to_find: bool,
+) -> HookResult {
     match none {
         NoHash::Unhashable(name)
             if nothing_to_find && cx.image.facts().rules().missing_hash_of_a_lookup() =>
@@ -126,18 +128,18 @@ pub(in crate::runtime) fn refuse(cx: &mut Cx<'_>, none: NoHash, nothing_to_find:
             errors::of_runtime(cx, &format!("hash of unhashable type: {name}"))
         }
         NoHash::Unhashable(name) => errors::plain(cx, &format!("hash of unhashable type {name}")),
-        NoHash::Refused(refused) => Err(refused),
+        NoHash::HookError(refused) => Err(refused),
     }
 }
 
 /// `memhash(p unsafe.Pointer, h, size uintptr) uintptr`
-pub(in crate::runtime) fn memhash(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memhash(cx: &mut HookContext<'_>) -> HookResult {
     let hash = memory(cx, cx.arg(0)?, cx.arg(2)?, cx.arg(1)?)?;
     give(cx, 3, Ok(hash))
 }
 
 /// `memhash_varlen(p unsafe.Pointer, h uintptr) uintptr`: the size is in the closure.
-pub(in crate::runtime) fn memhash_varlen(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn memhash_varlen(cx: &mut HookContext<'_>) -> HookResult {
     let size = equal::varlen(cx)?;
     let hash = memory(cx, cx.arg(0)?, size, cx.arg(1)?)?;
     give(cx, 2, Ok(hash))
@@ -145,7 +147,7 @@ pub(in crate::runtime) fn memhash_varlen(cx: &mut Cx<'_>) -> Answer {
 
 macro_rules! sized {
     ($($name:ident $size:literal)+) => {
-        $(pub(in crate::runtime) fn $name(cx: &mut Cx<'_>) -> Answer {
+        $(pub(in crate::runtime) fn $name(cx: &mut HookContext<'_>) -> HookResult {
             let hash = memory(cx, cx.arg(0)?, $size, cx.arg(1)?)?;
             give(cx, 2, Ok(hash))
         })+
@@ -156,7 +158,7 @@ sized! { memhash0 0 memhash8 1 memhash16 2 memhash32 4 memhash64 8 memhash128 16
 
 macro_rules! float {
     ($($name:ident $size:literal $count:literal)+) => {
-        $(pub(in crate::runtime) fn $name(cx: &mut Cx<'_>) -> Answer {
+        $(pub(in crate::runtime) fn $name(cx: &mut HookContext<'_>) -> HookResult {
             let (at, seed) = (cx.arg(0)?, cx.arg(1)?);
             let hash = floats(cx, at, $size, $count, seed)?;
             give(cx, 2, Ok(hash))
@@ -167,27 +169,27 @@ macro_rules! float {
 float! { f32hash 4 1 f64hash 8 1 c64hash 4 2 c128hash 8 2 }
 
 /// `strhash(p unsafe.Pointer, h uintptr) uintptr`
-pub(in crate::runtime) fn strhash(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn strhash(cx: &mut HookContext<'_>) -> HookResult {
     let hash = string(cx, cx.arg(0)?, cx.arg(1)?)?;
     give(cx, 2, Ok(hash))
 }
 
 /// `interhash(p unsafe.Pointer, h uintptr) uintptr`
-pub(in crate::runtime) fn interhash(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn interhash(cx: &mut HookContext<'_>) -> HookResult {
     let (at, seed) = (cx.arg(0)?, cx.arg(1)?);
     let hash = interface(cx, false, at, seed, 0);
     give(cx, 2, hash)
 }
 
 /// `nilinterhash(p unsafe.Pointer, h uintptr) uintptr`
-pub(in crate::runtime) fn nilinterhash(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn nilinterhash(cx: &mut HookContext<'_>) -> HookResult {
     let (at, seed) = (cx.arg(0)?, cx.arg(1)?);
     let hash = interface(cx, true, at, seed, 0);
     give(cx, 2, hash)
 }
 
 /// `typehash(t *_type, p unsafe.Pointer, h uintptr) uintptr`
-pub(in crate::runtime) fn typehash(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn typehash(cx: &mut HookContext<'_>) -> HookResult {
     let (ty, at, seed) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let ty = cx.image.resolve(&TypeRef::Rtype(ty)).map_err(Error::from)?;
     let hash = of(cx, &ty, at, seed, 0);
@@ -195,7 +197,7 @@ pub(in crate::runtime) fn typehash(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `fastrand() uint32`, `rand() uint64`: where compiled code makes a map itself, the seed of its hashes.
-pub(in crate::runtime) fn random(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn random(cx: &mut HookContext<'_>) -> HookResult {
     let number = cx.cpu.next_random();
     cx.set_result(0, 0, number)?;
     Ok(Action::Return)

@@ -4,9 +4,7 @@ use goemu_loader::TypeRef;
 
 use super::{errors, type_word};
 use crate::error::Error;
-use crate::hook::{Action, Cx, Refused};
-
-type Answer = Result<Action, Refused>;
+use crate::hook::{Action, HookContext, HookError, HookResult};
 
 /// `internal/abi.TFlag`: a type has a table of methods.
 const UNCOMMON: u8 = 1;
@@ -24,12 +22,12 @@ struct Method {
     code: u64,
 }
 
-fn half(cx: &Cx<'_>, at: u64) -> Result<u32, Refused> {
+fn half(cx: &HookContext<'_>, at: u64) -> Result<u32, HookError> {
     Ok(u32::from_le_bytes(cx.memory.read(at)?))
 }
 
 /// The name at an offset from the start of the types: flags, length, text.
-fn name_at(cx: &Cx<'_>, offset: u32) -> Result<Vec<u8>, Refused> {
+fn name_at(cx: &HookContext<'_>, offset: u32) -> Result<Vec<u8>, HookError> {
     let types = cx.image.module().and_then(|module| module.types).map_or(0, |types| types.start);
     let at = types.wrapping_add(offset.into());
     let [_, first, second]: [u8; 3] = cx.memory.read(at)?;
@@ -42,7 +40,7 @@ fn name_at(cx: &Cx<'_>, offset: u32) -> Result<Vec<u8>, Refused> {
 }
 
 /// Where a type's table of methods is.
-fn uncommon(cx: &Cx<'_>, ty: u64) -> Result<Option<u64>, Refused> {
+fn uncommon(cx: &HookContext<'_>, ty: u64) -> Result<Option<u64>, HookError> {
     let at = &cx.image.facts().types;
     let field = |field: Option<u64>| ty.wrapping_add(field.unwrap_or_default());
     let [flags]: [u8; 1] = cx.memory.read(field(at.rtype.tflag))?;
@@ -61,7 +59,7 @@ fn uncommon(cx: &Cx<'_>, ty: u64) -> Result<Option<u64>, Refused> {
 }
 
 /// The methods of a type.
-fn methods(cx: &Cx<'_>, ty: u64) -> Result<Vec<Method>, Refused> {
+fn methods(cx: &HookContext<'_>, ty: u64) -> Result<Vec<Method>, HookError> {
     let at = &cx.image.facts().types;
     let Some(table) = uncommon(cx, ty)? else { return Ok(Vec::new()) };
     let field = |field: Option<u64>| table.wrapping_add(field.unwrap_or_default());
@@ -79,7 +77,7 @@ fn methods(cx: &Cx<'_>, ty: u64) -> Result<Vec<Method>, Refused> {
 }
 
 /// The methods of an interface type.
-fn wanted(cx: &Cx<'_>, interface: u64) -> Result<Vec<Method>, Refused> {
+fn wanted(cx: &HookContext<'_>, interface: u64) -> Result<Vec<Method>, HookError> {
     let at = &cx.image.facts().types;
     let list = type_word(cx, interface, at.interface.methods)?;
     let count = type_word(cx, interface, at.interface.methods.map(|field| field + 8))?.min(MAX_METHODS);
@@ -97,7 +95,11 @@ fn wanted(cx: &Cx<'_>, interface: u64) -> Result<Vec<Method>, Refused> {
 }
 
 /// The code of a type's method, as interfaces call it. Methods of run-time errors are the linker's.
-pub(in crate::runtime) fn method(cx: &Cx<'_>, ty: u64, name: &str) -> Result<Option<u64>, Refused> {
+pub(in crate::runtime) fn method(
+    cx: &HookContext<'_>,
+    ty: u64,
+    name: &str,
+) -> Result<Option<u64>, HookError> {
     let known =
         cx.image.symbol_at(ty).and_then(|symbol| symbol.name.split_once("runtime.")).map(|(_, name)| name);
     if let Some(known) = known {
@@ -108,7 +110,7 @@ pub(in crate::runtime) fn method(cx: &Cx<'_>, ty: u64, name: &str) -> Result<Opt
 }
 
 /// The itab of a type in an interface, or the name of a method that is missing.
-fn itab(cx: &mut Cx<'_>, interface: u64, ty: u64) -> Result<Result<u64, String>, Refused> {
+fn itab(cx: &mut HookContext<'_>, interface: u64, ty: u64) -> Result<Result<u64, String>, HookError> {
     if let Some(known) = cx.world.itabs.get(&(interface, ty)) {
         return Ok(Ok(*known));
     }
@@ -154,12 +156,12 @@ fn itab(cx: &mut Cx<'_>, interface: u64, ty: u64) -> Result<Result<u64, String>,
     Ok(Ok(addr))
 }
 
-fn name_of(cx: &Cx<'_>, ty: u64) -> String {
+fn name_of(cx: &HookContext<'_>, ty: u64) -> String {
     cx.image.resolve(&TypeRef::Rtype(ty)).map_or_else(|_| format!("{ty:#x}"), |ty| ty.name.clone())
 }
 
 /// An itab as the result; a panic where there is none and there has to be one.
-fn assert(cx: &mut Cx<'_>, args: usize, interface: u64, ty: u64, can_fail: bool) -> Answer {
+fn assert(cx: &mut HookContext<'_>, args: usize, interface: u64, ty: u64, can_fail: bool) -> HookResult {
     let found = if ty == 0 { Err(String::new()) } else { itab(cx, interface, ty)? };
     match found {
         Ok(itab) => cx.set_result(args, 0, itab)?,
@@ -178,13 +180,13 @@ fn assert(cx: &mut Cx<'_>, args: usize, interface: u64, ty: u64, can_fail: bool)
 }
 
 /// A field of what the compiler writes for an assertion or a switch (Go 1.22 and later).
-fn site_field(at: Option<u64>) -> Result<u64, Refused> {
+fn site_field(at: Option<u64>) -> Result<u64, HookError> {
     let what = || "an assertion to an interface in code of this release of Go".to_owned();
-    at.ok_or_else(|| Refused::Error(Error::Unsupported { what: what(), caller: None }))
+    at.ok_or_else(|| HookError::Error(Error::Unsupported { what: what(), caller: None }))
 }
 
 /// `typeAssert(s *abi.TypeAssert, t *_type) *itab`: a cache, the interface, whether it may fail.
-pub(in crate::runtime) fn type_assert(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn type_assert(cx: &mut HookContext<'_>) -> HookResult {
     let (site, ty) = (cx.arg(0)?, cx.arg(1)?);
     let at = cx.image.facts().type_assert;
     let (inter, can_fail) = (site_field(at.inter)?, site_field(at.can_fail)?);
@@ -194,36 +196,36 @@ pub(in crate::runtime) fn type_assert(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `assertE2I(inter *interfacetype, t *_type) *itab`
-pub(in crate::runtime) fn assert_to_itab(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_to_itab(cx: &mut HookContext<'_>) -> HookResult {
     let (interface, ty) = (cx.arg(0)?, cx.arg(1)?);
     assert(cx, 2, interface, ty, false)
 }
 
 /// `assertE2I2(inter *interfacetype, t *_type) *itab`: nil where the type does not implement it.
-pub(in crate::runtime) fn assert_to_itab_or_nil(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_to_itab_or_nil(cx: &mut HookContext<'_>) -> HookResult {
     let (interface, ty) = (cx.arg(0)?, cx.arg(1)?);
     assert(cx, 2, interface, ty, true)
 }
 
 /// The dynamic type behind the first word of an interface with methods.
-fn type_of_itab(cx: &Cx<'_>, itab: u64) -> Result<u64, Refused> {
+fn type_of_itab(cx: &HookContext<'_>, itab: u64) -> Result<u64, HookError> {
     if itab == 0 { Ok(0) } else { Ok(cx.word(itab.wrapping_add(cx.image.facts().itab.ty))?) }
 }
 
 /// `assertI2I(inter *interfacetype, tab *itab) *itab`, Go 1.17 to 1.21
-pub(in crate::runtime) fn assert_itab_to_itab(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_itab_to_itab(cx: &mut HookContext<'_>) -> HookResult {
     let (interface, ty) = (cx.arg(0)?, type_of_itab(cx, cx.arg(1)?)?);
     assert(cx, 2, interface, ty, false)
 }
 
 /// `convI2I(dst *interfacetype, src *itab) *itab`, Go 1.18 to 1.21: nil stays nil.
-pub(in crate::runtime) fn conv_itab_to_itab(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn conv_itab_to_itab(cx: &mut HookContext<'_>) -> HookResult {
     let (interface, ty) = (cx.arg(0)?, type_of_itab(cx, cx.arg(1)?)?);
     assert(cx, 2, interface, ty, ty == 0)
 }
 
 /// From interface to interface as whole values: what is given, and whether it says that it could.
-fn whole(cx: &mut Cx<'_>, ty: u64, can_fail: bool, says: bool) -> Answer {
+fn whole(cx: &mut HookContext<'_>, ty: u64, can_fail: bool, says: bool) -> HookResult {
     const ARGS: usize = 3;
     let (interface, data) = (cx.arg(0)?, cx.arg(2)?);
     let answer = assert(cx, ARGS, interface, ty, can_fail)?;
@@ -239,37 +241,37 @@ fn whole(cx: &mut Cx<'_>, ty: u64, can_fail: bool, says: bool) -> Answer {
 }
 
 /// `assertE2I(inter *interfacetype, e eface) iface`, up to Go 1.16
-pub(in crate::runtime) fn assert_any(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_any(cx: &mut HookContext<'_>) -> HookResult {
     let ty = cx.arg(1)?;
     whole(cx, ty, false, false)
 }
 
 /// `assertE2I2(inter *interfacetype, e eface) (iface, bool)`; without the bool since Go 1.17
-pub(in crate::runtime) fn assert_any_or_nil(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_any_or_nil(cx: &mut HookContext<'_>) -> HookResult {
     let (ty, says) = (cx.arg(1)?, !cx.image.facts().register_abi());
     whole(cx, ty, true, says)
 }
 
 /// `assertI2I(inter *interfacetype, i iface) iface`, up to Go 1.16
-pub(in crate::runtime) fn assert_iface(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_iface(cx: &mut HookContext<'_>) -> HookResult {
     let ty = type_of_itab(cx, cx.arg(1)?)?;
     whole(cx, ty, false, false)
 }
 
 /// `assertI2I2(inter *interfacetype, i iface) (iface, bool)`; without the bool since Go 1.17
-pub(in crate::runtime) fn assert_iface_or_nil(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn assert_iface_or_nil(cx: &mut HookContext<'_>) -> HookResult {
     let (ty, says) = (type_of_itab(cx, cx.arg(1)?)?, !cx.image.facts().register_abi());
     whole(cx, ty, true, says)
 }
 
 /// `convI2I(inter *interfacetype, i iface) iface`, up to Go 1.17: nil stays nil.
-pub(in crate::runtime) fn conv_iface(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn conv_iface(cx: &mut HookContext<'_>) -> HookResult {
     let ty = type_of_itab(cx, cx.arg(1)?)?;
     whole(cx, ty, ty == 0, false)
 }
 
 /// `interfaceSwitch(s *abi.InterfaceSwitch, t *_type) (int, *itab)`: the first case that the type implements.
-pub(in crate::runtime) fn interface_switch(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn interface_switch(cx: &mut HookContext<'_>) -> HookResult {
     let (site, ty) = (cx.arg(0)?, cx.arg(1)?);
     let at = cx.image.facts().interface_switch;
     let (ncases, first) = (site_field(at.ncases)?, site_field(at.cases)?);
@@ -288,26 +290,26 @@ pub(in crate::runtime) fn interface_switch(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `panicdottypeE(have, want, iface *_type)`: an interface holds another type than `x.(T)` asks for.
-pub(in crate::runtime) fn panicdottype_e(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn panicdottype_e(cx: &mut HookContext<'_>) -> HookResult {
     let (have, want, interface) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     wrong_type(cx, have, want, interface)
 }
 
 /// `panicdottypeI(have *itab, want, iface *_type)`
-pub(in crate::runtime) fn panicdottype_i(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn panicdottype_i(cx: &mut HookContext<'_>) -> HookResult {
     let (itab, want, interface) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let have = type_of_itab(cx, itab)?;
     wrong_type(cx, have, want, interface)
 }
 
-fn wrong_type(cx: &mut Cx<'_>, have: u64, want: u64, interface: u64) -> Answer {
+fn wrong_type(cx: &mut HookContext<'_>, have: u64, want: u64, interface: u64) -> HookResult {
     let (interface, want) = (name_of(cx, interface), name_of(cx, want));
     let have = if have == 0 { "nil".to_owned() } else { name_of(cx, have) };
     errors::assertion(cx, &format!("{interface} is {have}, not {want}"))
 }
 
 /// `panicnildottype(want *_type)`
-pub(in crate::runtime) fn panicnildottype(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn panicnildottype(cx: &mut HookContext<'_>) -> HookResult {
     let want = name_of(cx, cx.arg(0)?);
     errors::assertion(cx, &format!("interface is nil, not {want}"))
 }

@@ -16,10 +16,8 @@ use crate::go::map::build::Builder;
 use crate::go::map::change::{Entry, Place};
 use crate::guest::hook_heap::HookHeap;
 use crate::guest::map_walk::Walk;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::runtime::hooked;
-
-type Answer = Result<Action, Refused>;
 
 /// A map's type, as its descriptor has it.
 struct MapType {
@@ -28,9 +26,9 @@ struct MapType {
 }
 
 impl MapType {
-    fn at(cx: &Cx<'_>, descriptor: u64) -> Result<MapType, Refused> {
+    fn at(cx: &HookContext<'_>, descriptor: u64) -> Result<MapType, HookError> {
         let at = &cx.image.facts().types.map;
-        let part = |field| -> Result<Arc<Type>, Refused> {
+        let part = |field| -> Result<Arc<Type>, HookError> {
             let descriptor = type_word(cx, descriptor, field)?;
             Ok(cx.image.resolve(&TypeRef::Rtype(descriptor)).map_err(Error::from)?)
         };
@@ -39,9 +37,9 @@ impl MapType {
 
     fn with<T>(
         &self,
-        cx: &mut Cx<'_>,
+        cx: &mut HookContext<'_>,
         act: impl FnOnce(&mut Builder<'_>) -> Result<T, HeapError>,
-    ) -> Result<T, Refused> {
+    ) -> Result<T, HookError> {
         let (facts, design) = (cx.image.facts(), cx.image.map_design());
         let mut heap = HookHeap { memory: cx.memory, world: cx.world };
         let done = act(&mut Builder { heap: &mut heap, facts, design, key: &self.key, elem: &self.elem });
@@ -54,12 +52,18 @@ impl MapType {
         })
     }
 
-    fn hash(&self, cx: &mut Cx<'_>, map: u64, key: u64) -> Result<u64, NoHash> {
+    fn hash(&self, cx: &mut HookContext<'_>, map: u64, key: u64) -> Result<u64, NoHash> {
         let seed = if map == 0 { 0 } else { self.with(cx, |builder| builder.seed(map))? };
         hash::of(cx, &self.key, key, seed, 0)
     }
 
-    fn find(&self, cx: &mut Cx<'_>, map: u64, hash: u64, key: u64) -> Result<Option<Place>, Refused> {
+    fn find(
+        &self,
+        cx: &mut HookContext<'_>,
+        map: u64,
+        hash: u64,
+        key: u64,
+    ) -> Result<Option<Place>, HookError> {
         for place in self.with(cx, |builder| builder.candidates(map, hash))? {
             if equal::equal(cx, &self.key, place.key, key, 0)? == Some(true) {
                 return Ok(Some(place));
@@ -69,7 +73,7 @@ impl MapType {
     }
 
     /// The address of the element of a key, which the map may not have yet.
-    fn assign(&self, cx: &mut Cx<'_>, map: u64, key: u64) -> Result<u64, NoHash> {
+    fn assign(&self, cx: &mut HookContext<'_>, map: u64, key: u64) -> Result<u64, NoHash> {
         let hash = self.hash(cx, map, key)?;
         if let Some(place) = self.find(cx, map, hash, key)? {
             // Zeros are equal, and strings may be where less of the heap is held.
@@ -102,7 +106,7 @@ impl Key {
         if matches!(self, Key::Given(16)) { 4 } else { 3 }
     }
 
-    fn at(self, cx: &mut Cx<'_>) -> Result<u64, Refused> {
+    fn at(self, cx: &mut HookContext<'_>) -> Result<u64, HookError> {
         let Key::Given(size) = self else { return Ok(cx.arg(2)?) };
         let words = [cx.arg(2)?, if size == 16 { cx.arg(3)? } else { 0 }];
         let at = scratch(cx, 16)?;
@@ -112,7 +116,7 @@ impl Key {
 }
 
 /// Memory for what lasts no longer than a call of a helper, or is always zero behind the first 16 bytes.
-fn scratch(cx: &mut Cx<'_>, size: u64) -> Result<u64, Refused> {
+fn scratch(cx: &mut HookContext<'_>, size: u64) -> Result<u64, HookError> {
     if let Some((at, room)) = cx.world.scratch
         && room >= size
     {
@@ -126,7 +130,7 @@ fn scratch(cx: &mut Cx<'_>, size: u64) -> Result<u64, Refused> {
 }
 
 /// Zeros, of the size of an element.
-fn zero(cx: &mut Cx<'_>, size: u64) -> Result<u64, Refused> {
+fn zero(cx: &mut HookContext<'_>, size: u64) -> Result<u64, HookError> {
     /// `maxZero`: what is larger is given to the function.
     const MOST: u64 = 1024;
     let at = scratch(cx, 16 + MOST)?.wrapping_add(16);
@@ -135,7 +139,7 @@ fn zero(cx: &mut Cx<'_>, size: u64) -> Result<u64, Refused> {
 }
 
 /// `mapaccess1`, `mapaccess2` and their like: the address of an element, or of zeros, which are given (`_fat`) or not.
-fn access(cx: &mut Cx<'_>, key: Key, fat: bool, tells: bool) -> Answer {
+fn access(cx: &mut HookContext<'_>, key: Key, fat: bool, tells: bool) -> HookResult {
     let (map, args) = (cx.arg(1)?, key.words() + usize::from(fat));
     let ty = MapType::at(cx, cx.arg(0)?)?;
     let zeros = if fat { cx.arg(3)? } else { zero(cx, ty.elem.size)? };
@@ -155,7 +159,7 @@ fn access(cx: &mut Cx<'_>, key: Key, fat: bool, tells: bool) -> Answer {
     Ok(Action::Return)
 }
 
-fn assign(cx: &mut Cx<'_>, key: Key) -> Answer {
+fn assign(cx: &mut HookContext<'_>, key: Key) -> HookResult {
     let map = cx.arg(1)?;
     if map == 0 {
         return errors::of_runtime(cx, "assignment to entry in nil map");
@@ -171,7 +175,7 @@ fn assign(cx: &mut Cx<'_>, key: Key) -> Answer {
     }
 }
 
-fn delete(cx: &mut Cx<'_>, key: Key) -> Answer {
+fn delete(cx: &mut HookContext<'_>, key: Key) -> HookResult {
     let (ty, map) = (MapType::at(cx, cx.arg(0)?)?, cx.arg(1)?);
     let key = key.at(cx)?;
     let hash = match ty.hash(cx, map, key) {
@@ -190,16 +194,16 @@ fn delete(cx: &mut Cx<'_>, key: Key) -> Answer {
 macro_rules! by_key {
     ($($key:expr => $one:ident $two:ident $assign:ident $delete:ident,)+) => {
         $(
-            pub(in crate::runtime) fn $one(cx: &mut Cx<'_>) -> Answer {
+            pub(in crate::runtime) fn $one(cx: &mut HookContext<'_>) -> HookResult {
                 access(cx, $key, false, false)
             }
-            pub(in crate::runtime) fn $two(cx: &mut Cx<'_>) -> Answer {
+            pub(in crate::runtime) fn $two(cx: &mut HookContext<'_>) -> HookResult {
                 access(cx, $key, false, true)
             }
-            pub(in crate::runtime) fn $assign(cx: &mut Cx<'_>) -> Answer {
+            pub(in crate::runtime) fn $assign(cx: &mut HookContext<'_>) -> HookResult {
                 assign(cx, $key)
             }
-            pub(in crate::runtime) fn $delete(cx: &mut Cx<'_>) -> Answer {
+            pub(in crate::runtime) fn $delete(cx: &mut HookContext<'_>) -> HookResult {
                 delete(cx, $key)
             }
         )+
@@ -214,17 +218,17 @@ by_key! {
 }
 
 /// `mapaccess1_fat(t *maptype, h *hmap, key, zero unsafe.Pointer) unsafe.Pointer`
-pub(in crate::runtime) fn mapaccess1_fat(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn mapaccess1_fat(cx: &mut HookContext<'_>) -> HookResult {
     access(cx, Key::Pointed, true, false)
 }
 
 /// `mapaccess2_fat(t *maptype, h *hmap, key, zero unsafe.Pointer) (unsafe.Pointer, bool)`
-pub(in crate::runtime) fn mapaccess2_fat(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn mapaccess2_fat(cx: &mut HookContext<'_>) -> HookResult {
     access(cx, Key::Pointed, true, true)
 }
 
 /// `makemap_small() *hmap`: its type is not told, and its table is made when it has an entry.
-pub(in crate::runtime) fn makemap_small(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn makemap_small(cx: &mut HookContext<'_>) -> HookResult {
     let at = empty(cx)?;
     let Some(at) = at else { return Ok(hooked::out_of_memory(cx)) };
     cx.set_result(0, 0, at)?;
@@ -233,7 +237,7 @@ pub(in crate::runtime) fn makemap_small(cx: &mut Cx<'_>) -> Answer {
 
 /// `makemap(t *maptype, hint int, h *hmap) *hmap`: at `h`, if that is not nil. How many entries it will have decides
 /// nothing that is seen.
-pub(in crate::runtime) fn makemap(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn makemap(cx: &mut HookContext<'_>) -> HookResult {
     let at = match cx.arg(2)? {
         0 => empty(cx)?,
         given => Some(given),
@@ -243,14 +247,14 @@ pub(in crate::runtime) fn makemap(cx: &mut Cx<'_>) -> Answer {
     Ok(Action::Return)
 }
 
-fn empty(cx: &mut Cx<'_>) -> Result<Option<u64>, Refused> {
+fn empty(cx: &mut HookContext<'_>) -> Result<Option<u64>, HookError> {
     let facts = cx.image.facts();
     let size = facts.swiss_map.size.or(facts.hmap.sizeof).unwrap_or_default();
     Ok(cx.world.alloc(cx.memory, size).ok())
 }
 
 /// `mapclear(t *maptype, h *hmap)`
-pub(in crate::runtime) fn mapclear(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn mapclear(cx: &mut HookContext<'_>) -> HookResult {
     let (ty, map) = (MapType::at(cx, cx.arg(0)?)?, cx.arg(1)?);
     ty.with(cx, |builder| builder.clear(map))?;
     Ok(Action::Return)
@@ -258,7 +262,7 @@ pub(in crate::runtime) fn mapclear(cx: &mut Cx<'_>) -> Answer {
 
 /// `mapiterinit(t *maptype, h *hmap, it *hiter)`, since Go 1.24 `mapIterStart`: the first two words of `it` are the
 /// addresses of key and element, no key at the end.
-pub(in crate::runtime) fn mapiterinit(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn mapiterinit(cx: &mut HookContext<'_>) -> HookResult {
     let (descriptor, map, iterator) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let ty = MapType::at(cx, descriptor)?;
     let (mut keys, mut table) = (Vec::new(), None);
@@ -272,12 +276,12 @@ pub(in crate::runtime) fn mapiterinit(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `mapiternext(it *hiter)`, since Go 1.24 `mapIterNext`
-pub(in crate::runtime) fn mapiternext(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn mapiternext(cx: &mut HookContext<'_>) -> HookResult {
     let iterator = cx.arg(0)?;
     step(cx, iterator)
 }
 
-fn step(cx: &mut Cx<'_>, iterator: u64) -> Answer {
+fn step(cx: &mut HookContext<'_>, iterator: u64) -> HookResult {
     let Some(mut walk) = cx.world.walks.remove(&iterator) else {
         return give(cx, iterator, (0, 0));
     };
@@ -293,11 +297,11 @@ fn step(cx: &mut Cx<'_>, iterator: u64) -> Answer {
 
 /// The entry of a key that the map had when the walk began, at this address.
 fn still_there(
-    cx: &mut Cx<'_>,
+    cx: &mut HookContext<'_>,
     ty: &MapType,
     walk: &mut Walk,
     key: u64,
-) -> Result<Option<(u64, u64)>, Refused> {
+) -> Result<Option<(u64, u64)>, HookError> {
     let map = walk.map;
     let moved = ty.with(cx, |builder| Ok(builder.table_word(map)))? != walk.table;
     let Ok(hash) = ty.hash(cx, map, key) else { return Ok(None) };
@@ -305,7 +309,7 @@ fn still_there(
     Ok(found.filter(|(at, _)| if moved { walk.given.insert(*at) } else { *at == key }))
 }
 
-fn give(cx: &mut Cx<'_>, iterator: u64, (key, elem): (u64, u64)) -> Answer {
+fn give(cx: &mut HookContext<'_>, iterator: u64, (key, elem): (u64, u64)) -> HookResult {
     cx.set_word(iterator, key)?;
     cx.set_word(iterator.wrapping_add(8), elem)?;
     Ok(Action::Return)

@@ -13,11 +13,9 @@ use crate::go::read::Reader;
 use crate::go::value::Value;
 use crate::guest::address_map::{DEFERRED_RETURNED, ERROR_SAID};
 use crate::guest::panicking::{Frame, Panicking};
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::observe::Event;
 use crate::runtime::hooked;
-
-type Answer = Result<Action, Refused>;
 
 /// Bytes between a panicking frame and the deferred calls that run below it: room for what is not known of it.
 const GAP: u64 = 256;
@@ -27,7 +25,7 @@ const CALL: u64 = 5;
 const MAX_PANICS: usize = 10_000;
 
 /// `gopanic(e any)`
-pub(in crate::runtime) fn gopanic(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn gopanic(cx: &mut HookContext<'_>) -> HookResult {
     let (ty, data) = (cx.arg(0)?, cx.arg(1)?);
     let frame = Frame { pc: cx.return_address()?, sp: cx.caller_sp() };
     if ty == 0 && cx.image.facts().rules().nil_panics_have_a_type() {
@@ -38,7 +36,7 @@ pub(in crate::runtime) fn gopanic(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `sigpanic()`: looks as if the faulting instruction had called it.
-pub(in crate::runtime) fn sigpanic(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn sigpanic(cx: &mut HookContext<'_>) -> HookResult {
     let (at, g) = (cx.goroutine.g, cx.image.facts().g);
     let signal = u32::from_le_bytes(cx.memory.read(at.wrapping_add(g.sig))?);
     let divide = goemu_loader::facts::Signals::of(cx.image.target().os).divide.number;
@@ -56,7 +54,7 @@ pub(in crate::runtime) fn sigpanic(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// Begins a panic in a frame.
-pub(in crate::runtime) fn begin(cx: &mut Cx<'_>, ty: u64, data: u64, origin: Frame) -> Answer {
+pub(in crate::runtime) fn begin(cx: &mut HookContext<'_>, ty: u64, data: u64, origin: Frame) -> HookResult {
     if cx.goroutine.panics.len() >= MAX_PANICS {
         return Ok(hooked::fatal_error(cx, "stack overflow"));
     }
@@ -84,7 +82,7 @@ pub(in crate::runtime) fn begin(cx: &mut Cx<'_>, ty: u64, data: u64, origin: Fra
 }
 
 /// The hook at [`DEFERRED_RETURNED`].
-pub(in crate::runtime) fn deferred_returned(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn deferred_returned(cx: &mut HookContext<'_>) -> HookResult {
     match cx.goroutine.panics.last() {
         Some(panic) if panic.recovered => recover(cx),
         Some(_) => advance(cx),
@@ -93,7 +91,7 @@ pub(in crate::runtime) fn deferred_returned(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// Runs the next deferred call of the newest panic; without any, the program ends.
-fn advance(cx: &mut Cx<'_>) -> Answer {
+fn advance(cx: &mut HookContext<'_>) -> HookResult {
     loop {
         let Some(panic) = cx.goroutine.panics.last().cloned() else {
             return Ok(hooked::fatal_error(cx, "no panic"));
@@ -114,7 +112,7 @@ fn advance(cx: &mut Cx<'_>) -> Answer {
 
 /// The frame that called this one; none of the outermost. Above a deferred call that a panic runs is the frame that
 /// panicked.
-fn caller(cx: &Cx<'_>, frame: Frame) -> Result<Option<Frame>, Refused> {
+fn caller(cx: &HookContext<'_>, frame: Frame) -> Result<Option<Frame>, HookError> {
     let Some(pc_of_caller) = return_slot(cx, frame) else { return Ok(None) };
     let pc = cx.word(pc_of_caller)?;
     let frame = Frame { pc, sp: pc_of_caller.wrapping_add(8) };
@@ -126,12 +124,12 @@ fn caller(cx: &Cx<'_>, frame: Frame) -> Result<Option<Frame>, Refused> {
     Ok(cx.image.func_at(pc.wrapping_sub(1)).filter(|_| func_id(cx, pc) != FuncId::Goexit).map(|_| frame))
 }
 
-fn func_id(cx: &Cx<'_>, pc: u64) -> FuncId {
+fn func_id(cx: &HookContext<'_>, pc: u64) -> FuncId {
     cx.image.func_at(pc.wrapping_sub(1)).map_or(FuncId::Normal, |func| func.func_id())
 }
 
 /// Where a frame's own return address is.
-fn return_slot(cx: &Cx<'_>, frame: Frame) -> Option<u64> {
+fn return_slot(cx: &HookContext<'_>, frame: Frame) -> Option<u64> {
     let pc = frame.pc.wrapping_sub(1);
     let delta = cx.image.func_at(pc)?.sp_delta(pc)?;
     Some(frame.sp.wrapping_add_signed(delta))
@@ -147,7 +145,7 @@ struct Deferred {
 }
 
 /// Takes the newest deferred call from a frame.
-fn next_deferred(cx: &mut Cx<'_>, frame: Frame) -> Result<Option<Deferred>, Refused> {
+fn next_deferred(cx: &mut HookContext<'_>, frame: Frame) -> Result<Option<Deferred>, HookError> {
     if let Some((closure, args)) = take_open_coded(cx, frame)? {
         return Ok(Some(Deferred { record: 0, closure, args, resume: None }));
     }
@@ -171,7 +169,7 @@ fn next_deferred(cx: &mut Cx<'_>, frame: Frame) -> Result<Option<Deferred>, Refu
 }
 
 /// Takes the newest of the deferred calls that are kept in a frame: its closure, and its arguments.
-fn take_open_coded(cx: &mut Cx<'_>, frame: Frame) -> Result<Option<(u64, Vec<u8>)>, Refused> {
+fn take_open_coded(cx: &mut HookContext<'_>, frame: Frame) -> Result<Option<(u64, Vec<u8>)>, HookError> {
     let Some(func) = cx.image.func_at(frame.pc.wrapping_sub(1)) else { return Ok(None) };
     let Some(open) = func.open_coded_defers() else { return Ok(None) };
     let Some(slot) = return_slot(cx, frame) else { return Ok(None) };
@@ -194,7 +192,7 @@ fn take_open_coded(cx: &mut Cx<'_>, frame: Frame) -> Result<Option<(u64, Vec<u8>
 }
 
 /// Lets a deferred call run below the frame that panicked.
-fn enter(cx: &mut Cx<'_>, panic: &Panicking, deferred: Deferred) -> Answer {
+fn enter(cx: &mut HookContext<'_>, panic: &Panicking, deferred: Deferred) -> HookResult {
     let args = deferred.args.len() as u64;
     let sp = panic.origin.sp.wrapping_sub(GAP + args.next_multiple_of(16)).wrapping_sub(8) & !0xf;
     let sp = sp.wrapping_sub(8);
@@ -220,7 +218,7 @@ fn enter(cx: &mut Cx<'_>, panic: &Panicking, deferred: Deferred) -> Answer {
 }
 
 /// `gorecover(argp uintptr) any`, up to Go 1.25: the caller says where its arguments are.
-pub(in crate::runtime) fn gorecover_argp(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn gorecover_argp(cx: &mut HookContext<'_>) -> HookResult {
     cx.emit(|_| Event::RecoverCalled);
     let argp = cx.arg(0)?;
     let newest = cx.goroutine.panics.last().map(|panic| (panic.record, panic.recovered));
@@ -233,7 +231,7 @@ pub(in crate::runtime) fn gorecover_argp(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `gorecover() any`, since Go 1.26: the caller has to be the deferred function, wrappers aside.
-pub(in crate::runtime) fn gorecover(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn gorecover(cx: &mut HookContext<'_>) -> HookResult {
     cx.emit(|_| Event::RecoverCalled);
     let mut frame = Frame { pc: cx.return_address()?, sp: cx.caller_sp() };
     let mut matches = false;
@@ -253,7 +251,7 @@ pub(in crate::runtime) fn gorecover(cx: &mut Cx<'_>) -> Answer {
     answer_recover(cx, 0, matches && pending)
 }
 
-fn answer_recover(cx: &mut Cx<'_>, args: usize, matches: bool) -> Answer {
+fn answer_recover(cx: &mut HookContext<'_>, args: usize, matches: bool) -> HookResult {
     let (mut ty, mut data) = (0, 0);
     if let Some(panic) = cx.goroutine.panics.last_mut().filter(|_| matches) {
         panic.recovered = true;
@@ -265,7 +263,7 @@ fn answer_recover(cx: &mut Cx<'_>, args: usize, matches: bool) -> Answer {
 }
 
 /// The panic was recovered: the function whose deferred call did it goes on to its end.
-fn recover(cx: &mut Cx<'_>) -> Answer {
+fn recover(cx: &mut HookContext<'_>) -> HookResult {
     let Some(panic) = cx.goroutine.panics.pop() else { return Ok(Action::Return) };
     let frame = panic.at;
     // Panics whose frames are gone with this one's are aborted.
@@ -298,7 +296,7 @@ fn recover(cx: &mut Cx<'_>) -> Answer {
 
 /// `deferreturn()`: the frame's deferred calls, one by one. Those that are kept in the frame are asked for only when a
 /// panic was recovered.
-pub(in crate::runtime) fn deferreturn(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn deferreturn(cx: &mut HookContext<'_>) -> HookResult {
     let frame = Frame { pc: cx.return_address()?, sp: cx.caller_sp() };
     let has_slots =
         cx.image.func_at(frame.pc.wrapping_sub(1)).is_some_and(|func| func.open_coded_defers().is_some());
@@ -319,7 +317,7 @@ pub(in crate::runtime) fn deferreturn(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// Nobody recovered the panic: the call ends. An error is asked for its text first.
-fn end(cx: &mut Cx<'_>, panic: &Panicking) -> Answer {
+fn end(cx: &mut HookContext<'_>, panic: &Panicking) -> HookResult {
     let said = errors::text_of(cx, panic.ty, panic.data)?;
     if said.is_none()
         && let Some(method) = super::iface::method(cx, panic.ty, "Error")?
@@ -331,7 +329,7 @@ fn end(cx: &mut Cx<'_>, panic: &Panicking) -> Answer {
 }
 
 /// Calls a method without parameters on the panic's value, below the frame that panicked.
-fn ask(cx: &mut Cx<'_>, panic: &Panicking, method: u64) -> Answer {
+fn ask(cx: &mut HookContext<'_>, panic: &Panicking, method: u64) -> HookResult {
     let sp = (panic.origin.sp.wrapping_sub(GAP) & !0xf).wrapping_sub(8);
     cx.set_word(sp, ERROR_SAID)?;
     cx.set_word(sp.wrapping_add(8), panic.data)?;
@@ -342,7 +340,7 @@ fn ask(cx: &mut Cx<'_>, panic: &Panicking, method: u64) -> Answer {
 }
 
 /// The hook at [`ERROR_SAID`]: the text is the result.
-pub(in crate::runtime) fn error_said(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn error_said(cx: &mut HookContext<'_>) -> HookResult {
     let (addr, len) = if cx.image.facts().register_abi() {
         (cx.cpu.gpr(gpr::RAX), cx.cpu.gpr(gpr::RBX))
     } else {
@@ -356,7 +354,7 @@ pub(in crate::runtime) fn error_said(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// What Go prints of a panic's value (`printpanicval`).
-fn value_text(cx: &Cx<'_>, ty: u64, data: u64) -> String {
+fn value_text(cx: &HookContext<'_>, ty: u64, data: u64) -> String {
     let Value::Interface(interface) = Reader::new(cx.memory, cx.image).eface(ty, data) else {
         return "nil".to_owned();
     };

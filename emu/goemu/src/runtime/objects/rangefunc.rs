@@ -5,17 +5,15 @@
 
 use super::{errors, room};
 use crate::cpu::gpr;
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookResult};
 use crate::observe::Event;
 use crate::runtime::hooked;
-
-type Answer = Result<Action, Refused>;
 
 /// Records that are looked at before the frame's own: what is deferred in frames below it.
 const MAX_RECORDS: usize = 1 << 20;
 
 /// `deferrangefunc() any`: a token for the caller's frame, which nobody but [`deferprocat`] looks into.
-pub(in crate::runtime) fn deferrangefunc(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn deferrangefunc(cx: &mut HookContext<'_>) -> HookResult {
     let frame = cx.caller_sp();
     let token = room!(cx, 8, 0);
     cx.set_word(token, frame)?;
@@ -26,7 +24,7 @@ pub(in crate::runtime) fn deferrangefunc(cx: &mut Cx<'_>) -> Answer {
 
 /// `deferprocat(fn func(), frame any)`: defers a call in the frame of a token. Its record goes before those of that frame,
 /// and behind those of frames that return earlier.
-pub(in crate::runtime) fn deferprocat(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn deferprocat(cx: &mut HookContext<'_>) -> HookResult {
     let (closure, token) = (cx.arg(0)?, cx.arg(2)?);
     let (facts, sp) = (cx.image.facts(), cx.word(token)?);
     let layout = facts.defer;
@@ -52,12 +50,12 @@ pub(in crate::runtime) fn deferprocat(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `panicrangeexit()`
-pub(in crate::runtime) fn panicrangeexit(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn panicrangeexit(cx: &mut HookContext<'_>) -> HookResult {
     errors::plain(cx, "range function continued iteration after exit")
 }
 
 /// `panicrangestate(state int)`, of `internal/abi.RF_State`.
-pub(in crate::runtime) fn panicrangestate(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn panicrangestate(cx: &mut HookContext<'_>) -> HookResult {
     let text = match cx.arg(0)? {
         0 => "range function continued iteration after function for loop body returned false",
         2 => "range function continued iteration after loop body panic",

@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use super::channels::{self, Operation, Tried};
 use crate::guest::waiters::{Direction, Waiter, Wants};
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::runtime::hooked::goroutines;
-
-type Answer = Result<Action, Refused>;
 
 /// Go has no more cases.
 const MAX_CASES: u64 = 1 << 16;
@@ -29,7 +27,7 @@ pub(in crate::runtime) fn args(rules: Rules) -> u64 {
 
 /// `selectgo(cas0 *scase, order0 *uint16, ncases int) (int, bool)`, since Go 1.16
 /// `(cas0, order0, pc0, nsends, nrecvs int, block bool)`: one that can be carried out, by chance.
-pub(in crate::runtime) fn selectgo(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn selectgo(cx: &mut HookContext<'_>) -> HookResult {
     let rules = cx.image.facts().rules();
     let Select { mut cases, otherwise } = read(cx, rules)?;
     shuffle(cx, &mut cases);
@@ -50,11 +48,11 @@ pub(in crate::runtime) fn selectgo(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `block()`: a statement without cases.
-pub(in crate::runtime) fn block(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn block(cx: &mut HookContext<'_>) -> HookResult {
     goroutines::wait_for(cx, "select (no cases)")
 }
 
-fn answer(cx: &mut Cx<'_>, rules: Rules, index: u64, received: bool) -> Answer {
+fn answer(cx: &mut HookContext<'_>, rules: Rules, index: u64, received: bool) -> HookResult {
     let args = args(rules) as usize;
     cx.set_result(args, 0, index)?;
     cx.set_result(args, 1, received.into())?;
@@ -63,7 +61,7 @@ fn answer(cx: &mut Cx<'_>, rules: Rules, index: u64, received: bool) -> Answer {
 
 /// Up to Go 1.15 a case says what it is, `default` among them. Since then sends come first, `default` is not listed,
 /// and its number is -1.
-fn read(cx: &Cx<'_>, rules: Rules) -> Result<Select, Refused> {
+fn read(cx: &HookContext<'_>, rules: Rules) -> Result<Select, HookError> {
     let (first, numbers) = (cx.arg(0)?, cx.image.facts().numbers);
     let (count, sends, blocks) = if rules.select_counts_sends() {
         let sends = cx.arg(3)?;
@@ -96,14 +94,14 @@ fn read(cx: &Cx<'_>, rules: Rules) -> Result<Select, Refused> {
 }
 
 /// As the runtime does it: each goes to a place among those before it.
-fn shuffle(cx: &mut Cx<'_>, cases: &mut [Case]) {
+fn shuffle(cx: &mut HookContext<'_>, cases: &mut [Case]) {
     for last in 1..cases.len() {
         let place = cx.cpu.next_random() % (last as u64 + 1);
         cases.swap(place as usize, last);
     }
 }
 
-fn wait(cx: &mut Cx<'_>, cases: &[Case]) -> Answer {
+fn wait(cx: &mut HookContext<'_>, cases: &[Case]) -> HookResult {
     let channels: Arc<[u64]> = cases.iter().map(|(_, operation)| operation.channel).collect();
     let g = cx.goroutine.g;
     for (index, Operation { channel, elem, direction }) in cases {

@@ -1,9 +1,7 @@
 //! Strings (`runtime/string.go`, `runtime/utf8.go`). A result never lies in the caller's buffer, where Go may put it.
 
 use super::{bytes_at, room};
-use crate::hook::{Action, Cx, Refused};
-
-type Answer = Result<Action, Refused>;
+use crate::hook::{Action, HookContext, HookError, HookResult};
 
 /// U+FFFD, what is not UTF-8.
 const ERROR: u32 = 0xfffd;
@@ -11,7 +9,7 @@ const ERROR: u32 = 0xfffd;
 const BUFFER: u64 = 32;
 
 /// A new string, the result of a function whose arguments take `args` words.
-fn give(cx: &mut Cx<'_>, args: usize, text: &[u8]) -> Answer {
+fn give(cx: &mut HookContext<'_>, args: usize, text: &[u8]) -> HookResult {
     let addr = if text.is_empty() { 0 } else { room!(cx, text.len() as u64, 0) };
     cx.memory.write_bytes(addr, text)?;
     cx.set_result(args, 0, addr)?;
@@ -20,7 +18,7 @@ fn give(cx: &mut Cx<'_>, args: usize, text: &[u8]) -> Answer {
 }
 
 /// The strings of a list, joined.
-fn joined_list(cx: &Cx<'_>, list: u64, len: u64) -> Result<Vec<u8>, Refused> {
+fn joined_list(cx: &HookContext<'_>, list: u64, len: u64) -> Result<Vec<u8>, HookError> {
     let mut text = Vec::new();
     for index in 0..len {
         let header = list.wrapping_add(index.wrapping_mul(16));
@@ -31,7 +29,7 @@ fn joined_list(cx: &Cx<'_>, list: u64, len: u64) -> Result<Vec<u8>, Refused> {
 
 /// `count` strings that follow the buffer, joined. More words than there are registers are on the stack, as the
 /// convention has it: a string that does not fit is there as a whole.
-fn joined(cx: &Cx<'_>, count: usize) -> Result<Vec<u8>, Refused> {
+fn joined(cx: &HookContext<'_>, count: usize) -> Result<Vec<u8>, HookError> {
     const REGISTERS: usize = 9;
     let mut text = Vec::new();
     for index in 0..count {
@@ -48,70 +46,70 @@ fn joined(cx: &Cx<'_>, count: usize) -> Result<Vec<u8>, Refused> {
 }
 
 /// `concatstrings(buf *tmpBuf, a []string) string`
-pub(in crate::runtime) fn concatstrings(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatstrings(cx: &mut HookContext<'_>) -> HookResult {
     let text = joined_list(cx, cx.arg(1)?, cx.arg(2)?)?;
     give(cx, 4, &text)
 }
 
 /// `concatbytes(buf *tmpBuf, a []string) []byte`
-pub(in crate::runtime) fn concatbytes(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatbytes(cx: &mut HookContext<'_>) -> HookResult {
     let text = joined_list(cx, cx.arg(1)?, cx.arg(2)?)?;
     give_bytes(cx, &text)
 }
 
 /// `concatstring2(buf *tmpBuf, a0, a1 string) string` and its like.
-fn concat(cx: &mut Cx<'_>, count: usize) -> Answer {
+fn concat(cx: &mut HookContext<'_>, count: usize) -> HookResult {
     let text = joined(cx, count)?;
     give(cx, 1 + 2 * count, &text)
 }
 
 /// `concatbyte2(buf *tmpBuf, a0, a1 string) []byte` and its like.
-fn concat_bytes(cx: &mut Cx<'_>, count: usize) -> Answer {
+fn concat_bytes(cx: &mut HookContext<'_>, count: usize) -> HookResult {
     let text = joined(cx, count)?;
     give_bytes(cx, &text)
 }
 
-pub(in crate::runtime) fn concatbyte2(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatbyte2(cx: &mut HookContext<'_>) -> HookResult {
     concat_bytes(cx, 2)
 }
 
-pub(in crate::runtime) fn concatbyte3(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatbyte3(cx: &mut HookContext<'_>) -> HookResult {
     concat_bytes(cx, 3)
 }
 
-pub(in crate::runtime) fn concatbyte4(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatbyte4(cx: &mut HookContext<'_>) -> HookResult {
     concat_bytes(cx, 4)
 }
 
-pub(in crate::runtime) fn concatbyte5(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatbyte5(cx: &mut HookContext<'_>) -> HookResult {
     concat_bytes(cx, 5)
 }
 
-pub(in crate::runtime) fn concatstring2(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatstring2(cx: &mut HookContext<'_>) -> HookResult {
     concat(cx, 2)
 }
 
-pub(in crate::runtime) fn concatstring3(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatstring3(cx: &mut HookContext<'_>) -> HookResult {
     concat(cx, 3)
 }
 
-pub(in crate::runtime) fn concatstring4(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatstring4(cx: &mut HookContext<'_>) -> HookResult {
     concat(cx, 4)
 }
 
-pub(in crate::runtime) fn concatstring5(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn concatstring5(cx: &mut HookContext<'_>) -> HookResult {
     concat(cx, 5)
 }
 
 /// `slicebytetostring(buf *tmpBuf, ptr *byte, n int) string`; up to Go 1.14 with a slice, whose capacity follows.
-pub(in crate::runtime) fn slicebytetostring(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn slicebytetostring(cx: &mut HookContext<'_>) -> HookResult {
     let text = bytes_at(cx, cx.arg(1)?, cx.arg(2)?)?;
     let args = if cx.image.facts().rules().strings_of_pointers() { 3 } else { 4 };
     give(cx, args, &text)
 }
 
 /// `slicebytetostringtmp(ptr *byte, n int) string`: the same bytes.
-pub(in crate::runtime) fn slicebytetostringtmp(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn slicebytetostringtmp(cx: &mut HookContext<'_>) -> HookResult {
     let (addr, len) = (cx.arg(0)?, cx.arg(1)?);
     let args = if cx.image.facts().rules().strings_of_pointers() { 2 } else { 3 };
     cx.set_result(args, 0, addr)?;
@@ -120,7 +118,7 @@ pub(in crate::runtime) fn slicebytetostringtmp(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// A new slice.
-fn give_slice(cx: &mut Cx<'_>, bytes: &[u8], elem: u64) -> Answer {
+fn give_slice(cx: &mut HookContext<'_>, bytes: &[u8], elem: u64) -> HookResult {
     let size = bytes.len() as u64;
     let rounded = goemu_loader::facts::Growth::of(cx.image.facts().version.minor).rounded(size, false);
     let cap = if size == 0 { 0 } else { rounded / elem };
@@ -134,7 +132,7 @@ fn give_slice(cx: &mut Cx<'_>, bytes: &[u8], elem: u64) -> Answer {
 
 /// `stringtoslicebyte(buf *tmpBuf, s string) []byte`. A buffer of the caller's has 32 bytes, which show in the
 /// capacity.
-pub(in crate::runtime) fn stringtoslicebyte(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn stringtoslicebyte(cx: &mut HookContext<'_>) -> HookResult {
     let (buffer, addr, len) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let bytes = bytes_at(cx, addr, len)?;
     if buffer == 0 || len > BUFFER {
@@ -144,7 +142,7 @@ pub(in crate::runtime) fn stringtoslicebyte(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// A slice of joined strings; one of the caller's buffer where it has room, as of `stringtoslicebyte`.
-fn give_bytes(cx: &mut Cx<'_>, bytes: &[u8]) -> Answer {
+fn give_bytes(cx: &mut HookContext<'_>, bytes: &[u8]) -> HookResult {
     let buffer = cx.arg(0)?;
     if buffer == 0 || bytes.is_empty() || bytes.len() as u64 > BUFFER {
         return give_slice(cx, bytes, 1);
@@ -152,7 +150,7 @@ fn give_bytes(cx: &mut Cx<'_>, bytes: &[u8]) -> Answer {
     into_buffer(cx, buffer, bytes)
 }
 
-fn into_buffer(cx: &mut Cx<'_>, buffer: u64, bytes: &[u8]) -> Answer {
+fn into_buffer(cx: &mut HookContext<'_>, buffer: u64, bytes: &[u8]) -> HookResult {
     super::memory::clear(cx, buffer, BUFFER)?;
     cx.memory.write_bytes(buffer, bytes)?;
     for (n, word) in [buffer, bytes.len() as u64, BUFFER].into_iter().enumerate() {
@@ -162,14 +160,14 @@ fn into_buffer(cx: &mut Cx<'_>, buffer: u64, bytes: &[u8]) -> Answer {
 }
 
 /// `stringtoslicerune(buf *[32]rune, s string) []rune`
-pub(in crate::runtime) fn stringtoslicerune(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn stringtoslicerune(cx: &mut HookContext<'_>) -> HookResult {
     let text = bytes_at(cx, cx.arg(1)?, cx.arg(2)?)?;
     let runes: Vec<u8> = runes(&text).flat_map(|(rune, _)| rune.to_le_bytes()).collect();
     give_slice(cx, &runes, 4)
 }
 
 /// `slicerunetostring(buf *tmpBuf, a []rune) string`
-pub(in crate::runtime) fn slicerunetostring(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn slicerunetostring(cx: &mut HookContext<'_>) -> HookResult {
     let runes = bytes_at(cx, cx.arg(1)?, cx.arg(2)?.wrapping_mul(4))?;
     let mut text = String::new();
     for rune in runes.chunks_exact(4) {
@@ -179,7 +177,7 @@ pub(in crate::runtime) fn slicerunetostring(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `intstring(buf *[4]byte, v int64) string`
-pub(in crate::runtime) fn intstring(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn intstring(cx: &mut HookContext<'_>) -> HookResult {
     let text = character(cx.arg(1)?).to_string();
     give(cx, 2, text.as_bytes())
 }
@@ -189,7 +187,7 @@ fn character(rune: u64) -> char {
 }
 
 /// `decoderune(s string, k int) (r rune, pos int)`: the rune at `k`, and where the next begins.
-pub(in crate::runtime) fn decoderune(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn decoderune(cx: &mut HookContext<'_>) -> HookResult {
     const LONGEST: u64 = 4;
     let (addr, len, at) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let bytes = bytes_at(cx, addr.wrapping_add(at), len.saturating_sub(at).min(LONGEST))?;
@@ -200,7 +198,7 @@ pub(in crate::runtime) fn decoderune(cx: &mut Cx<'_>) -> Answer {
 }
 
 /// `countrunes(s string) int`
-pub(in crate::runtime) fn countrunes(cx: &mut Cx<'_>) -> Answer {
+pub(in crate::runtime) fn countrunes(cx: &mut HookContext<'_>) -> HookResult {
     let count = runes(&bytes_at(cx, cx.arg(0)?, cx.arg(1)?)?).count();
     cx.set_result(2, 0, count as u64)?;
     Ok(Action::Return)

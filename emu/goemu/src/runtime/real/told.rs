@@ -14,7 +14,7 @@ use iced_x86::{FlowControl, Instruction};
 use crate::cpu::gpr;
 use crate::disasm::instructions;
 use crate::guest::under_way::{UnderWay, What};
-use crate::hook::{Action, Cx, Hook, Hooks};
+use crate::hook::{Action, Hook, HookContext, Hooks};
 use crate::memory::MemFault;
 use crate::observe::{Event, Interest};
 use crate::runtime::hooked::defers;
@@ -28,7 +28,7 @@ const ALLOCATORS: [&str; 4] =
 
 /// What a hook tells. Where memory that it looks at cannot be read, it tells that: the program itself goes on, and finds
 /// out where it reads there.
-type Body = fn(&mut Cx<'_>) -> Result<(), MemFault>;
+type Body = fn(&mut HookContext<'_>) -> Result<(), MemFault>;
 
 /// Sets the hooks.
 pub(crate) fn install(image: &Image, hooks: &mut Hooks) {
@@ -63,7 +63,7 @@ fn addresses(func: &Func<'_>, flow: FlowControl) -> Vec<u64> {
 }
 
 fn add(hooks: &mut Hooks, addrs: impl IntoIterator<Item = u64>, body: Body) {
-    let hook: Arc<dyn Hook> = Arc::new(move |cx: &mut Cx<'_>| {
+    let hook: Arc<dyn Hook> = Arc::new(move |cx: &mut HookContext<'_>| {
         if cx.observers.want(Interest::EVENTS)
             && cx.is_of_call()
             && let Err(fault) = body(cx)
@@ -91,25 +91,25 @@ fn unwrapped<'i>(image: &'i Image, name: &str) -> Vec<Func<'i>> {
 }
 
 /// `mallocgc(size uintptr, typ *_type, needzero bool) unsafe.Pointer`
-fn mallocgc(cx: &mut Cx<'_>) -> Result<(), MemFault> {
+fn mallocgc(cx: &mut HookContext<'_>) -> Result<(), MemFault> {
     let (size, ty) = (cx.arg(0)?, cx.arg(1)?);
     begins(cx, What::Allocates { size, ty })
 }
 
-fn morestack(cx: &mut Cx<'_>) -> Result<(), MemFault> {
+fn morestack(cx: &mut HookContext<'_>) -> Result<(), MemFault> {
     cx.begins_again();
     Ok(())
 }
 
-fn deferproc(cx: &mut Cx<'_>) -> Result<(), MemFault> {
+fn deferproc(cx: &mut HookContext<'_>) -> Result<(), MemFault> {
     begins(cx, What::Defers("deferproc"))
 }
 
-fn deferproc_stack(cx: &mut Cx<'_>) -> Result<(), MemFault> {
+fn deferproc_stack(cx: &mut HookContext<'_>) -> Result<(), MemFault> {
     begins(cx, What::Defers("deferprocStack"))
 }
 
-fn deferreturn(cx: &mut Cx<'_>) -> Result<(), MemFault> {
+fn deferreturn(cx: &mut HookContext<'_>) -> Result<(), MemFault> {
     if defers::left_to_runtime(cx)? {
         cx.emit(|_| Event::DefersLeftToRuntime);
         return Ok(());
@@ -119,12 +119,12 @@ fn deferreturn(cx: &mut Cx<'_>) -> Result<(), MemFault> {
 }
 
 /// The newest record of a deferred call.
-fn newest(cx: &Cx<'_>) -> Result<u64, MemFault> {
+fn newest(cx: &HookContext<'_>) -> Result<u64, MemFault> {
     cx.word(cx.goroutine.g.wrapping_add(cx.image.facts().g.defer))
 }
 
 /// A call begins, or begins again on a larger stack. One that is not told is passed over.
-fn begins(cx: &mut Cx<'_>, what: What) -> Result<(), MemFault> {
+fn begins(cx: &mut HookContext<'_>, what: What) -> Result<(), MemFault> {
     let depth = cx.depth(cx.cpu.gpr(gpr::RSP));
     let calls = &mut cx.world.under_way;
     calls.retain(|call| call.depth < depth);
@@ -135,7 +135,7 @@ fn begins(cx: &mut Cx<'_>, what: What) -> Result<(), MemFault> {
 }
 
 /// At a RET instruction: what the call has done.
-fn ends(cx: &mut Cx<'_>) -> Result<(), MemFault> {
+fn ends(cx: &mut HookContext<'_>) -> Result<(), MemFault> {
     let depth = cx.depth(cx.cpu.gpr(gpr::RSP));
     let calls = &mut cx.world.under_way;
     calls.retain(|call| call.depth <= depth);
@@ -157,7 +157,7 @@ fn ends(cx: &mut Cx<'_>) -> Result<(), MemFault> {
 }
 
 /// The call that was deferred last.
-fn pushed(cx: &Cx<'_>, by: &'static str) -> Result<Event, MemFault> {
+fn pushed(cx: &HookContext<'_>, by: &'static str) -> Result<Event, MemFault> {
     let (layout, record) = (cx.image.facts().defer, newest(cx)?);
     let closure = cx.word(record.wrapping_add(layout.func))?;
     let func = if closure == 0 { 0 } else { cx.word(closure)? };
@@ -172,7 +172,7 @@ fn pushed(cx: &Cx<'_>, by: &'static str) -> Result<Event, MemFault> {
 }
 
 /// At the instruction of `deferreturn` that calls a deferred function (since Go 1.18).
-fn deferred_runs(cx: &mut Cx<'_>) -> Result<(), MemFault> {
+fn deferred_runs(cx: &mut HookContext<'_>) -> Result<(), MemFault> {
     let (sp, pc) = (cx.cpu.gpr(gpr::RSP), cx.cpu.rip);
     let frame =
         cx.image.func_at(pc).and_then(|func| func.sp_delta(pc)).map(|delta| sp.wrapping_add_signed(delta));
@@ -184,7 +184,7 @@ fn deferred_runs(cx: &mut Cx<'_>) -> Result<(), MemFault> {
 
 /// `jmpdefer(fv *funcval, argp uintptr)`: up to Go 1.17 the deferred function takes the place of `deferreturn`. Written in
 /// assembly.
-fn jmpdefer(cx: &mut Cx<'_>) -> Result<(), MemFault> {
+fn jmpdefer(cx: &mut HookContext<'_>) -> Result<(), MemFault> {
     let args = cx.caller_sp();
     let (closure, argp) = (cx.word(args)?, cx.word(args.wrapping_add(8))?);
     let sp = argp.wrapping_sub(8);
@@ -192,7 +192,7 @@ fn jmpdefer(cx: &mut Cx<'_>) -> Result<(), MemFault> {
 }
 
 /// The `deferreturn` with its return address at `frame` runs a deferred call, whose return address is at `sp`.
-fn runs(cx: &mut Cx<'_>, frame: u64, closure: u64, sp: u64) -> Result<(), MemFault> {
+fn runs(cx: &mut HookContext<'_>, frame: u64, closure: u64, sp: u64) -> Result<(), MemFault> {
     // The record is not in the list any more.
     let (depth, next) = (cx.depth(frame), newest(cx)?);
     let call = cx.world.under_way.iter_mut().find(|call| call.depth == depth);

@@ -8,7 +8,7 @@ use iced_x86::{Instruction, Mnemonic, Register};
 use crate::alu::{Uint, arith};
 use crate::cpu::{Cpu, gpr};
 use crate::exit::Trap;
-use crate::interp::op::{Flow, Handler, OddAddress, Op, Step};
+use crate::interp::op::{AddressMode, Flow, Handler, Op, Step};
 use crate::interp::operand::{Int, by_width};
 use crate::memory::Memory;
 
@@ -54,8 +54,8 @@ struct Scas;
 
 fn source(cpu: &Cpu, op: &Op) -> u64 {
     let segment = match op.odd {
-        OddAddress::Fs => cpu.fs_base,
-        OddAddress::Gs => cpu.gs_base,
+        AddressMode::Fs => cpu.fs_base,
+        AddressMode::Gs => cpu.gs_base,
         _ => 0,
     };
     cpu.gpr(gpr::RSI).wrapping_add(segment)

@@ -21,8 +21,8 @@ pub(crate) fn missing(insn: &Instruction) -> Handler {
 }
 
 /// A guarded instruction.
-pub(crate) fn barred() -> Handler {
-    |_, _, _| trap(TrapKind::Barred)
+pub(crate) fn guarded() -> Handler {
+    |_, _, _| trap(TrapKind::Guarded)
 }
 
 /// Instructions that always trap.

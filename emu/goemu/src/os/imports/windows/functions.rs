@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::hook::{Cx, Refused};
+use crate::hook::{HookContext, HookError};
 use crate::os;
-use crate::os::imports::{Answer, Arguments, c_string, find, print, room};
+use crate::os::imports::{Arguments, ImportReturn, c_string, find, print, room};
 use crate::outcome::Outcome;
 
 /// Handles of the three standard files: this plus the number of the file.
@@ -33,14 +33,14 @@ const PROVIDER: u64 = 0x9_0000;
 
 /// What the function does, if it is one of those that are answered.
 pub(in crate::os::imports) fn answer(
-    cx: &mut Cx<'_>,
+    cx: &mut HookContext<'_>,
     name: &str,
     arguments: &Arguments,
-) -> Result<Option<Answer>, Refused> {
+) -> Result<Option<ImportReturn>, HookError> {
     if let Some(answer) = refused(name) {
         return Ok(Some(answer));
     }
-    let argument = |cx: &Cx<'_>, n| arguments.get(cx, n);
+    let argument = |cx: &HookContext<'_>, n| arguments.get(cx, n);
     let result = match name {
         // -10, -11, -12
         "GetStdHandle" => match (argument(cx, 0)? as i32).wrapping_neg() {
@@ -88,7 +88,7 @@ pub(in crate::os::imports) fn answer(
         }
         "ExitProcess" => {
             let code = argument(cx, 0)? as i32;
-            return Ok(Some(Answer::End(Outcome::Exited { code, fatal: None })));
+            return Ok(Some(ImportReturn::End(Outcome::Exited { code, fatal: None })));
         }
         "QueryPerformanceCounter" => {
             let (seconds, nanoseconds) = os::now(cx, false);
@@ -118,17 +118,17 @@ pub(in crate::os::imports) fn answer(
         "CloseHandle" | "CryptReleaseContext" => 1,
         _ => return Ok(None),
     };
-    Ok(Some(Answer::Return(result)))
+    Ok(Some(ImportReturn::Return(result)))
 }
 
 /// Functions that fail: what they ask for does not exist or is not allowed.
-fn refused(name: &str) -> Option<Answer> {
+fn refused(name: &str) -> Option<ImportReturn> {
     Some(match name {
         // Output is not a console.
-        "GetConsoleMode" => Answer::Fail(0, ERROR_INVALID_HANDLE),
-        "GetModuleFileNameW" | "GetCurrentDirectoryW" => Answer::Fail(0, ERROR_ACCESS_DENIED),
+        "GetConsoleMode" => ImportReturn::Fail(0, ERROR_INVALID_HANDLE),
+        "GetModuleFileNameW" | "GetCurrentDirectoryW" => ImportReturn::Fail(0, ERROR_ACCESS_DENIED),
         "CreateFileW" | "FindFirstFileW" | "CreateToolhelp32Snapshot" => {
-            Answer::Fail(INVALID_HANDLE, ERROR_ACCESS_DENIED)
+            ImportReturn::Fail(INVALID_HANDLE, ERROR_ACCESS_DENIED)
         }
         "GetFileAttributesExW"
         | "CreateDirectoryW"
@@ -145,20 +145,20 @@ fn refused(name: &str) -> Option<Answer> {
         | "OpenProcess"
         | "OpenProcessToken"
         | "GetComputerNameExW"
-        | "GetUserNameExW" => Answer::Fail(0, ERROR_ACCESS_DENIED),
-        "GetFileAttributesW" => Answer::Fail(u64::from(u32::MAX), ERROR_ACCESS_DENIED),
-        "WSASocketW" | "socket" => Answer::Fail(INVALID_HANDLE, WSAEACCES),
-        "WSAEnumProtocolsW" => Answer::Fail(u64::from(u32::MAX), WSASYSNOTREADY),
+        | "GetUserNameExW" => ImportReturn::Fail(0, ERROR_ACCESS_DENIED),
+        "GetFileAttributesW" => ImportReturn::Fail(u64::from(u32::MAX), ERROR_ACCESS_DENIED),
+        "WSASocketW" | "socket" => ImportReturn::Fail(INVALID_HANDLE, WSAEACCES),
+        "WSAEnumProtocolsW" => ImportReturn::Fail(u64::from(u32::MAX), WSASYSNOTREADY),
         _ => return None,
     })
 }
 
-fn failed(result: u64, number: u64) -> Result<Option<Answer>, Refused> {
-    Ok(Some(Answer::Fail(result, number)))
+fn failed(result: u64, number: u64) -> Result<Option<ImportReturn>, HookError> {
+    Ok(Some(ImportReturn::Fail(result, number)))
 }
 
 /// `WriteFile(handle, buffer, length, written, overlapped)`
-fn write_file(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+fn write_file(cx: &mut HookContext<'_>, arguments: &Arguments) -> Result<Option<ImportReturn>, HookError> {
     let mut words = [0; 4];
     for (n, word) in (0..).zip(&mut words) {
         *word = arguments.get(cx, n)?;
@@ -172,7 +172,7 @@ fn write_file(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, 
     if written != 0 {
         cx.memory.write(written, (count as u32).to_le_bytes())?;
     }
-    Ok(Some(Answer::Return(1)))
+    Ok(Some(ImportReturn::Return(1)))
 }
 
 /// UTF-16 text.
@@ -181,7 +181,7 @@ fn utf16(text: &str) -> Vec<u8> {
 }
 
 /// `ReadFile(handle, buffer, length, read, overlapped)`
-fn read_file(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+fn read_file(cx: &mut HookContext<'_>, arguments: &Arguments) -> Result<Option<ImportReturn>, HookError> {
     let [handle, at, len, read] = [0, 1, 2, 3].map(|n| arguments.get(cx, n));
     let (handle, at, len, read) = (handle?, at?, len? & 0xffff_ffff, read?);
     if handle != STANDARD {
@@ -191,15 +191,15 @@ fn read_file(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, R
     if read != 0 {
         cx.memory.write(read, (count as u32).to_le_bytes())?;
     }
-    Ok(Some(Answer::Return(1)))
+    Ok(Some(ImportReturn::Return(1)))
 }
 
 /// `GetEnvironmentVariableW(name, buffer, size)`. Names are case-insensitive.
-fn variable(cx: &mut Cx<'_>, arguments: &Arguments) -> Result<Option<Answer>, Refused> {
+fn variable(cx: &mut HookContext<'_>, arguments: &Arguments) -> Result<Option<ImportReturn>, HookError> {
     let name = wide_string(cx, arguments.get(cx, 0)?)?;
     let process = Arc::clone(&cx.world.process);
     match process.env.iter().find(|(own, _)| own.eq_ignore_ascii_case(&name)) {
-        Some((_, value)) => Ok(Some(Answer::Return(fill(cx, arguments, 1, utf16(value), 2)?))),
+        Some((_, value)) => Ok(Some(ImportReturn::Return(fill(cx, arguments, 1, utf16(value), 2)?))),
         None => failed(0, ERROR_ENVVAR_NOT_FOUND),
     }
 }
@@ -224,12 +224,12 @@ fn quoted(argument: &str) -> String {
 /// Writes a text and its NUL, in characters of so many bytes, to where the `first` argument points; the next is how
 /// many fit. The result is the number written, or that needed.
 fn fill(
-    cx: &mut Cx<'_>,
+    cx: &mut HookContext<'_>,
     arguments: &Arguments,
     first: u64,
     mut text: Vec<u8>,
     width: u64,
-) -> Result<u64, Refused> {
+) -> Result<u64, HookError> {
     let (to, room) = (arguments.get(cx, first)?, arguments.get(cx, first + 1)?);
     let len = text.len() as u64 / width;
     if room <= len {
@@ -241,14 +241,14 @@ fn fill(
 }
 
 /// Guest memory with a string and two NULs.
-fn hand_out(cx: &mut Cx<'_>, text: &[u8]) -> Result<u64, Refused> {
+fn hand_out(cx: &mut HookContext<'_>, text: &[u8]) -> Result<u64, HookError> {
     let at = room(cx, text.len() as u64 + 4)?;
     cx.memory.write_bytes(at, &[text, &[0; 4]].concat())?;
     Ok(at)
 }
 
 /// The string of 16-bit characters at `at`, up to its NUL.
-fn wide_string(cx: &Cx<'_>, at: u64) -> Result<String, Refused> {
+fn wide_string(cx: &HookContext<'_>, at: u64) -> Result<String, HookError> {
     const MAX_NAME: u64 = 1 << 15;
     let mut text = Vec::new();
     for addr in (0..MAX_NAME).map(|n| at.wrapping_add(2 * n)) {

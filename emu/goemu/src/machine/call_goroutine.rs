@@ -6,12 +6,12 @@ use super::Machine;
 use crate::cpu::gpr;
 use crate::error::Error;
 use crate::guest::goroutine::{TOP_BLOCK, min_stack};
-use crate::hook::{Action, Cx, Refused};
+use crate::hook::{Action, HookContext, HookResult};
 use crate::outcome::{Outcome, Runtime};
 use crate::runtime::{hooked, real};
 
 /// Where calls are made.
-pub(super) trait Ground: Send + Sync {
+pub(super) trait CallGoroutine: Send + Sync {
     /// What serves calls as Go's runtime.
     fn runtime(&self) -> Runtime;
 
@@ -19,16 +19,16 @@ pub(super) trait Ground: Send + Sync {
     fn make_room(&self, machine: &mut Machine, size: u64) -> Result<u64, Error>;
 
     /// A turn is over, and the system has no threads that could go on: another goroutine may.
-    fn turn(&self, cx: &mut Cx<'_>) -> Result<Action, Refused>;
+    fn turn(&self, cx: &mut HookContext<'_>) -> HookResult;
 
     /// The outcome, where the program has ended or its fuel has.
-    fn ended(&self, cx: &mut Cx<'_>, outcome: Outcome) -> Outcome;
+    fn ended(&self, cx: &mut HookContext<'_>, outcome: Outcome) -> Outcome;
 }
 
 /// A goroutine of our making.
-pub(super) struct Made;
+pub(super) struct FreshGoroutine;
 
-impl Ground for Made {
+impl CallGoroutine for FreshGoroutine {
     fn runtime(&self) -> Runtime {
         Runtime::Hooked
     }
@@ -48,24 +48,24 @@ impl Ground for Made {
         Ok(block)
     }
 
-    fn turn(&self, cx: &mut Cx<'_>) -> Result<Action, Refused> {
+    fn turn(&self, cx: &mut HookContext<'_>) -> HookResult {
         hooked::goroutines::preempt(cx)
     }
 
-    fn ended(&self, _: &mut Cx<'_>, outcome: Outcome) -> Outcome {
+    fn ended(&self, _: &mut HookContext<'_>, outcome: Outcome) -> Outcome {
         outcome
     }
 }
 
 /// The main goroutine of a program that was started, at the entry of `main.main`.
-pub(super) struct Main;
+pub(super) struct StartedMain;
 
 /// Bytes of stack that a function may use without asking, and some more.
 const FREE: u64 = 1024;
 /// How often a stack is doubled: from 2 KiB to beyond the limit.
 const DOUBLINGS: usize = 32;
 
-impl Ground for Main {
+impl CallGoroutine for StartedMain {
     fn runtime(&self) -> Runtime {
         Runtime::Real
     }
@@ -85,11 +85,11 @@ impl Ground for Main {
         }
     }
 
-    fn turn(&self, _: &mut Cx<'_>) -> Result<Action, Refused> {
+    fn turn(&self, _: &mut HookContext<'_>) -> HookResult {
         Ok(Action::Resume)
     }
 
-    fn ended(&self, cx: &mut Cx<'_>, outcome: Outcome) -> Outcome {
+    fn ended(&self, cx: &mut HookContext<'_>, outcome: Outcome) -> Outcome {
         real::ended(cx, outcome)
     }
 }
@@ -116,11 +116,11 @@ impl Machine {
 
     /// What serves calls as Go's runtime.
     pub(crate) fn runtime(&self) -> Runtime {
-        self.ground.runtime()
+        self.call_goroutine.runtime()
     }
 
     /// Makes room on the stack for a block above a call's return address: its address.
     pub(crate) fn make_room(&mut self, size: u64) -> Result<u64, Error> {
-        self.ground.make_room(self, size)
+        self.call_goroutine.make_room(self, size)
     }
 }

@@ -19,7 +19,7 @@ const MAX_TEXTS: usize = 1000;
 const MAX_TEXT: u64 = 64 << 10;
 
 /// Runs methods of values.
-pub(crate) struct Texts<'m> {
+pub(crate) struct Stringers<'m> {
     machine: &'m mut Machine,
     image: Arc<Image>,
     /// Names of the methods, the preferred one first.
@@ -28,9 +28,9 @@ pub(crate) struct Texts<'m> {
     left: usize,
 }
 
-impl<'m> Texts<'m> {
+impl<'m> Stringers<'m> {
     /// Runs `Error` methods, and `String` methods of what has none if `stringers` is set.
-    pub(crate) fn new(machine: &'m mut Machine, errors: bool, stringers: bool) -> Texts<'m> {
+    pub(crate) fn new(machine: &'m mut Machine, errors: bool, stringers: bool) -> Stringers<'m> {
         let image = Arc::clone(machine.image());
         let methods: &[_] = match (errors, stringers) {
             (true, true) => &["Error", "String"],
@@ -39,7 +39,7 @@ impl<'m> Texts<'m> {
             (false, false) => &[],
         };
         let fuel = fuel(machine);
-        Texts { machine, image, methods, fuel, left: MAX_TEXTS }
+        Stringers { machine, image, methods, fuel, left: MAX_TEXTS }
     }
 
     /// Adds their texts to all values in interfaces, however deep. A method that does not return adds none.
