@@ -41,7 +41,7 @@ pub use error::Error;
 pub use go::value::Value;
 pub use goemu_loader::{Func, Image, LoadError};
 pub use goemu_memory::{self as memory, Perm};
-pub use goemu_x86::{alu, cpu, decode, engine, exit, interp};
+pub use goemu_x86::{alu, coverage, cpu, decode, engine, exit, interp};
 pub use machine::{Config, Machine};
 pub use os::linux;
 pub use outcome::{Outcome, Panic, Report};

@@ -3,6 +3,7 @@
 mod boot;
 mod call_goroutine;
 mod config;
+mod cover;
 mod engines;
 mod faults;
 mod fork;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use goemu_loader::{Func, Image};
 
+use crate::coverage::Coverage;
 use crate::cpu::Cpu;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -64,6 +66,8 @@ pub struct Machine {
     /// Those among them that were put there from outside.
     own_hooks: Vec<(u64, Arc<Gated>)>,
     observers: Observers,
+    /// Where the engine counts edges.
+    coverage: Option<Arc<Coverage>>,
     os: Box<dyn Os>,
     call_goroutine: &'static dyn CallGoroutine,
     /// The address that calls return to.
@@ -186,6 +190,7 @@ impl Machine {
             gate: Gate::default(),
             own_hooks: Vec::new(),
             observers: Observers::default(),
+            coverage: None,
             os,
             call_goroutine,
             return_addr: RETURN_ADDR,
@@ -335,6 +340,9 @@ impl Machine {
     /// Goes back to the state that calls start from. Calls do this themselves.
     #[inline]
     pub fn reset(&mut self) -> Result<(), Error> {
+        if let Some(coverage) = &self.coverage {
+            coverage.forget_place();
+        }
         self.memory.restore(self.start.memory)?;
         self.cpu.clone_from(&self.start.cpu);
         self.goroutine.clone_from(&self.start.goroutine);

@@ -182,6 +182,8 @@ pub trait Observer {
 #[derive(Default)]
 pub(crate) struct Observers {
     list: Vec<(Interest, Box<dyn Observer + Send>)>,
+    /// Whether edges are counted: what runs while the observers are away leaves no counts.
+    pub(crate) covers: bool,
 }
 
 impl Observers {

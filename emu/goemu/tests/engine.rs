@@ -1,13 +1,17 @@
 //! An engine from outside: whatever runs the code, a call is the same run.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
+use goemu::coverage::{Coverage, Edge};
 use goemu::cpu::Cpu;
 use goemu::decode::{decode, polls};
 use goemu::engine::{Bar, Detail, Engine, Stops, Watch};
 use goemu::exit::Exit;
 use goemu::interp::Interpreter;
+use goemu::machine::EngineChoice;
 use goemu::memory::Memory;
 use goemu::outcome::Runtime;
 use goemu::trace::Tracer;
@@ -96,6 +100,10 @@ impl Engine for SingleSteps {
         self.bar = bar;
     }
 
+    fn set_coverage(&mut self, coverage: Option<Arc<Coverage>>) {
+        self.inner.set_coverage(coverage);
+    }
+
     fn forget(&mut self, _: Range<u64>) {}
 }
 
@@ -164,4 +172,59 @@ fn observers_see_the_same_on_an_engine_from_outside() {
     let usual = trace(false);
     assert!(usual.lines().count() > 20);
     assert_eq!(usual, trace(true));
+}
+
+#[test]
+fn edges_are_counted_alike_by_all_engines() {
+    fn count(choice: EngineChoice, own: bool, runtime: Option<Runtime>) -> Vec<BTreeMap<Edge, u64>> {
+        let config = Config { runtime, engine: choice, ..Config::default() };
+        let mut machine = machine("corpus-go1.27", config);
+        if own {
+            machine.set_engine(|| Box::new(SingleSteps::default()));
+        }
+        let coverage = Arc::new(Coverage::new());
+        machine.set_coverage(Some(Arc::clone(&coverage)));
+        let counts = |(func, args): &(&str, &[&str])| {
+            coverage.clear();
+            let call = machine.call(func).and_then(|call| call.literals(args));
+            // A call that cannot be served has counted nothing that is asked for.
+            call.and_then(|call| call.run()).map_or_else(|_| BTreeMap::new(), |_| coverage.edges())
+        };
+        CALLS.iter().map(counts).collect()
+    }
+    for runtime in [None, Some(Runtime::Hooked), Some(Runtime::Real)] {
+        let usual = count(EngineChoice::Interpreter, false, runtime);
+        let sizes: Vec<_> = usual.iter().map(BTreeMap::len).collect();
+        assert!(sizes.iter().filter(|size| **size > 5).count() > 7, "{runtime:?}: {sizes:?}");
+        let fib = usual[0].values().max();
+        assert!(fib.is_some_and(|count| *count > 200), "{fib:?}");
+        for (choice, own) in [(EngineChoice::Interpreter, true), (EngineChoice::Auto, false)] {
+            for (at, (usual, other)) in usual.iter().zip(count(choice, own, runtime)).enumerate() {
+                let call = CALLS[at].0;
+                let differ: Vec<_> =
+                    usual.iter().filter(|(edge, count)| other.get(edge) != Some(count)).collect();
+                assert!(*usual == other, "{call} {runtime:?} {choice:?} {own}: {differ:x?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn coverage_counts_calls_alone_and_only_where_it_is_asked_to() {
+    let mut machine = machine("corpus-go1.27", Config::default());
+    let fib = machine.find("main.fib").unwrap();
+    let range = fib.entry()..fib.end();
+    let coverage = Arc::new(Coverage::within(vec![range.clone()]));
+    machine.set_coverage(Some(Arc::clone(&coverage)));
+    machine.call("main.fib").unwrap().arg(10).run().unwrap();
+    let once = coverage.blocks();
+    // fib(10) makes 177 calls; each arrives at the entry.
+    assert_eq!(once.get(&range.start), Some(&177), "{once:x?}");
+    assert!(once.keys().all(|block| range.contains(block)));
+    machine.call("main.fib").unwrap().arg(10).run().unwrap();
+    let twice = coverage.blocks();
+    assert!(once.iter().all(|(block, count)| twice.get(block) == Some(&(2 * count))), "{twice:x?}");
+    machine.set_coverage(None);
+    machine.call("main.fib").unwrap().arg(10).run().unwrap();
+    assert_eq!(coverage.blocks(), twice);
 }

@@ -171,8 +171,8 @@ impl Cache {
     }
 
     /// The way through a table to a translated address, made when it is first asked for: it proves that the guest's address
-    /// is really that one. `None` if it is not translated, or no code fits.
-    pub(crate) fn entry(&mut self, pc: u64, returns: bool) -> Option<u32> {
+    /// is really that one, and adds 1 to `counter`. `None` if it is not translated, or no code fits.
+    pub(crate) fn entry(&mut self, pc: u64, returns: bool, counter: Option<u64>) -> Option<u32> {
         if let Some(&entry) = self.entries.get(&(pc, returns)) {
             return Some(entry);
         }
@@ -188,6 +188,9 @@ impl Cache {
         };
         let spot = Spot { place: entry, pc, pending: 0, at };
         emitter.expect(found, constant);
+        if let Some(counter) = counter {
+            emitter.add_one(counter);
+        }
         emitter.count(pending);
         emitter.jump_back(place);
         emitter.bind(constant);

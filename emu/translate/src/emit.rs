@@ -145,6 +145,15 @@ impl Emitter {
         }
     }
 
+    /// Adds 1 to a counter of the host's. T and MM1 are lost; flags stay.
+    pub(crate) fn add_one(&mut self, counter: u64) {
+        let counter_at = MemoryOperand::with_base(T);
+        self.set(T, counter);
+        self.made(Instruction::with2(Code::Movq_mm_rm64, Register::MM1, counter_at));
+        self.made(Instruction::with2(Code::Paddq_mm_mmm64, Register::MM1, at(layout::number(1))));
+        self.made(Instruction::with2(Code::Movq_rm64_mm, counter_at, Register::MM1));
+    }
+
     /// Faults where none is left. `pending` of those that were counted down are still to come.
     pub(crate) fn poll(&mut self, pending: i32) {
         self.made(Instruction::with2(Code::Movq_rm64_mm, T, Register::MM0));

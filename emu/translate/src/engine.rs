@@ -1,8 +1,10 @@
 //! The engine: interprets, translates what is hot, goes in, and answers why code came out.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use goemu_x86::coverage::{Coverage, Edge};
 use goemu_x86::cpu::{Cpu, Flags, Rflags, gpr};
 use goemu_x86::engine::{Bar, Engine, Stops, Watch};
 use goemu_x86::exit::Exit;
@@ -34,6 +36,8 @@ pub struct Translator {
     interpreter: Interpreter,
     stops: FxHashSet<u64>,
     bar: Option<Bar>,
+    /// Counts edges; the code has addresses of its counters.
+    coverage: Option<Arc<Coverage>>,
     /// What translated code needs, once some is.
     parts: Option<Parts>,
     /// Whether that could not be had, or the host does not keep up.
@@ -86,6 +90,7 @@ impl Translator {
             interpreter,
             stops: FxHashSet::default(),
             bar: None,
+            coverage: None,
             parts: None,
             refused: false,
             heat: FxHashMap::default(),
@@ -152,7 +157,7 @@ impl Translator {
         let Some(parts) = &mut self.parts else { return false };
         let bar = &self.bar;
         let guarded = |insn: &Instruction| bar.as_ref().is_some_and(|bar| bar(insn));
-        let limits = Limits { stops: &self.stops, guarded: &guarded };
+        let limits = Limits { stops: &self.stops, guarded: &guarded, coverage: self.coverage.as_deref() };
         let Some(done) = Unit::translate(&parts.cache, memory, &limits, pc) else { return false };
         for range in &done.read {
             memory.mark_code(range.clone());
@@ -195,7 +200,11 @@ impl Translator {
             if !memory.hosts_code() || !is_fit(cpu) || self.is_poor(cpu.rip) {
                 return None;
             }
-            match self.go(cpu, memory, fuel, &mut window)? {
+            let after = self.go(cpu, memory, fuel, &mut window)?;
+            if let (After::Enter { .. }, Some(coverage)) = (&after, &self.coverage) {
+                coverage.take(Edge { from: 0, to: cpu.rip });
+            }
+            match after {
                 After::Interpret => return None,
                 After::Polled if *fuel <= 0 => return Some(Exit::OutOfFuel),
                 _ if self.stops.contains(&cpu.rip) => return Some(Exit::Stopped),
@@ -208,7 +217,11 @@ impl Translator {
 
     fn enter_by_table(&mut self, pc: u64, table: i32, window: &mut Window) {
         let Some(parts) = &mut self.parts else { return };
-        if let Some(entry) = parts.cache.entry(pc, table == layout::RETURNS) {
+        let counter = self.coverage.as_deref().and_then(|coverage| {
+            let counter = coverage.counter(coverage.number(Edge { from: 0, to: pc })?)?;
+            Some(counter.as_ptr() as u64)
+        });
+        if let Some(entry) = parts.cache.entry(pc, table == layout::RETURNS, counter) {
             window.set_entry(table, pc, parts.cache.address(entry));
         }
     }
@@ -310,14 +323,21 @@ impl Engine for Translator {
 
     fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit {
         memory.forget_cost();
-        loop {
+        if let Some(coverage) = &self.coverage {
+            coverage.begin(cpu.rip);
+        }
+        let exit = loop {
             if let Some(exit) = self.interpreter.run_until_hot(cpu, memory, fuel) {
-                return exit;
+                break exit;
             }
             if let Some(exit) = self.run_translated(cpu, memory, fuel) {
-                return exit;
+                break exit;
             }
+        };
+        if let Some(coverage) = &self.coverage {
+            coverage.end(cpu.rip);
         }
+        exit
     }
 
     fn step(&mut self, cpu: &mut Cpu, memory: &mut Memory) -> Option<Exit> {
@@ -347,6 +367,13 @@ impl Engine for Translator {
         self.clear();
         self.bar.clone_from(&bar);
         self.interpreter.set_bar(bar);
+    }
+
+    fn set_coverage(&mut self, coverage: Option<Arc<Coverage>>) {
+        // Code counts where the old one's counters are.
+        self.clear();
+        self.coverage.clone_from(&coverage);
+        self.interpreter.set_coverage(coverage);
     }
 
     fn forget(&mut self, code: Range<u64>) {

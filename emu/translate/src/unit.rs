@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use goemu_x86::coverage::{Coverage, Edge};
 use goemu_x86::decode::{Block, BlockEnd, decode_block};
 use goemu_x86::memory::Memory;
 use iced_x86::{Code, Instruction, InstructionInfoFactory, OpKind, Register};
@@ -28,6 +29,8 @@ const VERSIONS: usize = 4;
 pub(crate) struct Limits<'a> {
     pub(crate) stops: &'a FxHashSet<u64>,
     pub(crate) guarded: &'a dyn Fn(&Instruction) -> bool,
+    /// What counts edges.
+    pub(crate) coverage: Option<&'a Coverage>,
 }
 
 /// A block to go to.
@@ -51,6 +54,8 @@ struct Begun {
 enum Cold {
     /// Counts what is pending, then goes on to the block at an address.
     Count(Label, i32, Target, u64),
+    /// Adds 1 to a counter of the host's, then goes on at another label.
+    Edge(Label, u64, Label),
     /// Leaves: to an address that is not translated.
     Arrive(Label, u64, i32),
     /// Leaves for the interpreter.
@@ -215,6 +220,7 @@ impl<'a> Unit<'a> {
         }
         match (kind, block.end) {
             (Kind::Jump, BlockEnd::Jump(to)) => {
+                self.count_edge(last, to);
                 if block.polls() {
                     self.go_polled(to, &facts, done);
                     return None;
@@ -225,17 +231,21 @@ impl<'a> Unit<'a> {
                 if block.polls() {
                     let past = self.emitter.label();
                     self.emitter.jump_if(condition ^ 1, past);
+                    self.count_edge(last, to);
                     self.go_polled(to, &facts, done);
                     self.emitter.bind(past);
                 } else {
                     let way = self.way(to, &facts, done);
+                    let way = self.counted_way(last, to, way);
                     self.emitter.jump_if(condition, way);
                 }
+                self.count_edge(last, block.next());
                 self.fall(block.next(), &facts, done)
             }
             (Kind::Call, BlockEnd::Call(to)) => {
                 self.begin_leaving(last, done);
                 self.push_return(last.next_ip());
+                self.count_edge(last, to);
                 let way = self.way_of_call(to);
                 self.emitter.jump(way);
                 self.prepare_return(last.next_ip());
@@ -267,6 +277,28 @@ impl<'a> Unit<'a> {
                 }
             },
         }
+    }
+
+    /// The counter of the edge from an instruction, if it is counted.
+    fn edge(&self, from: &Instruction, to: u64) -> Option<u64> {
+        let coverage = self.limits.coverage?;
+        let counter = coverage.counter(coverage.number(Edge { from: from.ip(), to })?)?;
+        Some(counter.as_ptr() as u64)
+    }
+
+    /// Emits what counts an edge.
+    fn count_edge(&mut self, from: &Instruction, to: u64) {
+        if let Some(counter) = self.edge(from, to) {
+            self.emitter.add_one(counter);
+        }
+    }
+
+    /// The same, for who jumps to a label.
+    fn counted_way(&mut self, from: &Instruction, to: u64, then: Label) -> Label {
+        let Some(counter) = self.edge(from, to) else { return then };
+        let way = self.emitter.label();
+        self.cold.push(Cold::Edge(way, counter, then));
+        way
     }
 
     /// Between blocks RSP must be near: an access says so, or the interpreter takes over.
@@ -443,6 +475,11 @@ impl<'a> Unit<'a> {
                 Cold::Count(way, pending, target, pc) => {
                     self.emitter.bind(way);
                     self.go_on(target, pc, pending);
+                }
+                Cold::Edge(way, counter, then) => {
+                    self.emitter.bind(way);
+                    self.emitter.add_one(counter);
+                    self.emitter.jump(then);
                 }
                 Cold::Interpret(way, pc, pending) => {
                     self.emitter.bind(way);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use iced_x86::Instruction;
 
+use crate::coverage::Coverage;
 use crate::cpu::Cpu;
 use crate::exit::Exit;
 use crate::memory::Memory;
@@ -83,6 +84,9 @@ pub trait Engine: Send {
 
     /// Sets which instructions to leave at, with [`Exit::Guarded`].
     fn set_bar(&mut self, bar: Option<Bar>);
+
+    /// Counts the edges of all code that it runs from now on, watched or not; `None`: none.
+    fn set_coverage(&mut self, coverage: Option<Arc<Coverage>>);
 
     /// Forgets what was decoded from these addresses.
     fn forget(&mut self, code: Range<u64>);

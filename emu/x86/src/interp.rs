@@ -11,6 +11,7 @@
 mod code;
 #[cfg(test)]
 mod complete;
+mod covered;
 mod op;
 mod operand;
 mod ops;
@@ -19,13 +20,16 @@ mod table;
 mod tests;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use code::{Block, Blocks, Id};
+use covered::{Covered, Edges};
 use iced_x86::Instruction;
 use op::Flow;
 use table::lower;
 pub use table::supports;
 
+use crate::coverage::Coverage;
 use crate::cpu::Cpu;
 use crate::decode::decode;
 use crate::engine::{Bar, Detail, Engine, Stops, Watch};
@@ -36,6 +40,8 @@ use crate::memory::{MemFault, Memory};
 #[derive(Default)]
 pub struct Interpreter {
     blocks: Blocks,
+    /// Counts edges, where that is wanted.
+    edges: Option<Box<Edges>>,
 }
 
 /// Where control goes after a block, or which of its operations trapped.
@@ -44,6 +50,12 @@ type Ran = Result<Flow, (usize, Trap)>;
 /// Executes a block, with or without an observer. A generic parameter, so that an unobserved loop has no trace of it.
 trait Watching {
     fn run(&mut self, blocks: &Blocks, block: Block, cpu: &mut Cpu, memory: &mut Memory) -> Ran;
+
+    /// The block was executed; `rip` is where control went, if that was an indirect jump.
+    #[inline(always)]
+    fn went(&mut self, blocks: &Blocks, id: Id, block: Block, flow: Flow, rip: u64) {
+        let _ = (blocks, id, block, flow, rip);
+    }
 }
 
 struct Unobserved;
@@ -109,7 +121,16 @@ impl Interpreter {
     fn go(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64, mut watch: impl Watching) -> Exit {
         // Work that was counted before is not this code's.
         memory.forget_cost();
-        let exit = self.run_blocks::<false>(cpu, memory, fuel, &mut watch);
+        let exit = match self.edges.take() {
+            None => self.run_blocks::<false>(cpu, memory, fuel, &mut watch),
+            Some(mut edges) => {
+                edges.coverage.begin(cpu.rip);
+                let exit = self.run_blocks::<false>(cpu, memory, fuel, &mut Covered(watch, &mut edges));
+                edges.coverage.end(cpu.rip);
+                self.edges = Some(edges);
+                exit
+            }
+        };
         // Only heat ends a run without an exit.
         exit.unwrap_or(Exit::Stopped)
     }
@@ -134,6 +155,7 @@ impl Interpreter {
                 Err((at, trap)) => return Some(self.leave(block, at, trap, cpu, fuel)),
             };
             *fuel -= i64::from(block.len);
+            watch.went(&self.blocks, id, block, flow, cpu.rip);
             id = match self.follow(id, block, flow, cpu, memory, *fuel) {
                 Ok(next) => next,
                 Err(Exit::OutOfFuel) if memory.is_costly() => match self.pay(cpu, memory, fuel) {
@@ -156,9 +178,14 @@ impl Interpreter {
 
     /// Runs until there is a reason to leave, as [`Engine::run`] does, or until control has come to hot code, by a call, a
     /// return or backwards: `None`, and RIP is there. The block at RIP runs even if it is hot. The cost of long operations
-    /// is the caller's to forget when a run begins.
+    /// is the caller's to forget when a run begins, as is telling [`Coverage`] of its beginning and end.
     pub fn run_until_hot(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Option<Exit> {
-        self.run_blocks::<true>(cpu, memory, fuel, &mut Unobserved)
+        let Some(mut edges) = self.edges.take() else {
+            return self.run_blocks::<true>(cpu, memory, fuel, &mut Unobserved);
+        };
+        let exit = self.run_blocks::<true>(cpu, memory, fuel, &mut Covered(Unobserved, &mut edges));
+        self.edges = Some(edges);
+        exit
     }
 
     /// From how many arrivals on a block is hot.
@@ -323,14 +350,28 @@ impl Engine for Interpreter {
             Ok(insn) => insn,
             Err(fault) => return Some(Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) })),
         };
-        let op = lower(&insn);
-        match (op.run)(cpu, memory, &op) {
-            Ok(Flow::Next) => cpu.rip = insn.next_ip(),
-            Ok(Flow::Taken) => cpu.rip = insn.near_branch_target(),
-            Ok(Flow::Indirect) => {}
-            Err(trap) => return Some(exit(&insn, trap, cpu)),
+        if let Some(edges) = &self.edges {
+            edges.coverage.begin(cpu.rip);
         }
-        None
+        let op = lower(&insn);
+        let exit = match (op.run)(cpu, memory, &op) {
+            Ok(flow) => {
+                match flow {
+                    Flow::Next => cpu.rip = insn.next_ip(),
+                    Flow::Taken => cpu.rip = insn.near_branch_target(),
+                    Flow::Indirect => {}
+                }
+                None
+            }
+            Err(trap) => Some(exit(&insn, trap, cpu)),
+        };
+        if let Some(edges) = &self.edges {
+            if exit.is_none() {
+                edges.coverage.went(&insn, cpu.rip);
+            }
+            edges.coverage.end(cpu.rip);
+        }
+        exit
     }
 
     fn set_stops(&mut self, stops: Stops) {
@@ -339,6 +380,10 @@ impl Engine for Interpreter {
 
     fn set_bar(&mut self, bar: Option<Bar>) {
         self.blocks.set_bar(bar);
+    }
+
+    fn set_coverage(&mut self, coverage: Option<Arc<Coverage>>) {
+        self.edges = coverage.map(|coverage| Box::new(Edges::new(coverage)));
     }
 
     fn forget(&mut self, code: Range<u64>) {

@@ -198,8 +198,12 @@ impl Machine {
     /// Makes a [plain](Machine::is_plain) call. `None` where it does not return: the long way tells why, or makes it
     /// return.
     pub(crate) fn serve_plain<T>(&mut self, call: impl FnOnce(&mut Machine) -> Option<T>) -> Option<T> {
+        let saved = self.save_counts();
         let served = call(self);
         self.early = None;
+        if served.is_none() {
+            self.restore_counts(saved);
+        }
         served
     }
 
@@ -233,18 +237,25 @@ impl Machine {
         let may_end_in_nothing = self.waits() || self.may_fall_back();
         let asked = !self.observers.is_empty() || !self.own_hooks.is_empty();
         if !asked || !may_end_in_nothing {
-            return call(self);
+            let saved = self.save_counts();
+            let tried = call(self);
+            if self.ends_in_nothing(&tried) {
+                self.restore_counts(saved);
+            }
+            return tried;
         }
         let observers = std::mem::take(&mut self.observers);
         self.shut_hooks(true);
         let tried = call(self);
         self.shut_hooks(false);
         self.observers = observers;
-        match tried {
-            Err(Error::Unsupported { .. }) if self.may_fall_back() && can_start(&self.image) => tried,
-            _ if self.early.is_some() => tried,
-            _ => call(self),
-        }
+        if self.ends_in_nothing(&tried) { tried } else { call(self) }
+    }
+
+    /// Whether a hooked call will be made again in another way.
+    fn ends_in_nothing(&self, tried: &Result<Report, Error>) -> bool {
+        let needs_more = matches!(tried, Err(Error::Unsupported { .. }));
+        self.early.is_some() || (needs_more && self.may_fall_back() && can_start(&self.image))
     }
 
     /// Does something in the same program started; observers and fuel go along.
@@ -277,6 +288,7 @@ impl Machine {
         real.config.fuel = self.config.fuel;
         real.stopping = self.stopping.clone();
         real.reading = self.reading;
+        self.share_coverage(&mut real);
         std::mem::swap(&mut self.observers, &mut real.observers);
         real.mind_observers();
         Ok(real)

@@ -73,6 +73,7 @@ impl Machine {
 
     pub(super) fn use_engine(&mut self, make: MakeEngine) {
         self.engine = make();
+        self.engine.set_coverage(self.coverage.clone());
         if self.world.guarded {
             self.bar_variables();
         }

@@ -32,6 +32,14 @@ pub(crate) enum Progress {
 impl Machine {
     /// Runs until the call is over: `None` where it returned.
     pub(crate) fn run(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
+        let hidden = self.save_hidden();
+        let ended = self.run_to_end(fuel);
+        self.restore_counts(hidden);
+        ended
+    }
+
+    #[inline]
+    fn run_to_end(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
         self.memory.forget_cost();
         loop {
             if let Progress::Ended(outcome) = self.advance(fuel, Machine::run_engine_once)? {

@@ -22,6 +22,11 @@ impl Id {
     pub(super) fn is_some(self) -> bool {
         self.0 != u32::MAX
     }
+
+    #[inline(always)]
+    pub(super) fn number(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// One block: where its operations are, and what follows it.

@@ -1,0 +1,246 @@
+//! Which edges of the guest's code ran, and how often: what coverage reports and fuzzers look at.
+//!
+//! An edge is one way that control took at the end of a block: from a jump, a branch or a call to its target, or from a
+//! branch that was not taken to the next instruction. Where the target is not in the instruction (returns, indirect jumps and
+//! calls, and whatever places RIP between two runs), it counts as from nowhere: its target alone says where control came
+//! from, as return addresses and the cases of a switch do. So each arrival at a block is one edge, and all engines count
+//! the same edges the same number of times.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use iced_x86::{FlowControl, Instruction, OpKind};
+use rustc_hash::FxHashMap;
+
+/// Counters of one allocation, and how many allocations there can be.
+const CHUNK: usize = 1 << 12;
+const CHUNKS: usize = 1 << 10;
+
+/// One way that control took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Edge {
+    /// Address of the instruction at the end of a block; 0 where its target is not in it.
+    pub from: u64,
+    /// Where control went: the first instruction of a block.
+    pub to: u64,
+}
+
+/// Counts the edges that an engine runs through, see [`crate::engine::Engine::set_coverage`].
+///
+/// Edges are numbered in the order in which they are seen first; a number never changes. One engine counts at a time: where
+/// two do, counts are lost. A goroutine or thread that goes on after another counts as one more arrival where it goes on.
+#[derive(Debug)]
+pub struct Coverage {
+    within: Vec<Range<u64>>,
+    known: Mutex<Known>,
+    counters: Box<[OnceLock<Box<[AtomicU64]>>]>,
+    /// RIP when an engine left last: where it goes on, control did not go anywhere.
+    place: AtomicU64,
+    /// Whether something was counted since all counts were 0.
+    used: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    numbers: FxHashMap<Edge, u32>,
+    edges: Vec<Edge>,
+}
+
+/// No address of guest code.
+const NOWHERE: u64 = u64::MAX;
+
+impl Default for Coverage {
+    fn default() -> Coverage {
+        Coverage::new()
+    }
+}
+
+/// Counts that were put aside, see [`Coverage::save`].
+#[derive(Clone, Debug, Default)]
+pub struct Saved(Vec<u64>);
+
+impl Coverage {
+    /// Counts all edges.
+    pub fn new() -> Coverage {
+        Coverage::within(Vec::new())
+    }
+
+    /// Counts edges whose target lies in one of these ranges; all, if there are none. Other code costs nothing.
+    pub fn within(ranges: Vec<Range<u64>>) -> Coverage {
+        let counters = std::iter::repeat_with(OnceLock::new).take(CHUNKS).collect();
+        Coverage {
+            within: ranges,
+            known: Mutex::default(),
+            counters,
+            place: AtomicU64::new(NOWHERE),
+            used: AtomicBool::new(false),
+        }
+    }
+
+    /// How many edges have been seen: their numbers are below this.
+    pub fn len(&self) -> usize {
+        self.known().edges.len()
+    }
+
+    /// Whether none has been seen.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether no further edge can be counted: some four million have been seen.
+    pub fn is_full(&self) -> bool {
+        self.len() == CHUNK * CHUNKS
+    }
+
+    /// The edge of a number.
+    pub fn edge(&self, number: usize) -> Option<Edge> {
+        self.known().edges.get(number).copied()
+    }
+
+    /// How often the edge of a number was taken; 0 if there is none.
+    pub fn count(&self, number: usize) -> u64 {
+        self.counter(number as u32).map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// Shows every edge that was taken: its number and how often. This is the cheap way, for who looks after each call.
+    pub fn each(&self, mut show: impl FnMut(usize, u64)) {
+        for at in 0..self.len() {
+            match self.count(at) {
+                0 => {}
+                count => show(at, count),
+            }
+        }
+    }
+
+    /// The edges that were taken, and how often.
+    pub fn edges(&self) -> BTreeMap<Edge, u64> {
+        let edges = self.known().edges.clone();
+        let counted = edges.into_iter().enumerate().map(|(at, edge)| (edge, self.count(at)));
+        counted.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// The blocks that were entered, by the addresses where they begin, and how often. One reaches to the next change of
+    /// control: [`crate::decode::decode_block`].
+    pub fn blocks(&self) -> BTreeMap<u64, u64> {
+        let mut blocks = BTreeMap::new();
+        self.edges().into_iter().for_each(|(edge, count)| *blocks.entry(edge.to).or_default() += count);
+        blocks
+    }
+
+    /// Sets all counts to 0.
+    pub fn clear(&self) {
+        self.forget_place();
+        self.restore(&Saved::default());
+        self.used.store(false, Ordering::Relaxed);
+    }
+
+    /// The counts as they are, for [`Coverage::restore`]: runs that nobody is to see leave none.
+    pub fn save(&self) -> Saved {
+        if !self.used.load(Ordering::Relaxed) {
+            return Saved::default();
+        }
+        Saved((0..self.len()).map(|at| self.count(at)).collect())
+    }
+
+    /// Brings counts back.
+    pub fn restore(&self, saved: &Saved) {
+        for at in 0..self.len() {
+            if let Some(counter) = self.counter(at as u32) {
+                counter.store(saved.0.get(at).copied().unwrap_or_default(), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Wherever an engine goes on next, control has come there.
+    pub fn forget_place(&self) {
+        self.place.store(NOWHERE, Ordering::Relaxed);
+    }
+
+    /// For engines: a run begins at RIP.
+    #[inline]
+    pub fn begin(&self, rip: u64) {
+        self.used.store(true, Ordering::Relaxed);
+        if self.place.load(Ordering::Relaxed) != rip {
+            self.take(Edge { from: 0, to: rip });
+        }
+    }
+
+    /// For engines: a run has ended at RIP.
+    #[inline]
+    pub fn end(&self, rip: u64) {
+        self.place.store(rip, Ordering::Relaxed);
+    }
+
+    /// For engines: an instruction was executed, and control is at `to` now.
+    pub fn went(&self, insn: &Instruction, to: u64) {
+        if let Some(edge) = edge(insn, to) {
+            self.take(edge);
+        }
+    }
+
+    /// For engines: counts an edge.
+    pub fn take(&self, edge: Edge) {
+        if let Some(counter) = self.number(edge).and_then(|number| self.counter(number)) {
+            add(counter);
+        }
+    }
+
+    /// For engines: the number of an edge; `None` where it is not to be counted.
+    pub fn number(&self, edge: Edge) -> Option<u32> {
+        let wanted = self.within.is_empty() || self.within.iter().any(|range| range.contains(&edge.to));
+        if !wanted {
+            return None;
+        }
+        let mut known = self.known();
+        if let Some(&number) = known.numbers.get(&edge) {
+            return Some(number);
+        }
+        let number = known.edges.len();
+        let chunk = self.counters.get(number / CHUNK)?;
+        chunk.get_or_init(|| std::iter::repeat_with(AtomicU64::default).take(CHUNK).collect());
+        known.edges.push(edge);
+        known.numbers.insert(edge, number as u32);
+        Some(number as u32)
+    }
+
+    /// For engines: the counter of an edge. It stays where it is as long as the coverage lives.
+    #[inline]
+    pub fn counter(&self, number: u32) -> Option<&AtomicU64> {
+        let chunk = self.counters.get(number as usize / CHUNK)?.get()?;
+        chunk.get(number as usize % CHUNK)
+    }
+
+    /// For engines: counts the edge of a number.
+    #[inline]
+    pub fn add(&self, number: u32) {
+        if let Some(counter) = self.counter(number) {
+            add(counter);
+        }
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[inline]
+fn add(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+}
+
+/// The edge by which control came to `to` after an instruction, if that ends a block.
+pub fn edge(insn: &Instruction, to: u64) -> Option<Edge> {
+    let near = matches!(insn.op0_kind(), OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64);
+    match insn.flow_control() {
+        FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch | FlowControl::Call if near => {
+            Some(Edge { from: insn.ip(), to })
+        }
+        FlowControl::UnconditionalBranch
+        | FlowControl::IndirectBranch
+        | FlowControl::IndirectCall
+        | FlowControl::Return => Some(Edge { from: 0, to }),
+        _ => None,
+    }
+}
