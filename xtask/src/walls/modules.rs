@@ -20,7 +20,11 @@ const RULES: [Rule; 10] = [
     x86("cpu", &["alu", "goemu_memory"], "the processor's state knows nothing above it"),
     x86("alu", &["cpu"], "alu is pure: numbers in, numbers and flags out"),
     x86("decode", &["goemu_memory"], "the decoder sees bytes only"),
-    x86("engine", &["goemu_memory", "coverage", "cpu", "decode", "exit"], "an engine is memory, a processor and code"),
+    x86(
+        "engine",
+        &["goemu_memory", "coverage", "cpu", "decode", "exit"],
+        "an engine is memory, a processor and code",
+    ),
     x86(
         "interp",
         &["goemu_memory", "cpu", "alu", "decode", "exit", "engine", "coverage"],

@@ -13,7 +13,7 @@ impl Machine {
     /// Another machine with the same program, which starts calls from the same state: initialised packages, kept changes,
     /// the program started, if this machine has it. It may run on another thread, and neither sees what the other does.
     ///
-    /// Users' hooks are shared: they are called by both. Observers stay here. See [`crate::pool`] for many of them at work.
+    /// Users' hooks are shared: they are called by both. Observers and coverage stay here. See [`crate::pool`] for many of them at work.
     ///
     /// # Errors
     /// The host may refuse memory.
@@ -38,6 +38,7 @@ impl Machine {
             gate,
             own_hooks: Vec::new(),
             observers: Observers::default(),
+            coverage: None,
             os: self.os.fork(),
             call_goroutine: self.call_goroutine,
             return_addr: self.return_addr,
