@@ -253,7 +253,7 @@ impl Translator {
         };
         store(cpu, window);
         let (after, pc, pending) = match left {
-            Left::HookError(address) => {
+            Left::Refused(address) => {
                 let spot = cache.spot(address)?;
                 let after = match spot.at {
                     At::Pc => After::Interpret,

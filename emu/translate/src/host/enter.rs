@@ -64,7 +64,7 @@ pub(crate) enum Left {
     /// Through the stub of this number.
     Stub(u32),
     /// The host refused an instruction at this place of the cache.
-    HookError(u64),
+    Refused(u64),
 }
 
 /// The state of translated code in one guest's space.
@@ -126,7 +126,7 @@ impl Window {
         unsafe { enter(self.state, ymm.as_mut_ptr()) };
         let state = self.state();
         match state.left {
-            REFUSED => Left::HookError(state.refused),
+            REFUSED => Left::Refused(state.refused),
             stub => Left::Stub(stub as u32),
         }
     }
