@@ -7,6 +7,7 @@ mod algorithms;
 mod bad_guests;
 mod defers;
 mod docs;
+mod embedding;
 mod events;
 mod facts;
 mod garbled;

@@ -5,6 +5,7 @@ pub mod init;
 pub mod intercept;
 pub(crate) mod invoke;
 pub(crate) mod place;
+pub mod prepared;
 pub(crate) mod routine;
 pub mod session;
 pub(crate) mod stringers;

@@ -49,6 +49,9 @@ pub enum Error {
         /// All that it can mean, with their addresses.
         candidates: Vec<String>,
     },
+    /// A user's hook ended the call.
+    #[error("a hook ended the call: {0}")]
+    Hook(String),
     /// A session's call could not go on, as an earlier error of the session said.
     #[error("this call could not go on: start it again")]
     SessionOver,

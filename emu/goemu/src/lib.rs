@@ -36,6 +36,7 @@ pub mod typed;
 
 pub use call::Call;
 pub use call::function::{self, Function};
+pub use call::prepared::{self, Prepared};
 pub use call::session::{self, Session, Stop};
 pub use error::Error;
 pub use go::value::Value;

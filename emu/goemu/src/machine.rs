@@ -76,6 +76,8 @@ pub struct Machine {
     told: bool,
     /// Addresses at which a session wants to stop.
     breakpoints: HashSet<u64>,
+    /// How often the machine went back to the state that calls start from.
+    pub(crate) resets: u64,
     /// What ends calls from outside.
     stopping: Stopping,
     start: Start,
@@ -196,6 +198,7 @@ impl Machine {
             return_addr: RETURN_ADDR,
             told: false,
             breakpoints: HashSet::new(),
+            resets: 0,
             stopping: Stopping::default(),
             start,
             booted: None,
@@ -348,6 +351,7 @@ impl Machine {
         self.goroutine.clone_from(&self.start.goroutine);
         self.world.clone_from(&self.start.world);
         self.os.reset();
+        self.resets = self.resets.wrapping_add(1);
         Ok(())
     }
 

@@ -42,6 +42,8 @@ pub struct Function {
     words: usize,
     /// The captured variables that it is called with.
     closure: Option<Closure>,
+    /// The closure that it is called as, where that is in the guest already.
+    closure_at: Option<u64>,
     /// Why it cannot be called without any: its name, and the reason.
     refusal: Option<Box<(String, String)>>,
     /// The dictionary that a generic function gets beside the arguments.
@@ -83,8 +85,19 @@ impl Function {
     }
 
     fn empty(name: String, abi: Abi) -> Function {
-        let (closure, refusal, dictionary, guess) = (None, None, None, None);
-        Function { name, entry: 0, abi, typed: None, block: 0, words: 0, closure, refusal, dictionary, guess }
+        Function {
+            name,
+            entry: 0,
+            abi,
+            typed: None,
+            block: 0,
+            words: 0,
+            closure: None,
+            closure_at: None,
+            refusal: None,
+            dictionary: None,
+            guess: None,
+        }
     }
 
     /// A function with the guessed places of arguments.
@@ -124,6 +137,14 @@ impl Function {
         Ok(self)
     }
 
+    /// The same function, called as the closure that is at this address: a function value that was read from the machine, and
+    /// is in the state that its calls start from ([`Machine::keep`]).
+    #[must_use]
+    pub fn with_closure_at(mut self, closure: u64) -> Function {
+        self.closure_at = Some(closure);
+        self
+    }
+
     /// The same function with the dictionary of the type arguments that a user's name for it has.
     pub(crate) fn with_dictionary(mut self, machine: &Machine, name: &str) -> Result<Function, Error> {
         let Some((signature, places)) = &self.typed else { return Ok(self) };
@@ -139,7 +160,7 @@ impl Function {
 
     /// Whether it is a closure that cannot be called without its captured variables, and has none yet.
     pub fn needs_captures(&self) -> bool {
-        self.refusal.is_some() && self.closure.is_none()
+        self.refusal.is_some() && self.closure.is_none() && self.closure_at.is_none()
     }
 
     /// Its full name.
@@ -162,13 +183,20 @@ impl Function {
         machine.call_with_fallback(self.entry, &|machine| self.call_here(machine, args))
     }
 
+    /// The signature, the places of arguments and results, and the bytes of the block, where there is nothing else to pass.
+    pub(crate) fn plain(&self) -> Option<(&Signature, &Assignment, u64)> {
+        let (signature, places) = self.typed.as_ref()?;
+        let more = self.closure.is_some()
+            || self.closure_at.is_some()
+            || self.refusal.is_some()
+            || self.guess.is_some();
+        let plain = !more && !signature.variadic && !signature.params.iter().any(Param::is_dictionary);
+        plain.then_some((signature, places, self.block))
+    }
+
     /// The places of arguments and results, where each is a number in one piece and there is nothing else to pass.
     pub(crate) fn words(&self) -> Option<(Vec<Piece>, Vec<Piece>)> {
-        let (signature, places) = self.typed.as_ref()?;
-        let more = self.closure.is_some() || self.refusal.is_some() || self.guess.is_some();
-        if more || signature.variadic || signature.params.iter().any(Param::is_dictionary) {
-            return None;
-        }
+        let (_, places, _) = self.plain()?;
         let only = |pieces: &Vec<Piece>| match pieces[..] {
             [only @ Piece { offset: 0, size: 1..=8, .. }] => Some(only),
             _ => None,
@@ -249,6 +277,9 @@ impl Function {
 
     /// The closure that the code finds in DX.
     fn context(&self, machine: &mut Machine) -> Result<u64, Error> {
+        if let Some(at) = self.closure_at {
+            return Ok(at);
+        }
         let Some(closure) = &self.closure else {
             return self
                 .refusal

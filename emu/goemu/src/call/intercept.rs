@@ -77,11 +77,28 @@ impl Machine {
         signature: Option<&str>,
         with: impl Fn(&[Value]) -> Option<Vec<Value>> + Send + Sync + 'static,
     ) -> Result<(), Error> {
+        self.try_replace(func, signature, move |_, args| Ok(with(args)))
+    }
+
+    /// [`Machine::replace`] by a closure that may fail, and sees the machine: its error, [`Error::Hook`] as a rule, ends the
+    /// call.
+    ///
+    /// # Errors
+    /// Those of [`Machine::replace`].
+    pub fn try_replace(
+        &mut self,
+        func: &str,
+        signature: Option<&str>,
+        with: impl Fn(&mut HookContext<'_>, &[Value]) -> Result<Option<Vec<Value>>, Error> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
         let func = self.find(func)?;
         let (entry, convention) = (func.entry(), convention(self, &func, signature)?);
-        self.hook_at([entry], move |cx: &mut HookContext<'_>| match with(&convention.arguments(cx)?) {
-            Some(results) => convention.give(cx, &results).map(|()| Action::Return),
-            None => Ok(Action::Run),
+        self.hook_at([entry], move |cx: &mut HookContext<'_>| {
+            let args = convention.arguments(cx)?;
+            match with(cx, &args)? {
+                Some(results) => convention.give(cx, &results).map(|()| Action::Return),
+                None => Ok(Action::Run),
+            }
         });
         Ok(())
     }
@@ -95,7 +112,23 @@ impl Machine {
         &mut self,
         func: &str,
         signature: Option<&str>,
-        see: impl FnMut(&WatchedCall<'_>) + Send + 'static,
+        mut see: impl FnMut(&WatchedCall<'_>) + Send + 'static,
+    ) -> Result<(), Error> {
+        self.try_watch(func, signature, move |_, call| {
+            see(call);
+            Ok(())
+        })
+    }
+
+    /// [`Machine::watch`] by a closure that may fail, and sees the machine: its error, [`Error::Hook`] as a rule, ends the call.
+    ///
+    /// # Errors
+    /// Those of [`Machine::watch`].
+    pub fn try_watch(
+        &mut self,
+        func: &str,
+        signature: Option<&str>,
+        see: impl FnMut(&HookContext<'_>, &WatchedCall<'_>) -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
         let func = self.find(func)?;
         let (entry, ends) = (func.entry(), returns(&func));
@@ -170,12 +203,12 @@ struct State<F> {
     calls: Vec<(u64, Vec<Value>)>,
 }
 
-impl<F: FnMut(&WatchedCall<'_>)> Watcher<F> {
+impl<F: FnMut(&HookContext<'_>, &WatchedCall<'_>) -> Result<(), Error>> Watcher<F> {
     fn begins(&self, cx: &HookContext<'_>) -> HookResult {
         let (sp, args) = (cx.cpu.gpr(gpr::RSP), self.convention.arguments(cx)?);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.gone(sp);
-        (state.see)(&self.seen(&args, None));
+        (state.see)(cx, &self.seen(&args, None))?;
         if state.calls.len() < MAX_UNDER_WAY {
             state.calls.push((sp, args));
         }
@@ -189,7 +222,7 @@ impl<F: FnMut(&WatchedCall<'_>)> Watcher<F> {
             state.calls.iter().rposition(|(at, _)| *at == sp).map(|index| state.calls.swap_remove(index).1);
         state.gone(sp);
         if let Some(args) = args {
-            (state.see)(&self.seen(&args, Some(&results)));
+            (state.see)(cx, &self.seen(&args, Some(&results)))?;
         }
         Ok(Action::Run)
     }

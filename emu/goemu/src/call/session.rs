@@ -19,6 +19,7 @@
 //! call is over leaves no trace.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::call::function::{Function, UnderWay};
 use crate::cpu::Cpu;
@@ -54,10 +55,38 @@ pub struct Session<'m> {
     machine: &'m mut Machine,
     /// The same program started, where that serves the call.
     real: Option<Box<Machine>>,
-    function: Function,
+    function: Arc<Function>,
     /// `None` until the call has begun.
     under_way: Option<UnderWay>,
     state: State,
+    /// Whether another session goes on with the call.
+    goes_on: bool,
+}
+
+/// A call under way, without the machine that it was begun on: [`Session::suspend`].
+pub struct Suspended {
+    real: Option<Box<Machine>>,
+    function: Arc<Function>,
+    under_way: Option<UnderWay>,
+    state: State,
+    /// The serving machine's count of calls, by which it is known whether there was another one since.
+    resets: u64,
+}
+
+impl Suspended {
+    /// Goes on with the call on the machine that it was begun on. If that has made other calls since, the session is over.
+    pub fn attach(self, machine: &mut Machine) -> Session<'_> {
+        let Suspended { mut real, function, under_way, mut state, resets } = self;
+        if serving(&mut real, machine).resets != resets && matches!(state, State::UnderWay) {
+            state = State::Failed;
+        }
+        Session { machine, real, function, under_way, state, goes_on: false }
+    }
+
+    /// The machine that serves the call, where that is not the one it was begun on.
+    pub fn started(&self) -> Option<&Machine> {
+        self.real.as_deref()
+    }
 }
 
 impl<'m> Session<'m> {
@@ -69,7 +98,8 @@ impl<'m> Session<'m> {
         args: &[Value],
     ) -> Result<Session<'m>, Error> {
         let real = if real { Some(machine.lend_to_real()?) } else { None };
-        let mut session = Session { machine, real, function, under_way: None, state: State::UnderWay };
+        let (function, state) = (Arc::new(function), State::UnderWay);
+        let mut session = Session { machine, real, function, under_way: None, state, goes_on: false };
         let serving = serving(&mut session.real, session.machine);
         session.under_way = Some(session.function.begin(serving, args)?);
         Ok(session)
@@ -156,6 +186,18 @@ impl<'m> Session<'m> {
         stop
     }
 
+    /// Lets go of the machine, for programs that cannot keep a borrow: [`Suspended::attach`] goes on.
+    pub fn suspend(mut self) -> Suspended {
+        self.goes_on = true;
+        Suspended {
+            resets: self.machine().resets,
+            real: self.real.take(),
+            function: Arc::clone(&self.function),
+            under_way: self.under_way.take(),
+            state: std::mem::replace(&mut self.state, State::Failed),
+        }
+    }
+
     fn go(
         &mut self,
         run: fn(&mut Machine, &mut i64) -> Result<Progress, Error>,
@@ -200,6 +242,9 @@ impl<'m> Session<'m> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
+        if self.goes_on {
+            return;
+        }
         serving(&mut self.real, self.machine).set_breakpoints(HashSet::new());
         if let Some(real) = self.real.take() {
             self.machine.take_back(real);

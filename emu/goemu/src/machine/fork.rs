@@ -44,6 +44,7 @@ impl Machine {
             return_addr: self.return_addr,
             told: self.told,
             breakpoints: HashSet::new(),
+            resets: 0,
             stopping: self.stopping.clone(),
             start: Start { memory: snapshot, ..self.start.clone() },
             booted: self.booted.clone(),

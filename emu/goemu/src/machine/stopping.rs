@@ -3,6 +3,7 @@
 //! Whoever wants neither pays nothing. Otherwise the machine looks after so many instructions, which changes nothing of
 //! the run: goroutines and threads change at the same places.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -31,12 +32,25 @@ const ROUND: i64 = 1 << 8;
 /// println!("{}", machine.call("main.forever")?.run()?.outcome); // interrupted
 /// # Ok::<(), goemu::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Interrupt {
     raised: Arc<AtomicBool>,
+    ask: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+}
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interrupt").field("raised", &self.raised).finish_non_exhaustive()
+    }
 }
 
 impl Interrupt {
+    /// An interrupt that is also raised when `ask` says so. The machine's own thread asks, every few milliseconds at most: for
+    /// programs that are told of Ctrl-C on that thread only.
+    pub fn asking(ask: impl Fn() -> bool + Send + Sync + 'static) -> Interrupt {
+        Interrupt { ask: Some(Arc::new(ask)), ..Interrupt::default() }
+    }
+
     /// Ends calls that are under way, and all that begin from now on, as [`Outcome::Interrupted`].
     pub fn raise(&self) {
         self.raised.store(true, Ordering::Relaxed);
@@ -49,7 +63,7 @@ impl Interrupt {
 
     /// Whether calls are ended.
     pub fn is_raised(&self) -> bool {
-        self.raised.load(Ordering::Relaxed)
+        self.raised.load(Ordering::Relaxed) || self.ask.as_ref().is_some_and(|ask| ask())
     }
 }
 

@@ -1,0 +1,131 @@
+//! What other languages need of the library: calls the short way with types that are known at run time only, calls that are given
+//! up from outside, hooks that fail, sessions that hold no borrow.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use goemu::machine::Interrupt;
+use goemu::prepared::{Given, Got};
+use goemu::{Error, Machine, Stop, Value};
+use goemu_tests::table::Build;
+
+/// Of the convention by stack, and of that by registers.
+const BUILDS: [&str; 2] = ["corpus-go1.15", "corpus-go1.27"];
+
+fn prepared(machine: &Machine, name: &str) -> Option<goemu::Prepared> {
+    machine.function(name, None).unwrap().prepared(&**machine.image())
+}
+
+#[test]
+fn prepared_calls_give_what_the_long_way_gives() {
+    for build in BUILDS {
+        let mut machine = Build::new(build).machine();
+        let add = prepared(&machine, "main.add").unwrap();
+        let results = add.call(&mut machine, &[Given::Bits(40), Given::Bits(-2i64 as u64)]).unwrap().unwrap();
+        assert_eq!(results.as_slice(), [Got::Bits(38)], "{build}");
+        let itoa = prepared(&machine, "main.itoa").unwrap();
+        let results = itoa.call(&mut machine, &[Given::Bits(-70i64 as u64)]).unwrap().unwrap();
+        assert_eq!(results.as_slice(), [Got::Bytes(b"-70".to_vec())], "{build}");
+        let concat = prepared(&machine, "main.concat").unwrap();
+        for (a, b) in [("a", "bc"), ("", "x"), ("", "")] {
+            let given = [Given::Bytes(a.as_bytes()), Given::Bytes(b.as_bytes())];
+            let results = concat.call(&mut machine, &given).unwrap().unwrap();
+            let long = machine.call("main.concat").unwrap().arg(a).arg(b).run().unwrap();
+            assert_eq!(long.outcome.values().unwrap(), [&Value::from(format!("{a}{b}"))], "{build}");
+            assert_eq!(results.as_slice(), [Got::Bytes(format!("{a}{b}").into_bytes())], "{build}");
+        }
+    }
+}
+
+#[test]
+fn prepared_calls_leave_what_they_cannot_to_the_long_way() {
+    for build in BUILDS {
+        let mut machine = Build::new(build).machine();
+        let divide = prepared(&machine, "main.divide").unwrap();
+        assert_eq!(divide.call(&mut machine, &[Given::Bits(1), Given::Bits(0)]).unwrap(), None, "{build}");
+        assert!(divide.call(&mut machine, &[Given::Bits(1)]).is_err(), "{build}");
+        assert_eq!(divide.call(&mut machine, &[Given::Nil, Given::Bits(1)]).unwrap(), None, "{build}");
+    }
+}
+
+#[test]
+fn a_call_that_is_given_up_leaves_the_machine_usable() {
+    let mut machine = Build::new("bad-go1.27-stripped").machine();
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    machine.set_interrupt(Interrupt::asking(move || count.fetch_add(1, Ordering::Relaxed) == 2));
+    let endless = |machine: &mut Machine| {
+        machine.call("main.spin").unwrap().signature("func()").unwrap().run().unwrap().outcome.word()
+    };
+    assert_eq!(endless(&mut machine), "interrupted");
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+    machine.set_fuel(10_000_000);
+    assert_eq!(endless(&mut machine), "out_of_fuel");
+}
+
+#[test]
+fn a_hook_that_fails_ends_the_call() {
+    for build in BUILDS {
+        let mut machine = Build::new(build).machine();
+        machine
+            .try_replace("main.itoa", None, |_, args| match args {
+                [Value::Int(7)] => Err(Error::Hook("no sevens".to_owned())),
+                _ => Ok(None),
+            })
+            .unwrap();
+        let call = |machine: &mut Machine, n: i64| machine.call("main.itoa").unwrap().arg(n).run();
+        assert_eq!(call(&mut machine, 7).unwrap_err().to_string(), "a hook ended the call: no sevens");
+        assert_eq!(call(&mut machine, 8).unwrap().outcome.to_string(), "\"8\"");
+        machine
+            .try_watch("main.itoa", None, |_, seen| match seen.results {
+                Some([Value::String(text)]) if text == b"9" => Err(Error::Hook("nine".to_owned())),
+                _ => Ok(()),
+            })
+            .unwrap();
+        assert_eq!(call(&mut machine, 9).unwrap_err().to_string(), "a hook ended the call: nine");
+        assert_eq!(call(&mut machine, 10).unwrap().outcome.to_string(), "\"10\"");
+    }
+}
+
+#[test]
+fn a_suspended_session_goes_on() {
+    let mut machine = Build::new("corpus-go1.27").machine();
+    let whole = machine.call("main.fib").unwrap().arg(10).run().unwrap();
+    let mut session = machine.call("main.fib").unwrap().arg(10).start().unwrap();
+    let entry = session.machine().cpu().rip;
+    session.add_breakpoint(entry);
+    for _ in 0..5 {
+        let suspended = session.suspend();
+        session = suspended.attach(&mut machine);
+        assert_eq!(session.resume().unwrap(), Stop::Breakpoint);
+        assert_eq!(session.step().unwrap(), Stop::Stepped);
+    }
+    let report = session.suspend().attach(&mut machine).finish().unwrap();
+    assert_eq!(
+        (report.outcome.to_string(), report.instructions),
+        (whole.outcome.to_string(), whole.instructions)
+    );
+}
+
+#[test]
+fn a_suspended_session_is_over_where_its_machine_has_made_other_calls() {
+    let mut machine = Build::new("corpus-go1.27").machine();
+    let suspended = machine.call("main.fib").unwrap().arg(10).start().unwrap().suspend();
+    machine.call("main.fib").unwrap().arg(3).run().unwrap();
+    let mut session = suspended.attach(&mut machine);
+    assert!(matches!(session.step(), Err(Error::SessionOver)));
+}
+
+#[test]
+fn a_function_value_can_be_called_where_its_state_was_kept() {
+    let mut machine = Build::new("corpus-go1.27").machine();
+    let report = machine.call("main.makeAdder").unwrap().arg(5).run().unwrap();
+    let values = report.outcome.values().unwrap();
+    let [Value::Func(func)] = values.as_slice() else { panic!("{values:?}") };
+    machine.keep();
+    let code = format!("{:#x}", func.code);
+    let add = machine.function(&code, Some("func(int) int")).unwrap().with_closure_at(func.closure);
+    let report = add.call(&mut machine, &[37.into()]).unwrap();
+    assert_eq!(report.outcome.to_string(), "42");
+}
