@@ -1,15 +1,21 @@
 //! The program `goemu`: one file per subcommand, and no logic of its own; what it does is in the libraries.
 
+mod batch;
 mod binary;
 mod call;
+mod called;
+mod calls;
 mod completions;
 mod disasm;
 mod funcs;
+mod guest;
 mod hyphen;
 mod info;
+mod lines;
 mod number;
 mod output;
 mod pattern;
+mod shown;
 mod traceback;
 mod value;
 
@@ -43,6 +49,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Call(call::Args),
+    Batch(batch::Args),
     Funcs(funcs::Args),
     Disasm(disasm::Args),
     Info(info::Args),
@@ -58,6 +65,7 @@ fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Call(args) => call::main(&args),
+        Command::Batch(args) => batch::main(&args),
         Command::Funcs(args) => funcs::main(&args),
         Command::Disasm(args) => disasm::main(&args),
         Command::Info(args) => info::main(&args),

@@ -1,4 +1,6 @@
-//! Numbers as people write limits: `64m`, `1_000_000`, `2G`.
+//! Numbers as people write limits: `64m`, `1_000_000`, `2G`, `500ms`.
+
+use std::time::Duration;
 
 /// A count: `k`, `m` and `g` are thousands, millions and billions.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
@@ -8,6 +10,19 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
 /// A size in bytes: `k`, `m` and `g` are KiB, MiB and GiB.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     with_suffix(text, 1024)
+}
+
+/// A time: `500ms`, `1.5s`, `2m`, `1h`; a number alone is seconds.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    let hint = || "write a time, as in 10s, 1.5s, 200ms or 2m".to_owned();
+    let units = [("ms", 1e-3), ("us", 1e-6), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)];
+    let found = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
+    let (digits, unit) = found.ok_or_else(hint)?;
+    if digits.is_empty() || !digits.chars().all(|c| c.is_ascii_digit() || c == '.') {
+        return Err(hint());
+    }
+    let seconds = digits.parse::<f64>().map_err(|_| hint())? * unit;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "the time is too long".to_owned())
 }
 
 /// An address: hexadecimal behind `0x`, else decimal.
@@ -100,6 +115,24 @@ mod tests {
         }
         for text in ["", ">", "<>5", "=>5", "x", "> x"] {
             assert!(comparison(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times() {
+        for (text, milliseconds) in [
+            ("10s", 10_000),
+            ("1.5s", 1500),
+            ("200ms", 200),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("3", 3000),
+            ("0s", 0),
+        ] {
+            assert_eq!(time(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "s", "-1s", "1e9s", "1.2.3s", "inf", "nans", "99999999999999999999h", "1 s", "5d"] {
+            assert!(time(text).is_err(), "{text}");
         }
     }
 

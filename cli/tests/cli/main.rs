@@ -2,6 +2,7 @@
 
 mod bad_call;
 mod bad_file;
+mod batch;
 mod commands;
 mod newer;
 mod outcome;

@@ -1,0 +1,134 @@
+//! A call that was made: as text, as JSON, and as an exit status.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use anyhow::Result;
+use goemu::go::guess::Guess;
+use goemu::go::print::Format;
+use goemu::outcome::{NamedValue, Returned};
+use goemu::{Image, Outcome, Report};
+use serde_json::{Map, Value as Json, json};
+
+use crate::binary::warning;
+use crate::{output, traceback, value};
+
+/// Exit status of a panic and of Go's fatal errors, as Go has it.
+const PANICKED: u8 = 2;
+/// Exit status when the call had to be stopped.
+const STOPPED: u8 = 3;
+/// A call that was made.
+pub(crate) struct Called {
+    /// The full name of the function.
+    pub(crate) func: String,
+    /// The version of Go that built the program; empty where it is not known.
+    pub(crate) go: String,
+    pub(crate) image: Arc<Image>,
+    /// What ran its instructions.
+    pub(crate) engine: &'static str,
+    pub(crate) report: Report,
+    /// What was guessed, where the signature is not known.
+    pub(crate) guess: Option<Guess>,
+}
+
+impl Called {
+    pub(crate) fn status(&self) -> u8 {
+        match &self.report.outcome {
+            Outcome::Returned(_) => 0,
+            Outcome::Panicked(_) => PANICKED,
+            // As wait(2) has it: the lowest eight bits.
+            Outcome::Exited { code, .. } => code.to_le_bytes()[0],
+            _ => STOPPED,
+        }
+    }
+
+    /// The guest's output where it belongs, then the results, or why there are none.
+    pub(crate) fn print(&self, format: Format) -> Result<()> {
+        let Report { outcome, stdout, stderr, .. } = &self.report;
+        // The guest's bytes as they are. Its results are shown also where nobody reads its standard error.
+        let _ = io::stderr().write_all(stderr);
+        io::stdout().write_all(stdout)?;
+        let mut out = output::stdout();
+        match outcome {
+            Outcome::Returned(Returned::Values(values)) if values.is_empty() => {}
+            Outcome::Returned(Returned::Values(values)) => {
+                let texts: Vec<_> = values.iter().map(|v| format.show(&v.value).to_string()).collect();
+                writeln!(out, "{}", texts.join(", "))?;
+            }
+            // Labelled by the names of the registers.
+            Outcome::Returned(registers) => writeln!(out, "{registers}")?,
+            // The runtime has printed the reason.
+            Outcome::Exited { fatal: Some(_), .. } => output::say(&traceback::text(outcome)),
+            Outcome::Exited { .. } => {}
+            // As Go says it.
+            Outcome::Panicked(_) | Outcome::Deadlock(_) => {
+                output::say(&format!("{outcome}\n{}", traceback::text(outcome)));
+            }
+            _ => output::complain(&outcome.to_string()),
+        }
+        // What an argument points to is what may have changed.
+        let following = Format { pointers: format.pointers.max(1), ..format };
+        for NamedValue { name, ty, value } in &self.report.arguments {
+            let name = if name.is_empty() { "_" } else { name };
+            writeln!(out, "{name} {ty} = {}", following.show(value))?;
+        }
+        out.flush()?;
+        if let Some(why) = &self.report.uninitialised {
+            output::note(&format!("package variables may have the values that they have in the file: {why}"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn object(&self) -> Json {
+        let Report { outcome, runtime, uninitialised, stdout, stderr, instructions, .. } = &self.report;
+        let text = |bytes: &[u8]| Json::from(String::from_utf8_lossy(bytes));
+        let mut object = json!({
+            "function": self.func,
+            "outcome": outcome.word(),
+            "results": [],
+            "panic": null,
+            "fault": null,
+            "stdout": text(stdout),
+            "stderr": text(stderr),
+            "instructions": instructions,
+            "uninitialised": uninitialised,
+            "warning": warning(&self.image),
+            "runtime": runtime.to_string(),
+            "engine": self.engine,
+            "go": self.go,
+            "guessed": self.guess.as_ref().map(Guess::to_string),
+        });
+        match outcome {
+            Outcome::Returned(Returned::Values(values)) => {
+                object["results"] = values.iter().map(|v| value::named(v, &self.image)).collect();
+            }
+            Outcome::Returned(returned) => object["registers"] = registers(returned),
+            Outcome::Panicked(panic) => {
+                object["panic"] = panic.text.as_str().into();
+                object["panic_value"] = panic.value.to_string().into();
+                object["panic_data"] = value::value(&panic.value, &self.image);
+            }
+            Outcome::Faulted { fault, .. } => object["fault"] = fault.to_string().into(),
+            Outcome::Exited { code, fatal } => {
+                object["fault"] = fatal.as_ref().map(|fatal| fatal.text.as_str()).into();
+                object["exit_code"] = (*code).into();
+            }
+            _ => {}
+        }
+        if let Some(stacks) = outcome.traceback() {
+            object["traceback"] = traceback::object(stacks);
+        }
+        if !self.report.arguments.is_empty() {
+            let arguments = self.report.arguments.iter();
+            object["arguments"] = arguments.map(|v| value::named(v, &self.image)).collect();
+        }
+        object
+    }
+}
+
+/// The registers, or words of the stack, by their names.
+fn registers(returned: &Returned) -> Json {
+    let text = returned.to_string();
+    let pairs = text.split(' ').filter_map(|pair| pair.split_once('='));
+    Json::Object(pairs.map(|(name, value)| (name.to_owned(), value.into())).collect::<Map<_, _>>())
+}

@@ -1,0 +1,160 @@
+//! What a guest is given and may use: options of all commands that run guest code.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use goemu::Config;
+use goemu::cpu::Level;
+use goemu::machine::{EngineChoice, Process};
+use goemu::outcome::Runtime;
+
+use crate::number;
+
+/// An argument is at most this part of the memory that the program may have: it is there more than once.
+pub(crate) const PART_OF_MEMORY: u64 = 4;
+
+#[derive(clap::Args)]
+pub(crate) struct Guest {
+    /// Instructions that the call may execute; long work of the runtime counts as many [default: 1g]
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    fuel: Option<u64>,
+    /// Bytes of memory that the program may have [default: 2g]
+    #[arg(long, value_name = "N", value_parser = number::bytes)]
+    max_memory: Option<u64>,
+    /// Bytes that the stack may grow to [default: 1_000_000_000, as in Go]
+    #[arg(long, value_name = "N", value_parser = number::bytes)]
+    max_stack: Option<u64>,
+    /// What CPUID shows, and so which code programs choose [default: v3]
+    #[arg(long, value_name = "LEVEL")]
+    cpu: Option<Cpu>,
+    /// What runs the program's instructions: the translator where this computer can, or the interpreter [default: interpreter]
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<Engine>,
+    /// What stands in for Go's runtime: hooks, or the program's own, started up to main.main [default: auto]
+    #[arg(long, value_name = "RUNTIME")]
+    runtime: Option<Choice>,
+    /// An argument for the program, os.Args[1:]; one option for each
+    #[arg(long = "arg", value_name = "VALUE", allow_hyphen_values = true)]
+    argv: Vec<String>,
+    /// A variable of the program's environment, which is empty otherwise; one option for each
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// What the program reads from its standard input: a file, or with - the standard input of goemu
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    stdin: Option<String>,
+    /// What everything random follows from: the same seed is the same run [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+/// What serves a call as Go's runtime.
+#[derive(Clone, Copy, ValueEnum)]
+enum Choice {
+    /// Hooks; and where they cannot, the call is made again in the program's own
+    Auto,
+    /// Hooks, on a goroutine of goemu's making: any program, never started
+    Hooked,
+    /// The program's own, which is started and has come to main.main: programs for Linux
+    Real,
+}
+
+/// What runs instructions.
+#[derive(Clone, Copy, ValueEnum)]
+enum Engine {
+    /// The translator on x86-64 Linux, elsewhere the interpreter
+    Auto,
+    /// One instruction after the other: everywhere
+    Interpreter,
+    /// Hot code runs on this computer's processor
+    Translator,
+}
+
+impl From<Engine> for EngineChoice {
+    fn from(engine: Engine) -> EngineChoice {
+        match engine {
+            Engine::Auto => EngineChoice::Auto,
+            Engine::Interpreter => EngineChoice::Interpreter,
+            Engine::Translator => EngineChoice::Translator,
+        }
+    }
+}
+
+/// Levels of the x86-64 architecture.
+#[derive(Clone, Copy, ValueEnum)]
+enum Cpu {
+    /// To SSE2
+    V1,
+    /// To SSE4.2 and POPCNT, with AES and PCLMULQDQ
+    V2,
+    /// To AVX2, FMA, BMI1 and BMI2, with ADX and SHA
+    V3,
+}
+
+impl From<Cpu> for Level {
+    fn from(cpu: Cpu) -> Level {
+        match cpu {
+            Cpu::V1 => Level::V1,
+            Cpu::V2 => Level::V2,
+            Cpu::V3 => Level::V3,
+        }
+    }
+}
+
+impl Guest {
+    /// The machine's limits and choices.
+    pub(crate) fn config(&self) -> Result<Config> {
+        let default = Config::default();
+        let max_memory = self.max_memory.unwrap_or(default.max_memory);
+        let stdin = match &self.stdin {
+            Some(path) => contents(path, &format!("--stdin {path}"), max_memory / PART_OF_MEMORY)?.into(),
+            None => Arc::default(),
+        };
+        Ok(Config {
+            max_memory,
+            max_stack: self.max_stack.unwrap_or(default.max_stack),
+            cpu: self.cpu.map_or(default.cpu, Level::from),
+            seed: self.seed.unwrap_or(default.seed),
+            fuel: self.fuel.unwrap_or(default.fuel),
+            runtime: match self.runtime {
+                None | Some(Choice::Auto) => None,
+                Some(Choice::Hooked) => Some(Runtime::Hooked),
+                Some(Choice::Real) => Some(Runtime::Real),
+            },
+            engine: self.engine.map_or(default.engine, EngineChoice::from),
+            process: Process { args: self.argv.clone(), env: self.env.clone(), stdin },
+        })
+    }
+}
+
+/// What is in a file, or in standard input (`-`): so many bytes at most.
+pub(crate) fn contents(path: &str, text: &str, most: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut read = |from: &mut dyn Read| from.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    let read = if path == "-" {
+        read(&mut io::stdin())
+    } else {
+        File::open(path).and_then(|mut file| match file.metadata()?.len() {
+            // Not even begun.
+            len if len > most => Ok(usize::MAX),
+            _ => read(&mut file),
+        })
+    };
+    let read = read.with_context(|| format!("cannot read {text}"))?;
+    if read as u64 > most {
+        bail!(
+            "{text} has more than {most} bytes, a quarter of the memory that the program may have (--max-memory)"
+        );
+    }
+    Ok(bytes)
+}
+
+/// `NAME=VALUE`
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("NAME=VALUE is wanted".to_owned()),
+    }
+}
