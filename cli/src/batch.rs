@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use goemu::Machine;
-use goemu::pool::{Follow, Pool, Progress, cores};
+use goemu::pool::{Follow, Pool, Progress};
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
-use crate::calls::Calls;
+use crate::calls::{Calls, initialise, jobs};
 use crate::guest::Guest;
 use crate::lines::lines;
 use crate::shown::Shown;
@@ -68,20 +68,6 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     pool.run(lines("-")?, work, &mut writer)?;
     writer.finish()?;
     Ok(0)
-}
-
-/// The number of machines that was asked for.
-pub(crate) fn jobs(asked: Option<u64>) -> usize {
-    /// More than any host has cores.
-    const MOST: u64 = 1024;
-    asked.map_or_else(cores, |jobs| jobs.clamp(1, MOST) as usize)
-}
-
-/// Initialises packages; a program where that fails is used as it is, and that is said.
-pub(crate) fn initialise(machine: &mut Machine) {
-    if let Err(error) = machine.initialise() {
-        output::note(&format!("packages are not initialised, and calls that need it say so: {error}"));
-    }
 }
 
 /// One answer: empty for an empty line.

@@ -9,15 +9,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use goemu::go::arguments::Argument;
-use goemu::go::guess::{Guess, guess_named};
+use goemu::Machine;
 use goemu::trace::{Detail, Tracer};
-use goemu::{LoadError, Machine, Value};
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
 use crate::called::Called;
-use crate::guest::{Guest, PART_OF_MEMORY, contents};
+use crate::calls::{argument, guess_of};
+use crate::guest::{Guest, PART_OF_MEMORY};
 use crate::shown::Shown;
 use crate::{FAILED, completions, number, output};
 
@@ -220,22 +219,6 @@ fn call(args: &Args) -> Result<Called> {
     let image = Arc::clone(machine.image());
     let engine = machine.engine_name();
     Ok(Called { func, go, image, engine, report, guess })
-}
-
-/// What is guessed of a function whose signature is not known.
-pub(crate) fn guess_of(machine: &Machine, name: &str) -> Option<Guess> {
-    let func = machine.find(name).ok()?;
-    let image = machine.image();
-    let unknown = matches!(image.signature(&func), Ok(None) | Err(LoadError::Unnamed { .. }));
-    unknown.then(|| guess_named(image, &func, name))
-}
-
-/// An argument: a text, or the contents of a file where it begins with `@`, of so many bytes at most.
-pub(crate) fn argument(text: &str, most: u64) -> Result<Argument<'_>> {
-    match text.strip_prefix('@') {
-        Some(path) => Ok(Argument::Value(Value::String(contents(path, text, most)?))),
-        None => Ok(Argument::Text(text)),
-    }
 }
 
 impl Args {

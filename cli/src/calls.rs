@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use goemu::go::guess::Guess;
-use goemu::{Image, Machine};
+use goemu::go::arguments::Argument;
+use goemu::go::guess::{Guess, guess_named};
+use goemu::pool::cores;
+use goemu::{Image, LoadError, Machine, Value};
 
-use crate::call::{argument, guess_of};
 use crate::called::Called;
-use crate::guest::PART_OF_MEMORY;
+use crate::guest::{PART_OF_MEMORY, contents};
+use crate::output;
 
 /// Functions that are remembered.
 const MAX_KNOWN: usize = 1 << 16;
@@ -76,5 +78,35 @@ impl Calls {
             all.insert(func.to_owned(), Arc::clone(&known));
         }
         Ok(known)
+    }
+}
+
+/// What is guessed of a function whose signature is not known.
+pub(crate) fn guess_of(machine: &Machine, name: &str) -> Option<Guess> {
+    let func = machine.find(name).ok()?;
+    let image = machine.image();
+    let unknown = matches!(image.signature(&func), Ok(None) | Err(LoadError::Unnamed { .. }));
+    unknown.then(|| guess_named(image, &func, name))
+}
+
+/// An argument: a text, or the contents of a file where it begins with `@`, of so many bytes at most.
+pub(crate) fn argument(text: &str, most: u64) -> Result<Argument<'_>> {
+    match text.strip_prefix('@') {
+        Some(path) => Ok(Argument::Value(Value::String(contents(path, text, most)?))),
+        None => Ok(Argument::Text(text)),
+    }
+}
+
+/// The number of machines that was asked for.
+pub(crate) fn jobs(asked: Option<u64>) -> usize {
+    /// More than any host has cores.
+    const MOST: u64 = 1024;
+    asked.map_or_else(cores, |jobs| jobs.clamp(1, MOST) as usize)
+}
+
+/// Initialises packages; a program where that fails is used as it is, and that is said.
+pub(crate) fn initialise(machine: &mut Machine) {
+    if let Err(error) = machine.initialise() {
+        output::note(&format!("packages are not initialised, and calls that need it say so: {error}"));
     }
 }

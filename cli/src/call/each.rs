@@ -10,9 +10,8 @@ use goemu::{Machine, Outcome, Report};
 use serde_json::json;
 
 use super::Args;
-use crate::batch::{initialise, jobs};
 use crate::called::Called;
-use crate::calls::{Calls, Request};
+use crate::calls::{Calls, Request, initialise, jobs};
 use crate::lines::lines;
 use crate::{FAILED, output};
 
