@@ -63,6 +63,9 @@ impl<'m> Call<'m> {
 
     /// Gives the signature, in Go syntax: `func(a int, s string) (string, error)`. Needed where the program
     /// has no debug information. Types of the function's own package may be named as in its source.
+    ///
+    /// # Errors
+    /// When the text is no signature, or names a type that the program does not have.
     pub fn signature(mut self, text: &str) -> Result<Self, Error> {
         let image = self.machine.image();
         let package = image.func_at(self.entry).map_or("", |func| names::package(func.name()));
@@ -80,6 +83,9 @@ impl<'m> Call<'m> {
 
     /// Adds all arguments as a user gives them, in Go syntax: `5`, `"text"`, `[]int{1, 2}`, `main.Point{X: 1}`; see
     /// [`literal`](crate::go::literal). Where no signature is known, they are put where [`guess`] has them.
+    ///
+    /// # Errors
+    /// When the number of arguments or the value of one does not fit the signature; the error shows the place in its text.
     pub fn literals<'a>(mut self, args: &[impl Into<Argument<'a>> + Clone]) -> Result<Self, Error> {
         let args: Vec<Argument<'a>> = args.iter().cloned().map(Into::into).collect();
         let image = self.machine.image().clone();
@@ -106,6 +112,10 @@ impl<'m> Call<'m> {
     }
 
     /// Makes the call from the machine's starting state.
+    ///
+    /// # Errors
+    /// What goemu cannot do: pass an argument, serve the call in either runtime. What the guest does, a panic or a fault, is the
+    /// [`Outcome`](crate::Outcome) of the report.
     pub fn run(mut self) -> Result<Report, Error> {
         let function = self.function()?;
         function.call(self.machine, &self.args)
@@ -141,6 +151,9 @@ impl<'m> Call<'m> {
 impl Machine {
     /// A call of a function: by its full name, by an end of it that no other function has (`f1` for
     /// `main.f1`), or by address (`0x45e1a0`).
+    ///
+    /// # Errors
+    /// When no function or more than one has such a name; the error lists those that are near.
     pub fn call(&mut self, func: &str) -> Result<Call<'_>, Error> {
         let image = Arc::clone(&self.image);
         let found = names::find(&image, func)?;

@@ -4,6 +4,21 @@
 //! the hook, which sees and may change everything, and says how to go on. Hooks on Go's runtime are in
 //! [`runtime`](crate::runtime); a user's go the same way, through
 //! [`Machine::hook`](crate::Machine::hook).
+//!
+//! ```
+//! use goemu::hook::{Action, HookContext};
+//! use goemu::{Image, Machine};
+//!
+//! # let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/bin/corpus-go1.27");
+//! let mut machine = Machine::new(Image::open(program)?)?;
+//! machine.hook("main.fib", |cx: &mut HookContext<'_>| {
+//!     let n = cx.arg(0)?; // the first word of the arguments
+//!     cx.set_result(1, 0, 100 + n)?; // the first word of the results, behind one word of arguments
+//!     Ok(Action::Return) // to the caller: the function itself does not run
+//! })?;
+//! assert_eq!(machine.call("main.fib")?.arg(3).run()?.outcome.to_string(), "103");
+//! # Ok::<(), goemu::Error>(())
+//! ```
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,6 +112,9 @@ impl<'a> HookContext<'a> {
     }
 
     /// The address that the function will return to.
+    ///
+    /// # Errors
+    /// When the stack cannot be read there.
     pub fn return_address(&self) -> Result<u64, MemFault> {
         self.word(self.cpu.gpr(gpr::RSP))
     }
@@ -177,11 +195,17 @@ impl<'a> HookContext<'a> {
     }
 
     /// A word of guest memory.
+    ///
+    /// # Errors
+    /// When memory cannot be read there.
     pub fn word(&self, addr: u64) -> Result<u64, MemFault> {
         self.memory.read(addr).map(u64::from_le_bytes)
     }
 
     /// Sets a word of guest memory.
+    ///
+    /// # Errors
+    /// When memory cannot be written there.
     pub fn set_word(&mut self, addr: u64, value: u64) -> Result<(), MemFault> {
         self.memory.write(addr, value.to_le_bytes())
     }

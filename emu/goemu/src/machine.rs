@@ -133,11 +133,18 @@ fn processor(config: &Config) -> Cpu {
 
 impl Machine {
     /// A machine with this program, and default limits.
+    ///
+    /// # Errors
+    /// Those of [`Machine::with_config`].
     pub fn new(image: impl Into<Arc<Image>>) -> Result<Machine, Error> {
         Machine::with_config(image, Config::default())
     }
 
     /// A machine with this program.
+    ///
+    /// # Errors
+    /// When the program does not fit the limit of memory, the configuration asks for what the host or the program does not
+    /// have, or a real runtime was asked for and the program's start fails.
     pub fn with_config(image: impl Into<Arc<Image>>, config: Config) -> Result<Machine, Error> {
         let image = image.into();
         config.process.check()?;
@@ -263,6 +270,9 @@ impl Machine {
     }
 
     /// The function that a name means, as [`Machine::call`] finds it.
+    ///
+    /// # Errors
+    /// When no function or more than one has such a name.
     pub fn find(&self, func: &str) -> Result<Func<'_>, Error> {
         names::find(&self.image, func)
     }
@@ -270,6 +280,9 @@ impl Machine {
     /// Puts a hook on a function, which is found as [`Machine::call`] finds it. Hooks that were there before are
     /// asked where this one lets the function run. See [`Machine::replace`] and [`Machine::watch`] for hooks that
     /// get arguments and results as values.
+    ///
+    /// # Errors
+    /// Those of [`Machine::find`].
     pub fn hook(&mut self, func: &str, hook: impl Hook + 'static) -> Result<(), Error> {
         let entry = names::find(&self.image, func)?.entry();
         self.hook_at([entry], hook);
@@ -341,6 +354,9 @@ impl Machine {
     }
 
     /// Goes back to the state that calls start from. Calls do this themselves.
+    ///
+    /// # Errors
+    /// When the host refuses memory that the state had.
     #[inline]
     pub fn reset(&mut self) -> Result<(), Error> {
         if let Some(coverage) = &self.coverage {

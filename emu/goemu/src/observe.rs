@@ -1,5 +1,37 @@
 //! Watching a call. An observer sees everything and changes nothing; what it does not ask for costs
 //! nothing.
+//!
+//! An observer that counts the executed instructions of each function, a block at a time:
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::sync::{Arc, Mutex};
+//!
+//! use goemu::observe::{Interest, Observer, View};
+//! use goemu::{Image, Machine};
+//! use iced_x86::Instruction;
+//!
+//! struct Counts(Arc<Mutex<BTreeMap<String, usize>>>);
+//!
+//! impl Observer for Counts {
+//!     fn interest(&self) -> Interest {
+//!         Interest::BLOCKS
+//!     }
+//!
+//!     fn block(&mut self, at: &View<'_>, insns: &[Instruction]) {
+//!         let name = at.image.func_at(at.cpu.rip).map_or(String::new(), |func| func.name().to_owned());
+//!         *self.0.lock().unwrap().entry(name).or_default() += insns.len();
+//!     }
+//! }
+//!
+//! # let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/bin/corpus-go1.27");
+//! let mut machine = Machine::new(Image::open(program)?)?;
+//! let counts = Arc::new(Mutex::new(BTreeMap::new()));
+//! machine.observe(Counts(Arc::clone(&counts)));
+//! let report = machine.call("main.fib")?.arg(10).run()?;
+//! assert_eq!(counts.lock().unwrap()["main.fib"] as u64, report.instructions);
+//! # Ok::<(), goemu::Error>(())
+//! ```
 
 use bitflags::bitflags;
 use goemu_loader::Image;

@@ -1,4 +1,23 @@
 //! How a call ended.
+//!
+//! ```
+//! use goemu::{Image, Machine, Outcome};
+//!
+//! # let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/bin/corpus-go1.27");
+//! let mut machine = Machine::new(Image::open(program)?)?;
+//! let report = machine.call("main.divide")?.arg(1).arg(0).run()?;
+//! match &report.outcome {
+//!     Outcome::Returned(values) => println!("returned {values}"),
+//!     Outcome::Panicked(panic) => println!("panic: {}", panic.text),
+//!     Outcome::Exited { code, .. } => println!("exit status {code}"),
+//!     Outcome::Faulted { fault, .. } => println!("{fault}"),
+//!     Outcome::OutOfFuel { limit } => println!("more than {limit} instructions"),
+//!     Outcome::Deadlock(_) => println!("all goroutines are asleep"),
+//!     other => println!("{other}"),
+//! }
+//! assert!(matches!(report.outcome, Outcome::Panicked(panic) if panic.text.contains("divide by zero")));
+//! # Ok::<(), goemu::Error>(())
+//! ```
 
 use std::fmt;
 

@@ -6,6 +6,19 @@
 //!
 //! Memory knows no processor. An engine learns from [`Memory::take_code_writes`] which bytes of decoded pages were
 //! written.
+//!
+//! ```
+//! use goemu_memory::{Contents, Memory, Perm};
+//!
+//! let mut memory = Memory::new(1 << 20)?;
+//! memory.map(0x1000..0x2000, Perm::READ | Perm::WRITE, Contents::Zero)?;
+//! let start = memory.snapshot();
+//! assert_eq!(memory.write(0x1ff8, 7u64.to_le_bytes()), Ok(()));
+//! assert_eq!(memory.write(0x1ffc, [0; 8]).unwrap_err().addr, 0x2000);
+//! memory.restore(start)?;
+//! assert_eq!(memory.read(0x1ff8), Ok([0; 8]));
+//! # Ok::<(), goemu_memory::MemoryError>(())
+//! ```
 
 mod cost;
 mod duplicate;
@@ -170,6 +183,9 @@ pub struct Memory {
 
 impl Memory {
     /// An empty space. At most `limit` bytes can be mapped in it.
+    ///
+    /// # Errors
+    /// [`MemoryError`] when the host refuses address space.
     pub fn new(limit: u64) -> Result<Memory, MemoryError> {
         let (region, journal) = (Region::new()?, Journal::default());
         Ok(Memory { region, journal, mapped: 0, limit, code_writes: Vec::new(), cost: Cost::default() })
@@ -197,6 +213,10 @@ impl Memory {
 
     /// Maps the pages of a range, which must be free. Its ends are rounded outwards to pages; `contents`
     /// start at the first page.
+    ///
+    /// # Errors
+    /// [`MemoryError::Occupied`] where a page of the range is mapped already, [`MemoryError::Limit`] beyond the limit,
+    /// and when the range leaves the space or the host refuses memory. Nothing is mapped then.
     pub fn map(&mut self, range: Range<u64>, perm: Perm, contents: Contents<'_>) -> Result<(), MemoryError> {
         let pages = self.pages(&range)?;
         if let Some(page) = pages.clone().find(|&p| self.region.flags(p).contains(PageFlags::MAPPED)) {
@@ -218,6 +238,9 @@ impl Memory {
     }
 
     /// Changes the permissions of mapped pages.
+    ///
+    /// # Errors
+    /// [`MemoryError::NotMapped`] where a page of the range is not mapped.
     pub fn protect(&mut self, range: Range<u64>, perm: Perm) -> Result<(), MemoryError> {
         let pages = self.mapped_pages(&range)?;
         self.cost.pages_changed(&pages);
@@ -227,6 +250,9 @@ impl Memory {
     }
 
     /// Unmaps what is mapped in a range.
+    ///
+    /// # Errors
+    /// When the range leaves the space, or the host refuses.
     pub fn unmap(&mut self, range: Range<u64>) -> Result<(), MemoryError> {
         let mut pages = self.pages(&range)?;
         while let Some(first) = pages.find(|&p| self.is_mapped(p)) {
@@ -242,6 +268,9 @@ impl Memory {
     }
 
     /// Makes the mapped pages of a range zero, as new ones are, and gives what they held back to the host.
+    ///
+    /// # Errors
+    /// When the range leaves the space, or the host refuses.
     pub fn discard(&mut self, range: Range<u64>) -> Result<(), MemoryError> {
         let mut pages = self.pages(&range)?;
         let mapped = pages.clone().filter(|&p| self.is_mapped(p)).collect::<Vec<_>>();
@@ -270,6 +299,9 @@ impl Memory {
     }
 
     /// Loads `N` bytes.
+    ///
+    /// # Errors
+    /// [`MemFault`], with the first address that may not be read.
     #[inline(always)]
     pub fn read<const N: usize>(&self, addr: u64) -> Result<[u8; N], MemFault> {
         match self.region.load(addr, PageFlags::READ) {
@@ -286,6 +318,9 @@ impl Memory {
     }
 
     /// Stores `N` bytes.
+    ///
+    /// # Errors
+    /// [`MemFault`], with the first address that may not be written. Nothing is stored then.
     #[inline(always)]
     pub fn write<const N: usize>(&mut self, addr: u64, bytes: [u8; N]) -> Result<(), MemFault> {
         let plain = PageFlags::READ | PageFlags::WRITE | PageFlags::DIRTY;
@@ -296,6 +331,9 @@ impl Memory {
     }
 
     /// Loads as many bytes as `bytes` holds.
+    ///
+    /// # Errors
+    /// [`MemFault`], with the first address that may not be read.
     pub fn read_bytes(&self, addr: u64, bytes: &mut [u8]) -> Result<(), MemFault> {
         self.check(addr, bytes.len(), Access::Read)?;
         self.cost.moved(bytes.len());
@@ -304,6 +342,9 @@ impl Memory {
     }
 
     /// Stores bytes: all or none.
+    ///
+    /// # Errors
+    /// [`MemFault`], with the first address that may not be written.
     #[inline(never)]
     pub fn write_bytes(&mut self, addr: u64, bytes: &[u8]) -> Result<(), MemFault> {
         self.check(addr, bytes.len(), Access::Write)?;
@@ -317,6 +358,9 @@ impl Memory {
     }
 
     /// Reads up to `bytes.len()` bytes of code; says how many there are.
+    ///
+    /// # Errors
+    /// [`MemFault`] if the first byte may not be executed.
     pub fn fetch(&self, addr: u64, bytes: &mut [u8]) -> Result<usize, MemFault> {
         let len = match self.check(addr, bytes.len(), Access::Fetch) {
             Ok(()) => bytes.len(),
@@ -328,6 +372,9 @@ impl Memory {
     }
 
     /// Whether all of a range allows an access.
+    ///
+    /// # Errors
+    /// [`MemFault`], with the first address that does not allow it.
     pub fn check(&self, addr: u64, len: usize, access: Access) -> Result<(), MemFault> {
         let need = match access {
             Access::Read => PageFlags::READ,
@@ -365,6 +412,9 @@ impl Memory {
 
     /// Writes from the host's side: permissions do not matter, being mapped does. Where these bytes are there already,
     /// the page stays clean: going back to a snapshot need not restore it.
+    ///
+    /// # Errors
+    /// [`MemoryError::NotMapped`] where a page is not mapped; what lies before it is written.
     pub fn poke(&mut self, addr: u64, bytes: &[u8]) -> Result<(), MemoryError> {
         if self.holds(addr, bytes) {
             return Ok(());
@@ -466,6 +516,9 @@ impl Memory {
     }
 
     /// Goes back to a snapshot, which stays; later ones are gone.
+    ///
+    /// # Errors
+    /// When the host refuses to map again what was unmapped since.
     pub fn restore(&mut self, to: Snapshot) -> Result<(), MemoryError> {
         let code = &mut self.code_writes;
         let touched = |page: u64| code.push(page * PAGE..(page + 1) * PAGE);

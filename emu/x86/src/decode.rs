@@ -72,6 +72,9 @@ pub fn polls(insn: &Instruction, target: u64) -> bool {
 
 /// Decodes one instruction. Bytes that are no instruction give one with [`Code::INVALID`]; an instruction
 /// that continues on a page without code is a fault of that page.
+///
+/// # Errors
+/// [`MemFault`] if the first byte may not be executed, or the instruction continues where there is no code.
 pub fn decode(memory: &Memory, pc: u64) -> Result<Instruction, MemFault> {
     let mut bytes = [0; MAX_INSN];
     let len = memory.fetch(pc, &mut bytes)?;
@@ -85,6 +88,9 @@ pub fn decode(memory: &Memory, pc: u64) -> Result<Instruction, MemFault> {
 
 /// Decodes from `pc` to the end of the block there: a change of control, an instruction that leaves for
 /// the kernel, or an address for which `stop` holds.
+///
+/// # Errors
+/// Those of [`decode`] for the first instruction. A later one that cannot be fetched ends the block before it.
 pub fn decode_block(memory: &Memory, pc: u64, stop: impl Fn(u64) -> bool) -> Result<Block, MemFault> {
     let mut insns = vec![decode(memory, pc)?];
     loop {

@@ -1,4 +1,21 @@
 //! What runs guest code.
+//!
+//! ```
+//! use goemu_memory::{Contents, Memory, Perm};
+//! use goemu_x86::cpu::{Cpu, gpr};
+//! use goemu_x86::engine::Engine;
+//! use goemu_x86::exit::Exit;
+//! use goemu_x86::interp::Interpreter;
+//!
+//! let code = [0xb8, 40, 0, 0, 0, 0x83, 0xc0, 2, 0xf4]; // MOV EAX, 40; ADD EAX, 2; HLT
+//! let mut memory = Memory::new(1 << 20)?;
+//! memory.map(0x1000..0x2000, Perm::READ | Perm::EXEC, Contents::Bytes(&code))?;
+//! let mut cpu = Cpu { rip: 0x1000, ..Cpu::default() };
+//! let mut fuel = 1000;
+//! assert!(matches!(Interpreter::new().run(&mut cpu, &mut memory, &mut fuel), Exit::Halt));
+//! assert_eq!((cpu.gpr(gpr::RAX), fuel), (42, 997));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::collections::HashSet;
 use std::ops::Range;

@@ -55,6 +55,9 @@ pub struct Function {
 impl Machine {
     /// A function to be called many times. Its signature, in Go syntax, is needed where the program has no debug
     /// information.
+    ///
+    /// # Errors
+    /// Those of [`Machine::call`] for the name, and of [`Call::signature`](crate::Call::signature) for the signature.
     pub fn function(&self, func: &str, signature: Option<&str>) -> Result<Function, Error> {
         let found = names::find(self.image(), func)?;
         let package = names::package(found.name());
@@ -118,6 +121,9 @@ impl Function {
 
     /// The same function, called with captured variables: `n=5, s="x"`, or the values alone in the closure's order.
     /// What they are is known by debug information, or by how they are written: `uint8(5)`.
+    ///
+    /// # Errors
+    /// When the function is no closure, or a value does not fit the variable.
     pub fn with_captures(self, machine: &Machine, text: &str) -> Result<Function, Error> {
         let name = self.name.clone();
         self.with_captures_as(machine, &name, text)
@@ -179,6 +185,9 @@ impl Function {
     }
 
     /// Calls it, from the machine's starting state.
+    ///
+    /// # Errors
+    /// Those of [`Call::run`](crate::Call::run).
     pub fn call(&self, machine: &mut Machine, args: &[Value]) -> Result<Report, Error> {
         machine.call_with_fallback(self.entry, &|machine| self.call_here(machine, args))
     }

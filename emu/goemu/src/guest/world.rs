@@ -183,6 +183,9 @@ impl World {
     }
 
     /// Zeroed memory for an object, aligned as Go's size classes are. Nothing is ever freed.
+    ///
+    /// # Errors
+    /// [`HeapError`] when the limit of memory is reached.
     pub fn alloc(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
         self.objects += 1;
         if size > 0 {
@@ -198,6 +201,9 @@ impl World {
     }
 
     /// Zeroed memory at a multiple of `align`.
+    ///
+    /// # Errors
+    /// [`HeapError`] when the limit of memory is reached.
     pub fn alloc_aligned(&mut self, memory: &mut Memory, size: u64, align: u64) -> Result<u64, HeapError> {
         self.heap.take(memory, size, align.clamp(1, 1 << 20))
     }
