@@ -10,7 +10,8 @@
 //! let code = [0xb8, 40, 0, 0, 0, 0x83, 0xc0, 2, 0xf4]; // MOV EAX, 40; ADD EAX, 2; HLT
 //! let mut memory = Memory::new(1 << 20)?;
 //! memory.map(0x1000..0x2000, Perm::READ | Perm::EXEC, Contents::Bytes(&code))?;
-//! let mut cpu = Cpu { rip: 0x1000, ..Cpu::default() };
+//! let mut cpu = Cpu::default();
+//! cpu.rip = 0x1000;
 //! let mut fuel = 1000;
 //! assert!(matches!(Interpreter::new().run(&mut cpu, &mut memory, &mut fuel), Exit::Halt));
 //! assert_eq!((cpu.gpr(gpr::RAX), fuel), (42, 997));
