@@ -24,7 +24,7 @@ mod rows {
     use goemu_tests::{
         host::{host_has, say},
         native::{CODE, Native, State, Trap, WINDOW, WINDOW_SIZE},
-        oracle::Emulated,
+        oracle::engines,
         vendor::RULES,
     };
     use libtest_mimic::{Arguments, Failed, Trial};
@@ -137,10 +137,12 @@ mod rows {
                     agrees => agrees.map_err(|e| format!("processor: {e}"))?,
                 }
             }
-            let (mut emulated, mut after) = (Emulated::default(), before.clone());
-            emulated.place(&row.code);
-            let result = emulated.run(&mut after);
-            expect(&row, &before, &result, &after).map_err(|e| format!("goemu: {e}"))?;
+            for (engine, mut emulated) in engines() {
+                let mut after = before.clone();
+                emulated.place(&row.code);
+                let result = emulated.run(&mut after);
+                expect(&row, &before, &result, &after).map_err(|e| format!("{engine}: {e}"))?;
+            }
         }
         Ok(())
     }

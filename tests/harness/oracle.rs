@@ -9,6 +9,7 @@ use goemu::{
     interp::Interpreter,
     memory::{Access, Contents, Memory},
 };
+use goemu_translate::Translator;
 use iced_x86::{Code, Instruction, Mnemonic as M, OpKind, RflagsBits};
 
 use crate::{
@@ -32,21 +33,34 @@ const FLAGS: [(u32, u64); 7] = [
 /// goemu with the same memory as [`Native`] has.
 pub struct Emulated {
     memory: Memory,
-    engine: Interpreter,
+    engine: Box<dyn Engine>,
     code: Vec<u8>,
+}
+
+/// The engines that instructions are tried on, each with its name: the translator is missing where the host has none.
+pub fn engines() -> Vec<(&'static str, Emulated)> {
+    let translated = Translator::new().map(|mut engine| {
+        engine.set_heat(0);
+        ("translator", Emulated::on(Box::new(engine)))
+    });
+    std::iter::once(("interpreter", Emulated::default())).chain(translated).collect()
 }
 
 impl Default for Emulated {
     fn default() -> Self {
-        let mut memory = Memory::new(1 << 20).expect("the host has room");
-        let window = WINDOW..WINDOW + WINDOW_SIZE as u64;
-        memory.map(window, Perm::READ | Perm::WRITE, Contents::Zero).expect("nothing is there");
-        memory.map(CODE..CODE + 0x1000, Perm::READ | Perm::EXEC, Contents::Zero).expect("nothing is there");
-        Emulated { memory, engine: Interpreter::new(), code: Vec::new() }
+        Emulated::on(Box::new(Interpreter::new()))
     }
 }
 
 impl Emulated {
+    fn on(engine: Box<dyn Engine>) -> Emulated {
+        let mut memory = Memory::new(1 << 20).expect("the host has room");
+        let window = WINDOW..WINDOW + WINDOW_SIZE as u64;
+        memory.map(window, Perm::READ | Perm::WRITE, Contents::Zero).expect("nothing is there");
+        memory.map(CODE..CODE + 0x1000, Perm::READ | Perm::EXEC, Contents::Zero).expect("nothing is there");
+        Emulated { memory, engine, code: Vec::new() }
+    }
+
     /// Takes other code.
     pub fn place(&mut self, code: &[u8]) {
         assert!(code.len() <= CODE_MAX);

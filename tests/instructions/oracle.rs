@@ -9,7 +9,7 @@ use goemu_tests::{
     form::{case, codes},
     host::{host_has, lacking, say},
     native::{CODE, Native},
-    oracle::{Emulated, compare},
+    oracle::{Emulated, compare, engines},
     random::Random,
     state::{askable, random_state},
     vendor::RULES,
@@ -51,11 +51,11 @@ struct Tally {
     unproven: u64,
 }
 
-#[test]
-fn every_form_agrees_with_the_processor() {
+/// Compares all forms on an engine.
+fn compare_all(emulated: &mut Emulated) -> BTreeMap<String, Tally> {
     let states = env::var("GOEMU_ORACLE_STATES").ok().and_then(|n| n.parse().ok()).unwrap_or(QUICK);
     let only = env::var("GOEMU_ORACLE_FORMS").unwrap_or_default();
-    let (mut native, mut emulated) = (Native::lock(), Emulated::default());
+    let mut native = Native::lock();
     let (mut tallies, mut failures) = (BTreeMap::<String, Tally>::new(), String::new());
     for code in codes().filter(|&code| comparable(code) && format!("{code:?}").contains(&only)) {
         let feature = code.cpuid_features().first().map_or_else(String::new, |f| format!("{f:?}"));
@@ -65,10 +65,19 @@ fn every_form_agrees_with_the_processor() {
             tally.unproven += 1;
             continue;
         }
-        if let Some(failure) = check(code, states, &mut native, &mut emulated, tally) {
+        if let Some(failure) = check(code, states, &mut native, emulated, tally) {
             writeln!(failures, "{failure}").expect("a string takes it");
         }
     }
+    let forms: u64 = tallies.values().map(|tally| tally.forms).sum();
+    assert!(!only.is_empty() || forms > 1000, "only {forms} forms were found");
+    assert!(failures.is_empty(), "{failures}");
+    tallies
+}
+
+#[test]
+fn every_form_agrees_with_the_processor() {
+    let tallies = compare_all(&mut Emulated::default());
     let unproven: u64 = tallies.values().map(|tally| tally.unproven).sum();
     if unproven > 0 {
         let features = lacking(codes().filter(|&code| comparable(code))).join(", ");
@@ -77,9 +86,14 @@ fn every_form_agrees_with_the_processor() {
     if let Ok(path) = env::var("GOEMU_ORACLE_TABLE") {
         fs::write(path, table(&tallies)).expect("the table can be written");
     }
-    let forms: u64 = tallies.values().map(|tally| tally.forms).sum();
-    assert!(!only.is_empty() || forms > 1000, "only {forms} forms were found");
-    assert!(failures.is_empty(), "{failures}");
+}
+
+#[test]
+fn every_form_agrees_with_the_processor_when_translated() {
+    for (engine, mut emulated) in engines().into_iter().skip(1) {
+        let states: u64 = compare_all(&mut emulated).values().map(|tally| tally.states).sum();
+        assert!(states > 0, "{engine}");
+    }
 }
 
 /// Compares one form on many states; the first difference, with all that is needed to see it again.

@@ -5,7 +5,7 @@ use goemu_tests::{
     form::{Case, case, codes},
     host::{host_has, lacking, say},
     native::{CODE, Native, State},
-    oracle::Emulated,
+    oracle::engines,
     random::Random,
     state::random_state,
     vendor::RULES,
@@ -87,7 +87,7 @@ fn sequences_agree_with_the_processor() {
     if !missing.is_empty() {
         say(&format!("sequences have no instructions of {}, the processor lacks them", missing.join(", ")));
     }
-    let (mut native, mut emulated, mut random) = (Native::lock(), Emulated::default(), Random(1));
+    let (mut native, mut engines, mut random) = (Native::lock(), engines(), Random(1));
     let mut longest = 0;
     for _ in 0..4000 {
         let cases = sequence(&forms, &mut random);
@@ -95,12 +95,15 @@ fn sequences_agree_with_the_processor() {
         longest = longest.max(cases.len());
         let code: Vec<u8> = cases.iter().flat_map(|case| case.bytes.iter().copied()).collect();
         let before = random_state(first, &mut random);
-        let (mut host, mut guest): (State, State) = (before.clone(), before);
-        emulated.place(&code);
-        let outcomes = (native.run(&code, &mut host), emulated.run(&mut guest));
+        let mut host: State = before.clone();
         let place = |trap: goemu_tests::native::Trap| (trap.vector, trap.at);
-        assert_eq!(outcomes.0.map_err(place), outcomes.1.map_err(place), "{code:02x?}");
-        assert!(host == guest, "{code:02x?}: the states differ");
+        let outcome = native.run(&code, &mut host).map_err(place);
+        for (engine, emulated) in &mut engines {
+            let mut guest = before.clone();
+            emulated.place(&code);
+            assert_eq!(outcome, emulated.run(&mut guest).map_err(place), "{engine}: {code:02x?}");
+            assert!(host == guest, "{engine}: {code:02x?}: the states differ");
+        }
     }
     assert!(longest > 4, "the sequences are too short to mean anything");
 }

@@ -24,9 +24,13 @@ use crate::{Unavailable, host};
 
 /// Times that control must come to an address from translated code before that is translated, too.
 const HOT: u32 = 16;
-/// An address at which translated code was entered so often, and ran for so few instructions each time, is left to the
-/// interpreter.
-const POOR: (u64, u64) = (512, 24);
+/// What it costs to enter and leave translated code, in instructions that the interpreter executes meanwhile: once the signals
+/// are prepared; with preparing them; and more where the host refuses an instruction, which takes a signal.
+const ENTRY: i64 = 40;
+const FIRST_ENTRY: i64 = 160;
+const REFUSAL: i64 = 500;
+/// Entries at an address after which it is left to the interpreter, if they have cost more than they were worth.
+const TRIES: u64 = 64;
 
 /// Numbers of translators and of what they forgot: tables of another one hold addresses that mean nothing.
 static OWNERS: AtomicU64 = AtomicU64::new(1);
@@ -44,15 +48,26 @@ pub struct Translator {
     refused: bool,
     /// How often control came to addresses that are not translated.
     heat: FxHashMap<u64, u32>,
-    /// How often code was entered at an address, and instructions that it ran for.
-    worth: FxHashMap<u64, (u64, u64)>,
+    /// What came of entering code at an address.
+    worth: FxHashMap<u64, Worth>,
+    /// Translate and enter whatever comes, hot or not, worth it or not.
+    eager: bool,
     /// Pages whose bytes were translated.
     pages: FxHashSet<u64>,
 }
 
+#[derive(Clone, Copy, Default)]
+struct Worth {
+    entered: u64,
+    /// Instructions that ran.
+    ran: u64,
+    /// Instructions that it cost.
+    cost: i64,
+}
+
 struct Parts {
     cache: Cache,
-    stack: SignalStack,
+    stack: Arc<SignalStack>,
     owner: u64,
     /// Whether a guest's space was prepared.
     opened: bool,
@@ -95,23 +110,26 @@ impl Translator {
             refused: false,
             heat: FxHashMap::default(),
             worth: FxHashMap::default(),
+            eager: false,
             pages: FxHashSet::default(),
         })
     }
 
-    /// From how many arrivals on an address is hot: for tests, which want translated code at once.
+    /// From how many arrivals on an address is hot: for tests, which want translated code at once. With 0 a run begins in
+    /// translated code, and all that is translated is entered, worth it or not.
     pub fn set_heat(&mut self, arrivals: i32) {
+        self.eager = arrivals == 0;
         self.interpreter.set_heat(arrivals);
     }
 
     /// Instructions that ran in translated code, and how often it was entered: for tests and measurements.
     pub fn translated(&self) -> (u64, u64) {
-        self.worth.values().fold((0, 0), |(ran, entered), (more, runs)| (ran + runs, entered + more))
+        self.worth.values().fold((0, 0), |(ran, entered), worth| (ran + worth.ran, entered + worth.entered))
     }
 
     fn open(&mut self, memory: &mut Memory) -> Option<()> {
         if self.parts.is_none() {
-            let (cache, stack) = (Cache::new().ok()?, SignalStack::new()?);
+            let (cache, stack) = (Cache::new().ok()?, Arc::new(SignalStack::new()?));
             let owner = OWNERS.fetch_add(1, Ordering::Relaxed);
             install().then_some(())?;
             self.parts = Some(Parts { cache, stack, owner, opened: false });
@@ -183,12 +201,12 @@ impl Translator {
         }
         let base = memory.host_code(&layout::pages())?;
         let mut window = Window::new(base.wrapping_offset(layout::STATE as isize), base);
-        let mut hot = true;
+        let (mut hot, mut inside) = (true, None);
         loop {
             if self.parts.as_ref()?.cache.plain(cpu.rip).is_none() {
                 let heat = self.heat.entry(cpu.rip).or_default();
                 *heat += 1;
-                if !hot && *heat < HOT {
+                if !hot && *heat < HOT && !self.eager {
                     return None;
                 }
                 if !self.translate(memory, cpu.rip) {
@@ -200,15 +218,26 @@ impl Translator {
             if !memory.hosts_code() || !is_fit(cpu) || self.is_poor(cpu.rip) {
                 return None;
             }
-            let after = self.go(cpu, memory, fuel, &mut window)?;
+            let prepared = inside.is_some();
+            if !prepared {
+                let parts = self.parts.as_ref()?;
+                inside = Inside::new(Arc::clone(&parts.stack), parts.cache.code.start(), &mut window);
+            }
+            // None: the host has other signal handlers now.
+            let entry = if prepared { ENTRY } else { FIRST_ENTRY };
+            let after = self.go(cpu, memory, fuel, &mut window, inside.as_ref()?, entry)?;
             if let (After::Enter { .. }, Some(coverage)) = (&after, &self.coverage) {
                 coverage.take(Edge { from: 0, to: cpu.rip });
             }
             match after {
-                After::Interpret => return None,
                 After::Polled if *fuel <= 0 => return Some(Exit::OutOfFuel),
+                // Checks that follow an instruction may leave where the next one is a stop.
                 _ if self.stops.contains(&cpu.rip) => return Some(Exit::Stopped),
-                After::Polled => hot = true,
+                After::Interpret => return None,
+                After::Polled => {
+                    // Signals that wait are let through.
+                    (hot, inside) = (true, None);
+                }
                 After::Arrive => {}
                 After::Enter { table } => self.enter_by_table(cpu.rip, table, &mut window),
             }
@@ -228,16 +257,24 @@ impl Translator {
 
     /// Whether code at an address is not worth entering.
     fn is_poor(&mut self, pc: u64) -> bool {
-        let (entered, ran) = self.worth.get(&pc).copied().unwrap_or_default();
-        let poor = entered >= POOR.0 && ran / entered < POOR.1;
+        let worth = self.worth.get(&pc).copied().unwrap_or_default();
+        let poor = !self.eager && worth.entered >= TRIES && worth.cost > worth.ran.cast_signed();
         if poor {
             self.interpreter.cool(pc);
         }
         poor
     }
 
-    /// Enters the code for RIP and brings out the state. `None` if the host has other signal handlers now.
-    fn go(&mut self, cpu: &mut Cpu, memory: &Memory, fuel: &mut i64, window: &mut Window) -> Option<After> {
+    /// Enters the code for RIP and brings out the state. `None` if there is none.
+    fn go(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &Memory,
+        fuel: &mut i64,
+        window: &mut Window,
+        inside: &Inside,
+        mut cost: i64,
+    ) -> Option<After> {
         let parts = self.parts.as_mut()?;
         let cache = &parts.cache;
         let version = cache.plain(cpu.rip)?;
@@ -247,13 +284,11 @@ impl Translator {
         }
         load(cpu, window, chunk + i64::from(version.pending));
         let entered = cpu.rip;
-        let left = {
-            let _inside = Inside::new(&parts.stack, cache.code.start(), window)?;
-            window.enter(target, &mut cpu.ymm)
-        };
+        let left = window.enter(inside, target, &mut cpu.ymm);
         store(cpu, window);
         let (after, pc, pending) = match left {
             Left::Refused(address) => {
+                cost += REFUSAL;
                 let spot = cache.spot(address)?;
                 let after = match spot.at {
                     At::Pc => After::Interpret,
@@ -282,8 +317,9 @@ impl Translator {
         };
         let ran = chunk - (window.state().count - i64::from(pending));
         *fuel -= ran;
-        let (times, all) = self.worth.entry(entered).or_default();
-        (*times, *all) = (*times + 1, *all + ran.unsigned_abs());
+        let worth = self.worth.entry(entered).or_default();
+        (worth.entered, worth.ran, worth.cost) =
+            (worth.entered + 1, worth.ran + ran.unsigned_abs(), worth.cost + cost);
         Some(after)
     }
 }
@@ -326,14 +362,17 @@ impl Engine for Translator {
         if let Some(coverage) = &self.coverage {
             coverage.begin(cpu.rip);
         }
-        let exit = loop {
-            if let Some(exit) = self.interpreter.run_until_hot(cpu, memory, fuel) {
-                break exit;
+        let begun = if self.eager { self.run_translated(cpu, memory, fuel) } else { None };
+        let exit = begun.unwrap_or_else(|| {
+            loop {
+                if let Some(exit) = self.interpreter.run_until_hot(cpu, memory, fuel) {
+                    break exit;
+                }
+                if let Some(exit) = self.run_translated(cpu, memory, fuel) {
+                    break exit;
+                }
             }
-            if let Some(exit) = self.run_translated(cpu, memory, fuel) {
-                break exit;
-            }
-        };
+        });
         if let Some(coverage) = &self.coverage {
             coverage.end(cpu.rip);
         }

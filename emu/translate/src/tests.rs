@@ -1,6 +1,7 @@
 //! Both engines side by side: whatever one does, the other does.
 
 mod escape;
+mod faults;
 mod lockstep;
 mod random;
 

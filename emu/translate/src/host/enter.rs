@@ -11,6 +11,7 @@ use std::mem::offset_of;
 
 use goemu_x86::cpu::Ymm;
 
+use super::signals::Inside;
 use crate::layout::{self, TABLE_LEN};
 
 /// What lies at [`layout::STATE`].
@@ -118,8 +119,8 @@ impl Window {
 
     /// Runs translated code from `target`, an address of the cache.
     ///
-    /// The caller has set GS, the signals' stack and masks ([`super::signals::Inside`]), and the state.
-    pub(crate) fn enter(&mut self, target: u64, ymm: &mut [Ymm; 16]) -> Left {
+    /// GS, the signals' stack and masks are set as long as there is an [`Inside`]; the state is the caller's to set.
+    pub(crate) fn enter(&mut self, _inside: &Inside, target: u64, ymm: &mut [Ymm; 16]) -> Left {
         self.state().target = target;
         // SAFETY: `target` is the beginning of a block that the translator emitted; such code keeps to the guest's space
         // and comes back through `leave`, which gives every register of the host's its value again.

@@ -10,7 +10,7 @@
 use std::cell::Cell;
 use std::mem::zeroed;
 use std::ptr::{null, null_mut};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::code::SIZE;
 use super::enter::{State, Window, refuse, swap_gs};
@@ -121,6 +121,8 @@ pub(crate) struct SignalStack(*mut libc::c_void);
 
 // SAFETY: it owns its mapping.
 unsafe impl Send for SignalStack {}
+// SAFETY: of what is shared only the address is looked at.
+unsafe impl Sync for SignalStack {}
 
 impl SignalStack {
     /// `None` where the system has no memory, or none that the guest's RSP could not be taken for: the kernel asks whether
@@ -148,16 +150,17 @@ impl Drop for SignalStack {
 
 /// A thread that is about to enter translated code, once or many times: signals have a stack of their own, and those that are
 /// not about instructions wait; GS has the guest's base. All is as it was when this is dropped.
-pub(crate) struct Inside<'a> {
+pub(crate) struct Inside {
     mask: libc::sigset_t,
     stack: libc::stack_t,
     gs: u64,
-    _stack: &'a SignalStack,
+    /// Stays mapped as long as it is in use.
+    _stack: Arc<SignalStack>,
 }
 
-impl<'a> Inside<'a> {
+impl Inside {
     /// `None` where another handler has taken the place of ours, or the system refuses.
-    pub(crate) fn new(stack: &'a SignalStack, code: u64, window: &mut Window) -> Option<Inside<'a>> {
+    pub(crate) fn new(stack: Arc<SignalStack>, code: u64, window: &mut Window) -> Option<Inside> {
         if !installed() {
             return None;
         }
@@ -166,7 +169,7 @@ impl<'a> Inside<'a> {
         const AUTODISARM: i32 = i32::MIN;
         let ours = libc::stack_t { ss_sp: stack.0, ss_flags: AUTODISARM, ss_size: STACK };
         let mut before = unsafe_zeroed();
-        // SAFETY: all pointers are to live values; the stack stays mapped as long as `Inside` borrows it.
+        // SAFETY: all pointers are to live values; the stack stays mapped as long as `Inside` has it.
         let refused = unsafe {
             libc::sigfillset(&mut blocked);
             for signal in SIGNALS {
@@ -184,7 +187,7 @@ impl<'a> Inside<'a> {
     }
 }
 
-impl Drop for Inside<'_> {
+impl Drop for Inside {
     fn drop(&mut self) {
         swap_gs(self.gs);
         CURRENT.set((0, null_mut()));

@@ -127,3 +127,26 @@ fn division_by_zero_is_the_guests_fault() {
     assert!(matches!(pair.run(1 << 40, 0, "div"), Exit::Fault(_)));
     assert!(pair.translated() > 30);
 }
+
+#[test]
+fn fuel_is_looked_at_between_translations() {
+    // A jump forwards after each 60 NOPs, over more instructions than are translated at once: no branch looks at fuel, but the
+    // way from one translation to the next does, so that the count never runs out of what a fault finds.
+    let mut body = Vec::new();
+    for _ in 0..400 {
+        body.extend([0x90; 60]);
+        body.extend([0xeb, 1, 0xcc]);
+    }
+    // dec ecx; jne to the front; hlt
+    body.extend([0xff, 0xc9, 0x0f, 0x85]);
+    body.extend((-(body.len() as i32 + 4)).to_le_bytes());
+    body.push(0xf4);
+    for fuel in [1, 61, 3000, 24_000, 24_401, 24_402, 24_403, 25_000, 1 << 40] {
+        let mut pair = Pair::new(&body);
+        pair.other.engine.set_heat(0);
+        pair.set(gpr::RCX, 90);
+        assert_eq!(to_end(&mut pair, fuel, "between"), Exit::Halt);
+        assert_eq!(pair.other.cpu.gpr(gpr::RCX), 0);
+        assert!(fuel < 1 << 40 || pair.translated() > 2_000_000, "{}", pair.translated());
+    }
+}
