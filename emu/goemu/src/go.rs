@@ -19,6 +19,7 @@ pub mod frame;
 pub(crate) mod generic;
 pub mod guess;
 pub mod guest;
+pub(crate) mod implement;
 pub mod literal;
 pub(crate) mod map;
 pub mod names;
@@ -37,4 +38,4 @@ pub mod write;
 #[cfg(test)]
 mod round_trip;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

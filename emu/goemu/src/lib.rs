@@ -33,6 +33,7 @@ pub mod runtime;
 pub mod strategy;
 pub mod trace;
 pub mod typed;
+pub mod values;
 
 pub use call::Call;
 pub use call::function::{self, Function};

@@ -134,6 +134,18 @@ pub trait Types {
         None
     }
 
+    /// Types that a value in an interface of this type may have, at most so many, those of package main first.
+    fn implementers(&self, interface: &Type, most: usize) -> Vec<Arc<Type>> {
+        let _ = (interface, most);
+        Vec::new()
+    }
+
+    /// Functions of the program that are values of this type, at most so many: their names, and where their code begins.
+    fn functions_of(&self, ty: &Type, most: usize) -> Vec<(String, u64)> {
+        let _ = (ty, most);
+        Vec::new()
+    }
+
     /// What is known of the program's runtime; by default that of the newest release.
     fn facts(&self) -> &Facts {
         static KNOWN: LazyLock<Facts> = LazyLock::new(Facts::newest);

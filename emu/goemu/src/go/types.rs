@@ -6,6 +6,7 @@ use goemu_loader::facts::Maps;
 use goemu_loader::{Facts, Image, SymbolKind, Type, TypeRef};
 
 use crate::go::guest::{BadAddress, GuestMemory, MapDesign, TypeError, Types};
+use crate::go::implement;
 use crate::go::names;
 use crate::memory::Memory;
 
@@ -41,6 +42,14 @@ impl Types for Image {
         let symbol = |name: &str| self.symbol(name).filter(|symbol| symbol.kind != SymbolKind::Func);
         let symbol = symbol(name).or_else(|| symbol(&in_main(name)))?;
         self.func_at(symbol.addr).is_none().then_some((symbol.addr, None))
+    }
+
+    fn implementers(&self, interface: &Type, most: usize) -> Vec<Arc<Type>> {
+        implement::implementers(self, interface, most)
+    }
+
+    fn functions_of(&self, ty: &Type, most: usize) -> Vec<(String, u64)> {
+        implement::functions_of(self, ty, most)
     }
 
     fn facts(&self) -> &Facts {
