@@ -41,6 +41,14 @@ pub enum Error {
         /// Functions that it is inlined in.
         places: Vec<String>,
     },
+    /// A function that cannot be tested in the way that was asked for.
+    #[error("{func} cannot be tested so: {why}")]
+    Untestable {
+        /// The function.
+        func: String,
+        /// Why not.
+        why: String,
+    },
     /// Several functions have this name, or end in it.
     #[error("{name} is ambiguous: {}; give the full name or the address", candidates.join(", "))]
     Ambiguous {

@@ -31,6 +31,7 @@ pub mod pool;
 pub mod runtime;
 #[cfg(feature = "proptest")]
 pub mod strategy;
+pub mod testing;
 pub mod trace;
 pub mod typed;
 pub mod values;

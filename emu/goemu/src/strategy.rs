@@ -54,7 +54,8 @@ impl Strategy for Values {
         let mut random = Random::new(runner.rng().next_u64());
         let size = random.below(SIZE + 1);
         let current = self.maker.make(&mut random, size);
-        let simpler = self.maker.simpler(&current).into_iter();
+        // What is simpler is asked for when the test has failed.
+        let simpler = Vec::new().into_iter();
         Ok(Tree { maker: Arc::clone(&self.maker), failed: current.clone(), current, simpler })
     }
 }

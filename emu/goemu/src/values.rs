@@ -21,6 +21,7 @@
 //! that is asked for. Pointers may be nil, and are where a type contains itself too deeply or too often. An interface
 //! holds one of the types that the program puts in it, a function value a function of the program.
 
+mod detach;
 mod dictionary;
 mod literal;
 mod make;
@@ -31,12 +32,14 @@ mod same;
 mod shrink;
 mod source;
 
+pub use detach::detached;
 pub use dictionary::Dictionary;
 pub use plan::{Fill, Maker, Private};
 pub use random::Random;
 pub use same::same;
 pub use shrink::{Shrunk, shrink};
 pub use source::Unwritable;
+pub(crate) use source::{base as package_base, function_name as function_source};
 
 #[cfg(test)]
 mod tests;

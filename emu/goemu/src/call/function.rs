@@ -345,6 +345,12 @@ impl Function {
         arguments.iter_mut().zip(params).for_each(|(named, param)| add(&mut named.value, param));
     }
 
+    /// Calls it from the state that the last call has left.
+    pub(crate) fn again(&self, machine: &mut Machine, args: &[Value]) -> Result<Outcome, Error> {
+        let mut fuel = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
+        self.proceed(machine, args, &mut fuel)
+    }
+
     /// Calls it from the machine's present state.
     pub(crate) fn proceed(
         &self,

@@ -203,6 +203,11 @@ pub fn package(name: &str) -> &str {
     dot.and_then(|dot| name.get(..base + dot)).unwrap_or("")
 }
 
+/// Whether the first part of a package's path is that of Go's own packages.
+pub(crate) fn is_standard(first: &str) -> bool {
+    hashed::STANDARD.contains(&first)
+}
+
 /// `runtime.goexit`, the function that goroutines return to.
 pub(crate) fn goexit(image: &Image) -> Option<Func<'_>> {
     let named = image.funcs_named("runtime.goexit");

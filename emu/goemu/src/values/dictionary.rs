@@ -106,7 +106,9 @@ impl Found {
         };
         let bytes = number.to_le_bytes();
         let word = bytes.get(..width).unwrap_or_default();
-        if word.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+        // Of numbers that are compared, any bytes may be a word: file formats begin with such.
+        let compared = width >= 4 && insn.mnemonic() != Mnemonic::Imul && !word.contains(&0);
+        if compared || word.iter().all(|byte| (b' '..=b'~').contains(byte)) {
             self.words.insert(word.to_vec());
         }
     }

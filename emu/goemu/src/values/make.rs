@@ -178,7 +178,12 @@ impl Maker {
         let mut text = Vec::with_capacity(most + 8);
         let style = random.below(6);
         while text.len() < most {
+            let start = text.len();
             self.piece(&mut text, style, random);
+            if random.one_in(12) {
+                let again = text.get(start..).unwrap_or_default().repeat(random.below(16));
+                text.extend(again);
+            }
         }
         text.truncate(most);
         text

@@ -16,6 +16,10 @@ pub(super) const DEPTH: usize = 4;
 const SHAPES: usize = 4096;
 /// Types that an interface is given, functions that a function value is.
 const ALTERNATIVES: usize = 8;
+/// Interfaces and function types of one plan whose alternatives are looked for, which takes a pass over the program's types or
+/// functions; all others are nil.
+const SEARCHES: usize = 16;
+const FUNCTION_SEARCHES: usize = 2;
 /// Structs and arrays inside each other.
 const NESTED: usize = 64;
 
@@ -95,17 +99,26 @@ impl Maker {
     /// A maker of values of this type. Parts of it that `types` does not know are nil, or zero.
     #[must_use]
     pub fn new(ty: &Type, types: &dyn Types, fill: &Fill) -> Maker {
-        let mut planner =
-            Planner { types, fill, shapes: Vec::new(), known: HashMap::new(), todo: VecDeque::new() };
+        let mut planner = Planner {
+            types,
+            fill,
+            shapes: Vec::new(),
+            known: HashMap::new(),
+            todo: VecDeque::new(),
+            interfaces: HashMap::new(),
+            functions: HashMap::new(),
+            held: Vec::new(),
+        };
         let root = planner.shape(&Arc::new(ty.clone()), 0, 0);
         while let Some((id, ty, depth)) = planner.todo.pop_front() {
             planner.fill_in(id, &ty, depth);
         }
-        let mut shapes = planner.shapes;
-        if fill.present {
-            match shapes.get_mut(root).map(|shape| &mut shape.form) {
-                Some(Form::Pointer(_, nil) | Form::Interface(_, nil)) => *nil = false,
-                _ => {}
+        let (mut shapes, mut present) = (planner.shapes, planner.held);
+        present.extend(fill.present.then_some(root));
+        for id in present {
+            let form = shapes.get_mut(id).map(|shape| &mut shape.form);
+            if let Some(Form::Pointer(_, nil) | Form::Interface(_, nil)) = form {
+                *nil = false;
             }
         }
         Maker { shapes, root, dictionary: Arc::clone(&fill.dictionary) }
@@ -132,6 +145,16 @@ impl Maker {
         self.shapes.get(self.root).map(|shape| &shape.ty)
     }
 
+    /// The packages of types that values may have.
+    pub(crate) fn packages(&self) -> Vec<String> {
+        let bare = |ty: &Type| names::package(ty.name.trim_start_matches(['*', '[', ']'])).to_owned();
+        let mut packages: Vec<String> = self.shapes.iter().map(|shape| bare(&shape.ty)).collect();
+        packages.retain(|package| !package.is_empty());
+        packages.sort();
+        packages.dedup();
+        packages
+    }
+
     pub(super) fn form(&self, id: Id) -> &Form {
         /// For a number that no shape has.
         static NOTHING: Form = Form::Nothing(String::new());
@@ -154,6 +177,11 @@ struct Planner<'p> {
     known: HashMap<Key, Id>,
     /// Shapes that references lead to, to be filled in.
     todo: VecDeque<(Id, Arc<Type>, usize)>,
+    /// What was found for interfaces and function types, by their names.
+    interfaces: HashMap<String, Vec<Arc<Type>>>,
+    functions: HashMap<String, Vec<(String, u64)>>,
+    /// Pointers in interfaces, which are not nil: such values have methods that nobody is to call.
+    held: Vec<Id>,
 }
 
 impl Planner<'_> {
@@ -261,13 +289,21 @@ impl Planner<'_> {
 
     fn interface(&mut self, ty: &Arc<Type>, depth: usize) -> Form {
         let mut held = Vec::new();
-        for dynamic in self.types.implementers(ty, ALTERNATIVES) {
-            let key = dynamic.rtype.map(Key::Rtype);
+        let found = match self.interfaces.get(&ty.name) {
+            Some(found) => found.clone(),
+            None if self.interfaces.len() < SEARCHES => self.types.implementers(ty, ALTERNATIVES),
+            None => return Form::Nothing(format!("a {ty} is one interface of too many")),
+        };
+        self.interfaces.insert(ty.name.clone(), found.clone());
+        for dynamic in found {
+            let pointer = matches!(dynamic.kind, Kind::Pointer(_));
+            let key = dynamic.rtype.map(Key::Rtype).filter(|_| !pointer);
             let known = key.as_ref().and_then(|key| self.known.get(key).copied());
             let Some(id) = known.or_else(|| self.later(&dynamic, depth).ok()) else { continue };
             if let Some(key) = key {
                 self.known.insert(key, id);
             }
+            self.held.extend(pointer.then_some(id));
             held.push((dynamic, id));
         }
         match held.is_empty() {
@@ -277,7 +313,13 @@ impl Planner<'_> {
     }
 
     fn function(&mut self, ty: &Type) -> Form {
-        match self.types.functions_of(ty, ALTERNATIVES) {
+        let found = match self.functions.get(&ty.name) {
+            Some(found) => found.clone(),
+            None if self.functions.len() < FUNCTION_SEARCHES => self.types.functions_of(ty, ALTERNATIVES),
+            None => return Form::Nothing(format!("a {ty} is one function type of too many")),
+        };
+        self.functions.insert(ty.name.clone(), found.clone());
+        match found {
             none if none.is_empty() => Form::Nothing(format!("the program has no function that is a {ty}")),
             found => Form::Func(found),
         }

@@ -52,8 +52,13 @@ fn is_empty(value: &Value) -> bool {
 }
 
 fn same_structs(a: &Struct, b: &Struct) -> bool {
-    a.fields.len() == b.fields.len()
-        && a.fields.iter().zip(&b.fields).all(|((an, a), (bn, b))| an == bn && same(a, b))
+    // What a literal leaves out is not compared.
+    let other = |name: &str| b.fields.iter().find(|(other, _)| other == name).map(|(_, value)| value);
+    let in_order = a.fields.iter().zip(&b.fields).all(|((an, _), (bn, _))| an == bn);
+    match in_order && a.fields.len() == b.fields.len() {
+        true => a.fields.iter().zip(&b.fields).all(|((_, a), (_, b))| same(a, b)),
+        false => a.fields.iter().all(|(name, a)| other(name).is_none_or(|b| same(a, b))),
+    }
 }
 
 fn same_maps(a: &Map, b: &Map) -> bool {

@@ -46,7 +46,7 @@ fn qualified(word: &str, package: &str) -> Result<String, Unwritable> {
 }
 
 /// The name that a package has in files that import it: the last part of its path that is no version.
-pub(super) fn base(path: &str) -> &str {
+pub(crate) fn base(path: &str) -> &str {
     let is_version =
         |part: &str| part.strip_prefix('v').is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
     let mut parts = path.rsplit('/');
@@ -64,7 +64,7 @@ pub(super) fn check_field(ty: &str, field: &str, package: &str) -> Result<(), Un
 }
 
 /// A function's name in a file of `package`.
-pub(super) fn function_name(full: &str, package: &str) -> Result<String, Unwritable> {
+pub(crate) fn function_name(full: &str, package: &str) -> Result<String, Unwritable> {
     if full == "nil" {
         return Ok(full.to_owned());
     }

@@ -8,7 +8,7 @@ use goemu_loader::Image;
 use super::package;
 
 /// The first parts of the paths of Go's own packages.
-const STANDARD: &[&str] = &[
+pub(crate) const STANDARD: &[&str] = &[
     "archive",
     "bufio",
     "builtin",
