@@ -20,6 +20,7 @@ mod limits;
 mod listings;
 mod names;
 mod objects;
+mod planted;
 mod process;
 mod program_types;
 mod properties;

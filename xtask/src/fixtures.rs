@@ -73,7 +73,7 @@ impl Args {
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 12] = [
     "corpus",
     "library",
     "world",
@@ -84,6 +84,7 @@ const PROGRAMS: [&str; 11] = [
     "signatures",
     "bad",
     "process",
+    "planted",
     "cgo",
 ];
 
@@ -94,6 +95,7 @@ fn only_mode(program: &str) -> Option<(&'static str, &'static [u16])> {
         "defers" | "bad" => Some(("-stripped", &[15, 27])),
         "process" => Some(("-stripped", &[15, 19, 21, 23, 25, 27])),
         "signatures" => Some(("", &[15, 27])),
+        "planted" => Some(("", &[27])),
         _ => None,
     }
 }
