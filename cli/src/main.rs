@@ -5,7 +5,9 @@ mod binary;
 mod call;
 mod called;
 mod calls;
+mod check;
 mod completions;
+mod diff;
 mod disasm;
 mod funcs;
 mod guest;
@@ -15,7 +17,9 @@ mod lines;
 mod number;
 mod output;
 mod pattern;
+mod progress;
 mod shown;
+mod tested;
 mod traceback;
 mod value;
 
@@ -50,6 +54,8 @@ struct Cli {
 enum Command {
     Call(call::Args),
     Batch(batch::Args),
+    Check(check::Args),
+    Diff(diff::Args),
     Funcs(funcs::Args),
     Disasm(disasm::Args),
     Info(info::Args),
@@ -66,6 +72,8 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Call(args) => call::main(&args),
         Command::Batch(args) => batch::main(&args),
+        Command::Check(args) => check::main(&args),
+        Command::Diff(args) => diff::main(&args),
         Command::Funcs(args) => funcs::main(&args),
         Command::Disasm(args) => disasm::main(&args),
         Command::Info(args) => info::main(&args),

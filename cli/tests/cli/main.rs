@@ -7,4 +7,5 @@ mod commands;
 mod newer;
 mod outcome;
 mod run;
+mod tested;
 mod values;

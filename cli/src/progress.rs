@@ -1,0 +1,112 @@
+//! Progress of long work on standard error, a line that changes on a terminal, a line a second elsewhere; and Ctrl-C, which ends
+//! the work and keeps what it has.
+
+use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use goemu::machine::Interrupt;
+
+/// Between two lines of a log.
+const LOG: Duration = Duration::from_secs(1);
+
+/// Tells of progress, and hears of Ctrl-C.
+pub(crate) struct Told {
+    quiet: bool,
+    terminal: bool,
+    last: Instant,
+    /// Whether something stands in the line.
+    shown: bool,
+    interrupted: Arc<AtomicBool>,
+    interrupt: Interrupt,
+    deadline: Option<Instant>,
+}
+
+impl Told {
+    /// Begins to listen. The first Ctrl-C ends the work, the second the program.
+    pub(crate) fn new(quiet: bool, time: Option<Duration>) -> Result<Told> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let signal = signal_hook::consts::SIGINT;
+        let listen = || {
+            signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted))?;
+            signal_hook::flag::register(signal, Arc::clone(&interrupted))
+        };
+        listen().context("cannot listen for Ctrl-C")?;
+        let terminal = std::io::stderr().is_terminal();
+        let now = Instant::now();
+        let deadline = time.and_then(|time| now.checked_add(time));
+        let interrupt = Interrupt::default();
+        Ok(Told { quiet, terminal, last: now, shown: false, interrupted, interrupt, deadline })
+    }
+
+    /// What ends calls that are under way.
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
+    }
+
+    /// Whether Ctrl-C was pressed.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Tells how far the work is; whether it goes on.
+    pub(crate) fn tell(&mut self, line: impl FnOnce() -> String) -> ControlFlow<()> {
+        let over = self.is_interrupted() || self.deadline.is_some_and(|at| Instant::now() >= at);
+        if over {
+            self.interrupt.raise();
+            return ControlFlow::Break(());
+        }
+        if !self.quiet && (self.terminal || self.last.elapsed() >= LOG) {
+            self.last = Instant::now();
+            // Nobody is left to be told that this failed.
+            let mut out = std::io::stderr().lock();
+            if self.terminal {
+                let _ = write!(out, "\r\x1b[K{}", line()).and_then(|()| out.flush());
+                self.shown = true;
+            } else {
+                let _ = writeln!(out, "goemu: {}", line());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Clears the line, for what is printed next.
+    pub(crate) fn done(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// `5s`, `2m`, `1h`, `500ms`; a number alone is seconds.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let seconds = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("write a time, as in 10s, 5m or 1h".to_owned()),
+    };
+    let number = number.parse::<f64>().map_err(|_| "write a time, as in 10s, 5m or 1h".to_owned())?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::duration;
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert!(duration("x").is_err() && duration("5y").is_err());
+    }
+}

@@ -1,0 +1,216 @@
+//! What `check`, `diff` and `fuzz` share: limits of the guest, which functions, and where findings go.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use goemu::machine::EngineChoice;
+use goemu::outcome::Runtime;
+use goemu::testing::{Case, Finding, junit};
+use goemu::{Config, Image};
+use goemu_loader::Func;
+use serde_json::json;
+
+use crate::{number, output};
+
+/// Exit status when a property failed.
+pub(crate) const FOUND: u8 = 2;
+/// Instructions of a call of a test.
+const FUEL: u64 = 50_000_000;
+/// Bytes of memory of a guest in a test.
+const MEMORY: u64 = 512 << 20;
+
+/// Limits of the guest.
+#[derive(clap::Args)]
+pub(crate) struct Limits {
+    /// What everything random follows from: the same seed is the same test [default: 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Instructions that one call may execute: what needs more does not return [default: 50m]
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    fuel: Option<u64>,
+    /// Bytes of memory that the program may have [default: 512m]
+    #[arg(long, value_name = "N", value_parser = number::bytes)]
+    max_memory: Option<u64>,
+    /// What runs the program's instructions: the translator where this computer can, or the interpreter [default: auto]
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<Engine>,
+    /// What stands in for Go's runtime: hooks, or the program's own, started up to main.main [default: auto]
+    #[arg(long, value_name = "RUNTIME")]
+    runtime: Option<Choice>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Engine {
+    Auto,
+    Interpreter,
+    Translator,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Choice {
+    Auto,
+    Hooked,
+    Real,
+}
+
+impl Limits {
+    pub(crate) fn config(&self) -> Config {
+        let default = Config::default();
+        Config {
+            seed: self.seed.unwrap_or(default.seed),
+            fuel: self.fuel.unwrap_or(FUEL),
+            max_memory: self.max_memory.unwrap_or(MEMORY),
+            engine: match self.engine {
+                None | Some(Engine::Auto) => EngineChoice::Auto,
+                Some(Engine::Interpreter) => EngineChoice::Interpreter,
+                Some(Engine::Translator) => EngineChoice::Translator,
+            },
+            runtime: match self.runtime {
+                None | Some(Choice::Auto) => None,
+                Some(Choice::Hooked) => Some(Runtime::Hooked),
+                Some(Choice::Real) => Some(Runtime::Real),
+            },
+            ..default
+        }
+    }
+
+    /// These options again, for a command that repeats something.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let number = |name: &str, n: Option<u64>| {
+            n.map(|n| [format!("--{name}"), n.to_string()]).into_iter().flatten()
+        };
+        let mut words: Vec<String> = number("seed", self.seed).collect();
+        words.extend(number("fuel", self.fuel));
+        words.extend(number("max-memory", self.max_memory));
+        words
+    }
+}
+
+/// Where findings go.
+#[derive(clap::Args)]
+pub(crate) struct Output {
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the results as JUnit's XML, too
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    junit: Option<PathBuf>,
+    /// Write a Go test of what was found, too: a file for the folder of the function's package
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    emit_test: Option<PathBuf>,
+    /// Tell of no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+impl Output {
+    /// Writes the files that were asked for.
+    pub(crate) fn files(&self, suite: &str, cases: &[Case], findings: &[&Finding]) -> Result<()> {
+        if let Some(path) = &self.junit {
+            write(path, &junit(suite, cases))?;
+        }
+        if let (Some(path), Some(finding)) = (&self.emit_test, findings.first()) {
+            match &finding.test {
+                Some(Ok(test)) => write(path, test)?,
+                Some(Err(why)) => output::note(&format!("no Go test is written: {why}")),
+                None => output::note("no Go test is written: there is none for such a finding"),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// An error as the one JSON object of a command.
+pub(crate) fn error_object(error: &anyhow::Error) -> serde_json::Value {
+    json!({ "error": output::message(error) })
+}
+
+/// Words as a shell takes them.
+pub(crate) fn shell(words: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    let quoted = |word: &String| match word.as_str() {
+        "" => "''".to_owned(),
+        word if word.chars().all(plain) => word.to_owned(),
+        word if word.chars().any(char::is_control) => format!("$'{}'", escaped(word)),
+        word => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// As bash's `$'...'` has it.
+fn escaped(word: &str) -> String {
+    let letter = |c: char| match c {
+        '\'' | '\\' => format!("\\{c}"),
+        c if c.is_control() => c.to_string().bytes().map(|byte| format!("\\x{byte:02x}")).collect(),
+        c => c.to_string(),
+    };
+    word.chars().map(letter).collect()
+}
+
+/// The options that name the program.
+pub(crate) fn program(image: &Image) -> Vec<String> {
+    match image.path() {
+        Some(path) => vec!["-b".to_owned(), path.display().to_string()],
+        None => Vec::new(),
+    }
+}
+
+/// Functions that a pattern with `*` or `?` means: exported ones, and all of package main; without those that the linker or the
+/// compiler made.
+pub(crate) fn matching<'i>(image: &'i Image, pattern: &str) -> Result<Vec<Func<'i>>> {
+    let made = |name: &str| {
+        name.contains(".func")
+            || name.contains('-')
+            || name.contains("..")
+            || name.ends_with(".init")
+            || name.contains(".init.")
+    };
+    let own = |name: &str| name.starts_with("main.") || is_exported(name);
+    let wanted = |name: &str| {
+        crate::pattern::matches(pattern, name) && !made(name) && own(name) && name != "main.main"
+    };
+    let found: Vec<Func<'i>> = image.defined_funcs().filter(|func| wanted(func.name())).collect();
+    if found.is_empty() {
+        bail!(
+            "no functions are matched by {pattern} (unexported ones only of package main); see `goemu funcs`"
+        );
+    }
+    Ok(found)
+}
+
+/// Whether a function or method has an exported name, and its receiver too.
+fn is_exported(name: &str) -> bool {
+    let rest = name.rsplit('/').next().unwrap_or(name);
+    let parts = rest.split('.').skip(1).map(|part| part.trim_start_matches(['(', '*']));
+    parts.clone().count() > 0 && parts.into_iter().all(|part| part.starts_with(char::is_uppercase))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_exported, shell};
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        let words = ["-b", "a b", "it's", "", "x\ny'"].map(str::to_owned);
+        assert_eq!(shell(&words), r"-b 'a b' 'it'\''s' '' $'x\x0ay\''");
+    }
+
+    #[test]
+    fn exported_names() {
+        for (name, exported) in [
+            ("strings.Index", true),
+            ("strings.indexFunc", false),
+            ("strings.(*Reader).Read", true),
+            ("strings.(*byteReplacer).Replace", false),
+            ("unicode/utf8.RuneLen", true),
+        ] {
+            assert_eq!(is_exported(name), exported, "{name}");
+        }
+    }
+}

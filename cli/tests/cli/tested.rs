@@ -1,0 +1,105 @@
+//! `goemu check` and `goemu diff`: findings as text, JSON, JUnit and Go tests; sweeps; the status.
+
+use std::path::PathBuf;
+
+use crate::run::{Ran, command, corpus, ran};
+
+fn planted() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin/planted-go1.27")
+}
+
+fn on_planted(args: &[&str]) -> Ran {
+    ran(command().env("GOEMU_BINARY", planted()).args(args))
+}
+
+fn json(ran: &Ran) -> serde_json::Value {
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+#[test]
+fn a_finding_says_what_with_which_input_and_how_to_repeat_it() {
+    let found = on_planted(&["check", "main.ratio", "--seed", "2"]);
+    assert_eq!(found.status, 2, "{found:?}");
+    for part in [
+        "main.ratio: panic: runtime error: integer divide by zero\n",
+        "  a = 0\n  b = -7\n",
+        "    main.ratio(",
+        "planted-go1.27 main.ratio --seed 2 -- 0 -7\n",
+    ] {
+        assert!(found.stdout.contains(part), "{part}: {}", found.stdout);
+    }
+    assert_eq!(found, on_planted(&["check", "main.ratio", "--seed", "2"]));
+    let nothing = on_planted(&["check", "main.twiceRight", "--runs", "100"]);
+    assert_eq!(nothing, Ran::new(0, "main.twiceRight: nothing found in 100 runs\n", ""));
+}
+
+/// The command of a finding fails as the search did.
+#[test]
+fn findings_are_repeated_by_their_command() {
+    for args in [
+        &["check", "main.ratio", "--json"][..],
+        &["check", "main.encode", "--inverse", "main.decode", "--json"],
+        &["check", "main.grade", "--monotone", "--json"],
+    ] {
+        let found = json(&on_planted(args));
+        let repeat = found["finding"]["repeat"].as_str().expect("a command");
+        let words = repeat.replacen("goemu", env!("CARGO_BIN_EXE_goemu"), 1);
+        let again = ran(std::process::Command::new("bash").args(["-c", &words]));
+        assert_eq!(again.status, 2, "{repeat}: {again:?}");
+    }
+}
+
+#[test]
+fn findings_as_files() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let (xml, test) = (folder.join("found.xml"), folder.join("found_test.go"));
+    let paths = [xml.to_str().unwrap(), test.to_str().unwrap()];
+    let found = on_planted(&["check", "trim", "--idempotent", "--junit", paths[0], "--emit-test", paths[1]]);
+    assert_eq!(found.status, 2, "{found:?}");
+    let text = std::fs::read_to_string(&xml).unwrap();
+    assert!(text.contains("tests=\"1\" failures=\"1\"") && text.contains("type=\"idempotent\""), "{text}");
+    let text = std::fs::read_to_string(&test).unwrap();
+    assert!(text.contains("want0 := trim(trim(\"  \"))") && text.contains("func TestTrimFound("), "{text}");
+}
+
+#[test]
+fn patterns_test_many_functions() {
+    let swept = on_planted(&["check", "main.*ight", "--runs", "50", "--json"]);
+    assert_eq!(swept.status, 0, "{swept:?}");
+    let object = json(&swept);
+    assert_eq!((object["functions"].as_u64(), object["tested"].as_u64()), (Some(2), Some(2)));
+    let text = on_planted(&["check", "main.n*", "--runs", "200"]);
+    assert_eq!(text.status, 2, "{text:?}");
+    assert!(
+        text.stdout.contains("\n3 functions tested, ") && text.stdout.ends_with(" 3 failed\n"),
+        "{text:?}"
+    );
+}
+
+#[test]
+fn what_cannot_be_checked_is_an_error_in_one_line() {
+    for (args, part) in [
+        (&["check", "main.nosuch"][..], "no function main.nosuch"),
+        (&["check", "main.keys", "--commutes"], "--commutes: main.keys cannot be tested so"),
+        (&["check", "main.ratio", "--arg", "3 in 0..5"], "there is no argument 3: it takes a, b"),
+        (&["check", "main.ratio", "--panics", "("], "--panics ("),
+        (&["check", "nosuch*"], "no functions are matched by nosuch*"),
+        (&["diff", "-b", "x"], "two builds are compared"),
+    ] {
+        let failed = on_planted(args);
+        assert!(failed.status == 1 && failed.stderr.contains(part), "{args:?}: {failed:?}");
+        assert_eq!(failed.stderr.lines().count(), 1, "{failed:?}");
+    }
+}
+
+#[test]
+fn builds_are_compared() {
+    let (old, new) = (corpus("go1.15"), corpus("go1.27"));
+    let builds = ["diff", "-b", old.to_str().unwrap(), "-b", new.to_str().unwrap()];
+    let same = ran(command().args(builds).args(["main.fib", "--arg", "1 in 0..15", "--runs", "50"]));
+    assert_eq!(same, Ran::new(0, "main.fib: no difference in 50 runs\n", ""));
+    let sweep = ran(command().args(builds).args(["main.rev*", "main.gcd", "--runs", "50", "--json"]));
+    let object = json(&sweep);
+    assert!(object["compared"].as_u64() > Some(1), "{sweep:?}");
+    assert_eq!(object["findings"].as_array().map(Vec::len), Some(0), "{sweep:?}");
+}
