@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    python,
     run::{command, output, root, run},
     walls,
 };
@@ -28,7 +29,8 @@ pub(crate) fn main() -> Result<()> {
     cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     deny()?;
     test()?;
-    bare_host()
+    bare_host()?;
+    python::main()
 }
 
 /// Runs the comparisons with the processor once more as on one that has nothing beyond the first x86-64.

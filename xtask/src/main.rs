@@ -22,6 +22,7 @@ mod lockstep;
 mod objdump_diff;
 #[cfg(feature = "goemu")]
 mod oracle;
+mod python;
 mod run;
 #[cfg(feature = "goemu")]
 mod signatures;
@@ -60,6 +61,8 @@ enum Task {
     Lockstep(lockstep::Args),
     /// Accept what the golden tests see now as what they expect.
     Bless,
+    /// Build the Python package and test it in a clean environment.
+    Python,
     /// Format, walls, lints, documentation and tests, as they are run before a change is merged.
     Ci,
     #[cfg(feature = "goemu")]
@@ -98,6 +101,7 @@ fn main() -> anyhow::Result<()> {
         Task::Walls => walls::main(),
         Task::Lockstep(args) => lockstep::main(&args),
         Task::Bless => ci::bless(),
+        Task::Python => python::main(),
         Task::Ci => ci::main(),
         Task::Guests(task) => guests(task),
     }

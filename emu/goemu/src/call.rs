@@ -138,7 +138,7 @@ impl<'m> Call<'m> {
             Some((guess, typed)) => Function::guessed(&func, guess, typed),
             None => {
                 let signature = signature::known(&func, &self.name, self.signature.take())?;
-                Function::new(&func, signature)?.with_dictionary(self.machine, &self.name)?
+                Function::new(&func, signature)?.with_dictionary(&image, &self.name)?
             }
         };
         match &self.captures {

@@ -259,6 +259,11 @@ impl Machine {
         &self.memory
     }
 
+    /// The guest's memory, to be changed between calls: what is there when the state is [kept](Machine::keep), calls start from.
+    pub fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
     /// The processor.
     pub fn cpu(&self) -> &Cpu {
         &self.cpu

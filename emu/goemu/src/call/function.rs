@@ -59,15 +59,23 @@ impl Machine {
     /// # Errors
     /// Those of [`Machine::call`] for the name, and of [`Call::signature`](crate::Call::signature) for the signature.
     pub fn function(&self, func: &str, signature: Option<&str>) -> Result<Function, Error> {
-        let found = names::find(self.image(), func)?;
-        let package = names::package(found.name());
-        let given = signature.map(|text| signature::parse(self.image(), text, package)).transpose()?;
-        let known = signature::known(&found, func, given)?;
-        Function::new(&found, known)?.with_dictionary(self, func)
+        Function::find(self.image(), func, signature)
     }
 }
 
 impl Function {
+    /// As [`Machine::function`], where there is no machine yet.
+    ///
+    /// # Errors
+    /// When there is no such function, or its types are not known or contradict themselves.
+    pub fn find(image: &Image, func: &str, signature: Option<&str>) -> Result<Function, Error> {
+        let found = names::find(image, func)?;
+        let package = names::package(found.name());
+        let given = signature.map(|text| signature::parse(image, text, package)).transpose()?;
+        let known = signature::known(&found, func, given)?;
+        Function::new(&found, known)?.with_dictionary(image, func)
+    }
+
     pub(crate) fn new(func: &Func<'_>, signature: Option<Signature>) -> Result<Function, Error> {
         let (name, abi) = (func.name().to_owned(), func.abi());
         let typed = match signature {
@@ -152,10 +160,9 @@ impl Function {
     }
 
     /// The same function with the dictionary of the type arguments that a user's name for it has.
-    pub(crate) fn with_dictionary(mut self, machine: &Machine, name: &str) -> Result<Function, Error> {
+    pub(crate) fn with_dictionary(mut self, image: &Image, name: &str) -> Result<Function, Error> {
         let Some((signature, places)) = &self.typed else { return Ok(self) };
         let Some(place) = signature.params.iter().position(Param::is_dictionary) else { return Ok(self) };
-        let image = machine.image();
         let func = image.func_at(self.entry).ok_or(Error::NoFunctionAt(self.entry))?;
         if let Some([Piece { place: Place::Int(register), .. }]) = places.params.get(place).map(Vec::as_slice)
         {

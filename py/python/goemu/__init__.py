@@ -1,0 +1,62 @@
+"""Call functions of compiled Go programs: typed, deterministic, without running the program.
+
+    import goemu
+    p = goemu.open("prog")
+    p.main.fib(20)                                      # 6765
+    decode = p.function("decode", sig="func(b []byte, k uint8) (string, error)")
+    decode(b"...", 7)                                   # ('text', None)
+"""
+
+from ._check import CheckFailed
+from ._errors import (
+    CallError,
+    Deadlock,
+    GoError,
+    GoExit,
+    GoFatal,
+    GoFault,
+    GoPanic,
+    GoemuError,
+    Interrupted,
+    LoadError,
+    MemoryFault,
+    NoSuchFunction,
+    OutOfFuel,
+    OutOfTime,
+    OutcomeError,
+    Truncated,
+    original,
+)
+from ._goemu import (
+    Function,
+    FunctionInfo,
+    GoFunc,
+    GoType,
+    Hook,
+    Memory,
+    Opaque,
+    Package,
+    Pointer,
+    Program,
+    Record,
+    Registers,
+    Report,
+    Session,
+    TraceRecord,
+    Typed,
+    Types,
+    WatchedCall,
+    __version__,
+    lit,
+    open,
+)
+from ._pool import Pool
+from ._watch import Coverage, Listing, Trace
+
+__all__ = [
+    "CallError", "CheckFailed", "Coverage", "Deadlock", "Function", "FunctionInfo", "GoError", "GoExit", "GoFatal", "GoFault", "GoFunc",
+    "GoPanic", "GoType", "GoemuError", "Hook", "Interrupted", "Listing", "LoadError", "Memory", "MemoryFault",
+    "NoSuchFunction", "Opaque", "OutOfFuel", "OutOfTime", "OutcomeError", "Package", "Pointer", "Pool", "Program", "Record",
+    "Registers", "Report", "Session", "Trace", "TraceRecord", "Truncated", "Typed", "Types", "WatchedCall", "__version__",
+    "lit", "open", "original",
+]

@@ -1,0 +1,102 @@
+"""Many calls on many cores."""
+
+import os
+from typing import Any, Callable, Iterable, Iterator, List, Optional
+
+from . import _goemu
+
+_CHUNK = 4096
+
+
+class Pool:
+    """Machines in the state that a program's calls start from, one for each thread.
+
+        with goemu.Pool(p, 4) as pool:
+            texts = pool.map(p.main.decode, blobs)
+
+    `timeout` is the seconds that each call may take. With `progress=True` a bar of tqdm shows how far it is, where tqdm is
+    installed.
+    """
+
+    def __init__(
+        self,
+        program: Any,
+        threads: Optional[int] = None,
+        *,
+        timeout: Optional[float] = None,
+        progress: bool = False,
+    ) -> None:
+        self.program = program
+        self.threads = threads or os.cpu_count() or 1
+        self.timeout = timeout
+        self.progress = progress
+
+    def map(self, function: Any, items: Iterable[Any]) -> List[Any]:
+        """The results for each item, in order. The first call that does not return is raised."""
+        return list(self.imap(function, items))
+
+    def starmap(self, function: Any, items: Iterable[Iterable[Any]]) -> List[Any]:
+        """`map` with several arguments for each call."""
+        return list(self._run(function, (tuple(item) for item in items), False))
+
+    def reports(self, function: Any, items: Iterable[Any]) -> List[Any]:
+        """The report of each call; nothing that a call does is raised."""
+        return list(self._run(function, ((item,) for item in items), True))
+
+    def imap(self, function: Any, items: Iterable[Any]) -> Iterator[Any]:
+        """`map`, a few thousand items at a time."""
+        return self._run(function, ((item,) for item in items), False)
+
+    def _run(self, function: Any, jobs: Iterable[Any], reports: bool) -> Iterator[Any]:
+        if isinstance(function, str):
+            function = self.program[function]
+        if not isinstance(function, _goemu.Function):
+            raise TypeError("a pool calls functions of a program")
+        jobs = iter(jobs)
+        with _Bar(self.progress) as bar:
+            while True:
+                chunk = [job for _, job in zip(range(_CHUNK), jobs)]
+                if not chunk:
+                    return
+                yield from _goemu._pool_run(function, chunk, self.threads, self.timeout, reports, bar.tell)
+                bar.done(len(chunk))
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+
+class _Bar:
+    """A bar of tqdm, if there is one and it is wanted."""
+
+    def __init__(self, wanted: bool) -> None:
+        self.bar: Any = None
+        self.before = 0
+        if wanted:
+            try:
+                from tqdm.auto import tqdm  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+                self.bar = tqdm(unit="call")
+            except ImportError:
+                pass
+
+    @property
+    def tell(self) -> Optional[Callable[[int], None]]:
+        return self._tell if self.bar is not None else None
+
+    def _tell(self, done: int) -> None:
+        self.bar.update(self.before + done - self.bar.n)
+
+    def done(self, count: int) -> None:
+        self.before += count
+        if self.bar is not None:
+            self._tell(0)
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self.bar is not None:
+            self.bar.close()

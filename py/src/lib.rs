@@ -1,0 +1,48 @@
+//! goemu in Python: `goemu._goemu`, the part that is in Rust. The package `goemu` around it is in `python/goemu`.
+
+mod convert;
+mod errors;
+mod function;
+mod hooks;
+mod observe;
+mod open;
+mod pool;
+mod program;
+mod query;
+mod report;
+mod session;
+mod types;
+mod values;
+
+use pyo3::prelude::*;
+
+/// The native part of goemu.
+#[pymodule]
+fn _goemu(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(open::open, module)?)?;
+    module.add_function(wrap_pyfunction!(open::checksum_of, module)?)?;
+    module.add_function(wrap_pyfunction!(pool::run, module)?)?;
+    module.add_class::<program::Program>()?;
+    module.add_class::<program::Package>()?;
+    module.add_class::<function::Function>()?;
+    module.add_class::<report::Report>()?;
+    module.add_class::<types::GoType>()?;
+    module.add_class::<types::Types>()?;
+    module.add_class::<values::Record>()?;
+    module.add_class::<values::Pointer>()?;
+    module.add_class::<values::Typed>()?;
+    module.add_class::<values::GoFunc>()?;
+    module.add_class::<values::Opaque>()?;
+    module.add_class::<values::Literal>()?;
+    module.add_class::<hooks::Hook>()?;
+    module.add_class::<hooks::WatchedCall>()?;
+    module.add_class::<observe::Observing>()?;
+    module.add_class::<observe::TraceRecord>()?;
+    module.add_class::<session::Session>()?;
+    module.add_class::<session::Registers>()?;
+    module.add_class::<session::Memory>()?;
+    module.add_class::<query::FunctionInfo>()?;
+    module.add_class::<query::Line>()?;
+    Ok(())
+}

@@ -1,0 +1,543 @@
+//! Calls under way: stepped, stopped and looked into.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+use goemu::go::read::Reader;
+use goemu::session::Suspended;
+use goemu::{Error, Machine, Stop};
+use pyo3::exceptions::{PyAttributeError, PyIndexError, PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PySlice, PyTuple};
+
+use crate::convert::Converter;
+use crate::errors;
+use crate::function::Function;
+use crate::program::{Program, function_name};
+use crate::report::Report;
+use crate::types::GoType;
+
+/// Bytes that are read at once.
+const MOST: u64 = 1 << 30;
+
+/// A call under way. `f.start(...)` gives it; as a context manager it is closed at the end.
+#[pyclass(module = "goemu", frozen)]
+pub(crate) struct Session {
+    program: Py<Program>,
+    func: String,
+    /// `None` once it is closed or finished.
+    state: Mutex<Option<Suspended>>,
+}
+
+fn word(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Stepped => "stepped",
+        Stop::Breakpoint => "breakpoint",
+        Stop::Ended => "ended",
+    }
+}
+
+impl Session {
+    /// Does something with the session, which the machine is given to for that long.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&mut goemu::Session<'_>) -> T + Send,
+    ) -> PyResult<T> {
+        let mut held = {
+            let taken = self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Some(taken.ok_or_else(|| PyRuntimeError::new_err("the session is closed, or in use"))?)
+        };
+        let cell = &mut held;
+        let done = self.program.get().with_any(py, move |machine| {
+            let mut session = cell.take()?.attach(machine);
+            let done = act(&mut session);
+            *cell = Some(session.suspend());
+            Some(done)
+        });
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = held;
+        done?.ok_or_else(|| PyRuntimeError::new_err("the session is closed"))
+    }
+
+    fn go(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&mut goemu::Session<'_>) -> Result<Stop, Error> + Send,
+    ) -> PyResult<&'static str> {
+        self.with(py, act)?.map(word).map_err(|error| errors::from(py, &error))
+    }
+
+    fn end(&self) -> Option<Suspended> {
+        let taken = self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if taken.is_some() {
+            self.program.get().in_session.store(false, Ordering::Release);
+        }
+        taken
+    }
+
+    fn address(&self, at: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let name = function_name(at)?;
+        if let Some(address) = name.strip_prefix("0x").and_then(|hex| u64::from_str_radix(hex, 16).ok()) {
+            return Ok(address);
+        }
+        let found = goemu::go::names::find(self.program.get().image(), &name);
+        found.map(|func| func.entry()).map_err(|error| errors::from(at.py(), &error))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The machine is cleaned by its next session or call; it may be busy now.
+        self.end();
+    }
+}
+
+#[pymethods]
+impl Function {
+    /// Begins a call, to be stepped, stopped and looked into.
+    #[pyo3(signature = (*args))]
+    fn start(&self, py: Python<'_>, args: &Bound<'_, PyTuple>) -> PyResult<Session> {
+        let (program, values) = (self.program.get(), self.values(py, args)?);
+        program.next_serial();
+        let begun = program.with(py, |machine| Ok(self.function.start(machine, &values)?.suspend()))?;
+        let state = Mutex::new(Some(begun.map_err(|error: Error| errors::from(py, &error))?));
+        program.in_session.store(true, Ordering::Release);
+        Ok(Session { program: self.program.clone_ref(py), func: self.function.name().to_owned(), state })
+    }
+}
+
+#[pymethods]
+impl Session {
+    /// Executes instructions, or the hooks at them: `stepped`, or `ended` where the call is over.
+    #[pyo3(signature = (count=1))]
+    fn step(&self, py: Python<'_>, count: u64) -> PyResult<&'static str> {
+        self.go(py, |session| {
+            let mut stop = Stop::Stepped;
+            for _ in 0..count {
+                stop = session.step()?;
+                if stop == Stop::Ended {
+                    break;
+                }
+            }
+            Ok(stop)
+        })
+    }
+
+    /// Runs to the next breakpoint or the end of the call.
+    fn resume(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.go(py, |session| session.resume())
+    }
+
+    /// Runs to an address or the beginning of a function, to a breakpoint, or to the end of the call.
+    fn run_to(&self, py: Python<'_>, at: &Bound<'_, PyAny>) -> PyResult<&'static str> {
+        let address = self.address(at)?;
+        self.go(py, move |session| session.run_to(address))
+    }
+
+    /// Stops before the instruction at an address or at the beginning of a function.
+    fn break_at(&self, py: Python<'_>, at: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let address = self.address(at)?;
+        self.with(py, |session| session.add_breakpoint(address))?;
+        Ok(address)
+    }
+
+    /// Takes a breakpoint away; whether there was one.
+    fn clear(&self, py: Python<'_>, at: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let address = self.address(at)?;
+        self.with(py, |session| session.remove_breakpoint(address))
+    }
+
+    /// The addresses of the breakpoints.
+    #[getter]
+    fn breakpoints(&self, py: Python<'_>) -> PyResult<Vec<u64>> {
+        let mut all = self.with(py, |session| session.breakpoints().iter().copied().collect::<Vec<_>>())?;
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    /// Runs to the end of the call, past all breakpoints: its report. The session is over then.
+    fn finish(&self, py: Python<'_>) -> PyResult<Report> {
+        let Some(suspended) = self.end() else {
+            return Err(PyRuntimeError::new_err("the session is closed, or in use"));
+        };
+        let report = self.program.get().with_any(py, move |machine| suspended.attach(machine).finish())?;
+        let report = report.map_err(|error| errors::from(py, &error))?;
+        Ok(Report::new(self.program.clone_ref(py), &self.func, report))
+    }
+
+    /// Ends the session; the call is given up.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        match self.end() {
+            Some(suspended) => self.program.get().with_any(py, move |machine| drop(suspended.attach(machine))),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the call is over.
+    #[getter]
+    fn is_over(&self, py: Python<'_>) -> PyResult<bool> {
+        self.with(py, |session| session.is_over())
+    }
+
+    /// Instructions executed so far.
+    #[getter]
+    fn instructions(&self, py: Python<'_>) -> PyResult<u64> {
+        self.with(py, |session| session.instructions())
+    }
+
+    /// The address of the instruction that is next.
+    #[getter]
+    fn pc(&self, py: Python<'_>) -> PyResult<u64> {
+        self.with(py, |session| session.machine().cpu().rip)
+    }
+
+    /// The function that is running.
+    #[getter]
+    fn func(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let pc = self.pc(py)?;
+        Ok(self.program.get().image().func_at(pc).map(|func| func.name().to_owned()))
+    }
+
+    /// The source line: file and number.
+    #[getter]
+    fn line(&self, py: Python<'_>) -> PyResult<Option<(String, u32)>> {
+        let pc = self.pc(py)?;
+        Ok(self.program.get().image().line_at(pc).map(|line| (line.file.to_owned(), line.line)))
+    }
+
+    /// The instruction that is next, in Go's syntax.
+    #[getter]
+    fn instruction(&self, py: Python<'_>) -> PyResult<String> {
+        let pc = self.pc(py)?;
+        let image = self.program.get().image();
+        let func = image.func_at(pc);
+        let line = func.and_then(|func| goemu::disasm::disassemble(image, &func).find(|line| line.address == pc));
+        Ok(line.map_or_else(|| "?".to_owned(), |line| line.text))
+    }
+
+    /// The registers: `s.reg.rax`, to be read and written.
+    #[getter]
+    fn reg(slf: &Bound<'_, Self>) -> Registers {
+        Registers { session: slf.clone().unbind() }
+    }
+
+    /// The memory: `s.mem[a:b]`, to be read and written.
+    #[getter]
+    fn mem(slf: &Bound<'_, Self>) -> Memory {
+        Memory { of: Of::Session(slf.clone().unbind()) }
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_args))]
+    fn __exit__(&self, py: Python<'_>, _args: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.close(py)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<goemu.Session {}>", self.func)
+    }
+}
+
+/// The registers of a session, by lower-case name.
+#[pyclass(module = "goemu", frozen)]
+pub(crate) struct Registers {
+    session: Py<Session>,
+}
+
+/// General-purpose registers in the processor's order.
+const NAMES: [&str; 16] = [
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+];
+
+/// A register.
+#[derive(Clone, Copy)]
+enum Register {
+    /// Number, width, and the lowest bit.
+    General(u8, u32, u32),
+    Rip,
+    Rflags,
+    /// Number, and whether all 256 bits are meant.
+    Vector(usize, bool),
+}
+
+fn register(name: &str) -> Option<Register> {
+    let whole = |name: &str| NAMES.iter().position(|own| *own == name).map(|at| at as u8);
+    if let Some(n) = whole(name) {
+        return Some(Register::General(n, 64, 0));
+    }
+    for (prefix, wide) in [("xmm", false), ("ymm", true)] {
+        if let Some(n) = name.strip_prefix(prefix).and_then(|n| n.parse::<usize>().ok()) {
+            return (n < 16).then_some(Register::Vector(n, wide));
+        }
+    }
+    match name {
+        "rip" | "pc" => return Some(Register::Rip),
+        "rflags" | "eflags" => return Some(Register::Rflags),
+        "ah" | "ch" | "dh" | "bh" => {
+            return whole(&format!("r{}x", &name[..1])).map(|n| Register::General(n, 8, 8));
+        }
+        "al" | "cl" | "dl" | "bl" => {
+            return whole(&format!("r{}x", &name[..1])).map(|n| Register::General(n, 8, 0));
+        }
+        _ => {}
+    }
+    for (suffix, bits) in [("d", 32), ("w", 16), ("b", 8)] {
+        if let Some(n) = name.strip_suffix(suffix).filter(|base| base.starts_with('r')).and_then(whole) {
+            return Some(Register::General(n, bits, 0));
+        }
+    }
+    if let Some(n) = name.strip_prefix('e').and_then(|rest| whole(&format!("r{rest}"))) {
+        return Some(Register::General(n, 32, 0));
+    }
+    if let Some(n) = name.strip_suffix('l').and_then(|rest| whole(&format!("r{rest}"))) {
+        return Some(Register::General(n, 8, 0));
+    }
+    whole(&format!("r{name}")).map(|n| Register::General(n, 16, 0))
+}
+
+fn known(name: &str) -> PyResult<Register> {
+    register(name).ok_or_else(|| PyAttributeError::new_err(format!("no register {name}")))
+}
+
+#[pymethods]
+impl Registers {
+    fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        let register = known(name)?;
+        let words = self.session.get().with(py, move |session| {
+            let cpu = session.machine().cpu();
+            match register {
+                Register::General(n, bits, shift) => {
+                    let value = cpu.gpr(n) >> shift;
+                    [u128::from(if bits == 64 { value } else { value & ((1 << bits) - 1) }), 0]
+                }
+                Register::Rip => [cpu.rip.into(), 0],
+                Register::Rflags => [cpu.rflags().into(), 0],
+                Register::Vector(n, wide) => {
+                    let value = cpu.ymm[n];
+                    [value[0], if wide { value[1] } else { 0 }]
+                }
+            }
+        })?;
+        let low = words[0].into_pyobject(py)?.into_any();
+        if words[1] == 0 {
+            return Ok(low);
+        }
+        let high = words[1].into_pyobject(py)?.into_any();
+        high.call_method1("__lshift__", (128,))?.call_method1("__or__", (low,))
+    }
+
+    fn __setattr__(&self, py: Python<'_>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let register = known(name)?;
+        let over = |_| PyOverflowError::new_err(format!("{value} does not fit {name}"));
+        let words: [u128; 2] = match register {
+            Register::Vector(_, true) => {
+                let mask = u128::MAX.into_pyobject(py)?;
+                let low = value.call_method1("__and__", (mask,))?.extract::<u128>().map_err(over)?;
+                let high = value.call_method1("__rshift__", (128,))?.extract::<u128>().map_err(over)?;
+                [low, high]
+            }
+            Register::Vector(_, false) => [value.extract::<u128>().map_err(over)?, 0],
+            Register::General(_, bits, _) => {
+                let number = value.extract::<u64>().map_err(over)?;
+                if bits < 64 && number >> bits != 0 {
+                    return Err(PyOverflowError::new_err(format!("{value} does not fit {name}")));
+                }
+                [number.into(), 0]
+            }
+            Register::Rip | Register::Rflags => [value.extract::<u64>().map_err(over)?.into(), 0],
+        };
+        self.session.get().with(py, move |session| {
+            let cpu = session.cpu_mut();
+            match register {
+                Register::General(n, bits, shift) => {
+                    let (old, number) = (cpu.gpr(n), words[0] as u64);
+                    cpu.set_gpr(n, match bits {
+                        // As the processor does, writes of 32 bits clear the others.
+                        64 | 32 => number,
+                        _ => old & !(((1 << bits) - 1) << shift) | number << shift,
+                    });
+                }
+                Register::Rip => cpu.rip = words[0] as u64,
+                Register::Rflags => cpu.set_rflags(words[0] as u64),
+                Register::Vector(n, wide) => {
+                    cpu.ymm[n][0] = words[0];
+                    if wide {
+                        cpu.ymm[n][1] = words[1];
+                    }
+                }
+            }
+        })
+    }
+
+    fn __dir__(&self) -> Vec<String> {
+        let vectors = (0..16).map(|n| format!("xmm{n}"));
+        NAMES.iter().map(|name| (*name).to_owned()).chain(["rip".into(), "rflags".into()]).chain(vectors).collect()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let all = self.session.get().with(py, |session| {
+            let cpu = session.machine().cpu();
+            (cpu.gprs(), cpu.rip, cpu.rflags())
+        })?;
+        let mut parts: Vec<String> =
+            NAMES.iter().zip(all.0).map(|(name, value)| format!("{name}={value:#x}")).collect();
+        parts.push(format!("rip={:#x} rflags={:#x}", all.1, all.2));
+        Ok(parts.join(" "))
+    }
+}
+
+/// Whose memory.
+enum Of {
+    Program(Py<Program>),
+    Session(Py<Session>),
+}
+
+/// Guest memory: of a session, or of a program after its last call. `mem[a:b]` is bytes, `mem[a]` one of them; both can be
+/// assigned. `numpy.frombuffer(mem[a:b], dtype)` makes no further copy.
+#[pyclass(module = "goemu", frozen)]
+pub(crate) struct Memory {
+    of: Of,
+}
+
+impl Memory {
+    fn program(&self) -> &Program {
+        match &self.of {
+            Of::Program(program) => program.get(),
+            Of::Session(session) => session.get().program.get(),
+        }
+    }
+
+    fn see<T: Send>(&self, py: Python<'_>, act: impl FnOnce(&Machine) -> T + Send) -> PyResult<T> {
+        match &self.of {
+            Of::Program(program) => program.get().with(py, |machine| act(machine)),
+            Of::Session(session) => session.get().with(py, |session| act(session.machine())),
+        }
+    }
+
+    fn load(&self, py: Python<'_>, address: u64, len: u64) -> PyResult<Vec<u8>> {
+        if len > MOST {
+            return Err(PyValueError::new_err(format!("{len} bytes are too many at once")));
+        }
+        let read = self.see(py, move |machine| {
+            let mut bytes = Vec::new();
+            // In steps, so that a length that lies costs no more than there is.
+            while (bytes.len() as u64) < len {
+                let (at, done) = (address.wrapping_add(bytes.len() as u64), bytes.len());
+                bytes.resize(done + (len - done as u64).min(1 << 16) as usize, 0);
+                let part = bytes.get_mut(done..).unwrap_or_default();
+                machine.memory().read_bytes(at, part).map_err(|fault| no_memory(fault.addr))?;
+            }
+            Ok::<_, String>(bytes)
+        })?;
+        read.map_err(|why| errors::own(py, "MemoryFault", &why))
+    }
+
+    fn store(&self, py: Python<'_>, address: u64, bytes: &[u8]) -> PyResult<()> {
+        fn put(memory: &mut goemu::memory::Memory, address: u64, bytes: &[u8]) -> Result<(), String> {
+            if let Err(fault) = memory.write_bytes(address, bytes) {
+                // What the guest may not write, its owner may, where there is memory.
+                memory.read_bytes(address, &mut vec![0; bytes.len()]).map_err(|_| no_memory(fault.addr))?;
+                memory.poke(address, bytes).map_err(|error| error.to_string())?;
+            }
+            Ok(())
+        }
+        let stored = match &self.of {
+            Of::Program(program) => program.get().with(py, |machine| put(machine.memory_mut(), address, bytes))?,
+            Of::Session(session) => session.get().with(py, |session| put(session.memory_mut(), address, bytes))?,
+        };
+        stored.map_err(|why| errors::own(py, "MemoryFault", &why))
+    }
+}
+
+fn no_memory(address: u64) -> String {
+    format!("no memory at {address:#x}")
+}
+
+fn bounds(slice: &Bound<'_, PySlice>) -> PyResult<(u64, u64)> {
+    let part = |name: &str| slice.getattr(name);
+    let (start, stop, step) = (part("start")?, part("stop")?, part("step")?);
+    if start.is_none() || stop.is_none() || !(step.is_none() || step.extract::<i64>().is_ok_and(|step| step == 1)) {
+        return Err(PyIndexError::new_err("memory is read as mem[start:stop]"));
+    }
+    let (start, stop) = (start.extract::<u64>()?, stop.extract::<u64>()?);
+    let len = stop.checked_sub(start).ok_or_else(|| PyIndexError::new_err("the end is before the start"))?;
+    Ok((start, len))
+}
+
+#[pymethods]
+impl Memory {
+    fn __getitem__<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if let Ok(slice) = key.cast::<PySlice>() {
+            let (start, len) = bounds(slice)?;
+            return Ok(PyBytes::new(py, &self.load(py, start, len)?).into_any());
+        }
+        let bytes = self.load(py, key.extract::<u64>()?, 1)?;
+        Ok(bytes.first().copied().unwrap_or_default().into_pyobject(py)?.into_any())
+    }
+
+    fn __setitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Ok(slice) = key.cast::<PySlice>() {
+            let (start, len) = bounds(slice)?;
+            if value.is_instance_of::<pyo3::types::PyInt>() || value.is_instance_of::<pyo3::types::PyString>() {
+                return Err(PyTypeError::new_err("memory is assigned bytes, or what has a buffer"));
+            }
+            let bytes = py.get_type::<PyBytes>().call1((value,))?;
+            let bytes = bytes.cast::<PyBytes>()?.as_bytes();
+            if bytes.len() as u64 != len {
+                return Err(PyValueError::new_err(format!("{} bytes given for {len}", bytes.len())));
+            }
+            return self.store(py, start, bytes);
+        }
+        self.store(py, key.extract::<u64>()?, &[value.extract::<u8>()?])
+    }
+
+    /// `size` bytes.
+    fn read<'py>(&self, py: Python<'py>, address: u64, size: u64) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.load(py, address, size)?))
+    }
+
+    /// The little-endian word of 8 bytes, or of `size`.
+    #[pyo3(signature = (address, size=8))]
+    fn word(&self, py: Python<'_>, address: u64, size: u64) -> PyResult<u64> {
+        if !(1..=8).contains(&size) {
+            return Err(PyValueError::new_err("a word has 1 to 8 bytes"));
+        }
+        let bytes = self.load(py, address, size)?;
+        Ok(bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)))
+    }
+
+    /// The value of a Go type that is at an address.
+    fn value<'py>(&self, py: Python<'py>, address: u64, r#type: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let program = match &self.of {
+            Of::Program(program) => program.bind(py),
+            Of::Session(session) => session.get().program.bind(py),
+        };
+        let ty = match r#type.cast::<GoType>() {
+            Ok(ty) => ty.get().ty.clone(),
+            Err(_) => crate::types::find(program, &r#type.extract::<String>()?)?.ty,
+        };
+        let value = self.see(py, |machine| Reader::new(machine.memory(), &**machine.image()).at(&ty, address))?;
+        Converter { py, program, serial: program.get().serial() }.object(&value)
+    }
+
+    /// Whether there is memory at an address.
+    fn __contains__(&self, py: Python<'_>, address: u64) -> PyResult<bool> {
+        self.see(py, move |machine| machine.memory().perm(address).is_some())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<memory of {} segments>", self.program().image().segments().len())
+    }
+}
+
+#[pymethods]
+impl Program {
+    /// The memory as the last call has left it. What is written there stays if it is kept (`p.keep()`).
+    #[getter]
+    fn mem(slf: &Bound<'_, Self>) -> Memory {
+        Memory { of: Of::Program(slf.clone().unbind()) }
+    }
+}
