@@ -69,7 +69,8 @@ impl<'py> Converter<'_, 'py> {
     }
 
     fn resolve(&self, reference: &TypeRef, path: &Path<'_>) -> PyResult<Arc<Type>> {
-        Types::resolve(&**self.image(), reference).map_err(|error| errors::argument(&format!("{path}: {error}")))
+        Types::resolve(&**self.image(), reference)
+            .map_err(|error| errors::argument(&format!("{path}: {error}")))
     }
 
     fn wanted(&self, given: &Bound<'py, PyAny>, ty: &Type, path: &Path<'_>) -> PyErr {
@@ -79,7 +80,12 @@ impl<'py> Converter<'_, 'py> {
     }
 
     /// The value of a Go type that something in Python stands for.
-    pub(crate) fn value(&self, given: &Bound<'py, PyAny>, ty: &Arc<Type>, path: &Path<'_>) -> PyResult<Value> {
+    pub(crate) fn value(
+        &self,
+        given: &Bound<'py, PyAny>,
+        ty: &Arc<Type>,
+        path: &Path<'_>,
+    ) -> PyResult<Value> {
         if path.depth() > MAX_DEPTH {
             return Err(errors::argument(&format!("{path}: the value is nested more than {MAX_DEPTH} deep")));
         }
@@ -194,7 +200,13 @@ impl<'py> Converter<'_, 'py> {
         None
     }
 
-    fn list(&self, given: &Bound<'py, PyAny>, ty: &Arc<Type>, elem: &Arc<Type>, path: &Path<'_>) -> PyResult<Value> {
+    fn list(
+        &self,
+        given: &Bound<'py, PyAny>,
+        ty: &Arc<Type>,
+        elem: &Arc<Type>,
+        path: &Path<'_>,
+    ) -> PyResult<Value> {
         let is_byte = elem.kind == Kind::Uint && elem.size == 1;
         if is_byte && let Some(bytes) = self.bytes(given) {
             return Ok(Value::Bytes(Bytes { ty: Some(ty.clone()), bytes: bytes? }));
@@ -210,12 +222,21 @@ impl<'py> Converter<'_, 'py> {
         Ok(Value::List(List { ty: Some(ty.clone()), elems }))
     }
 
-    fn structure(&self, given: &Bound<'py, PyAny>, ty: &Arc<Type>, fields: &[Field], path: &Path<'_>) -> PyResult<Value> {
+    fn structure(
+        &self,
+        given: &Bound<'py, PyAny>,
+        ty: &Arc<Type>,
+        fields: &[Field],
+        path: &Path<'_>,
+    ) -> PyResult<Value> {
         let mut values = Vec::new();
         let mut put = |name: &str, value: &Bound<'py, PyAny>| -> PyResult<()> {
             let field = fields.iter().find(|field| field.name == name).ok_or_else(|| {
                 let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-                errors::argument(&format!("{path}: {ty} has no field {name}; its fields are {}", known.join(", ")))
+                errors::argument(&format!(
+                    "{path}: {ty} has no field {name}; its fields are {}",
+                    known.join(", ")
+                ))
             })?;
             values.push((name.to_owned(), self.value(value, &field.ty, &Path::Field(path, name))?));
             Ok(())
@@ -261,7 +282,10 @@ impl<'py> Converter<'_, 'py> {
         let mut entries = Vec::new();
         for (at, item) in items.try_iter()?.enumerate() {
             let (k, v): (Bound<'py, PyAny>, Bound<'py, PyAny>) = item?.extract()?;
-            entries.push((self.value(&k, key, &Path::Key(path))?, self.value(&v, elem, &Path::Index(path, at))?));
+            entries.push((
+                self.value(&k, key, &Path::Key(path))?,
+                self.value(&v, elem, &Path::Index(path, at))?,
+            ));
         }
         Ok(Value::Map(Map { ty: Some(ty.clone()), entries }))
     }
@@ -358,7 +382,11 @@ impl<'py> Converter<'_, 'py> {
         let unsafe_pointer = ty.kind == Kind::UnsafePointer;
         if let Ok(opaque) = given.cast::<Opaque>() {
             let addr = opaque.get().address;
-            return Ok(if unsafe_pointer { Value::UnsafePointer(addr) } else { Value::Chan { ty: None, addr } });
+            return Ok(if unsafe_pointer {
+                Value::UnsafePointer(addr)
+            } else {
+                Value::Chan { ty: None, addr }
+            });
         }
         match given.extract::<u64>() {
             Ok(addr) if unsafe_pointer => Ok(Value::UnsafePointer(addr)),
@@ -389,7 +417,8 @@ impl<'py> Converter<'_, 'py> {
                 };
                 let (program, ty) = (self.program.clone().unbind(), pointer.ty.clone());
                 let is_read = pointer.pointee.is_some();
-                let pointer = Pointer { program, ty, address: pointer.addr, value, is_read, serial: self.serial };
+                let pointer =
+                    Pointer { program, ty, address: pointer.addr, value, is_read, serial: self.serial };
                 Bound::new(py, pointer)?.into_any()
             }
             Value::Interface(interface) => self.interface(interface)?,
@@ -414,25 +443,43 @@ impl<'py> Converter<'_, 'py> {
         })
     }
 
-    fn hold(&self, kind: &'static str, ty: Option<Arc<Type>>, address: u64, why: String) -> PyResult<Bound<'py, PyAny>> {
+    fn hold(
+        &self,
+        kind: &'static str,
+        ty: Option<Arc<Type>>,
+        address: u64,
+        why: String,
+    ) -> PyResult<Bound<'py, PyAny>> {
         Ok(Bound::new(self.py, Opaque { ty, kind, address, why })?.into_any())
     }
 
     fn elements(&self, list: &List) -> PyResult<Bound<'py, PyAny>> {
         let elems = list.elems.iter().map(|elem| self.object(elem)).collect::<PyResult<Vec<_>>>()?;
         let is_array = list.ty.as_ref().is_some_and(|ty| matches!(ty.kind, Kind::Array { .. }));
-        Ok(if is_array { PyTuple::new(self.py, elems)?.into_any() } else { PyList::new(self.py, elems)?.into_any() })
+        Ok(if is_array {
+            PyTuple::new(self.py, elems)?.into_any()
+        } else {
+            PyList::new(self.py, elems)?.into_any()
+        })
     }
 
     fn record(&self, record: &Struct) -> PyResult<Bound<'py, PyAny>> {
-        let values = record.fields.iter().map(|(_, value)| Ok(self.object(value)?.unbind())).collect::<PyResult<_>>()?;
+        let values = record
+            .fields
+            .iter()
+            .map(|(_, value)| Ok(self.object(value)?.unbind()))
+            .collect::<PyResult<_>>()?;
         let names = record.fields.iter().map(|(name, _)| name.clone()).collect();
         let ty = record.ty.clone().unwrap_or_else(|| {
             let kind = Kind::Struct(Vec::new());
             Arc::new(Type { name: "struct".to_owned(), size: 0, align: 1, kind, rtype: None })
         });
-        let record =
-            Record { program: self.program.clone().unbind(), ty, names, values: std::sync::Mutex::new(values) };
+        let record = Record {
+            program: self.program.clone().unbind(),
+            ty,
+            names,
+            values: std::sync::Mutex::new(values),
+        };
         Ok(Bound::new(self.py, record)?.into_any())
     }
 

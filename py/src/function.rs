@@ -102,7 +102,11 @@ impl Function {
     }
 
     /// Calls it.
-    pub(crate) fn call<'py>(&self, py: Python<'py>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn call<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let program = self.program.get();
         if let Some(prepared) = &self.prepared
             && let Some(results) = self.call_short(py, program, prepared, args)?
@@ -155,7 +159,8 @@ impl Function {
     fn hold<'a, 'py>(&self, n: usize, slot: Slot, arg: &'a Bound<'py, PyAny>) -> PyResult<Option<Held<'a>>> {
         let over = || {
             let param = self.params().and_then(|params| params.get(n).cloned());
-            let (param, ty) = param.map_or_else(Default::default, |param| (param.to_string(), param.ty.name.clone()));
+            let (param, ty) =
+                param.map_or_else(Default::default, |param| (param.to_string(), param.ty.name.clone()));
             PyOverflowError::new_err(format!("argument {} ({param}): {arg} overflows {ty}", n + 1))
         };
         Ok(match slot {
@@ -192,7 +197,12 @@ impl Function {
         })
     }
 
-    fn given_short<'py>(&self, py: Python<'py>, prepared: &Prepared, results: Results) -> PyResult<Bound<'py, PyAny>> {
+    fn given_short<'py>(
+        &self,
+        py: Python<'py>,
+        prepared: &Prepared,
+        results: Results,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let objects = prepared.results().zip(&results).map(|(slot, got)| object(py, slot, got));
         let mut objects = objects.collect::<PyResult<SmallVec<[Bound<'py, PyAny>; 4]>>>()?;
         if self.raises && prepared.results().last() == Some(Slot::Interface) {
@@ -245,7 +255,12 @@ impl Function {
     }
 
     /// Makes the call the long way.
-    pub(crate) fn run(&self, py: Python<'_>, args: &Bound<'_, PyTuple>, arguments: bool) -> PyResult<GoReport> {
+    pub(crate) fn run(
+        &self,
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        arguments: bool,
+    ) -> PyResult<GoReport> {
         let program = self.program.get();
         let guessed = self.function.signature().is_none() && !args.is_empty();
         let (values, texts) = match guessed {
@@ -276,10 +291,10 @@ impl Function {
                 if self.raises && fails {
                     let error = objects.pop().filter(|error| !error.is_none());
                     if let Some(error) = error {
-                        return Err(errors::classes(py)?.getattr("as_error")?.call1((error,)).map_or_else(
-                            |failed| failed,
-                            PyErr::from_value,
-                        ));
+                        return Err(errors::classes(py)?
+                            .getattr("as_error")?
+                            .call1((error,))
+                            .map_or_else(|failed| failed, PyErr::from_value));
                     }
                 }
                 one_or_all(py, objects)
@@ -428,7 +443,9 @@ impl Function {
             let ty = crate::types::GoType { program: self.program.clone_ref(py), ty: param.ty.clone() };
             (param.name.clone(), ty)
         };
-        self.function.signature().map_or_else(Vec::new, |signature| signature.results.iter().map(typed).collect())
+        self.function
+            .signature()
+            .map_or_else(Vec::new, |signature| signature.results.iter().map(typed).collect())
     }
 
     /// Whether calls go the short way: numbers, text and bytes alone.

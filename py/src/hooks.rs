@@ -67,7 +67,7 @@ impl Running {
         call: impl FnOnce(Python<'_>, &Bound<'_, Program>, Bound<'_, PyAny>) -> PyResult<T>,
         without: T,
     ) -> Result<T, Error> {
-        Python::attach(|py| {
+        let done = Python::try_attach(|py| {
             let Some(callable) = self.table.get(py, self.at) else { return Ok(without) };
             let Some(program) = self.program.bind(py).upgrade() else { return Ok(without) };
             let Ok(program) = program.cast_into::<Program>() else { return Ok(without) };
@@ -75,7 +75,8 @@ impl Running {
                 self.pending.set(error);
                 Error::Hook("an exception".to_owned())
             })
-        })
+        });
+        done.unwrap_or_else(|| Err(Error::Hook("Python ends".to_owned())))
     }
 }
 
@@ -217,12 +218,17 @@ fn given_results(
     };
     match results {
         [] if given.is_none() => Ok(Some(Vec::new())),
-        [] => Err(PyTypeError::new_err("the function gives nothing: its hook returns None, or goemu.original")),
+        [] => {
+            Err(PyTypeError::new_err("the function gives nothing: its hook returns None, or goemu.original"))
+        }
         [only] => Ok(Some(vec![value(0, only, given)?])),
         several => {
             let tuple = given.cast::<PyTuple>().ok().filter(|tuple| tuple.len() == several.len());
             let tuple = tuple.ok_or_else(|| {
-                PyTypeError::new_err(format!("the function gives {} results: its hook returns a tuple", several.len()))
+                PyTypeError::new_err(format!(
+                    "the function gives {} results: its hook returns a tuple",
+                    several.len()
+                ))
             })?;
             let each = several.iter().zip(tuple.iter()).enumerate();
             each.map(|(n, (param, given))| value(n, param, &given)).collect::<PyResult<_>>().map(Some)
@@ -285,7 +291,9 @@ fn named(program: &Bound<'_, Program>, given: &Bound<'_, PyAny>, sig: Option<&st
         return Ok(vec![name]);
     }
     let image = program.get().image();
-    let wanted = image.defined_funcs().filter(|func| matches(&name.replace("(*", "(\u{1}"), &func.name().replace("(*", "(\u{1}")));
+    let wanted = image
+        .defined_funcs()
+        .filter(|func| matches(&name.replace("(*", "(\u{1}"), &func.name().replace("(*", "(\u{1}")));
     let known = wanted.filter(|func| sig.is_some() || matches!(image.signature(func), Ok(Some(_))));
     let names: Vec<String> = known.map(|func| format!("{:#x}", func.entry())).collect();
     match names.is_empty() {

@@ -85,7 +85,7 @@ impl Batches {
         if noted.is_empty() || self.watcher.pending.is_set() {
             return;
         }
-        Python::attach(|py| {
+        let _ = Python::try_attach(|py| {
             let callable = {
                 let callable = self.watcher.callable.lock().unwrap_or_else(PoisonError::into_inner);
                 callable.as_ref().map(|callable| callable.clone_ref(py))
@@ -152,8 +152,12 @@ impl Observer for Batches {
 /// An event as a word and numbers.
 fn fields(event: &Event) -> (&'static str, Vec<(&'static str, u64)>) {
     match *event {
-        Event::CallBegins { func, sp, stack } => ("call_begins", vec![("func", func), ("sp", sp), ("stack", stack)]),
-        Event::StackGrew { func, from, to } => ("stack_grew", vec![("func", func), ("from", from), ("to", to)]),
+        Event::CallBegins { func, sp, stack } => {
+            ("call_begins", vec![("func", func), ("sp", sp), ("stack", stack)])
+        }
+        Event::StackGrew { func, from, to } => {
+            ("stack_grew", vec![("func", func), ("from", from), ("to", to)])
+        }
         Event::StackMoved { from, to } => ("stack_moved", vec![("from", from), ("to", to)]),
         Event::DeferPushed { record, closure, func, sp, .. } => {
             ("defer_pushed", vec![("record", record), ("closure", closure), ("func", func), ("sp", sp)])
@@ -167,7 +171,9 @@ fn fields(event: &Event) -> (&'static str, Vec<(&'static str, u64)>) {
         Event::RecoverCalled => ("recover_called", vec![]),
         Event::Recovered => ("recovered", vec![]),
         Event::FaultBecomesPanic(fault) => ("fault_becomes_panic", vec![("pc", fault.pc)]),
-        Event::Allocated { addr, size, ty } => ("allocated", vec![("address", addr), ("size", size), ("type", ty)]),
+        Event::Allocated { addr, size, ty } => {
+            ("allocated", vec![("address", addr), ("size", size), ("type", ty)])
+        }
         Event::GoroutineStarted { goroutine, func } => {
             ("goroutine_started", vec![("goroutine", goroutine), ("func", func)])
         }
@@ -238,7 +244,8 @@ impl Program {
             return Err(pyo3::exceptions::PyTypeError::new_err("an observer is a function"));
         }
         let pending = program.pending.clone();
-        let watcher = Watcher { what, batch: batch.clamp(1, 1 << 20), callable: Mutex::new(Some(see)), pending };
+        let watcher =
+            Watcher { what, batch: batch.clamp(1, 1 << 20), callable: Mutex::new(Some(see)), pending };
         let watcher = Arc::new(watcher);
         let added = Arc::clone(&watcher);
         program.with(py, move |machine| machine.observe(Batches { watcher: added, noted: Vec::new() }))?;

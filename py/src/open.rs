@@ -33,7 +33,9 @@ impl Source {
         }
         match given.extract::<PathBuf>() {
             Ok(path) => Ok(Source::Paths(vec![path])),
-            Err(_) => Err(PyTypeError::new_err("a program is a path, a list of paths of object files, or bytes")),
+            Err(_) => {
+                Err(PyTypeError::new_err("a program is a path, a list of paths of object files, or bytes"))
+            }
         }
     }
 
@@ -60,7 +62,11 @@ impl Source {
     }
 
     /// What a pickle has of it: paths with a checksum, or the bytes.
-    pub(crate) fn pickled<'py>(&self, py: Python<'py>, _image: &Image) -> PyResult<(Bound<'py, PyAny>, Option<String>)> {
+    pub(crate) fn pickled<'py>(
+        &self,
+        py: Python<'py>,
+        _image: &Image,
+    ) -> PyResult<(Bound<'py, PyAny>, Option<String>)> {
         match self {
             Source::Bytes(bytes) => Ok((PyBytes::new(py, bytes).into_any(), None)),
             Source::Paths(paths) => {
@@ -95,11 +101,14 @@ pub(crate) fn settings<'py>(py: Python<'py>, config: &Config, fuel: u64) -> PyRe
     dict.set_item("max_memory", config.max_memory)?;
     dict.set_item("max_stack", config.max_stack)?;
     dict.set_item("runtime", config.runtime.map(|runtime| runtime.to_string()))?;
-    dict.set_item("engine", match config.engine {
-        EngineChoice::Auto => "auto",
-        EngineChoice::Interpreter => "interpreter",
-        EngineChoice::Translator => "translator",
-    })?;
+    dict.set_item(
+        "engine",
+        match config.engine {
+            EngineChoice::Auto => "auto",
+            EngineChoice::Interpreter => "interpreter",
+            EngineChoice::Translator => "translator",
+        },
+    )?;
     dict.set_item("args", config.process.args.clone())?;
     dict.set_item("env", config.process.env.iter().cloned().collect::<std::collections::BTreeMap<_, _>>())?;
     dict.set_item("stdin", PyBytes::new(py, &config.process.stdin))?;

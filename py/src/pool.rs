@@ -30,13 +30,14 @@ impl Follow<Result<GoReport, Error>> for Taking {
     }
 
     fn progress(&mut self, progress: Progress) -> ControlFlow<()> {
-        let told = Python::attach(|py| {
+        let told = Python::try_attach(|py| {
             py.check_signals()?;
             self.progress.as_ref().map_or(Ok(()), |tell| tell.bind(py).call1((progress.done,)).map(drop))
         });
         match told {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
+            Some(Ok(())) => ControlFlow::Continue(()),
+            None => ControlFlow::Break(()),
+            Some(Err(error)) => {
                 self.pending.set(error);
                 ControlFlow::Break(())
             }
@@ -58,7 +59,8 @@ pub(crate) fn run<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let own = function.get();
     let program = own.program.get();
-    let jobs = jobs.iter().map(|args| own.values(py, args.cast::<PyTuple>()?)).collect::<PyResult<Vec<_>>>()?;
+    let jobs =
+        jobs.iter().map(|args| own.values(py, args.cast::<PyTuple>()?)).collect::<PyResult<Vec<_>>>()?;
     let machine = program.with(py, goemu::Machine::fork)?.map_err(|error| errors::from(py, &error))?;
     let time = timeout.filter(|time| *time >= 0.0 && *time < 1e9).map(Duration::from_secs_f64);
     let pending = Pending::default();
@@ -78,7 +80,9 @@ pub(crate) fn run<'py>(
     for result in taking.results {
         let report = result.map_err(|error| errors::from(py, &error))?;
         match reports {
-            true => list.append(Bound::new(py, Report::new(own.program.clone_ref(py), called.name(), report))?)?,
+            true => {
+                list.append(Bound::new(py, Report::new(own.program.clone_ref(py), called.name(), report))?)?
+            }
             false => list.append(own.finish(py, report)?)?,
         }
     }

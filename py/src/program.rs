@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use goemu::go::read::{Limits, ReadOptions};
-use goemu::machine::Interrupt;
+use goemu::machine::{EngineChoice, Interrupt};
 use goemu::{Config, Image, Machine, Report};
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -63,6 +63,8 @@ pub(crate) struct Program {
     /// Whether a session is open.
     pub(crate) in_session: AtomicBool,
     fuel: AtomicU64,
+    /// The process, where that matters; else 0.
+    process: u32,
     pub(crate) hooks: HookTable,
     pub(crate) watchers: Watchers,
     pub(crate) pending: Pending,
@@ -76,6 +78,11 @@ pub(crate) struct Program {
 fn this_thread() -> u64 {
     thread_local!(static MARK: u8 = const { 0 });
     MARK.with(|mark| std::ptr::from_ref(mark) as u64)
+}
+
+/// The process, where its machines are of no use in forked ones.
+fn process(config: &Config) -> u32 {
+    if config.engine == EngineChoice::Interpreter { 0 } else { std::process::id() }
 }
 
 /// Frees the machine for others, whatever happens.
@@ -98,6 +105,7 @@ impl Program {
         Program {
             image: Arc::new(image),
             fuel: AtomicU64::new(config.fuel),
+            process: process(&config),
             config,
             source,
             slot: Mutex::new(Slot::NotMade),
@@ -116,6 +124,7 @@ impl Program {
         Program {
             image: Arc::clone(&self.image),
             fuel: AtomicU64::new(self.fuel.load(Ordering::Relaxed)),
+            process: process(&self.config),
             config: self.config.clone(),
             source: self.source.clone(),
             slot: Mutex::new(Slot::NotMade),
@@ -212,6 +221,13 @@ impl Program {
             *slot = Slot::Made(Box::new(machine));
         }
         match slot {
+            // Code of the translator is in memory that forked processes share.
+            Slot::Made(machine) if self.process != 0 && self.process != std::process::id() => {
+                let _ = machine;
+                Err(PyRuntimeError::new_err(
+                    "the process was forked, and translated code cannot be: open the program after that, or spawn",
+                ))
+            }
             Slot::Made(machine) => {
                 machine.set_fuel(self.fuel_now());
                 Ok(machine)
@@ -233,9 +249,11 @@ impl Program {
             }
             *last = Instant::now();
             drop(last);
-            match Python::attach(|py| py.check_signals()) {
-                Ok(()) => false,
-                Err(error) => {
+            match Python::try_attach(|py| py.check_signals()) {
+                Some(Ok(())) => false,
+                // Python ends.
+                None => true,
+                Some(Err(error)) => {
                     pending.set(error);
                     true
                 }
@@ -414,7 +432,9 @@ impl Program {
         for (name, value) in limits.into_iter().flatten() {
             match name.extract::<String>()?.as_str() {
                 "fuel" => self.set_fuel(value.extract()?),
-                other => return Err(PyValueError::new_err(format!("no limit {other}: give it to goemu.open"))),
+                other => {
+                    return Err(PyValueError::new_err(format!("no limit {other}: give it to goemu.open")));
+                }
             }
         }
         Ok(())

@@ -182,9 +182,8 @@ impl Program {
                 }
             },
         };
-        let found: Vec<(String, u64, &str)> = py.detach(|| {
-            image.defined_funcs().flat_map(|func| references(&func, wanted)).collect()
-        });
+        let found: Vec<(String, u64, &str)> =
+            py.detach(|| image.defined_funcs().flat_map(|func| references(&func, wanted)).collect());
         let dict = |(func, address, kind)| {
             let dict = PyDict::new(py);
             dict.set_item("func", func)?;

@@ -64,7 +64,9 @@ impl Report {
     #[getter]
     fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match &self.report.outcome {
-            Outcome::Returned(returned) => one_or_all(py, results(self.program.bind(py), returned, self.serial)?),
+            Outcome::Returned(returned) => {
+                one_or_all(py, results(self.program.bind(py), returned, self.serial)?)
+            }
             _ => Ok(py.None().into_bound(py)),
         }
     }
@@ -73,7 +75,9 @@ impl Report {
     #[getter]
     fn results<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         match &self.report.outcome {
-            Outcome::Returned(returned) => PyTuple::new(py, results(self.program.bind(py), returned, self.serial)?),
+            Outcome::Returned(returned) => {
+                PyTuple::new(py, results(self.program.bind(py), returned, self.serial)?)
+            }
             _ => Ok(PyTuple::empty(py)),
         }
     }

@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use goemu::go::read::Reader;
 use goemu::session::Suspended;
 use goemu::{Error, Machine, Stop};
-use pyo3::exceptions::{PyAttributeError, PyIndexError, PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{
+    PyAttributeError, PyIndexError, PyOverflowError, PyRuntimeError, PyTypeError, PyValueError,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PySlice, PyTuple};
 
@@ -87,7 +89,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // The machine is cleaned by its next session or call; it may be busy now.
+        // Where the machine is busy, or Python ends, the call is given up without it.
+        let _ = Python::try_attach(|py| self.close(py));
         self.end();
     }
 }
@@ -98,10 +101,16 @@ impl Function {
     #[pyo3(signature = (*args))]
     fn start(&self, py: Python<'_>, args: &Bound<'_, PyTuple>) -> PyResult<Session> {
         let (program, values) = (self.program.get(), self.values(py, args)?);
+        if program.in_session.swap(true, Ordering::AcqRel) {
+            return Err(PyRuntimeError::new_err(
+                "a session of this program is open: close it first, or begin on p.clone()",
+            ));
+        }
         program.next_serial();
-        let begun = program.with(py, |machine| Ok(self.function.start(machine, &values)?.suspend()))?;
-        let state = Mutex::new(Some(begun.map_err(|error: Error| errors::from(py, &error))?));
-        program.in_session.store(true, Ordering::Release);
+        let begun = program.with_any(py, |machine| Ok(self.function.start(machine, &values)?.suspend()));
+        let begun = begun.and_then(|begun| begun.map_err(|error: Error| errors::from(py, &error)));
+        let suspended = begun.inspect_err(|_| program.in_session.store(false, Ordering::Release))?;
+        let state = Mutex::new(Some(suspended));
         Ok(Session { program: self.program.clone_ref(py), func: self.function.name().to_owned(), state })
     }
 }
@@ -168,7 +177,9 @@ impl Session {
     /// Ends the session; the call is given up.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         match self.end() {
-            Some(suspended) => self.program.get().with_any(py, move |machine| drop(suspended.attach(machine))),
+            Some(suspended) => {
+                self.program.get().with_any(py, move |machine| drop(suspended.attach(machine)))
+            }
             None => Ok(()),
         }
     }
@@ -211,7 +222,8 @@ impl Session {
         let pc = self.pc(py)?;
         let image = self.program.get().image();
         let func = image.func_at(pc);
-        let line = func.and_then(|func| goemu::disasm::disassemble(image, &func).find(|line| line.address == pc));
+        let line =
+            func.and_then(|func| goemu::disasm::disassemble(image, &func).find(|line| line.address == pc));
         Ok(line.map_or_else(|| "?".to_owned(), |line| line.text))
     }
 
@@ -249,7 +261,8 @@ pub(crate) struct Registers {
 
 /// General-purpose registers in the processor's order.
 const NAMES: [&str; 16] = [
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+    "r15",
 ];
 
 /// A register.
@@ -354,11 +367,14 @@ impl Registers {
             match register {
                 Register::General(n, bits, shift) => {
                     let (old, number) = (cpu.gpr(n), words[0] as u64);
-                    cpu.set_gpr(n, match bits {
-                        // As the processor does, writes of 32 bits clear the others.
-                        64 | 32 => number,
-                        _ => old & !(((1 << bits) - 1) << shift) | number << shift,
-                    });
+                    cpu.set_gpr(
+                        n,
+                        match bits {
+                            // As the processor does, writes of 32 bits clear the others.
+                            64 | 32 => number,
+                            _ => old & !(((1 << bits) - 1) << shift) | number << shift,
+                        },
+                    );
                 }
                 Register::Rip => cpu.rip = words[0] as u64,
                 Register::Rflags => cpu.set_rflags(words[0] as u64),
@@ -374,7 +390,12 @@ impl Registers {
 
     fn __dir__(&self) -> Vec<String> {
         let vectors = (0..16).map(|n| format!("xmm{n}"));
-        NAMES.iter().map(|name| (*name).to_owned()).chain(["rip".into(), "rflags".into()]).chain(vectors).collect()
+        NAMES
+            .iter()
+            .map(|name| (*name).to_owned())
+            .chain(["rip".into(), "rflags".into()])
+            .chain(vectors)
+            .collect()
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -445,8 +466,12 @@ impl Memory {
             Ok(())
         }
         let stored = match &self.of {
-            Of::Program(program) => program.get().with(py, |machine| put(machine.memory_mut(), address, bytes))?,
-            Of::Session(session) => session.get().with(py, |session| put(session.memory_mut(), address, bytes))?,
+            Of::Program(program) => {
+                program.get().with(py, |machine| put(machine.memory_mut(), address, bytes))?
+            }
+            Of::Session(session) => {
+                session.get().with(py, |session| put(session.memory_mut(), address, bytes))?
+            }
         };
         stored.map_err(|why| errors::own(py, "MemoryFault", &why))
     }
@@ -459,7 +484,10 @@ fn no_memory(address: u64) -> String {
 fn bounds(slice: &Bound<'_, PySlice>) -> PyResult<(u64, u64)> {
     let part = |name: &str| slice.getattr(name);
     let (start, stop, step) = (part("start")?, part("stop")?, part("step")?);
-    if start.is_none() || stop.is_none() || !(step.is_none() || step.extract::<i64>().is_ok_and(|step| step == 1)) {
+    if start.is_none()
+        || stop.is_none()
+        || !(step.is_none() || step.extract::<i64>().is_ok_and(|step| step == 1))
+    {
         return Err(PyIndexError::new_err("memory is read as mem[start:stop]"));
     }
     let (start, stop) = (start.extract::<u64>()?, stop.extract::<u64>()?);
@@ -481,7 +509,8 @@ impl Memory {
     fn __setitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(slice) = key.cast::<PySlice>() {
             let (start, len) = bounds(slice)?;
-            if value.is_instance_of::<pyo3::types::PyInt>() || value.is_instance_of::<pyo3::types::PyString>() {
+            if value.is_instance_of::<pyo3::types::PyInt>() || value.is_instance_of::<pyo3::types::PyString>()
+            {
                 return Err(PyTypeError::new_err("memory is assigned bytes, or what has a buffer"));
             }
             let bytes = py.get_type::<PyBytes>().call1((value,))?;
@@ -510,7 +539,12 @@ impl Memory {
     }
 
     /// The value of a Go type that is at an address.
-    fn value<'py>(&self, py: Python<'py>, address: u64, r#type: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn value<'py>(
+        &self,
+        py: Python<'py>,
+        address: u64,
+        r#type: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let program = match &self.of {
             Of::Program(program) => program.bind(py),
             Of::Session(session) => session.get().program.bind(py),
@@ -519,7 +553,8 @@ impl Memory {
             Ok(ty) => ty.get().ty.clone(),
             Err(_) => crate::types::find(program, &r#type.extract::<String>()?)?.ty,
         };
-        let value = self.see(py, |machine| Reader::new(machine.memory(), &**machine.image()).at(&ty, address))?;
+        let value =
+            self.see(py, |machine| Reader::new(machine.memory(), &**machine.image()).at(&ty, address))?;
         Converter { py, program, serial: program.get().serial() }.object(&value)
     }
 

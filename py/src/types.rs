@@ -135,11 +135,17 @@ impl GoType {
             let value = args.get_item(0)?;
             // Checked now, so that the message points at its cause.
             converter.value(&value, &self.ty, &Path::Value)?;
-            let typed = Typed { program: self.program.clone_ref(py), ty: self.ty.clone(), value: value.unbind() };
+            let typed =
+                Typed { program: self.program.clone_ref(py), ty: self.ty.clone(), value: value.unbind() };
             return Ok(Bound::new(py, typed)?.into_any());
         };
         if args.len() > own.len() {
-            return Err(PyTypeError::new_err(format!("{} takes {} values, not {}", self.ty, own.len(), args.len())));
+            return Err(PyTypeError::new_err(format!(
+                "{} takes {} values, not {}",
+                self.ty,
+                own.len(),
+                args.len()
+            )));
         }
         let mut values: Vec<Option<Bound<'py, PyAny>>> = args.iter().map(Some).collect();
         values.resize(own.len(), None);
@@ -148,7 +154,10 @@ impl GoType {
             let Some(at) = own.iter().position(|field| field.name == name) else {
                 let known: Vec<&str> = own.iter().map(|field| field.name.as_str()).collect();
                 let known = known.join(", ");
-                return Err(PyTypeError::new_err(format!("{} has no field {name}; its fields are {known}", self.ty)));
+                return Err(PyTypeError::new_err(format!(
+                    "{} has no field {name}; its fields are {known}",
+                    self.ty
+                )));
             };
             if let Some(slot) = values.get_mut(at) {
                 *slot = Some(value);
@@ -165,8 +174,12 @@ impl GoType {
             });
         }
         let names = own.iter().map(|field| field.name.clone()).collect();
-        let record =
-            Record { program: self.program.clone_ref(py), ty: self.ty.clone(), names, values: Mutex::new(all) };
+        let record = Record {
+            program: self.program.clone_ref(py),
+            ty: self.ty.clone(),
+            names,
+            values: Mutex::new(all),
+        };
         Ok(Bound::new(py, record)?.into_any())
     }
 
@@ -262,7 +275,9 @@ fn zero<'py>(program: &Bound<'py, Program>, ty: &Arc<Type>, depth: usize) -> PyR
         }
         Kind::Array { elem, len } => {
             if *len > MOST_ELEMS || depth > 20 {
-                return Err(PyTypeError::new_err(format!("{ty} is too large for a zero value: give its elements")));
+                return Err(PyTypeError::new_err(format!(
+                    "{ty} is too large for a zero value: give its elements"
+                )));
             }
             let elems = (0..*len).map(|_| zero(program, elem, depth + 1)).collect::<PyResult<Vec<_>>>()?;
             PyTuple::new(py, elems)?.into_any()

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use goemu_loader::{Kind, Type};
-use pyo3::exceptions::{PyAttributeError, PyIndexError, PyTypeError};
 use pyo3::PyClass;
+use pyo3::exceptions::{PyAttributeError, PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
@@ -32,7 +32,11 @@ impl Record {
     }
 
     fn no_field(&self, name: &str) -> PyErr {
-        PyAttributeError::new_err(format!("{} has no field {name}; its fields are {}", self.ty, self.names.join(", ")))
+        PyAttributeError::new_err(format!(
+            "{} has no field {name}; its fields are {}",
+            self.ty,
+            self.names.join(", ")
+        ))
     }
 }
 
@@ -68,7 +72,10 @@ impl Record {
         }
         let at = key.extract::<usize>()?;
         let values = self.all(py);
-        values.into_iter().nth(at).ok_or_else(|| PyIndexError::new_err(format!("{} has no field {at}", self.ty)))
+        values
+            .into_iter()
+            .nth(at)
+            .ok_or_else(|| PyIndexError::new_err(format!("{} has no field {at}", self.ty)))
     }
 
     fn __dir__(&self) -> Vec<String> {

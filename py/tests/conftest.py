@@ -5,6 +5,15 @@ import pytest
 
 import goemu
 
+try:
+    from hypothesis import HealthCheck, settings
+except ImportError:
+    pass
+else:
+    # Of properties that a busy computer checks, time says nothing.
+    settings.register_profile("goemu", deadline=None, suppress_health_check=list(HealthCheck))
+    settings.load_profile("goemu")
+
 
 def _bin() -> pathlib.Path:
     given = os.environ.get("GOEMU_TESTDATA")

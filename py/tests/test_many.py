@@ -120,6 +120,42 @@ def test_control_c_ends_a_call_and_the_machine_is_usable(bin_dir):
     assert "out_of_fuel" in done.stdout
 
 
+def test_forked_processes_call_or_say_that_they_cannot(corpus_path):
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork")
+    code = '''
+import goemu, os, sys
+p = goemu.open(sys.argv[1], engine=sys.argv[2])
+assert p.main.fib(10) == 55
+pid = os.fork()
+if pid == 0:
+    try:
+        print(p.main.fib(11), flush=True)
+    except RuntimeError as error:
+        print(error, flush=True)
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+print(p.main.fib(12))
+'''
+    for engine, expected in (("interpreter", "89"), ("auto", "the process was forked")):
+        done = subprocess.run([sys.executable, "-c", code, corpus_path, engine], capture_output=True, text=True, timeout=60)
+        assert done.stdout.startswith(expected) and done.stdout.endswith("144\n"), done.stdout + done.stderr
+
+
+def test_threads_that_run_when_python_ends_do_not_abort_it(bin_dir):
+    code = '''
+import goemu, sys, threading, time
+p = goemu.open(sys.argv[1], fuel=1 << 60)
+spin = p.function("main.spin", sig="func()")
+threading.Thread(target=spin.report, daemon=True).start()
+time.sleep(0.3)
+print("end")
+'''
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(bin_dir / "bad-go1.27-stripped")], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stdout == "end\n", (done.returncode, done.stderr)
+
+
 def test_ray_shares_the_work(corpus_path):
     ray = pytest.importorskip("ray", reason="ray is not installed (pip install ray)")
     ray.init(num_cpus=2, include_dashboard=False, ignore_reinit_error=True)
