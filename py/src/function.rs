@@ -398,6 +398,11 @@ impl Function {
     }
 
     /// Calls it, and tells all of it: results, outcome, output, instructions. Nothing that the guest does is raised.
+    ///
+    /// >>> p.main.divide.report(1, 0).outcome
+    /// 'panicked'
+    /// >>> p.main.divide.report(7, 2, arguments=True).arguments
+    /// {'a': 7, 'b': 2}
     #[pyo3(signature = (*args, arguments=false))]
     fn report(&self, py: Python<'_>, args: &Bound<'_, PyTuple>, arguments: bool) -> PyResult<Report> {
         let report = self.run(py, args, arguments)?;

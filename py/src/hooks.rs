@@ -325,6 +325,12 @@ fn decorate(
 impl Program {
     /// `@p.replace("time.Now")`: the Python function stands in for it, with arguments and results as values. It returns
     /// `goemu.original` where the function itself is to run. What it raises ends the call.
+    ///
+    /// >>> hook = p.replace("main.itoa", lambda n: f"<{n}>")
+    /// >>> p.main.concatMany("a", "b", 7)
+    /// 'a-b-<7>ab'
+    /// >>> hook.remove()
+    /// True
     #[pyo3(signature = (name, with_=None, *, sig=None))]
     fn replace(
         slf: &Bound<'_, Self>,
@@ -336,6 +342,14 @@ impl Program {
     }
 
     /// `@p.watch("main.*")`: shows the Python function every call, when it begins and when it returns.
+    ///
+    /// >>> hook = p.watch("main.itoa", print)
+    /// >>> p.main.itoa(7)
+    /// main.itoa(7,)
+    /// main.itoa(7,) = ('7',)
+    /// '7'
+    /// >>> hook.remove()
+    /// True
     #[pyo3(signature = (name, see=None, *, sig=None))]
     fn watch(
         slf: &Bound<'_, Self>,

@@ -228,6 +228,11 @@ fn observe_again(machine: &mut goemu::Machine, watchers: &Watchers) {
 impl Program {
     /// Calls `see` with lists of what happens in calls: `events` of Go's runtime (dicts), the addresses of `blocks`, or of
     /// `instructions`. A list has `batch` items, and fewer at the end of a call.
+    ///
+    /// >>> with p.observe(lambda blocks: print(len(blocks)), "blocks"):
+    /// ...     p.main.fib(1)
+    /// 2
+    /// 1
     #[pyo3(signature = (see, what="events", *, batch=4096))]
     fn observe(slf: &Bound<'_, Self>, see: Py<PyAny>, what: &str, batch: usize) -> PyResult<Observing> {
         let what = match what {
@@ -371,6 +376,9 @@ fn owned(record: &TraceOf<'_>) -> TraceRecord {
 #[pymethods]
 impl Function {
     /// Calls it and gives the trace: `calls`, `events` or `instructions`, a list of records with the call's report.
+    ///
+    /// >>> p.main.fib.trace(1)[-1]
+    /// <event returned: 1>
     #[pyo3(signature = (*args, detail="calls", most=1_000_000))]
     fn trace<'py>(
         &self,
@@ -397,6 +405,9 @@ impl Function {
     }
 
     /// Calls it and gives its coverage: lines and blocks that ran.
+    ///
+    /// >>> p.main.fib.coverage(1)
+    /// <goemu.Coverage 3 lines, 2 blocks>
     #[pyo3(signature = (*args))]
     fn coverage<'py>(&self, py: Python<'py>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
         let blocks = Blocks::default();

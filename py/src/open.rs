@@ -122,9 +122,13 @@ pub(crate) fn settings<'py>(py: Python<'py>, config: &Config, fuel: u64) -> PyRe
 /// `stdin` are what the program is given. `base` moves a position-independent program, `dump_base` takes a file for a dump of
 /// memory.
 ///
-/// >>> p = goemu.open("prog")  # doctest: +SKIP
-/// >>> p.main.fib(20)  # doctest: +SKIP
+/// >>> p = goemu.open("prog")
+/// >>> p.main.fib(20)
 /// 6765
+/// >>> goemu.open("nothing")
+/// Traceback (most recent call last):
+///     ...
+/// goemu._errors.LoadError: cannot read nothing: No such file or directory (os error 2)
 #[pyfunction]
 #[pyo3(signature = (source, *, fuel=None, seed=None, runtime=None, engine=None, cpu=None, max_memory=None, max_stack=None,
                     args=None, env=None, stdin=None, base=None, dump_base=None))]

@@ -52,6 +52,9 @@ enum Slot {
 /// A Go program. `goemu.open` gives it.
 ///
 /// Functions are found by attribute (`p.main.fib`) and by index (`p["main.(*Cache).Get"]`), types in `p.types`.
+///
+/// >>> p.main.fib(10), p["fib"](10)
+/// (55, 55)
 #[pyclass(module = "goemu", frozen, weakref)]
 pub(crate) struct Program {
     image: Arc<Image>,
@@ -283,6 +286,9 @@ impl Program {
     ///
     /// `sig` is its signature in Go syntax, `captures` the variables that a closure captured (`n=5, s="x"`). With `raises`, an
     /// `error` that it returns last is raised, and left out of the results.
+    ///
+    /// >>> p.function("main.fib", sig="func(n int) int")
+    /// <Go func main.fib(n int) int>
     #[pyo3(signature = (name, sig=None, *, captures=None, raises=false))]
     fn function(
         slf: &Bound<'_, Self>,
@@ -347,6 +353,12 @@ impl Program {
     }
 
     /// Makes the state that the last call has left the one that calls start from: package variables, the heap.
+    ///
+    /// >>> q = p.clone()
+    /// >>> add5 = q.main.makeAdder(5)
+    /// >>> q.keep()
+    /// >>> add5(37)
+    /// 42
     fn keep(&self, py: Python<'_>) -> PyResult<()> {
         self.with(py, Machine::keep)?;
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(self.serial());
@@ -399,6 +411,11 @@ impl Program {
 
     /// Calls a function with random arguments of its types, shrinks those that fail, and raises `goemu.CheckFailed` for them: a
     /// panic, a fault, or `holds(result, *args)` that is false. Needs hypothesis.
+    ///
+    /// >>> p.check("main.divide")
+    /// Traceback (most recent call last):
+    ///     ...
+    /// goemu._check.CheckFailed: main.divide(0, 0): panic: runtime error: integer divide by zero
     #[pyo3(signature = (function, holds=None, *, examples=100, allow=None))]
     fn check<'py>(
         slf: &Bound<'py, Self>,

@@ -140,6 +140,9 @@ fn references(func: &Func<'_>, wanted: u64) -> Vec<(String, u64, &'static str)> 
 #[pymethods]
 impl Program {
     /// The functions whose names match a pattern (`main.*`), in order of address; all without one.
+    ///
+    /// >>> [f.signature for f in p.functions("main.fib")]
+    /// ['func(n int) int']
     #[pyo3(signature = (pattern=None))]
     fn functions(&self, py: Python<'_>, pattern: Option<&str>) -> Vec<FunctionInfo> {
         let image = self.image();
@@ -170,6 +173,9 @@ impl Program {
 
     /// Who refers to a function or an address: dicts of `func`, `address` and `kind` (`call`, `jump`, `address`), of direct
     /// references in code.
+    ///
+    /// >>> sorted({call["func"] for call in p.xrefs("main.fib")})[:1]
+    /// ['main.fib']
     fn xrefs<'py>(&self, py: Python<'py>, target: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let image = self.image();
         let wanted = match target.cast::<crate::function::Function>() {

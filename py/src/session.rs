@@ -98,6 +98,11 @@ impl Drop for Session {
 #[pymethods]
 impl Function {
     /// Begins a call, to be stepped, stopped and looked into.
+    ///
+    /// >>> with p.main.fib.start(10) as s:
+    /// ...     s.reg.rax = 7
+    /// ...     print(s.func, s.finish().value)
+    /// main.fib 13
     #[pyo3(signature = (*args))]
     fn start(&self, py: Python<'_>, args: &Bound<'_, PyTuple>) -> PyResult<Session> {
         let (program, values) = (self.program.get(), self.values(py, args)?);

@@ -17,6 +17,11 @@ const MOST_ELEMS: u64 = 1 << 16;
 
 /// A Go type. Calling it makes a value: of a struct a record, `Point(X=1, Y=2)`; of another type a value that carries its
 /// type into an interface, `p.types["uint8"](7)`.
+///
+/// >>> t.types["main.point"](x=1)
+/// main.point(x=1, y=0)
+/// >>> t.main.describe(t.types["uint8"](7))
+/// 'uint8 7'
 #[pyclass(module = "goemu", frozen)]
 pub(crate) struct GoType {
     pub(crate) program: Py<Program>,

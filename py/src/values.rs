@@ -335,6 +335,9 @@ impl Opaque {
 }
 
 /// A Go literal as text, for any argument: `goemu.lit("&Point{X: 1}")`.
+///
+/// >>> t.main.describe(goemu.lit("&rect{2, 3}"))
+/// 'shape 6'
 #[pyclass(module = "goemu", name = "lit", frozen)]
 pub(crate) struct Literal {
     #[pyo3(get)]

@@ -98,9 +98,26 @@ def test_the_notebook_runs(bin_dir, monkeypatch):
     assert names["found"]
 
 
-def test_docstrings():
-    for module in (goemu, goemu._errors, goemu._watch, goemu._pool):
-        assert doctest.testmod(module).failed == 0
+def test_docstrings(bin_dir, tmp_path, monkeypatch):
+    """The examples in docstrings, of classes, methods and functions; `p` and `t` are programs."""
+    strategies = pytest.importorskip("goemu.strategies")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prog").write_bytes((bin_dir / "corpus-go1.27").read_bytes())
+    programs = {"goemu": goemu, "p": goemu.open("prog"), "t": goemu.open(bin_dir / "typed-go1.27")}
+    documented = [(name, getattr(goemu, name)) for name in goemu.__all__]
+    documented += [(name, getattr(strategies, name)) for name in strategies.__all__]
+    documented += [
+        (f"{name}.{method}", getattr(of, method))
+        for name, of in list(documented) if isinstance(of, type)
+        for method in dir(of) if not method.startswith("__")]
+    ran, runner = 0, doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for name, of in documented:
+        text = getattr(of, "__doc__", None)
+        if isinstance(text, str) and ">>>" in text:
+            names = {**programs, **vars(strategies)}
+            runner.run(doctest.DocTestParser().get_doctest(text, names, name, None, 0))
+            ran += 1
+    assert runner.summarize().failed == 0 and ran >= 15
 
 
 def test_importing_is_quick():

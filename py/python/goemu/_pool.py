@@ -11,8 +11,9 @@ _CHUNK = 4096
 class Pool:
     """Machines in the state that a program's calls start from, one for each thread.
 
-        with goemu.Pool(p, 4) as pool:
-            texts = pool.map(p.main.decode, blobs)
+    >>> with goemu.Pool(p, 2) as pool:
+    ...     pool.map(p.main.fib, range(8))
+    [0, 1, 1, 2, 3, 5, 8, 13]
 
     `timeout` is the seconds that each call may take. With `progress=True` a bar of tqdm shows how far it is, where tqdm is
     installed.

@@ -5,7 +5,11 @@ from typing import Any, Dict, Iterable, List, Set, Tuple
 
 
 class Coverage:
-    """Which lines and blocks ran. Coverages add up: `a | b`, and `a - b` is what only `a` ran."""
+    """Which lines and blocks ran. Coverages add up: `a | b`, and `a - b` is what only `a` ran.
+
+    >>> len(p.main.fib.coverage(2).lines - p.main.fib.coverage(1).lines)
+    1
+    """
 
     def __init__(self, lines: Iterable[Tuple[str, int]], blocks: Iterable[Tuple[int, int]], report: Any = None) -> None:
         self.lines: Set[Tuple[str, int]] = set(lines)

@@ -23,7 +23,11 @@ _ARRAY = 256
 
 
 def from_function(function: Any) -> "st.SearchStrategy[Any]":
-    """Tuples of arguments for a function of a program whose signature is known."""
+    """Tuples of arguments for a function of a program whose signature is known.
+
+    >>> from_function(p.main.fib)
+    tuples(integers(min_value=-9223372036854775808, max_value=9223372036854775807))
+    """
     if function.signature is None:
         raise ValueError(f"the parameters of {function.name} are not known: p.function(..., sig=) says them")
     return st.tuples(*(from_type(ty) for _, ty in function.params))
