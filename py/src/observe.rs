@@ -231,7 +231,7 @@ impl Program {
     ///
     /// >>> with p.observe(lambda blocks: print(len(blocks)), "blocks"):
     /// ...     p.main.fib(1)
-    /// 2
+    /// 3
     /// 1
     #[pyo3(signature = (see, what="events", *, batch=4096))]
     fn observe(slf: &Bound<'_, Self>, see: Py<PyAny>, what: &str, batch: usize) -> PyResult<Observing> {
@@ -407,7 +407,7 @@ impl Function {
     /// Calls it and gives its coverage: lines and blocks that ran.
     ///
     /// >>> p.main.fib.coverage(1)
-    /// <goemu.Coverage 3 lines, 2 blocks>
+    /// <goemu.Coverage 3 lines, 3 blocks>
     #[pyo3(signature = (*args))]
     fn coverage<'py>(&self, py: Python<'py>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
         let blocks = Blocks::default();

@@ -25,8 +25,8 @@ _ARRAY = 256
 def from_function(function: Any) -> "st.SearchStrategy[Any]":
     """Tuples of arguments for a function of a program whose signature is known.
 
-    >>> from_function(p.main.fib)
-    tuples(integers(min_value=-9223372036854775808, max_value=9223372036854775807))
+    >>> from_function(p.main.boolInt)
+    tuples(booleans())
     """
     if function.signature is None:
         raise ValueError(f"the parameters of {function.name} are not known: p.function(..., sig=) says them")
