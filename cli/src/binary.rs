@@ -12,6 +12,9 @@ use crate::{number, output};
 /// Four short functions by Go 1.15; their source is `cli/demo/demo.go`.
 const DEMO: &[u8] = include_bytes!("../demo/demo-go1.15");
 
+/// Their source.
+pub(crate) const DEMO_SOURCE: &str = include_str!("../demo/demo.go");
+
 /// The choice of a program.
 #[derive(clap::Args)]
 pub(crate) struct Binary {
@@ -67,6 +70,11 @@ impl Binary {
     }
 
     /// A variable that is set to nothing is not set.
+    /// The program's file, where it is one.
+    pub(crate) fn only(&self) -> Option<&Path> {
+        if let [only] = self.paths()[..] { Some(only) } else { None }
+    }
+
     fn paths(&self) -> Vec<&Path> {
         self.paths.iter().map(PathBuf::as_path).filter(|path| !path.as_os_str().is_empty()).collect()
     }

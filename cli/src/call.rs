@@ -2,15 +2,11 @@
 
 mod each;
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use clap::ValueEnum;
 use goemu::Machine;
-use goemu::trace::{Detail, Tracer};
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
@@ -18,6 +14,7 @@ use crate::called::Called;
 use crate::calls::{argument, guess_of};
 use crate::guest::{Guest, PART_OF_MEMORY};
 use crate::shown::Shown;
+use crate::watch::Watching;
 use crate::{FAILED, completions, number, output};
 
 /// Call a function and print what it returns
@@ -94,12 +91,8 @@ pub(crate) struct Args {
     args: Vec<String>,
     #[command(flatten)]
     binary: Binary,
-    /// Show on standard error what happens: every instruction, the tree of calls, or what Go's runtime does
-    #[arg(long, value_name = "DETAIL", num_args = 0..=1, require_equals = true, default_missing_value = "insns")]
-    trace: Option<Trace>,
-    /// Write the trace to a file instead
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    trace_out: Option<PathBuf>,
+    #[command(flatten)]
+    watch: Watching,
     /// Print one JSON object: outcome, results, output, instructions
     #[arg(long)]
     json: bool,
@@ -129,27 +122,6 @@ pub(crate) struct Args {
     /// Calls of --each that run at the same time [default: one for each core]
     #[arg(long, value_name = "N", value_parser = number::count, requires = "each")]
     jobs: Option<u64>,
-}
-
-/// What a trace shows.
-#[derive(Clone, Copy, ValueEnum)]
-enum Trace {
-    /// Every instruction, what it changed, and between them what Go does
-    Insns,
-    /// The tree of calls, with arguments and results
-    Calls,
-    /// Stack growth, defers, panics
-    Events,
-}
-
-impl From<Trace> for Detail {
-    fn from(trace: Trace) -> Detail {
-        match trace {
-            Trace::Insns => Detail::Instructions,
-            Trace::Calls => Detail::Calls,
-            Trace::Events => Detail::Events,
-        }
-    }
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
@@ -194,9 +166,7 @@ fn call(args: &Args) -> Result<Called> {
         io::stderr().write_all(&done.stderr)?;
         output::stdout().write_all(&done.stdout)?;
     }
-    if let Some(tracer) = args.tracer()? {
-        machine.observe(tracer);
-    }
+    let watched = args.watch.begin(&mut machine, &func)?;
     let most = machine.config().max_memory / PART_OF_MEMORY;
     let guess = args.sig.is_none().then(|| guess_of(&machine, &args.func)).flatten();
     let mut call = machine.call(&args.func)?;
@@ -216,26 +186,10 @@ fn call(args: &Args) -> Result<Called> {
     let report = call.run()?;
     // The trace is complete, and written, before the result.
     machine.unobserve();
+    watched.end(&mut machine)?;
     let image = Arc::clone(machine.image());
     let engine = machine.engine_name();
     Ok(Called { func, go, image, engine, report, guess })
-}
-
-impl Args {
-    fn tracer(&self) -> Result<Option<Tracer<Box<dyn Write + Send>>>> {
-        let detail = match (self.trace, &self.trace_out) {
-            (None, None) => return Ok(None),
-            (trace, _) => trace.unwrap_or(Trace::Insns).into(),
-        };
-        let out: Box<dyn Write + Send> = match &self.trace_out {
-            Some(path) => {
-                let file = File::create(path);
-                Box::new(file.with_context(|| format!("cannot write the trace to {}", path.display()))?)
-            }
-            None => Box::new(io::stderr()),
-        };
-        Ok(Some(Tracer::new(Box::new(BufWriter::new(out)), detail)))
-    }
 }
 
 pub(crate) fn print_json(object: &Json) -> Result<()> {

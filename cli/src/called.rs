@@ -31,15 +31,20 @@ pub(crate) struct Called {
     pub(crate) guess: Option<Guess>,
 }
 
+/// The exit status of a call that ended so.
+pub(crate) fn status(outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::Returned(_) => 0,
+        Outcome::Panicked(_) => PANICKED,
+        // As wait(2) has it: the lowest eight bits.
+        Outcome::Exited { code, .. } => code.to_le_bytes()[0],
+        _ => STOPPED,
+    }
+}
+
 impl Called {
     pub(crate) fn status(&self) -> u8 {
-        match &self.report.outcome {
-            Outcome::Returned(_) => 0,
-            Outcome::Panicked(_) => PANICKED,
-            // As wait(2) has it: the lowest eight bits.
-            Outcome::Exited { code, .. } => code.to_le_bytes()[0],
-            _ => STOPPED,
-        }
+        status(&self.report.outcome)
     }
 
     /// The guest's output where it belongs, then the results, or why there are none.

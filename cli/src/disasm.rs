@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use goemu::disasm::{Part, Syntax, write_part};
 use goemu::go::names;
-use goemu::{Func, Image};
+use goemu::{Func, Image, pattern};
 
 use crate::binary::Binary;
-use crate::{completions, output, pattern};
+use crate::{completions, output};
 
 /// Disassemble functions, as `go tool objdump` does
 ///

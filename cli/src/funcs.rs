@@ -8,13 +8,13 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use goemu::go::names::package;
-use goemu::{Func, Image};
+use goemu::{Func, Image, pattern};
 use goemu_loader::{Abi, Signature};
 use serde_json::json;
 
 use crate::binary::{Binary, has_debug_info};
 use crate::output::{DIM, NAME};
-use crate::{number, output, pattern};
+use crate::{number, output};
 use callable::Callable;
 
 /// List functions

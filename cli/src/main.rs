@@ -7,6 +7,7 @@ mod called;
 mod calls;
 mod check;
 mod completions;
+mod debug;
 mod diff;
 mod disasm;
 mod funcs;
@@ -16,12 +17,13 @@ mod info;
 mod lines;
 mod number;
 mod output;
-mod pattern;
 mod progress;
 mod shown;
 mod tested;
 mod traceback;
 mod value;
+mod view;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -52,13 +54,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Call(call::Args),
+    Call(Box<call::Args>),
     Batch(batch::Args),
     Check(check::Args),
     Diff(diff::Args),
     Funcs(funcs::Args),
+    Debug(debug::Args),
     Disasm(disasm::Args),
     Info(info::Args),
+    View(view::Args),
     Completions(completions::Args),
 }
 
@@ -75,8 +79,10 @@ fn main() -> ExitCode {
         Command::Check(args) => check::main(&args),
         Command::Diff(args) => diff::main(&args),
         Command::Funcs(args) => funcs::main(&args),
+        Command::Debug(args) => debug::main(&args),
         Command::Disasm(args) => disasm::main(&args),
         Command::Info(args) => info::main(&args),
+        Command::View(args) => view::main(&args),
         Command::Completions(args) => completions::main(&args),
     };
     match done {

@@ -173,7 +173,7 @@ pub(crate) fn matching<'i>(image: &'i Image, pattern: &str) -> Result<Vec<Func<'
     };
     let own = |name: &str| name.starts_with("main.") || is_exported(name);
     let wanted = |name: &str| {
-        crate::pattern::matches(pattern, name) && !made(name) && own(name) && name != "main.main"
+        goemu::pattern::matches(pattern, name) && !made(name) && own(name) && name != "main.main"
     };
     let found: Vec<Func<'i>> = image.defined_funcs().filter(|func| wanted(func.name())).collect();
     if found.is_empty() {

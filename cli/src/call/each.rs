@@ -16,8 +16,8 @@ use crate::lines::lines;
 use crate::{FAILED, output};
 
 pub(super) fn main(args: &Args, file: &str) -> Result<u8> {
-    if args.trace.is_some() || args.trace_out.is_some() {
-        bail!("--trace shows one call, and --each makes many: call it for one line");
+    if let Some(option) = args.watch.wanted() {
+        bail!("{option} shows one call, and --each makes many: call it for one line");
     }
     let mut machine = Machine::with_config(args.binary.open()?, args.guest.config()?)?;
     machine.set_reading(args.shown.reading(args.show_args));

@@ -9,3 +9,5 @@ mod outcome;
 mod run;
 mod tested;
 mod values;
+mod view;
+mod watch;

@@ -1,6 +1,7 @@
 //! A call of one function, put together step by step.
 
 pub mod function;
+pub(crate) mod history;
 pub mod init;
 pub mod intercept;
 pub(crate) mod invoke;

@@ -27,8 +27,10 @@ pub mod machine;
 pub mod observe;
 pub mod os;
 pub mod outcome;
+pub mod pattern;
 pub mod pool;
 pub mod runtime;
+pub mod sink;
 #[cfg(feature = "proptest")]
 pub mod strategy;
 pub mod testing;

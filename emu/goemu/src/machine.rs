@@ -7,6 +7,8 @@ mod cover;
 mod engines;
 mod faults;
 mod fork;
+mod goroutines;
+mod history;
 mod load;
 mod packages;
 mod run;
@@ -40,6 +42,8 @@ use call_goroutine::{CallGoroutine, FreshGoroutine};
 pub use config::Config;
 pub use engines::EngineChoice;
 use engines::MakeEngine;
+pub use goroutines::GoroutineState;
+pub(crate) use history::Saved;
 pub use packages::Initialised;
 use packages::Packages;
 pub(crate) use run::Progress;
@@ -80,6 +84,10 @@ pub struct Machine {
     pub(crate) resets: u64,
     /// What ends calls from outside.
     stopping: Stopping,
+    /// Instructions after which a session wants the machine to look at something.
+    part: i64,
+    /// Exits that were answered and that are steps without being instructions.
+    answered: u64,
     start: Start,
     /// What the program did until `main.main`, if it was started.
     booted: Option<Booted>,
@@ -207,6 +215,8 @@ impl Machine {
             breakpoints: HashSet::new(),
             resets: 0,
             stopping: Stopping::default(),
+            part: i64::MAX,
+            answered: 0,
             start,
             booted: None,
             packages: Packages::default(),

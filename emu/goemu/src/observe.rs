@@ -183,6 +183,52 @@ pub enum Event {
     CallEnded(Outcome),
 }
 
+impl Event {
+    /// All kinds, see [`Event::kind`].
+    pub const KINDS: &[&str] = &[
+        "call_begins",
+        "stack_grew",
+        "stack_moved",
+        "defer_pushed",
+        "defer_runs",
+        "defers_done",
+        "defers_left_to_runtime",
+        "panicking",
+        "recover_called",
+        "recovered",
+        "fault_becomes_panic",
+        "allocated",
+        "goroutine_started",
+        "goroutine_switched",
+        "syscall",
+        "unreadable",
+        "call_ended",
+    ];
+
+    /// Its kind in one word, as JSON and filters have it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::CallBegins { .. } => "call_begins",
+            Event::StackGrew { .. } => "stack_grew",
+            Event::StackMoved { .. } => "stack_moved",
+            Event::DeferPushed { .. } => "defer_pushed",
+            Event::DeferRuns { .. } => "defer_runs",
+            Event::DefersDone => "defers_done",
+            Event::DefersLeftToRuntime => "defers_left_to_runtime",
+            Event::Panicking { .. } => "panicking",
+            Event::RecoverCalled => "recover_called",
+            Event::Recovered => "recovered",
+            Event::FaultBecomesPanic(_) => "fault_becomes_panic",
+            Event::Allocated { .. } => "allocated",
+            Event::GoroutineStarted { .. } => "goroutine_started",
+            Event::GoroutineSwitched { .. } => "goroutine_switched",
+            Event::Syscall { .. } => "syscall",
+            Event::Unreadable { .. } => "unreadable",
+            Event::CallEnded(_) => "call_ended",
+        }
+    }
+}
+
 /// Watches a call.
 pub trait Observer {
     /// What it wants to be told. Asked once, when it is given to the machine.

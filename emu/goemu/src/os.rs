@@ -72,6 +72,9 @@ pub trait Os: Send {
 
     /// The same system for another machine, in the state that calls start from.
     fn fork(&self) -> Box<dyn Os>;
+
+    /// The same system as it is now.
+    fn copy(&self) -> Box<dyn Os>;
 }
 
 /// Hands a system call's result to the guest as its system does; negative ones are error numbers.
@@ -104,6 +107,10 @@ const MAP_FIXED: u64 = 0x10;
 const MADV_DONTNEED: u64 = 4;
 
 impl Os for NoOs {
+    fn copy(&self) -> Box<dyn Os> {
+        Box::new(*self)
+    }
+
     fn fork(&self) -> Box<dyn Os> {
         Box::new(*self)
     }

@@ -14,6 +14,7 @@
 //! sink that writes them as text, and [`Tracer`] a recorder with that sink. The parts below each know one thing:
 //! `step` an instruction and its effects, `frames` calls and returns, `words` how a record is said.
 
+mod filter;
 mod frames;
 mod function;
 mod record;
@@ -24,10 +25,12 @@ mod words;
 use rustc_hash::FxHashMap;
 use std::io::Write;
 
+pub use filter::{Filter, FilterError, Only, Place};
+use filter::{Narrowed, Scope};
 use frames::Frames;
 use function::Functions;
 use iced_x86::Instruction;
-pub use record::{CallChange, CallKind, EventRecord, Record, Sink, StackCheck, Written};
+pub use record::{CallChange, CallKind, EventRecord, Moment, Record, Sink, StackCheck, Written};
 use step::{Effects, Prepared};
 pub use step::{MemoryEffect, Position, Step};
 pub use text::Text;
@@ -46,6 +49,11 @@ pub enum Detail {
     Events,
 }
 
+/// An event in words, without what only a trace of the calls around it knows.
+pub fn describe(at: &View<'_>, event: &Event) -> String {
+    words::event(at, event, &Frames::default())
+}
+
 /// Writes a trace of everything that a machine does, as text.
 pub type Tracer<W> = Recorder<Text<W>>;
 
@@ -58,7 +66,7 @@ impl<W: Write> Tracer<W> {
 
 /// Observes a machine and tells a [`Sink`] what it does.
 pub struct Recorder<S> {
-    sink: S,
+    teller: Teller<S>,
     detail: Detail,
     /// Instructions that were seen, by address.
     seen: FxHashMap<u64, Prepared>,
@@ -74,12 +82,53 @@ pub struct Recorder<S> {
     announced: Option<u64>,
 }
 
+/// The sink, and which part of the run it is told.
+struct Teller<S> {
+    sink: S,
+    narrowed: Narrowed,
+    /// Instructions that have begun.
+    begun: u64,
+    /// The goroutine that runs.
+    goroutine: u64,
+}
+
+impl<S: Sink> Teller<S> {
+    /// Tells the sink, if this record is of the part that is told.
+    fn tell(&mut self, record: &Record<'_>, pc: u64, frames: &Frames) {
+        let step = if let Record::Step(step) = record { Some(step) } else { None };
+        let goroutine = self.goroutine;
+        let scope = || {
+            let (func, depth) = frames.innermost();
+            Scope { func, depth, goroutine, pc, has_code: step.map(|step| step.prepared.is_told) }
+        };
+        if self.narrowed.tells(record, scope) {
+            let instructions = self.begun.saturating_sub(u64::from(step.is_some()));
+            self.sink.moment(Moment { instructions, goroutine });
+            self.sink.record(record);
+        }
+    }
+
+    /// What an event says of the run as a whole.
+    fn follow(&mut self, at: &View<'_>, event: &Event) {
+        match event {
+            Event::CallBegins { .. } => {
+                self.begun = 0;
+                self.narrowed.restart();
+                let goid = at.memory.read(at.g.wrapping_add(at.image.facts().g.goid));
+                self.goroutine = goid.map_or(0, u64::from_le_bytes);
+            }
+            Event::GoroutineSwitched { to, .. } => self.goroutine = *to,
+            _ => {}
+        }
+    }
+}
+
 impl<S: Sink> Recorder<S> {
     /// A recorder that tells this sink.
     pub fn with_sink(sink: S) -> Recorder<S> {
         let detail = sink.detail();
         Recorder {
-            sink,
+            teller: Teller { sink, narrowed: Narrowed::new(Filter::default()), begun: 0, goroutine: 0 },
             detail,
             seen: FxHashMap::default(),
             functions: Functions::default(),
@@ -91,10 +140,19 @@ impl<S: Sink> Recorder<S> {
         }
     }
 
+    /// Tells only a part of the run.
+    #[must_use]
+    pub fn narrowed(mut self, filter: Filter) -> Recorder<S> {
+        self.teller.narrowed = Narrowed::new(filter);
+        self
+    }
+
     /// Tells of the instruction under way, which has come to its end or has left for the machine.
     fn tell_step(&mut self, at: &View<'_>, finished: bool) -> bool {
-        let Some(prepared) = self.pending.take().and_then(|pc| self.seen.get(&pc)) else { return false };
-        self.sink.record(&Record::Step(Step { at, prepared, effects: &self.effects, finished }));
+        let Some(pc) = self.pending.take() else { return false };
+        let Some(prepared) = self.seen.get(&pc) else { return false };
+        let step = Step { at, prepared, effects: &self.effects, finished };
+        self.teller.tell(&Record::Step(step), pc, &self.frames);
         true
     }
 
@@ -103,7 +161,7 @@ impl<S: Sink> Recorder<S> {
         let change = self.frames.follow(at, insn, &mut self.functions);
         let Some(mut change) = change.filter(|change| self.is_told(change)) else { return };
         change.announced = self.announced.take() == Some(at.cpu.gpr(gpr::RSP));
-        self.sink.record(&Record::Call(&change));
+        self.teller.tell(&Record::Call(&change), at.cpu.rip, &self.frames);
     }
 
     /// Whether a trace of this detail tells of a call.
@@ -119,11 +177,12 @@ impl<S: Sink> Recorder<S> {
     fn explain(&mut self, at: &View<'_>) {
         if let Some(margin) = self.effects.margin {
             let (func, within_runtime) = (function::name(at.image, at.cpu.rip), self.frames.in_runtime());
-            self.sink.record(&Record::StackCheck(&StackCheck { func, margin, within_runtime }));
+            let check = StackCheck { func, margin, within_runtime };
+            self.teller.tell(&Record::StackCheck(&check), at.cpu.rip, &self.frames);
         }
         for (addr, size) in self.effects.written() {
             for written in self.frames.written(at, addr, size) {
-                self.sink.record(&Record::Written(&written));
+                self.teller.tell(&Record::Written(&written), at.cpu.rip, &self.frames);
             }
         }
     }
@@ -173,13 +232,17 @@ impl<S: Sink> Observer for Recorder<S> {
 
     fn before(&mut self, at: &View<'_>, insn: &Instruction) {
         self.tell_step(at, false);
+        self.teller.narrowed.reach(at, self.teller.begun);
+        self.teller.begun += 1;
         if self.detail == Detail::Calls {
             return;
         }
         let pc = insn.ip();
-        let prepared = self.seen.entry(pc).or_insert_with(|| Prepared::new(at, insn));
+        let narrowed = &self.teller.narrowed;
+        let prepare = || Prepared::new(at, insn, |func| narrowed.has_code(func, pc));
+        let prepared = self.seen.entry(pc).or_insert_with(prepare);
         if !prepared.is_of(insn) {
-            *prepared = Prepared::new(at, insn);
+            *prepared = prepare();
         }
         prepared.before(at, &mut self.effects);
         self.pending = Some(pc);
@@ -194,14 +257,16 @@ impl<S: Sink> Observer for Recorder<S> {
 
     fn event(&mut self, at: &View<'_>, event: &Event) {
         self.tell_step(at, false);
+        self.teller.follow(at, event);
         self.follow_event(at, event);
-        if let Some(change) = self.call_of(at, event) {
-            self.sink.record(&Record::Call(&change));
-        }
+        let change = self.call_of(at, event);
         let words = words::event(at, event, &self.frames);
-        self.sink.record(&Record::Event(EventRecord { at, event, words: &words }));
+        self.teller.tell(&Record::Event(EventRecord { at, event, words: &words }), at.cpu.rip, &self.frames);
+        if let Some(change) = change {
+            self.teller.tell(&Record::Call(&change), at.cpu.rip, &self.frames);
+        }
         if matches!(event, Event::CallEnded(_)) {
-            self.sink.finish();
+            self.teller.sink.finish();
         }
     }
 }

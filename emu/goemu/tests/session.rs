@@ -185,3 +185,89 @@ fn wrong_arguments_do_not_start_and_leave_the_machine_usable() {
         assert_eq!(run(&mut machine, "main.fib", &["9"]).outcome.to_string(), "34", "{runtime:?}");
     }
 }
+
+/// What there is to see of a stopped call: registers, and the words around its stack pointer.
+fn state(session: &Session<'_>) -> (u64, Vec<u64>, Vec<Option<[u8; 8]>>) {
+    let (cpu, memory) = (session.machine().cpu(), session.machine().memory());
+    let registers = (0..16).map(|n| cpu.gpr(n)).chain([cpu.rflags()]).collect();
+    let stack = (0..8).map(|n| memory.read(cpu.gpr(4).wrapping_add(8 * n)).ok()).collect();
+    (cpu.rip, registers, stack)
+}
+
+#[test]
+fn going_back_shows_each_state_again() {
+    for build in BUILDS {
+        for runtime in [Some(Runtime::Hooked), Some(Runtime::Real)] {
+            let mut machine = machine(build, runtime);
+            for (func, args) in CALLS {
+                let whole = run(&mut machine, func, args);
+                let mut session = start(&mut machine, func, args);
+                let mut states = vec![state(&session)];
+                while session.step().unwrap() == Stop::Stepped {
+                    states.push(state(&session));
+                    assert_eq!(session.position() + 1, states.len() as u64, "{build} {runtime:?} {func}");
+                }
+                let what = format!("{build} {runtime:?} {func}");
+                let last = session.position();
+                // Each step back takes the way from the beginning: not all of them.
+                let some = states.len() / 40 + 1;
+                for position in (0..states.len().min(last as usize)).rev().step_by(some) {
+                    session.go_to(position as u64 + 1).unwrap();
+                    let stop = session.step_back().unwrap();
+                    assert_eq!(stop == Stop::Beginning, position == 0, "{what} {position}");
+                    assert_eq!(session.position(), position as u64, "{what}");
+                    assert!(state(&session) == states[position], "{what}: another state at {position}");
+                }
+                assert_eq!(session.finish().unwrap(), whole, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn going_back_stops_at_breakpoints() {
+    let mut machine = machine("corpus-go1.27", None);
+    let entry = machine.find("main.fib").unwrap().entry();
+    let mut session = start(&mut machine, "main.fib", &["8"]);
+    session.add_breakpoint(entry);
+    let mut positions = Vec::new();
+    while session.resume().unwrap() == Stop::Breakpoint {
+        positions.push(session.position());
+    }
+    assert_eq!(positions.len(), 66, "fib(8) makes 67 calls");
+    for position in positions.iter().rev() {
+        assert_eq!(session.resume_back().unwrap(), Stop::Breakpoint);
+        assert_eq!((session.position(), session.machine().cpu().rip), (*position, entry));
+    }
+    assert_eq!(session.resume_back().unwrap(), Stop::Breakpoint);
+    assert_eq!((session.position(), session.resume_back().unwrap()), (0, Stop::Beginning));
+    assert_eq!((session.position(), session.step_back().unwrap()), (0, Stop::Beginning));
+    assert_eq!(session.resume().unwrap(), Stop::Breakpoint);
+    assert_eq!(session.position(), positions[0]);
+    // What the user changes stays changed: that is where going back ends.
+    let (changed, word) = (session.position(), session.machine().cpu().gpr(0) + 1);
+    session.cpu_mut().set_gpr(0, word);
+    session.step().unwrap();
+    session.step().unwrap();
+    session.remove_breakpoint(entry);
+    assert_eq!(session.resume_back().unwrap(), Stop::Beginning);
+    assert_eq!((session.position(), session.machine().cpu().gpr(0)), (changed, word));
+}
+
+#[test]
+fn going_back_in_a_long_run() {
+    let mut machine = machine("corpus-go1.27", None);
+    let mut session = start(&mut machine, "main.fib", &["27"]);
+    assert_eq!(session.go_to(9_000_000).unwrap(), Stop::Stepped);
+    let there = state(&session);
+    assert_eq!(session.go_to(9_000_500).unwrap(), Stop::Stepped);
+    assert_eq!(session.go_to(3_000_000).unwrap(), Stop::Stepped);
+    assert_eq!(session.go_to(9_000_001).unwrap(), Stop::Stepped);
+    let begin = std::time::Instant::now();
+    session.step_back().unwrap();
+    let took = begin.elapsed();
+    assert!(state(&session) == there, "another state");
+    eprintln!("a step back took {took:?}");
+    // The aim is 0.2 s; tests may run unoptimised on a busy computer.
+    assert!(took.as_secs() < 5, "{took:?}");
+}

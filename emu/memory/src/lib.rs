@@ -505,6 +505,11 @@ impl Memory {
         self.cost.is_much()
     }
 
+    /// Bytes that are kept for going back to snapshots.
+    pub fn kept(&self) -> u64 {
+        self.journal.kept()
+    }
+
     /// A point to go back to.
     pub fn snapshot(&mut self) -> Snapshot {
         self.journal.begin(&mut self.region, self.mapped)

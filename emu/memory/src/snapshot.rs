@@ -73,6 +73,11 @@ impl Journal {
         !self.layers.is_empty()
     }
 
+    /// Bytes of pages that are kept.
+    pub(super) fn kept(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.saved.len() as u64 * PAGE).sum()
+    }
+
     /// A new snapshot. Pages become clean, so that the next write to each is seen.
     pub(super) fn begin(&mut self, region: &mut Region, mapped: u64) -> Snapshot {
         clean(region, self.ground.drain(..));

@@ -246,6 +246,7 @@ layouts! {
     /// processor's pools of defer records have.
     Numbers "" {
         g_running     "_Grunning":    u64         = 4 => 2;
+        g_dead        "_Gdead":       u64         = 4 => 6;
         p_running     "_Prunning":    u64         = 4 => 1;
         init_running  "initTask.state: being run": u64 = 4 => 1;
         init_done     "initTask.state: done": u64 = 4 => 2;

@@ -3,14 +3,15 @@
 use super::{Violation, workspace::Crate};
 
 /// The crates of the workspace, and those of them that each may depend on.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("goemu-memory", &[]),
     ("goemu-x86", &["goemu-memory"]),
     ("goemu-translate", &["goemu-memory", "goemu-x86"]),
     ("goemu-loader", &[]),
     ("goemu-go", &["goemu-loader", "goemu-memory"]),
     ("goemu", &["goemu-memory", "goemu-x86", "goemu-translate", "goemu-loader", "goemu-go"]),
-    ("goemu-cli", &["goemu", "goemu-loader"]),
+    ("goemu-debug", &["goemu"]),
+    ("goemu-cli", &["goemu", "goemu-debug", "goemu-loader"]),
     ("goemu-tests", &["goemu", "goemu-loader", "goemu-memory", "goemu-x86", "goemu-translate"]),
     ("goemu-fuzz", &["goemu", "goemu-loader"]),
     ("xtask", &["goemu", "goemu-loader", "goemu-tests"]),

@@ -21,7 +21,7 @@ struct Rule {
 
 /// The crates that are libraries.
 const LIBRARIES: &[&str] =
-    &["goemu-memory", "goemu-x86", "goemu-translate", "goemu-loader", "goemu-go", "goemu"];
+    &["goemu-memory", "goemu-x86", "goemu-translate", "goemu-loader", "goemu-go", "goemu", "goemu-debug"];
 
 /// The crates that run guests.
 const EMULATOR: &[&str] = &["goemu-memory", "goemu-x86", "goemu-translate", "goemu-go", "goemu"];

@@ -452,9 +452,21 @@ pub(crate) struct UnderWay {
 }
 
 impl UnderWay {
+    /// Work that was charged to the machine since the call began.
+    pub(crate) fn charged_since(&self, machine: &Machine) -> u64 {
+        machine.memory.charged().wrapping_sub(self.charged)
+    }
+
+    /// The machine is where it was when there was so much fuel left, and so much work had been charged.
+    pub(crate) fn go_back(&mut self, machine: &Machine, fuel: i64, charged: u64) {
+        self.fuel = fuel;
+        // The machine goes on counting.
+        self.charged = machine.memory.charged().wrapping_sub(charged);
+    }
+
     /// Instructions executed so far: what was charged for other work is not among them.
     pub(crate) fn instructions(&self, machine: &Machine) -> u64 {
-        let charged = machine.memory.charged() - self.charged;
+        let charged = machine.memory.charged().wrapping_sub(self.charged);
         (self.limit.saturating_sub(self.fuel) as u64).saturating_sub(charged)
     }
 }

@@ -22,10 +22,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::call::function::{Function, UnderWay};
+use crate::call::history::{History, MARGIN};
 use crate::cpu::Cpu;
 use crate::error::Error;
 use crate::go::value::Value;
-use crate::machine::{Machine, Progress};
+use crate::machine::{GoroutineState, Machine, Progress};
 use crate::memory::Memory;
 use crate::outcome::{Outcome, Report};
 
@@ -38,6 +39,10 @@ pub enum Stop {
     Breakpoint,
     /// The call is over: [`Session::finish`] has its outcome.
     Ended,
+    /// So many instructions were executed, and there was no other reason to stop: [`Session::resume_for`].
+    Paused,
+    /// Going back has come to the beginning.
+    Beginning,
 }
 
 /// How far the call is.
@@ -61,6 +66,7 @@ pub struct Session<'m> {
     state: State,
     /// Whether another session goes on with the call.
     goes_on: bool,
+    history: History,
 }
 
 /// A call under way, without the machine that it was begun on: [`Session::suspend`].
@@ -69,6 +75,7 @@ pub struct Suspended {
     function: Arc<Function>,
     under_way: Option<UnderWay>,
     state: State,
+    history: History,
     /// The serving machine's count of calls, by which it is known whether there was another one since.
     resets: u64,
 }
@@ -76,11 +83,11 @@ pub struct Suspended {
 impl Suspended {
     /// Goes on with the call on the machine that it was begun on. If that has made other calls since, the session is over.
     pub fn attach(self, machine: &mut Machine) -> Session<'_> {
-        let Suspended { mut real, function, under_way, mut state, resets } = self;
+        let Suspended { mut real, function, under_way, mut state, history, resets } = self;
         if serving(&mut real, machine).resets != resets && matches!(state, State::UnderWay) {
             state = State::Failed;
         }
-        Session { machine, real, function, under_way, state, goes_on: false }
+        Session { machine, real, function, under_way, state, goes_on: false, history }
     }
 
     /// The machine that serves the call, where that is not the one it was begun on.
@@ -98,10 +105,12 @@ impl<'m> Session<'m> {
         args: &[Value],
     ) -> Result<Session<'m>, Error> {
         let real = if real { Some(machine.lend_to_real()?) } else { None };
-        let (function, state) = (Arc::new(function), State::UnderWay);
-        let mut session = Session { machine, real, function, under_way: None, state, goes_on: false };
+        let (function, state, history) = (Arc::new(function), State::UnderWay, History::default());
+        let mut session =
+            Session { machine, real, function, under_way: None, state, goes_on: false, history };
         let serving = serving(&mut session.real, session.machine);
         session.under_way = Some(session.function.begin(serving, args)?);
+        session.history.begin(serving);
         Ok(session)
     }
 
@@ -110,13 +119,20 @@ impl<'m> Session<'m> {
         self.real.as_deref().unwrap_or(self.machine)
     }
 
+    /// The goroutines of the call: the running one first.
+    pub fn goroutines(&mut self) -> Vec<GoroutineState> {
+        serving(&mut self.real, self.machine).goroutines()
+    }
+
     /// The processor, to be changed while the call is stopped.
     pub fn cpu_mut(&mut self) -> &mut Cpu {
+        self.history.forget();
         &mut serving(&mut self.real, self.machine).cpu
     }
 
     /// The memory, to be changed while the call is stopped.
     pub fn memory_mut(&mut self) -> &mut Memory {
+        self.history.forget();
         &mut serving(&mut self.real, self.machine).memory
     }
 
@@ -161,7 +177,7 @@ impl<'m> Session<'m> {
     /// What the machine cannot serve. The call cannot go on after it, and further steps end in
     /// [`Error::SessionOver`].
     pub fn step(&mut self) -> Result<Stop, Error> {
-        self.go(Machine::run_one, Stop::Stepped)
+        self.go(|machine, fuel, _| machine.run_one(fuel), Stop::Stepped)
     }
 
     /// Runs to the next breakpoint or the end of the call. A breakpoint at RIP does not stop it.
@@ -169,7 +185,35 @@ impl<'m> Session<'m> {
     /// # Errors
     /// As [`Session::step`].
     pub fn resume(&mut self) -> Result<Stop, Error> {
-        self.go(Machine::run_to_breakpoint, Stop::Breakpoint)
+        loop {
+            let stop = self.resume_for(u64::MAX)?;
+            if stop != Stop::Paused {
+                return Ok(stop);
+            }
+        }
+    }
+
+    /// As [`Session::resume`], for about so many instructions at most: to look at something else now and then.
+    ///
+    /// # Errors
+    /// As [`Session::step`].
+    pub fn resume_for(&mut self, instructions: u64) -> Result<Stop, Error> {
+        let end = self.position().saturating_add(instructions);
+        loop {
+            let left = end.saturating_sub(self.position());
+            if left == 0 {
+                return Ok(Stop::Paused);
+            }
+            let stop = self.run_part(left)?;
+            if stop != Stop::Paused || self.breakpoints().contains(&self.machine().cpu().rip) {
+                return Ok(if stop == Stop::Paused { Stop::Breakpoint } else { stop });
+            }
+        }
+    }
+
+    /// Runs to wherever the machine comes back next, after so many instructions at most.
+    fn run_part(&mut self, most: u64) -> Result<Stop, Error> {
+        self.go(move |machine, fuel, part| machine.run_part(fuel, part.min(most)), Stop::Paused)
     }
 
     /// Runs to this address, to another breakpoint, or to the end of the call.
@@ -195,12 +239,14 @@ impl<'m> Session<'m> {
             function: Arc::clone(&self.function),
             under_way: self.under_way.take(),
             state: std::mem::replace(&mut self.state, State::Failed),
+            history: std::mem::take(&mut self.history),
         }
     }
 
+    /// Lets the machine go on with `run`, which is told how many instructions it may execute.
     fn go(
         &mut self,
-        run: fn(&mut Machine, &mut i64) -> Result<Progress, Error>,
+        run: impl FnOnce(&mut Machine, &mut i64, u64) -> Result<Progress, Error>,
         stopped: Stop,
     ) -> Result<Stop, Error> {
         let under_way = match (&self.state, &mut self.under_way) {
@@ -208,7 +254,9 @@ impl<'m> Session<'m> {
             (State::Ended(_), _) => return Ok(Stop::Ended),
             _ => return Err(Error::SessionOver),
         };
-        match run(serving(&mut self.real, self.machine), &mut under_way.fuel) {
+        let machine = serving(&mut self.real, self.machine);
+        let part = self.history.keep(under_way, machine);
+        match run(machine, &mut under_way.fuel, part) {
             Ok(Progress::Going) => Ok(stopped),
             Ok(Progress::Ended(outcome)) => {
                 self.state = State::Ended(outcome);
@@ -221,12 +269,88 @@ impl<'m> Session<'m> {
         }
     }
 
+    /// Steps taken since the call began: instructions, hooks that were carried out, faults that became panics.
+    pub fn position(&self) -> u64 {
+        let under_way = self.under_way.as_ref();
+        under_way.map_or(0, |under_way| self.history.position(under_way, self.machine()))
+    }
+
+    /// Goes back by one step: the opposite of [`Session::step`], also from the end of the call.
+    ///
+    /// What a session's user has changed is where going back ends: [`Session::cpu_mut`] and [`Session::memory_mut`] make
+    /// the present state the first one. Observers are not told of what is done again; hooks of users are called again.
+    ///
+    /// # Errors
+    /// As [`Session::step`].
+    pub fn step_back(&mut self) -> Result<Stop, Error> {
+        let position = self.position();
+        if position == 0 { Ok(Stop::Beginning) } else { self.go_to(position - 1) }
+    }
+
+    /// Goes back to where RIP was at a breakpoint last, or to the beginning.
+    ///
+    /// # Errors
+    /// As [`Session::step`].
+    pub fn resume_back(&mut self) -> Result<Stop, Error> {
+        let end = self.position();
+        let found = self.again(|history, under_way, machine| history.last_stop(end, under_way, machine))?;
+        match found {
+            Some(position) => self.go_to(position).map(|_| Stop::Breakpoint),
+            None => self.go_to(0).map(|_| Stop::Beginning),
+        }
+    }
+
+    /// Goes to a position before or after the present one. Where the history begins later, or the call ends before, it
+    /// goes there.
+    ///
+    /// # Errors
+    /// As [`Session::step`].
+    pub fn go_to(&mut self, position: u64) -> Result<Stop, Error> {
+        let first = self.history.first();
+        while position > self.position() {
+            let left = position - self.position();
+            let stop = if left > MARGIN { self.run_part(left - MARGIN)? } else { self.step()? };
+            if stop == Stop::Ended {
+                return Ok(stop);
+            }
+        }
+        if position == self.position() {
+            return Ok(Stop::Stepped);
+        }
+        let to = position.max(first);
+        let exact = self.again(|history, under_way, machine| history.go_to(to, under_way, machine))?;
+        if !exact {
+            self.state = State::Failed;
+            return Err(Error::SessionOver);
+        }
+        Ok(if position > first { Stop::Stepped } else { Stop::Beginning })
+    }
+
+    /// Does a part of the way again, unobserved.
+    fn again<T>(
+        &mut self,
+        run: impl FnOnce(&mut History, &mut UnderWay, &mut Machine) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let under_way = self.under_way.as_mut().ok_or(Error::SessionOver)?;
+        let machine = serving(&mut self.real, self.machine);
+        let observers = machine.take_observers();
+        let counts = machine.coverage().map(|coverage| coverage.save());
+        let done = run(&mut self.history, under_way, machine);
+        machine.put_observers(observers);
+        if let (Some(coverage), Some(counts)) = (machine.coverage(), counts) {
+            coverage.restore(&counts);
+        }
+        self.state = if done.is_ok() { State::UnderWay } else { State::Failed };
+        done
+    }
+
     /// Runs to the end of the call, past all breakpoints, and tells how it ended.
     ///
     /// # Errors
     /// As [`Session::step`]; and what [`Call::run`](crate::Call::run) says of results that cannot be read.
     pub fn finish(mut self) -> Result<Report, Error> {
         serving(&mut self.real, self.machine).set_breakpoints(HashSet::new());
+        self.history.end();
         self.resume()?;
         let State::Ended(ended) = std::mem::replace(&mut self.state, State::Failed) else {
             return Err(Error::SessionOver);

@@ -46,6 +46,8 @@ impl Machine {
             breakpoints: HashSet::new(),
             resets: 0,
             stopping: self.stopping.clone(),
+            part: i64::MAX,
+            answered: 0,
             start: Start { memory: snapshot, ..self.start.clone() },
             booted: self.booted.clone(),
             packages: self.packages.clone(),

@@ -48,14 +48,13 @@ impl Machine {
         }
     }
 
-    /// Runs until the call is over or RIP is at a breakpoint, past the one where it stands.
-    pub(crate) fn run_to_breakpoint(&mut self, fuel: &mut i64) -> Result<Progress, Error> {
-        loop {
-            match self.advance(fuel, Machine::run_engine_once)? {
-                Progress::Going if !self.breakpoints.contains(&self.cpu.rip) => {}
-                progress => return Ok(progress),
-            }
-        }
+    /// Runs until the machine has to look at something, for so many instructions at most, and a few more: to where control goes
+    /// backwards, calls or returns.
+    pub(crate) fn run_part(&mut self, fuel: &mut i64, most: u64) -> Result<Progress, Error> {
+        self.part = i64::try_from(most).unwrap_or(i64::MAX).max(1);
+        let progress = self.advance(fuel, Machine::run_engine_once);
+        self.part = i64::MAX;
+        progress
     }
 
     /// Executes one instruction, or the hook at RIP.
@@ -76,6 +75,7 @@ impl Machine {
                 return Ok(Progress::Ended(None));
             }
             if self.goroutine.stack.is_some() {
+                self.answered += 1;
                 return Ok(match self.answer_hook(&hooked::goroutines::ended)? {
                     Next::End(outcome) => Progress::Ended(Some(outcome)),
                     Next::Run | Next::Again => Progress::Going,
@@ -85,10 +85,13 @@ impl Machine {
         if let Some(hooks) = self.hooks.at(self.cpu.rip) {
             match self.answer_hooks(&hooks)? {
                 Next::Run => {}
-                Next::Again if self.memory.is_costly() && self.settle(fuel) => {
-                    return Ok(Progress::Ended(Some(self.out_of_fuel())));
+                Next::Again => {
+                    self.answered += 1;
+                    if self.memory.is_costly() && self.settle(fuel) {
+                        return Ok(Progress::Ended(Some(self.out_of_fuel())));
+                    }
+                    return Ok(Progress::Going);
                 }
-                Next::Again => return Ok(Progress::Going),
                 Next::End(outcome) => return Ok(Progress::Ended(Some(outcome))),
             }
         }
@@ -136,14 +139,10 @@ impl Machine {
             Exit::OutOfFuel => Ok(Some(self.out_of_fuel())),
             Exit::Guarded => Err(self.not_initialised()),
             Exit::Syscall => self.answer_syscall(),
-            Exit::Fault(fault) if imports::is_call(&fault) => match self.answer_hook(&imports::call)? {
-                Next::End(outcome) => Ok(Some(outcome)),
-                Next::Run | Next::Again => Ok(None),
-            },
-            Exit::Fault(fault) => match self.undefined(fault) {
-                Some(error) => Err(error),
-                None => Ok(self.answer_fault(fault)),
-            },
+            Exit::Fault(fault) => {
+                self.answered += 1;
+                self.answer_call_or_fault(fault)
+            }
             Exit::Halt => {
                 let pc = self.cpu.rip.wrapping_sub(1);
                 Ok(self.answer_fault(Fault { pc, kind: FaultKind::Protection }))
@@ -151,8 +150,21 @@ impl Machine {
         }
     }
 
+    fn answer_call_or_fault(&mut self, fault: Fault) -> Result<Option<Outcome>, Error> {
+        if imports::is_call(&fault) {
+            return match self.answer_hook(&imports::call)? {
+                Next::End(outcome) => Ok(Some(outcome)),
+                Next::Run | Next::Again => Ok(None),
+            };
+        }
+        match self.undefined(fault) {
+            Some(error) => Err(error),
+            None => Ok(self.answer_fault(fault)),
+        }
+    }
+
     /// Takes what hooks and system calls have cost; whether that was all the fuel.
-    fn settle(&self, fuel: &mut i64) -> bool {
+    pub(crate) fn settle(&self, fuel: &mut i64) -> bool {
         *fuel = fuel.saturating_sub(self.memory.take_cost());
         *fuel <= 0
     }
@@ -167,7 +179,7 @@ impl Machine {
     fn run_slice(&mut self, fuel: &mut i64) -> (Exit, bool) {
         self.settle(fuel);
         let whole = self.with_os(|os, cx| os.slice(cx)).min(*fuel);
-        let slice = self.stopping.part_of(whole);
+        let slice = self.stopping.part_of(whole).min(self.part);
         let mut left = slice;
         let exit = self.run_engine(&mut left);
         let ran = slice.saturating_sub(left);

@@ -113,6 +113,10 @@ impl Os for Linux {
         self.now.clone_from(&self.kept);
     }
 
+    fn copy(&self) -> Box<dyn Os> {
+        Box::new(Linux { now: self.now.clone(), kept: self.kept.clone(), g_slot: self.g_slot })
+    }
+
     fn fork(&self) -> Box<dyn Os> {
         Box::new(Linux { now: self.kept.clone(), kept: self.kept.clone(), g_slot: self.g_slot })
     }

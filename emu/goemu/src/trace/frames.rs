@@ -26,7 +26,8 @@ struct Frame {
     function: Arc<Function>,
     /// Where its return address is.
     sp: u64,
-    args: String,
+    /// None where its signature is not known.
+    args: Option<Vec<String>>,
     /// A call within Go's runtime, which the tree and the events leave out.
     inner: bool,
     /// Calls around it that are not left out.
@@ -38,7 +39,14 @@ impl Frame {
     fn change(&self, kind: CallKind) -> CallChange {
         CallChange {
             func: self.function.name.clone(),
-            args: if self.function.runtime { String::new() } else { self.args.clone() },
+            args: match &self.args {
+                _ if self.function.runtime => String::new(),
+                Some(args) => args.join(", "),
+                None => "...".to_owned(),
+            },
+            arguments: self.args.clone().unwrap_or_default(),
+            entry: self.function.entry,
+            sp: self.sp,
             depth: self.depth,
             within_runtime: self.inner,
             announced: false,
@@ -116,6 +124,12 @@ impl Frames {
             }
             _ => None,
         }
+    }
+
+    /// The innermost function that is not the runtime's, and the calls around the innermost one.
+    pub(super) fn innermost(&self) -> (&str, usize) {
+        let func = self.nearest().next().map_or("", |frame| frame.function.name.as_str());
+        (func, self.calls.last().map_or(0, |frame| frame.depth))
     }
 
     /// Whether Go's runtime is at work, not having been asked for itself.
@@ -319,11 +333,12 @@ fn is_whole(value: &Value) -> bool {
     }
 }
 
-fn arguments(at: &View<'_>, function: &Function, sp: u64) -> String {
-    let Some((signature, places)) = &function.typed else { return "...".to_owned() };
+/// The arguments of a call that begins.
+fn arguments(at: &View<'_>, function: &Function, sp: u64) -> Option<Vec<String>> {
+    let (signature, places) = function.typed.as_ref()?;
     let frame = frame_at(at.cpu, at.memory, sp.wrapping_add(8), size(places));
     let values = passing::arguments(signature, places, &frame, &reader(at)).unwrap_or_default();
-    values.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")
+    Some(values.iter().map(Value::to_string).collect())
 }
 
 /// The results of a call that has returned; `None` where it has none, or where they are not known.

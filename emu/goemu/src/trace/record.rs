@@ -69,6 +69,12 @@ pub struct CallChange {
     pub func: String,
     /// Its arguments in Go syntax, separated by commas; `...` where its signature is not known.
     pub args: String,
+    /// Its arguments one by one; empty where its signature is not known.
+    pub arguments: Vec<String>,
+    /// The function's address.
+    pub entry: u64,
+    /// Where the call's return address is.
+    pub sp: u64,
     /// Calls around it, without those within Go's runtime.
     pub depth: usize,
     /// Whether it is a call within Go's runtime.
@@ -109,6 +115,16 @@ pub struct EventRecord<'a> {
     pub words: &'a str,
 }
 
+/// When a record is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Moment {
+    /// Instructions that began before: of an instruction, its number in the run, from 0.
+    pub instructions: u64,
+    /// The goroutine that runs.
+    pub goroutine: u64,
+}
+
 /// Writes a trace, in whatever form.
 ///
 /// ```
@@ -131,6 +147,11 @@ pub struct EventRecord<'a> {
 pub trait Sink {
     /// What the sink needs to be told; asked once. With less detail a traced run is faster.
     fn detail(&self) -> Detail;
+
+    /// When the next record is.
+    fn moment(&mut self, moment: Moment) {
+        let _ = moment;
+    }
 
     /// The next record.
     fn record(&mut self, record: &Record<'_>);

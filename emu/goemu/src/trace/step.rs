@@ -153,6 +153,8 @@ pub(super) struct Prepared {
     is_branch: bool,
     /// Whether it is near enough to the start of its function to belong to the stack check.
     in_prologue: bool,
+    /// Whether a narrowed trace tells of it.
+    pub(super) is_told: bool,
 }
 
 /// What was seen of an instruction before it ran. Reused from one to the next.
@@ -174,7 +176,7 @@ struct Operand {
 }
 
 impl Prepared {
-    pub(super) fn new(at: &View<'_>, insn: &Instruction) -> Prepared {
+    pub(super) fn new(at: &View<'_>, insn: &Instruction, is_told: impl Fn(&str) -> bool) -> Prepared {
         let mut bytes = [0; MAX_INSN];
         let len = at.memory.fetch(insn.ip(), &mut bytes).unwrap_or(0);
         let func = at.image.func_at(insn.ip());
@@ -205,6 +207,7 @@ impl Prepared {
             memory: info.used_memory().to_vec(),
             reads_flags: insn.rflags_read() & 0xff,
             is_branch: insn.flow_control() == FlowControl::ConditionalBranch,
+            is_told: is_told(func.map_or("", |func| func.name())),
             in_prologue: func.is_some_and(|func| insn.ip() - func.entry() < PROLOGUE),
         }
     }

@@ -440,15 +440,33 @@ fn is_system(cx: &HookContext<'_>, resting: &Suspended) -> bool {
     start.is_some_and(|func| func.func_id() != FuncId::RuntimeMain) && name.starts_with("runtime.")
 }
 
-fn stack(cx: &HookContext<'_>, resting: &Suspended, runtime: bool, reasons: &OnceCell<Reasons>) -> Stack {
-    let start = Start { pc: resting.pc, sp: resting.sp, trap: resting.registers.is_some() };
-    let status = match resting.status {
+/// All goroutines that do not run: their numbers, what they do, where they go on, frame pointers.
+pub(crate) fn resting(cx: &HookContext<'_>) -> Vec<(u64, String, Start, u64)> {
+    let reasons = OnceCell::new();
+    let others = cx.world.scheduler.in_order().into_iter();
+    let described = |resting: &Suspended| {
+        (resting.goroutine.id, status(cx, resting, &reasons), start(resting), resting.bp)
+    };
+    others.map(described).collect()
+}
+
+fn start(resting: &Suspended) -> Start {
+    Start { pc: resting.pc, sp: resting.sp, trap: resting.registers.is_some() }
+}
+
+/// What a goroutine does, in Go's words.
+fn status(cx: &HookContext<'_>, resting: &Suspended, reasons: &OnceCell<Reasons>) -> String {
+    match resting.status {
         Status::Runnable => "runnable".to_owned(),
         Status::Sleeps => "sleep".to_owned(),
         Status::Coroutine => "coroutine".to_owned(),
         Status::Waits(reason) => reason.to_owned(),
         Status::Parked { reason, caller } => reasons.get_or_init(|| Reasons::of(cx)).text(cx, reason, caller),
-    };
+    }
+}
+
+fn stack(cx: &HookContext<'_>, resting: &Suspended, runtime: bool, reasons: &OnceCell<Reasons>) -> Stack {
+    let (start, status) = (start(resting), status(cx, resting, reasons));
     let mut stack = Stack::read(cx.image, cx.memory, start, (resting.goroutine.id, &status), runtime);
     stack.created_by = created_by(cx, resting.goroutine.creator);
     stack

@@ -1,8 +1,13 @@
 //! Patterns of names: a part of the name, or all of it with `*` and `?`.
 
 /// Whether `name` contains `pattern`, or is matched by it as a whole, `*` for any letters and `?` for one.
-pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     name.contains(pattern) || glob(pattern.as_bytes(), name.as_bytes())
+}
+
+/// Whether `pattern` matches `name` as a whole, `*` for any letters and `?` for one.
+pub fn is_match(pattern: &str, name: &str) -> bool {
+    glob(pattern.as_bytes(), name.as_bytes())
 }
 
 /// Without recursion: only the last `*` ever has to be tried again.

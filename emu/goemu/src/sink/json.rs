@@ -1,0 +1,221 @@
+//! Traces as lines of JSON: the schema is in docs/traces.md.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value as Json, json};
+
+use super::out::Out;
+use crate::observe::Event;
+use crate::trace::{
+    CallChange, CallKind, Detail, EventRecord, MemoryEffect, Moment, Record, Sink, Step, Written,
+};
+
+/// The version of the schema, in the first line of each trace.
+pub const VERSION: u32 = 1;
+
+/// Writes each record of a run as a line of JSON.
+///
+/// ```no_run
+/// use goemu::sink::JsonLines;
+/// use goemu::trace::{Detail, Recorder};
+/// # let mut machine = goemu::Machine::new(goemu::Image::open("program")?)?;
+///
+/// machine.observe(Recorder::with_sink(JsonLines::new(std::io::stderr(), Detail::Calls)));
+/// # Ok::<(), goemu::Error>(())
+/// ```
+///
+/// Once a write fails, the rest is dropped.
+pub struct JsonLines<W> {
+    to: Out<W>,
+    detail: Detail,
+    moment: Moment,
+}
+
+impl<W: Write> JsonLines<W> {
+    /// Lines of this detail. Give it a buffered writer.
+    pub fn new(to: W, detail: Detail) -> JsonLines<W> {
+        JsonLines { to: Out::new(to), detail, moment: Moment::default() }
+    }
+
+    /// The error that ended the trace, if one did.
+    pub fn failure(&self) -> Option<&io::Error> {
+        self.to.failure()
+    }
+
+    fn line(&mut self, object: &Json) {
+        self.to.write(|to| {
+            serde_json::to_writer(&mut *to, object)?;
+            to.write_all(b"\n")
+        });
+    }
+}
+
+impl<W: Write> Sink for JsonLines<W> {
+    fn detail(&self) -> Detail {
+        self.detail
+    }
+
+    fn moment(&mut self, moment: Moment) {
+        self.moment = moment;
+    }
+
+    fn record(&mut self, record: &Record<'_>) {
+        let Some(mut object) = object(record, self.detail) else { return };
+        if let Record::Event(EventRecord { event: Event::CallBegins { func, .. }, at, .. }) = record {
+            let func = at.image.func_at(*func).map(|func| func.name().to_owned());
+            let go = &at.image.build_info().version;
+            self.line(&json!({ "type": "trace", "version": VERSION, "func": func, "go": go }));
+        }
+        object["n"] = self.moment.instructions.into();
+        object["goroutine"] = self.moment.goroutine.into();
+        self.line(&object);
+    }
+
+    fn finish(&mut self) {
+        self.to.write(Write::flush);
+    }
+}
+
+/// A record as an object; none where the trace's detail leaves it out.
+fn object(record: &Record<'_>, detail: Detail) -> Option<Json> {
+    Some(match record {
+        Record::Step(step) => {
+            if detail != Detail::Instructions {
+                return None;
+            }
+            instruction(step)
+        }
+        Record::StackCheck(check) => {
+            json!({ "type": "stack_check", "func": check.func, "margin": check.margin, "runtime": check.within_runtime })
+        }
+        Record::Written(written) => self::written(written),
+        Record::Call(change) => call(change),
+        Record::Event(event) => {
+            let mut object = json!({ "type": "event", "event": event.event.kind(), "text": event.words });
+            add_fields(&mut object, event);
+            object
+        }
+    })
+}
+
+fn written(written: &Written) -> Json {
+    match written {
+        Written::Result { func, result, value } => {
+            json!({ "type": "written", "what": "result", "func": func, "name": result, "value": value })
+        }
+        Written::Captured { func, addr, value } => {
+            json!({ "type": "written", "what": "captured", "func": func, "addr": hex(*addr), "value": hex(*value) })
+        }
+        Written::OpenDefers { func, bits } => {
+            json!({ "type": "written", "what": "open_defers", "func": func, "bits": bits })
+        }
+    }
+}
+
+fn call(change: &CallChange) -> Json {
+    let CallChange { func, args, depth, within_runtime, kind, .. } = change;
+    if let CallKind::Returned(results) = kind {
+        return json!({ "type": "return", "func": func, "results": results, "depth": depth, "runtime": within_runtime });
+    }
+    let mut object =
+        json!({ "type": "call", "func": func, "args": args, "depth": depth, "runtime": within_runtime });
+    match kind {
+        CallKind::ByRuntime => object["by"] = "runtime".into(),
+        CallKind::Deferred { of, captured } => {
+            object["by"] = "defer".into();
+            object["deferred_by"] = of.as_str().into();
+            object["captured"] = captured.as_str().into();
+        }
+        CallKind::Entered | CallKind::Returned(_) => {}
+    }
+    object
+}
+
+/// What an event says beside its text. Addresses are hexadecimal strings, as JSON's numbers do not hold 64 bits.
+fn add_fields(object: &mut Json, record: &EventRecord<'_>) {
+    let name = |addr: u64| record.at.image.func_at(addr).map_or_else(|| hex(addr), |func| func.name().into());
+    let fields = match record.event {
+        Event::CallBegins { func, sp, stack } => {
+            json!({ "func": name(*func), "sp": hex(*sp), "stack": stack })
+        }
+        Event::StackGrew { func, from, to } => json!({ "func": name(*func), "from": from, "to": to }),
+        Event::StackMoved { from, to } => json!({ "from": hex(*from), "to": hex(*to) }),
+        Event::DeferPushed { by, record, closure, func, sp, .. } => json!({
+            "by": by, "record": hex(*record), "closure": hex(*closure), "func": name(*func), "sp": hex(*sp),
+        }),
+        Event::DeferRuns { record, closure, func, sp } => {
+            json!({ "record": hex(*record), "closure": hex(*closure), "func": name(*func), "sp": hex(*sp) })
+        }
+        Event::Panicking { ty, data } => json!({ "type_addr": hex(*ty), "data": hex(*data) }),
+        Event::Allocated { addr, size, ty } => {
+            json!({ "addr": hex(*addr), "size": size, "type_addr": hex(*ty) })
+        }
+        Event::GoroutineStarted { goroutine, func } => json!({ "started": goroutine, "func": name(*func) }),
+        Event::GoroutineSwitched { from, to } => json!({ "from": from, "to": to }),
+        Event::Syscall { number, result } => json!({ "number": number, "result": result }),
+        Event::Unreadable { addr } => json!({ "addr": hex(*addr) }),
+        Event::CallEnded(outcome) => json!({ "outcome": outcome.word() }),
+        _ => return,
+    };
+    if let (Some(object), Json::Object(fields)) = (object.as_object_mut(), fields) {
+        object.extend(fields);
+    }
+}
+
+fn hex(value: u64) -> Json {
+    format!("{value:#x}").into()
+}
+
+fn wide(value: u128) -> Json {
+    format!("{value:#x}").into()
+}
+
+fn instruction(step: &Step<'_>) -> Json {
+    let registers: Map<_, _> = step
+        .registers()
+        .map(|(name, [low, high])| {
+            let value = if high == 0 { wide(low) } else { format!("{high:#x}{low:032x}").into() };
+            (name.to_owned(), value)
+        })
+        .collect();
+    let flags: Map<_, _> = step.flags().map(|(name, set)| (name.to_owned(), set.into())).collect();
+    let mut object = json!({
+        "type": "step",
+        "pc": hex(step.instruction().ip()),
+        "place": step.place(),
+        "code": step.code(),
+    });
+    if let Some(position) = step.position() {
+        object["file"] = position.file.as_str().into();
+        object["line"] = position.line.into();
+    }
+    if !registers.is_empty() {
+        object["registers"] = registers.into();
+    }
+    let memory: Vec<_> = step.memory().map(|effect| access(&effect)).collect();
+    if !memory.is_empty() {
+        object["memory"] = memory.into();
+    }
+    if !flags.is_empty() {
+        object["flags"] = flags.into();
+    }
+    if let Some(taken) = step.taken() {
+        object["taken"] = taken.into();
+    }
+    if !step.finished {
+        object["finished"] = false.into();
+    }
+    object
+}
+
+fn access(effect: &MemoryEffect) -> Json {
+    let MemoryEffect { addr, size, read, written, before, after } = *effect;
+    let mut object = json!({ "addr": hex(addr), "size": size, "read": read, "written": written });
+    if let Some(before) = before {
+        object["before"] = wide(before);
+    }
+    if let Some(after) = after {
+        object["after"] = wide(after);
+    }
+    object
+}
