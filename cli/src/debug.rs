@@ -1,11 +1,14 @@
 //! `goemu debug`: one call, for a debugger to step through, forwards and back.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use goemu::{Machine, Report};
+use goemu::{Machine, Report, Session};
+use goemu_debug::dap;
 use goemu_debug::gdb::{self, Connection, Left};
+use serde_json::Value as Json;
 
 use crate::binary::Binary;
 use crate::calls::argument;
@@ -31,6 +34,7 @@ Examples:
   goemu debug main.f1                     prints the command for gdb
   goemu debug -b prog main.parse '1 + 2' --port 1234
   gdb prog -ex 'target remote | goemu debug -b prog main.parse x --stdio'
+  goemu debug --dap                       what editors start: docs/debugging.md
 
 In gdb:
   break main.f1.func1     watch *(long*)0xc000012340     continue
@@ -39,8 +43,8 @@ In gdb:
 )]
 pub(crate) struct Args {
     /// The function: a name, an end of a name, or an address
-    #[arg(add = completions::functions())]
-    func: String,
+    #[arg(add = completions::functions(), required_unless_present = "dap")]
+    func: Option<String>,
     /// Its arguments in Go syntax; after -- all is an argument
     args: Vec<String>,
     #[command(flatten)]
@@ -51,6 +55,9 @@ pub(crate) struct Args {
     /// Speak with the debugger by standard input and output
     #[arg(long, conflicts_with = "port")]
     stdio: bool,
+    /// Be a debug adapter on standard input and output, for VS Code, nvim-dap and others
+    #[arg(long, conflicts_with_all = ["port", "stdio"])]
+    dap: bool,
     /// The function's signature in Go syntax: 'func(a int, s string) (string, error)'
     #[arg(long, value_name = "SIGNATURE")]
     sig: Option<String>,
@@ -62,23 +69,91 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
+    if args.dap {
+        return adapt(args);
+    }
     let image = args.binary.open()?;
     let mut machine = Machine::with_config(image, args.guest.config()?)?;
-    let most = machine.config().max_memory / PART_OF_MEMORY;
-    let given = args.args.iter().map(|arg| argument(arg, most)).collect::<Result<Vec<_>>>()?;
-    let mut call = machine.call(&args.func)?;
-    if let Some(sig) = &args.sig {
-        call = call.signature(sig).context("--sig")?;
-    }
-    if let Some(captures) = &args.captures {
-        call = call.captures(captures);
-    }
-    let session = call.literals(&given)?.start()?;
+    let session = Asked::of(args).start(&mut machine)?;
     let connection = args.connect()?;
     match gdb::serve(session, connection)? {
         Left::Ended(report) | Left::Detached(report) => args.tell(&report),
         Left::Gone => Ok(0),
         Left::Broken(why) => bail!("the debugger and goemu do not understand each other: {why}"),
+    }
+}
+
+/// What is called.
+struct Asked {
+    func: String,
+    args: Vec<String>,
+    sig: Option<String>,
+    captures: Option<String>,
+}
+
+impl Asked {
+    fn of(args: &Args) -> Asked {
+        let Args { func, args, sig, captures, .. } = args;
+        let func = func.clone().unwrap_or_default();
+        Asked { func, args: args.clone(), sig: sig.clone(), captures: captures.clone() }
+    }
+
+    /// What an editor wants to launch, where that says more than the command line.
+    fn or(self, launch: &Json) -> Asked {
+        let text = |name: &str| launch[name].as_str().map(str::to_owned);
+        let args = launch["args"].as_array().map(|args| {
+            args.iter().map(|arg| arg.as_str().map_or_else(|| arg.to_string(), str::to_owned)).collect()
+        });
+        Asked {
+            func: text("func").unwrap_or(self.func),
+            args: args.unwrap_or(self.args),
+            sig: text("sig").or(self.sig),
+            captures: text("captures").or(self.captures),
+        }
+    }
+
+    fn start<'m>(&self, machine: &'m mut Machine) -> Result<Session<'m>> {
+        let most = machine.config().max_memory / PART_OF_MEMORY;
+        let given = self.args.iter().map(|arg| argument(arg, most)).collect::<Result<Vec<_>>>()?;
+        let mut call = machine.call(&self.func)?;
+        if let Some(sig) = &self.sig {
+            call = call.signature(sig).context("--sig")?;
+        }
+        if let Some(captures) = &self.captures {
+            call = call.captures(captures);
+        }
+        Ok(call.literals(&given)?.start()?)
+    }
+}
+
+/// Serves an editor.
+fn adapt(args: &Args) -> Result<u8> {
+    let mut editor = dap::Editor::new(io::stdin(), io::stdout());
+    let Some(launch) = editor.launch() else { return Ok(0) };
+    let open = || {
+        let program = launch["program"].as_str().map(PathBuf::from);
+        let image = match program {
+            Some(program) => Binary::named(Some(program)).open_quietly()?,
+            None => args.binary.open_quietly()?,
+        };
+        anyhow::Ok(Machine::with_config(image, args.guest.config()?)?)
+    };
+    let mut machine = match open() {
+        Ok(machine) => machine,
+        Err(error) => {
+            editor.refuse(&output::message(&error));
+            return Err(error);
+        }
+    };
+    match Asked::of(args).or(&launch).start(&mut machine) {
+        Ok(session) => match editor.serve(session)? {
+            dap::Left::Ended(report) => Ok(called::status(&report.outcome)),
+            dap::Left::Gone => Ok(0),
+        },
+        Err(error) => {
+            editor.refuse(&output::message(&error));
+            Err(error)
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod bad_call;
 mod bad_file;
 mod batch;
 mod commands;
+mod debug;
 mod newer;
 mod outcome;
 mod run;

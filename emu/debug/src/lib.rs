@@ -1,4 +1,5 @@
-//! Debuggers for calls that goemu makes: gdb and everything that speaks its remote protocol.
+//! Debuggers for calls that goemu makes: gdb and everything that speaks its remote protocol ([`gdb`]), and editors that speak
+//! the Debug Adapter Protocol ([`dap`]).
 //!
 //! ```no_run
 //! use goemu::{Image, Machine};
@@ -14,6 +15,7 @@
 //!
 //! A debugger changes nothing of the run: it stops where it is told to, and can go back.
 
+pub mod dap;
 pub mod gdb;
 mod watch;
 

@@ -21,14 +21,23 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use goemu_loader::Param;
+
 use crate::call::function::{Function, UnderWay};
 use crate::call::history::{History, MARGIN};
-use crate::cpu::Cpu;
+use crate::call::invoke::frame_at;
+use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
+use crate::go::abi::assign;
+use crate::go::passing;
+use crate::go::read::Reader;
 use crate::go::value::Value;
 use crate::machine::{GoroutineState, Machine, Progress};
 use crate::memory::Memory;
-use crate::outcome::{Outcome, Report};
+use crate::outcome::{NamedValue, Outcome, Report};
+
+/// Bytes of a call's stack block that are looked at.
+const MAX_BLOCK: u64 = 1 << 16;
 
 /// Why a session has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +131,22 @@ impl<'m> Session<'m> {
     /// The goroutines of the call: the running one first.
     pub fn goroutines(&mut self) -> Vec<GoroutineState> {
         serving(&mut self.real, self.machine).goroutines()
+    }
+
+    /// The arguments of a function that is about to begin: where the call is at the first instruction of one whose signature
+    /// is known.
+    pub fn arguments_here(&self) -> Option<Vec<NamedValue>> {
+        let machine = self.machine();
+        let (image, cpu, memory) = (machine.image(), machine.cpu(), machine.memory());
+        let func = image.func_at(cpu.rip).filter(|func| func.entry() == cpu.rip)?;
+        let signature = image.signature(&func).ok().flatten()?;
+        let places = assign(func.abi(), &signature).ok()?;
+        let frame =
+            frame_at(cpu, memory, cpu.gpr(gpr::RSP).wrapping_add(8), places.stack_size.min(MAX_BLOCK));
+        let reader = Reader::new(memory, &**image);
+        let values = passing::arguments(&signature, &places, &frame, &reader).ok()?;
+        let named = |(param, value): (&Param, Value)| NamedValue::new(&param.name, &param.ty, value);
+        Some(signature.params.iter().zip(values).map(named).collect())
     }
 
     /// The processor, to be changed while the call is stopped.
