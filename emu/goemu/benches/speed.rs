@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use goemu::machine::EngineChoice;
 use goemu::observe::{Interest, Observer, View};
 use goemu::outcome::Runtime;
 use goemu::trace::{Detail, Tracer};
@@ -26,7 +27,8 @@ const LONG: Duration = Duration::from_millis(1500);
 const ROUND: i64 = 1000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let asked: Vec<String> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with('-') && arg != "interpreter").collect();
     let wants = |part: &str| asked.is_empty() || asked.iter().any(|one| one == part);
     if wants("functions") {
         functions(&mut machine()?)?;
@@ -48,8 +50,14 @@ fn guest() -> PathBuf {
 }
 
 fn machine() -> Result<Machine, goemu::Error> {
-    let config = Config { fuel: u64::MAX >> 1, ..Config::default() };
+    let config = Config { fuel: u64::MAX >> 1, engine: engine(), ..Config::default() };
     Machine::with_config(Image::open(guest())?, config)
+}
+
+/// `cargo bench -- interpreter` measures the interpreter.
+fn engine() -> EngineChoice {
+    let interpreter = std::env::args().any(|arg| arg == "interpreter");
+    if interpreter { EngineChoice::Interpreter } else { EngineChoice::Auto }
 }
 
 /// The fastest of many rounds.
@@ -121,7 +129,8 @@ fn calls(machine: &mut Machine) -> Result<(), goemu::Error> {
 /// A call in Rust's types: bytes and a number in, text out.
 fn typed() -> Result<(), goemu::Error> {
     let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/bin/typed-go1.27");
-    let mut machine = Machine::new(Image::open(program)?)?;
+    let config = Config { engine: engine(), ..Config::default() };
+    let mut machine = Machine::with_config(Image::open(program)?, config)?;
     let pack = machine.func::<(&[u8], i64), String>("main.pack")?;
     let time = fastest(|| (0..ROUND).try_for_each(|n| pack.call(&mut machine, (b"abc", n)).map(drop)))?;
     println!("{:<44}{:>12.0}", "pack(b []byte, n int) string, typed", ROUND as f64 / time.as_secs_f64());
@@ -162,7 +171,7 @@ impl Observer for Count {
 
 /// A machine whose calls are made once, watched or not: none can end in nothing.
 fn ready() -> Result<Machine, goemu::Error> {
-    let config = Config { runtime: Some(Runtime::Hooked), ..Config::default() };
+    let config = Config { runtime: Some(Runtime::Hooked), engine: engine(), ..Config::default() };
     let mut machine = Machine::with_config(Image::open(guest())?, config)?;
     machine.initialise()?;
     Ok(machine)

@@ -555,6 +555,13 @@ impl Memory {
         self.region.protect_exactly().then(|| self.region.base())
     }
 
+    /// The end of that, until it is called again: the host lets through what it did before.
+    pub fn unhost_code(&mut self) {
+        if self.region.is_exact() {
+            self.region.protect_loosely();
+        }
+    }
+
     /// The pages of a range, its ends rounded outwards.
     fn pages(&self, range: &Range<u64>) -> Result<Range<u64>, MemoryError> {
         if range.end > self.space() || range.start > range.end {

@@ -185,8 +185,9 @@ impl Region {
         self.exact
     }
 
-    /// The end of that: the host would not protect any more (it limits how often protection may change along the space).
-    fn protect_loosely(&mut self) {
+    /// The end of that: nobody needs it, or the host would not protect any more (it limits how often protection may change
+    /// along the space).
+    pub(super) fn protect_loosely(&mut self) {
         self.exact = false;
         // This joins what the host had to keep apart, so that it takes nothing from it. Were it refused all the same, the
         // next write would end the process: nothing worse.

@@ -116,6 +116,7 @@ enum Step {
     Store(u64, u64),
     Code(u64),
     HostCode,
+    UnhostCode,
     Map(u64),
     Unmap(u64),
     Protect(u64, u8),
@@ -131,6 +132,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..0x6000_u64, any::<u64>()).prop_map(|(a, b)| Step::Store(a, b)),
         1 => page.clone().prop_map(Step::Code),
         1 => Just(Step::HostCode),
+        1 => Just(Step::UnhostCode),
         1 => page.clone().prop_map(Step::Map),
         1 => page.clone().prop_map(Step::Unmap),
         1 => (page, 0..4_u8).prop_map(|(p, bits)| Step::Protect(p, bits)),
@@ -164,6 +166,7 @@ proptest! {
                 Step::Store(addr, value) => drop(memory.write(addr, value.to_le_bytes())),
                 Step::Code(p) => memory.mark_code(p * PAGE..(p + 1) * PAGE),
                 Step::HostCode => assert_eq!(memory.host_code(&[]).is_some(), memory.can_host_code()),
+                Step::UnhostCode => memory.unhost_code(),
                 Step::Protect(p, bits) => {
                     let perm = [Perm::empty(), Perm::READ, Perm::WRITE, RW][usize::from(bits)];
                     drop(memory.protect(p * PAGE..(p + 1) * PAGE, perm));

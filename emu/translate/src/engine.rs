@@ -27,8 +27,12 @@ const HOT: u32 = 16;
 /// What it costs to enter and leave translated code, in instructions that the interpreter executes meanwhile: once the signals
 /// are prepared; with preparing them; and more where the host refuses an instruction, which takes a signal.
 const ENTRY: i64 = 40;
-const FIRST_ENTRY: i64 = 160;
+const FIRST_ENTRY: i64 = 400;
 const REFUSAL: i64 = 500;
+/// Runs that enter no translated code, after which the guest's space is no longer prepared for it: watching pages through the host
+/// costs calls that do without a little. So often it is prepared again, each time for more runs.
+const IDLE: u32 = 256;
+const REOPENED: u32 = 8;
 /// Entries at an address after which it is left to the interpreter, if they have cost more than they were worth.
 const TRIES: u64 = 64;
 
@@ -69,8 +73,11 @@ struct Parts {
     cache: Cache,
     stack: Arc<SignalStack>,
     owner: u64,
-    /// Whether a guest's space was prepared.
-    opened: bool,
+    /// How often a guest's space was prepared, and whether it is still.
+    opened: u32,
+    open: bool,
+    /// Runs since code was entered.
+    idle: u32,
 }
 
 /// What follows when translated code has been left.
@@ -132,16 +139,26 @@ impl Translator {
             let (cache, stack) = (Cache::new().ok()?, Arc::new(SignalStack::new()?));
             let owner = OWNERS.fetch_add(1, Ordering::Relaxed);
             install().then_some(())?;
-            self.parts = Some(Parts { cache, stack, owner, opened: false });
+            self.parts = Some(Parts { cache, stack, owner, opened: 0, open: false, idle: 0 });
         }
         let parts = self.parts.as_mut()?;
         if !memory.hosts_code() {
             // It was, and the host did not keep up; or this is another guest's memory, which is not worth a second try.
-            (!parts.opened).then_some(())?;
+            (!parts.open && parts.opened <= REOPENED).then_some(())?;
             memory.host_code(&layout::pages())?;
+            (parts.opened, parts.open) = (parts.opened + 1, true);
         }
-        parts.opened = true;
         Some(())
+    }
+
+    /// A run begins: where the last ones entered no translated code, the space is what it was before.
+    fn rest(&mut self, memory: &mut Memory) {
+        let Some(parts) = self.parts.as_mut().filter(|parts| parts.open) else { return };
+        parts.idle += 1;
+        if parts.idle >= IDLE << parts.opened {
+            (parts.open, parts.idle) = (false, 0);
+            memory.unhost_code();
+        }
     }
 
     /// Forgets all translated code.
@@ -284,6 +301,7 @@ impl Translator {
         }
         load(cpu, window, chunk + i64::from(version.pending));
         let entered = cpu.rip;
+        parts.idle = 0;
         let left = window.enter(inside, target, &mut cpu.ymm);
         store(cpu, window);
         let (after, pc, pending) = match left {
@@ -359,6 +377,7 @@ impl Engine for Translator {
 
     fn run(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Exit {
         memory.forget_cost();
+        self.rest(memory);
         if let Some(coverage) = &self.coverage {
             coverage.begin(cpu.rip);
         }
