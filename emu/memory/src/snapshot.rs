@@ -160,6 +160,8 @@ impl Journal {
         while self.layers.len() > to.depth + 1 {
             if let Some(mut layer) = self.layers.pop() {
                 layer.undo(region, &mut touched)?;
+                // What it left dirty for its next time is written to no page that the layer below knows of.
+                clean(region, layer.dirty_pages());
                 // What is clean now was dirty for the layer below, whose list still has it.
                 if let Some(below) = self.layers.last() {
                     let mut pages = below.dirty_pages().collect::<Vec<_>>();

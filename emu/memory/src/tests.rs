@@ -195,3 +195,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_page_that_a_gone_snapshot_left_dirty_is_saved_again() {
+    let mut memory = memory(0..0x3000, RW);
+    let outer = memory.snapshot();
+    let inner = memory.snapshot();
+    memory.write(0x10, [1]).unwrap();
+    if memory.host_code(&[]).is_none() {
+        return;
+    }
+    memory.restore(inner).unwrap();
+    memory.write(0x10, [2]).unwrap();
+    memory.restore(outer).unwrap();
+    memory.write(0x10, [3]).unwrap();
+    memory.restore(outer).unwrap();
+    assert_eq!(memory.read::<1>(0x10).unwrap(), [0]);
+}

@@ -78,10 +78,11 @@ pub fn adox<T: Uint>(a: T, b: T, flags: Flags) -> (T, Flags) {
     (r, flags.with_carry_overflow(flags.cf(), after.cf()))
 }
 
-/// ANDN: the first operand inverted; AF and PF undefined.
+/// ANDN: the first operand inverted; AF and PF are undefined, and clear as on Intel's processors.
 #[inline(always)]
 pub fn andn<T: Uint>(a: T, b: T, flags: Flags) -> (T, Flags) {
-    and(!a, b, flags)
+    let (r, flags) = and(!a, b, flags);
+    (r, flags.without_parity())
 }
 
 /// INC: keeps CF.

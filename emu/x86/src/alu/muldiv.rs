@@ -1,4 +1,5 @@
-//! Products and quotients. SF, ZF, AF and PF are undefined after a product, all flags after a division.
+//! Products and quotients. SF, ZF, AF and PF are undefined after a product: SF and PF are then those of the low half, ZF and AF
+//! clear, as on Intel's processors. All flags are undefined after a division, which leaves them alone.
 
 use super::Uint;
 use crate::cpu::Flags;
@@ -9,7 +10,7 @@ pub fn mul<T: Uint>(a: T, b: T) -> (T, T, Flags) {
     let wide = u128::from(a.zext()) * u128::from(b.zext());
     let (low, high) = halves::<T>(wide);
     let needed = high != T::ZERO;
-    (low, high, Flags::of_result(low.sext()).with_carry_overflow(needed, needed))
+    (low, high, of_low(low).with_carry_overflow(needed, needed))
 }
 
 /// IMUL: (low half, high half, flags). CF and OF say whether the high half is more than sign.
@@ -18,7 +19,13 @@ pub fn imul<T: Uint>(a: T, b: T) -> (T, T, Flags) {
     let wide = i128::from(a.sext() as i64) * i128::from(b.sext() as i64);
     let (low, high) = halves::<T>(wide as u128);
     let needed = wide != i128::from(low.sext() as i64);
-    (low, high, Flags::of_result(low.sext()).with_carry_overflow(needed, needed))
+    (low, high, of_low(low).with_carry_overflow(needed, needed))
+}
+
+/// SF and PF of a low half, ZF clear.
+#[inline(always)]
+fn of_low<T: Uint>(low: T) -> Flags {
+    Flags::of_result(low.sext() | u64::from(low == T::ZERO) << 8)
 }
 
 #[inline(always)]

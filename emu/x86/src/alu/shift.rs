@@ -1,5 +1,6 @@
 //! Shifts and rotates. Counts are masked to 5 bits, 6 for 64-bit operands; a count of 0 changes no flag.
-//! OF is defined for counts of 1 only, and is what the formula for 1 gives otherwise.
+//! OF is defined for counts of 1 only. For others it is what Intel's processors give: that of the first step, and after
+//! ROL and ROR of a register by an immediate what it was.
 
 use super::Uint;
 use crate::cpu::Flags;
@@ -12,6 +13,12 @@ fn masked<T: Uint>(count: u8) -> u32 {
 #[inline(always)]
 fn top<T: Uint>(a: T) -> bool {
     a.is_negative()
+}
+
+/// OF after one step to the left.
+#[inline(always)]
+fn left_overflow<T: Uint>(a: T) -> bool {
+    top(a) ^ top(a << 1)
 }
 
 #[inline(always)]
@@ -28,7 +35,7 @@ pub fn shl<T: Uint>(a: T, count: u8, flags: Flags) -> (T, Flags) {
     }
     let r = if n < T::BITS { a << n } else { T::ZERO };
     let cf = n <= T::BITS && bit(a, T::BITS - n);
-    (r, Flags::of_result(r.sext()).with_carry_overflow(cf, top(r) ^ cf))
+    (r, Flags::of_result(r.sext()).with_carry_overflow(cf, left_overflow(a)))
 }
 
 /// SHR
@@ -39,7 +46,7 @@ pub fn shr<T: Uint>(a: T, count: u8, flags: Flags) -> (T, Flags) {
         return (a, flags);
     }
     let r = if n < T::BITS { a >> n } else { T::ZERO };
-    (r, Flags::of_result(r.sext()).with_carry_overflow(bit(a, n - 1), top(r) ^ top(r << 1)))
+    (r, Flags::of_result(r.sext()).with_carry_overflow(bit(a, n - 1), top(a)))
 }
 
 /// SAR
@@ -62,8 +69,24 @@ pub fn rol<T: Uint>(a: T, count: u8, flags: Flags) -> (T, Flags) {
         return (a, flags);
     }
     let r = a.rotated(n);
-    let cf = bit(r, 0);
-    (r, flags.with_carry_overflow(cf, top(r) ^ cf))
+    (r, flags.with_carry_overflow(bit(r, 0), left_overflow(a)))
+}
+
+/// ROL of a register by an immediate.
+#[inline(always)]
+pub fn rol_by<T: Uint>(a: T, count: u8, flags: Flags) -> (T, Flags) {
+    by_number(rol(a, count, flags), masked::<T>(count), flags)
+}
+
+/// ROR of a register by an immediate.
+#[inline(always)]
+pub fn ror_by<T: Uint>(a: T, count: u8, flags: Flags) -> (T, Flags) {
+    by_number(ror(a, count, flags), masked::<T>(count), flags)
+}
+
+#[inline(always)]
+fn by_number<T: Uint>((r, rotated): (T, Flags), count: u32, flags: Flags) -> (T, Flags) {
+    if count == 1 { (r, rotated) } else { (r, rotated.with_carry_overflow(rotated.cf(), flags.of())) }
 }
 
 /// ROR: sets CF and OF alone.
@@ -74,7 +97,7 @@ pub fn ror<T: Uint>(a: T, count: u8, flags: Flags) -> (T, Flags) {
         return (a, flags);
     }
     let r = a.rotated(T::BITS - n % T::BITS);
-    (r, flags.with_carry_overflow(top(r), top(r) ^ top(r << 1)))
+    (r, flags.with_carry_overflow(top(r), bit(a, 0) ^ top(a)))
 }
 
 /// RCL: rotates through CF.
@@ -84,7 +107,7 @@ pub fn rcl<T: Uint>(a: T, count: u8, flags: Flags) -> (T, Flags) {
     for _ in 0..n {
         (r, cf) = ((r << 1) | T::truncate(cf.into()), top(r));
     }
-    if masked::<T>(count) == 0 { (a, flags) } else { (r, flags.with_carry_overflow(cf, top(r) ^ cf)) }
+    if n == 0 { (a, flags) } else { (r, flags.with_carry_overflow(cf, left_overflow(a))) }
 }
 
 /// RCR: rotates through CF.
@@ -95,8 +118,8 @@ pub fn rcr<T: Uint>(a: T, count: u8, flags: Flags) -> (T, Flags) {
         let carry_in = T::truncate(cf.into()) << (T::BITS - 1);
         (r, cf) = ((r >> 1) | carry_in, bit(r, 0));
     }
-    let of = top(r) ^ top(r << 1);
-    if masked::<T>(count) == 0 { (a, flags) } else { (r, flags.with_carry_overflow(cf, of)) }
+    let of = top(a) ^ flags.cf();
+    if n == 0 { (a, flags) } else { (r, flags.with_carry_overflow(cf, of)) }
 }
 
 /// SHLD: shifts left, filling from the top of `b`. With 16-bit operands and counts above 16 the result
@@ -114,7 +137,7 @@ pub fn shld<T: Uint>(a: T, b: T, count: u8, flags: Flags) -> (T, Flags) {
         let low = if n == 0 { T::ZERO } else { a >> (T::BITS - n) };
         ((b << n) | low, if n == 0 { bit(a, 0) } else { bit(b, T::BITS - n) })
     };
-    (r, Flags::of_result(r.sext()).with_carry_overflow(cf, top(a) ^ top(r)))
+    (r, Flags::of_result(r.sext()).with_carry_overflow(cf, left_overflow(a)))
 }
 
 /// SHRD: shifts right, filling from the bottom of `b`. Undefined as [`shld`] is.
@@ -131,7 +154,7 @@ pub fn shrd<T: Uint>(a: T, b: T, count: u8, flags: Flags) -> (T, Flags) {
         let high = if n == 0 { T::ZERO } else { a << (T::BITS - n) };
         ((b >> n) | high, if n == 0 { top(a) } else { bit(b, n - 1) })
     };
-    (r, Flags::of_result(r.sext()).with_carry_overflow(cf, top(a) ^ top(r)))
+    (r, Flags::of_result(r.sext()).with_carry_overflow(cf, bit(b, 0) ^ top(a)))
 }
 
 /// SHLX: no flags.

@@ -81,6 +81,13 @@ impl Flags {
         Flags { carries: (self.carries & !(CF | CARRY_IN)) | top, ..self }
     }
 
+    /// PF cleared, of flags that follow from a result.
+    #[inline(always)]
+    pub fn without_parity(self) -> Flags {
+        let even = (self.result as u8).count_ones() & 1 ^ 1;
+        Flags { carries: self.carries | even << 8, ..self }
+    }
+
     /// CF replaced.
     #[inline(always)]
     pub fn with_carry(self, cf: bool) -> Flags {

@@ -32,6 +32,8 @@ operations! { Shift (a: T, count: u8, flags: Flags) -> (T, Flags):
     Sar = shift::sar;
     Rol = shift::rol;
     Ror = shift::ror;
+    RolBy = shift::rol_by;
+    RorBy = shift::ror_by;
     Rcl = shift::rcl;
     Rcr = shift::rcr;
 }
@@ -75,6 +77,12 @@ pub(crate) fn shift<F: Shift>(insn: &Instruction) -> Option<Handler> {
         (Form::Mem, true) => by_width!(width(insn, 0), T => run_shift::<T, Mem, Cl, F>),
         _ => None,
     }
+}
+
+/// ROL, ROR: those of a register by an immediate do something else to OF.
+pub(crate) fn rotate<ByCl: Shift, ByNumber: Shift>(insn: &Instruction) -> Option<Handler> {
+    let by_number = insn.op0_kind() == OpKind::Register && !by_cl(insn, 1);
+    if by_number { shift::<ByNumber>(insn) } else { shift::<ByCl>(insn) }
 }
 
 fn by_cl(insn: &Instruction, n: u32) -> bool {
