@@ -30,7 +30,7 @@ pub(crate) struct Guest {
     /// What CPUID shows, and so which code programs choose [default: v3]
     #[arg(long, value_name = "LEVEL")]
     cpu: Option<Cpu>,
-    /// What runs the program's instructions: the translator where this computer can, or the interpreter [default: interpreter]
+    /// What runs the program's instructions: the translator where this computer can, or the interpreter [default: auto]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<Engine>,
     /// What stands in for Go's runtime: hooks, or the program's own, started up to main.main [default: auto]
@@ -64,7 +64,7 @@ enum Choice {
 /// What runs instructions.
 #[derive(Clone, Copy, ValueEnum)]
 enum Engine {
-    /// The translator on x86-64 Linux, elsewhere the interpreter
+    /// The translator where this computer can run its code, else the interpreter
     Auto,
     /// One instruction after the other: everywhere
     Interpreter,

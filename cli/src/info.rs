@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::binary::{Binary, has_debug_info, warning};
 use crate::output;
 use goemu::go::names::{are_hashed, package};
+use goemu::machine::EngineChoice;
 use goemu::runtime::{Found, found as found_runtime};
 
 /// Show how a program was built, and what goemu finds in it
@@ -110,7 +111,14 @@ fn found(image: &Image) -> Vec<(&'static str, String)> {
         ("symbols", symbols),
         ("signatures", signatures.to_owned()),
         ("types", image.types().count().to_string()),
+        ("engine", engine()),
     ]
+}
+
+/// What runs guest code on this computer.
+fn engine() -> String {
+    EngineChoice::why_interpreted()
+        .map_or_else(|| "translator".to_owned(), |why| format!("interpreter ({why})"))
 }
 
 /// The format of the function table.
@@ -184,6 +192,7 @@ fn object(image: &Image) -> Json {
         |module: &Module| json!({ "path": module.path, "version": module.version, "sum": module.sum });
     let settings = build.settings.iter().map(|(key, value)| (key.clone(), Json::from(value.as_str())));
     let (format, runtime) = (image.table_format(), found_runtime(image));
+    let interpreted = EngineChoice::why_interpreted();
     json!({
         "go": build.version,
         "path": build.path,
@@ -211,5 +220,7 @@ fn object(image: &Image) -> Json {
         "symbols": image.symbols().count(),
         "debug_info": has_debug_info(image),
         "types": image.types().count(),
+        "engine": if interpreted.is_some() { "interpreter" } else { "translator" },
+        "interpreted_because": interpreted,
     })
 }

@@ -174,13 +174,42 @@ fn observers_see_the_same_on_an_engine_from_outside() {
     assert_eq!(usual, trace(true));
 }
 
+/// A translator that translates and enters whatever comes; the interpreter where the host has none.
+fn eager() -> Box<dyn Engine> {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if let Ok(mut engine) = goemu_translate::Translator::new() {
+        engine.set_heat(0);
+        return Box::new(engine);
+    }
+    Box::new(Interpreter::new())
+}
+
+#[test]
+fn a_call_is_the_same_run_when_all_of_it_is_translated() {
+    for build in ["corpus-go1.15", "corpus-go1.27"] {
+        for runtime in [Some(Runtime::Hooked), Some(Runtime::Real)] {
+            let config = Config { runtime, engine: EngineChoice::Interpreter, ..Config::default() };
+            let mut usual = machine(build, config.clone());
+            let mut other = machine(build, config);
+            other.set_engine(eager);
+            let (usual, other) = (reports(&mut usual), reports(&mut other));
+            for ((usual, other), call) in usual.into_iter().zip(other).zip(CALLS) {
+                assert_eq!(usual, other, "{build} {runtime:?} {call:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn edges_are_counted_alike_by_all_engines() {
     fn count(choice: EngineChoice, own: bool, runtime: Option<Runtime>) -> Vec<BTreeMap<Edge, u64>> {
-        let config = Config { runtime, engine: choice, ..Config::default() };
+        let engine = if choice == EngineChoice::Translator { EngineChoice::Auto } else { choice };
+        let config = Config { runtime, engine, ..Config::default() };
         let mut machine = machine("corpus-go1.27", config);
         if own {
             machine.set_engine(|| Box::new(SingleSteps::default()));
+        } else if choice == EngineChoice::Translator {
+            machine.set_engine(eager);
         }
         let coverage = Arc::new(Coverage::new());
         machine.set_coverage(Some(Arc::clone(&coverage)));
@@ -198,7 +227,12 @@ fn edges_are_counted_alike_by_all_engines() {
         assert!(sizes.iter().filter(|size| **size > 5).count() > 7, "{runtime:?}: {sizes:?}");
         let fib = usual[0].values().max();
         assert!(fib.is_some_and(|count| *count > 200), "{fib:?}");
-        for (choice, own) in [(EngineChoice::Interpreter, true), (EngineChoice::Auto, false)] {
+        let others = [
+            (EngineChoice::Interpreter, true),
+            (EngineChoice::Auto, false),
+            (EngineChoice::Translator, false),
+        ];
+        for (choice, own) in others {
             for (at, (usual, other)) in usual.iter().zip(count(choice, own, runtime)).enumerate() {
                 let call = CALLS[at].0;
                 let differ: Vec<_> =

@@ -11,15 +11,20 @@ use crate::interp::Interpreter;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineChoice {
     /// The translator where the host can run its code, else the interpreter.
+    #[default]
     Auto,
     /// The interpreter, which runs everywhere.
-    #[default]
     Interpreter,
     /// The translator, or an error that says why not.
     Translator,
 }
 
 impl EngineChoice {
+    /// Why the translator cannot run on this host; `None` where it can.
+    pub fn why_interpreted() -> Option<String> {
+        goemu_translate::check().err().map(|why| why.to_string())
+    }
+
     /// Whether there can be such an engine.
     pub(super) fn check(self) -> Result<(), Error> {
         if self == EngineChoice::Translator { Ok(goemu_translate::check()?) } else { Ok(()) }
