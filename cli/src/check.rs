@@ -12,6 +12,7 @@ use regex_lite::Regex;
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
+use crate::cover::Covering;
 use crate::progress::Told;
 use crate::tested::{self, FOUND, Limits, Output, shell};
 use crate::{FAILED, completions, number, output, progress};
@@ -51,6 +52,7 @@ Examples:
   goemu check -b prog main.fast --same-as main.slow --arg '1 in 0..1000'
   goemu check -b prog main.normalise --idempotent --emit-test found_test.go
   goemu check -b prog 'strings.*' --runs 100k --junit report.xml
+  goemu check -b prog main.parse --cover parse.out   then: go tool cover -html parse.out
   goemu check -b stripped main.parse --sig 'func(s string) (int, error)'")]
 pub(crate) struct Args {
     /// The function: a name, an end of a name, an address; or a pattern
@@ -107,6 +109,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = progress::duration)]
     time: Option<Duration>,
     #[command(flatten)]
+    covering: Covering,
+    #[command(flatten)]
     limits: Limits,
     #[command(flatten)]
     output: Output,
@@ -133,15 +137,24 @@ fn check(args: &Args) -> Result<u8> {
     let mut machine = Machine::with_config(image, args.limits.config())?;
     let mut told = Told::new(args.output.quiet, args.time)?;
     machine.set_interrupt(told.interrupt());
-    let known = machine.find(&args.func).is_ok();
-    if !known && args.func.contains(['*', '?']) {
-        return sweep(args, &mut machine, &mut told);
-    }
-    let check = args.check(&machine, &args.func)?;
+    let known = machine.find(&args.func).map(|func| func.name().to_owned()).ok();
+    let covered = args.covering.begin(&mut machine, known.as_deref().unwrap_or(&args.func))?;
+    let status = if known.is_none() && args.func.contains(['*', '?']) {
+        sweep(args, &mut machine, &mut told)?
+    } else {
+        single(args, &mut machine, &mut told)?
+    };
+    covered.end(&mut machine)?;
+    Ok(status)
+}
+
+/// Tests one function.
+fn single(args: &Args, machine: &mut Machine, told: &mut Told) -> Result<u8> {
+    let check = args.check(machine, &args.func)?;
     let began = Instant::now();
     let checked = match args.values.is_empty() {
-        true => run(args, &check, &mut machine, &mut told, RUNS),
-        false => one(args, &check, &mut machine),
+        true => run(args, &check, machine, told, RUNS),
+        false => one(args, &check, machine),
     };
     told.done();
     let mut checked = checked?;

@@ -7,6 +7,7 @@ mod called;
 mod calls;
 mod check;
 mod completions;
+mod cover;
 mod debug;
 mod diff;
 mod disasm;

@@ -1,18 +1,15 @@
 //! What a run is watched for: options that all commands share that run guest code.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 use goemu::Machine;
-use goemu::coverage::Coverage;
-use goemu::go::names::package;
-use goemu::sink::cover::Scope;
-use goemu::sink::{Blocks, JsonLines, Profiler, Tenet, Timeline};
+use goemu::sink::{JsonLines, Profiler, Tenet, Timeline};
 use goemu::trace::{Detail, Filter, Only, Place, Recorder, Sink, Text};
+
+use crate::cover::{Covered, Covering, Target};
 
 /// What a run is watched for.
 #[derive(clap::Args)]
@@ -38,15 +35,8 @@ pub(crate) struct Watching {
     /// Trace so many calls inside each other; 1 is the function alone
     #[arg(long, value_name = "N")]
     depth: Option<usize>,
-    /// Write which lines ran: Go's coverprofile, lcov (FILE.info), or blocks for Lighthouse (FILE.drcov)
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    cover: Option<PathBuf>,
-    /// The format of --cover [default: by FILE's name]
-    #[arg(long, value_name = "FORMAT", requires = "cover")]
-    cover_format: Option<CoverFormat>,
-    /// Packages that --cover shows, 'main' or 'net/*'; may be repeated [default: the function's own]
-    #[arg(long, value_name = "PATTERN", requires = "cover")]
-    cover_pkg: Vec<String>,
+    #[command(flatten)]
+    covering: Covering,
     /// Write instructions and allocations by stack, for `go tool pprof`
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     profile: Option<PathBuf>,
@@ -84,42 +74,11 @@ enum TraceFormat {
     Tenet,
 }
 
-/// How coverage is written.
-#[derive(Clone, Copy, ValueEnum)]
-enum CoverFormat {
-    /// Go's coverprofile: lines
-    Go,
-    /// A tracefile of lcov: lines and functions
-    Lcov,
-    /// DynamoRIO's drcov: blocks of instructions
-    Drcov,
-}
-
-/// Files that are written when the run is over. They are made before, so that a run is not lost for a wrong name.
+/// What is written when the run is over.
 #[must_use]
-#[derive(Default)]
 pub(crate) struct Watched {
-    cover: Option<(Arc<Coverage>, CoverFormat, Scope, Target)>,
+    covered: Covered,
     profile: Option<(Profiler, Target)>,
-}
-
-/// A file that is written.
-struct Target {
-    file: File,
-    what: String,
-}
-
-impl Target {
-    fn new(path: &Path, what: &str) -> Result<Target> {
-        let what = format!("{what} to {}", path.display());
-        let file = File::create(path).with_context(|| format!("cannot write {what}"))?;
-        Ok(Target { file, what })
-    }
-
-    fn write(self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<()> {
-        let mut out = BufWriter::new(self.file);
-        write(&mut out).and_then(|()| out.flush()).with_context(|| format!("cannot write {}", self.what))
-    }
 }
 
 impl Watching {
@@ -127,7 +86,7 @@ impl Watching {
     pub(crate) fn wanted(&self) -> Option<&'static str> {
         let given = [
             ("--trace", self.is_traced()),
-            ("--cover", self.cover.is_some()),
+            ("--cover", self.covering.is_wanted()),
             ("--profile", self.profile.is_some()),
             ("--timeline", self.timeline.is_some()),
         ];
@@ -143,13 +102,7 @@ impl Watching {
     /// Lets this machine's next call, of this function, be watched.
     pub(crate) fn begin(&self, machine: &mut Machine, func: &str) -> Result<Watched> {
         self.trace(machine)?;
-        let mut watched = Watched::default();
-        if let Some(path) = &self.cover {
-            let cover = Arc::new(Coverage::new());
-            machine.set_coverage(Some(Arc::clone(&cover)));
-            let target = Target::new(path, "the coverage")?;
-            watched.cover = Some((cover, self.cover_format(path), self.scope(func), target));
-        }
+        let mut watched = Watched { covered: self.covering.begin(machine, func)?, profile: None };
         if let Some(path) = &self.profile {
             let profiler = Profiler::default();
             machine.observe(profiler.observer());
@@ -160,21 +113,6 @@ impl Watching {
             machine.observe(Recorder::with_sink(Timeline::new(out)));
         }
         Ok(watched)
-    }
-
-    fn cover_format(&self, path: &Path) -> CoverFormat {
-        self.cover_format.unwrap_or_else(|| match path.extension().and_then(|ext| ext.to_str()) {
-            Some("info") => CoverFormat::Lcov,
-            Some("drcov") => CoverFormat::Drcov,
-            _ => CoverFormat::Go,
-        })
-    }
-
-    fn scope(&self, func: &str) -> Scope {
-        if self.cover_pkg.is_empty() {
-            return Scope::Packages(vec![package(func).to_owned()]);
-        }
-        Scope::Packages(self.cover_pkg.clone())
     }
 
     fn trace(&self, machine: &mut Machine) -> Result<()> {
@@ -214,15 +152,7 @@ impl Watching {
 impl Watched {
     /// The run is over: writes what was asked for.
     pub(crate) fn end(self, machine: &mut Machine) -> Result<()> {
-        if let Some((cover, format, scope, target)) = self.cover {
-            machine.set_coverage(None);
-            let (image, blocks) = (machine.image(), Blocks::of(&cover, machine.memory()));
-            target.write(|out| match format {
-                CoverFormat::Go => blocks.lines(image, &scope).write_profile(out),
-                CoverFormat::Lcov => blocks.lines(image, &scope).write_lcov(out),
-                CoverFormat::Drcov => blocks.write_drcov(image, out),
-            })?;
-        }
+        self.covered.end(machine)?;
         if let Some((profiler, target)) = self.profile {
             target.write(|out| profiler.write(machine.image(), out))?;
         }

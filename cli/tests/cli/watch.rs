@@ -216,3 +216,24 @@ fn files_that_cannot_be_written_are_named_before_the_call() {
         assert!(ran.stderr.lines().last().unwrap().contains("/nosuch/file"), "{ran:?}");
     }
 }
+
+#[test]
+fn coverage_of_many_calls_is_their_union() {
+    let path = target("check.out");
+    let mut run = command();
+    run.env("GOEMU_BINARY", corpus("go1.27"))
+        .args(["check", "main.deferCond", "--runs", "50", "--cover"])
+        .arg(&path);
+    let Ran { status, stderr, .. } = ran(&mut run);
+    assert_eq!(status, 0, "{stderr}");
+    let both = std::fs::read_to_string(path).unwrap();
+    let one = String::from_utf8(written("one.out", "--cover", "main.deferCond false")).unwrap();
+    let source = std::fs::read_to_string(sources().join("defers.go")).unwrap();
+    let line = source.lines().position(|line| line.contains("s += 7")).unwrap() + 1;
+    let ran = |profile: &str| {
+        let prefix = format!("corpus/defers.go:{line}.1,");
+        let row = profile.lines().find(|row| row.starts_with(&prefix)).unwrap_or_else(|| panic!("{profile}"));
+        !row.ends_with(" 0")
+    };
+    assert!(ran(&both) && !ran(&one), "{both}");
+}
