@@ -94,9 +94,15 @@ pub(crate) fn checksum_of(paths: Vec<PathBuf>) -> PyResult<String> {
 }
 
 /// What `open` was told, for another process.
-pub(crate) fn settings<'py>(py: Python<'py>, config: &Config, fuel: u64) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn settings<'py>(
+    py: Python<'py>,
+    config: &Config,
+    fuel: u64,
+    timeout: Option<f64>,
+) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("fuel", fuel)?;
+    dict.set_item("timeout", timeout)?;
     dict.set_item("seed", config.seed)?;
     dict.set_item("max_memory", config.max_memory)?;
     dict.set_item("max_stack", config.max_stack)?;
@@ -117,10 +123,10 @@ pub(crate) fn settings<'py>(py: Python<'py>, config: &Config, fuel: u64) -> PyRe
 
 /// Opens a Go program: a path, a list of paths of object files and archives, or bytes.
 ///
-/// `fuel` is the number of instructions that a call may execute, `seed` what everything random follows from, `runtime` what
-/// serves calls (`None`, "hooked", "real"), `engine` what runs them ("interpreter", "auto", "translator"); `args`, `env` and
-/// `stdin` are what the program is given. `base` moves a position-independent program, `dump_base` takes a file for a dump of
-/// memory.
+/// `fuel` is the number of instructions that a call may execute, `timeout` the seconds that it may take, `seed` what everything
+/// random follows from, `runtime` what serves calls (`None`, "hooked", "real"), `engine` what runs them ("interpreter", "auto",
+/// "translator"); `args`, `env` and `stdin` are what the program is given. `base` moves a position-independent program, `dump_base`
+/// takes a file for a dump of memory.
 ///
 /// >>> p = goemu.open("prog")
 /// >>> p.main.fib(20)
@@ -130,13 +136,14 @@ pub(crate) fn settings<'py>(py: Python<'py>, config: &Config, fuel: u64) -> PyRe
 ///     ...
 /// goemu._errors.LoadError: cannot read nothing: No such file or directory (os error 2)
 #[pyfunction]
-#[pyo3(signature = (source, *, fuel=None, seed=None, runtime=None, engine=None, cpu=None, max_memory=None, max_stack=None,
+#[pyo3(signature = (source, *, fuel=None, timeout=None, seed=None, runtime=None, engine=None, cpu=None, max_memory=None, max_stack=None,
                     args=None, env=None, stdin=None, base=None, dump_base=None))]
 #[allow(clippy::too_many_arguments, reason = "keywords of a Python function")]
 pub(crate) fn open(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
     fuel: Option<u64>,
+    timeout: Option<f64>,
     seed: Option<u64>,
     runtime: Option<&str>,
     engine: Option<&str>,
@@ -188,7 +195,9 @@ pub(crate) fn open(
         "" => errors::load(py, &error),
         path => errors::own(py, "LoadError", &format!("{path}{error}")),
     })?;
-    Ok(Program::new(image, config, source))
+    let program = Program::new(image, config, source);
+    program.set_timeout(timeout)?;
+    Ok(program)
 }
 
 fn unknown(what: &str, given: &str, known: &str) -> PyErr {

@@ -66,6 +66,8 @@ pub(crate) struct Program {
     /// Whether a session is open.
     pub(crate) in_session: AtomicBool,
     fuel: AtomicU64,
+    /// Nanoseconds that a call may take; 0 without a limit.
+    timeout: AtomicU64,
     /// The process, where that matters; else 0.
     process: u32,
     pub(crate) hooks: HookTable,
@@ -108,6 +110,7 @@ impl Program {
         Program {
             image: Arc::new(image),
             fuel: AtomicU64::new(config.fuel),
+            timeout: AtomicU64::new(0),
             process: process(&config),
             config,
             source,
@@ -127,6 +130,7 @@ impl Program {
         Program {
             image: Arc::clone(&self.image),
             fuel: AtomicU64::new(self.fuel.load(Ordering::Relaxed)),
+            timeout: AtomicU64::new(self.timeout.load(Ordering::Relaxed)),
             process: process(&self.config),
             config: self.config.clone(),
             source: self.source.clone(),
@@ -233,6 +237,10 @@ impl Program {
             }
             Slot::Made(machine) => {
                 machine.set_fuel(self.fuel_now());
+                let timeout = self.timeout.load(Ordering::Relaxed);
+                let deadline =
+                    (timeout > 0).then(|| Instant::now().checked_add(Duration::from_nanos(timeout)));
+                machine.set_deadline(deadline.flatten());
                 Ok(machine)
             }
             Slot::NotMade | Slot::Closed => Err(PyValueError::new_err("the program was closed")),
@@ -346,6 +354,26 @@ impl Program {
         self.fuel.store(fuel, Ordering::Relaxed);
     }
 
+    /// Seconds that a call may take, after which it ends in `OutOfTime`; `None` without a limit.
+    #[getter]
+    fn timeout(&self) -> Option<f64> {
+        let timeout = self.timeout.load(Ordering::Relaxed);
+        (timeout > 0).then(|| timeout as f64 / 1e9)
+    }
+
+    #[setter]
+    pub(crate) fn set_timeout(&self, seconds: Option<f64>) -> PyResult<()> {
+        let nanoseconds = match seconds {
+            None => 0,
+            Some(seconds) if seconds > 0.0 && seconds < 1e9 => ((seconds * 1e9) as u64).max(1),
+            Some(seconds) => {
+                return Err(PyValueError::new_err(format!("a call cannot take {seconds} seconds")));
+            }
+        };
+        self.timeout.store(nanoseconds, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// The seed of everything random.
     #[getter]
     fn seed(&self) -> u64 {
@@ -405,7 +433,7 @@ impl Program {
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let make = py.import("goemu._pickle")?.getattr("program")?;
         let (source, checksum) = self.source.pickled(py, &self.image)?;
-        let settings = crate::open::settings(py, &self.config, self.fuel_now())?;
+        let settings = crate::open::settings(py, &self.config, self.fuel_now(), self.timeout())?;
         Ok((make, (source, checksum, settings).into_pyobject(py)?))
     }
 
@@ -443,12 +471,13 @@ impl Program {
         Ok(twin)
     }
 
-    /// Sets limits of calls from now on: `fuel`.
+    /// Sets limits of calls from now on: `fuel`, `timeout`.
     #[pyo3(signature = (**limits))]
     fn limit(&self, limits: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
         for (name, value) in limits.into_iter().flatten() {
             match name.extract::<String>()?.as_str() {
                 "fuel" => self.set_fuel(value.extract()?),
+                "timeout" => self.set_timeout(value.extract()?)?,
                 other => {
                     return Err(PyValueError::new_err(format!("no limit {other}: give it to goemu.open")));
                 }

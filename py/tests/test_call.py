@@ -197,6 +197,18 @@ def test_fuel_ends_a_call(corpus):
     assert corpus.main.fib(10) == 55
 
 
+def test_a_deadline_ends_a_call(bin_dir):
+    p = goemu.open(bin_dir / "bad-go1.27-stripped", fuel=1 << 60, timeout=0.2)
+    with pytest.raises(goemu.OutOfTime, match="raise it with timeout="):
+        p.function("main.spin", sig="func()")()
+    assert p.timeout == 0.2 and p.clone().timeout == 0.2
+    p.limit(timeout=None, fuel=1000)
+    with pytest.raises(goemu.OutOfFuel):
+        p.function("main.spin", sig="func()")()
+    with pytest.raises(ValueError, match="cannot take -1"):
+        p.timeout = -1.0
+
+
 def test_a_deadlock_and_an_exit_are_told(corpus):
     with pytest.raises((goemu.Deadlock, goemu.GoFatal), match="deadlock"):
         corpus.main.deadlock()

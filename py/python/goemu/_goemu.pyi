@@ -12,6 +12,7 @@ def open(
     source: Union[_Path, Sequence[_Path], bytes],
     *,
     fuel: Optional[int] = None,
+    timeout: Optional[float] = None,
     seed: Optional[int] = None,
     runtime: Optional[str] = None,
     engine: Optional[str] = None,
@@ -36,6 +37,7 @@ def _pool_run(
 @final
 class Program:
     fuel: int
+    timeout: Optional[float]
     @property
     def seed(self) -> int: ...
     @property
@@ -62,7 +64,7 @@ class Program:
     def clone(self) -> Program: ...
     def fork(self) -> Program: ...
     def close(self) -> None: ...
-    def limit(self, **limits: int) -> None: ...
+    def limit(self, **limits: Any) -> None: ...
     def check(
         self,
         function: Union[str, Function],
