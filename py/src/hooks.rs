@@ -29,6 +29,10 @@ impl HookTable {
         table.get(at)?.as_ref().map(|callable| callable.clone_ref(py))
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().all(Option::is_none)
+    }
+
     fn remove(&self, at: usize) -> bool {
         let old = {
             let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);

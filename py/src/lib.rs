@@ -23,6 +23,7 @@ fn _goemu(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(open::open, module)?)?;
     module.add_function(wrap_pyfunction!(open::checksum_of, module)?)?;
     module.add_function(wrap_pyfunction!(pool::run, module)?)?;
+    module.add_function(wrap_pyfunction!(program::forked, module)?)?;
     module.add_class::<program::Program>()?;
     module.add_class::<program::Package>()?;
     module.add_class::<function::Function>()?;

@@ -46,6 +46,10 @@ impl Watchers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     pub(crate) fn clear(&self) {
         for watcher in std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
             let old = watcher.callable.lock().unwrap_or_else(PoisonError::into_inner).take();

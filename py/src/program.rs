@@ -45,7 +45,8 @@ impl Pending {
 enum Slot {
     /// No call was made yet.
     NotMade,
-    Made(Box<Machine>),
+    /// And in how many forks down the line of processes that was.
+    Made(Box<Machine>, u64),
     Closed,
 }
 
@@ -68,8 +69,6 @@ pub(crate) struct Program {
     fuel: AtomicU64,
     /// Nanoseconds that a call may take; 0 without a limit.
     timeout: AtomicU64,
-    /// The process, where that matters; else 0.
-    process: u32,
     pub(crate) hooks: HookTable,
     pub(crate) watchers: Watchers,
     pub(crate) pending: Pending,
@@ -85,9 +84,14 @@ fn this_thread() -> u64 {
     MARK.with(|mark| std::ptr::from_ref(mark) as u64)
 }
 
-/// The process, where its machines are of no use in forked ones.
-fn process(config: &Config) -> u32 {
-    if config.engine == EngineChoice::Interpreter { 0 } else { std::process::id() }
+/// How often this process and those it comes from were forked.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// Python calls this in a process that was forked.
+#[pyfunction]
+#[pyo3(name = "_forked")]
+pub(crate) fn forked() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Frees the machine for others, whatever happens.
@@ -111,7 +115,6 @@ impl Program {
             image: Arc::new(image),
             fuel: AtomicU64::new(config.fuel),
             timeout: AtomicU64::new(0),
-            process: process(&config),
             config,
             source,
             slot: Mutex::new(Slot::NotMade),
@@ -131,7 +134,6 @@ impl Program {
             image: Arc::clone(&self.image),
             fuel: AtomicU64::new(self.fuel.load(Ordering::Relaxed)),
             timeout: AtomicU64::new(self.timeout.load(Ordering::Relaxed)),
-            process: process(&self.config),
             config: self.config.clone(),
             source: self.source.clone(),
             slot: Mutex::new(Slot::NotMade),
@@ -220,22 +222,16 @@ impl Program {
     }
 
     fn made<'s>(&self, py: Python<'_>, slot: &'s mut Slot) -> PyResult<&'s mut Machine> {
+        self.leave_to_parent(slot)?;
         if matches!(slot, Slot::NotMade) {
             let made = py.detach(|| Machine::with_config(Arc::clone(&self.image), self.config.clone()));
             let mut machine = made.map_err(|error| errors::from(py, &error))?;
             machine.set_interrupt(self.interrupt());
             machine.set_reading(reading());
-            *slot = Slot::Made(Box::new(machine));
+            *slot = Slot::Made(Box::new(machine), FORKS.load(Ordering::Relaxed));
         }
         match slot {
-            // Code of the translator is in memory that forked processes share.
-            Slot::Made(machine) if self.process != 0 && self.process != std::process::id() => {
-                let _ = machine;
-                Err(PyRuntimeError::new_err(
-                    "the process was forked, and translated code cannot be: open the program after that, or spawn",
-                ))
-            }
-            Slot::Made(machine) => {
+            Slot::Made(machine, _) => {
                 machine.set_fuel(self.fuel_now());
                 let timeout = self.timeout.load(Ordering::Relaxed);
                 let deadline =
@@ -245,6 +241,23 @@ impl Program {
             }
             Slot::NotMade | Slot::Closed => Err(PyValueError::new_err("the program was closed")),
         }
+    }
+
+    /// Code of the translator is in memory that forked processes share: the child makes its own machine.
+    fn leave_to_parent(&self, slot: &mut Slot) -> PyResult<()> {
+        let Slot::Made(_, born) = slot else { return Ok(()) };
+        if *born == FORKS.load(Ordering::Relaxed) || self.config.engine == EngineChoice::Interpreter {
+            return Ok(());
+        }
+        let kept = !self.kept.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        if kept || !self.hooks.is_empty() || !self.watchers.is_empty() {
+            return Err(PyRuntimeError::new_err(
+                "the process was forked, and hooks and kept states stay in the parent: open the program again, or spawn",
+            ));
+        }
+        // What it has is the parent's.
+        std::mem::forget(std::mem::replace(slot, Slot::NotMade));
+        Ok(())
     }
 
     /// What ends calls: Ctrl-C, on the thread that Python tells of it, and exceptions of hooks.
@@ -467,7 +480,8 @@ impl Program {
         let twin = self.twin();
         let mut machine = machine;
         machine.set_interrupt(twin.interrupt());
-        *twin.slot.lock().unwrap_or_else(PoisonError::into_inner) = Slot::Made(Box::new(machine));
+        *twin.slot.lock().unwrap_or_else(PoisonError::into_inner) =
+            Slot::Made(Box::new(machine), FORKS.load(Ordering::Relaxed));
         Ok(twin)
     }
 

@@ -36,6 +36,8 @@ fn word(stop: Stop) -> &'static str {
         Stop::Stepped => "stepped",
         Stop::Breakpoint => "breakpoint",
         Stop::Ended => "ended",
+        Stop::Paused => "paused",
+        Stop::Beginning => "beginning",
     }
 }
 
@@ -140,6 +142,41 @@ impl Session {
     /// Runs to the next breakpoint or the end of the call.
     fn resume(&self, py: Python<'_>) -> PyResult<&'static str> {
         self.go(py, |session| session.resume())
+    }
+
+    /// Runs as `resume`, for so many instructions at most: `paused` after them.
+    fn resume_for(&self, py: Python<'_>, instructions: u64) -> PyResult<&'static str> {
+        self.go(py, move |session| session.resume_for(instructions))
+    }
+
+    /// Goes back by one step; `beginning` where there is none.
+    fn step_back(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.go(py, |session| session.step_back())
+    }
+
+    /// Goes back to the breakpoint before, or to the beginning.
+    fn resume_back(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.go(py, |session| session.resume_back())
+    }
+
+    /// Goes to a position, back or forth.
+    fn go_to(&self, py: Python<'_>, position: u64) -> PyResult<&'static str> {
+        self.go(py, move |session| session.go_to(position))
+    }
+
+    /// Steps taken since the call began.
+    #[getter]
+    fn position(&self, py: Python<'_>) -> PyResult<u64> {
+        self.with(py, |session| session.position())
+    }
+
+    /// The goroutines of the call, the running one first: number, what it does, where it goes on.
+    #[getter]
+    fn goroutines(&self, py: Python<'_>) -> PyResult<Vec<(u64, String, u64)>> {
+        self.with(py, |session| {
+            let all = session.goroutines().into_iter();
+            all.map(|goroutine| (goroutine.number, goroutine.status, goroutine.at.pc)).collect()
+        })
     }
 
     /// Runs to an address or the beginning of a function, to a breakpoint, or to the end of the call.

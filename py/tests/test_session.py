@@ -16,6 +16,21 @@ def test_a_session_steps_stops_and_finishes(corpus):
     assert corpus.main.fib(10) == 55
 
 
+def test_a_session_goes_back(corpus):
+    with corpus.main.fib.start(10) as s:
+        s.break_at("main.fib")
+        s.step(40)
+        rip, rax = s.pc, s.reg.rax
+        assert s.position == 40 and s.step(5) == "stepped" and s.go_to(40) == "stepped"
+        assert (s.pc, s.reg.rax, s.position) == (rip, rax, 40)
+        assert s.step_back() == "stepped" and s.position == 39
+        assert s.resume_back() == "breakpoint" and s.func == "main.fib" and s.instructions < 39
+        assert s.go_to(0) in ("stepped", "beginning") and s.position == 0 and s.step_back() == "beginning"
+        assert s.resume_for(3) in ("paused", "breakpoint") and s.position > 0
+        assert s.goroutines[0][0] == 1 and s.goroutines[0][1] == "running"
+        assert s.finish().value == 55
+
+
 def test_registers_are_attributes(bin_dir):
     p = goemu.open(bin_dir / "corpus-go1.27")
     with p.main.fib.start(10) as s:

@@ -109,6 +109,19 @@ fn a_suspended_session_goes_on() {
 }
 
 #[test]
+fn going_back_ends_where_the_user_has_changed_something() {
+    let mut machine = Build::new("corpus-go1.27").machine();
+    let mut session = machine.call("main.fib").unwrap().arg(10).start().unwrap();
+    session.step().unwrap();
+    session.step().unwrap();
+    session.cpu_mut().set_gpr(goemu::cpu::gpr::RAX, 7);
+    assert_eq!(session.step_back().unwrap(), Stop::Beginning);
+    assert_eq!(session.resume_back().unwrap(), Stop::Beginning);
+    assert_eq!(session.position(), 2);
+    assert_eq!(session.finish().unwrap().outcome.to_string(), "13");
+}
+
+#[test]
 fn a_suspended_session_is_over_where_its_machine_has_made_other_calls() {
     let mut machine = Build::new("corpus-go1.27").machine();
     let suspended = machine.call("main.fib").unwrap().arg(10).start().unwrap().suspend();

@@ -54,7 +54,7 @@ fn prepare(python: &str) -> Result<Tools> {
     pip.args(PACKAGES);
     within(PIP, &mut pip).context("pip cannot install what the tests need")?;
     let manifest = root().join("py/Cargo.toml");
-    let mut fetch = command("cargo", ["fetch", "--locked", "--manifest-path"]);
+    let mut fetch = command("cargo", ["fetch", "--manifest-path"]);
     fetch.arg(&manifest).env("CARGO_NET_RETRY", "1").env("CARGO_HTTP_TIMEOUT", "10");
     within(PIP, &mut fetch).context("its crates cannot be fetched")?;
     Ok(tools)
@@ -74,7 +74,7 @@ impl Tools {
         if wheels.exists() {
             fs::remove_dir_all(&wheels)?;
         }
-        let mut build = command(self.bin.join("maturin"), ["build", "--locked", "--profile", "dev", "--out"]);
+        let mut build = command(self.bin.join("maturin"), ["build", "--profile", "dev", "--out"]);
         let path = std::env::join_paths([self.bin.clone()].into_iter().chain(paths()))?;
         build.arg(&wheels).env("PATH", &path).env("CARGO_TARGET_DIR", self.folder.join("build"));
         run(build.current_dir(&py))?;

@@ -7,6 +7,8 @@
     decode(b"...", 7)                                   # ('text', None)
 """
 
+import os as _os
+
 from ._check import CheckFailed
 from ._errors import (
     CallError,
@@ -50,8 +52,12 @@ from ._goemu import (
     lit,
     open,
 )
+from ._goemu import _forked as _forked
 from ._pool import Pool
 from ._watch import Coverage, Listing, Trace
+
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(after_in_child=_forked)
 
 __all__ = [
     "CallError", "CheckFailed", "Coverage", "Deadlock", "Function", "FunctionInfo", "GoError", "GoExit", "GoFatal", "GoFault", "GoFunc",

@@ -1,6 +1,7 @@
 """Pickles: programs go by path, checksum and settings, all else by what it is of."""
 
 import functools
+import os
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import _goemu
@@ -12,7 +13,7 @@ def program(source: Any, checksum: Optional[str], settings: Dict[str, Any]) -> A
     if checksum is None:
         return _goemu.open(source, **settings)
     frozen = tuple(sorted((name, _frozen(value)) for name, value in settings.items()))
-    return _opened(tuple(source), checksum, frozen)
+    return _opened(tuple(source), checksum, frozen, os.getpid())
 
 
 def _frozen(value: Any) -> Any:
@@ -30,7 +31,7 @@ def _thawed(value: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=16)
-def _opened(paths: Tuple[Any, ...], checksum: str, settings: Tuple[Tuple[str, Any], ...]) -> Any:
+def _opened(paths: Tuple[Any, ...], checksum: str, settings: Tuple[Tuple[str, Any], ...], process: int) -> Any:
     files: List[Any] = list(paths)
     try:
         found = _goemu._checksum(files)

@@ -52,6 +52,11 @@ impl History {
         self.answered = machine.answered();
     }
 
+    /// Whether nothing can be gone back to: the user has changed the present state.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.checkpoints.is_empty()
+    }
+
     /// The first position that can be gone back to.
     pub(crate) fn first(&self) -> u64 {
         self.checkpoints.first().map_or(0, |first| first.position)

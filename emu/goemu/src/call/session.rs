@@ -317,6 +317,9 @@ impl<'m> Session<'m> {
     /// # Errors
     /// As [`Session::step`].
     pub fn resume_back(&mut self) -> Result<Stop, Error> {
+        if self.history.is_empty() {
+            return Ok(Stop::Beginning);
+        }
         let end = self.position();
         let found = self.again(|history, under_way, machine| history.last_stop(end, under_way, machine))?;
         match found {
@@ -341,6 +344,9 @@ impl<'m> Session<'m> {
         }
         if position == self.position() {
             return Ok(Stop::Stepped);
+        }
+        if self.history.is_empty() {
+            return Ok(Stop::Beginning);
         }
         let to = position.max(first);
         let exact = self.again(|history, under_way, machine| history.go_to(to, under_way, machine))?;
