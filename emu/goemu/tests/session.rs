@@ -247,6 +247,7 @@ fn going_back_stops_at_breakpoints() {
     // What the user changes stays changed: that is where going back ends.
     let (changed, word) = (session.position(), session.machine().cpu().gpr(0) + 1);
     session.cpu_mut().set_gpr(0, word);
+    assert_eq!((session.step_back().unwrap(), session.position()), (Stop::Beginning, changed));
     session.step().unwrap();
     session.step().unwrap();
     session.remove_breakpoint(entry);
@@ -270,4 +271,16 @@ fn going_back_in_a_long_run() {
     eprintln!("a step back took {took:?}");
     // The aim is 0.2 s; tests may run unoptimised on a busy computer.
     assert!(took.as_secs() < 5, "{took:?}");
+}
+
+#[test]
+fn a_session_without_history_stays_where_it_is() {
+    let mut machine = machine("corpus-go1.27", None);
+    let whole = run(&mut machine, "main.fib", &["12"]);
+    let mut session = start(&mut machine, "main.fib", &["12"]);
+    session.forget_history();
+    session.go_to(100).unwrap();
+    assert_eq!((session.step_back().unwrap(), session.position()), (Stop::Beginning, 100));
+    assert_eq!((session.resume_back().unwrap(), session.position()), (Stop::Beginning, 100));
+    assert_eq!(session.finish().unwrap(), whole);
 }

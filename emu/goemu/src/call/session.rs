@@ -133,6 +133,12 @@ impl<'m> Session<'m> {
         serving(&mut self.real, self.machine).goroutines()
     }
 
+    /// Saves no states from now on: the session runs as fast as a call, and cannot go back.
+    pub fn forget_history(&mut self) {
+        self.history.forget();
+        self.history.end();
+    }
+
     /// The arguments of a function that is about to begin: where the call is at the first instruction of one whose signature
     /// is known.
     pub fn arguments_here(&self) -> Option<Vec<NamedValue>> {
@@ -334,7 +340,6 @@ impl<'m> Session<'m> {
     /// # Errors
     /// As [`Session::step`].
     pub fn go_to(&mut self, position: u64) -> Result<Stop, Error> {
-        let first = self.history.first();
         while position > self.position() {
             let left = position - self.position();
             let stop = if left > MARGIN { self.run_part(left - MARGIN)? } else { self.step()? };
@@ -348,6 +353,7 @@ impl<'m> Session<'m> {
         if self.history.is_empty() {
             return Ok(Stop::Beginning);
         }
+        let first = self.history.first();
         let to = position.max(first);
         let exact = self.again(|history, under_way, machine| history.go_to(to, under_way, machine))?;
         if !exact {
