@@ -1,6 +1,6 @@
 //! `cargo bench`: how fast guest code runs, as a ratio to the same code run natively, in one run.
 //!
-//! Prints a table: the functions of `guest/guest.go`, natively (the program measures itself), in goemu, and in
+//! Prints a table: the functions of `guest/guest.go`, natively (the program measures itself), in both of goemu's engines, and in
 //! Unicorn where `python3` has it (`pip install unicorn`); then calls a second, start-up, and what
 //! watching costs. Compare ratios, not times: machines differ, and so do moments. `cargo bench -- calls` measures one part
 //! alone: functions, calls, start-up, watching.
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         std::env::args().skip(1).filter(|arg| !arg.starts_with('-') && arg != "interpreter").collect();
     let wants = |part: &str| asked.is_empty() || asked.iter().any(|one| one == part);
     if wants("functions") {
-        functions(&mut machine()?)?;
+        functions()?;
     }
     if wants("calls") {
         calls(&mut machine()?)?;
@@ -50,11 +50,15 @@ fn guest() -> PathBuf {
 }
 
 fn machine() -> Result<Machine, goemu::Error> {
-    let config = Config { fuel: u64::MAX >> 1, engine: engine(), ..Config::default() };
+    machine_on(engine())
+}
+
+fn machine_on(engine: EngineChoice) -> Result<Machine, goemu::Error> {
+    let config = Config { fuel: u64::MAX >> 1, engine, ..Config::default() };
     Machine::with_config(Image::open(guest())?, config)
 }
 
-/// `cargo bench -- interpreter` measures the interpreter.
+/// `cargo bench -- interpreter` measures the interpreter where there is one column.
 fn engine() -> EngineChoice {
     let interpreter = std::env::args().any(|arg| arg == "interpreter");
     if interpreter { EngineChoice::Interpreter } else { EngineChoice::Auto }
@@ -71,30 +75,45 @@ fn fastest<E>(mut round: impl FnMut() -> Result<(), E>) -> Result<Duration, E> {
     Ok(best)
 }
 
-fn functions(machine: &mut Machine) -> Result<(), Box<dyn std::error::Error>> {
+/// Both engines, each as often as native: a function, how long it took, and instructions.
+fn functions() -> Result<(), Box<dyn std::error::Error>> {
     println!(
-        "{:<12}{:>12}{:>12}{:>9}{:>14}{:>10}",
-        "function", "native", "goemu", "ratio", "instructions/s", "unicorn"
+        "{:<12}{:>12}{:>14}{:>8}{:>14}{:>8}{:>18}{:>10}",
+        "function", "native", "translator", "ratio", "interpreter", "ratio", "instructions/s", "unicorn"
     );
+    let (mut product, mut translator) = (1.0, machine_on(EngineChoice::Auto)?);
+    let mut interpreter = machine_on(EngineChoice::Interpreter)?;
     for (name, n) in FUNCTIONS {
         let native = native(name, n)?;
-        let mut instructions = 0;
-        let emulated = fastest(|| {
-            let report = machine.call(&format!("main.{name}"))?.signature("func(n int) int")?.arg(n).run()?;
-            instructions = report.instructions;
-            Ok::<_, goemu::Error>(())
-        })?;
+        let (translated, _) = emulated(&mut translator, name, n)?;
+        let (interpreted, instructions) = emulated(&mut interpreter, name, n)?;
         let ratio = |time: Duration| time.as_secs_f64() / native.as_secs_f64();
-        let unicorn = unicorn(machine, name, n).map_or("-".to_owned(), |time| format!("{:.1}", ratio(time)));
+        product *= ratio(translated);
+        let unicorn =
+            unicorn(&interpreter, name, n).map_or("-".to_owned(), |time| format!("{:.1}", ratio(time)));
         println!(
-            "{name:<12}{:>9.2} ms{:>9.2} ms{:>9.1}{:>12.0} M{unicorn:>10}",
+            "{name:<12}{:>9.2} ms{:>11.2} ms{:>8.2}{:>11.2} ms{:>8.1}{:>16.0} M{unicorn:>10}",
             native.as_secs_f64() * 1e3,
-            emulated.as_secs_f64() * 1e3,
-            ratio(emulated),
-            instructions as f64 / emulated.as_secs_f64() / 1e6,
+            translated.as_secs_f64() * 1e3,
+            ratio(translated),
+            interpreted.as_secs_f64() * 1e3,
+            ratio(interpreted),
+            instructions as f64 / translated.as_secs_f64() / 1e6,
         );
     }
+    println!("geometric mean of the translator: {:.2}", f64::powf(product, 1.0 / FUNCTIONS.len() as f64));
     Ok(())
+}
+
+/// The fastest call, and its instructions.
+fn emulated(machine: &mut Machine, name: &str, n: i64) -> Result<(Duration, u64), goemu::Error> {
+    let function = machine.function(&format!("main.{name}"), Some("func(n int) int"))?;
+    let mut instructions = 0;
+    let time = fastest(|| {
+        instructions = function.call(machine, &[n.into()])?.instructions;
+        Ok::<_, goemu::Error>(())
+    })?;
+    Ok((time, instructions))
 }
 
 /// What the guest program says of itself, run by this computer.
