@@ -1,7 +1,7 @@
 //! What is known of a run, in the formats of other tools.
 //!
 //! [`json`] and [`tenet`] are traces, beside [`Text`](crate::trace::Text); [`timeline`] is one for people who look at
-//! goroutines. [`cover`] and [`profile`] count.
+//! goroutines. [`cover`] and [`profile`] count; [`view`] is a page to look at a run step by step.
 
 mod calls;
 pub mod cover;

@@ -1,6 +1,6 @@
 //! Values of a Go type: one description of how to make, change, shrink and print them.
 //!
-//! A [`Maker`] is made from a type once, and needs the program no more. [`strategy`](crate::strategy) gives it to proptest,
+//! A [`Maker`] is made from a type once, and needs the program no more. `strategy` (the feature `proptest`) gives it to proptest,
 //! [`testing`](crate::testing) uses it directly.
 //!
 //! ```no_run

@@ -221,7 +221,7 @@ impl Check {
         found
     }
 
-    /// Lets a machine read of values what a [`Runner`] of this check compares.
+    /// Lets a machine read of values what a `Runner` of this check compares.
     pub fn prepare(&self, machine: &mut Machine) {
         machine.set_reading(self.reading(machine.reading()));
     }
