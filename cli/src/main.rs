@@ -20,11 +20,13 @@ mod number;
 mod output;
 mod progress;
 mod shown;
+mod strings;
 mod tested;
 mod traceback;
 mod value;
 mod view;
 mod watch;
+mod xrefs;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -61,6 +63,8 @@ enum Command {
     Diff(diff::Args),
     Funcs(funcs::Args),
     Debug(debug::Args),
+    Strings(strings::Args),
+    Xrefs(xrefs::Args),
     Disasm(disasm::Args),
     Info(info::Args),
     View(view::Args),
@@ -81,6 +85,8 @@ fn main() -> ExitCode {
         Command::Diff(args) => diff::main(&args),
         Command::Funcs(args) => funcs::main(&args),
         Command::Debug(args) => debug::main(&args),
+        Command::Strings(args) => strings::main(&args),
+        Command::Xrefs(args) => xrefs::main(&args),
         Command::Disasm(args) => disasm::main(&args),
         Command::Info(args) => info::main(&args),
         Command::View(args) => view::main(&args),

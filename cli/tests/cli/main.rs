@@ -7,6 +7,7 @@ mod commands;
 mod debug;
 mod newer;
 mod outcome;
+mod reverse;
 mod run;
 mod tested;
 mod values;

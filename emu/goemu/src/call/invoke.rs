@@ -31,7 +31,7 @@ pub(super) fn call<const N: usize>(
 /// Puts the frame on the stack and in the registers, and RIP at the function. `context` is what the code of a closure finds
 /// in DX.
 #[inline]
-pub(super) fn enter(machine: &mut Machine, entry: u64, context: u64, frame: &Frame) -> Result<(), Error> {
+pub(crate) fn enter(machine: &mut Machine, entry: u64, context: u64, frame: &Frame) -> Result<(), Error> {
     let block = machine.make_room(frame.stack.len() as u64)?;
     let Machine { image, memory, goroutine, cpu, return_addr, .. } = machine;
     let sp = block - 8;
@@ -54,7 +54,7 @@ pub(super) fn enter(machine: &mut Machine, entry: u64, context: u64, frame: &Fra
 
 /// The frame of a call that has returned, with a block of `size` bytes.
 #[inline]
-pub(super) fn left(machine: &Machine, size: u64) -> Frame {
+pub(crate) fn left(machine: &Machine, size: u64) -> Frame {
     // The stack may have moved; its pointer is where the return has left it.
     let block = machine.cpu.gpr(gpr::RSP);
     frame_at(&machine.cpu, &machine.memory, block, size)

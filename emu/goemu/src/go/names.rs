@@ -57,6 +57,13 @@ pub fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
     }
 }
 
+/// Whether a package is one of Go's own, by its path; what has no package is code of the runtime's.
+#[must_use]
+pub fn is_own_package(package: &str) -> bool {
+    let first = package.split('/').next().unwrap_or_default();
+    first.is_empty() || first == "type:" || is_standard(first)
+}
+
 /// What is said of an address that is no function's: where it would be if it counts from the base that other tools show.
 pub fn no_function_at(image: &Image, addr: u64) -> Error {
     let func = |addr: u64| image.func_at(addr).map(|func| full_name(image, &func).to_owned());

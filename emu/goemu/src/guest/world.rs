@@ -182,6 +182,11 @@ impl World {
         }
     }
 
+    /// The part of the heap that objects are in.
+    pub(crate) fn heap_range(&self) -> Range<u64> {
+        self.heap_start..self.heap.range.start
+    }
+
     /// Zeroed memory for an object, aligned as Go's size classes are. Nothing is ever freed.
     ///
     /// # Errors

@@ -1,0 +1,73 @@
+//! `goemu strings` and `goemu xrefs`.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+
+use crate::run::{Ran, command, ran};
+
+fn on_decoders(args: &[&str]) -> Ran {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin/decoders-go1.27-stripped");
+    ran(command().env("GOEMU_BINARY", path).args(args))
+}
+
+fn lines(ran: &Ran) -> Vec<Json> {
+    ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn strings_by_origin_and_pattern() {
+    let decoded = on_decoders(&["strings", "--origin", "decoded", "--json", "--quiet"]);
+    assert_eq!((decoded.status, decoded.stderr.as_str()), (0, ""));
+    let values: Vec<_> =
+        lines(&decoded).iter().map(|line| line["value"].as_str().unwrap().to_owned()).collect();
+    for text in ["through a proxy", "grown from a seed", "a cipher of 256 states"] {
+        assert_eq!(
+            values.iter().filter(|value| *value == text).count(),
+            1 + usize::from(text.contains("cipher")),
+            "{text}"
+        );
+    }
+    let constant = on_decoders(&["strings", "--origin", "constant", "--no-run", "constant of a branch"]);
+    assert_eq!(constant.stdout.lines().count(), 1);
+    assert!(constant.stdout.starts_with("constant    certain  0x"), "{}", constant.stdout);
+    assert!(constant.stdout.contains("\"a constant of a branch\"  main.plain+0x"), "{}", constant.stdout);
+    let none = on_decoders(&["strings", "--no-run", "nosuchstring"]);
+    assert!(none.status == 1 && none.stderr.ends_with("goemu: no such strings\n"), "{none:?}");
+    let own = on_decoders(&["strings", "--no-run", "--quiet"]);
+    assert!(
+        own.stderr.contains("strings that only Go's own packages use are not shown (--all)"),
+        "{}",
+        own.stderr
+    );
+}
+
+#[test]
+fn users_of_functions_addresses_and_texts() {
+    let calls = on_decoders(&["xrefs", "main.unxor", "--call", "--json"]);
+    let texts: Vec<_> =
+        lines(&calls).iter().map(|line| line["text"].as_str().unwrap_or_default().to_owned()).collect();
+    assert_eq!(texts, ["c3.hidden.example", "value in a map", "compared and forgotten"]);
+    let callees = on_decoders(&["xrefs", "main.byMany", "--callees"]);
+    assert!(callees.stdout.contains("main.shifted(\"bopuifs!pg!nboz\", 1)"), "{}", callees.stdout);
+    let value = on_decoders(&["xrefs", "main.byXor"]);
+    assert!(
+        value.stdout.contains("main.init.1+") && value.stdout.contains("takes it as a function value"),
+        "{}",
+        value.stdout
+    );
+    let line = &lines(&on_decoders(&["xrefs", "main.byXor", "--json"]))[0];
+    let at = line["what"].as_str().unwrap().split("at ").nth(1).unwrap().trim_end_matches(')');
+    let taken = on_decoders(&["xrefs", at]);
+    assert!(taken.stdout.contains(&format!("takes the address {at}")), "{}", taken.stdout);
+    for (target, message) in [
+        ("nosuch", "no function nosuch"),
+        ("0x1", "nobody uses 0x1"),
+        ("\"\"", "the text is empty"),
+        ("\"\u{1b}[31m\"", "nobody uses \"\\x1b[31m\""),
+    ] {
+        let ran = on_decoders(&["xrefs", target]);
+        assert!(ran.status == 1 && ran.stderr.contains(message), "{target}: {ran:?}");
+    }
+}

@@ -1,0 +1,14 @@
+//! Reading programs that nobody explains: who calls what with which constants, which strings there are, and which strings
+//! a program makes of itself.
+//!
+//! [`constants`] follows constants through the code of one function; [`xrefs`] and [`strings`] put together what it finds in
+//! all of them. [`decrypt`] runs the functions and pieces of code that turn constants into strings. Nothing here knows a
+//! shape of any obfuscator: what is looked for is constants that go in, and text that comes out.
+
+pub mod constants;
+pub mod decrypt;
+pub mod strings;
+mod text;
+pub mod xrefs;
+
+pub use text::is_text;

@@ -1,0 +1,444 @@
+//! Every string of a program: constants, what its packages hold when they are initialised, and what its decoders make.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use goemu_loader::{Image, Perm};
+use iced_x86::FlowControl;
+
+use super::constants::{Callee, Known, Literal, Site, is_address, is_constant_data};
+use super::decrypt::{Candidate, Decoded, Guesses, converters, piece, run};
+use super::is_text;
+use super::xrefs::{scan, words};
+use crate::disasm::Walk;
+use crate::error::Error;
+use crate::go::{names, variables};
+use crate::machine::{Interrupt, Machine};
+use crate::pool::{Follow, Pool, Progress};
+
+/// Bytes of a string.
+const MAX_LEN: u64 = 64 << 10;
+/// Candidates that are run at most.
+const MAX_CANDIDATES: usize = 1 << 20;
+/// Beginnings that are tried for a piece that ends in a conversion to a string, and for one that ends in another call.
+const CONVERSION_STARTS: usize = 24;
+const CALL_STARTS: usize = 3;
+/// The same where nobody knows what is called.
+const UNKNOWN_STARTS: usize = 6;
+/// A piece has this part of the instructions of a call: it is run often.
+const PART_OF_FUEL: u64 = 10;
+/// Bytes of memory behind which no strings of initialised packages are looked for.
+const MAX_HEAP: u64 = 256 << 20;
+
+/// What is looked for, and how long.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Bytes that a string has at least.
+    pub min: usize,
+    /// Whether decoders are run.
+    pub decode: bool,
+    /// Instructions for each candidate.
+    pub fuel: u64,
+    /// Time for each candidate.
+    pub time: Duration,
+    /// Machines at work.
+    pub jobs: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            min: 4,
+            decode: true,
+            fuel: 2_000_000,
+            time: Duration::from_secs(2),
+            jobs: crate::pool::cores(),
+        }
+    }
+}
+
+/// Where a string comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Code names it, or constant data.
+    Constant,
+    /// Packages made it as they were initialised.
+    Initialised,
+    /// A decoder made it.
+    Decoded,
+}
+
+/// How sure it is that the program has this string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// It looks like one.
+    Possible,
+    /// Pointer and length stand near each other, or a piece of code gave it once.
+    Likely,
+    /// Pointer and length belong together, or nothing but constants went into it.
+    Certain,
+}
+
+/// A place in the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// The instruction, or the word of data.
+    pub at: u64,
+    /// The entry of the function that it is in.
+    pub func: Option<u64>,
+}
+
+/// A string.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// Its bytes.
+    pub value: Vec<u8>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Where it is in memory; of decoded ones, the entry of the function that makes it.
+    pub addr: u64,
+    /// Who names it, or calls the decoder.
+    pub users: Vec<Place>,
+    /// How sure that is.
+    pub certainty: Certainty,
+}
+
+/// All that was found.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Listing {
+    /// The strings, by origin and address.
+    pub strings: Vec<Found>,
+    /// Candidates that were run.
+    pub tried: usize,
+    /// Candidates that were not run any more.
+    pub left: usize,
+    /// Whether it was interrupted.
+    pub interrupted: bool,
+}
+
+/// Lists the strings of the program in a machine, which is best initialised. What decoders make is found by running them on machines in
+/// its state; `progress` is told how many were run of how many, and may end that.
+///
+/// # Errors
+/// The host may refuse memory for the machines.
+pub fn list(
+    mut machine: Machine,
+    options: &Options,
+    interrupt: &Interrupt,
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+) -> Result<Listing, Error> {
+    let image = machine.image().clone();
+    let mut strings = Strings::default();
+    let survey = survey(&image, interrupt);
+    strings.constants(&image, &survey);
+    strings.data(&image, &survey);
+    strings.initialised(&mut machine, &image);
+    let mut listing = Listing::default();
+    if options.decode {
+        let candidates = candidates(&image, &survey);
+        let all = candidates.len();
+        let ran = decode(machine, candidates, options, interrupt, &mut |done| progress(done, all))?;
+        listing.tried = ran.len();
+        listing.left = all - ran.len();
+        strings.decoded(ran);
+    }
+    listing.interrupted = interrupt.is_raised();
+    listing.strings = strings.found;
+    listing.strings.retain(|found| found.value.len() >= options.min);
+    listing.strings.sort_by_key(|found| (found.origin, found.addr));
+    Ok(listing)
+}
+
+/// What one pass over all code finds.
+struct Survey {
+    literals: Vec<(u64, Literal)>,
+    /// Addresses of data that instructions name: by address, who.
+    uses: HashMap<u64, Vec<Place>>,
+    /// Calls, by who makes them.
+    sites: Vec<(u64, Site)>,
+}
+
+fn survey(image: &Image, interrupt: &Interrupt) -> Survey {
+    let parts = scan(image, interrupt, |func, constants| {
+        let own = is_own(image, func.entry());
+        let sites = constants.sites.iter().filter(|_| !own).cloned();
+        (func.entry(), constants.literals.clone(), constants.uses.clone(), sites.collect::<Vec<_>>())
+    });
+    let mut survey = Survey { literals: Vec::new(), uses: HashMap::new(), sites: Vec::new() };
+    for (entry, literals, uses, sites) in parts {
+        survey.literals.extend(literals.into_iter().map(|literal| (entry, literal)));
+        for one in uses {
+            survey.uses.entry(one.addr).or_default().push(Place { at: one.at, func: Some(entry) });
+        }
+        survey.sites.extend(sites.into_iter().map(|site| (entry, site)));
+    }
+    survey
+}
+
+/// Where blocks of a function's code begin.
+fn leaders(func: &goemu_loader::Func<'_>) -> Vec<u64> {
+    let size = usize::try_from(func.end().saturating_sub(func.entry())).unwrap_or(0);
+    let code = func.image().bytes(func.entry(), size).unwrap_or_default();
+    let mut leaders = vec![func.entry()];
+    for step in Walk::new(code, func.entry(), size) {
+        let insn = step.insn;
+        match insn.flow_control() {
+            FlowControl::Next => {}
+            FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch => {
+                leaders.extend([insn.near_branch_target(), insn.next_ip()]);
+            }
+            _ => leaders.push(insn.next_ip()),
+        }
+    }
+    leaders.retain(|at| (func.entry()..func.end()).contains(at));
+    leaders.sort_unstable();
+    leaders.dedup();
+    leaders
+}
+
+/// Whether a program may hide what its packages are called: it does not say how it was built.
+fn is_hidden(image: &Image) -> bool {
+    image.build_info().version.is_empty()
+}
+
+/// Whether a function is of Go's own packages, as far as names tell.
+pub fn is_own(image: &Image, entry: u64) -> bool {
+    image.func_at(entry).is_some_and(|func| {
+        let package = names::package(func.name());
+        if is_hidden(image) { variables::is_runtime(image, entry) } else { names::is_own_package(package) }
+    })
+}
+
+/// Calls with known arguments of functions that may give text, and pieces that end in one; each with those who make it.
+fn candidates(image: &Image, survey: &Survey) -> Vec<(Candidate, Vec<Place>)> {
+    let (mut guesses, converters) = (Guesses::default(), converters(image));
+    let mut found: HashMap<Candidate, Vec<Place>> = HashMap::new();
+    let mut blocks = (0, Vec::new());
+    for (entry, site) in &survey.sites {
+        let Some(func) = image.func_at(*entry) else { continue };
+        if blocks.0 != *entry {
+            blocks = (*entry, leaders(&func));
+        }
+        let (Callee::Function(callee) | Callee::Closure { code: callee, .. }) = site.callee else {
+            // Whatever it calls: decoders hand their bytes to functions that they find in variables.
+            let candidate = piece(&func, site, &blocks.1, UNKNOWN_STARTS);
+            found.entry(candidate).or_default().push(Place { at: site.at, func: Some(*entry) });
+            continue;
+        };
+        let candidate = if converters.contains(&callee) {
+            piece(&func, site, &blocks.1, CONVERSION_STARTS)
+        } else if is_own(image, callee) || !guesses.may_give_text(image, callee) {
+            continue;
+        } else if let Some(call) = guesses.call(image, site) {
+            call
+        } else if guesses.has_constants(image, site) {
+            piece(&func, site, &blocks.1, CALL_STARTS)
+        } else {
+            continue;
+        };
+        found.entry(candidate).or_default().push(Place { at: site.at, func: Some(*entry) });
+    }
+    for func in image.defined_funcs().filter(|func| !is_own(image, func.entry())) {
+        // Whoever calls it, through a variable perhaps: it is given nothing.
+        let entry = func.entry();
+        if let Some(call) = guesses.without_arguments(image, entry) {
+            found.entry(call).or_insert_with(|| vec![Place { at: entry, func: Some(entry) }]);
+        }
+    }
+    let mut candidates: Vec<_> = found.into_iter().collect();
+    candidates.sort_by_key(|(_, users)| users.first().copied());
+    candidates.truncate(MAX_CANDIDATES);
+    candidates
+}
+
+/// A candidate that was run, with those who make it.
+struct Ran {
+    candidate: Candidate,
+    users: Vec<Place>,
+    decoded: Option<Decoded>,
+}
+
+fn decode(
+    machine: Machine,
+    candidates: Vec<(Candidate, Vec<Place>)>,
+    options: &Options,
+    interrupt: &Interrupt,
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Vec<Ran>, Error> {
+    let stops = candidates.iter().filter_map(|(candidate, _)| match candidate {
+        Candidate::Piece { upto, .. } => Some(*upto),
+        Candidate::Call { .. } => None,
+    });
+    let stops: HashSet<u64> = stops.collect();
+    let mut pool =
+        Pool::new(machine).jobs(options.jobs).time_each(Some(options.time)).interrupted_by(interrupt.clone());
+    let work = |machine: &mut Machine, (candidate, users): (Candidate, Vec<Place>)| {
+        if machine.breakpoints().is_empty() && !stops.is_empty() {
+            machine.set_breakpoints(stops.clone());
+        }
+        let fuel = match candidate {
+            Candidate::Call { .. } => options.fuel,
+            Candidate::Piece { .. } => options.fuel / PART_OF_FUEL,
+        };
+        let decoded = run(machine, &candidate, fuel);
+        Ran { candidate, users, decoded }
+    };
+    let mut gather = Gather { ran: Vec::new(), progress };
+    pool.run(candidates.into_iter(), work, &mut gather)?;
+    Ok(gather.ran)
+}
+
+struct Gather<'p> {
+    ran: Vec<Ran>,
+    progress: &'p mut dyn FnMut(usize) -> ControlFlow<()>,
+}
+
+impl Follow<Ran> for Gather<'_> {
+    fn result(&mut self, ran: Ran) -> ControlFlow<()> {
+        self.ran.push(ran);
+        ControlFlow::Continue(())
+    }
+
+    fn progress(&mut self, progress: Progress) -> ControlFlow<()> {
+        (self.progress)(progress.done)
+    }
+}
+
+#[derive(Default)]
+struct Strings {
+    found: Vec<Found>,
+    /// Where the string is that has this address and length.
+    index: HashMap<(u64, u64), usize>,
+}
+
+impl Strings {
+    fn add(&mut self, key: (u64, u64), found: Found) {
+        match self.index.get(&key) {
+            Some(&at) => {
+                let known = &mut self.found[at];
+                known.certainty = known.certainty.max(found.certainty);
+                known.users.extend(found.users);
+                known.users.sort_unstable();
+                known.users.dedup();
+            }
+            None => {
+                self.index.insert(key, self.found.len());
+                self.found.push(found);
+            }
+        }
+    }
+
+    /// Those that code names.
+    fn constants(&mut self, image: &Image, survey: &Survey) {
+        // What is sure first: it tells which of the others are parts of it.
+        for sure in [true, false] {
+            for (func, literal) in survey.literals.iter().filter(|(_, literal)| literal.sure == sure) {
+                let bytes = usize::try_from(literal.len).ok().and_then(|len| image.bytes(literal.addr, len));
+                let Some(value) = bytes.map(<[u8]>::to_vec) else { continue };
+                let certainty = if sure { Certainty::Certain } else { Certainty::Likely };
+                let users = vec![Place { at: literal.at, func: Some(*func) }];
+                let (origin, addr) = (Origin::Constant, literal.addr);
+                self.add((addr, literal.len), Found { value, origin, addr, users, certainty });
+            }
+        }
+    }
+
+    /// Those that are pointer and length in data.
+    fn data(&mut self, image: &Image, survey: &Survey) {
+        words(image, |at, addr| {
+            let len = image.read_u64(at.wrapping_add(8)).unwrap_or(0);
+            if !(1..=MAX_LEN).contains(&len) || !is_constant_data(image, addr) {
+                return ControlFlow::Continue(());
+            }
+            let bytes = usize::try_from(len).ok().and_then(|len| image.bytes(addr, len));
+            if let Some(value) = bytes.filter(|bytes| is_text(bytes)).map(<[u8]>::to_vec) {
+                let users = survey.uses.get(&at).cloned().unwrap_or_default();
+                let certainty = if users.is_empty() { Certainty::Likely } else { Certainty::Certain };
+                let users = if users.is_empty() { vec![Place { at, func: None }] } else { users };
+                self.add((addr, len), Found { value, origin: Origin::Constant, addr, users, certainty });
+            }
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// Those that are in variables, or in what these refer to, once packages are initialised.
+    fn initialised(&mut self, machine: &mut Machine, image: &Image) {
+        if !machine.is_initialised() || machine.reset().is_err() {
+            return;
+        }
+        let segments = image.segments().iter().filter(|segment| segment.perm.contains(Perm::WRITE));
+        let mut ranges: Vec<_> = segments.map(|s| s.addr..s.addr.saturating_add(s.mem_size)).collect();
+        ranges.push(machine.world.heap_range());
+        for range in ranges {
+            let end = range.end.min(range.start.saturating_add(MAX_HEAP));
+            self.in_memory(machine, image, range.start.next_multiple_of(8)..end);
+        }
+    }
+
+    fn in_memory(&mut self, machine: &Machine, image: &Image, range: std::ops::Range<u64>) {
+        let memory = machine.memory();
+        let word = |at: u64| memory.read(at).ok().map(u64::from_le_bytes);
+        for at in range.step_by(8) {
+            let (Some(addr), Some(len)) = (word(at), word(at + 8)) else { continue };
+            let fits = (1..=MAX_LEN).contains(&len) && addr != 0 && !is_address(image, addr);
+            let Some(mut bytes) = usize::try_from(len).ok().filter(|_| fits).map(|len| vec![0; len]) else {
+                continue;
+            };
+            if memory.read_bytes(addr, &mut bytes).is_ok() && is_text(&bytes) {
+                let func = None;
+                let found = Found {
+                    value: bytes,
+                    origin: Origin::Initialised,
+                    addr,
+                    users: vec![Place { at, func }],
+                    certainty: Certainty::Likely,
+                };
+                self.add((addr, len), found);
+            }
+        }
+    }
+
+    /// Those that decoders made: each once for the function that makes it.
+    fn decoded(&mut self, ran: Vec<Ran>) {
+        let mut made: BTreeMap<(u64, Vec<u8>), (Certainty, Vec<Place>)> = BTreeMap::new();
+        for Ran { candidate, users, decoded } in ran {
+            let Some(Decoded { value, sure }) = decoded else { continue };
+            let (Candidate::Call { entry: addr, .. } | Candidate::Piece { func: addr, .. }) = candidate;
+            let certainty = if sure { Certainty::Certain } else { Certainty::Possible };
+            let known = made.entry((addr, value)).or_insert((certainty, Vec::new()));
+            known.0 = known.0.max(certainty);
+            known.1.extend(users);
+        }
+        // Beginning in the midst of a decoder gives the end of what it makes.
+        let certain: HashMap<u64, Vec<Vec<u8>>> = made
+            .iter()
+            .filter(|(_, (certainty, _))| *certainty == Certainty::Certain)
+            .fold(HashMap::new(), |mut all, ((addr, value), _)| {
+                all.entry(*addr).or_default().push(value.clone());
+                all
+            });
+        for ((addr, value), (certainty, mut users)) in made {
+            let part = |whole: &Vec<u8>| whole.windows(value.len()).any(|part| part == value);
+            let is_part = certain.get(&addr).is_some_and(|whole| whole.iter().any(part));
+            if certainty == Certainty::Possible && is_part {
+                continue;
+            }
+            users.sort_unstable();
+            users.dedup();
+            self.found.push(Found { value, origin: Origin::Decoded, addr, users, certainty });
+        }
+    }
+}
+
+/// A literal's words, for whoever shows calls: a string where an address and a length stand side by side.
+#[must_use]
+pub fn text_of(image: &Image, pair: [Option<Known>; 2]) -> Option<Vec<u8>> {
+    let [Some(Known::Address(addr)), Some(Known::Number(len))] = pair else { return None };
+    let bytes =
+        image.bytes(addr, usize::try_from(len).ok().filter(|len| (1..=MAX_LEN as usize).contains(len))?)?;
+    is_text(bytes).then(|| bytes.to_vec())
+}

@@ -1,0 +1,142 @@
+//! Strings that a program names, and strings that it makes; who uses them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use goemu::machine::Interrupt;
+use goemu::reverse::strings::{Certainty, Listing, Options, Origin, list};
+use goemu::reverse::xrefs::{Target, Xref, XrefKind, references};
+use goemu::{Image, Machine};
+
+fn image(build: &str) -> Arc<Image> {
+    Arc::new(Image::open(format!("{}/../../testdata/bin/{build}", env!("CARGO_MANIFEST_DIR"))).unwrap())
+}
+
+fn listing(build: &str) -> Listing {
+    let mut machine = Machine::new(image(build)).unwrap();
+    machine.initialise().unwrap();
+    list(machine, &Options::default(), &Interrupt::default(), &mut |_, _| ControlFlow::Continue(())).unwrap()
+}
+
+const BUILDS: [&str; 2] = ["decoders-go1.21-stripped", "decoders-go1.27-stripped"];
+
+#[test]
+fn decoders_are_run() {
+    const MADE: [&str; 12] = [
+        "text behind an exclusive or",
+        "swapped letters",
+        "split over a switch",
+        "grown from a seed",
+        "with keys from elsewhere",
+        "through a proxy",
+        "a cipher of 256 states",
+        "out of a table",
+        "one of many",
+        "another of many",
+        "compared and forgotten",
+        "c3.hidden.example",
+    ];
+    for build in BUILDS {
+        let listing = listing(build);
+        let file = std::fs::read(image(build).path().unwrap()).unwrap();
+        for text in MADE {
+            assert!(!file.windows(text.len()).any(|part| part == text.as_bytes()), "{text} is in the file");
+            let found = listing.strings.iter().find(|found| found.value == text.as_bytes());
+            let found = found.unwrap_or_else(|| panic!("{build}: no {text:?}"));
+            assert!(
+                found.origin != Origin::Constant && found.certainty > Certainty::Possible,
+                "{build}: {found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn variables_that_initialisation_sets_are_read() {
+    for build in BUILDS {
+        let listing = listing(build);
+        for text in ["c3.hidden.example", "value in a map"] {
+            let made = |origin| {
+                listing.strings.iter().any(|found| found.value == text.as_bytes() && found.origin == origin)
+            };
+            assert!(made(Origin::Initialised), "{build}: {text}");
+        }
+    }
+}
+
+#[test]
+fn constants_come_with_their_users() {
+    for build in BUILDS {
+        let (listing, image) = (listing(build), image(build));
+        for text in
+            ["a constant of a branch", "a constant for another function", "the last constant", "enough"]
+        {
+            // println is given its end of line, too.
+            let found = listing.strings.iter().find(|found| found.value.trim_ascii() == text.as_bytes());
+            let found = found.unwrap_or_else(|| panic!("{build}: no {text:?}"));
+            let users: Vec<_> =
+                found.users.iter().filter_map(|user| Some(image.func_at(user.func?)?.name())).collect();
+            let wanted = if text == "enough" { "main.byKeys" } else { "main.plain" };
+            assert_eq!(users, [wanted], "{build}: {text}");
+            assert_eq!(
+                (found.origin, found.certainty),
+                (Origin::Constant, Certainty::Certain),
+                "{build}: {text}"
+            );
+        }
+    }
+}
+
+fn users(image: &Image, target: &Target) -> Vec<(String, Xref)> {
+    let found = references(image, target, &Interrupt::default());
+    let name = |xref: &Xref| {
+        xref.func.and_then(|func| image.func_at(func)).map_or("data", |func| func.name()).to_owned()
+    };
+    found.into_iter().map(|xref| (name(&xref), xref)).collect()
+}
+
+#[test]
+fn callers_come_with_constant_arguments() {
+    for build in BUILDS {
+        let image = image(build);
+        let entry = image.funcs_named("main.shifted")[0].entry();
+        let mut shifts = Vec::new();
+        for (name, xref) in users(&image, &Target::Function(entry)) {
+            let XrefKind::Call(site) = &xref.kind else { continue };
+            assert_eq!(name, "main.byMany", "{build}");
+            shifts.push(format!("{:?}", site.registers[2].unwrap()));
+        }
+        shifts.sort();
+        assert_eq!(shifts, ["Number(1)", "Number(2)"], "{build}");
+    }
+}
+
+#[test]
+fn users_of_a_text_and_of_function_values() {
+    for build in BUILDS {
+        let image = image(build);
+        let text = users(&image, &Target::Text(b"last constant".to_vec()));
+        assert!(
+            text.iter().any(|(name, xref)| name == "main.plain" && matches!(xref.kind, XrefKind::Text(..))),
+            "{build}: {text:?}"
+        );
+        // It is in the list that init makes, and nobody calls it.
+        let entry = image.funcs_named("main.byXor")[0].entry();
+        let value = users(&image, &Target::Function(entry));
+        assert!(
+            !value.is_empty()
+                && value.iter().all(|(_, xref)| matches!(xref.kind, XrefKind::Value(_) | XrefKind::Word(_))),
+            "{build}: {value:?}"
+        );
+    }
+}
+
+#[test]
+fn an_interrupt_keeps_what_was_found() {
+    let machine = Machine::new(image(BUILDS[1])).unwrap();
+    let interrupt = Interrupt::default();
+    let mut stop = |done, _| if done > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let listing = list(machine, &Options::default(), &interrupt, &mut stop).unwrap();
+    assert!(listing.interrupted && listing.left > 0 && !listing.strings.is_empty());
+}

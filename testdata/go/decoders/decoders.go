@@ -1,0 +1,217 @@
+package main
+
+// Strings that are not in the file, made in the ways in which obfuscators and authors of malware make them. Tests look for
+// the texts in the comments; keep none of them in the code.
+
+import "encoding/base64"
+
+func init() {
+	// The linker keeps what is mentioned.
+	sink = []interface{}{byXor, bySwaps, bySwitch, bySeed, byKeys, byProxy, byCipher, byTable, byMany, byCompare, plain}
+	config = settings{host: unxor("\x39\x69\x74\x32\x33\x3e\x3e\x3f\x34\x74\x3f\x22\x3b\x37\x2a\x36\x3f"), port: 8443}
+	names["first"] = unxor("\x2c\x3b\x36\x2f\x3f\x7a\x33\x34\x7a\x3b\x7a\x37\x3b\x2a")
+}
+
+var sink interface{}
+
+type settings struct {
+	host string // "c3.hidden.example"
+	port int
+}
+
+var config settings
+var names = map[string]string{} // "value in a map"
+
+// Numbers that no code names: an obfuscator keeps parts of its keys in variables.
+var keys = struct {
+	small uint8
+	wide  uint64
+}{0x21, 0x0123456789abcdef}
+
+type converters struct{ text func([]byte) string }
+
+var proxies = &converters{text: func(data []byte) string { return string(data[2:]) }}
+
+//go:noinline
+func unxor(text string) string {
+	data := []byte(text)
+	for i := range data {
+		data[i] ^= 0x5a
+	}
+	return string(data)
+}
+
+// "text behind an exclusive or"
+//
+//go:noinline
+func byXor() string {
+	key := []byte{0x17, 0x2a, 0x3d}
+	data := []byte("\x63\x4f\x45\x63\x0a\x5f\x72\x42\x54\x79\x4e\x1d\x76\x44\x1d\x72\x52\x5e\x7b\x5f\x4e\x7e\x5c\x58\x37\x45\x4f")
+	for i := range data {
+		data[i] ^= key[i%len(key)]
+	}
+	return string(data)
+}
+
+// "swapped letters"
+//
+//go:noinline
+func bySwaps() string {
+	data := []byte("lwapped setters")
+	positions := [...]byte{0, 8}
+	for i := 0; i < len(positions); i += 2 {
+		data[positions[i]], data[positions[i+1]] = data[positions[i+1]], data[positions[i]]
+	}
+	return string(data)
+}
+
+// "split over a switch"
+//
+//go:noinline
+func bySwitch() string {
+	data := make([]byte, 0, 20)
+	key := 7
+	for i, count := 3, 0; i != 9; count++ {
+		key ^= i * count
+		switch i {
+		case 3:
+			i = 5
+			data = append(data, "split "...)
+		case 5:
+			i = 1
+			data = append(data, []byte("over")...)
+		case 1:
+			i = 8
+			data = append(data, ' ', 'a', ' ')
+		case 8:
+			i = 9
+			data = append(data, "switch"...)
+			for at := range data {
+				data[at] ^= byte(key) ^ byte(key)
+			}
+		}
+	}
+	return string(data)
+}
+
+// "grown from a seed"
+//
+//go:noinline
+func bySeed() string {
+	seed := byte(0x33)
+	var data []byte
+	type step func(byte) step
+	var next step
+	next = func(x byte) step { data = append(data, x+seed); seed += x; return next }
+	next(0x34)(0x0b)(0xfd)(0x08)(0xf7)(0xb2)(0x46)(0x0c)(0xfd)(0xfe)(0xb3)(0x41)(0xbf)(0x53)(0xf2)(0x00)(0xff)
+	return string(data)
+}
+
+// "with keys from elsewhere"
+//
+//go:noinline
+func byKeys(n int) string {
+	if n > 3 {
+		return "enough"
+	}
+	return func(a uint8, b uint16, c uint64) string {
+		data := []byte("\x8b\x95\x88\x94\xdc\x97\x99\x85\x8f\xdc\x9a\x8e\x93\x91\xdc\x99\x90\x8f\x99\x8b\x94\x99\x8e\x99")
+		for i := range data {
+			data[i] ^= a + byte(b>>8) + byte(c>>56)
+		}
+		return string(data)
+	}(0xca+keys.small, 0x1000, keys.wide)
+}
+
+// "through a proxy"
+//
+//go:noinline
+func byProxy(a, b []byte) string {
+	if string(a) == string(b) {
+		data := []byte("##\x47\x5b\x41\x5c\x46\x54\x5b\x13\x52\x13\x43\x41\x5c\x4b\x4a")
+		for i := 2; i < len(data); i++ {
+			data[i] ^= 0x33
+		}
+		return proxies.text(data)
+	}
+	return ""
+}
+
+// "a cipher of 256 states"
+//
+//go:noinline
+func byCipher() string {
+	return stream("key", "\x6a\x4c\x57\x84\x54\xe7\x1e\x38\x68\x24\x6e\x5b\x24\x68\x24\xdd\xfc\x00\x8c\x12\xce\x92")
+}
+
+//go:noinline
+func stream(key, text string) string {
+	var s [256]byte
+	for i := range s {
+		s[i] = byte(i)
+	}
+	j := 0
+	for i := range s {
+		j = (j + int(s[i]) + int(key[i%len(key)])) & 255
+		s[i], s[j] = s[j], s[i]
+	}
+	out := make([]byte, len(text))
+	i, j := 0, 0
+	for n := range out {
+		i = (i + 1) & 255
+		j = (j + int(s[i])) & 255
+		s[i], s[j] = s[j], s[i]
+		out[n] = text[n] ^ s[(int(s[i])+int(s[j]))&255]
+	}
+	return string(out)
+}
+
+// "out of a table"
+//
+//go:noinline
+func byTable() string {
+	data, err := base64.StdEncoding.DecodeString("b3V0IG9mIGEgdGFibGU=")
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+// "one of many" and "another of many"
+//
+//go:noinline
+func byMany(second bool) string {
+	if second {
+		return shifted("bopuifs!pg!nboz", 1)
+	}
+	return shifted("qpg\"qh\"ocp{", 2)
+}
+
+//go:noinline
+func shifted(text string, by byte) string {
+	data := make([]byte, len(text))
+	for i := range data {
+		data[i] = text[i] - by
+	}
+	return string(data)
+}
+
+// "compared and forgotten"
+//
+//go:noinline
+func byCompare(word string) bool {
+	return word == unxor("\x39\x35\x37\x2a\x3b\x28\x3f\x3e\x7a\x3b\x34\x3e\x7a\x3c\x35\x28\x3d\x35\x2e\x2e\x3f\x34")
+}
+
+//go:noinline
+func plain(n int) string {
+	switch n {
+	case 1:
+		return "a constant of a branch"
+	case 2:
+		println("a constant for another function")
+	}
+	return "the last constant"
+}
+
+func showOwn(interface{}) string { return "" }
