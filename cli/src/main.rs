@@ -18,6 +18,7 @@ mod info;
 mod lines;
 mod number;
 mod output;
+mod peek;
 mod progress;
 mod shown;
 mod strings;
@@ -64,6 +65,8 @@ enum Command {
     Funcs(funcs::Args),
     Debug(debug::Args),
     Strings(strings::Args),
+    Peek(peek::PeekArgs),
+    Vars(peek::VarsArgs),
     Xrefs(xrefs::Args),
     Disasm(disasm::Args),
     Info(info::Args),
@@ -86,6 +89,8 @@ fn main() -> ExitCode {
         Command::Funcs(args) => funcs::main(&args),
         Command::Debug(args) => debug::main(&args),
         Command::Strings(args) => strings::main(&args),
+        Command::Peek(args) => peek::peek(&args),
+        Command::Vars(args) => peek::vars(&args),
         Command::Xrefs(args) => xrefs::main(&args),
         Command::Disasm(args) => disasm::main(&args),
         Command::Info(args) => info::main(&args),

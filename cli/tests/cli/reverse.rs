@@ -71,3 +71,40 @@ fn users_of_functions_addresses_and_texts() {
         assert!(ran.status == 1 && ran.stderr.contains(message), "{target}: {ran:?}");
     }
 }
+
+#[test]
+fn memory_as_bytes_and_as_values() {
+    let peek = |args: &[&str]| on_decoders(&[&["peek"], args].concat());
+    let line = &lines(&on_decoders(&["strings", "--no-run", "--json", "enough"]))[0];
+    let addr = line["address"].as_str().unwrap();
+    let bytes = peek(&[&format!("{addr}+6")]);
+    assert_eq!(
+        (bytes.status, bytes.stdout.contains("65 6e 6f 75 67 68"), bytes.stdout.contains("enough")),
+        (0, true, true)
+    );
+    let made = lines(&on_decoders(&["strings", "--origin", "initialised", "--json", "--quiet", "hidden"]));
+    let at = made[0]["users"][0]["at"].as_str().unwrap();
+    assert_eq!(peek(&[&format!("{at}:string"), "--init"]).stdout, "\"c3.hidden.example\"\n");
+    assert_eq!(peek(&[&format!("{at}:string")]).stdout, "\"\"\n", "as in the file");
+    for (place, message) in
+        [("0x10", "no memory at all"), ("0x400000:nosuch", "no type nosuch"), ("x", "write an address")]
+    {
+        let ran = peek(&[place]);
+        assert!(ran.status == 1 && ran.stderr.contains(message), "{place}: {ran:?}");
+    }
+}
+
+#[test]
+fn variables_as_in_the_file_and_initialised() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin/world-go1.27");
+    let vars = |args: &[&str]| ran(command().env("GOEMU_BINARY", &path).arg("vars").args(args));
+    let (file, ready) = (vars(&["main.*", "--json"]), vars(&["main.*", "--json", "--init"]));
+    assert_eq!((file.status, ready.status), (0, 0));
+    let names = |ran: &Ran| {
+        lines(ran).iter().map(|line| line["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(!names(&file).is_empty() && names(&file) == names(&ready));
+    assert_ne!(file.stdout, ready.stdout, "initialisation sets some");
+    let none = on_decoders(&["vars"]);
+    assert!(none.status == 1 && none.stderr.contains("without debug information"), "{none:?}");
+}

@@ -1,0 +1,189 @@
+//! `goemu peek` and `goemu vars`: what is in memory, as the file has it or once packages are initialised.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use goemu::go::guest::Types;
+use goemu::go::read::{Limits, Reader};
+use goemu::{Image, Machine, Value, pattern};
+use goemu_loader::{Type, Variable};
+use serde_json::json;
+
+use crate::binary::Binary;
+use crate::calls::initialise;
+use crate::guest::Guest;
+use crate::output::{DIM, NAME};
+use crate::shown::Shown;
+use crate::{number, output};
+
+/// Bytes that are shown at most.
+const MAX_BYTES: u64 = 1 << 20;
+/// Bytes of a line.
+const LINE: usize = 16;
+
+/// Show memory: bytes, or a value of a type
+///
+/// As the file has it, or with --init once packages are initialised.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  goemu peek -b prog 0x54c1a0                       64 bytes from there on
+  goemu peek -b prog 0x54c1a0+0x200
+  goemu peek -b prog 0x54c1a0:string --init         the string whose pointer and length are there
+  goemu peek -b prog 0x54c1a0:main.config --init")]
+pub(crate) struct PeekArgs {
+    /// ADDRESS, ADDRESS+LENGTH or ADDRESS:TYPE
+    place: String,
+    #[command(flatten)]
+    binary: Binary,
+    /// First initialise the program's packages
+    #[arg(long)]
+    init: bool,
+    #[command(flatten)]
+    shown: Shown,
+    #[command(flatten)]
+    guest: Guest,
+}
+
+/// List package variables with their types and values
+///
+/// Of programs with debug information, which tells where variables are and of which types. The values are those of the file, or with
+/// --init those once packages are initialised.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  goemu vars -b prog 'main.*'            as they are in the file
+  goemu vars -b prog 'main.*' --init     as main finds them
+  goemu vars -b prog config --json | jq -r .value")]
+pub(crate) struct VarsArgs {
+    /// A part of the name, or all of it with * and ?
+    pattern: Option<String>,
+    #[command(flatten)]
+    binary: Binary,
+    /// First initialise the program's packages
+    #[arg(long)]
+    init: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    shown: Shown,
+    #[command(flatten)]
+    guest: Guest,
+}
+
+/// What is to be shown.
+enum Place {
+    Bytes(u64, u64),
+    Value(u64, Arc<Type>),
+}
+
+pub(crate) fn peek(args: &PeekArgs) -> Result<u8> {
+    let machine = machine(&args.binary, &args.guest, args.init)?;
+    let place = place(machine.image(), &args.place)?;
+    let mut out = output::stdout();
+    match place {
+        Place::Bytes(addr, len) => write_bytes(&mut out, &machine, addr, len)?,
+        Place::Value(addr, ty) => {
+            let value = value(&machine, &args.shown, addr, &ty);
+            writeln!(out, "{}", args.shown.format().show(&value))?;
+        }
+    }
+    out.flush()?;
+    Ok(0)
+}
+
+fn machine(binary: &Binary, guest: &Guest, init: bool) -> Result<Machine> {
+    let mut machine = Machine::with_config(binary.open()?, guest.config()?)?;
+    if init {
+        initialise(&mut machine);
+    }
+    Ok(machine)
+}
+
+fn place(image: &Image, text: &str) -> Result<Place> {
+    let address = |text: &str| number::address(text).map_err(anyhow::Error::msg);
+    if let Some((addr, name)) = text.split_once(':') {
+        let addr = address(addr)?;
+        let ty = Types::named(image, name)
+            .with_context(|| format!("the program has no type {}", output::escaped(name)))?;
+        return Ok(Place::Value(addr, ty));
+    }
+    let (addr, len) = match text.split_once('+') {
+        Some((addr, len)) => (address(addr)?, address(len)?),
+        None => (address(text)?, 64),
+    };
+    if len > MAX_BYTES {
+        bail!("{len} bytes are more than the {MAX_BYTES} that are shown at once");
+    }
+    Ok(Place::Bytes(addr, len))
+}
+
+fn value(machine: &Machine, shown: &Shown, addr: u64, ty: &Arc<Type>) -> Value {
+    let limits: Limits = shown.reading(false).limits;
+    let reader = Reader { limits, ..Reader::new(machine.memory(), &**machine.image()) };
+    reader.at(ty, addr)
+}
+
+/// Lines of hexadecimal bytes, with their characters; what is not mapped is said.
+fn write_bytes(out: &mut impl Write, machine: &Machine, addr: u64, len: u64) -> Result<()> {
+    let mut bytes = vec![0; usize::try_from(len)?];
+    let Ok(()) = machine.memory().read_bytes(addr, &mut bytes) else {
+        bail!("there is no memory at all of {addr:#x}+{len:#x} that can be read (see `goemu info`)");
+    };
+    for (n, line) in bytes.chunks(LINE).enumerate() {
+        let hex: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
+        let plain = |byte: &u8| if (b' '..=b'~').contains(byte) { char::from(*byte) } else { '.' };
+        let text: String = line.iter().map(plain).collect();
+        let at = addr.wrapping_add((n * LINE) as u64);
+        writeln!(out, "{at:#x}  {:<width$}  {DIM}{text}{DIM:#}", hex.join(" "), width = 3 * LINE - 1)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn vars(args: &VarsArgs) -> Result<u8> {
+    let machine = machine(&args.binary, &args.guest, args.init)?;
+    let image = machine.image().clone();
+    let mut out = output::stdout();
+    let (mut shown, mut untyped) = (0_usize, 0_usize);
+    for (name, variable) in variables(&image, args.pattern.as_deref()) {
+        let Some(Variable { address, ty, .. }) = variable else {
+            untyped += 1;
+            continue;
+        };
+        shown += 1;
+        let value = value(&machine, &args.shown, address, &ty);
+        let text = args.shown.format().show(&value).to_string();
+        if args.json {
+            let address = format!("{address:#x}");
+            writeln!(out, "{}", json!({ "address": address, "name": name, "type": ty.name, "value": text }))?;
+        } else {
+            let (name, ty, text) = (output::escaped(name), output::escaped(&ty.name), output::escaped(&text));
+            writeln!(out, "{address:#x}  {NAME}{name}{NAME:#} {ty} = {text}")?;
+        }
+    }
+    out.flush()?;
+    if untyped > 0 {
+        output::note(&format!("{untyped} more have no type in the debug information"));
+    }
+    if shown == 0 {
+        output::complain(
+            "no such variables; without debug information nothing tells where they are (see `goemu strings`)",
+        );
+        return Ok(crate::FAILED);
+    }
+    Ok(0)
+}
+
+/// Symbols of data, in order of address, with what debug information has of them.
+fn variables<'i>(image: &'i Image, wanted: Option<&str>) -> Vec<(&'i str, Option<Variable>)> {
+    let is_data = |addr: u64| {
+        let module = image.module();
+        let sections = module.map(|module| [module.noptrdata, module.data, module.bss, module.noptrbss]);
+        sections.is_some_and(|sections| sections.iter().any(|section| section.contains(addr)))
+    };
+    let symbols = image.symbols().filter(|symbol| is_data(symbol.addr) && !symbol.name.contains(".."));
+    let mut symbols: Vec<_> =
+        symbols.filter(|symbol| wanted.is_none_or(|wanted| pattern::matches(wanted, symbol.name))).collect();
+    symbols.sort_by_key(|symbol| symbol.addr);
+    symbols.into_iter().map(|symbol| (symbol.name, image.variable(symbol.name).ok().flatten())).collect()
+}
