@@ -11,6 +11,7 @@ mod program;
 mod query;
 mod report;
 mod session;
+mod strings;
 mod types;
 mod values;
 

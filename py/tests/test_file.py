@@ -42,6 +42,15 @@ def test_disassembly_is_objects(corpus):
     assert [line.asdict() for line in corpus.disassemble(corpus.main.fib)][0]["address"] == listing[0].address
 
 
+def test_strings_are_found_and_decoded(bin_dir):
+    p = goemu.open(bin_dir / "decoders-go1.27-stripped")
+    plain = p.strings()
+    assert plain and {"value", "origin", "certainty", "address", "users"} == set(plain[0])
+    assert not any(string["origin"] == "decoded" for string in plain)
+    decoded = [string for string in p.strings(decode=True) if string["origin"] == "decoded"]
+    assert len(decoded) > 5 and all(isinstance(string["value"], (str, bytes)) for string in decoded)
+
+
 def test_info_is_a_dict(corpus):
     info = corpus.info()
     assert info["go"].startswith("go1.") and info["os"] == "linux" and info["functions"] > 1000
