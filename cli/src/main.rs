@@ -12,6 +12,11 @@ mod debug;
 mod diff;
 mod disasm;
 mod funcs;
+#[cfg(feature = "fuzz")]
+mod fuzz;
+#[cfg(not(feature = "fuzz"))]
+#[path = "no_fuzz.rs"]
+mod fuzz;
 mod guest;
 mod hyphen;
 mod info;
@@ -62,6 +67,7 @@ enum Command {
     Batch(batch::Args),
     Check(check::Args),
     Diff(diff::Args),
+    Fuzz(fuzz::Args),
     Funcs(funcs::Args),
     Debug(debug::Args),
     Strings(strings::Args),
@@ -86,6 +92,7 @@ fn main() -> ExitCode {
         Command::Batch(args) => batch::main(&args),
         Command::Check(args) => check::main(&args),
         Command::Diff(args) => diff::main(&args),
+        Command::Fuzz(args) => fuzz::main(&args),
         Command::Funcs(args) => funcs::main(&args),
         Command::Debug(args) => debug::main(&args),
         Command::Strings(args) => strings::main(&args),

@@ -148,3 +148,50 @@ fn what_cannot_be_tested_is_said() {
         assert!(message.contains(part), "{func}: {message}");
     }
 }
+
+/// Where a program was stripped, or is for another system, a signature is all that is needed.
+#[test]
+fn stripped_programs_and_those_of_other_systems_are_tested() {
+    for build in ["corpus-go1.27-stripped", "corpus-go1.15-windows-stripped", "corpus-go1.15-darwin-stripped"]
+    {
+        let mut machine = Machine::new(Image::open(binary(build).unwrap()).unwrap()).unwrap();
+        let signature = "func(a, b int) (int, int)";
+        let check = Check::new(&machine, "main.divide", Some(signature)).unwrap();
+        let finding = check.run(&mut machine, 2000).unwrap().finding.expect(build);
+        let input: Vec<&str> = finding.input.iter().map(|given| given.value.as_str()).collect();
+        assert_eq!(input, ["0", "0"], "{build}: {finding}");
+        assert!(finding.what.contains("integer divide by zero"), "{build}: {finding}");
+    }
+}
+
+/// Functions of Go's own library that panic for nothing do not.
+#[test]
+fn clean_functions_give_no_alarm() {
+    let mut machine = Machine::new(Image::open(binary("library-go1.27").unwrap()).unwrap()).unwrap();
+    let funcs: Vec<String> = machine
+        .image()
+        .defined_funcs()
+        .map(|func| func.name().to_owned())
+        .filter(|name| {
+            let of = [
+                "strconv.Parse",
+                "strconv.Quote",
+                "strconv.Format",
+                "strings.Index",
+                "strings.Has",
+                "unicode/utf8.",
+            ];
+            of.iter().any(|of| name.starts_with(of))
+        })
+        .collect();
+    let mut tested = 0;
+    for func in &funcs {
+        let Ok(check) = Check::new(&machine, func, None) else { continue };
+        // `FormatInt` says that it panics for such bases.
+        let check = check.allow_panics(|text| text.contains("illegal") && text.contains("base"));
+        let checked = check.run(&mut machine, 200).unwrap();
+        assert!(checked.finding.is_none(), "{}", checked.finding.unwrap());
+        tested += 1;
+    }
+    assert!(tested >= 8, "{tested} of {funcs:?}");
+}

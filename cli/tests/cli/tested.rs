@@ -103,3 +103,12 @@ fn builds_are_compared() {
     assert!(object["compared"].as_u64() > Some(1), "{sweep:?}");
     assert_eq!(object["findings"].as_array().map(Vec::len), Some(0), "{sweep:?}");
 }
+
+/// What a build without LibAFL says of the command.
+#[cfg(not(feature = "fuzz"))]
+#[test]
+fn fuzzing_is_a_feature() {
+    let failed = on_planted(&["fuzz", "main.magic", "--runs", "5"]);
+    let message = "goemu: this goemu was built without fuzzing: cargo build --release -p goemu-cli --features fuzz has it\n";
+    assert_eq!(failed, Ran::new(1, "", message));
+}

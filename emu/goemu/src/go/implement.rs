@@ -13,6 +13,8 @@ const BASIC: [&str; 6] = ["int", "string", "bool", "float64", "[]uint8", "[]inte
 /// Packages whose types refer to the runtime or the system: a zero value of them is of no use.
 const SYSTEM: [&str; 9] =
     ["runtime", "os", "syscall", "reflect", "net", "internal", "crypto", "testing", "plugin"];
+/// What `errors.New` gives.
+const PLAIN_ERROR: &str = "*errors.errorString";
 /// Signatures that are looked at for functions of a type.
 const LOOKED_AT: usize = 20_000;
 
@@ -20,6 +22,11 @@ const LOOKED_AT: usize = 20_000;
 pub(crate) fn implementers(image: &Image, interface: &Type, most: usize) -> Vec<Arc<Type>> {
     let Kind::Interface { empty, .. } = &interface.kind else { return Vec::new() };
     let mut found = if *empty { held_by_any(image) } else { with_methods(image, interface) };
+    let plain = |ty: &Type| is_own(ty) || ty.name == PLAIN_ERROR;
+    if interface.name == "error" && found.iter().any(|ty| plain(ty)) {
+        // Other errors refer to errors of their own.
+        found.retain(|ty| plain(ty));
+    }
     found.sort_by_key(|ty| rank(ty));
     found.dedup_by(|a, b| a.name == b.name);
     found.truncate(most);
@@ -63,10 +70,19 @@ fn with_methods(image: &Image, interface: &Type) -> Vec<Arc<Type>> {
     all(image).filter(|ty| is_usable(ty) && complete(ty)).collect()
 }
 
+/// Whether values of the type mean something as they are made: those of the program's own types, and of types that others may
+/// make values of.
 fn is_usable(ty: &Type) -> bool {
-    let package = names::package(bare(&ty.name));
+    let name = bare(&ty.name);
+    let package = names::package(name);
     let first = package.split('/').next().unwrap_or(package);
-    !SYSTEM.contains(&first) && !matches!(ty.kind, Kind::Interface { .. })
+    let last = name.get(package.len()..).unwrap_or(name).trim_start_matches('.');
+    let nameable = is_own(ty) || ty.name == PLAIN_ERROR || last.starts_with(char::is_uppercase);
+    nameable && !SYSTEM.contains(&first) && !matches!(ty.kind, Kind::Interface { .. })
+}
+
+fn is_own(ty: &Type) -> bool {
+    names::package(bare(&ty.name)) == "main"
 }
 
 /// The name without what is said of it: `main.T` of `*main.T`.
@@ -76,8 +92,7 @@ fn bare(name: &str) -> &str {
 
 /// The program's own types first, then the plainest error, then what has a short name.
 fn rank(ty: &Type) -> (bool, bool, usize, String) {
-    let own = names::package(bare(&ty.name)) == "main";
-    (!own, ty.name != "*errors.errorString", ty.name.len(), ty.name.clone())
+    (!is_own(ty), ty.name != PLAIN_ERROR, ty.name.len(), ty.name.clone())
 }
 
 /// Functions whose signature is this type's.

@@ -6,9 +6,9 @@ use super::random::Random;
 use crate::go::value::Value;
 
 /// Bytes that a string grows to by changes.
-const LONGEST: usize = 1 << 16;
+const LONGEST: usize = 1 << 12;
 /// Elements that a list grows to by changes.
-const MOST: usize = 1 << 12;
+const MOST: usize = 1 << 9;
 
 impl Maker {
     /// Changes a value of the type a little, in one place.
