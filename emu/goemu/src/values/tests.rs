@@ -100,7 +100,7 @@ fn shrinking_finds_the_smallest() {
         smallest(&ints, |value| Vec::<i64>::try_from(value).unwrap().iter().any(|n| *n > 9)),
         "[]int{10}"
     );
-    let text = |value: &Value| matches!(value, Value::String(text) if text.len() > 3 && text.contains(&b':'));
+    let text = |value: &Value| matches!(value, Value::String(text) if text.len() > 3 && text.ends_with(b":"));
     assert_eq!(smallest(&basic("string"), text), r#""aaa:""#);
     let present = |value: &Value| matches!(value, Value::Pointer(_));
     assert_eq!(smallest(&pointer(&basic("int")), present), "&int(0)");
