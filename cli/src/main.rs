@@ -29,6 +29,7 @@ mod shown;
 mod strings;
 mod tested;
 mod traceback;
+mod types;
 mod value;
 mod view;
 mod watch;
@@ -73,6 +74,7 @@ enum Command {
     Strings(strings::Args),
     Peek(peek::PeekArgs),
     Vars(peek::VarsArgs),
+    Types(types::Args),
     Xrefs(xrefs::Args),
     Disasm(disasm::Args),
     Info(info::Args),
@@ -98,6 +100,7 @@ fn main() -> ExitCode {
         Command::Strings(args) => strings::main(&args),
         Command::Peek(args) => peek::peek(&args),
         Command::Vars(args) => peek::vars(&args),
+        Command::Types(args) => types::main(&args),
         Command::Xrefs(args) => xrefs::main(&args),
         Command::Disasm(args) => disasm::main(&args),
         Command::Info(args) => info::main(&args),

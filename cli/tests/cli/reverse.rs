@@ -108,3 +108,20 @@ fn variables_as_in_the_file_and_initialised() {
     let none = on_decoders(&["vars"]);
     assert!(none.status == 1 && none.stderr.contains("without debug information"), "{none:?}");
 }
+
+#[test]
+fn types_with_fields_and_methods() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin/typed-go1.27");
+    let types = |args: &[&str]| ran(command().env("GOEMU_BINARY", &path).arg("types").args(args));
+    let point = types(&["main.point"]);
+    assert!(
+        point.stdout.contains("main.point  16 bytes\n    0x0000  x int\n    0x0008  y int\n"),
+        "{}",
+        point.stdout
+    );
+    let error = types(&["error", "--json"]);
+    let error = lines(&error).into_iter().find(|line| line["name"] == "error").unwrap();
+    assert_eq!(error["methods"][0], "Error");
+    let none = types(&["nosuch"]);
+    assert!(none.status == 1 && none.stderr.ends_with("goemu: no such types\n"), "{none:?}");
+}

@@ -1,0 +1,109 @@
+//! `goemu types`: the types of a program, with fields and their offsets.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::Result;
+use goemu::{Image, pattern};
+use goemu_loader::{Kind, Type};
+use serde_json::{Value as Json, json};
+
+use crate::binary::Binary;
+use crate::output;
+use crate::output::{DIM, NAME};
+
+/// List the types of a program, with the fields of structs and the methods of interfaces
+///
+/// From type descriptors, which stripped programs have as well: those of types that a value in an interface may have.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  goemu types -b prog 'main.*'        of package main
+  goemu types -b prog '*http.Server'  one of them, with all fields and offsets
+  goemu types -b prog --json | jq -r 'select(.size > 1000) | .name'")]
+pub(crate) struct Args {
+    /// A part of the name, or all of it with * and ?
+    pattern: Option<String>,
+    #[command(flatten)]
+    binary: Binary,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn main(args: &Args) -> Result<u8> {
+    let image = args.binary.open()?;
+    let (types, unreadable) = found(&image, args.pattern.as_deref());
+    let mut out = output::stdout();
+    for ty in &types {
+        if args.json {
+            writeln!(out, "{}", object(ty))?;
+        } else {
+            write_type(&mut out, ty)?;
+        }
+    }
+    out.flush()?;
+    if unreadable > 0 {
+        output::note(&format!("{unreadable} more descriptors cannot be read"));
+    }
+    if types.is_empty() {
+        output::complain("no such types");
+        return Ok(crate::FAILED);
+    }
+    Ok(0)
+}
+
+/// The types of that name, by name, and how many descriptors cannot be read.
+fn found(image: &Image, wanted: Option<&str>) -> (Vec<Arc<Type>>, usize) {
+    let (mut types, mut unreadable) = (Vec::new(), 0);
+    for reference in image.types() {
+        match image.resolve(&reference) {
+            Ok(ty) if wanted.is_none_or(|wanted| pattern::matches(wanted, &ty.name)) => types.push(ty),
+            Ok(_) => {}
+            Err(_) => unreadable += 1,
+        }
+    }
+    types.sort_by(|a, b| a.name.cmp(&b.name));
+    types.dedup_by(|a, b| a.name == b.name && a.rtype == b.rtype);
+    (types, unreadable)
+}
+
+fn write_type(out: &mut impl Write, ty: &Type) -> Result<()> {
+    let at = ty.rtype.map_or_else(|| "?".to_owned(), |at| format!("{at:#x}"));
+    writeln!(out, "{at}  {NAME}{}{NAME:#}  {DIM}{} bytes{DIM:#}", output::escaped(&ty.name), ty.size)?;
+    match &ty.kind {
+        Kind::Struct(fields) => {
+            for field in fields {
+                let (name, of) = (output::escaped(&field.name), output::escaped(&field.ty.name));
+                writeln!(out, "    {:#06x}  {name} {of}", field.offset)?;
+            }
+        }
+        Kind::Interface { methods, .. } => {
+            for method in methods {
+                writeln!(out, "    {}", output::escaped(&method.name))?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn object(ty: &Type) -> Json {
+    let (mut fields, mut methods) = (Json::Null, Json::Null);
+    match &ty.kind {
+        Kind::Struct(all) => {
+            let field = |field: &goemu_loader::Field| json!({ "name": field.name, "type": field.ty.name, "offset": field.offset, "embedded": field.embedded });
+            fields = all.iter().map(field).collect();
+        }
+        Kind::Interface { methods: all, .. } => {
+            methods = all.iter().map(|method| Json::from(method.name.as_str())).collect();
+        }
+        _ => {}
+    }
+    json!({
+        "name": ty.name,
+        "size": ty.size,
+        "address": ty.rtype.map(|at| format!("{at:#x}")),
+        "fields": fields,
+        "methods": methods,
+    })
+}
