@@ -7,7 +7,7 @@ use crate::run::{command, root, run};
 /// How long.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Programs of 200 sequences each, run twice: some 40 a second
+    /// Programs of 200 sequences each, run twice, some 40 a second; and as many thousands of faults
     #[arg(long, default_value_t = 5000)]
     seeds: u64,
 }

@@ -55,7 +55,7 @@ pub(super) fn load_x87(memory: &Memory, addr: u64) -> Result<X87, MemFault> {
     let mut x87 = X87 { status: word(2), tags: header[4], ..X87::default() };
     for i in 0..8 {
         let slot = x87.slot(i);
-        x87.registers[slot] = F80::from_bytes(memory.read(addr + REGISTERS + 16 * u64::from(i))?);
+        x87.registers[slot] = F80::from_bytes(memory.read(addr.wrapping_add(REGISTERS + 16 * u64::from(i)))?);
     }
     x87.set_control(word(0));
     Ok(x87)
@@ -91,8 +91,8 @@ fn run_save(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
 fn run_restore(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let addr = aligned(op.addr(cpu), 16)?;
     let x87 = load_x87(memory, addr)?;
-    let mxcsr = u32::from_le_bytes(memory.read(addr + MXCSR)?);
-    let vectors = load_lanes(memory, addr + VECTORS)?;
+    let mxcsr = u32::from_le_bytes(memory.read(addr.wrapping_add(MXCSR))?);
+    let vectors = load_lanes(memory, addr.wrapping_add(VECTORS))?;
     cpu.mxcsr = checked_mxcsr(mxcsr)?;
     cpu.x87 = x87;
     cpu.ymm.iter_mut().zip(vectors).for_each(|(register, lane)| register[0] = lane);

@@ -41,16 +41,16 @@ fn in_use(cpu: &Cpu) -> u64 {
 fn save(cpu: &Cpu, memory: &mut Memory, addr: u64, parts: u64, mxcsr: bool) -> Result<(), MemFault> {
     if parts & X87_STATE != 0 {
         memory.write(addr, x87_header(&cpu.x87))?;
-        memory.write(addr + REGISTERS, x87_registers(&cpu.x87))?;
+        memory.write(addr.wrapping_add(REGISTERS), x87_registers(&cpu.x87))?;
     }
     if mxcsr {
-        memory.write(addr + MXCSR, mxcsr_words(cpu.mxcsr))?;
+        memory.write(addr.wrapping_add(MXCSR), mxcsr_words(cpu.mxcsr))?;
     }
     if parts & SSE != 0 {
-        memory.write(addr + VECTORS, lanes(cpu, 0))?;
+        memory.write(addr.wrapping_add(VECTORS), lanes(cpu, 0))?;
     }
     if parts & AVX != 0 {
-        memory.write(addr + UPPER, lanes(cpu, 1))?;
+        memory.write(addr.wrapping_add(UPPER), lanes(cpu, 1))?;
     }
     Ok(())
 }
@@ -69,8 +69,8 @@ fn run_save<const ALL: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Ste
     let addr = writable(cpu, memory, op, parts)?;
     let written = if ALL { parts } else { parts & used };
     save(cpu, memory, addr, written, parts & (SSE | AVX) != 0)?;
-    let before = u64::from_le_bytes(memory.read(addr + HEADER)?);
-    memory.write(addr + HEADER, (before & !parts | parts & used).to_le_bytes())?;
+    let before = u64::from_le_bytes(memory.read(addr.wrapping_add(HEADER))?);
+    memory.write(addr.wrapping_add(HEADER), (before & !parts | parts & used).to_le_bytes())?;
     Ok(Flow::Next)
 }
 
@@ -80,14 +80,14 @@ fn run_save_compacted(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let addr = writable(cpu, memory, op, parts)?;
     let written = parts & used;
     save(cpu, memory, addr, written, written & SSE != 0)?;
-    memory.write(addr + HEADER, written.to_le_bytes())?;
-    memory.write(addr + HEADER + 8, (parts | COMPACTED).to_le_bytes())?;
+    memory.write(addr.wrapping_add(HEADER), written.to_le_bytes())?;
+    memory.write(addr.wrapping_add(HEADER + 8), (parts | COMPACTED).to_le_bytes())?;
     Ok(Flow::Next)
 }
 
 /// The parts that an area holds, and whether it is compacted; #GP for a header that is not well-formed.
 fn header(memory: &Memory, addr: u64) -> Result<(u64, bool), Trap> {
-    let bytes: [u8; 64] = memory.read(addr + HEADER)?;
+    let bytes: [u8; 64] = memory.read(addr.wrapping_add(HEADER))?;
     let word = |n: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[8 * n + i]));
     let (held, compaction) = (word(0), word(1));
     let compacted = compaction & COMPACTED != 0;
@@ -106,12 +106,12 @@ fn run_restore(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let (held, compacted) = header(memory, addr)?;
     let part = |bit: u64| parts & held & bit != 0;
     let x87 = if part(X87_STATE) { load_x87(memory, addr)? } else { X87::default() };
-    let low = if part(SSE) { load_lanes(memory, addr + VECTORS)? } else { [0; 16] };
-    let high = if part(AVX) { load_lanes(memory, addr + UPPER)? } else { [0; 16] };
+    let low = if part(SSE) { load_lanes(memory, addr.wrapping_add(VECTORS))? } else { [0; 16] };
+    let high = if part(AVX) { load_lanes(memory, addr.wrapping_add(UPPER))? } else { [0; 16] };
     let mxcsr = if compacted && held & SSE == 0 {
         MXCSR_DEFAULT
     } else {
-        u32::from_le_bytes(memory.read(addr + MXCSR)?)
+        u32::from_le_bytes(memory.read(addr.wrapping_add(MXCSR))?)
     };
     let with_mxcsr = parts & SSE != 0 || parts & AVX != 0 && !compacted;
     if with_mxcsr {
