@@ -98,7 +98,7 @@ pub(crate) struct Hook {
 impl Hook {
     /// Takes it away; whether it was still there.
     fn remove(&self) -> bool {
-        self.places.iter().fold(false, |any, at| self.table.remove(*at) || any)
+        self.places.iter().filter(|at| self.table.remove(**at)).count() > 0
     }
 
     /// The Python function itself.
