@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use goemu::Config;
 use goemu::cpu::Level;
-use goemu::machine::{EngineChoice, Process};
+use goemu::machine::{Access, Dir, EngineChoice, Files, Process};
 use goemu::outcome::Runtime;
 
 use crate::number;
@@ -18,7 +18,23 @@ pub(crate) const PART_OF_MEMORY: u64 = 4;
 
 #[derive(clap::Args)]
 pub(crate) struct Guest {
-    /// Instructions that the call may execute; long work of the runtime counts as many [default: 1g]
+    #[command(flatten)]
+    limits: Limits,
+    /// What stands in for Go's runtime: hooks, or the program's own, started up to main.main [default: auto]
+    #[arg(long, value_name = "RUNTIME")]
+    runtime: Option<Choice>,
+    /// An argument for the program, os.Args[1:]; one option for each
+    #[arg(long = "arg", value_name = "VALUE", allow_hyphen_values = true)]
+    argv: Vec<String>,
+    /// What the program reads from its standard input: a file, or with - the standard input of goemu
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    stdin: Option<String>,
+}
+
+/// What whole programs and single calls alike are given.
+#[derive(clap::Args)]
+pub(crate) struct Limits {
+    /// Instructions that may be executed; long work of the runtime counts as many [default: 1g; run: no limit]
     #[arg(long, value_name = "N", value_parser = number::count)]
     fuel: Option<u64>,
     /// Bytes of memory that the program may have [default: 2g]
@@ -27,24 +43,25 @@ pub(crate) struct Guest {
     /// Bytes that the stack may grow to [default: 1_000_000_000, as in Go]
     #[arg(long, value_name = "N", value_parser = number::bytes)]
     max_stack: Option<u64>,
+    /// Bytes that the program may write to its standard output and error together [default: 64m; run: no limit]
+    #[arg(long, value_name = "N", value_parser = number::bytes)]
+    max_output: Option<u64>,
+    /// Bytes that the program's files may have, which are in memory [default: 1g]
+    #[arg(long, value_name = "N", value_parser = number::bytes)]
+    max_files: Option<u64>,
     /// What CPUID shows, and so which code programs choose [default: v3]
     #[arg(long, value_name = "LEVEL")]
     cpu: Option<Cpu>,
     /// What runs the program's instructions: the translator where this computer can, or the interpreter [default: auto]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<Engine>,
-    /// What stands in for Go's runtime: hooks, or the program's own, started up to main.main [default: auto]
-    #[arg(long, value_name = "RUNTIME")]
-    runtime: Option<Choice>,
-    /// An argument for the program, os.Args[1:]; one option for each
-    #[arg(long = "arg", value_name = "VALUE", allow_hyphen_values = true)]
-    argv: Vec<String>,
     /// A variable of the program's environment, which is empty otherwise; one option for each
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
-    /// What the program reads from its standard input: a file, or with - the standard input of goemu
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    stdin: Option<String>,
+    /// Give the program a folder or file of this computer: for reading (ro), for reading and for writing to a copy in memory
+    /// (overlay, the default), or for writing (rw)
+    #[arg(long = "dir", value_name = "HOST:GUEST[:ro|overlay|rw]", value_parser = dir)]
+    dirs: Vec<Dir>,
     /// What everything random follows from: the same seed is the same run [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -106,27 +123,62 @@ impl From<Cpu> for Level {
 impl Guest {
     /// The machine's limits and choices.
     pub(crate) fn config(&self) -> Result<Config> {
-        let default = Config::default();
-        let max_memory = self.max_memory.unwrap_or(default.max_memory);
+        let config = self.limits.config(&Config::default());
         let stdin = match &self.stdin {
-            Some(path) => contents(path, &format!("--stdin {path}"), max_memory / PART_OF_MEMORY)?.into(),
+            Some(path) => {
+                contents(path, &format!("--stdin {path}"), config.max_memory / PART_OF_MEMORY)?.into()
+            }
             None => Arc::default(),
         };
         Ok(Config {
-            max_memory,
-            max_stack: self.max_stack.unwrap_or(default.max_stack),
-            cpu: self.cpu.map_or(default.cpu, Level::from),
-            seed: self.seed.unwrap_or(default.seed),
-            fuel: self.fuel.unwrap_or(default.fuel),
             runtime: match self.runtime {
                 None | Some(Choice::Auto) => None,
                 Some(Choice::Hooked) => Some(Runtime::Hooked),
                 Some(Choice::Real) => Some(Runtime::Real),
             },
-            engine: self.engine.map_or(default.engine, EngineChoice::from),
-            process: Process { args: self.argv.clone(), env: self.env.clone(), stdin },
+            process: Process { args: self.argv.clone(), stdin, ..config.process },
+            ..config
         })
     }
+}
+
+impl Limits {
+    /// The machine's limits and choices; what is not said is as in `default`.
+    pub(crate) fn config(&self, default: &Config) -> Config {
+        let process = default.process.clone();
+        let env = if self.env.is_empty() { process.env.clone() } else { self.env.clone() };
+        Config {
+            max_memory: self.max_memory.unwrap_or(default.max_memory),
+            max_stack: self.max_stack.unwrap_or(default.max_stack),
+            max_output: self.max_output.unwrap_or(default.max_output),
+            cpu: self.cpu.map_or(default.cpu, Level::from),
+            seed: self.seed.unwrap_or(default.seed),
+            fuel: self.fuel.unwrap_or(default.fuel),
+            engine: self.engine.map_or(default.engine, EngineChoice::from),
+            process: Process { env, ..process },
+            files: Files {
+                dirs: self.dirs.clone(),
+                room: self.max_files.unwrap_or(default.files.room),
+                ..default.files.clone()
+            },
+            ..default.clone()
+        }
+    }
+}
+
+/// `HOST:GUEST[:ro|overlay|rw]`, or `HOST` where it has the same path in the guest.
+fn dir(text: &str) -> Result<Dir, String> {
+    let (rest, access) = match text.rsplit_once(':') {
+        Some((rest, "ro")) => (rest, Access::Read),
+        Some((rest, "overlay")) => (rest, Access::Overlay),
+        Some((rest, "rw")) => (rest, Access::Write),
+        _ => (text, Access::default()),
+    };
+    let (host, guest) = rest.split_once(':').unwrap_or((rest, rest));
+    if host.is_empty() || !guest.starts_with('/') {
+        return Err("HOST:GUEST[:ro|overlay|rw] is wanted, where GUEST begins with /".to_owned());
+    }
+    Ok(Dir { host: host.into(), guest: guest.to_owned(), access })
 }
 
 /// What is in a file, or in standard input (`-`): so many bytes at most.

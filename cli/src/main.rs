@@ -25,6 +25,7 @@ mod number;
 mod output;
 mod peek;
 mod progress;
+mod run;
 mod shown;
 mod strings;
 mod tested;
@@ -69,6 +70,7 @@ enum Command {
     Check(check::Args),
     Diff(diff::Args),
     Fuzz(fuzz::Args),
+    Run(run::Args),
     Funcs(funcs::Args),
     Debug(debug::Args),
     Strings(strings::Args),
@@ -95,6 +97,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::main(&args),
         Command::Diff(args) => diff::main(&args),
         Command::Fuzz(args) => fuzz::main(&args),
+        Command::Run(args) => run::main(&args),
         Command::Funcs(args) => funcs::main(&args),
         Command::Debug(args) => debug::main(&args),
         Command::Strings(args) => strings::main(&args),

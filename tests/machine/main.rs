@@ -31,3 +31,4 @@ mod tracebacks;
 mod traces;
 mod typed_fast_path;
 mod values;
+mod whole;

@@ -72,6 +72,7 @@ fn every_case_ends_as_it_does_natively() {
 fn given() -> Process {
     let text = |text: &str| text.to_owned();
     Process {
+        program: text("goemu"),
         args: vec![text("-v"), text(""), text("a b=\u{e9}")],
         env: vec![(text("HOME"), text("/root")), (text("EMPTY"), text("")), (text("HOME"), text("/later=x"))],
         stdin: b"abc the quick\nbrown fox".as_slice().into(),

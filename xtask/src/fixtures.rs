@@ -73,7 +73,7 @@ impl Args {
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 14] = [
     "corpus",
     "library",
     "world",
@@ -86,6 +86,7 @@ const PROGRAMS: [&str; 13] = [
     "process",
     "planted",
     "decoders",
+    "whole",
     "cgo",
 ];
 
@@ -95,6 +96,7 @@ fn only_mode(program: &str) -> Option<(&'static str, &'static [u16])> {
         "algorithms" | "algorithms-v3" => Some(("-stripped", &[19, 23, 27])),
         "defers" | "bad" => Some(("-stripped", &[15, 27])),
         "process" => Some(("-stripped", &[15, 19, 21, 23, 25, 27])),
+        "whole" => Some(("-stripped", &[27])),
         "signatures" => Some(("", &[15, 27])),
         "planted" => Some(("", &[27])),
         "decoders" => Some(("-stripped", &[21, 27])),
@@ -199,7 +201,7 @@ impl Fixture {
         match self.program {
             "corpus" => self.mode.checked_in.contains(&self.version),
             "algorithms" => self.version == 27,
-            "defers" | "signatures" | "bad" | "decoders" => true,
+            "defers" | "signatures" | "bad" | "whole" | "decoders" => true,
             "process" => matches!(self.version, 15 | 27),
             "cgo" => matches!((self.version, self.mode.suffix), (15, "-gcc") | (27, "-gcc-pie")),
             // They take much room; tests run the others where they have been built.

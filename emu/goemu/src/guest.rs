@@ -4,9 +4,11 @@
 pub(crate) mod address_map;
 pub(crate) mod clock;
 pub(crate) mod ending;
+pub(crate) mod files;
 pub mod goroutine;
 pub(crate) mod hook_heap;
 pub(crate) mod map_walk;
+pub(crate) mod outside;
 pub(crate) mod panicking;
 pub(crate) mod process;
 pub(crate) mod scheduler;

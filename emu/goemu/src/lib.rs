@@ -29,6 +29,7 @@ pub mod os;
 pub mod outcome;
 pub mod pattern;
 pub mod pool;
+pub mod program;
 pub mod reverse;
 pub mod runtime;
 pub mod sink;

@@ -14,6 +14,7 @@ mod packages;
 mod run;
 mod stopping;
 mod watch;
+mod whole;
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -28,7 +29,10 @@ use crate::error::Error;
 use crate::go::names;
 use crate::go::read::ReadOptions;
 use crate::guest::address_map::RETURN_ADDR;
+pub use crate::guest::files::{Access, Changed, ChangedKind, Dir, Files};
 use crate::guest::goroutine::{Goroutine, TOP_BLOCK};
+pub use crate::guest::outside::Signals;
+use crate::guest::outside::Sink;
 pub use crate::guest::process::Process;
 use crate::guest::world::World;
 use crate::hook::{Gate, Gated, Hook, HookContext, Hooks};
@@ -80,6 +84,8 @@ pub struct Machine {
     told: bool,
     /// Addresses at which a session wants to stop.
     breakpoints: HashSet<u64>,
+    /// Where output goes as it comes.
+    sink: Option<Sink>,
     /// How often the machine went back to the state that calls start from.
     pub(crate) resets: u64,
     /// What ends calls from outside.
@@ -167,6 +173,7 @@ impl Machine {
         // Where most calls put it: what is there already need not be restored after each.
         memory.poke(goroutine.stack_hi - TOP_BLOCK - 8, &return_addr(&image).to_le_bytes())?;
         let mut world = World::new(memory.space(), &config.process);
+        world.output_left = config.max_output;
         world.random_order = config.seed != Config::default().seed;
         world.prepare(&mut memory);
         let mut hooks = Hooks::default();
@@ -180,7 +187,7 @@ impl Machine {
             goroutine,
             world,
             hooks,
-            os: Box::new(NoOs),
+            os: Box::new(NoOs::new(&config.files)),
             call_goroutine: &FreshGoroutine,
         };
         let mut machine = Machine::of(image, config, parts);
@@ -213,6 +220,7 @@ impl Machine {
             return_addr: RETURN_ADDR,
             told: false,
             breakpoints: HashSet::new(),
+            sink: None,
             resets: 0,
             stopping: Stopping::default(),
             part: i64::MAX,

@@ -9,20 +9,22 @@ pub(crate) mod imports;
 pub mod linux;
 mod posix;
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use goemu_loader::Os as System;
 
-use self::errno::{EBADF, ENOMEM};
+use self::errno::{EBADF, ENOMEM, EPERM};
+use self::linux::Kernel;
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
+use crate::guest::clock;
+use crate::guest::files::{Changed, Files};
 use crate::hook::{HookContext, HookError, HookResult};
 use crate::memory::{Memory, PAGE};
 use crate::outcome::Outcome;
 
 pub(crate) use posix::{
-    EPOCH, affinity, fill_random, limits, monotonic_start, now, pipe_status, random, read_input, time_of_day,
-    uname,
+    EPOCH, affinity, fill_random, limits, monotonic_start, now, random, read_input, time_of_day, uname,
 };
 
 /// The answer to a system call.
@@ -64,6 +66,11 @@ pub trait Os: Send {
         None
     }
 
+    /// What the guest has made or written in its file system.
+    fn changes(&self) -> Vec<Changed> {
+        Vec::new()
+    }
+
     /// Makes the current state the one that calls start from.
     fn keep(&mut self) {}
 
@@ -87,8 +94,72 @@ pub(crate) fn set_result(system: System, cpu: &mut Cpu, result: i64) {
 }
 
 /// Linux, as far as it is needed to run functions of a program that was never started.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoOs;
+pub(crate) struct NoOs {
+    files: Files,
+    /// Files, once the guest has asked for any.
+    kernel: Option<Box<Kernel>>,
+    /// Those that calls start with.
+    kept: Option<Box<Kernel>>,
+}
+
+/// Linux's calls about files: open to lstat, lseek, pread64 to pipe, dup, dup2, fcntl to umask, capget, statfs, fstatfs, sync,
+/// getdents64, utimes, the calls that take a folder, utimensat, fallocate, dup3, pipe2, preadv, pwritev, renameat2,
+/// memfd_create, close_range, faccessat2, fchmodat2.
+const OF_FILES: [RangeInclusive<u64>; 21] = [
+    0..=6,
+    8..=8,
+    16..=22,
+    32..=33,
+    72..=95,
+    125..=125,
+    133..=133,
+    137..=138,
+    162..=162,
+    217..=217,
+    235..=235,
+    257..=269,
+    280..=280,
+    285..=285,
+    292..=293,
+    295..=296,
+    316..=316,
+    319..=319,
+    436..=436,
+    439..=439,
+    452..=452,
+];
+/// Among them those whose first argument is an open file: the three standard ones are answered here.
+const OF_OPEN_FILES: [u64; 6] = [0, 1, 5, 8, 16, 72];
+/// Linux's calls about sockets.
+const OF_SOCKETS: RangeInclusive<u64> = 41..=55;
+
+impl NoOs {
+    pub(crate) fn new(files: &Files) -> NoOs {
+        NoOs { files: files.clone(), kernel: None, kept: None }
+    }
+
+    /// The answer to a call about files.
+    fn file_call(&mut self, cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError> {
+        let kernel = match &mut self.kernel {
+            Some(kernel) => kernel,
+            None => {
+                let kernel = Kernel::new(cx.memory.space(), &[], &self.files, 1)?;
+                self.kernel.insert(Box::new(kernel))
+            }
+        };
+        match kernel.file_call(cx)? {
+            Some(result) => Ok(SyscallReturn::Return(result)),
+            None => Err(unsupported(cx, "waiting for a file")),
+        }
+    }
+}
+
+/// Whether a call of Linux is about files that goemu has beside the standard ones.
+fn is_of_files(cx: &HookContext<'_>, number: u64) -> bool {
+    const STANDARD: u64 = 3;
+    let of_standard = OF_OPEN_FILES.contains(&number) && cx.cpu.gpr(gpr::RDI) < STANDARD;
+    OF_FILES.iter().any(|calls| calls.contains(&number)) && !of_standard
+}
 
 /// No system call's number.
 const NONE: u64 = u64::MAX;
@@ -96,6 +167,7 @@ const WRITE: u64 = 1;
 const MMAP: u64 = 9;
 const MUNMAP: u64 = 11;
 const MADVISE: u64 = 28;
+const CLONE: u64 = 56;
 const EXIT: u64 = 60;
 const KILL: u64 = 62;
 const EXIT_GROUP: u64 = 231;
@@ -108,18 +180,28 @@ const MADV_DONTNEED: u64 = 4;
 
 impl Os for NoOs {
     fn copy(&self) -> Box<dyn Os> {
-        Box::new(*self)
+        let (files, kernel, kept) = (self.files.clone(), self.kernel.clone(), self.kept.clone());
+        Box::new(NoOs { files, kernel, kept })
     }
 
     fn fork(&self) -> Box<dyn Os> {
-        Box::new(*self)
+        Box::new(NoOs { files: self.files.clone(), kernel: self.kept.clone(), kept: self.kept.clone() })
+    }
+
+    fn keep(&mut self) {
+        self.kept.clone_from(&self.kernel);
+    }
+
+    fn reset(&mut self) {
+        self.kernel.clone_from(&self.kept);
     }
 
     fn slice(&self, cx: &HookContext<'_>) -> i64 {
-        cx.world.scheduler.slice()
+        cx.world.scheduler.slice(cx.cpu)
     }
 
     fn ran(&mut self, cx: &mut HookContext<'_>, instructions: i64) {
+        clock::advance(cx.cpu, instructions);
         cx.world.scheduler.ran(instructions);
     }
 
@@ -128,6 +210,9 @@ impl Os for NoOs {
         let system = cx.image.target().os;
         let number = bsd::linux_number(system, own_number).unwrap_or(NONE);
         match number {
+            _ if system == System::Linux && is_of_files(cx, number) => self.file_call(cx),
+            // A program that was started has a network.
+            _ if system == System::Linux && OF_SOCKETS.contains(&number) => Err(unsupported(cx, "a socket")),
             WRITE => write(cx),
             MMAP if cx.cpu.gpr(gpr::R10) & MAP_FIXED == 0 => {
                 let size = cx.cpu.gpr(gpr::RSI);
@@ -147,6 +232,8 @@ impl Os for NoOs {
                 }
                 Ok(SyscallReturn::Return(0))
             }
+            // Another process; threads are started by a function that has a hook.
+            CLONE => Ok(SyscallReturn::Return(-EPERM)),
             // A program that was started can do that.
             KILL if cx.cpu.gpr(gpr::RDI) == OWN_PROCESS => {
                 Err(unsupported(cx, "a signal to the process itself"))

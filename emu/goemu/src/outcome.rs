@@ -60,6 +60,11 @@ pub enum Outcome {
     OutOfTime,
     /// Somebody [interrupted](crate::machine::Interrupt) the call.
     Interrupted,
+    /// The limit of output was reached.
+    OutputLimit {
+        /// That limit, in bytes.
+        limit: u64,
+    },
     /// All goroutines are asleep: what each of them waits for.
     Deadlock(Traceback),
 }
@@ -224,7 +229,8 @@ impl Outcome {
         }
     }
 
-    /// One word for it: `returned`, `panicked`, `exited`, `faulted`, `out_of_fuel`, `out_of_time`, `interrupted`, `deadlock`.
+    /// One word for it: `returned`, `panicked`, `exited`, `faulted`, `out_of_fuel`, `out_of_time`, `interrupted`,
+    /// `output_limit`, `deadlock`.
     pub fn word(&self) -> &'static str {
         match self {
             Outcome::Returned(_) => "returned",
@@ -234,6 +240,7 @@ impl Outcome {
             Outcome::OutOfFuel { .. } => "out_of_fuel",
             Outcome::OutOfTime => "out_of_time",
             Outcome::Interrupted => "interrupted",
+            Outcome::OutputLimit { .. } => "output_limit",
             Outcome::Deadlock(_) => "deadlock",
         }
     }
@@ -253,6 +260,12 @@ impl fmt::Display for Outcome {
             }
             Outcome::OutOfTime => f.write_str("out of time (raise it with --timeout)"),
             Outcome::Interrupted => f.write_str("interrupted"),
+            Outcome::OutputLimit { limit } => {
+                write!(
+                    f,
+                    "too much output: the limit of {limit} bytes is reached (raise it with --max-output)"
+                )
+            }
             Outcome::Deadlock(_) => write!(f, "fatal error: all goroutines are asleep - deadlock!"),
         }
     }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use crate::error::Error;
 
-/// `os.Args[0]`
+/// `os.Args[0]`, where nobody says.
 const PROGRAM: &str = "goemu";
 
 /// What the program is given, as whoever starts a process does. By default that is nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Arguments: `os.Args` after the first, which is `goemu`.
+    /// `os.Args[0]`: the program's name, `goemu` by default.
+    pub program: String,
+    /// Arguments: `os.Args` after the first.
     pub args: Vec<String>,
     /// Environment: names and values.
     pub env: Vec<(String, String)>,
@@ -18,10 +20,17 @@ pub struct Process {
     pub stdin: Arc<[u8]>,
 }
 
+impl Default for Process {
+    fn default() -> Process {
+        Process { program: PROGRAM.to_owned(), args: Vec::new(), env: Vec::new(), stdin: Arc::default() }
+    }
+}
+
 impl Process {
     /// Arguments and environment end with a NUL in memory, and names of variables with an equals sign.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let texts = self.args.iter().chain(self.env.iter().map(|(_, value)| value));
+        let texts =
+            std::iter::once(&self.program).chain(&self.args).chain(self.env.iter().map(|(_, value)| value));
         if let Some(text) = { texts }.find(|text| text.contains('\0')) {
             return Err(Error::Process(format!("{text:?} has a NUL in it")));
         }
@@ -43,7 +52,7 @@ impl Process {
 
     /// All arguments.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(PROGRAM).chain(self.args.iter().map(String::as_str))
+        std::iter::once(&*self.program).chain(self.args.iter().map(String::as_str))
     }
 
     /// How many arguments there are.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::cpu::Cpu;
+use crate::guest::clock;
 use crate::guest::goroutine::Goroutine;
 
 /// Instructions that a goroutine may execute while others wait for their turn.
@@ -96,8 +97,6 @@ pub(crate) struct Scheduler {
     free: Vec<(u64, u64)>,
     /// What the goroutine waits for that is about to.
     pub(crate) parking: Status,
-    /// Instructions since the clock was set.
-    ran: i64,
     /// Instructions of the present goroutine's turn.
     used: i64,
     /// The first goroutine has ended itself, and the others go on.
@@ -177,9 +176,10 @@ impl Scheduler {
         self.next.take().or_else(|| self.ready.pop_front())
     }
 
-    /// Instructions until the present goroutine's turn is over.
-    pub(crate) fn slice(&self) -> i64 {
-        if self.is_alone() { i64::MAX } else { TURN.saturating_sub(self.used).max(1) }
+    /// Instructions until the present goroutine's turn is over, or something happens.
+    pub(crate) fn slice(&self, cpu: &Cpu) -> i64 {
+        let turn = if self.is_alone() { i64::MAX } else { TURN.saturating_sub(self.used).max(1) };
+        self.next_due().map_or(turn, |due| clock::until(cpu, due).min(turn))
     }
 
     /// Whether nothing happens but what the present goroutine does.
@@ -189,14 +189,12 @@ impl Scheduler {
 
     /// The present goroutine has executed so many.
     pub(crate) fn ran(&mut self, instructions: i64) {
-        self.ran = self.ran.saturating_add(instructions);
         self.used = if self.is_alone() { 0 } else { self.used.saturating_add(instructions) };
     }
 
-    /// A turn begins, or goes on for a while. Gives the instructions since the last time.
-    pub(crate) fn turn(&mut self, whole: bool) -> u64 {
+    /// A turn begins, or goes on for a while.
+    pub(crate) fn turn(&mut self, whole: bool) {
         self.used = if whole { 0 } else { TURN - AGAIN };
-        std::mem::take(&mut self.ran).max(0).cast_unsigned()
     }
 
     /// Whether another goroutine can run.
@@ -292,7 +290,6 @@ impl Clone for Scheduler {
             started,
             stacks,
             parking,
-            ran,
             used,
             first_gone,
         } = from;
@@ -306,6 +303,6 @@ impl Clone for Scheduler {
             self.free.clone_from(free);
         }
         (self.asked, self.started, self.stacks, self.parking) = (asked, started, stacks, parking);
-        (self.ran, self.used, self.first_gone) = (ran, used, first_gone);
+        (self.used, self.first_gone) = (used, first_gone);
     }
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use crate::go::guest::HeapError;
 use crate::go::traceback::unwind::Start;
 use crate::guest::address_map::{BESIDE, HEAP, MAPPINGS};
-use crate::guest::clock::Clock;
 use crate::guest::ending::Dying;
 use crate::guest::map_walk::Walk;
+use crate::guest::outside::Outside;
 use crate::guest::process::Process;
 use crate::guest::scheduler::Scheduler;
 use crate::guest::under_way::UnderWay;
@@ -19,8 +19,6 @@ use crate::memory::{Contents, Memory, MemoryError, Perm};
 
 /// The heap is mapped in steps of this size.
 const STEP: u64 = 256 << 10;
-/// Bytes of output that are kept for the report.
-const MAX_OUTPUT: usize = 64 << 20;
 
 /// A range that is handed out from the bottom up and mapped as it is needed.
 #[derive(Clone, Debug)]
@@ -84,14 +82,20 @@ pub struct World {
     pub(crate) waiters: Waiters,
     /// Arguments, environment and standard input of the program.
     pub(crate) process: Arc<Process>,
+    /// The host's clock, signals and input, where they are shared.
+    pub(crate) outside: Outside,
     /// Bytes of standard input that the program has read.
     input_read: usize,
     /// Standard output of the guest.
     pub stdout: Vec<u8>,
     /// Standard error of the guest.
     pub stderr: Vec<u8>,
-    /// The clock of a started program.
-    pub(crate) clock: Clock,
+    /// Bytes that the guest may still write to its outputs.
+    pub(crate) output_left: u64,
+    /// Outputs that nobody reads any more: bits 1 and 2.
+    pub(crate) closed_outputs: u8,
+    /// Whether the guest wrote more than that.
+    pub(crate) output_spent: bool,
     /// Why a started program is ending.
     pub(crate) dying: Option<Dying>,
     /// The two words of the newest panic's value, as `gopanic` was given it.
@@ -152,15 +156,18 @@ impl World {
             heap,
             objects: 0,
             mappings,
-            clock: Clock::default(),
             dying: None,
             nothing: None,
             weak_handles: HashMap::new(),
             itabs: HashMap::new(),
             process: Arc::default(),
+            outside: Outside::default(),
             input_read: 0,
             stdout: Vec::new(),
             stderr: Vec::new(),
+            output_left: u64::MAX,
+            output_spent: false,
+            closed_outputs: 0,
             panic_value: None,
             found: Vec::new(),
             errno: None,
@@ -246,19 +253,24 @@ impl World {
         [self.heap.range.clone(), self.mappings.range.clone()]
     }
 
-    /// Takes the next bytes of standard input; none at its end.
-    pub(crate) fn take_input(&mut self, most: usize) -> Vec<u8> {
+    /// Takes the next bytes of standard input; none at its end. `None`: a signal has come first.
+    pub(crate) fn take_input(&mut self, most: usize) -> Option<Vec<u8>> {
+        if self.outside.has_input() {
+            return self.outside.read(most);
+        }
         let rest = self.process.stdin.get(self.input_read..).unwrap_or_default();
         let bytes = rest[..most.min(rest.len())].to_vec();
         self.input_read += bytes.len();
-        bytes
+        Some(bytes)
     }
 
-    /// Adds to an output; what is beyond all reason is dropped.
+    /// Adds to an output. What is beyond the limit is dropped, and ends the run.
     pub(crate) fn print(&mut self, fd: u64, bytes: &[u8]) {
         let out = if fd == 1 { &mut self.stdout } else { &mut self.stderr };
-        let room = MAX_OUTPUT.saturating_sub(out.len());
-        out.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let fits = usize::try_from(self.output_left).unwrap_or(usize::MAX).min(bytes.len());
+        out.extend_from_slice(&bytes[..fits]);
+        self.output_left -= fits as u64;
+        self.output_spent |= fits < bytes.len();
     }
 }
 
@@ -287,12 +299,16 @@ impl Clone for World {
             ref found,
             ref under_way,
             ref scheduler,
+            // Not of the state: what is outside goes on.
+            outside: _,
             heap_start,
             input_read,
+            output_left,
+            output_spent,
+            closed_outputs,
             objects,
             nothing,
             scratch,
-            clock,
             panic_value,
             errno,
             c_knows,
@@ -321,11 +337,13 @@ impl Clone for World {
             self.process.clone_from(process);
         }
         self.input_read = input_read;
+        (self.output_left, self.output_spent) = (output_left, output_spent);
+        self.closed_outputs = closed_outputs;
         self.heap.clone_from(heap);
         self.mappings.clone_from(mappings);
         self.scheduler.clone_from(scheduler);
         (self.heap_start, self.objects, self.nothing) = (heap_start, objects, nothing);
-        (self.scratch, self.clock) = (scratch, clock);
+        self.scratch = scratch;
         (self.panic_value, self.errno, self.panic_at) = (panic_value, errno, panic_at);
         (self.panic_printed_from, self.begins_again) = (panic_printed_from, begins_again);
         (self.random_order, self.return_addr, self.call_g, self.guarded) =

@@ -57,25 +57,7 @@ impl Machine {
         let entry = entry(&image)?;
         let main =
             names::find(&image, "main.main").map_err(|error| Error::Boot { why: error.to_string() })?.entry();
-        let mut memory = Memory::new(config.max_memory)?;
-        load::map(&image, &mut memory)?;
-        let mut cpu = processor(&config);
-        leave_c_out(&image, &mut memory)?;
-        let stack = first_stack(&mut memory, &mut cpu, &config.process)?;
-        enter(&mut cpu, entry, config.process.argc());
-        let world = World::beside(memory.space(), &config.process);
-        let os = Box::new(Linux::new(memory.space(), &mapped(&image, stack, &world), tls::slot(&image)));
-        let mut hooks = Hooks::default();
-        install::started(&image, &mut hooks);
-        let parts = Parts {
-            memory,
-            cpu,
-            goroutine: Goroutine::unknown(config.max_stack),
-            world,
-            hooks,
-            os,
-            call_goroutine: &StartedMain,
-        };
+        let parts = process(&image, &config, entry)?;
         let mut machine = Machine::of(image, config, parts);
         machine.stopping = stopping;
         machine.start_program(main)?;
@@ -339,6 +321,24 @@ impl Machine {
     }
 }
 
+/// The parts of a machine with a program that is about to begin.
+pub(super) fn process(image: &Image, config: &Config, entry: Entry) -> Result<Parts, Error> {
+    let mut memory = Memory::new(config.max_memory)?;
+    load::map(image, &mut memory)?;
+    let mut cpu = processor(config);
+    leave_c_out(image, &mut memory)?;
+    let stack = first_stack(&mut memory, &mut cpu, &config.process)?;
+    enter(&mut cpu, entry, config.process.argc());
+    let mut world = World::beside(memory.space(), &config.process);
+    world.output_left = config.max_output;
+    let mapped = mapped(image, stack, &world);
+    let os = Linux::new(memory.space(), &mapped, &config.files, config.processors, tls::slot(image))?;
+    let mut hooks = Hooks::default();
+    install::started(image, &mut hooks);
+    let goroutine = Goroutine::unknown(config.max_stack);
+    Ok(Parts { memory, cpu, goroutine, world, hooks, os: Box::new(os), call_goroutine: &StartedMain })
+}
+
 /// Whether there is something to start.
 pub(super) fn can_start(image: &Image) -> bool {
     entry(image).is_ok()
@@ -346,7 +346,7 @@ pub(super) fn can_start(image: &Image) -> bool {
 
 /// Where a program begins, and with its arguments where.
 #[derive(Clone, Copy)]
-enum Entry {
+pub(super) enum Entry {
     /// As the kernel enters it: arguments on the stack.
     Kernel(u64),
     /// As C's `main`: their number and their address in RDI and RSI.
@@ -354,7 +354,7 @@ enum Entry {
 }
 
 /// Where the program begins, if it is one that can be started.
-fn entry(image: &Image) -> Result<Entry, Error> {
+pub(super) fn entry(image: &Image) -> Result<Entry, Error> {
     let no = |why: &str| Error::Boot { why: why.to_owned() };
     if image.target().os != Os::Linux {
         return Err(no("only programs for Linux can be"));
@@ -408,16 +408,28 @@ fn mapped(image: &Image, stack: Range<u64>, world: &World) -> Vec<Range<u64>> {
     segments.chain([stack]).chain(world.arenas()).collect()
 }
 
+/// Bytes of random numbers at the end of the stack (`AT_RANDOM`).
+const RANDOM: u64 = 16;
+
+fn stack_end(memory: &Memory) -> u64 {
+    if memory.space() >= 1 << 40 { STACK_END } else { memory.space() / 2 }
+}
+
+/// Puts random numbers at the end of the stack.
+pub(super) fn put_random(memory: &mut Memory, cpu: &mut Cpu) -> Result<(), Error> {
+    let numbers = [cpu.next_random(), cpu.next_random()];
+    memory.poke(stack_end(memory) - RANDOM, &numbers.map(u64::to_le_bytes).concat())?;
+    Ok(())
+}
+
 /// The stack as the kernel leaves it: arguments, environment, auxiliary vector.
 fn first_stack(memory: &mut Memory, cpu: &mut Cpu, process: &Process) -> Result<Range<u64>, Error> {
-    let end = if memory.space() >= 1 << 40 { STACK_END } else { memory.space() / 2 };
-    let random = end - 16;
+    let (end, random) = (stack_end(memory), stack_end(memory) - RANDOM);
     let block = |at| process.block(at, |_| [AT_PAGESZ, PAGE, AT_RANDOM, random, 0, 0]);
     let size = block(0).len() as u64;
     let stack = end - STACK - size.next_multiple_of(PAGE)..end;
     memory.map(stack.clone(), Perm::READ | Perm::WRITE, Contents::Zero)?;
-    let numbers = [cpu.next_random(), cpu.next_random()];
-    memory.poke(random, &numbers.map(u64::to_le_bytes).concat())?;
+    put_random(memory, cpu)?;
     let sp = (random - size - 8) & !15;
     memory.poke(sp, &process.argc().to_le_bytes())?;
     memory.poke(sp + 8, &block(sp + 8))?;

@@ -1,6 +1,6 @@
 //! What a machine is made with.
 
-use super::{EngineChoice, Process};
+use super::{EngineChoice, Files, Process};
 use crate::cpu::Level;
 use crate::outcome::Runtime;
 
@@ -14,6 +14,8 @@ pub struct Config {
     /// Instructions that one call may execute. What takes longer than they show costs as many more: the work of hooks
     /// and system calls, the rounds of repeated instructions.
     pub fuel: u64,
+    /// Bytes that one call may write to its standard output and error together.
+    pub max_output: u64,
     /// What the processor shows of itself: programs choose their code by it.
     pub cpu: Level,
     /// What everything random follows from. The same seed is the same run.
@@ -25,6 +27,10 @@ pub struct Config {
     pub engine: EngineChoice,
     /// What the program is given: arguments, environment, standard input.
     pub process: Process,
+    /// The program's file system.
+    pub files: Files,
+    /// Processors that the program sees (`runtime.NumCPU`), 1 to 64. Its threads take turns on one.
+    pub processors: u32,
 }
 
 impl Default for Config {
@@ -33,11 +39,14 @@ impl Default for Config {
             max_memory: 2 << 30,
             max_stack: 1_000_000_000,
             fuel: 1_000_000_000,
+            max_output: 64 << 20,
             cpu: Level::default(),
             seed: 1,
             runtime: None,
             engine: EngineChoice::default(),
             process: Process::default(),
+            files: Files::default(),
+            processors: 1,
         }
     }
 }

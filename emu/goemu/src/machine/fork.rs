@@ -44,6 +44,7 @@ impl Machine {
             return_addr: self.return_addr,
             told: self.told,
             breakpoints: HashSet::new(),
+            sink: None,
             resets: 0,
             stopping: self.stopping.clone(),
             part: i64::MAX,

@@ -166,11 +166,17 @@ impl Machine {
     /// Takes what hooks and system calls have cost; whether that was all the fuel.
     pub(crate) fn settle(&self, fuel: &mut i64) -> bool {
         *fuel = fuel.saturating_sub(self.memory.take_cost());
+        if self.world.output_spent {
+            *fuel = 0;
+        }
         *fuel <= 0
     }
 
     fn out_of_fuel(&mut self) -> Outcome {
         let (call_goroutine, limit) = (self.call_goroutine, self.config.fuel);
+        if self.world.output_spent {
+            return Outcome::OutputLimit { limit: self.config.max_output };
+        }
         call_goroutine.ended(&mut self.cx(), Outcome::OutOfFuel { limit })
     }
 
@@ -323,9 +329,15 @@ impl Machine {
     fn answer_syscall(&mut self) -> Result<Option<Outcome>, Error> {
         let number = self.cpu.gpr(gpr::RAX);
         self.memory.charge(SYSCALL);
+        let Machine { image, cpu, memory, goroutine, world, observers, os, .. } = self;
+        let mut cx = HookContext { image, cpu, memory, goroutine, world, observers };
+        let answered = os.syscall(&mut cx);
+        if self.sink.is_some() {
+            self.drain();
+        }
         let Machine { image, cpu, memory, goroutine, world, observers, os, call_goroutine, .. } = self;
         let mut cx = HookContext { image, cpu, memory, goroutine, world, observers };
-        match os.syscall(&mut cx) {
+        match answered {
             Ok(SyscallReturn::Return(result)) => {
                 // Those of other threads are not the call's.
                 if os.g(cx.cpu, cx.memory).is_none_or(|g| cx.world.call_g == Some(g)) {

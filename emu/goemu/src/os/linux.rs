@@ -1,28 +1,42 @@
-//! Linux, as far as Go's runtime needs it to start and to run: threads, futexes, a clock, memory, pipes and epoll.
+//! Linux, as far as Go programs need it: threads, futexes, a clock, memory, files, sockets and epoll.
 //!
-//! It is a kernel for one process without access to the host. Threads take turns on the machine's one processor, in
+//! It is a kernel for one process. Files are in memory ([`disk`]), but for folders of the host that it is given; sockets reach
+//! sockets of the same process. Threads take turns on the machine's one processor, in
 //! a reproducible order; the clock advances with executed instructions, and jumps when
-//! every thread sleeps. Files, network and other processes are refused with EPERM, an error that a program
-//! can handle.
+//! every thread sleeps. Other processes are refused with EPERM, an error that a program can handle.
 //!
 //! [`table`] has a row for each system call; the other files hold one idea each.
 
 mod clock;
+mod connect;
+pub mod disk;
 mod epoll;
 mod files;
 mod futex;
 mod identity;
+mod io;
 mod memory;
+mod net;
+mod paths;
+mod pipes;
 mod ranges;
 mod signal;
+mod socket_address;
+mod socket_options;
+mod sockets;
+mod status;
 pub mod table;
 mod threads;
+mod transfer;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 pub(crate) use clock::put_time_of_day;
 
 use crate::cpu::{Cpu, gpr};
+use crate::error::Error;
+use crate::guest::files::{Changed, Files};
 use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::Memory;
 use crate::os::errno;
@@ -42,24 +56,66 @@ pub(crate) struct Linux {
 
 /// The kernel's state of its process.
 #[derive(Clone)]
-struct Kernel {
+pub(super) struct Kernel {
+    /// What the process sees.
+    processors: u32,
     threads: threads::Threads,
     maps: memory::Maps,
     files: files::Files,
-    signals: signal::Signals,
+    disk: Arc<disk::Disk>,
+    net: net::Net,
 }
 
-impl Linux {
-    /// A process with one thread, in a space of `space` bytes of which these ranges have memory. Its threads have `g`
-    /// in their blocks at this offset.
-    pub(crate) fn new(space: u64, mapped: &[Range<u64>], g_slot: i64) -> Linux {
-        let now = Kernel {
+impl Kernel {
+    /// A process with one thread, in a space of `space` bytes of which these ranges have memory.
+    pub(super) fn new(
+        space: u64,
+        mapped: &[Range<u64>],
+        files: &Files,
+        processors: u32,
+    ) -> Result<Kernel, Error> {
+        let mut disk = disk::Disk::new(&files.program, files.room, &files.dirs)?;
+        disk.start_in(&files.current)?;
+        Ok(Kernel {
+            processors: processors.clamp(1, 64),
             threads: threads::Threads::default(),
             maps: memory::Maps::new(space, mapped),
             files: files::Files::default(),
-            signals: signal::Signals::default(),
-        };
-        Linux { kept: now.clone(), now, g_slot }
+            disk: Arc::new(disk),
+            net: net::Net::default(),
+        })
+    }
+
+    /// Carries out a system call of one thread alone, about files. `None` where it would wait.
+    pub(super) fn file_call(&mut self, cx: &mut HookContext<'_>) -> Result<Option<i64>, HookError> {
+        let args = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::R10, gpr::R8, gpr::R9].map(|r| cx.cpu.gpr(r));
+        let Some(entry) = table::find(cx.cpu.gpr(gpr::RAX)) else { return Ok(Some(-errno::EPERM)) };
+        match (entry.body)(self, cx, args) {
+            Ok(SyscallReturn::Return(result)) => Ok(Some(result)),
+            Ok(SyscallReturn::Resume | SyscallReturn::End(_)) => Ok(None),
+            Err(HookError::Fault(_)) => Ok(Some(-errno::EFAULT)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The file system, to be changed.
+    fn disk(&mut self) -> &mut disk::Disk {
+        Arc::make_mut(&mut self.disk)
+    }
+}
+
+impl Linux {
+    /// A process with one thread, in a space of `space` bytes of which these ranges have memory, with the files and processors of a machine.
+    /// Its threads have `g` in their blocks at this offset.
+    pub(crate) fn new(
+        space: u64,
+        mapped: &[Range<u64>],
+        files: &Files,
+        processors: u32,
+        g_slot: i64,
+    ) -> Result<Linux, Error> {
+        let now = Kernel::new(space, mapped, files, processors)?;
+        Ok(Linux { kept: now.clone(), now, g_slot })
     }
 }
 
@@ -69,6 +125,9 @@ impl Os for Linux {
         let Some(entry) = table::find(cx.cpu.gpr(gpr::RAX)) else {
             return Ok(SyscallReturn::Return(-errno::EPERM));
         };
+        if let Some(outcome) = signal::from_outside(&mut self.now.threads, cx) {
+            return Ok(SyscallReturn::End(outcome));
+        }
         match (entry.body)(&mut self.now, cx, args) {
             // An address that the kernel cannot use is an error number, not a fault.
             Err(HookError::Fault(_)) => Ok(SyscallReturn::Return(-errno::EFAULT)),
@@ -86,15 +145,18 @@ impl Os for Linux {
     }
 
     fn slice(&self, cx: &HookContext<'_>) -> i64 {
-        self.now.threads.slice(cx.world.clock)
+        self.now.threads.slice(cx.cpu).min(cx.world.outside.slice())
     }
 
     fn ran(&mut self, cx: &mut HookContext<'_>, instructions: i64) {
-        cx.world.clock.advance(instructions);
+        cx.world.outside.advance(cx.cpu, instructions);
         self.now.threads.ran(instructions);
     }
 
     fn turn(&mut self, cx: &mut HookContext<'_>) -> Option<HookResult> {
+        if let Some(outcome) = signal::from_outside(&mut self.now.threads, cx) {
+            return Some(Ok(Action::End(outcome)));
+        }
         self.now.threads.turn(cx);
         Some(signal::deliver(&mut self.now, cx).map(|()| Action::Resume))
     }
@@ -103,6 +165,10 @@ impl Os for Linux {
     fn g(&self, cpu: &Cpu, memory: &Memory) -> Option<u64> {
         let slot = cpu.fs_base.wrapping_add_signed(self.g_slot);
         memory.read(slot).ok().map(u64::from_le_bytes)
+    }
+
+    fn changes(&self) -> Vec<Changed> {
+        self.now.disk.changes()
     }
 
     fn keep(&mut self) {

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use goemu_loader::{Image, Os};
 
 use crate::cpu::gpr;
+use crate::guest::clock;
 use crate::hook::{HookContext, HookError};
 use crate::memory::Access;
 use crate::os::errno::{EBADF, EINVAL, ENOENT, ENOTTY, EPERM, ESPIPE};
@@ -88,9 +89,9 @@ pub(super) fn answer(cx: &mut HookContext<'_>, number: u64) -> Result<Option<i64
         // prlimit64
         302 => limits(cx, argument[3])?,
         // sched_getaffinity
-        204 => affinity(cx, argument[1], argument[2])?,
+        204 => affinity(cx, argument[1], argument[2], 1)?,
         // clock_gettime
-        228 => clock(cx, argument[0], argument[1])?,
+        228 => clock_gettime(cx, argument[0], argument[1])?,
         _ => return Ok(None),
     }))
 }
@@ -104,13 +105,13 @@ pub(crate) fn read_input(cx: &mut HookContext<'_>, file: u64, to: u64, size: u64
     }
     let most = size.min(MOST) as usize;
     cx.memory.check(to, most, Access::Write)?;
-    let bytes = cx.world.take_input(most);
+    let bytes = cx.world.take_input(most).unwrap_or_default();
     cx.memory.write_bytes(to, &bytes)?;
     Ok(bytes.len() as i64)
 }
 
 /// `fstat(file, status)`, of a pipe: `struct stat` with the number of links, the kind and mode, and the size of a block.
-pub(crate) fn pipe_status(cx: &mut HookContext<'_>, to: u64) -> Result<i64, HookError> {
+pub(super) fn pipe_status(cx: &mut HookContext<'_>, to: u64) -> Result<i64, HookError> {
     const SIZE: usize = 144;
     const PIPE: u64 = 0o010_600;
     let mut status = [0; SIZE];
@@ -123,7 +124,7 @@ pub(crate) fn pipe_status(cx: &mut HookContext<'_>, to: u64) -> Result<i64, Hook
 
 /// The current time: seconds and nanoseconds since the epoch or the start.
 pub(crate) fn now(cx: &mut HookContext<'_>, real: bool) -> (u64, u64) {
-    let nanoseconds = cx.cpu.next_tsc();
+    let nanoseconds = clock::read(cx.cpu);
     (nanoseconds / SECOND + if real { EPOCH } else { 1 }, nanoseconds % SECOND)
 }
 
@@ -134,7 +135,7 @@ pub(crate) fn monotonic_start(image: &Image) -> u64 {
     SECOND * if of_day { EPOCH } else { 1 }
 }
 
-fn clock(cx: &mut HookContext<'_>, which: u64, to: u64) -> Result<i64, HookError> {
+fn clock_gettime(cx: &mut HookContext<'_>, which: u64, to: u64) -> Result<i64, HookError> {
     let (seconds, nanoseconds) = now(cx, REALTIME.contains(&which));
     cx.set_word(to, seconds)?;
     cx.set_word(to.wrapping_add(8), nanoseconds)?;
@@ -171,12 +172,17 @@ pub(crate) fn uname(cx: &mut HookContext<'_>, to: u64) -> Result<i64, HookError>
     Ok(0)
 }
 
-/// One processor. The result is the number of bytes written.
-pub(crate) fn affinity(cx: &mut HookContext<'_>, size: u64, to: u64) -> Result<i64, HookError> {
+/// So many processors, 64 at most. The result is the number of bytes written.
+pub(crate) fn affinity(
+    cx: &mut HookContext<'_>,
+    size: u64,
+    to: u64,
+    processors: u32,
+) -> Result<i64, HookError> {
     if size < 8 {
         return Ok(-EINVAL);
     }
-    cx.set_word(to, 1)?;
+    cx.set_word(to, u64::MAX >> (64 - processors.clamp(1, 64)))?;
     Ok(8)
 }
 

@@ -125,6 +125,8 @@ pub const ROWS: &[Row] = &[
     row!("os/signal.signalWaitUntilIdle" ANY, Replaces hooked::system::nothing, "no signal is on its way"),
     row!("internal/poll.runtime_pollServerInit" ANY, on Windows, Replaces hooked::system::nothing, "nothing is waited for"),
     row!("internal/poll.runtime_pollOpen" ANY, on Windows, Replaces hooked::system::poll_open, "nothing is waited for"),
+    row!("internal/poll.runtime_pollServerInit" ANY, on Linux, Replaces hooked::system::nothing, "nothing is waited for"),
+    row!("internal/poll.runtime_pollOpen" ANY, on Linux, Replaces hooked::system::poll_open, "nothing is waited for"),
     row!("runtime.entersyscall" ANY, Replaces hooked::system::nothing, "no other thread wants the processor meanwhile"),
     row!("runtime.exitsyscall" ANY, Replaces hooked::system::nothing, "no other thread wants the processor meanwhile"),
     row!("runtime.getitab" ANY, Replaces hooked::tables::getitab, "tables that the compiler made are registered in a started program only"),

@@ -7,6 +7,7 @@ use goemu_loader::{Image, Os};
 
 use super::{Arguments, ImportReturn, answer as answer_stub};
 use crate::error::Error;
+use crate::guest::clock;
 use crate::hook::{Action, HookContext, HookResult};
 use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
 use crate::os;
@@ -37,7 +38,7 @@ pub(crate) fn set_up(image: &Image, memory: &mut Memory) -> Result<(), MemoryErr
 
 /// Before a function that reads the clock: it has moved.
 pub(crate) fn tick(cx: &mut HookContext<'_>) -> HookResult {
-    let nanoseconds = cx.cpu.next_tsc();
+    let nanoseconds = clock::read(cx.cpu);
     show_time(cx.memory, nanoseconds).map_err(Error::from)?;
     Ok(Action::Run)
 }

@@ -1,7 +1,8 @@
 //! Time, which is virtual: it goes by instructions, and jumps when every thread sleeps.
 
 use super::{Args, Kernel};
-use crate::guest::clock::Clock;
+use crate::cpu::Cpu;
+use crate::guest::clock;
 use crate::hook::{HookContext, HookError};
 use crate::os::{EPOCH, SyscallReturn};
 
@@ -14,9 +15,18 @@ const REALTIME: [u64; 2] = [0, 5];
 const TIMER_ABSTIME: u64 = 1;
 
 /// What a clock of Linux shows.
-fn shown(clock: Clock, which: u64) -> u64 {
-    let start = if REALTIME.contains(&which) { EPOCH * SECOND } else { BOOTED };
-    clock.now().saturating_add(start)
+fn shown(cpu: &mut Cpu, which: u64) -> u64 {
+    clock::read(cpu).saturating_add(start(which))
+}
+
+/// What a clock of Linux shows at first.
+fn start(which: u64) -> u64 {
+    if REALTIME.contains(&which) { EPOCH * SECOND } else { BOOTED }
+}
+
+/// The time of day, for files, in nanoseconds since 1970.
+pub(super) fn wall(cx: &HookContext<'_>) -> u64 {
+    clock::now(cx.cpu).saturating_add(EPOCH * SECOND)
 }
 
 /// `clock_gettime(which, timespec)`
@@ -25,7 +35,7 @@ pub(super) fn clock_gettime(
     cx: &mut HookContext<'_>,
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
-    let shown = shown(cx.world.clock, args[0]);
+    let shown = shown(cx.cpu, args[0]);
     put_timespec(cx, args[1], shown)?;
     Ok(SyscallReturn::Return(0))
 }
@@ -54,7 +64,7 @@ pub(super) fn gettimeofday(
 
 /// Writes a `timeval`.
 pub(crate) fn put_time_of_day(cx: &mut HookContext<'_>, to: u64) -> Result<(), HookError> {
-    let shown = shown(cx.world.clock, REALTIME[0]);
+    let shown = shown(cx.cpu, REALTIME[0]);
     cx.set_word(to, shown / SECOND)?;
     cx.set_word(to.wrapping_add(8), shown % SECOND / 1000)?;
     Ok(())
@@ -62,7 +72,7 @@ pub(crate) fn put_time_of_day(cx: &mut HookContext<'_>, to: u64) -> Result<(), H
 
 /// `time(seconds)`
 pub(super) fn time(_: &mut Kernel, cx: &mut HookContext<'_>, args: Args) -> Result<SyscallReturn, HookError> {
-    let seconds = shown(cx.world.clock, REALTIME[0]) / SECOND;
+    let seconds = shown(cx.cpu, REALTIME[0]) / SECOND;
     if args[0] != 0 {
         cx.set_word(args[0], seconds)?;
     }
@@ -87,7 +97,7 @@ pub(super) fn clock_nanosleep(
 ) -> Result<SyscallReturn, HookError> {
     let request = timespec(cx, args[2])?;
     let deadline = if args[1] & TIMER_ABSTIME != 0 {
-        request.saturating_sub(shown(cx.world.clock, args[0]) - cx.world.clock.now())
+        request.saturating_sub(start(args[0]))
     } else {
         after(cx, request)
     };
@@ -106,7 +116,7 @@ pub(super) fn pselect6(
 
 /// The time that is so many nanoseconds from now.
 pub(super) fn after(cx: &HookContext<'_>, nanoseconds: u64) -> u64 {
-    cx.world.clock.now().saturating_add(nanoseconds)
+    clock::now(cx.cpu).saturating_add(nanoseconds)
 }
 
 /// Reads a `timespec` as nanoseconds. What lies before the beginning is 0.

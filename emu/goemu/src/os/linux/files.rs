@@ -1,190 +1,224 @@
-//! Open files: the three standard ones, and those that the process creates: pipes, event counters, epolls.
+//! Open files: numbers, and what they stand for. Numbers that were made from each other (dup) share one open file.
 
-use super::{Args, Kernel, epoll, errno};
+use super::disk::Id;
+use super::pipes::Pipes;
+use super::{Args, Kernel, disk, epoll, errno, net};
 use crate::hook::{HookContext, HookError};
-use crate::os::{self, SyscallReturn};
+use crate::os::SyscallReturn;
 
 /// The most open files.
-const MOST: usize = 1024;
-/// The capacity of a pipe, in bytes.
-const PIPE: usize = 1 << 16;
-/// A read or write may be shorter than asked for; this bounds what one takes of the host's memory.
-const MOST_BYTES: u64 = 1 << 20;
+pub(super) const MOST: usize = 65_536;
 
-/// An open file.
+/// Flags of open files.
+pub(super) mod flag {
+    pub(in crate::os::linux) const ACCESS: u64 = 3;
+    pub(in crate::os::linux) const WRITE_ONLY: u64 = 1;
+    pub(in crate::os::linux) const READ_WRITE: u64 = 2;
+    pub(in crate::os::linux) const CREATE: u64 = 0o100;
+    pub(in crate::os::linux) const EXCLUSIVE: u64 = 0o200;
+    pub(in crate::os::linux) const TRUNCATE: u64 = 0o1000;
+    pub(in crate::os::linux) const APPEND: u64 = 0o2000;
+    pub(in crate::os::linux) const NONBLOCK: u64 = 0o4000;
+    pub(in crate::os::linux) const DIRECTORY: u64 = 0o200_000;
+    pub(in crate::os::linux) const NOFOLLOW: u64 = 0o400_000;
+    pub(in crate::os::linux) const CLOSE_ON_EXEC: u64 = 0o2_000_000;
+    pub(in crate::os::linux) const PATH: u64 = 0o10_000_000;
+    pub(in crate::os::linux) const TEMPORARY: u64 = 0o20_000_000;
+    /// Those that fcntl shows and changes.
+    pub(in crate::os::linux) const CHANGED: u64 = APPEND | NONBLOCK;
+}
+
+/// What an open file is.
 #[derive(Clone, Debug)]
 pub(super) enum File {
-    /// Standard input: the process's configured input.
+    /// Standard input.
     Input,
     /// Standard output (1) or error (2).
     Output(u64),
+    /// A node of the file system.
+    Node(OfNode),
     /// Reads from this pipe.
     PipeOut(usize),
     /// Writes to this pipe.
     PipeIn(usize),
-    /// `eventfd`: a counter.
-    Counter(u64),
+    /// `eventfd`: a counter, and whether it counts down by one.
+    Counter(u64, bool),
     /// An epoll with the files that it watches.
     Epoll(Vec<epoll::Interest>),
+    /// A socket.
+    Socket(usize),
+}
+
+/// Entries of a folder: names, nodes and kinds.
+pub(super) type Listing = Vec<(Vec<u8>, Id, u32)>;
+
+/// An open node.
+#[derive(Clone, Debug)]
+pub(super) struct OfNode {
+    pub(super) id: Id,
+    /// The position in a file; in a folder, how many of its entries were read.
+    pub(super) at: u64,
+    /// The entries of a folder as they were when reading it began.
+    pub(super) listing: Option<Listing>,
+}
+
+/// An open file, with what those share who have it.
+#[derive(Clone, Debug)]
+pub(super) struct Open {
+    pub(super) file: File,
+    pub(super) flags: u64,
+    users: usize,
+    /// `flock`: shared or exclusive.
+    pub(super) lock: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Number {
+    open: usize,
+    close_on_exec: bool,
 }
 
 /// The open files.
 #[derive(Clone)]
 pub(super) struct Files {
-    /// By number.
-    pub(super) open: Vec<Option<File>>,
-    /// The contents of pipes, by number.
-    pipes: Vec<Vec<u8>>,
+    numbers: Vec<Option<Number>>,
+    open: Vec<Option<Open>>,
+    pub(super) pipes: Pipes,
 }
 
 impl Default for Files {
     fn default() -> Files {
-        let open = vec![Some(File::Input), Some(File::Output(1)), Some(File::Output(2))];
-        Files { open, pipes: Vec::new() }
+        let mut files = Files { numbers: Vec::new(), open: Vec::new(), pipes: Pipes::default() };
+        for file in [File::Input, File::Output(1), File::Output(2)] {
+            files.add(file, flag::READ_WRITE);
+        }
+        files
     }
 }
 
 impl Files {
-    pub(super) fn get(&mut self, number: u64) -> Option<&mut File> {
-        self.open.get_mut(usize::try_from(number).ok()?)?.as_mut()
+    fn number(&self, number: u64) -> Option<Number> {
+        *self.numbers.get(usize::try_from(number).ok()?)?
     }
 
-    /// The lowest free number.
-    pub(super) fn add(&mut self, file: File) -> Option<u64> {
-        let free = self.open.iter().position(Option::is_none);
-        let at = free.or_else(|| (self.open.len() < MOST).then_some(self.open.len()))?;
-        if at == self.open.len() {
+    /// The open file that a number stands for.
+    pub(super) fn open(&mut self, number: u64) -> Result<&mut Open, i64> {
+        let open = self.number(number).ok_or(errno::EBADF)?.open;
+        self.open.get_mut(open).and_then(Option::as_mut).ok_or(errno::EBADF)
+    }
+
+    pub(super) fn get(&mut self, number: u64) -> Option<&mut File> {
+        self.open(number).ok().map(|open| &mut open.file)
+    }
+
+    /// The open node that a number stands for.
+    pub(super) fn node(&mut self, number: u64) -> Result<&mut OfNode, i64> {
+        match self.get(number) {
+            Some(File::Node(node)) => Ok(node),
+            Some(_) => Err(errno::EINVAL),
+            None => Err(errno::EBADF),
+        }
+    }
+
+    /// The open file's own number, by which two numbers can be told to be of one.
+    pub(super) fn identity(&self, number: u64) -> Option<usize> {
+        self.number(number).map(|number| number.open)
+    }
+
+    /// The lowest free number, `from` at least.
+    fn free(&mut self, from: usize) -> Option<usize> {
+        let at = (from..self.numbers.len()).find(|&at| self.numbers[at].is_none());
+        let at = at.unwrap_or(self.numbers.len().max(from));
+        if at >= MOST {
+            return None;
+        }
+        if at >= self.numbers.len() {
+            self.numbers.resize(at + 1, None);
+        }
+        Some(at)
+    }
+
+    /// A new open file under the lowest free number.
+    pub(super) fn add(&mut self, file: File, flags: u64) -> Option<u64> {
+        let at = self.free(0)?;
+        let slot = self.open.iter().position(Option::is_none).unwrap_or(self.open.len());
+        if slot == self.open.len() {
             self.open.push(None);
         }
-        self.open[at] = Some(file);
+        self.pipes.opened(&file, 1);
+        let close_on_exec = flags & flag::CLOSE_ON_EXEC != 0;
+        self.open[slot] = Some(Open { file, flags: flags & !flag::CLOSE_ON_EXEC, users: 1, lock: None });
+        self.numbers[at] = Some(Number { open: slot, close_on_exec });
         Some(at as u64)
     }
 
-    /// Whether a read would return bytes, and whether a write would accept bytes.
-    pub(super) fn readiness(&self, file: &File) -> (bool, bool) {
-        let held = |pipe: &usize| self.pipes.get(*pipe).map_or(0, Vec::len);
-        match file {
-            File::Input => (true, false),
-            File::Output(_) => (false, true),
-            File::PipeOut(pipe) => (held(pipe) > 0 || !self.has_writer(*pipe), false),
-            File::PipeIn(pipe) => (false, held(pipe) < PIPE),
-            File::Counter(count) => (*count > 0, true),
-            File::Epoll(_) => (false, false),
+    /// Whether two more files can be opened.
+    pub(super) fn has_room_for_two(&self) -> bool {
+        self.numbers.iter().flatten().count() + 2 <= MOST
+    }
+
+    /// Another number for an open file: `from` at least, or exactly that.
+    fn again(&mut self, number: u64, from: usize, exactly: bool, close_on_exec: bool) -> Result<u64, i64> {
+        let open = self.number(number).ok_or(errno::EBADF)?.open;
+        let at = if exactly { from } else { self.free(from).ok_or(errno::EMFILE)? };
+        if at >= MOST {
+            return Err(if exactly { errno::EBADF } else { errno::EMFILE });
         }
+        if at >= self.numbers.len() {
+            self.numbers.resize(at + 1, None);
+        }
+        self.numbers[at] = Some(Number { open, close_on_exec });
+        if let Some(open) = &mut self.open[open] {
+            open.users += 1;
+        }
+        Ok(at as u64)
     }
 
-    fn has_writer(&self, pipe: usize) -> bool {
-        self.open.iter().flatten().any(|file| matches!(file, File::PipeIn(other) if *other == pipe))
-    }
-
-    fn has_reader(&self, pipe: usize) -> bool {
-        self.open.iter().flatten().any(|file| matches!(file, File::PipeOut(other) if *other == pipe))
-    }
-
-    /// Reads bytes from a file, or returns an error number.
-    fn take(&mut self, number: u64, most: usize) -> Result<Vec<u8>, i64> {
-        match self.get(number) {
-            Some(File::Counter(0)) => Err(errno::EAGAIN),
-            Some(File::Counter(_)) if most < 8 => Err(errno::EINVAL),
-            Some(File::Counter(count)) => Ok(std::mem::take(count).to_le_bytes().to_vec()),
-            Some(&mut File::PipeOut(pipe)) => {
-                let writable = self.has_writer(pipe);
-                match self.pipes.get_mut(pipe) {
-                    Some(held) if held.is_empty() && writable => Err(errno::EAGAIN),
-                    Some(held) => Ok(held.drain(..most.min(held.len())).collect()),
-                    None => Err(errno::EBADF),
-                }
+    /// Takes a number away. The file, where nobody has it any more.
+    fn take(&mut self, number: u64) -> Result<Option<File>, i64> {
+        let slot = usize::try_from(number).ok().and_then(|number| self.numbers.get_mut(number));
+        let at = slot.and_then(Option::take).ok_or(errno::EBADF)?.open;
+        for open in self.open.iter_mut().flatten() {
+            if let File::Epoll(interests) = &mut open.file {
+                interests.retain(|interest| interest.file != number);
             }
-            _ => Err(errno::EBADF),
         }
+        let Some(open) = &mut self.open[at] else { return Ok(None) };
+        open.users -= 1;
+        if open.users > 0 {
+            return Ok(None);
+        }
+        let closed = self.open[at].take().map(|open| open.file);
+        if let Some(file) = &closed {
+            self.pipes.opened(file, -1);
+        }
+        Ok(closed)
+    }
+
+    /// All open files.
+    pub(super) fn all(&self) -> impl Iterator<Item = (usize, &Open)> {
+        self.open.iter().enumerate().filter_map(|(at, open)| Some((at, open.as_ref()?)))
     }
 }
 
-/// `read(file, to, size)`. An empty file returns EAGAIN and does not block: Go opens its pipes that way.
-pub(super) fn read(
-    kernel: &mut Kernel,
-    cx: &mut HookContext<'_>,
-    args: Args,
-) -> Result<SyscallReturn, HookError> {
-    let [number, to, size, ..] = args;
-    if let Some(File::Input) = kernel.files.get(number) {
-        return os::read_input(cx, 0, to, size).map(SyscallReturn::Return);
-    }
-    let most = size.min(MOST_BYTES) as usize;
-    cx.memory.check(to, most, crate::memory::Access::Write)?;
-    match kernel.files.take(number, most) {
-        Ok(bytes) => {
-            cx.memory.write_bytes(to, &bytes)?;
-            epoll::changed(kernel, cx)?;
-            Ok(SyscallReturn::Return(bytes.len() as i64))
-        }
-        Err(error) => Ok(SyscallReturn::Return(-error)),
-    }
+/// A number, or an error number.
+pub(super) fn answer(result: Result<u64, i64>) -> Result<SyscallReturn, HookError> {
+    Ok(SyscallReturn::Return(result.map_or_else(|error| -error, |value| value as i64)))
 }
 
-/// `write(file, from, size)`
-pub(super) fn write(
-    kernel: &mut Kernel,
-    cx: &mut HookContext<'_>,
-    args: Args,
-) -> Result<SyscallReturn, HookError> {
-    let [number, from, size, ..] = args;
-    let mut bytes = vec![0; size.min(MOST_BYTES) as usize];
-    cx.memory.read_bytes(from, &mut bytes)?;
-    let files = &mut kernel.files;
-    match files.get(number) {
-        Some(File::Output(which)) => {
-            cx.world.print(*which, &bytes);
-            return Ok(SyscallReturn::Return(bytes.len() as i64));
-        }
-        Some(File::Counter(count)) => {
-            let Some(word) = bytes.first_chunk() else { return Ok(SyscallReturn::Return(-errno::EINVAL)) };
-            *count = count.saturating_add(u64::from_le_bytes(*word));
-            bytes.truncate(8);
-        }
-        Some(&mut File::PipeIn(pipe)) => {
-            if !files.has_reader(pipe) {
-                return Ok(SyscallReturn::Return(-errno::EPIPE));
-            }
-            let Some(held) = files.pipes.get_mut(pipe) else {
-                return Ok(SyscallReturn::Return(-errno::EBADF));
-            };
-            if held.len() == PIPE && !bytes.is_empty() {
-                return Ok(SyscallReturn::Return(-errno::EAGAIN));
-            }
-            bytes.truncate(PIPE - held.len());
-            held.extend_from_slice(&bytes);
-        }
-        _ => return Ok(SyscallReturn::Return(-errno::EBADF)),
-    }
-    epoll::changed(kernel, cx)?;
-    Ok(SyscallReturn::Return(bytes.len() as i64))
+/// 0, or an error number.
+pub(super) fn done(result: Result<(), i64>) -> Result<SyscallReturn, HookError> {
+    answer(result.map(|()| 0))
 }
 
-/// `writev(file, vectors, count)`: as many writes.
-pub(super) fn writev(
-    kernel: &mut Kernel,
-    cx: &mut HookContext<'_>,
-    args: Args,
-) -> Result<SyscallReturn, HookError> {
-    const MOST_VECTORS: u64 = 1024;
-    let [number, vectors, count, ..] = args;
-    let mut all = 0;
-    for n in 0..count.min(MOST_VECTORS) {
-        let vector = vectors.wrapping_add(16 * n);
-        let (from, size) = (cx.word(vector)?, cx.word(vector.wrapping_add(8))?);
-        match write(kernel, cx, [number, from, size, 0, 0, 0])? {
-            SyscallReturn::Return(wrote) if wrote >= 0 => {
-                all += wrote;
-                if (wrote as u64) < size {
-                    break;
-                }
-            }
-            other if all == 0 => return Ok(other),
-            _ => break,
-        }
+/// Closes a number, and what it stands for.
+fn shut(kernel: &mut Kernel, number: u64) -> Result<(), i64> {
+    match kernel.files.take(number)? {
+        Some(File::Node(node)) => kernel.disk().opened(node.id, false),
+        Some(File::Socket(socket)) => net::closed(kernel, socket),
+        _ => {}
     }
-    Ok(SyscallReturn::Return(all))
+    Ok(())
 }
 
 /// `close(file)`
@@ -193,81 +227,93 @@ pub(super) fn close(
     cx: &mut HookContext<'_>,
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
-    let files = &mut kernel.files;
-    let slot = usize::try_from(args[0]).ok().and_then(|number| files.open.get_mut(number));
-    if slot.and_then(Option::take).is_none() {
-        return Ok(SyscallReturn::Return(-errno::EBADF));
-    }
-    for file in files.open.iter_mut().flatten() {
-        if let File::Epoll(interests) = file {
-            interests.retain(|interest| interest.file != args[0]);
+    let result = shut(kernel, args[0]);
+    epoll::changed(kernel, cx)?;
+    done(result)
+}
+
+/// `close_range(first, last, flags)`
+pub(super) fn close_range(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
+    const CLOSE_ON_EXEC: u64 = 4;
+    let last = args[1].min(kernel.files.numbers.len() as u64);
+    for number in args[0]..=last {
+        if args[2] & CLOSE_ON_EXEC == 0 {
+            let _ = shut(kernel, number);
         }
     }
     epoll::changed(kernel, cx)?;
     Ok(SyscallReturn::Return(0))
 }
 
-/// `pipe2(files, flags)`, `pipe(files)`
-pub(super) fn pipe(
-    kernel: &mut Kernel,
-    cx: &mut HookContext<'_>,
-    args: Args,
-) -> Result<SyscallReturn, HookError> {
-    cx.memory.check(args[0], 8, crate::memory::Access::Write)?;
-    let files = &mut kernel.files;
-    if files.open.iter().filter(|file| file.is_none()).count() + MOST - files.open.len() < 2 {
-        return Ok(SyscallReturn::Return(-errno::EMFILE));
-    }
-    // Closed pipes are reused.
-    let number = (0..files.pipes.len()).find(|&pipe| !files.has_reader(pipe) && !files.has_writer(pipe));
-    let number = number.unwrap_or(files.pipes.len());
-    if number == files.pipes.len() {
-        files.pipes.push(Vec::new());
-    }
-    files.pipes[number].clear();
-    let ends = [files.add(File::PipeOut(number)), files.add(File::PipeIn(number))];
-    for (at, end) in (0..).zip(ends) {
-        cx.memory.write(args[0].wrapping_add(4 * at), (end.unwrap_or_default() as u32).to_le_bytes())?;
-    }
-    Ok(SyscallReturn::Return(0))
-}
-
-/// `fstat(file, status)`: all files are reported as pipes.
-pub(super) fn fstat(
-    kernel: &mut Kernel,
-    cx: &mut HookContext<'_>,
-    args: Args,
-) -> Result<SyscallReturn, HookError> {
-    match kernel.files.get(args[0]) {
-        Some(_) => os::pipe_status(cx, args[1]).map(SyscallReturn::Return),
-        None => Ok(SyscallReturn::Return(-errno::EBADF)),
-    }
-}
-
-/// `lseek(file, offset, whence)`: pipes have no position.
-pub(super) fn lseek(
+/// `dup(file)`
+pub(super) fn dup(
     kernel: &mut Kernel,
     _: &mut HookContext<'_>,
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
-    Ok(SyscallReturn::Return(if kernel.files.get(args[0]).is_some() {
-        -errno::ESPIPE
-    } else {
-        -errno::EBADF
-    }))
+    answer(kernel.files.again(args[0], 0, false, false))
+}
+
+/// `dup2(file, number)`, `dup3(file, number, flags)`
+pub(super) fn dup_to(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
+    let [number, to, flags, ..] = args;
+    if kernel.files.number(number).is_none() {
+        return Ok(SyscallReturn::Return(-errno::EBADF));
+    }
+    if number == to {
+        return Ok(SyscallReturn::Return(to as i64));
+    }
+    let _ = shut(kernel, to);
+    let to = usize::try_from(to).unwrap_or(usize::MAX);
+    let result = kernel.files.again(number, to, true, flags & flag::CLOSE_ON_EXEC != 0);
+    epoll::changed(kernel, cx)?;
+    answer(result)
+}
+
+/// `dup2(file, number)`, whose third argument is no argument.
+pub(super) fn dup2(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
+    dup_to(kernel, cx, [args[0], args[1], 0, 0, 0, 0])
 }
 
 /// `ioctl(file, request, argument)`: no file is a terminal.
 pub(super) fn ioctl(
     kernel: &mut Kernel,
-    _: &mut HookContext<'_>,
+    cx: &mut HookContext<'_>,
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
-    Ok(SyscallReturn::Return(if kernel.files.get(args[0]).is_some() {
-        -errno::ENOTTY
-    } else {
-        -errno::EBADF
-    }))
+    const FIONREAD: u64 = 0x541b;
+    const FIONBIO: u64 = 0x5421;
+    let [number, request, argument, ..] = args;
+    let open = match kernel.files.open(number) {
+        Ok(open) => open,
+        Err(error) => return Ok(SyscallReturn::Return(-error)),
+    };
+    match request {
+        FIONBIO => {
+            let set = u32::from_le_bytes(cx.memory.read(argument)?) != 0;
+            open.flags = if set { open.flags | flag::NONBLOCK } else { open.flags & !flag::NONBLOCK };
+            Ok(SyscallReturn::Return(0))
+        }
+        FIONREAD => {
+            let file = open.file.clone();
+            let held = epoll::held(kernel, &file) as u32;
+            cx.memory.write(argument, held.to_le_bytes())?;
+            Ok(SyscallReturn::Return(0))
+        }
+        _ => Ok(SyscallReturn::Return(-errno::ENOTTY)),
+    }
 }
 
 /// `eventfd2(count, flags)`
@@ -276,24 +322,124 @@ pub(super) fn eventfd(
     _: &mut HookContext<'_>,
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
-    let file = kernel.files.add(File::Counter(args[0] & 0xffff_ffff));
-    Ok(SyscallReturn::Return(file.map_or(-errno::EMFILE, |number| number as i64)))
+    const SEMAPHORE: u64 = 1;
+    let file = File::Counter(args[0] & 0xffff_ffff, args[1] & SEMAPHORE != 0);
+    answer(kernel.files.add(file, flag::READ_WRITE | args[1] & !SEMAPHORE).ok_or(errno::EMFILE))
 }
 
-/// `fcntl(file, command, argument)`: F_GETFD, F_SETFD, F_GETFL and F_SETFL.
+/// `fcntl(file, command, argument)`
 pub(super) fn fcntl(
     kernel: &mut Kernel,
-    _: &mut HookContext<'_>,
+    cx: &mut HookContext<'_>,
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
-    const READ_WRITE: i64 = 2;
-    const NONBLOCK: i64 = 0x800;
-    let result = match (kernel.files.get(args[0]), args[1]) {
-        (None, _) => -errno::EBADF,
-        (Some(_), 1 | 2 | 4) => 0,
-        (Some(File::PipeOut(_) | File::PipeIn(_)), 3) => READ_WRITE | NONBLOCK,
-        (Some(_), 3) => READ_WRITE,
-        _ => -errno::EPERM,
+    let [number, command, argument, ..] = args;
+    let files = &mut kernel.files;
+    if files.number(number).is_none() {
+        return Ok(SyscallReturn::Return(-errno::EBADF));
+    }
+    let at = number as usize;
+    let result = match command {
+        // F_DUPFD, F_DUPFD_CLOEXEC
+        0 | 1030 => {
+            let from = usize::try_from(argument).unwrap_or(usize::MAX);
+            if from >= MOST { Err(errno::EINVAL) } else { files.again(number, from, false, command != 0) }
+        }
+        // F_GETFD, F_SETFD
+        1 => Ok(files.number(number).is_some_and(|number| number.close_on_exec).into()),
+        2 => {
+            if let Some(number) = &mut files.numbers[at] {
+                number.close_on_exec = argument & 1 != 0;
+            }
+            Ok(0)
+        }
+        // F_GETFL, F_SETFL
+        3 => files.open(number).map(|open| open.flags),
+        4 => files.open(number).map(|open| {
+            open.flags = open.flags & !flag::CHANGED | argument & flag::CHANGED;
+            0
+        }),
+        // F_GETLK, F_OFD_GETLK: no other process has locks.
+        5 | 36 => {
+            const UNLOCKED: u16 = 2;
+            cx.memory.write(argument, UNLOCKED.to_le_bytes())?;
+            Ok(0)
+        }
+        // F_SETLK, F_SETLKW and of open files.
+        6 | 7 | 37 | 38 => Ok(0),
+        // F_SETPIPE_SZ, F_GETPIPE_SZ
+        1031 | 1032 => match files.get(number) {
+            Some(File::PipeOut(_) | File::PipeIn(_)) => Ok(super::pipes::SIZE as u64),
+            _ => Err(errno::EBADF),
+        },
+        _ => Err(errno::EINVAL),
     };
-    Ok(SyscallReturn::Return(result))
+    answer(result)
+}
+
+/// `flock(file, operation)`: another open file may have the lock, of the same process.
+pub(super) fn flock(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
+    const EXCLUSIVE: u64 = 2;
+    const NONBLOCK: u64 = 4;
+    const UNLOCK: u64 = 8;
+    let [number, operation, ..] = args;
+    let node = match kernel.files.node(number) {
+        Ok(node) => node.id,
+        Err(errno::EBADF) => return Ok(SyscallReturn::Return(-errno::EBADF)),
+        Err(_) => return Ok(SyscallReturn::Return(0)),
+    };
+    let own = kernel.files.identity(number);
+    let wanted = (operation & UNLOCK == 0).then_some(operation & EXCLUSIVE != 0);
+    let of_node = |open: &Open| matches!(&open.file, File::Node(other) if other.id == node);
+    let taken = kernel.files.all().any(|(at, open)| {
+        Some(at) != own
+            && of_node(open)
+            && open.lock.is_some_and(|exclusive| wanted.is_some_and(|wants| wants || exclusive))
+    });
+    if taken && operation & NONBLOCK == 0 {
+        return kernel.threads.wait_for_change(cx, None);
+    }
+    if taken {
+        return Ok(SyscallReturn::Return(-errno::EAGAIN));
+    }
+    let result = kernel.files.open(number).map(|open| open.lock = wanted);
+    epoll::changed(kernel, cx)?;
+    done(result)
+}
+
+/// Opens a node.
+pub(super) fn open_node(kernel: &mut Kernel, id: Id, flags: u64) -> Result<u64, i64> {
+    let file = File::Node(OfNode { id, at: 0, listing: None });
+    let number = kernel.files.add(file, flags).ok_or(errno::EMFILE)?;
+    kernel.disk().opened(id, true);
+    Ok(number)
+}
+
+/// The folder that a number stands for, or the current one (`AT_FDCWD`).
+pub(super) fn folder(kernel: &mut Kernel, number: u64) -> Result<Id, i64> {
+    const CURRENT: i32 = -100;
+    if number as i32 == CURRENT {
+        return Ok(kernel.disk.current);
+    }
+    let id = kernel
+        .files
+        .node(number)
+        .map_err(|error| if error == errno::EINVAL { errno::ENOTDIR } else { error })?
+        .id;
+    if kernel.disk.node(id)?.is_folder() { Ok(id) } else { Err(errno::ENOTDIR) }
+}
+
+/// What a file is, as `struct stat` has it, if it is no node.
+pub(super) fn mode_of(file: &File) -> u32 {
+    match file {
+        File::Socket(_) => disk::mode::SOCKET | 0o777,
+        File::Counter(..) | File::Epoll(_) => 0o600,
+        File::Input | File::Output(_) | File::PipeOut(_) | File::PipeIn(_) | File::Node(_) => {
+            disk::mode::PIPE | 0o600
+        }
+    }
 }

@@ -81,16 +81,23 @@ impl Maps {
     }
 }
 
-/// `mmap(address, size, protection, flags, file, offset)`: memory without a file.
+/// `mmap(address, size, protection, flags, file, offset)`: memory without a file, or a copy of a part of one. What is written
+/// to it does not reach the file.
 pub(super) fn mmap(
     kernel: &mut Kernel,
     cx: &mut HookContext<'_>,
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
-    let [wish, size, protection, flags, ..] = args;
-    if flags & MAP_ANONYMOUS == 0 {
-        return Ok(SyscallReturn::Return(-errno::EPERM));
-    }
+    let [wish, size, protection, flags, file, offset] = args;
+    let contents = if flags & MAP_ANONYMOUS == 0 {
+        Some(contents(kernel, file, size, (offset, flags, protection)))
+    } else {
+        None
+    };
+    let contents = match contents.transpose() {
+        Ok(contents) => contents,
+        Err(error) => return Ok(SyscallReturn::Return(-error)),
+    };
     let maps = &mut kernel.maps;
     let Some(wished) = pages(wish, size) else { return Ok(SyscallReturn::Return(-errno::EINVAL)) };
     let range = if maps.is_free(&wished) {
@@ -107,10 +114,42 @@ pub(super) fn mmap(
     };
     let fits = |range: &Range<u64>| range.end <= maps.space && !maps.taken.is_full();
     let Some(range) = range.filter(fits) else { return Ok(SyscallReturn::Return(-errno::ENOMEM)) };
-    match maps.replace(cx.memory, &range, perm(protection)) {
-        Ok(()) => Ok(SyscallReturn::Return(range.start as i64)),
-        Err(_) => Ok(SyscallReturn::Return(-errno::ENOMEM)),
+    // Without access there is no memory, so that what a file has is there from the start.
+    let protection = if contents.is_some() { protection | 1 } else { protection };
+    if maps.replace(cx.memory, &range, perm(protection)).is_err() {
+        return Ok(SyscallReturn::Return(-errno::ENOMEM));
     }
+    if let Some(bytes) = contents {
+        cx.memory.charge(bytes.len() as u64 / 32);
+        cx.memory.poke(range.start, &bytes)?;
+    }
+    Ok(SyscallReturn::Return(range.start as i64))
+}
+
+/// The part of a file that is mapped. Memory that is shared with a file, and written, is refused.
+fn contents(
+    kernel: &mut Kernel,
+    file: u64,
+    size: u64,
+    (offset, flags, protection): (u64, u64, u64),
+) -> Result<Vec<u8>, i64> {
+    const MAP_SHARED: u64 = 1;
+    const PROT_WRITE: u64 = 2;
+    let id = match kernel.files.node(file) {
+        Ok(node) => node.id,
+        Err(errno::EINVAL) => return Err(errno::ENODEV),
+        Err(error) => return Err(error),
+    };
+    if flags & MAP_SHARED != 0 && protection & PROT_WRITE != 0 {
+        return Err(errno::ENODEV);
+    }
+    if !offset.is_multiple_of(PAGE) {
+        return Err(errno::EINVAL);
+    }
+    let contents = kernel.disk().contents(id).map_err(|_| errno::ENODEV)?;
+    let from = usize::try_from(offset).unwrap_or(usize::MAX).min(contents.len());
+    let upto = from.saturating_add(usize::try_from(size).unwrap_or(usize::MAX)).min(contents.len());
+    Ok(contents[from..upto].to_vec())
 }
 
 /// `munmap(address, size)`

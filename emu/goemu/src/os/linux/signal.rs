@@ -2,8 +2,9 @@
 //! (`runtime.preemptM`). There are no other senders.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
-use super::threads::Thread;
+use super::threads::{Thread, Threads};
 use super::{Args, Kernel, errno};
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
@@ -35,12 +36,18 @@ const SI_TKILL: i32 = -6;
 /// The action of each signal.
 #[derive(Clone)]
 pub(super) struct Signals {
-    actions: Vec<[u8; ACTION]>,
+    actions: Arc<Vec<[u8; ACTION]>>,
+}
+
+impl Signals {
+    fn actions_mut(&mut self) -> &mut Vec<[u8; ACTION]> {
+        Arc::make_mut(&mut self.actions)
+    }
 }
 
 impl Default for Signals {
     fn default() -> Signals {
-        Signals { actions: vec![[0; ACTION]; COUNT + 1] }
+        Signals { actions: Arc::new(vec![[0; ACTION]; COUNT + 1]) }
     }
 }
 
@@ -86,6 +93,11 @@ impl OfThread {
     /// Whether a signal can be delivered.
     pub(super) fn waits(&self) -> bool {
         self.sent & !self.held != 0
+    }
+
+    /// Whether it holds a signal back.
+    pub(super) fn holds(&self, signal: u64) -> bool {
+        self.held & 1 << (signal.max(1) - 1) != 0
     }
 
     /// Takes the first signal that can be delivered.
@@ -136,8 +148,9 @@ pub(super) fn tgkill(
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
     let [_, tid, signal, ..] = args;
+    let signals = kernel.threads.signals.clone();
     let Some(thread) = kernel.threads.numbered(tid) else { return Ok(SyscallReturn::Return(-errno::ESRCH)) };
-    Ok(send(&kernel.signals, thread, signal))
+    Ok(send(&signals, thread, signal))
 }
 
 /// `kill(process, signal)`: of the process itself.
@@ -151,11 +164,42 @@ pub(super) fn kill(
     if process != OWN {
         return Ok(SyscallReturn::Return(-errno::EPERM));
     }
-    Ok(send(&kernel.signals, kernel.threads.running(), signal))
+    let signals = kernel.threads.signals.clone();
+    Ok(send(&signals, kernel.threads.running(), signal))
+}
+
+/// A write where nobody reads: the signal, and its error.
+pub(super) fn broken_pipe(kernel: &mut Kernel, _: &mut HookContext<'_>) -> Result<SyscallReturn, HookError> {
+    const SIGPIPE: u64 = 13;
+    let threads = &mut kernel.threads;
+    let signals = threads.signals.clone();
+    match send(&signals, threads.running(), SIGPIPE) {
+        SyscallReturn::End(outcome) => Ok(SyscallReturn::End(outcome)),
+        _ => Ok(SyscallReturn::Return(-errno::EPIPE)),
+    }
+}
+
+/// Signals have come from outside during a system call: it is made again after their handlers.
+pub(super) fn restart(kernel: &mut Kernel, cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError> {
+    super::threads::call_again(cx.cpu);
+    Ok(from_outside(&mut kernel.threads, cx).map_or(SyscallReturn::Resume, SyscallReturn::End))
+}
+
+/// Sends the process what signals have come from outside. `Some` ends it.
+pub(super) fn from_outside(threads: &mut Threads, cx: &HookContext<'_>) -> Option<Outcome> {
+    let mut come = cx.world.outside.take_signals();
+    while come != 0 {
+        let signal = u64::from(come.trailing_zeros());
+        come &= come - 1;
+        if let Some(outcome) = threads.interrupt(signal) {
+            return Some(outcome);
+        }
+    }
+    None
 }
 
 /// Makes a signal pending if it has a handler. Without one, its default action ends the program or does nothing.
-fn send(signals: &Signals, thread: &mut Thread, signal: u64) -> SyscallReturn {
+pub(super) fn send(signals: &Signals, thread: &mut Thread, signal: u64) -> SyscallReturn {
     /// A shell adds this to the number of a signal that ended a program.
     const BY_SIGNAL: u64 = 128;
     let action = usize::try_from(signal).ok().and_then(|signal| signals.actions.get(signal));
@@ -193,10 +237,10 @@ impl Action {
 /// Delivers a signal to the running thread: the handler starts, on the signal stack if it asked for that,
 /// with the registers saved in memory (`arch/x86/kernel/signal_64.c`).
 pub(super) fn deliver(kernel: &mut Kernel, cx: &mut HookContext<'_>) -> Result<(), HookError> {
-    let Kernel { threads, signals, .. } = kernel;
+    let threads = &mut kernel.threads;
+    let Some(number) = threads.running().signals.take() else { return Ok(()) };
+    let action = Action::of(&threads.signals.actions[number]);
     let thread = threads.running();
-    let Some(number) = thread.signals.take() else { return Ok(()) };
-    let action = Action::of(&signals.actions[number]);
     if action.handler <= SIG_IGN {
         return Ok(());
     }
@@ -278,7 +322,7 @@ pub(super) fn rt_sigaction(
 ) -> Result<SyscallReturn, HookError> {
     let [signal, new, old, ..] = args;
     let signal = usize::try_from(signal).ok().filter(|&signal| signal > 0);
-    let Some(action) = signal.and_then(|signal| kernel.signals.actions.get_mut(signal)) else {
+    let Some(action) = signal.and_then(|signal| kernel.threads.signals.actions_mut().get_mut(signal)) else {
         return Ok(SyscallReturn::Return(-errno::EINVAL));
     };
     let before = *action;

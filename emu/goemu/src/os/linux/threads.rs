@@ -1,11 +1,11 @@
 //! Threads, which take turns: one runs until it waits, yields, or its turn ends while others can
 //! run. The next one follows from their order alone, so that runs are reproducible.
 
-use super::signal::{AltStack, OfThread};
+use super::signal::{self, AltStack, OfThread, Signals};
 use super::{Args, Kernel, errno, futex};
 use crate::cpu::{Cpu, gpr};
 use crate::go::traceback::Traceback;
-use crate::guest::clock::Clock;
+use crate::guest::clock;
 use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
 use crate::outcome::Outcome;
@@ -25,6 +25,8 @@ const CLONE_SETTLS: u64 = 0x80000;
 /// The threads of the process, the running one among them.
 #[derive(Clone)]
 pub(super) struct Threads {
+    /// The action of each signal.
+    pub(super) signals: Signals,
     list: Vec<Thread>,
     running: usize,
     /// Instructions of its turn that the running thread has used, so that a thread that leaves the engine often loses
@@ -43,6 +45,8 @@ pub(super) struct Thread {
     clear_tid: u64,
     pub(super) alt_stack: AltStack,
     pub(super) signals: OfThread,
+    /// What a call that is made again after a wait keeps: its deadline, or the file that it opened.
+    pub(super) memo: Option<u64>,
 }
 
 /// A thread's wait.
@@ -62,6 +66,8 @@ pub(super) enum On {
     Time,
     /// A wake of the futex at this address.
     Futex(u64),
+    /// A change of any file. The system call is made again.
+    Change,
     /// An event of this epoll's files: the address and size of the buffer for events.
     Epoll { file: u64, to: u64, room: u64 },
 }
@@ -69,8 +75,9 @@ pub(super) enum On {
 impl Default for Threads {
     fn default() -> Threads {
         let (alt_stack, signals) = (AltStack::default(), OfThread::default());
-        let first = Thread { tid: 1, cpu: Cpu::default(), wait: None, clear_tid: 0, alt_stack, signals };
-        Threads { list: vec![first], running: 0, used: 0, next_tid: 2 }
+        let (cpu, wait) = (Cpu::default(), None);
+        let first = Thread { tid: 1, cpu, wait, clear_tid: 0, alt_stack, signals, memo: None };
+        Threads { signals: Signals::default(), list: vec![first], running: 0, used: 0, next_tid: 2 }
     }
 }
 
@@ -87,12 +94,12 @@ impl Threads {
     }
 
     /// Instructions that the running thread may execute before the scheduler checks the others.
-    pub(super) fn slice(&self, clock: Clock) -> i64 {
+    pub(super) fn slice(&self, cpu: &Cpu) -> i64 {
         let others = || self.list.iter().enumerate().filter(|(at, _)| *at != self.running);
         let left = TURN.saturating_sub(self.used).max(1);
         let turn = if others().any(|(_, thread)| thread.wait.is_none()) { left } else { i64::MAX };
         let deadlines = others().filter_map(|(_, thread)| thread.wait?.deadline);
-        deadlines.map(|deadline| clock.until(deadline)).fold(turn, i64::min)
+        deadlines.map(|deadline| clock::until(cpu, deadline)).fold(turn, i64::min)
     }
 
     /// Counts executed instructions of the running thread.
@@ -100,13 +107,37 @@ impl Threads {
         self.used = self.used.saturating_add(instructions);
     }
 
-    /// Ends a slice.
+    /// Ends a slice: another thread runs if the turn is over, or one has waited long enough.
     pub(super) fn turn(&mut self, cx: &mut HookContext<'_>) {
         cx.memory.charge(self.list.len() as u64);
-        self.wake_late(cx.world.clock);
-        if let Some(next) = self.next() {
+        let woken = self.wake_late(clock::now(cx.cpu));
+        if (woken || self.used >= TURN)
+            && let Some(next) = self.next()
+        {
             self.change(cx, next);
         }
+    }
+
+    /// Ends the running thread's turn.
+    fn give_way(&mut self, cx: &mut HookContext<'_>) {
+        self.used = TURN;
+        self.turn(cx);
+    }
+
+    /// A signal that came from outside is sent to a thread that takes it: a running one rather than one that
+    /// waits, whose wait ends.
+    pub(super) fn interrupt(&mut self, signal: u64) -> Option<Outcome> {
+        let takes = |thread: &Thread| !thread.signals.holds(signal);
+        let running = self.list.iter().position(|thread| takes(thread) && thread.wait.is_none());
+        let at = running.or_else(|| self.list.iter().position(takes)).unwrap_or(0);
+        let thread = self.list.get_mut(at)?;
+        if let SyscallReturn::End(outcome) = signal::send(&self.signals, thread, signal) {
+            return Some(outcome);
+        }
+        if thread.signals.waits() && thread.wait.is_some() {
+            thread.resume(-errno::EINTR);
+        }
+        None
     }
 
     /// The next thread in order that can run, if it is another.
@@ -133,14 +164,18 @@ impl Threads {
         self.used = 0;
     }
 
-    fn wake_late(&mut self, clock: Clock) {
+    /// Ends the waits whose deadlines have passed; whether there were any.
+    fn wake_late(&mut self, now: u64) -> bool {
+        let mut woken = false;
         for thread in &mut self.list {
             if let Some(wait) = thread.wait
-                && wait.deadline.is_some_and(|deadline| deadline <= clock.now())
+                && wait.deadline.is_some_and(|deadline| deadline <= now)
             {
                 thread.resume(wait.late);
+                woken = true;
             }
         }
+        woken
     }
 
     /// Suspends the running thread, and runs another. If all wait, time jumps to the first deadline.
@@ -161,11 +196,43 @@ impl Threads {
         self.wait(cx, Wait { on: On::Time, deadline: Some(deadline), late: 0 })
     }
 
+    /// Suspends the running thread until a file changes; then it makes its system call again.
+    pub(super) fn wait_for_change(
+        &mut self,
+        cx: &mut HookContext<'_>,
+        deadline: Option<u64>,
+    ) -> Result<SyscallReturn, HookError> {
+        call_again(cx.cpu);
+        self.wait(cx, Wait { on: On::Change, deadline, late: 0 })
+    }
+
+    /// The same, for so many nanoseconds since the call was first made. After that it returns `late`.
+    pub(super) fn wait_until(
+        &mut self,
+        cx: &mut HookContext<'_>,
+        timeout: Option<u64>,
+        late: i64,
+    ) -> Result<SyscallReturn, HookError> {
+        let now = clock::now(cx.cpu);
+        let memo = &mut self.running().memo;
+        let deadline = timeout.map(|timeout| *memo.get_or_insert(now.saturating_add(timeout)));
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            *memo = None;
+            return Ok(SyscallReturn::Return(late));
+        }
+        self.wait_for_change(cx, deadline)
+    }
+
+    /// A file has changed: who waits for that tries again.
+    pub(super) fn try_again(&mut self) {
+        self.wake(On::Change, u64::MAX, 0);
+    }
+
     /// Picks the thread to run; the running one (whose registers are saved) is the last choice.
     fn go_on(&mut self, cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError> {
         cx.memory.charge(self.list.len() as u64);
         loop {
-            self.wake_late(cx.world.clock);
+            self.wake_late(clock::now(cx.cpu));
             let ready = self.next().or_else(|| {
                 let alive = self.list.get(self.running)?;
                 alive.wait.is_none().then_some(self.running)
@@ -176,8 +243,12 @@ impl Threads {
             }
             let deadlines = self.list.iter().filter_map(|thread| thread.wait?.deadline);
             match deadlines.min() {
-                Some(first) => cx.world.clock.jump(first),
+                Some(first) => cx.world.outside.pass(cx.cpu, first),
+                None if cx.world.outside.may_signal() => cx.world.outside.wait(cx.cpu),
                 None => return Ok(SyscallReturn::End(Outcome::Deadlock(Traceback::default()))),
+            }
+            if let Some(outcome) = signal::from_outside(self, cx) {
+                return Ok(SyscallReturn::End(outcome));
             }
         }
     }
@@ -204,8 +275,9 @@ impl Threads {
 impl Thread {
     /// Its system call returns.
     fn resume(&mut self, result: i64) {
-        self.wait = None;
-        self.cpu.set_gpr(gpr::RAX, result as u64);
+        if self.wait.take().is_some_and(|wait| wait.on != On::Change) {
+            self.cpu.set_gpr(gpr::RAX, result as u64);
+        }
     }
 }
 
@@ -213,6 +285,12 @@ impl Thread {
 pub(super) fn returned(cpu: &mut Cpu, result: i64) {
     cpu.set_gpr(gpr::RAX, result as u64);
     clobber(cpu);
+}
+
+/// The processor is at the system call again.
+pub(super) fn call_again(cpu: &mut Cpu) {
+    const SYSCALL: u64 = 2;
+    cpu.rip = cpu.rip.wrapping_sub(SYSCALL);
 }
 
 /// SYSCALL leaves its return address and flags in registers.
@@ -246,7 +324,7 @@ pub(super) fn clone(
     let tid = threads.next_tid;
     threads.next_tid = tid.wrapping_add(1).max(2);
     let (alt_stack, signals) = (AltStack::default(), threads.running().signals.inherited());
-    threads.list.push(Thread { tid, cpu, wait: None, clear_tid: 0, alt_stack, signals });
+    threads.list.push(Thread { tid, cpu, wait: None, clear_tid: 0, alt_stack, signals, memo: None });
     Ok(SyscallReturn::Return(i64::from(tid)))
 }
 
@@ -256,9 +334,9 @@ pub(super) fn sched_yield(
     cx: &mut HookContext<'_>,
     _: Args,
 ) -> Result<SyscallReturn, HookError> {
-    cx.world.clock.jump(cx.world.clock.now() + YIELD);
+    clock::pass(cx.cpu, YIELD);
     returned(cx.cpu, 0);
-    kernel.threads.turn(cx);
+    kernel.threads.give_way(cx);
     Ok(SyscallReturn::Resume)
 }
 

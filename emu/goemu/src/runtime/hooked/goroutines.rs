@@ -15,7 +15,7 @@ use crate::go::traceback::unwind::{Start, Unwinder};
 use crate::go::traceback::{Creator, Place, Stack, Traceback};
 use crate::go::variables;
 use crate::guest::address_map::PARKED;
-use crate::guest::clock::nanoseconds;
+use crate::guest::clock;
 use crate::guest::goroutine::Goroutine;
 use crate::guest::scheduler::{Due, Status, Suspended};
 use crate::hook::{Action, HookContext, HookError, HookResult};
@@ -259,7 +259,7 @@ pub(in crate::runtime) fn sleep(cx: &mut HookContext<'_>) -> HookResult {
     if duration == 0 || duration.cast_signed() < 0 {
         return Ok(Action::Return);
     }
-    let until = cx.cpu.tsc.saturating_add(duration);
+    let until = clock::now(cx.cpu).saturating_add(duration);
     let resting = rest(cx, cx.cpu.gpr(gpr::RSP), Status::Sleeps)?;
     cx.world.scheduler.sleep(resting, until);
     schedule(cx)
@@ -326,8 +326,7 @@ pub(crate) fn preempt(cx: &mut HookContext<'_>) -> HookResult {
     let sp = cx.cpu.gpr(gpr::RSP);
     let free = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&sp)
         && !variables::is_runtime(cx.image, cx.cpu.rip);
-    let ran = cx.world.scheduler.turn(free);
-    cx.cpu.tsc = cx.cpu.tsc.saturating_add(nanoseconds(ran));
+    cx.world.scheduler.turn(free);
     if wake_due(cx)?.is_none() {
         return Ok(fatal::out_of_memory(cx));
     }
@@ -345,7 +344,7 @@ pub(crate) fn preempt(cx: &mut HookContext<'_>) -> HookResult {
 /// Goes on with another goroutine.
 fn schedule(cx: &mut HookContext<'_>) -> HookResult {
     cx.memory.charge(STEP);
-    cx.cpu.tsc = cx.cpu.tsc.saturating_add(SWITCH);
+    clock::pass(cx.cpu, SWITCH);
     loop {
         if wake_due(cx)?.is_none() {
             return Ok(fatal::out_of_memory(cx));
@@ -355,13 +354,13 @@ fn schedule(cx: &mut HookContext<'_>) -> HookResult {
             return switch_to(cx, picked);
         }
         let Some(until) = cx.world.scheduler.next_due() else { return Ok(deadlock(cx)) };
-        cx.cpu.tsc = cx.cpu.tsc.max(until);
+        clock::jump(cx.cpu, until);
     }
 }
 
 /// Who has slept long enough is ready, and timers fire whose time has come. None where there is no room for that.
 fn wake_due(cx: &mut HookContext<'_>) -> Result<Option<()>, HookError> {
-    while let Some(due) = cx.world.scheduler.take_due(cx.cpu.tsc) {
+    while let Some(due) = cx.world.scheduler.take_due(clock::now(cx.cpu)) {
         match due {
             Due::Wakes(g) => {
                 let woken = cx.world.scheduler.take(g);
@@ -383,8 +382,7 @@ pub(in crate::runtime) fn switch_to(cx: &mut HookContext<'_>, picked: Suspended)
     set_registers(cx, &picked);
     *cx.goroutine = picked.goroutine;
     cx.goroutine.make_current(cx.image, cx.memory)?;
-    let ran = cx.world.scheduler.turn(true);
-    cx.cpu.tsc = cx.cpu.tsc.saturating_add(nanoseconds(ran));
+    cx.world.scheduler.turn(true);
     let to = cx.goroutine.id;
     if from != to {
         cx.emit(|_| Event::GoroutineSwitched { from, to });

@@ -1,5 +1,7 @@
 //! Where the runtime meets the operating system and the collector, which are not there.
 
+use goemu_loader::Os;
+
 use super::{fatal, goroutines};
 use crate::cpu::gpr;
 use crate::error::Error;
@@ -32,12 +34,14 @@ pub(in crate::runtime) fn initialised(cx: &mut HookContext<'_>) -> HookResult {
     Err(Error::Uninitialised { func }.into())
 }
 
-/// `poll_runtime_pollOpen(fd uintptr) (*pollDesc, int)` on Windows, where Go 1.25 tells its poller of the standard files as
-/// package os is initialised: they cannot be watched, and an error says so, as it would of a console.
+/// `poll_runtime_pollOpen(fd uintptr) (*pollDesc, int)`: what is opened cannot be watched, and an error says so, as it does of
+/// files on disk. On Windows, Go 1.25 tells its poller of the standard files as package os is initialised.
 pub(in crate::runtime) fn poll_open(cx: &mut HookContext<'_>) -> HookResult {
     const ERROR_INVALID_PARAMETER: u64 = 87;
     cx.set_result(1, 0, 0)?;
-    cx.set_result(1, 1, ERROR_INVALID_PARAMETER)?;
+    const EPERM: u64 = 1;
+    let error = if cx.image.target().os == Os::Windows { ERROR_INVALID_PARAMETER } else { EPERM };
+    cx.set_result(1, 1, error)?;
     Ok(Action::Return)
 }
 

@@ -5,6 +5,7 @@
 //! its channel when it is stopped or set anew.
 
 use super::{fatal, goroutines};
+use crate::guest::clock;
 use crate::guest::scheduler::Timer;
 use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::MemFault;
@@ -107,7 +108,7 @@ fn drain(cx: &mut HookContext<'_>, at: u64) -> Result<bool, MemFault> {
 /// The time of the timer at an address has come. None where there is no room for a goroutine.
 pub(in crate::runtime) fn fire(cx: &mut HookContext<'_>, at: u64) -> Result<Option<()>, HookError> {
     let Some(timer) = cx.world.scheduler.timer(at) else { return Ok(Some(())) };
-    let now = cx.cpu.tsc;
+    let now = clock::now(cx.cpu);
     cx.world.scheduler.fired(at, now);
     // Since Go 1.23 a third argument says how late it is: it is not.
     let args = [timer.arg[0], timer.arg[1], timer.seq, 0];

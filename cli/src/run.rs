@@ -1,0 +1,179 @@
+//! `goemu run`: a whole program, with its streams, files and exit status.
+
+mod signals;
+mod stdin;
+mod taken_out;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use goemu::machine::{Access, Config, Dir, EngineChoice, Files, Process, Signals};
+use goemu::program::{Program, Stream};
+use goemu::{Image, Outcome};
+use serde_json::json;
+
+use crate::binary::warning;
+use crate::guest::Limits;
+use crate::{number, output};
+
+/// Exit status when the program had to be stopped.
+const STOPPED: u8 = 3;
+/// What a program's environment has, where nobody says.
+const ENVIRONMENT: [(&str, &str); 4] =
+    [("HOME", "/root"), ("PATH", "/usr/bin:/bin"), ("TMPDIR", "/tmp"), ("USER", "root")];
+
+/// Run a whole program, from its entry to its end
+///
+/// PROGRAM is a Go program for Linux, a test binary (go test -c) among them. It
+/// runs on an emulated Linux of its own: threads, time, a file system in
+/// memory, a network within itself. Nothing of this computer is reached but
+/// what --dir gives; other programs cannot be started.
+///
+/// Time is virtual: it passes with instructions, and jumps when all threads
+/// sleep. The order of threads, and all that is random, follow from --seed: the
+/// same command is the same run, to the instruction.
+///
+/// Standard streams are those of goemu. Ctrl-C goes to the program, a second
+/// one ends goemu.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+#[command(after_help = "Exit status:
+  that of the program; 1 if goemu could not run it; 3 if a limit ended it
+  (--fuel, --timeout, --max-output), or all its threads wait for ever
+
+Examples:
+  goemu run ./prog -v input.txt
+  goemu run --dir .:/src --cwd /src ./prog main.go
+  goemu run --dir testdata:/w/testdata:ro --cwd /w ./strings.test -test.v
+  goemu run --out results ./prog       what it wrote in its file system
+  goemu run --seed 7 --processors 4 ./pkg.test -test.run TestRace")]
+pub(crate) struct Args {
+    /// The program
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    program: PathBuf,
+    /// Its arguments; goemu's own options come before PROGRAM
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+    #[command(flatten)]
+    limits: Limits,
+    /// The program's working directory [default: /]
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<String>,
+    /// Put what the program has made and written into this folder of this computer, which must be empty or missing
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    out: Option<PathBuf>,
+    /// The clock: of the program's own, or this computer's [default: virtual]
+    #[arg(long, value_name = "CLOCK")]
+    clock: Option<Clock>,
+    /// Processors that the program sees, 1 to 64; its threads take turns on one [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    processors: Option<u32>,
+    /// End the program after so many seconds of this computer's time
+    #[arg(long, value_name = "SECONDS", value_parser = number::count)]
+    timeout: Option<u64>,
+    /// Write one JSON object to this file: outcome, status, instructions
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    json: Option<PathBuf>,
+}
+
+/// Where time comes from.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Clock {
+    /// Passes with instructions; the same run has the same times
+    Virtual,
+    /// This computer's: the program sleeps as long as it says
+    Host,
+}
+
+pub(crate) fn main(args: &Args) -> Result<u8> {
+    let image = Image::open(&args.program)?;
+    for remark in image.remarks() {
+        output::note(&format!("{}: {remark}", args.program.display()));
+    }
+    if let Some(warning) = warning(&image) {
+        output::note(&warning);
+    }
+    let mut program = Program::load(image, args.config()?)?;
+    if args.clock == Some(Clock::Host) {
+        program.share_clock();
+    }
+    if let Some(seconds) = args.timeout {
+        program.machine().set_deadline(Instant::now().checked_add(Duration::from_secs(seconds)));
+    }
+    let signals = Signals::default();
+    program.share_input(stdin::Input::new(signals.clone()));
+    program.share_signals(signals.clone());
+    program.stream(Box::new(|stream, bytes| match stream {
+        Stream::Output => io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()),
+        Stream::Error => io::stderr().write_all(bytes),
+    }));
+    signals::pass_on(signals)?;
+    let run = program.run()?;
+    if let Some(out) = &args.out {
+        taken_out::write(out, &program.changes()).with_context(|| format!("--out {}", out.display()))?;
+    }
+    let status = run.status();
+    if let Some(path) = &args.json {
+        let object = json!({
+            "outcome": run.outcome.word(),
+            "status": status,
+            "instructions": run.instructions,
+        });
+        std::fs::write(path, format!("{object}\n")).with_context(|| format!("--json {}", path.display()))?;
+    }
+    Ok(status.unwrap_or_else(|| {
+        output::complain(&stopped(&run.outcome));
+        STOPPED
+    }))
+}
+
+/// Why the program was stopped.
+fn stopped(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Deadlock(_) => "all threads of the program wait for ever".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+impl Args {
+    fn config(&self) -> Result<Config> {
+        let default = Config::default();
+        let text = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        let program = self.program.to_str().context("the program's path is not UTF-8")?;
+        let process = Process {
+            program: program.to_owned(),
+            args: self.args.clone(),
+            env: ENVIRONMENT.iter().map(text).collect(),
+            ..default.process
+        };
+        let own = Config {
+            fuel: u64::MAX,
+            max_output: u64::MAX,
+            engine: EngineChoice::Auto,
+            processors: self.processors.unwrap_or(1),
+            process,
+            ..default
+        };
+        let mut config = self.limits.config(&own);
+        let path = path_in_guest(&self.program)?;
+        config.files = Files {
+            current: self.cwd.clone().unwrap_or_else(|| "/".to_owned()),
+            program: path.clone(),
+            ..config.files
+        };
+        // The program can read itself.
+        config.files.dirs.push(Dir { host: self.program.clone(), guest: path, access: Access::Overlay });
+        Ok(config)
+    }
+}
+
+/// Where the program finds itself.
+fn path_in_guest(program: &Path) -> Result<String> {
+    match program.file_name().and_then(|name| name.to_str()) {
+        Some(name) => Ok(format!("/bin/{name}")),
+        None => bail!("{} is no file", program.display()),
+    }
+}

@@ -1,0 +1,114 @@
+//! Whole programs, from their entry to their end.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use goemu::machine::{Access, Config, Dir, EngineChoice, Files, Process, Signals};
+use goemu::program::{Program, Run, Stream};
+use goemu::{Image, Outcome};
+use goemu_tests::fixtures::{self, binary, cases};
+
+fn load(name: &str, config: Config) -> Program {
+    Program::load(Image::open(binary(name).unwrap()).unwrap(), config).unwrap()
+}
+
+fn whole(config: Config) -> Run {
+    load("whole-go1.27-stripped", config).run().unwrap()
+}
+
+/// What the cases of a program say that they returned, in their order.
+fn returned(run: &Run) -> Vec<String> {
+    let text = String::from_utf8(run.stderr.clone()).unwrap();
+    text.lines().filter_map(|line| line.strip_prefix("\x01returned\t")).map(str::to_owned).collect()
+}
+
+#[test]
+fn files_sockets_and_clocks_are_as_natively() {
+    let run = whole(Config::default());
+    assert_eq!(run.outcome, Outcome::Exited { code: 0, fatal: None });
+    let results = |case: fixtures::Case| match case.outcome {
+        fixtures::Outcome::Returned(results) => results,
+        other => panic!("{other:?}"),
+    };
+    let native: Vec<String> = cases("whole", 27).into_iter().map(results).collect();
+    assert!(native.len() > 9);
+    assert_eq!(returned(&run), native);
+}
+
+#[test]
+fn a_seed_is_one_run_on_either_engine() {
+    let run = |seed, engine, processors| whole(Config { seed, engine, processors, ..Config::default() });
+    for processors in [1, 4] {
+        let first = run(3, EngineChoice::Interpreter, processors);
+        assert_eq!(first, run(3, EngineChoice::Interpreter, processors));
+        assert_eq!(first, run(3, EngineChoice::Auto, processors));
+    }
+}
+
+#[test]
+fn a_program_runs_again_from_its_entry() {
+    let mut program = load("whole-go1.27-stripped", Config::default());
+    let first = program.run().unwrap();
+    assert_eq!(program.run().unwrap(), first);
+    assert_eq!(program.fork().unwrap().run().unwrap(), first);
+}
+
+#[test]
+fn too_much_output_has_an_outcome() {
+    let limit = 40;
+    let run = whole(Config { max_output: limit, ..Config::default() });
+    assert_eq!(run.outcome, Outcome::OutputLimit { limit });
+    assert_eq!((run.stderr.len(), run.status()), (40, None));
+    assert!(run.outcome.to_string().contains("--max-output"));
+}
+
+#[test]
+fn output_goes_to_a_sink_as_it_comes() {
+    let (send, pieces) = std::sync::mpsc::channel();
+    let mut program = load("whole-go1.27-stripped", Config::default());
+    program.stream(Box::new(move |stream, bytes| {
+        send.send((stream, bytes.to_vec())).unwrap();
+        Ok(())
+    }));
+    let run = program.run().unwrap();
+    drop(program);
+    assert_eq!((run.stderr.len(), run.status()), (0, Some(0)));
+    let pieces: Vec<_> = pieces.iter().collect();
+    assert!(pieces.len() > 10 && pieces.iter().all(|(stream, _)| *stream == Stream::Error));
+    let whole_text: Vec<u8> = pieces.into_iter().flat_map(|(_, bytes)| bytes).collect();
+    assert_eq!(whole_text, whole(Config::default()).stderr);
+}
+
+/// A signal that nobody handles ends a program as Go's runtime ends it.
+#[test]
+fn a_signal_comes_from_outside() {
+    let mut program = load("bad-go1.27-stripped", Config::default());
+    let signals = Signals::default();
+    signals.send(2);
+    program.share_signals(signals.clone());
+    let run = program.run().unwrap();
+    assert_eq!((run.outcome, signals.is_waiting()), (Outcome::Exited { code: 130, fatal: None }, false));
+}
+
+/// A folder of the host, with links that lead out of it.
+fn folder() -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("goemu-whole-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn a_folder_that_is_missing_is_an_error_before_the_run() {
+    let dir = Dir { host: folder().join("missing"), guest: "/given".to_owned(), access: Access::Overlay };
+    let files = Files { dirs: vec![dir], ..Files::default() };
+    let image = Image::open(binary("whole-go1.27-stripped").unwrap()).unwrap();
+    let error = Program::load(image, Config { files, ..Config::default() }).err().unwrap().to_string();
+    assert!(error.contains("missing"), "{error}");
+}
+
+#[test]
+fn a_working_directory_that_is_missing_is_an_error() {
+    let files = Files { current: "/nowhere".to_owned(), ..Files::default() };
+    let image = Image::open(binary("whole-go1.27-stripped").unwrap()).unwrap();
+    let process = Process { program: "prog".to_owned(), ..Process::default() };
+    let error = Program::load(image, Config { files, process, ..Config::default() }).err().unwrap();
+    assert!(error.to_string().contains("/nowhere"), "{error}");
+}
