@@ -14,6 +14,7 @@ use crate::called::Called;
 use crate::calls::{argument, guess_of};
 use crate::guest::{Guest, PART_OF_MEMORY};
 use crate::shown::Shown;
+use crate::stubs::Stubs;
 use crate::watch::Watching;
 use crate::{FAILED, completions, number, output};
 
@@ -115,6 +116,8 @@ pub(crate) struct Args {
     guest: Guest,
     #[command(flatten)]
     shown: Shown,
+    #[command(flatten)]
+    stubs: Stubs,
     /// Call it for every line of a file (-: standard input), from the same start; the line stands where an argument is {},
     /// or is the last argument
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -166,6 +169,7 @@ fn call(args: &Args) -> Result<Called> {
         io::stderr().write_all(&done.stderr)?;
         output::stdout().write_all(&done.stdout)?;
     }
+    args.stubs.apply(&mut machine)?;
     let watched = args.watch.begin(&mut machine, &func)?;
     let most = machine.config().max_memory / PART_OF_MEMORY;
     let guess = args.sig.is_none().then(|| guess_of(&machine, &args.func)).flatten();

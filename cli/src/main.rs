@@ -28,6 +28,7 @@ mod progress;
 mod run;
 mod shown;
 mod strings;
+mod stubs;
 mod tested;
 mod traceback;
 mod types;

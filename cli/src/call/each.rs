@@ -25,6 +25,7 @@ pub(super) fn main(args: &Args, file: &str) -> Result<u8> {
     if args.init {
         initialise(&mut machine);
     }
+    args.stubs.apply(&mut machine)?;
     let calls = Calls::new(&machine);
     let work = |machine: &mut Machine, line: io::Result<String>| {
         let words = arguments(&args.args, &line?);

@@ -128,3 +128,20 @@ fn one_function_over_the_lines_of_a_file() {
     let missing = fed(&["call", "main.fib", "--each", "/nowhere"], b"");
     assert!(missing.status == 1 && missing.stderr.contains("cannot read /nowhere"), "{missing:?}");
 }
+
+#[test]
+fn functions_may_give_what_the_user_says() {
+    let call = |args: &[&str]| fed(&[&["call"], args].concat(), b"");
+    assert_eq!(call(&["main.fib", "4", "--stub", "main.fib=1000"]), Ran::new(0, "1000\n", ""));
+    let batch = answers(&["--stub", "main.fib=1000"], r#"{"func": "main.fib", "args": [4]}"#);
+    assert_eq!(batch[0]["results"][0]["value"], "1000");
+    for (stub, message) in [
+        ("main.fib", "FUNC=VALUES is wanted"),
+        ("nosuch=1", "no function nosuch"),
+        ("main.fib=x", "a int is wanted here"),
+        ("main.fib=1, 2", "--stub"),
+    ] {
+        let ran = call(&["main.fib", "4", "--stub", stub]);
+        assert!(ran.status == 1 && ran.stderr.contains(message), "{stub}: {ran:?}");
+    }
+}
