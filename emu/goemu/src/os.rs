@@ -1,4 +1,4 @@
-//! System calls: [`NoOs`] answers those of a goroutine that goemu made, [`linux`] those of a started program.
+//! System calls: `NoOs` answers those of a goroutine that goemu made, [`linux`] those of a started program.
 //!
 //! A goroutine that goemu made has no operating system. Its code gets memory, may print, and gets the answers that
 //! initialisation needs; every other call ends with an error that names it.

@@ -1,6 +1,6 @@
 //! The guest's own file system, in memory: nodes by number, and the walk from a path to a node.
 //!
-//! Nodes are shared between a machine's states until they are written. Folders of the host ([`host`]) are read when the
+//! Nodes are shared between a machine's states until they are written. Folders of the host (`host`) are read when the
 //! guest first looks into them; all paths, links and `..` are resolved here, never by the host.
 
 mod change;
