@@ -13,3 +13,4 @@ mod tested;
 mod values;
 mod view;
 mod watch;
+mod whole;
