@@ -4,9 +4,10 @@ mod each;
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use goemu::Machine;
+use goemu::{Config, Machine};
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
@@ -66,7 +67,7 @@ Exit status:
   0  it returned
   1  goemu could not: bad file, unknown function, wrong arguments
   2  it panicked, or died of a fatal error, as with Go
-  3  it faulted, used up its fuel, or waits for ever
+  3  it faulted, used up its fuel or its time, or waits for ever
   or the status that it gave to os.Exit
 
 Examples:
@@ -112,6 +113,9 @@ pub(crate) struct Args {
     /// The function's signature in Go syntax: 'func(a int, s string) (string, error)'
     #[arg(long, value_name = "SIGNATURE")]
     sig: Option<String>,
+    /// Time that the call may take, with all that it brings: 10s, 1.5s, 200ms, 2m [default: no limit but --fuel]
+    #[arg(long, value_name = "TIME", value_parser = number::time)]
+    timeout: Option<Duration>,
     #[command(flatten)]
     guest: Guest,
     #[command(flatten)]
@@ -161,7 +165,7 @@ fn excerpt(error: &anyhow::Error) -> Option<String> {
 fn call(args: &Args) -> Result<Called> {
     let image = args.binary.open()?;
     let go = image.build_info().version.clone();
-    let mut machine = Machine::with_config(image, args.guest.config()?)?;
+    let mut machine = Machine::with_config(image, args.config()?)?;
     machine.set_reading(args.shown.reading(args.show_args));
     let func = machine.find(&args.func)?.name().to_owned();
     if args.init {
@@ -194,6 +198,13 @@ fn call(args: &Args) -> Result<Called> {
     let image = Arc::clone(machine.image());
     let engine = machine.engine_name();
     Ok(Called { func, go, image, engine, report, guess })
+}
+
+impl Args {
+    /// The machine's limits and choices.
+    fn config(&self) -> Result<Config> {
+        Ok(Config { deadline: self.timeout, ..self.guest.config()? })
+    }
 }
 
 pub(crate) fn print_json(object: &Json) -> Result<()> {

@@ -78,6 +78,9 @@ impl Called {
             writeln!(out, "{name} {ty} = {}", following.show(value))?;
         }
         out.flush()?;
+        if let Some(why) = &self.report.doubt {
+            output::note(&format!("this end may be goemu's doing, and not the program's own: {why}"));
+        }
         if let Some(why) = &self.report.uninitialised {
             output::note(&format!("package variables may have the values that they have in the file: {why}"));
         }
@@ -85,7 +88,8 @@ impl Called {
     }
 
     pub(crate) fn object(&self) -> Json {
-        let Report { outcome, runtime, uninitialised, stdout, stderr, instructions, .. } = &self.report;
+        let Report { outcome, runtime, uninitialised, doubt, stdout, stderr, instructions, .. } =
+            &self.report;
         let text = |bytes: &[u8]| Json::from(String::from_utf8_lossy(bytes));
         let mut object = json!({
             "function": self.func,
@@ -97,6 +101,7 @@ impl Called {
             "stderr": text(stderr),
             "instructions": instructions,
             "uninitialised": uninitialised,
+            "doubt": doubt,
             "warning": warning(&self.image),
             "runtime": runtime.to_string(),
             "engine": self.engine,

@@ -20,6 +20,7 @@ mod fuzz;
 mod guest;
 mod hyphen;
 mod info;
+mod kept;
 mod lines;
 mod number;
 mod output;
@@ -85,7 +86,23 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// Bytes of stack, whatever the shell's limit is.
+const STACK: usize = 32 << 20;
+
 fn main() -> ExitCode {
+    let run = std::thread::Builder::new().stack_size(STACK).spawn(run);
+    match run.map(std::thread::JoinHandle::join) {
+        Ok(Ok(status)) => status,
+        // The panic has said so.
+        Ok(Err(_)) => ExitCode::from(101),
+        Err(error) => {
+            output::complain(&format!("cannot start a thread: {error}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run() -> ExitCode {
     // When a shell asks what a word may become, this answers, and ends the process.
     CompleteEnv::with_factory(Cli::command).complete();
     let cli = match parse(std::env::args_os().collect()) {

@@ -3,13 +3,14 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use goemu::Machine;
 use goemu::sink::{JsonLines, Profiler, Tenet, Timeline};
 use goemu::trace::{Detail, Filter, Only, Place, Recorder, Sink, Text};
 
 use crate::cover::{Covered, Covering, Target};
+use crate::kept::Writes;
 
 /// What a run is watched for.
 #[derive(clap::Args)]
@@ -79,6 +80,8 @@ enum TraceFormat {
 pub(crate) struct Watched {
     covered: Covered,
     profile: Option<(Profiler, Target)>,
+    /// What is written meanwhile, and where to.
+    written: Vec<(Writes, PathBuf)>,
 }
 
 impl Watching {
@@ -101,26 +104,34 @@ impl Watching {
 
     /// Lets this machine's next call, of this function, be watched.
     pub(crate) fn begin(&self, machine: &mut Machine, func: &str) -> Result<Watched> {
-        self.trace(machine)?;
-        let mut watched = Watched { covered: self.covering.begin(machine, func)?, profile: None };
+        let mut written = Vec::new();
+        self.trace(machine, &mut written)?;
+        let covered = self.covering.begin(machine, func)?;
+        let mut watched = Watched { covered, profile: None, written };
         if let Some(path) = &self.profile {
             let profiler = Profiler::default();
             machine.observe(profiler.observer());
             watched.profile = Some((profiler, Target::new(path, "the profile")?));
         }
         if let Some(path) = &self.timeline {
-            let out = BufWriter::new(Target::new(path, "the timeline")?.file);
+            let writes = Writes::default();
+            let out = BufWriter::new(writes.to(Target::new(path, "the timeline")?.file));
+            watched.written.push((writes, path.clone()));
             machine.observe(Recorder::with_sink(Timeline::new(out)));
         }
         Ok(watched)
     }
 
-    fn trace(&self, machine: &mut Machine) -> Result<()> {
+    fn trace(&self, machine: &mut Machine, written: &mut Vec<(Writes, PathBuf)>) -> Result<()> {
         if !self.is_traced() {
             return Ok(());
         }
         let out: Box<dyn Write + Send> = match &self.trace_out {
-            Some(path) => Box::new(Target::new(path, "the trace")?.file),
+            Some(path) => {
+                let writes = Writes::default();
+                written.push((writes.clone(), path.clone()));
+                Box::new(writes.to(Target::new(path, "the trace")?.file))
+            }
             None => Box::new(io::stderr()),
         };
         let out = BufWriter::new(out);
@@ -150,8 +161,13 @@ impl Watching {
 }
 
 impl Watched {
-    /// The run is over: writes what was asked for.
+    /// The run is over, and nobody observes any more: writes what was asked for.
     pub(crate) fn end(self, machine: &mut Machine) -> Result<()> {
+        for (writes, path) in self.written {
+            if let Some(error) = writes.error() {
+                bail!("{} is not whole: {error}", path.display());
+            }
+        }
         self.covered.end(machine)?;
         if let Some((profiler, target)) = self.profile {
             target.write(|out| profiler.write(machine.image(), out))?;

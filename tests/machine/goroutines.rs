@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use goemu::hook::{Action, HookContext};
+use goemu::outcome::Runtime;
 use goemu::{Config, Image, Machine, Outcome, Report};
 use goemu_tests::fixtures::binary;
 
@@ -73,7 +74,8 @@ fn more_goroutines_than_there_is_room_for_are_out_of_memory() {
 #[test]
 fn a_timer_is_no_goroutine() {
     let image = Image::open(binary("world-go1.27").unwrap()).unwrap();
-    let mut machine = Machine::new(image).unwrap();
+    let config = Config { runtime: Some(Runtime::Hooked), ..Config::default() };
+    let mut machine = Machine::with_config(image, config).unwrap();
     let throw = machine.find("runtime.throw").unwrap().entry();
     let dies = move |cx: &mut HookContext<'_>| {
         cx.cpu.rip = throw;

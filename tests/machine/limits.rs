@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use goemu::exit::FaultKind;
 use goemu::machine::Config;
@@ -56,6 +57,40 @@ fn an_endless_loop_runs_out_of_fuel() {
     assert_eq!(report.outcome, Outcome::OutOfFuel { limit: 1_000_000 });
     assert!((1_000_000..1_001_000).contains(&report.instructions), "{}", report.instructions);
     assert!(report.outcome.to_string().contains("1000000"), "{}", report.outcome);
+}
+
+/// The limit of time ends endless guests of every kind, and a call that stays within it is the same run.
+#[test]
+fn a_deadline_ends_what_fuel_would_not_yet() {
+    let limit = Duration::from_millis(500);
+    for runtime in [Runtime::Hooked, Runtime::Real] {
+        let machine = |name: &str, deadline| {
+            let (fuel, runtime) = (u64::MAX >> 1, Some(runtime));
+            let config = Config { deadline, fuel, runtime, ..Config::default() };
+            Machine::with_config(Image::open(binary(name).unwrap()).unwrap(), config).unwrap()
+        };
+        for guest in ["sleeping", "yielding", "deferring", "ticking"] {
+            let mut machine = machine("bad-go1.27-stripped", Some(limit));
+            let begun = Instant::now();
+            let call = machine.call(&format!("main.{guest}")).unwrap().signature("func()").unwrap();
+            assert_eq!(call.run().unwrap().outcome, Outcome::OutOfTime, "{guest}");
+            assert!(begun.elapsed() < Duration::from_secs(20), "{guest}: {:?}", begun.elapsed());
+        }
+        let calls = |deadline| {
+            let mut machine = machine("corpus-go1.27", deadline);
+            let call = |machine: &mut Machine, args: [i64; 1]| {
+                machine.call("main.loops").unwrap().args(args).run().unwrap()
+            };
+            (call(&mut machine, [400_000]), machine.call("main.goroutineSum").unwrap().arg(20).run().unwrap())
+        };
+        let without = calls(None);
+        assert_eq!(calls(Some(Duration::from_secs(3600))), without);
+        assert!(without.0.instructions > 1 << 20, "long enough to look at the clock");
+        let mut machine = machine("corpus-go1.27", Some(limit));
+        let report = machine.call("main.loops").unwrap().arg(i64::MAX).run().unwrap();
+        assert_eq!(report.outcome, Outcome::OutOfTime);
+        assert_eq!(report.outcome.word(), "out_of_time");
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 mod algorithms;
 mod bad_guests;
+mod chance;
+mod corners;
 mod defers;
 mod docs;
 mod embedding;

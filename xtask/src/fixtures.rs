@@ -73,7 +73,7 @@ impl Args {
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 14] = [
+const PROGRAMS: [&str; 15] = [
     "corpus",
     "library",
     "world",
@@ -83,6 +83,7 @@ const PROGRAMS: [&str; 14] = [
     "algorithms-v3",
     "signatures",
     "bad",
+    "corners",
     "process",
     "planted",
     "decoders",
@@ -97,6 +98,7 @@ fn only_mode(program: &str) -> Option<(&'static str, &'static [u16])> {
         "defers" | "bad" => Some(("-stripped", &[15, 27])),
         "process" => Some(("-stripped", &[15, 19, 21, 23, 25, 27])),
         "whole" => Some(("-stripped", &[27])),
+        "corners" => Some(("-stripped", &VERSIONS)),
         "signatures" => Some(("", &[15, 27])),
         "planted" => Some(("", &[27])),
         "decoders" => Some(("-stripped", &[21, 27])),
@@ -202,7 +204,7 @@ impl Fixture {
             "corpus" => self.mode.checked_in.contains(&self.version),
             "algorithms" => self.version == 27,
             "defers" | "signatures" | "bad" | "whole" | "decoders" => true,
-            "process" => matches!(self.version, 15 | 27),
+            "process" | "corners" => matches!(self.version, 15 | 27),
             "cgo" => matches!((self.version, self.mode.suffix), (15, "-gcc") | (27, "-gcc-pie")),
             // They take much room; tests run the others where they have been built.
             "algorithms-v3" => self.version == 23,

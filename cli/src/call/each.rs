@@ -19,7 +19,7 @@ pub(super) fn main(args: &Args, file: &str) -> Result<u8> {
     if let Some(option) = args.watch.wanted() {
         bail!("{option} shows one call, and --each makes many: call it for one line");
     }
-    let mut machine = Machine::with_config(args.binary.open()?, args.guest.config()?)?;
+    let mut machine = Machine::with_config(args.binary.open()?, args.config()?)?;
     machine.set_reading(args.shown.reading(args.show_args));
     machine.find(&args.func)?;
     if args.init {

@@ -116,6 +116,27 @@ fn traces_go_to_standard_error_or_a_file() {
     assert!(std::fs::read_to_string(path).unwrap().contains("runtime.deferprocStack"));
 }
 
+/// A trace that is not whole is no trace, and a small stack of the shell's is enough.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_and_a_small_stack_is_none() {
+    let ran = goemu(["call", "main.f1", "--trace-out", "/dev/full"]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.stderr.contains("/dev/full is not whole: No space left"), "{}", ran.stderr);
+    let small = std::process::Command::new("sh")
+        .args(["-c", "ulimit -s 128; exec \"$0\" call main.f1", env!("CARGO_BIN_EXE_goemu")])
+        .output()
+        .unwrap();
+    assert_eq!((small.status.code(), small.stdout.as_slice()), (Some(0), &b"1\n"[..]));
+}
+
+#[test]
+fn a_call_has_a_time() {
+    let ran = call("go1.27", "loops 9223372036854775807 --fuel 1000g --timeout 200ms");
+    assert_eq!((ran.status, ran.stdout.as_str()), (3, ""));
+    assert!(ran.stderr.contains("out of time (raise it with --timeout)"), "{}", ran.stderr);
+}
+
 #[test]
 fn bytes_of_files_and_of_standard_input() {
     // The check value of CRC-32.

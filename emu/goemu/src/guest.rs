@@ -2,10 +2,12 @@
 //! stands in for the records of a runtime that was not started. Data alone: hooks and systems act on it.
 
 pub(crate) mod address_map;
+pub(crate) mod arena;
 pub(crate) mod clock;
 pub(crate) mod ending;
 pub(crate) mod files;
 pub mod goroutine;
+pub(crate) mod heap;
 pub(crate) mod hook_heap;
 pub(crate) mod map_walk;
 pub(crate) mod outside;

@@ -2,6 +2,7 @@
 
 mod boot;
 mod call_goroutine;
+mod chance;
 mod config;
 mod cover;
 mod engines;
@@ -170,6 +171,7 @@ impl Machine {
         let mut cpu = processor(&config);
         load::map(&image, &mut memory)?;
         let goroutine = Goroutine::new(&image, &mut memory, &mut cpu, config.max_stack)?;
+        chance::seed(&image, &mut memory, goroutine.m(), config.seed)?;
         // Where most calls put it: what is there already need not be restored after each.
         memory.poke(goroutine.stack_hi - TOP_BLOCK - 8, &return_addr(&image).to_le_bytes())?;
         let mut world = World::new(memory.space(), &config.process);
@@ -404,6 +406,7 @@ impl Machine {
     pub(crate) fn keep_state(&mut self) {
         self.world.stdout.clear();
         self.world.stderr.clear();
+        self.world.keep();
         self.os.keep();
         self.start = Start {
             memory: self.memory.rebase(),

@@ -170,6 +170,9 @@ pub struct Report {
     /// Why package variables have the values that they have in the file, where the call uses some and the program's
     /// packages could not be initialised.
     pub uninitialised: Option<String>,
+    /// Why the outcome may be goemu's doing, and not the program's own: a limit of hooked calls was reached, and the program could not
+    /// be started to make the call there.
+    pub doubt: Option<String>,
     /// Instructions executed. Fuel is also spent on what hooks and system calls do.
     pub instructions: u64,
     /// The arguments as they were afterwards, and captured variables; none unless

@@ -12,6 +12,8 @@ const MUCH: u64 = 4096;
 const BYTES: u64 = 32;
 /// Fewer bytes cost nothing extra: the cost of the hook or system call that copies them includes it.
 const FREE_BYTES: usize = 256;
+/// Pages whose flags are looked at in the time of an instruction.
+const PAGES: u64 = 16;
 /// What a change of a page takes, with the host's system call and the fault that follows.
 const PAGE_CHANGE: u64 = 400;
 
@@ -38,6 +40,11 @@ impl Cost {
     /// Pages were unmapped, cleared or protected. Mapping them is free: there is a limit to how much can be mapped.
     pub(super) fn pages_changed(&self, pages: &Range<u64>) {
         self.add(pages.end.saturating_sub(pages.start).saturating_mul(PAGE_CHANGE));
+    }
+
+    /// The flags of pages were looked at.
+    pub(super) fn pages_seen(&self, pages: &Range<u64>) {
+        self.add(pages.end.saturating_sub(pages.start) / PAGES);
     }
 
     #[inline(always)]

@@ -219,13 +219,13 @@ impl Memory {
     /// and when the range leaves the space or the host refuses memory. Nothing is mapped then.
     pub fn map(&mut self, range: Range<u64>, perm: Perm, contents: Contents<'_>) -> Result<(), MemoryError> {
         let pages = self.pages(&range)?;
-        if let Some(page) = pages.clone().find(|&p| self.region.flags(p).contains(PageFlags::MAPPED)) {
-            return Err(MemoryError::Occupied { addr: page * PAGE });
-        }
-        let bytes = (pages.end - pages.start) * PAGE;
-        let total = self.mapped.saturating_add(bytes);
+        let total = self.mapped.saturating_add((pages.end - pages.start) * PAGE);
         if total > self.limit {
             return Err(MemoryError::Limit { limit: self.limit });
+        }
+        self.cost.pages_seen(&pages);
+        if let Some(page) = pages.clone().find(|&p| self.region.flags(p).contains(PageFlags::MAPPED)) {
+            return Err(MemoryError::Occupied { addr: page * PAGE });
         }
         // Under a snapshot new pages are born dirty: undoing the mapping is all that they need.
         let dirty = if self.journal.active() { PageFlags::DIRTY } else { PageFlags::empty() };
@@ -255,6 +255,7 @@ impl Memory {
     /// When the range leaves the space, or the host refuses.
     pub fn unmap(&mut self, range: Range<u64>) -> Result<(), MemoryError> {
         let mut pages = self.pages(&range)?;
+        self.cost.pages_seen(&pages);
         while let Some(first) = pages.find(|&p| self.is_mapped(p)) {
             let end = (first + 1..pages.end).find(|&p| !self.is_mapped(p)).unwrap_or(pages.end);
             self.cost.pages_changed(&(first..end));
@@ -443,8 +444,12 @@ impl Memory {
             self.region.mark(page, PageFlags::DIRTY, PageFlags::empty());
         }
         if flags.contains(PageFlags::CODE) {
-            let start = page * PAGE + at as u64;
-            self.code_writes.push(start..start + len as u64);
+            let (start, end) = (page * PAGE + at as u64, page * PAGE + (at + len) as u64);
+            match self.code_writes.last_mut() {
+                Some(last) if (last.start..=last.end).contains(&start) => last.end = last.end.max(end),
+                Some(last) if (last.start..=last.end).contains(&end) => last.start = last.start.min(start),
+                _ => self.code_writes.push(start..end),
+            }
         }
     }
 

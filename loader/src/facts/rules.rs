@@ -171,6 +171,18 @@ impl Rules {
         self.minor >= 15
     }
 
+    /// Whether the generator of random numbers in `m` may be a shift register, which must not be zero.
+    #[must_use]
+    pub fn shifts_for_chance(self) -> bool {
+        self.minor <= 18
+    }
+
+    /// Whether it has two words of 32 bits; else one.
+    #[must_use]
+    pub fn has_two_words_for_chance(self) -> bool {
+        self.minor >= 10
+    }
+
     /// Whether `time.resetTimer` is given time and period; else they are in the timer.
     #[must_use]
     pub fn timers_are_reset_with_a_period(self) -> bool {

@@ -81,6 +81,8 @@ layouts! {
                                                     26 => 264;
         incgo         "incgo":        Option<u64> = 12 => 280, 25 => 272, 26 => 280;
         ncgo          "ncgo":         Option<u64> = 12 => 312, 22 => 304, 24 => 328, 25 => 320, 26 => 328;
+        fastrand      "fastrand":     Option<u64> = 4 => 184, 5 => 248, 6 => 244, 9 => 284, 10 => 288, 11 => 284, 12 => 288,
+                                                    22 => _;
     }
 
     /// `runtime.p`, what a thread needs to run Go code.

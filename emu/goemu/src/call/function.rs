@@ -284,11 +284,12 @@ impl Function {
         };
         let instructions = under_way.instructions(machine);
         machine.cx().emit(|_| Event::CallEnded(outcome.clone()));
-        let arguments = self.afterwards(machine, under_way.context, &under_way.frame, &mut outcome)?;
+        let arguments = self.afterwards(machine, under_way, &mut outcome)?;
         let (stdout, stderr) = (machine.world.stdout.clone(), machine.world.stderr.clone());
         let uninitialised = machine.uninitialised().map(str::to_owned);
         let runtime = machine.runtime();
-        Ok(Report { outcome, runtime, uninitialised, instructions, arguments, stdout, stderr })
+        let doubt = machine.world.doubt.map(str::to_owned);
+        Ok(Report { outcome, runtime, uninitialised, doubt, instructions, arguments, stdout, stderr })
     }
 
     /// The closure that the code finds in DX.
@@ -310,11 +311,11 @@ impl Function {
     fn afterwards(
         &self,
         machine: &mut Machine,
-        context: u64,
-        frame: &Frame,
+        under_way: &UnderWay,
         outcome: &mut Outcome,
     ) -> Result<Vec<NamedValue>, Error> {
         let reading = machine.reading();
+        let UnderWay { context, frame, .. } = under_way;
         let mut arguments = Vec::new();
         if let (true, Some((signature, places))) = (reading.arguments, &self.typed) {
             let image = Arc::clone(machine.image());
@@ -323,24 +324,30 @@ impl Function {
             let named = |(param, value): (&Param, Value)| NamedValue::new(&param.name, &param.ty, value);
             arguments
                 .extend(signature.params.iter().zip(values).filter(|(p, _)| !p.is_dictionary()).map(named));
-            let captures = self.closure.iter().flat_map(|closure| closure.places(context));
+            let captures = self.closure.iter().flat_map(|closure| closure.places(*context));
             arguments.extend(captures.map(|(capture, at)| capture.read(at, &reader)));
         }
         if reading.errors || reading.stringers {
-            self.add_texts(machine, outcome, &mut arguments);
+            self.add_texts(machine, under_way.fuel, outcome, &mut arguments);
         }
         Ok(arguments)
     }
 
-    /// Adds what values say of themselves.
-    fn add_texts(&self, machine: &mut Machine, outcome: &mut Outcome, arguments: &mut [NamedValue]) {
+    /// Adds what values say of themselves, by what is left of the call's fuel.
+    fn add_texts(
+        &self,
+        machine: &mut Machine,
+        fuel: i64,
+        outcome: &mut Outcome,
+        arguments: &mut [NamedValue],
+    ) {
         let reading = machine.reading();
         let typed = self.typed.as_ref().filter(|_| reading.stringers).map(|(signature, _)| signature);
         let returned = matches!(outcome, Outcome::Returned(_));
         let results = typed.filter(|_| returned).map_or(&[][..], |signature| &signature.results);
         let params =
             typed.map_or(&[][..], |signature| &signature.params).iter().filter(|p| !p.is_dictionary());
-        let mut texts = Stringers::new(machine, reading.errors, reading.stringers);
+        let mut texts = Stringers::new(machine, (reading.errors, reading.stringers), fuel);
         let mut add = |value: &mut Value, param: Option<&Param>| match param {
             Some(param) => texts.add_typed(value, &param.ty),
             None => texts.add(value),

@@ -34,7 +34,7 @@ impl Machine {
     /// state in which the others are initialised, as far as they do without it.
     pub fn initialise(&mut self) -> Result<Initialised, Error> {
         let fuel = i64::try_from(self.config().fuel).unwrap_or(i64::MAX);
-        self.initialise_with(fuel)
+        self.in_time(|machine| machine.initialise_with(fuel))
     }
 
     /// As [`Machine::initialise`], with so many instructions.

@@ -15,8 +15,8 @@ use crate::machine::Machine;
 use crate::outcome::Outcome;
 
 /// Instructions that all routines may execute which serve one call, at most and at least.
-const MOST: u64 = 1_000_000_000;
-const LEAST: u64 = 1_000_000;
+pub(super) const MOST: u64 = 1_000_000_000;
+pub(super) const LEAST: u64 = 1_000_000;
 
 /// Instructions that all routines may execute which serve one call: as many as that itself may, within reason.
 pub(crate) fn fuel(machine: &Machine) -> i64 {
@@ -65,7 +65,10 @@ impl Routine {
     ) -> Result<Vec<u64>, String> {
         let watching = std::mem::take(machine.observers());
         let printed = (machine.world.stdout.len(), machine.world.stderr.len());
+        // Whoever asks has addresses of its own.
+        let held = std::mem::replace(&mut machine.world.heap.held, true);
         let ended = self.call(machine, context, words, fuel);
+        machine.world.heap.held = held;
         machine.world.stdout.truncate(printed.0);
         machine.world.stderr.truncate(printed.1);
         *machine.observers() = watching;

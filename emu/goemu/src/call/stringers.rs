@@ -6,7 +6,7 @@ use std::sync::Arc;
 use goemu_loader::{Image, Kind, Type, TypeRef};
 
 use crate::call::place::MachineHeap;
-use crate::call::routine::{Routine, fuel};
+use crate::call::routine::{LEAST, MOST, Routine};
 use crate::go::guest::{GuestHeap, Types};
 use crate::go::value::{Interface, Pointer, Value};
 use crate::go::write::Writer;
@@ -29,16 +29,17 @@ pub(crate) struct Stringers<'m> {
 }
 
 impl<'m> Stringers<'m> {
-    /// Runs `Error` methods, and `String` methods of what has none if `stringers` is set.
-    pub(crate) fn new(machine: &'m mut Machine, errors: bool, stringers: bool) -> Stringers<'m> {
+    /// Runs `Error` methods if the first is set, and `String` methods of what has none if the second is. A call that left
+    /// little of its fuel has some for this.
+    pub(crate) fn new(machine: &'m mut Machine, methods: (bool, bool), fuel: i64) -> Stringers<'m> {
         let image = Arc::clone(machine.image());
-        let methods: &[_] = match (errors, stringers) {
+        let methods: &[_] = match methods {
             (true, true) => &["Error", "String"],
             (true, false) => &["Error"],
             (false, true) => &["String"],
             (false, false) => &[],
         };
-        let fuel = fuel(machine);
+        let fuel = fuel.clamp(LEAST.cast_signed(), MOST.cast_signed());
         Stringers { machine, image, methods, fuel, left: MAX_TEXTS }
     }
 

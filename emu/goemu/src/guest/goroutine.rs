@@ -234,6 +234,17 @@ impl Goroutine {
         }
     }
 
+    /// The address of the `m` that all goroutines share.
+    pub(crate) fn m(&self) -> u64 {
+        self.base + M
+    }
+
+    /// The memory of the structures that all goroutines share, and of the system's stack.
+    pub(crate) fn shared(&self) -> [std::ops::Range<u64>; 2] {
+        let g0 = self.base + G0_STACK_LO;
+        [self.base..self.base + STRUCTS_SIZE, g0..g0 + G0_STACK]
+    }
+
     /// Bytes of stack.
     pub fn stack_size(&self) -> u64 {
         self.stack_hi.saturating_sub(self.stack_lo)

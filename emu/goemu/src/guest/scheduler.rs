@@ -218,6 +218,23 @@ impl Scheduler {
         self.timers.get(&at).copied()
     }
 
+    /// All timers, by their addresses.
+    pub(crate) fn timers(&self) -> impl Iterator<Item = (&u64, &Timer)> {
+        self.timers.iter()
+    }
+
+    /// Forgets timers that are stopped and of which the program knows nothing any more.
+    pub(crate) fn forget_timers(&mut self, is_known: impl Fn(u64) -> bool) {
+        let channels = &mut self.channels;
+        self.timers.retain(|at, timer| {
+            let stays = timer.place.is_some() || is_known(*at);
+            if !stays {
+                channels.remove(&timer.channel);
+            }
+            stays
+        });
+    }
+
     /// Whether this channel goes with a timer.
     pub(crate) fn is_of_timer(&self, channel: u64) -> bool {
         self.channels.contains(&channel)

@@ -1,73 +1,39 @@
 //! The guest's state beside memory and processor: heap, input and output, clock, records that replace those of a runtime.
 //! Part of the machine's state: a snapshot restores it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::go::guest::HeapError;
 use crate::go::traceback::unwind::Start;
 use crate::guest::address_map::{BESIDE, HEAP, MAPPINGS};
+use crate::guest::arena::Arena;
 use crate::guest::ending::Dying;
+use crate::guest::heap::{Heap, Kind};
 use crate::guest::map_walk::Walk;
 use crate::guest::outside::Outside;
 use crate::guest::process::Process;
 use crate::guest::scheduler::Scheduler;
 use crate::guest::under_way::UnderWay;
 use crate::guest::waiters::Waiters;
-use crate::memory::{Contents, Memory, MemoryError, Perm};
-
-/// The heap is mapped in steps of this size.
-const STEP: u64 = 256 << 10;
-
-/// A range that is handed out from the bottom up and mapped as it is needed.
-#[derive(Clone, Debug)]
-struct Arena {
-    /// What is left.
-    range: Range<u64>,
-    /// Where it began.
-    first: u64,
-    mapped: u64,
-}
-
-impl Arena {
-    /// A range of the full space, or what is in its place in one of `space` bytes: a host that gives less gets
-    /// everything further down.
-    fn new(range: Range<u64>, space: u64) -> Arena {
-        let scale = |addr: u64| if space >= 1 << 40 { addr } else { addr >> (40 - space.ilog2()) };
-        let range = scale(range.start)..scale(range.end);
-        Arena { mapped: range.start, first: range.start, range }
-    }
-
-    /// `size` bytes at a multiple of `align`.
-    fn take(&mut self, memory: &mut Memory, size: u64, align: u64) -> Result<u64, HeapError> {
-        let no_room = HeapError::OutOfMemory(size);
-        let at = self.range.start.checked_next_multiple_of(align.max(1)).ok_or(no_room.clone())?;
-        let end = at.checked_add(size).filter(|&end| end <= self.range.end).ok_or(no_room.clone())?;
-        self.reach(memory, end).map_err(|_| no_room)?;
-        self.range.start = end;
-        Ok(at)
-    }
-
-    /// Maps what is not mapped yet below `end`.
-    fn reach(&mut self, memory: &mut Memory, end: u64) -> Result<(), MemoryError> {
-        if end > self.mapped {
-            let upto = end.next_multiple_of(STEP).min(self.range.end);
-            memory.map(self.mapped..upto, Perm::READ | Perm::WRITE, Contents::Zero)?;
-            self.mapped = upto;
-        }
-        Ok(())
-    }
-}
+use crate::memory::Memory;
 
 /// The guest's state beside memory and processor.
 #[derive(Debug)]
 pub struct World {
-    heap: Arena,
-    heap_start: u64,
-    /// The number of allocated objects.
-    objects: u64,
+    pub(crate) heap: Heap,
     mappings: Arena,
+    /// Why the outcome of the call may be goemu's doing, and not the program's own.
+    pub(crate) doubt: Option<&'static str>,
+    /// Whether the call has asked to be told of what a collection frees: hooks tell nobody.
+    pub(crate) watches_collector: bool,
+    /// Collections that the program has asked for.
+    pub(crate) collections: u32,
+    /// Cleanups that objects were given.
+    pub(crate) cleanups: u64,
+    /// By object: the closure of its finalizer.
+    pub(crate) finalizers: BTreeMap<u64, u64>,
     /// The object that all allocations of size 0 share.
     nothing: Option<u64>,
     /// By object: the word that its weak pointers share.
@@ -134,27 +100,31 @@ pub struct World {
 impl World {
     /// An empty heap in a space of `space` bytes.
     pub(crate) fn new(space: u64, process: &Process) -> World {
-        let (heap, mappings) = (Arena::new(HEAP, space), Arena::new(MAPPINGS, space));
+        let (heap, mappings) = (Heap::new(HEAP, space), Arena::new(MAPPINGS, space));
         World { process: Arc::new(process.clone()), ..World::with(heap, mappings) }
     }
 
     /// Maps the first step of the heap, as part of the state that calls start from: most calls need no more, and so map
     /// nothing. Where there is no room for it, the first allocation says so.
     pub(crate) fn prepare(&mut self, memory: &mut Memory) {
-        let _ = self.heap.reach(memory, self.heap_start + 1);
+        self.heap.prepare(memory);
+        self.heap.limit(memory.limit());
     }
 
     /// Room for arguments only: the program has a heap of its own.
     pub(crate) fn beside(space: u64, process: &Process) -> World {
-        let (heap, mappings) = (Arena::new(BESIDE, space), Arena::new(BESIDE.end..BESIDE.end, space));
+        let (heap, mappings) = (Heap::new(BESIDE, space), Arena::new(BESIDE.end..BESIDE.end, space));
         World { process: Arc::new(process.clone()), ..World::with(heap, mappings) }
     }
 
-    fn with(heap: Arena, mappings: Arena) -> World {
+    fn with(heap: Heap, mappings: Arena) -> World {
         World {
-            heap_start: heap.range.start,
             heap,
-            objects: 0,
+            doubt: None,
+            watches_collector: false,
+            collections: 0,
+            finalizers: BTreeMap::new(),
+            cleanups: 0,
             mappings,
             dying: None,
             nothing: None,
@@ -189,25 +159,29 @@ impl World {
         }
     }
 
-    /// The part of the heap that objects are in.
-    pub(crate) fn heap_range(&self) -> Range<u64> {
-        self.heap_start..self.heap.range.start
-    }
-
-    /// Zeroed memory for an object, aligned as Go's size classes are. Nothing is ever freed.
+    /// Zeroed memory, aligned as Go's size classes are. It is never freed.
     ///
     /// # Errors
-    /// [`HeapError`] when the limit of memory is reached.
+    /// [`HeapError`](crate::go::guest::HeapError) when the limit of memory is reached.
     pub fn alloc(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
-        self.objects += 1;
+        self.alloc_object(memory, size, Kind::Fixed)
+    }
+
+    /// The same for an object of the program, which a collection may free.
+    pub(crate) fn alloc_object(
+        &mut self,
+        memory: &mut Memory,
+        size: u64,
+        kind: Kind,
+    ) -> Result<u64, HeapError> {
         if size > 0 {
             let align = if size.is_multiple_of(16) || size > 16 { 16 } else { 8 };
-            return self.heap.take(memory, size, align);
+            return self.heap.take(memory, size, align, kind);
         }
         if let Some(nothing) = self.nothing {
             return Ok(nothing);
         }
-        let nothing = self.heap.take(memory, 8, 8)?;
+        let nothing = self.heap.take(memory, 8, 8, Kind::Fixed)?;
         self.nothing = Some(nothing);
         Ok(nothing)
     }
@@ -217,12 +191,12 @@ impl World {
     /// # Errors
     /// [`HeapError`] when the limit of memory is reached.
     pub fn alloc_aligned(&mut self, memory: &mut Memory, size: u64, align: u64) -> Result<u64, HeapError> {
-        self.heap.take(memory, size, align.clamp(1, 1 << 20))
+        self.heap.take(memory, size.max(1), align.clamp(1, 1 << 20), Kind::Fixed)
     }
 
-    /// Of the heap: objects, bytes in use, bytes mapped.
-    pub(crate) fn heap_use(&self) -> (u64, u64, u64) {
-        (self.objects, self.heap.range.start - self.heap_start, self.heap.mapped - self.heap_start)
+    /// The part of the heap that objects are in.
+    pub(crate) fn heap_range(&self) -> Range<u64> {
+        self.heap.start()..self.heap.top()
     }
 
     /// Zeroed pages, as the system call mmap gives them.
@@ -232,12 +206,18 @@ impl World {
 
     /// Whether all of a range was given by [`World::map_pages`].
     pub(crate) fn gave_pages(&self, range: &Range<u64>) -> bool {
-        self.mappings.first <= range.start && range.end <= self.mappings.range.start
+        self.mappings.first() <= range.start && range.end <= self.mappings.rest().start
+    }
+
+    /// What is there now is part of the state that calls start from.
+    pub(crate) fn keep(&mut self) {
+        self.heap.keep();
+        (self.doubt, self.watches_collector) = (None, false);
     }
 
     /// Whether anything was placed in the heap that is not the program's own.
     pub(crate) fn has_placed(&self) -> bool {
-        self.heap.range.start != self.heap_start
+        self.heap.top() != self.heap.start()
     }
 
     /// Whether everything that may hold much is empty.
@@ -250,7 +230,7 @@ impl World {
 
     /// Where arguments and what the guest asks for is put.
     pub(crate) fn arenas(&self) -> [Range<u64>; 2] {
-        [self.heap.range.clone(), self.mappings.range.clone()]
+        [self.heap.rest(), self.mappings.rest()]
     }
 
     /// Takes the next bytes of standard input; none at its end. `None`: a signal has come first.
@@ -301,12 +281,15 @@ impl Clone for World {
             ref scheduler,
             // Not of the state: what is outside goes on.
             outside: _,
-            heap_start,
             input_read,
             output_left,
             output_spent,
             closed_outputs,
-            objects,
+            doubt,
+            watches_collector,
+            collections,
+            cleanups,
+            ref finalizers,
             nothing,
             scratch,
             panic_value,
@@ -342,7 +325,12 @@ impl Clone for World {
         self.heap.clone_from(heap);
         self.mappings.clone_from(mappings);
         self.scheduler.clone_from(scheduler);
-        (self.heap_start, self.objects, self.nothing) = (heap_start, objects, nothing);
+        (self.nothing, self.collections) = (nothing, collections);
+        (self.doubt, self.watches_collector) = (doubt, watches_collector);
+        self.cleanups = cleanups;
+        if !(self.finalizers.is_empty() && finalizers.is_empty()) {
+            self.finalizers.clone_from(finalizers);
+        }
         self.scratch = scratch;
         (self.panic_value, self.errno, self.panic_at) = (panic_value, errno, panic_at);
         (self.panic_printed_from, self.begins_again) = (panic_printed_from, begins_again);

@@ -60,9 +60,11 @@ impl Machine {
         let parts = process(&image, &config, entry)?;
         let mut machine = Machine::of(image, config, parts);
         machine.stopping = stopping;
-        machine.start_program(main)?;
+        machine.in_time(|machine| machine.start_program(main))?;
         match machine.booted.as_ref().and_then(|booted| booted.ended.as_ref()) {
-            Some(Outcome::Interrupted) => Err(Error::Boot { why: Outcome::Interrupted.to_string() }),
+            Some(ended @ (Outcome::Interrupted | Outcome::OutOfTime)) => {
+                Err(Error::Boot { why: ended.to_string() })
+            }
             _ => Ok(machine),
         }
     }
@@ -109,6 +111,14 @@ impl Machine {
         func: u64,
         call: &dyn Fn(&mut Machine) -> Result<Report, Error>,
     ) -> Result<Report, Error> {
+        self.in_time(|machine| machine.serve_in_time(func, call))
+    }
+
+    fn serve_in_time(
+        &mut self,
+        func: u64,
+        call: &dyn Fn(&mut Machine) -> Result<Report, Error>,
+    ) -> Result<Report, Error> {
         if let Some(booted) = &self.booted {
             return match &booted.ended {
                 Some(outcome) => self.never_began(func, outcome.clone()),
@@ -126,6 +136,9 @@ impl Machine {
             return self.in_real(|real| real.call_with_fallback(func, call));
         }
         let hooked = match self.hooked(func, call) {
+            Ok(report) if report.doubt.is_some() && can_start(&self.image) => {
+                return self.in_real_if_doubted(func, report, call);
+            }
             Err(error @ (Error::Unsupported { .. } | Error::Uninitialised { .. }))
                 if can_start(&self.image) =>
             {
@@ -145,6 +158,23 @@ impl Machine {
                 self.real_only.insert(func);
                 served
             }
+        }
+    }
+
+    /// Makes a call again in the same program started, whose answer is the program's own. Where that has none, the first one
+    /// stays, and says what is to doubt.
+    fn in_real_if_doubted(
+        &mut self,
+        func: u64,
+        doubted: Report,
+        call: &dyn Fn(&mut Machine) -> Result<Report, Error>,
+    ) -> Result<Report, Error> {
+        match self.in_real(|real| real.call_with_fallback(func, call)) {
+            Ok(report) if !matches!(report.outcome, Outcome::OutOfFuel { .. } | Outcome::OutOfTime) => {
+                self.real_only.insert(func);
+                Ok(report)
+            }
+            _ => Ok(doubted),
         }
     }
 
@@ -181,7 +211,7 @@ impl Machine {
     /// return.
     pub(crate) fn serve_plain<T>(&mut self, call: impl FnOnce(&mut Machine) -> Option<T>) -> Option<T> {
         let saved = self.save_counts();
-        let served = call(self);
+        let served = self.in_time(call).filter(|_| self.world.doubt.is_none());
         self.early = None;
         if served.is_none() {
             self.restore_counts(saved);
@@ -237,7 +267,8 @@ impl Machine {
     /// Whether a hooked call will be made again in another way.
     fn ends_in_nothing(&self, tried: &Result<Report, Error>) -> bool {
         let needs_more = matches!(tried, Err(Error::Unsupported { .. }));
-        self.early.is_some() || (needs_more && self.may_fall_back() && can_start(&self.image))
+        let doubted = tried.as_ref().is_ok_and(|report| report.doubt.is_some());
+        self.early.is_some() || ((needs_more || doubted) && self.may_fall_back() && can_start(&self.image))
     }
 
     /// Does something in the same program started; observers and fuel go along.
@@ -298,6 +329,7 @@ impl Machine {
             outcome,
             runtime: Runtime::Real,
             uninitialised: None,
+            doubt: None,
             instructions: 0,
             arguments: Vec::new(),
             stdout: Vec::new(),

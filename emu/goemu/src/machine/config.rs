@@ -1,5 +1,7 @@
 //! What a machine is made with.
 
+use std::time::Duration;
+
 use super::{EngineChoice, Files, Process};
 use crate::cpu::Level;
 use crate::outcome::Runtime;
@@ -16,6 +18,9 @@ pub struct Config {
     pub fuel: u64,
     /// Bytes that one call may write to its standard output and error together.
     pub max_output: u64,
+    /// Time of the host that a call may take with all that it brings: initialising packages, starting the program, methods
+    /// that are run for texts. It then ends as [`Outcome::OutOfTime`](crate::Outcome::OutOfTime). `None`: fuel alone bounds it.
+    pub deadline: Option<Duration>,
     /// What the processor shows of itself: programs choose their code by it.
     pub cpu: Level,
     /// What everything random follows from. The same seed is the same run.
@@ -40,6 +45,7 @@ impl Default for Config {
             max_stack: 1_000_000_000,
             fuel: 1_000_000_000,
             max_output: 64 << 20,
+            deadline: None,
             cpu: Level::default(),
             seed: 1,
             runtime: None,

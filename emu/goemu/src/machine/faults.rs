@@ -33,6 +33,7 @@ impl Machine {
 
     /// Makes a fault a panic of Go's, or the outcome of the call.
     pub(super) fn answer_fault(&mut self, fault: Fault) -> Option<Outcome> {
+        self.doubt_fault(fault);
         if let Some((signal, addr)) = self.signal(fault)
             && self.enter_sigpanic(signal, addr, fault).is_some()
         {
@@ -40,6 +41,31 @@ impl Machine {
         }
         let func = self.image.func_at(fault.pc).map(|func| func.name().to_owned());
         Some(Outcome::Faulted { fault, func })
+    }
+
+    /// Notes that a fault in a runtime that was not started may not be the program's own. Its functions that copy and compare
+    /// memory, or call deferred functions, are given the program's pointers.
+    fn doubt_fault(&mut self, fault: Fault) {
+        const OF_PROGRAM: [&str; 12] = [
+            "mem",
+            "duff",
+            "cmp",
+            "typedmem",
+            "str",
+            "gcWriteBarrier",
+            "bulk",
+            "wb",
+            "asm",
+            "jmpdefer",
+            "defer",
+            "call",
+        ];
+        let func = self.image.func_at(fault.pc);
+        let own = func.and_then(|func| func.name().strip_prefix("runtime."));
+        let astray = own.is_some_and(|name| !OF_PROGRAM.iter().any(|start| name.starts_with(start)));
+        if astray && self.booted.is_none() && !self.image.is_linked_here() {
+            self.world.doubt = Some("a fault in a runtime that was not started");
+        }
     }
 
     /// The signal that the program's system would send, and its address, for faults that Go makes panics of.

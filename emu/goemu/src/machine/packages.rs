@@ -87,7 +87,7 @@ impl Machine {
         match done {
             Ok(_) => Ok(true),
             // It may work another time.
-            Err(error) if self.is_interrupted() => Err(error),
+            Err(error) if self.must_end() => Err(error),
             Err(error @ (Error::Initialisation { .. } | Error::Unsupported { .. })) => {
                 self.packages = Packages::Failed(error.to_string());
                 let real = self.config.runtime.is_none() && can_start(&self.image);

@@ -83,6 +83,7 @@ impl Machine {
             }
         }
         if let Some(hooks) = self.hooks.at(self.cpu.rip) {
+            hooked::collect_if_due(&mut self.cx());
             match self.answer_hooks(&hooks)? {
                 Next::Run => {}
                 Next::Again => {

@@ -72,13 +72,15 @@ impl Interrupt {
 pub(super) struct Stopping {
     pub(super) interrupt: Option<Interrupt>,
     pub(super) deadline: Option<Instant>,
+    /// The deadline of the present call and of all that it brings.
+    of_call: Option<Instant>,
     /// Instructions since the last look.
     since: i64,
 }
 
 impl Stopping {
     fn is_wanted(&self) -> bool {
-        self.interrupt.is_some() || self.deadline.is_some()
+        self.interrupt.is_some() || self.deadline.is_some() || self.of_call.is_some()
     }
 
     /// The part of a slice after which there is something to look at.
@@ -102,7 +104,12 @@ impl Stopping {
         if self.interrupt.as_ref().is_some_and(Interrupt::is_raised) {
             return Some(Outcome::Interrupted);
         }
-        self.deadline.is_some_and(|at| Instant::now() >= at).then_some(Outcome::OutOfTime)
+        self.is_late().then_some(Outcome::OutOfTime)
+    }
+
+    fn is_late(&self) -> bool {
+        let deadlines = [self.deadline, self.of_call].into_iter().flatten();
+        deadlines.min().is_some_and(|at| Instant::now() >= at)
     }
 }
 
@@ -113,13 +120,28 @@ impl Machine {
     }
 
     /// Ends calls that still run at this time, as [`Outcome::OutOfTime`]. Initialising packages and starting the program, where a
-    /// call needs that, are not counted.
+    /// call needs that, are not counted: [`Config::deadline`](super::Config::deadline) counts all.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.stopping.deadline = deadline;
     }
 
-    pub(super) fn is_interrupted(&self) -> bool {
-        self.stopping.interrupt.as_ref().is_some_and(Interrupt::is_raised)
+    /// Whether the call must end, which says nothing of another.
+    pub(super) fn must_end(&self) -> bool {
+        self.stopping.interrupt.as_ref().is_some_and(Interrupt::is_raised) || self.stopping.is_late()
+    }
+
+    /// Does something within the machine's own limit of time. What is inside of something else has what is left of its time.
+    #[inline]
+    pub(crate) fn in_time<T>(&mut self, act: impl FnOnce(&mut Machine) -> T) -> T {
+        match self.config.deadline {
+            Some(limit) if self.stopping.of_call.is_none() => {
+                self.stopping.of_call = Instant::now().checked_add(limit);
+                let done = act(self);
+                self.stopping.of_call = None;
+                done
+            }
+            _ => act(self),
+        }
     }
 
     /// Does what a call's time does not pay for.

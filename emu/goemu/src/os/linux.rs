@@ -122,6 +122,8 @@ impl Linux {
 impl Os for Linux {
     fn syscall(&mut self, cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError> {
         let args = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::R10, gpr::R8, gpr::R9].map(|r| cx.cpu.gpr(r));
+        // The others are asked when they want to run next.
+        cx.memory.charge(self.now.threads.cost());
         let Some(entry) = table::find(cx.cpu.gpr(gpr::RAX)) else {
             return Ok(SyscallReturn::Return(-errno::EPERM));
         };

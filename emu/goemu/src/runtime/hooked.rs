@@ -5,9 +5,11 @@
 //! Rust where records hold them, so that programs without a runtime (object files) have them too.
 
 pub(super) mod alloc;
+pub(super) mod collector;
 pub(super) mod coroutines;
 pub(super) mod defers;
 pub(super) mod fatal;
+pub(super) mod finalizers;
 pub(crate) mod goroutines;
 pub(super) mod panics;
 pub(super) mod reasons;
@@ -18,6 +20,7 @@ pub(super) mod tables;
 pub(super) mod timers;
 
 use crate::go::traceback::unwind::Start;
+use crate::guest::heap::Kind;
 use crate::hook::{Action, HookContext, HookResult};
 
 /// `deferreturn`, of deferred calls in records.
@@ -29,6 +32,19 @@ pub(crate) fn deferreturn(cx: &mut HookContext<'_>) -> HookResult {
 pub(crate) fn panicked(cx: &mut HookContext<'_>, at: (u64, u64), text: String) -> Action {
     cx.world.panic_at = Start { pc: at.0, sp: at.1, trap: false };
     fatal::panicked(cx, text)
+}
+
+/// Collects garbage, if enough was allocated. At the beginning of a hook all that is used can be found.
+pub(crate) fn collect_if_due(cx: &mut HookContext<'_>) {
+    if cx.world.heap.is_due() {
+        collector::collect(cx);
+    }
+}
+
+/// Memory for an object of the program, of this type; of none, if it is not known what is in it.
+pub(crate) fn object(cx: &mut HookContext<'_>, size: u64, ty: u64) -> Option<u64> {
+    let kind = if ty == 0 { Kind::Pointers } else { alloc::kind(cx, ty) };
+    cx.world.alloc_object(cx.memory, size, kind).ok()
 }
 
 /// Ends the call as a fatal error.

@@ -68,12 +68,12 @@ enum Room {
 }
 
 fn take_room(cx: &mut HookContext<'_>, size: u64, ty: u64) -> Room {
-    match cx.world.alloc(cx.memory, size) {
-        Ok(addr) => {
+    match hooked::object(cx, size, ty) {
+        Some(addr) => {
             cx.emit(|_| crate::observe::Event::Allocated { addr, size, ty });
             Room::At(addr)
         }
-        Err(_) => Room::None(hooked::out_of_memory(cx)),
+        None => Room::None(hooked::out_of_memory(cx)),
     }
 }
 

@@ -82,6 +82,11 @@ impl Default for Threads {
 }
 
 impl Threads {
+    /// What looking at all threads takes, in instructions.
+    pub(super) fn cost(&self) -> u64 {
+        self.list.len() as u64
+    }
+
     /// The running thread.
     pub(super) fn running(&mut self) -> &mut Thread {
         let last = self.list.len() - 1;

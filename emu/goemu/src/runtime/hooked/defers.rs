@@ -7,6 +7,7 @@
 
 use super::fatal;
 use crate::cpu::gpr;
+use crate::guest::heap::Kind;
 use crate::hook::{Action, HookContext, HookResult};
 use crate::memory::MemFault;
 use crate::observe::Event;
@@ -24,7 +25,7 @@ pub(in crate::runtime) fn deferproc(cx: &mut HookContext<'_>) -> HookResult {
     let len = if rules.copies_arguments() { cx.arg(0)? & 0xffff_ffff } else { 0 };
     let args = arguments(cx, cx.caller_sp().wrapping_add(16), len)?;
     let layout = cx.image.facts().defer;
-    let Ok(record) = cx.world.alloc(cx.memory, layout.size + len) else {
+    let Ok(record) = cx.world.alloc_object(cx.memory, layout.size + len, Kind::Pointers) else {
         return Ok(fatal::out_of_memory(cx));
     };
     cx.set_word(record.wrapping_add(layout.func), closure)?;

@@ -107,6 +107,7 @@ struct Shows {
 /// `fatalthrow`.
 pub(in crate::runtime) fn throw(cx: &mut HookContext<'_>) -> HookResult {
     let text = string(cx, cx.arg(0)?, cx.arg(1)?)?;
+    doubt(cx, &text);
     spill(cx);
     let start = at_call(cx, "runtime.fatalthrow").unwrap_or_else(|| here(cx));
     Ok(end(cx, &text, start, Shows { runtime: true, others: true }))
@@ -179,8 +180,31 @@ fn end(cx: &mut HookContext<'_>, text: &str, start: Start, shows: Shows) -> Acti
     Action::End(Outcome::Exited { code: 2, fatal: Some(fatal) })
 }
 
+/// What the runtime throws because of what the program did begins so. Everything else may come of structures that a start
+/// would have filled.
+const OF_PROGRAM: [&str; 10] = [
+    "sync: ",
+    "sync/",
+    "concurrent map ",
+    "all goroutines are asleep",
+    "runtime.SetFinalizer",
+    "runtime.AddCleanup",
+    "stack overflow",
+    "go of nil func value",
+    "semaphore",
+    "unlock of unlocked",
+];
+
+/// Notes that a fatal error may not be the program's own.
+fn doubt(cx: &mut HookContext<'_>, text: &str) {
+    if !OF_PROGRAM.iter().any(|own| text.starts_with(own)) {
+        cx.world.doubt = Some("a fatal error in a runtime that was not started");
+    }
+}
+
 /// The heap is used up.
 pub(in crate::runtime) fn out_of_memory(cx: &mut HookContext<'_>) -> Action {
+    cx.world.doubt = Some("the memory of a hooked call is used up");
     error(cx, "runtime: out of memory")
 }
 

@@ -293,6 +293,7 @@ pub(in crate::runtime) fn stack_text(cx: &mut HookContext<'_>) -> HookResult {
     let own = fatal::running(cx, fatal::caller(cx)?, false);
     let goroutines = std::iter::once(own).chain(stacks(cx, false)).collect();
     let text = Traceback { goroutines }.to_string();
+    cx.memory.charge(text.len() as u64 + MAKING * cx.world.scheduler.resting().count() as u64);
     let count = text.len().min(usize::try_from(len).unwrap_or(usize::MAX));
     cx.memory.write_bytes(buf, &text.as_bytes()[..count])?;
     cx.set_result(4, 0, count as u64)?;
@@ -411,6 +412,9 @@ fn set_registers(cx: &mut HookContext<'_>, picked: &Suspended) {
 /// Nothing can run any more.
 fn deadlock(cx: &mut HookContext<'_>) -> Action {
     let first_gone = cx.world.scheduler.first_gone;
+    if cx.world.watches_collector {
+        cx.world.doubt = Some("hooks run no finalizers or cleanups, which somebody may wait for");
+    }
     let traceback = Traceback { goroutines: stacks(cx, false) };
     if first_gone && traceback.is_empty() {
         let text = "no goroutines (main called runtime.Goexit) - deadlock!".to_owned();

@@ -2,14 +2,16 @@
 
 use goemu_loader::Os;
 
-use super::{fatal, goroutines};
+use super::{collector, fatal, goroutines};
 use crate::cpu::gpr;
 use crate::error::Error;
 use crate::hook::{Action, HookContext, HookResult};
 use crate::os;
 
-/// `entersyscall`, `stopTheWorld` and their like: no other thread wants the processor, and none is there. `GC`,
-/// `SetFinalizer`: nothing is ever freed.
+/// Where `MemStats` has the number of collections, behind the times of the last 256.
+const NUM_GC: u64 = 8 * (24 + 2 * 256);
+
+/// `entersyscall`, `stopTheWorld` and their like: no other thread wants the processor, and none is there.
 pub(in crate::runtime) fn nothing(_: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
@@ -54,6 +56,7 @@ pub(in crate::runtime) fn processor(cx: &mut HookContext<'_>) -> HookResult {
 /// `getOrAddWeakHandle(p unsafe.Pointer) *atomic.Uintptr`: the word that all weak pointers to an object share.
 pub(in crate::runtime) fn weak_handle(cx: &mut HookContext<'_>) -> HookResult {
     let object = cx.arg(0)?;
+    cx.world.watches_collector = true;
     let handle = match cx.world.weak_handles.get(&object) {
         Some(handle) => *handle,
         None => {
@@ -75,23 +78,55 @@ pub(in crate::runtime) fn strong(cx: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
 
-/// `AddCleanup`: the cleanup never runs. Its result has two words; nothing can be stopped by them.
-pub(in crate::runtime) fn add_cleanup(cx: &mut HookContext<'_>) -> HookResult {
-    cx.set_result(4, 0, 0)?;
-    cx.set_result(4, 1, 0)?;
-    Ok(Action::Return)
+/// `GC()`: a collection, after which pools are emptied. Hooks run no finalizers or cleanups, and weak pointers last.
+pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) -> HookResult {
+    if cx.world.watches_collector {
+        return Err(goroutines::cannot(
+            cx,
+            "a collection that is to run finalizers or cleanups, or to end weak pointers,",
+        ));
+    }
+    cx.world.collections = cx.world.collections.saturating_add(1);
+    if !cx.world.heap.held {
+        collector::collect(cx);
+    }
+    match cx.image.funcs_named("sync.poolCleanup").first() {
+        Some(cleanup) => {
+            cx.cpu.rip = cleanup.entry();
+            Ok(Action::Resume)
+        }
+        None => Ok(Action::Return),
+    }
 }
 
-/// `ReadMemStats(m *MemStats)`: what is known of a heap that is never collected; the rest is zero, as it is there.
+/// `ReadMemStats(m *MemStats)`: what is known of the hooked heap; the rest is zero.
 pub(in crate::runtime) fn memory_statistics(cx: &mut HookContext<'_>) -> HookResult {
     let stats = cx.arg(0)?;
-    let (objects, bytes, mapped) = cx.world.heap_use();
+    let [made, freed, bytes, freed_bytes, mapped] = cx.world.heap.uses();
+    let objects = made - freed;
     // The words that MemStats begins with, in every release: Alloc TotalAlloc Sys Lookups Mallocs Frees, and of the heap
     // Alloc Sys Idle Inuse Released Objects.
-    let words = [bytes, bytes, mapped, 0, objects, 0, bytes, mapped, mapped - bytes, bytes, 0, objects];
+    let words = [
+        bytes,
+        bytes + freed_bytes,
+        mapped,
+        0,
+        made,
+        freed,
+        bytes,
+        mapped,
+        mapped - bytes,
+        bytes,
+        0,
+        objects,
+    ];
     for (word, n) in words.into_iter().zip(0..) {
         cx.set_word(stats.wrapping_add(8 * n), word)?;
     }
+    // NumGC and, since Go 1.8, NumForcedGC.
+    let forced = cx.world.collections.to_le_bytes();
+    cx.memory.write(stats.wrapping_add(NUM_GC), forced)?;
+    cx.memory.write(stats.wrapping_add(NUM_GC + 4), forced)?;
     Ok(Action::Return)
 }
 

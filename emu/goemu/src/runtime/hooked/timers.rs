@@ -6,6 +6,7 @@
 
 use super::{fatal, goroutines};
 use crate::guest::clock;
+use crate::guest::heap::Kind;
 use crate::guest::scheduler::Timer;
 use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::MemFault;
@@ -68,7 +69,9 @@ pub(in crate::runtime) fn new(cx: &mut HookContext<'_>) -> HookResult {
     const SIZE: u64 = 192;
     let (when, period, f) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?);
     let (arg, channel) = ([cx.arg(3)?, cx.arg(4)?], cx.arg(5)?);
-    let Ok(at) = cx.world.alloc(cx.memory, SIZE) else { return Ok(fatal::out_of_memory(cx)) };
+    let Ok(at) = cx.world.alloc_object(cx.memory, SIZE, Kind::Pointers) else {
+        return Ok(fatal::out_of_memory(cx));
+    };
     cx.set_word(at.wrapping_add(8), 1)?;
     set(cx, at, Timer { period, f, arg, channel, ..Timer::default() }, when);
     cx.set_result(6, 0, at)?;

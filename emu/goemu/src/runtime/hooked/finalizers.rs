@@ -1,0 +1,141 @@
+//! Finalizers and cleanups (`runtime/mfinal.go`, `runtime/mcleanup.go`): their checks, as Go makes them. None of them runs here.
+
+use std::sync::Arc;
+
+use goemu_loader::{Kind, Type, TypeRef, printed_name};
+
+use super::{fatal, goroutines};
+use crate::hook::{Action, HookContext, HookError, HookResult};
+
+/// Objects below this size, without pointers, share memory in Go: a finalizer may be set inside of it.
+const TINY: u64 = 16;
+
+/// `SetFinalizer(obj any, finalizer any)`
+pub(in crate::runtime) fn set_finalizer(cx: &mut HookContext<'_>) -> HookResult {
+    let (ty, object, finalizer_ty, closure) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?, cx.arg(3)?);
+    match check(cx, ty, object, finalizer_ty)? {
+        Err(text) => return Ok(fatal::error(cx, &format!("runtime.SetFinalizer: {text}"))),
+        Ok(false) => return Ok(Action::Return),
+        Ok(true) => {}
+    }
+    if finalizer_ty == 0 {
+        cx.world.finalizers.remove(&object);
+        return Ok(Action::Return);
+    }
+    cx.world.watches_collector = true;
+    if cx.world.finalizers.insert(object, closure).is_some() {
+        return Ok(fatal::error(cx, "runtime.SetFinalizer: finalizer already set"));
+    }
+    Ok(Action::Return)
+}
+
+/// Whether the object can have a finalizer, which variables of the program need not; or what is wrong.
+fn check(
+    cx: &HookContext<'_>,
+    ty: u64,
+    object: u64,
+    finalizer_ty: u64,
+) -> Result<Result<bool, String>, HookError> {
+    if ty == 0 {
+        return Ok(Err("first argument is nil".to_owned()));
+    }
+    let pointer = resolve(cx, ty)?;
+    let Kind::Pointer(elem) = &pointer.kind else {
+        return Ok(Err(format!("first argument is {}, not pointer", name(&pointer))));
+    };
+    let elem = resolved(cx, elem)?;
+    match cx.world.heap.base(object) {
+        None if is_variable(cx, object) => return Ok(Ok(false)),
+        None => return Ok(Err("pointer not in heap".to_owned())),
+        Some(base) if base != object && (elem.size >= TINY || has_pointers(cx, &elem)) => {
+            return Ok(Err("pointer not at beginning of allocated block".to_owned()));
+        }
+        Some(_) => {}
+    }
+    if finalizer_ty == 0 {
+        return Ok(Ok(true));
+    }
+    let finalizer = resolve(cx, finalizer_ty)?;
+    let Kind::Func(func) = &finalizer.kind else {
+        return Ok(Err(format!("second argument is {}, not a function", name(&finalizer))));
+    };
+    let cannot = || format!("cannot pass {} to finalizer {}", name(&pointer), name(&finalizer));
+    if func.variadic {
+        return Ok(Err(format!("{} because dotdotdot", cannot())));
+    }
+    let [param] = &func.params[..] else { return Ok(Err(cannot())) };
+    let takes = takes(cx, &*resolved(cx, param)?, &pointer)?;
+    Ok(if takes { Ok(true) } else { Err(cannot()) })
+}
+
+/// Whether a parameter takes a pointer: it is of its type, of a like one without a name, or an interface that it implements.
+fn takes(cx: &HookContext<'_>, param: &Type, pointer: &Type) -> Result<bool, HookError> {
+    if param.rtype.is_some() && param.rtype == pointer.rtype {
+        return Ok(true);
+    }
+    match (&param.kind, &pointer.kind) {
+        (Kind::Pointer(a), Kind::Pointer(b)) => {
+            let unnamed = param.name.starts_with('*') || pointer.name.starts_with('*');
+            Ok(unnamed && resolved(cx, a)?.rtype == resolved(cx, b)?.rtype)
+        }
+        (Kind::Interface { methods, .. }, _) => {
+            let has = |name: &str| {
+                pointer.rtype.is_some_and(|ty| matches!(cx.image.method_code(ty, name), Ok(Some(_))))
+            };
+            Ok(methods.iter().all(|method| has(&method.name)))
+        }
+        _ => Ok(false),
+    }
+}
+
+fn resolve(cx: &HookContext<'_>, ty: u64) -> Result<Arc<Type>, HookError> {
+    resolved(cx, &TypeRef::Rtype(ty))
+}
+
+fn resolved(cx: &HookContext<'_>, ty: &TypeRef) -> Result<Arc<Type>, HookError> {
+    Ok(cx.image.resolve(ty).map_err(crate::error::Error::from)?)
+}
+
+/// As the runtime writes it.
+fn name(ty: &Type) -> String {
+    printed_name(&ty.name).into_owned()
+}
+
+fn has_pointers(cx: &HookContext<'_>, ty: &Type) -> bool {
+    ty.rtype.is_none_or(|ty| super::alloc::kind(cx, ty) != crate::guest::heap::Kind::Data)
+}
+
+/// Whether an address is in the file's own memory.
+fn is_variable(cx: &HookContext<'_>, addr: u64) -> bool {
+    let segments = cx.image.segments();
+    segments
+        .iter()
+        .any(|segment| (segment.addr..segment.addr.saturating_add(segment.mem_size)).contains(&addr))
+}
+
+/// `AddCleanup[T, S any](ptr *T, cleanup func(S), arg S) Cleanup`, with a dictionary before its arguments. What Go panics at is
+/// left to a program that was started.
+pub(in crate::runtime) fn add_cleanup(cx: &mut HookContext<'_>) -> HookResult {
+    let (object, argument) = (cx.arg(1)?, cx.arg(3)?);
+    if object == 0 || object == argument || cx.world.heap.base(object).is_none() && !is_variable(cx, object) {
+        return Err(goroutines::cannot(cx, "a cleanup that cannot be"));
+    }
+    cx.world.watches_collector = true;
+    cx.world.cleanups += 1;
+    // Its number, and the object.
+    cx.set_result(4, 0, cx.world.cleanups)?;
+    cx.set_result(4, 1, object)?;
+    Ok(Action::Return)
+}
+
+/// `Cleanup.Stop()`: it would not have run.
+pub(in crate::runtime) fn stop_cleanup(_: &mut HookContext<'_>) -> HookResult {
+    Ok(Action::Return)
+}
+
+/// `AddCleanup`, where it is not defined: nothing can be stopped by the two words of its result.
+pub(in crate::runtime) fn no_cleanup(cx: &mut HookContext<'_>) -> HookResult {
+    cx.set_result(4, 0, 0)?;
+    cx.set_result(4, 1, 0)?;
+    Ok(Action::Return)
+}

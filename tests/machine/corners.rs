@@ -1,0 +1,110 @@
+//! What a runtime that did not start could get wrong: memory that is never freed, finalizers that never run, checks that are
+//! left out. The values are those of native runs of the same programs, the same in all releases.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use goemu::outcome::Runtime;
+use goemu::{Config, Error, Image, Machine, Outcome, Report};
+use goemu_tests::fixtures::{VERSIONS, binary};
+
+/// The releases whose build is there: `cargo xtask fixtures` makes all.
+fn versions() -> impl Iterator<Item = u16> {
+    VERSIONS.into_iter().filter(|version| binary(&format!("corners-go1.{version}-stripped")).is_some())
+}
+
+fn call(version: u16, config: Config, func: &str, sig: &str, args: &[&str]) -> Result<Report, Error> {
+    let image = Image::open(binary(&format!("corners-go1.{version}-stripped")).unwrap()).unwrap();
+    let call = Machine::with_config(image, config)?.call(func)?.signature(sig)?.literals(args)?.run();
+    call
+}
+
+fn with(runtime: Option<Runtime>) -> Config {
+    // Started programs need more.
+    let max_memory = if runtime == Some(Runtime::Hooked) { 64 << 20 } else { 1 << 30 };
+    Config { runtime, max_memory, ..Config::default() }
+}
+
+/// Each function allocates many times the memory that it may have.
+#[test]
+fn the_hooked_heap_is_collected() {
+    let hooked = || with(Some(Runtime::Hooked));
+    for version in versions() {
+        let returns = |func: &str, sig: &str, args: &[&str], value: &str| {
+            let report = call(version, hooked(), func, sig, args).unwrap();
+            assert_eq!(report.outcome.to_string(), value, "{version}: {func}, {:?}", report.doubt);
+            assert_eq!(report.doubt, None);
+        };
+        returns("main.churn", "func(n, size int) int", &["30000", "10000"], "300030000");
+        returns("main.grow", "func(n int) int", &["20000"], "20000");
+        returns("main.timed", "func(n int) int", &["3000"], "3000");
+        returns("main.keep", "func(n int) int", &["2000"], "3020670");
+        let many = call(version, hooked(), "main.keep", "func(n int) int", &["100000"]).unwrap();
+        let free = Config { max_memory: 2 << 30, ..hooked() };
+        let plenty = call(version, free, "main.keep", "func(n int) int", &["100000"]).unwrap();
+        assert_eq!(many.outcome, plenty.outcome, "{version}");
+        assert_eq!(many.outcome.word(), "returned", "{version}: {}", many.outcome);
+    }
+}
+
+/// A collection does not free what the call still uses: the same function, with collections that come at other places.
+#[test]
+fn collections_change_no_result() {
+    for version in versions() {
+        for max_memory in [24 << 20, 32 << 20, 48 << 20] {
+            let config = Config { max_memory, ..with(Some(Runtime::Hooked)) };
+            let report = call(version, config, "main.keep", "func(n int) int", &["30000"]).unwrap();
+            assert_eq!(report.outcome.to_string(), "7486670", "{version}, {max_memory}");
+        }
+    }
+}
+
+#[test]
+fn who_watches_the_collector_is_served_by_the_real_one() {
+    for version in versions() {
+        for runtime in [None, Some(Runtime::Real)] {
+            let value = |func: &str, sig: &str| {
+                call(version, with(runtime), func, sig, &[]).unwrap().outcome.to_string()
+            };
+            assert_eq!(value("main.finalized", "func() string"), "\"finalized\"", "{version}, {runtime:?}");
+            assert_eq!(value("main.pooled", "func() bool"), "true", "{version}, {runtime:?}");
+            assert_eq!(value("main.collections", "func() bool"), "true", "{version}, {runtime:?}");
+        }
+        let hooked = || with(Some(Runtime::Hooked));
+        let refused = call(version, hooked(), "main.finalized", "func() string", &[]).unwrap_err();
+        assert!(refused.to_string().contains("run finalizers"), "{version}: {refused}");
+        for func in ["main.pooled", "main.collections"] {
+            let report = call(version, hooked(), func, "func() bool", &[]).unwrap();
+            assert_eq!(report.outcome.to_string(), "true", "{version}: {func}");
+        }
+    }
+}
+
+/// Hooks keep the checks of what they replace, in the words of the release.
+#[test]
+fn finalizers_are_checked() {
+    for version in versions() {
+        for kind in 0..8 {
+            let args = [&*kind.to_string()];
+            let text = |runtime| {
+                let report = call(version, with(Some(runtime)), "main.badFinalizer", "func(kind int)", &args);
+                match report.unwrap().outcome {
+                    Outcome::Exited { fatal: Some(fatal), .. } => fatal.text,
+                    outcome => outcome.word().to_owned(),
+                }
+            };
+            let (hooked, real) = (text(Runtime::Hooked), text(Runtime::Real));
+            assert_eq!(hooked, real, "{version}: {kind}");
+            // A byte may share the memory of an object without pointers.
+            let wrong = kind < 7 && kind != 5;
+            assert_eq!(hooked.starts_with("runtime.SetFinalizer: "), wrong, "{version}: {kind}: {hooked}");
+        }
+    }
+}
+
+/// What hooks cannot do is not passed off as the program's fate.
+#[test]
+fn a_doubtful_end_says_so() {
+    let config = Config { max_memory: 24 << 20, ..with(Some(Runtime::Hooked)) };
+    let report = call(27, config, "main.churn", "func(n, size int) int", &["5", "30000000"]).unwrap();
+    assert_eq!(report.outcome.to_string(), "fatal error: runtime: out of memory");
+    assert!(report.doubt.unwrap().contains("used up"));
+}
