@@ -13,8 +13,7 @@ fn versions() -> impl Iterator<Item = u16> {
 
 fn call(version: u16, config: Config, func: &str, sig: &str, args: &[&str]) -> Result<Report, Error> {
     let image = Image::open(binary(&format!("corners-go1.{version}-stripped")).unwrap()).unwrap();
-    let call = Machine::with_config(image, config)?.call(func)?.signature(sig)?.literals(args)?.run();
-    call
+    Machine::with_config(image, config)?.call(func)?.signature(sig)?.literals(args)?.run()
 }
 
 fn with(runtime: Option<Runtime>) -> Config {

@@ -1,7 +1,8 @@
-//! `cargo xtask ci`: everything that has to hold before a change is merged, the tests last. And
+//! `cargo xtask ci`: everything that has to hold before a change is merged, closed by the count of the tests. And
 //! `cargo xtask bless`: accepts what the golden tests see now.
 
 use std::{
+    fmt,
     io::{BufRead, BufReader},
     process::Stdio,
 };
@@ -28,9 +29,11 @@ pub(crate) fn main() -> Result<()> {
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
     cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     deny()?;
-    test()?;
+    let tally = test()?;
     bare_host()?;
-    python::main()
+    python::main()?;
+    println!("\n{tally}");
+    Ok(())
 }
 
 /// Runs the comparisons with the processor once more as on one that has nothing beyond the first x86-64.
@@ -65,7 +68,7 @@ fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<()> {
 }
 
 /// Runs all tests, shows what they print, and closes with one line that counts them all.
-fn test() -> Result<()> {
+fn test() -> Result<Tally> {
     let args = ["test", "--workspace", "--no-fail-fast"];
     println!("\n== cargo {}", args.join(" "));
     let mut child = command("cargo", args).current_dir(root()).stdout(Stdio::piped()).spawn()?;
@@ -77,11 +80,17 @@ fn test() -> Result<()> {
         tally.add(&line);
     }
     let status = child.wait()?;
-    println!("\n{} passed, {} failed", tally.passed, tally.failed);
+    println!("\n{tally}");
     if !status.success() {
         bail!("cargo test: {status}");
     }
-    Ok(())
+    Ok(tally)
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
+    }
 }
 
 impl Tally {

@@ -13,7 +13,7 @@ use crate::run::{command, output, root, run};
 
 /// How long pip, and how long the tests, may take.
 const PIP: Duration = Duration::from_secs(60);
-const TESTS: Duration = Duration::from_secs(150);
+const TESTS: Duration = Duration::from_secs(600);
 /// What the tests need of pip.
 const PACKAGES: [&str; 4] = ["maturin>=1.7,<2", "pytest>=7", "hypothesis>=6", "mypy>=1.10"];
 /// The least version of Python.

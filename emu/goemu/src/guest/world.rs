@@ -162,7 +162,7 @@ impl World {
     /// Zeroed memory, aligned as Go's size classes are. It is never freed.
     ///
     /// # Errors
-    /// [`HeapError`](crate::go::guest::HeapError) when the limit of memory is reached.
+    /// [`HeapError`] when the limit of memory is reached.
     pub fn alloc(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
         self.alloc_object(memory, size, Kind::Fixed)
     }

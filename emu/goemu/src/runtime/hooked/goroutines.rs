@@ -321,11 +321,13 @@ fn by_call(goroutine: Goroutine, (pc, sp, bp): (u64, u64, u64), status: Status) 
 }
 
 /// The present goroutine has had its turn, and others go on. Not where it is in the runtime, whose locks they might
-/// need; in a program without names nobody knows where that is.
+/// need, nor at an address of goemu's, where a hook is about to park it; in a program without names nobody knows where the
+/// runtime is.
 pub(crate) fn preempt(cx: &mut HookContext<'_>) -> HookResult {
     cx.memory.charge(STEP);
     let sp = cx.cpu.gpr(gpr::RSP);
     let free = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&sp)
+        && cx.image.func_at(cx.cpu.rip).is_some()
         && !variables::is_runtime(cx.image, cx.cpu.rip);
     cx.world.scheduler.turn(free);
     if wake_due(cx)?.is_none() {
