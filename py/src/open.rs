@@ -184,7 +184,8 @@ pub(crate) fn open(
             Some("v3") => Level::V3,
             Some(other) => return Err(unknown("cpu", other, "v1, v2, v3")),
         },
-        process: Process { args: args.unwrap_or_default(), env, stdin },
+        process: Process { args: args.unwrap_or_default(), env, stdin, ..Process::default() },
+        ..default
     };
     let source = Source::of(source)?;
     let options = LoadOptions::default();
