@@ -15,7 +15,7 @@ use crate::binary::Binary;
 use crate::cover::Covering;
 use crate::progress::Told;
 use crate::tested::{self, FOUND, Limits, Output, shell};
-use crate::{FAILED, completions, number, output, progress};
+use crate::{completions, number, output, progress};
 
 /// Arguments of one function of a sweep.
 const SWEPT: u64 = 1000;
@@ -117,19 +117,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
-    match check(args) {
-        Err(error) if args.output.json => {
-            print(&tested::error_object(&error))?;
-            Ok(FAILED)
-        }
-        done => done,
-    }
-}
-
-fn print(object: &Json) -> Result<()> {
-    let mut out = output::stdout();
-    writeln!(out, "{object}")?;
-    Ok(out.flush()?)
+    tested::ended(check(args), args.output.json)
 }
 
 fn check(args: &Args) -> Result<u8> {
@@ -170,7 +158,7 @@ fn single(args: &Args, machine: &mut Machine, told: &mut Told) -> Result<u8> {
     let findings: Vec<&Finding> = checked.finding.iter().collect();
     args.output.files("goemu check", &[case], &findings)?;
     if args.output.json {
-        print(&object(&name, &checked))?;
+        tested::print(&object(&name, &checked))?;
     } else {
         say(&name, &checked, args.time.is_some())?;
     }
@@ -264,7 +252,7 @@ fn summary(
     };
     let skipped: Vec<(String, String)> = cases.iter().filter_map(skipped).collect();
     if args.output.json {
-        return print(&json!({
+        return tested::print(&json!({
             "functions": funcs,
             "tested": cases.len() - skipped.len(),
             "runs": runs,

@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use crate::binary::Binary;
 use crate::progress::Told;
 use crate::tested::{self, FOUND, Limits, Output, shell};
-use crate::{FAILED, completions, number, output, progress};
+use crate::{completions, number, output, progress};
 
 /// Arguments of a function, and of each function of a sweep.
 const RUNS: u64 = 10_000;
@@ -72,19 +72,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
-    match diff(args) {
-        Err(error) if args.output.json => {
-            print(&tested::error_object(&error))?;
-            Ok(FAILED)
-        }
-        done => done,
-    }
-}
-
-fn print(object: &Json) -> Result<()> {
-    let mut out = output::stdout();
-    writeln!(out, "{object}")?;
-    Ok(out.flush()?)
+    tested::ended(diff(args), args.output.json)
 }
 
 /// The two builds.
@@ -173,7 +161,7 @@ fn single(args: &Args, builds: &mut Builds, name: &str) -> Result<u8> {
     let findings: Vec<&Finding> = compared.finding.iter().collect();
     args.output.files("goemu diff", &[case], &findings)?;
     if args.output.json {
-        print(&json!({
+        tested::print(&json!({
             "function": name,
             "runs": compared.runs,
             "unserved": compared.unserved,
@@ -229,7 +217,7 @@ fn sweep(args: &Args, builds: &mut Builds, names: &[String]) -> Result<u8> {
     let skipped: Vec<(&str, &str)> = cases.iter().filter_map(skipped_of).collect();
     let compared = cases.len() - skipped.len();
     if args.output.json {
-        print(&json!({
+        tested::print(&json!({
             "functions": names.len(),
             "compared": compared,
             "runs": runs,

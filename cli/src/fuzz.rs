@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use crate::binary::Binary;
 use crate::progress::Told;
 use crate::tested::{self, FOUND, Limits, Output, shell};
-use crate::{FAILED, completions, number, output, progress};
+use crate::{completions, number, output, progress};
 
 /// Fuzz a function, guided by the edges that it takes
 ///
@@ -96,19 +96,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
-    match fuzz(args) {
-        Err(error) if args.output.json => {
-            print(&tested::error_object(&error))?;
-            Ok(FAILED)
-        }
-        done => done,
-    }
-}
-
-fn print(object: &Json) -> Result<()> {
-    let mut out = output::stdout();
-    writeln!(out, "{object}")?;
-    Ok(out.flush()?)
+    tested::ended(fuzz(args), args.output.json)
 }
 
 fn fuzz(args: &Args) -> Result<u8> {
@@ -142,7 +130,7 @@ fn fuzz(args: &Args) -> Result<u8> {
     let findings: Vec<&Finding> = fuzzed.findings.iter().collect();
     args.output.files("goemu fuzz", &[case], &findings)?;
     match args.output.json {
-        true => print(&object(&name, &fuzzed))?,
+        true => tested::print(&object(&name, &fuzzed))?,
         false => say(&name, &fuzzed)?,
     }
     Ok(if fuzzed.findings.is_empty() { 0 } else { FOUND })

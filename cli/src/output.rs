@@ -21,22 +21,10 @@ pub(crate) fn plain() -> impl Write {
     BufWriter::with_capacity(64 << 10, io::stdout().lock())
 }
 
-/// A guest's text on one line: what a terminal would not show as a character, or would show in another place, is escaped as Go
-/// does.
+/// A guest's text in one column: what a terminal would not show as a character, or would show in another place, is escaped as
+/// Go does.
 pub(crate) fn escaped(text: &str) -> String {
-    let moves = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => shown.push_str("\\n"),
-            '\t' => shown.push_str("\\t"),
-            '\r' => shown.push_str("\\r"),
-            c if c.is_control() && (c as u32) < 0x80 => shown.push_str(&format!("\\x{:02x}", c as u32)),
-            c if c.is_control() || moves(c) => shown.push_str(&format!("\\u{:04x}", c as u32)),
-            c => shown.push(c),
-        }
-    }
-    shown
+    goemu::testing::escaped(text).replace('\t', "\\t")
 }
 
 /// Says something on standard error, as it is.

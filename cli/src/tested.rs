@@ -1,6 +1,7 @@
 //! What `check`, `diff` and `fuzz` share: limits of the guest, which functions, and where findings go.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -10,9 +11,9 @@ use goemu::outcome::Runtime;
 use goemu::testing::{Case, Finding, junit};
 use goemu::{Config, Image};
 use goemu_loader::Func;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use crate::{number, output};
+use crate::{FAILED, number, output};
 
 /// Exit status when a property failed.
 pub(crate) const FOUND: u8 = 2;
@@ -124,6 +125,24 @@ impl Output {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The exit status of a command; an error is an object where objects are wanted.
+pub(crate) fn ended(done: Result<u8>, json: bool) -> Result<u8> {
+    match done {
+        Err(error) if json => {
+            print(&error_object(&error))?;
+            Ok(FAILED)
+        }
+        done => done,
+    }
+}
+
+/// An object on a line of its own.
+pub(crate) fn print(object: &Json) -> Result<()> {
+    let mut out = output::stdout();
+    writeln!(out, "{object}")?;
+    Ok(out.flush()?)
 }
 
 /// An error as the one JSON object of a command.

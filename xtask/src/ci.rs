@@ -39,8 +39,7 @@ pub(crate) fn main() -> Result<()> {
 /// Runs the comparisons with the processor once more as on one that has nothing beyond the first x86-64.
 fn bare_host() -> Result<()> {
     println!("\n== as on a processor without AVX, SSE3, BMI and all that came later");
-    let args =
-        ["test", "--package", "goemu-tests", "--lib", "--test", "instructions", "--test", "rows", "--quiet"];
+    let args = ["test", "--workspace", "--lib", "--test", "instructions", "--test", "rows", "--quiet"];
     cargo(&args, &[("GOEMU_HOST_LACKS", "all")])
 }
 

@@ -118,18 +118,20 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The text without what could change a terminal: control characters are written as Go escapes them.
+/// The text on one line, without what a terminal would not show as a character, or would show in another place: that is
+/// written as Go escapes it. Tabs stay.
 #[must_use]
 pub fn escaped(text: &str) -> String {
+    let moves = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
+        // Writing to a string cannot fail.
         match c {
             '\t' => out.push(c),
             '\n' => out.push_str("\\n"),
-            // Writing to a string cannot fail.
-            c if c.is_control() && u32::from(c) < 0x100 => _ = write!(out, "\\x{:02x}", u32::from(c)),
-            // Marks that change the direction of what follows.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => _ = write!(out, "\\u{:04x}", u32::from(c)),
+            '\r' => out.push_str("\\r"),
+            c if c.is_ascii_control() => _ = write!(out, "\\x{:02x}", u32::from(c)),
+            c if c.is_control() || moves(c) => _ = write!(out, "\\u{:04x}", u32::from(c)),
             c => out.push(c),
         }
     }
