@@ -12,6 +12,7 @@ pub(crate) mod hook_heap;
 pub(crate) mod map_walk;
 pub(crate) mod outside;
 pub(crate) mod panicking;
+pub(crate) mod parts;
 pub(crate) mod process;
 pub(crate) mod scheduler;
 pub(crate) mod under_way;

@@ -185,13 +185,13 @@ impl<'a> HookContext<'a> {
     /// At `morestack`: its caller will begin again.
     pub(crate) fn begins_again(&mut self) {
         let caller = self.return_address().map(|pc| self.entry_of(pc));
-        self.world.begins_again = caller.ok().map(|entry| (entry, self.depth(self.caller_sp())));
+        self.world.told.begins_again = caller.ok().map(|entry| (entry, self.depth(self.caller_sp())));
     }
 
     /// At a function's entry: whether it begins again, and was told before.
     pub(crate) fn has_begun(&mut self) -> bool {
         let now = (self.cpu.rip, self.depth(self.cpu.gpr(gpr::RSP)));
-        self.world.begins_again.take_if(|again| *again == now).is_some()
+        self.world.told.begins_again.take_if(|again| *again == now).is_some()
     }
 
     /// A word of guest memory.

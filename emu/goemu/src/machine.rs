@@ -175,7 +175,7 @@ impl Machine {
         // Where most calls put it: what is there already need not be restored after each.
         memory.poke(goroutine.stack_hi - TOP_BLOCK - 8, &return_addr(&image).to_le_bytes())?;
         let mut world = World::new(memory.space(), &config.process);
-        world.output_left = config.max_output;
+        world.output.left = config.max_output;
         world.random_order = config.seed != Config::default().seed;
         world.prepare(&mut memory);
         let mut hooks = Hooks::default();

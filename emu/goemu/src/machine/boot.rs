@@ -362,7 +362,7 @@ pub(super) fn process(image: &Image, config: &Config, entry: Entry) -> Result<Pa
     let stack = first_stack(&mut memory, &mut cpu, &config.process)?;
     enter(&mut cpu, entry, config.process.argc());
     let mut world = World::beside(memory.space(), &config.process);
-    world.output_left = config.max_output;
+    world.output.left = config.max_output;
     let mapped = mapped(image, stack, &world);
     let os = Linux::new(memory.space(), &mapped, &config.files, config.processors, tls::slot(image))?;
     let mut hooks = Hooks::default();

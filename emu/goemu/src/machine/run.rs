@@ -167,7 +167,7 @@ impl Machine {
     /// Takes what hooks and system calls have cost; whether that was all the fuel.
     pub(crate) fn settle(&self, fuel: &mut i64) -> bool {
         *fuel = fuel.saturating_sub(self.memory.take_cost());
-        if self.world.output_spent {
+        if self.world.output.spent {
             *fuel = 0;
         }
         *fuel <= 0
@@ -175,7 +175,7 @@ impl Machine {
 
     fn out_of_fuel(&mut self) -> Outcome {
         let (call_goroutine, limit) = (self.call_goroutine, self.config.fuel);
-        if self.world.output_spent {
+        if self.world.output.spent {
             return Outcome::OutputLimit { limit: self.config.max_output };
         }
         call_goroutine.ended(&mut self.cx(), Outcome::OutOfFuel { limit })

@@ -79,7 +79,7 @@ impl Machine {
         let outputs = [(Stream::Output, &mut self.world.stdout), (Stream::Error, &mut self.world.stderr)];
         for (stream, bytes) in outputs {
             if !bytes.is_empty() && sink(stream, bytes).is_err() {
-                self.world.closed_outputs |= 1 << (stream as u8 + 1);
+                self.world.output.closed |= 1 << (stream as u8 + 1);
             }
             bytes.clear();
         }

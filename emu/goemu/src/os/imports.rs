@@ -72,7 +72,7 @@ pub(crate) fn variable(image: &Image, addr: u64) -> Option<&str> {
 
 /// The stub of a function that the program asks for by name.
 fn find(cx: &mut HookContext<'_>, name: String) -> Option<u64> {
-    let found = &mut cx.world.found;
+    let found = &mut cx.world.libraries.found;
     let index = found.iter().position(|known| *known == name).unwrap_or(found.len());
     if index == found.len() {
         if found.len() == MAX_FOUND {
@@ -87,7 +87,7 @@ fn find(cx: &mut HookContext<'_>, name: String) -> Option<u64> {
 fn named<'c>(cx: &'c HookContext<'_>, stub: u64) -> Option<(Option<&'c str>, &'c str)> {
     let index = stub.checked_sub(STUBS.start)? / STUB;
     match index.checked_sub(FIRST_FOUND) {
-        Some(found) => Some((None, cx.world.found.get(usize::try_from(found).ok()?)?)),
+        Some(found) => Some((None, cx.world.libraries.found.get(usize::try_from(found).ok()?)?)),
         None => {
             let import = cx.image.imports().get(usize::try_from(index).ok()?)?;
             Some((import.library.as_deref(), &import.name))

@@ -30,7 +30,7 @@ pub(crate) fn deferreturn(cx: &mut HookContext<'_>) -> HookResult {
 
 /// Ends the call as a panic that nobody recovered; `at`: where it began, as address and stack pointer.
 pub(crate) fn panicked(cx: &mut HookContext<'_>, at: (u64, u64), text: String) -> Action {
-    cx.world.panic_at = Start { pc: at.0, sp: at.1, trap: false };
+    cx.world.ending.panic_at = Start { pc: at.0, sp: at.1, trap: false };
     fatal::panicked(cx, text)
 }
 

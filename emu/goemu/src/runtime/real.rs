@@ -26,10 +26,10 @@ const DEADLOCK: &str = "all goroutines are asleep";
 /// `gopanic(e any)`, of any goroutine: the newest is the one that the program may end by.
 pub(super) fn gopanic(cx: &mut HookContext<'_>) -> HookResult {
     if cx.is_of_call() {
-        cx.world.under_way.retain(UnderWay::goes_on);
+        cx.world.told.under_way.retain(UnderWay::goes_on);
         return panics::gopanic(cx);
     }
-    cx.world.panic_value = Some((cx.arg(0)?, cx.arg(1)?));
+    cx.world.ending.panic_value = Some((cx.arg(0)?, cx.arg(1)?));
     Ok(Action::Run)
 }
 
@@ -58,13 +58,13 @@ pub(super) fn throw(cx: &mut HookContext<'_>) -> HookResult {
 /// The first reason is the one that counts: what dies while it is dying says so, too.
 fn begin(cx: &mut HookContext<'_>, fatal: Option<String>) {
     let from = cx.world.stderr.len();
-    cx.world.dying.get_or_insert(Dying { fatal, from, upto: None });
+    cx.world.ending.dying.get_or_insert(Dying { fatal, from, upto: None });
 }
 
 /// `dopanic_m(gp *g, pc, sp uintptr)`: the reason is printed; what follows is where.
 pub(super) fn traceback(cx: &mut HookContext<'_>) -> HookResult {
     let upto = cx.world.stderr.len();
-    if let Some(dying) = &mut cx.world.dying {
+    if let Some(dying) = &mut cx.world.ending.dying {
         dying.upto.get_or_insert(upto);
     }
     Ok(Action::Run)
@@ -130,7 +130,7 @@ pub(crate) fn ended(cx: &mut HookContext<'_>, outcome: Outcome) -> Outcome {
     if !cut && !matches!(outcome, Outcome::Exited { code: DIED, fatal: None }) {
         return outcome;
     }
-    let Some(dying) = cx.world.dying.take() else { return outcome };
+    let Some(dying) = cx.world.ending.dying.take() else { return outcome };
     let code = DIED;
     let stderr = &mut cx.world.stderr;
     let upto = dying.upto.unwrap_or(stderr.len()).min(stderr.len());
@@ -148,7 +148,7 @@ pub(crate) fn ended(cx: &mut HookContext<'_>, outcome: Outcome) -> Outcome {
         None => {
             stderr.truncate(dying.from);
             let text = panics::text(&said);
-            let (ty, data) = cx.world.panic_value.unwrap_or_default();
+            let (ty, data) = cx.world.ending.panic_value.unwrap_or_default();
             let value = Reader::new(cx.memory, cx.image).eface(ty, data);
             Outcome::Panicked(Panic { value, text, signal: printed.signal, traceback })
         }

@@ -73,9 +73,9 @@ pub(super) fn unlock(cx: &mut HookContext<'_>, mutex: u64) -> Result<Option<Impo
 /// (`_cgo_wait_runtime_init_done`). The runtime has started, or will never start, so the function that reports the start
 /// is called. Nothing else would end a wait.
 pub(super) fn wait(cx: &mut HookContext<'_>, mutex: u64) -> Result<Option<ImportReturn>, MemFault> {
-    let notify = cgo::notify_runtime_init_done(cx.image).filter(|_| !cx.world.c_knows);
+    let notify = cgo::notify_runtime_init_done(cx.image).filter(|_| !cx.world.libraries.c_knows);
     let Some(notify) = notify else { return Ok(None) };
-    cx.world.c_knows = true;
+    cx.world.libraries.c_knows = true;
     unlock(cx, mutex)?;
     Ok(Some(ImportReturn::Jump(notify)))
 }

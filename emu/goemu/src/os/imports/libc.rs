@@ -88,11 +88,11 @@ pub(super) fn answer(
 
 /// The address of the thread's `errno`.
 fn errno(cx: &mut HookContext<'_>) -> Result<u64, HookError> {
-    let at = match cx.world.errno {
+    let at = match cx.world.libraries.errno {
         Some(at) => at,
         None => room(cx, 8)?,
     };
-    cx.world.errno = Some(at);
+    cx.world.libraries.errno = Some(at);
     Ok(at)
 }
 

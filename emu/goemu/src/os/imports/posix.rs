@@ -35,10 +35,10 @@ pub(super) fn answer(
     arguments: &Arguments,
 ) -> Result<Option<ImportReturn>, HookError> {
     let descriptor = arguments.get(cx, 0)? as u32;
-    let is_random = u64::from(descriptor) == RANDOM_FD && cx.world.random_open;
+    let is_random = u64::from(descriptor) == RANDOM_FD && cx.world.libraries.random_open;
     match name {
         "open" if RANDOM.contains(&c_string(cx, arguments.get(cx, 0)?)?.as_str()) => {
-            cx.world.random_open = true;
+            cx.world.libraries.random_open = true;
             return Ok(Some(ImportReturn::Return(RANDOM_FD)));
         }
         "read" if is_random => {
@@ -55,7 +55,7 @@ pub(super) fn answer(
             return Ok(Some(ImportReturn::Return(0)));
         }
         "close" if is_random => {
-            cx.world.random_open = false;
+            cx.world.libraries.random_open = false;
             return Ok(Some(ImportReturn::Return(0)));
         }
         _ => {}

@@ -263,7 +263,7 @@ fn write_from(
     };
     let bytes = gather(cx, buffers)?;
     match kernel.files.get(number) {
-        Some(&mut File::Output(which)) if cx.world.closed_outputs & 1 << which != 0 => {
+        Some(&mut File::Output(which)) if cx.world.output.closed & 1 << which != 0 => {
             return signal::broken_pipe(kernel, cx);
         }
         Some(&mut File::Output(which)) => {

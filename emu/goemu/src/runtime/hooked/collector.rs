@@ -90,11 +90,11 @@ impl Marker<'_> {
                 .into_iter()
                 .for_each(|word| self.word(word));
         }
-        for (object, closure) in &cx.world.finalizers {
+        for (object, closure) in &cx.world.lifetimes.finalizers {
             self.word(*object);
             self.word(*closure);
         }
-        let (ty, data) = cx.world.panic_value.unwrap_or_default();
+        let (ty, data) = cx.world.ending.panic_value.unwrap_or_default();
         [ty, data].into_iter().for_each(|word| self.word(word));
         self.drain();
     }

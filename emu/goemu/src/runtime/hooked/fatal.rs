@@ -30,9 +30,9 @@ pub(in crate::runtime) fn fatalpanic(cx: &mut HookContext<'_>) -> HookResult {
 
 /// `fatalpanic`, where `printpanics` is at `printer`.
 pub(in crate::runtime) fn end_by_panic(cx: &mut HookContext<'_>, printer: Option<u64>) -> HookResult {
-    cx.world.panic_printed_from = cx.world.stderr.len();
+    cx.world.ending.printed_from = cx.world.stderr.len();
     // The frames above stay as they are while the values are printed.
-    cx.world.panic_at = caller(cx)?;
+    cx.world.ending.panic_at = caller(cx)?;
     let Some(printer) = printer else {
         let panic = cx.arg(0)?;
         let arg = panic.wrapping_add(cx.image.facts().panic.arg);
@@ -47,16 +47,16 @@ pub(in crate::runtime) fn end_by_panic(cx: &mut HookContext<'_>, printer: Option
 
 /// The panic's text is the last that was written to standard error.
 pub(in crate::runtime) fn printed(cx: &mut HookContext<'_>) -> HookResult {
-    let from = cx.world.panic_printed_from.min(cx.world.stderr.len());
+    let from = cx.world.ending.printed_from.min(cx.world.stderr.len());
     let text = String::from_utf8_lossy(&cx.world.stderr.split_off(from)).into_owned();
     let text = panics::text(&text);
     Ok(panicked(cx, text))
 }
 
 pub(in crate::runtime) fn panicked(cx: &HookContext<'_>, text: String) -> Action {
-    let (ty, data) = cx.world.panic_value.unwrap_or_default();
+    let (ty, data) = cx.world.ending.panic_value.unwrap_or_default();
     let value = Reader::new(cx.memory, cx.image).eface(ty, data);
-    let traceback = Traceback::of_one(running(cx, cx.world.panic_at, false));
+    let traceback = Traceback::of_one(running(cx, cx.world.ending.panic_at, false));
     Action::End(Outcome::Panicked(Panic { value, text, signal: signal(cx), traceback }))
 }
 

@@ -19,11 +19,11 @@ pub(in crate::runtime) fn set_finalizer(cx: &mut HookContext<'_>) -> HookResult 
         Ok(true) => {}
     }
     if finalizer_ty == 0 {
-        cx.world.finalizers.remove(&object);
+        cx.world.lifetimes.finalizers.remove(&object);
         return Ok(Action::Return);
     }
-    cx.world.watches_collector = true;
-    if cx.world.finalizers.insert(object, closure).is_some() {
+    cx.world.lifetimes.watched = true;
+    if cx.world.lifetimes.finalizers.insert(object, closure).is_some() {
         return Ok(fatal::error(cx, "runtime.SetFinalizer: finalizer already set"));
     }
     Ok(Action::Return)
@@ -120,10 +120,10 @@ pub(in crate::runtime) fn add_cleanup(cx: &mut HookContext<'_>) -> HookResult {
     if object == 0 || object == argument || cx.world.heap.base(object).is_none() && !is_variable(cx, object) {
         return Err(goroutines::cannot(cx, "a cleanup that cannot be"));
     }
-    cx.world.watches_collector = true;
-    cx.world.cleanups += 1;
+    cx.world.lifetimes.watched = true;
+    cx.world.lifetimes.cleanups += 1;
     // Its number, and the object.
-    cx.set_result(4, 0, cx.world.cleanups)?;
+    cx.set_result(4, 0, cx.world.lifetimes.cleanups)?;
     cx.set_result(4, 1, object)?;
     Ok(Action::Return)
 }

@@ -414,7 +414,7 @@ fn set_registers(cx: &mut HookContext<'_>, picked: &Suspended) {
 /// Nothing can run any more.
 fn deadlock(cx: &mut HookContext<'_>) -> Action {
     let first_gone = cx.world.scheduler.first_gone;
-    if cx.world.watches_collector {
+    if cx.world.lifetimes.watched {
         cx.world.doubt = Some("hooks run no finalizers or cleanups, which somebody may wait for");
     }
     let traceback = Traceback { goroutines: stacks(cx, false) };

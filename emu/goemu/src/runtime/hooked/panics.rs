@@ -13,7 +13,7 @@ pub(crate) fn text(printed: &str) -> String {
 /// `gopanic(e any)`
 pub(crate) fn gopanic(cx: &mut HookContext<'_>) -> HookResult {
     let (ty, data) = (cx.arg(0)?, cx.arg(1)?);
-    cx.world.panic_value = Some((ty, data));
+    cx.world.ending.panic_value = Some((ty, data));
     if !cx.has_begun() {
         cx.emit(|_| Event::Panicking { ty, data });
     }

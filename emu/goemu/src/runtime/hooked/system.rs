@@ -56,13 +56,13 @@ pub(in crate::runtime) fn processor(cx: &mut HookContext<'_>) -> HookResult {
 /// `getOrAddWeakHandle(p unsafe.Pointer) *atomic.Uintptr`: the word that all weak pointers to an object share.
 pub(in crate::runtime) fn weak_handle(cx: &mut HookContext<'_>) -> HookResult {
     let object = cx.arg(0)?;
-    cx.world.watches_collector = true;
-    let handle = match cx.world.weak_handles.get(&object) {
+    cx.world.lifetimes.watched = true;
+    let handle = match cx.world.lifetimes.weak_handles.get(&object) {
         Some(handle) => *handle,
         None => {
             let Ok(handle) = cx.world.alloc(cx.memory, 8) else { return Ok(fatal::out_of_memory(cx)) };
             cx.set_word(handle, object)?;
-            cx.world.weak_handles.insert(object, handle);
+            cx.world.lifetimes.weak_handles.insert(object, handle);
             handle
         }
     };
@@ -80,13 +80,13 @@ pub(in crate::runtime) fn strong(cx: &mut HookContext<'_>) -> HookResult {
 
 /// `GC()`: a collection, after which pools are emptied. Hooks run no finalizers or cleanups, and weak pointers last.
 pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) -> HookResult {
-    if cx.world.watches_collector {
+    if cx.world.lifetimes.watched {
         return Err(goroutines::cannot(
             cx,
             "a collection that is to run finalizers or cleanups, or to end weak pointers,",
         ));
     }
-    cx.world.collections = cx.world.collections.saturating_add(1);
+    cx.world.lifetimes.collections = cx.world.lifetimes.collections.saturating_add(1);
     if !cx.world.heap.held {
         collector::collect(cx);
     }
@@ -124,7 +124,7 @@ pub(in crate::runtime) fn memory_statistics(cx: &mut HookContext<'_>) -> HookRes
         cx.set_word(stats.wrapping_add(8 * n), word)?;
     }
     // NumGC and, since Go 1.8, NumForcedGC.
-    let forced = cx.world.collections.to_le_bytes();
+    let forced = cx.world.lifetimes.collections.to_le_bytes();
     cx.memory.write(stats.wrapping_add(NUM_GC), forced)?;
     cx.memory.write(stats.wrapping_add(NUM_GC + 4), forced)?;
     Ok(Action::Return)

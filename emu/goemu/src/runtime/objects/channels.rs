@@ -141,11 +141,11 @@ pub(in crate::runtime) fn closechan(cx: &mut HookContext<'_>) -> HookResult {
     }
     let at = cx.image.facts().hchan;
     cx.memory.write(channel.wrapping_add(at.closed), 1u32.to_le_bytes())?;
-    while let Some(receiver) = cx.world.waiters.take(channel, Direction::Receive) {
+    while let Some(receiver) = cx.world.linked.waiters.take(channel, Direction::Receive) {
         forget(cx, channel, receiver.elem)?;
         wake(cx, &receiver, false)?;
     }
-    while let Some(sender) = cx.world.waiters.take(channel, Direction::Send) {
+    while let Some(sender) = cx.world.linked.waiters.take(channel, Direction::Send) {
         goroutines::wake_at(cx, sender.g, SEND_FAILED);
     }
     Ok(Action::Return)
@@ -173,7 +173,7 @@ fn send(cx: &mut HookContext<'_>, channel: u64, elem: u64) -> Result<Tried, Hook
     if is_closed(cx, channel)? {
         return Ok(Tried::Closed);
     }
-    if let Some(receiver) = cx.world.waiters.take(channel, Direction::Receive) {
+    if let Some(receiver) = cx.world.linked.waiters.take(channel, Direction::Receive) {
         give(cx, channel, receiver.elem, elem)?;
         wake(cx, &receiver, true)?;
         return Ok(Tried::Done(true));
@@ -192,7 +192,7 @@ fn send(cx: &mut HookContext<'_>, channel: u64, elem: u64) -> Result<Tried, Hook
 fn receive(cx: &mut HookContext<'_>, channel: u64, elem: u64) -> Result<Tried, HookError> {
     let at = cx.image.facts().hchan;
     let held = word(cx, channel, at.qcount)?;
-    let sender = cx.world.waiters.take(channel, Direction::Send);
+    let sender = cx.world.linked.waiters.take(channel, Direction::Send);
     if held > 0 {
         let slot = next_slot(cx, channel, at.recvx)?;
         give(cx, channel, elem, slot)?;
@@ -229,7 +229,7 @@ fn wait(cx: &mut HookContext<'_>, operation: Operation, wants: Wants) -> HookRes
     };
     if channel != 0 {
         let g = cx.goroutine.g;
-        cx.world.waiters.add(channel, direction, Waiter { g, elem, wants });
+        cx.world.linked.waiters.add(channel, direction, Waiter { g, elem, wants });
     }
     goroutines::wait_for(cx, reason)
 }

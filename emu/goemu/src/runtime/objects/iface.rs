@@ -111,7 +111,7 @@ pub(in crate::runtime) fn method(
 
 /// The itab of a type in an interface, or the name of a method that is missing.
 fn itab(cx: &mut HookContext<'_>, interface: u64, ty: u64) -> Result<Result<u64, String>, HookError> {
-    if let Some(known) = cx.world.itabs.get(&(interface, ty)) {
+    if let Some(known) = cx.world.linked.itabs.get(&(interface, ty)) {
         return Ok(Ok(*known));
     }
     let layout = cx.image.facts().itab;
@@ -121,7 +121,7 @@ fn itab(cx: &mut HookContext<'_>, interface: u64, ty: u64) -> Result<Result<u64,
             if cx.word(itab.wrapping_add(layout.inter))? == interface
                 && cx.word(itab.wrapping_add(layout.ty))? == ty
             {
-                cx.world.itabs.insert((interface, ty), itab);
+                cx.world.linked.itabs.insert((interface, ty), itab);
                 return Ok(Ok(itab));
             }
         }
@@ -152,7 +152,7 @@ fn itab(cx: &mut HookContext<'_>, interface: u64, ty: u64) -> Result<Result<u64,
     for (index, code) in (0..).zip(code) {
         cx.set_word(addr.wrapping_add(layout.fun).wrapping_add(8 * index), code)?;
     }
-    cx.world.itabs.insert((interface, ty), addr);
+    cx.world.linked.itabs.insert((interface, ty), addr);
     Ok(Ok(addr))
 }
 

@@ -117,7 +117,7 @@ impl Key {
 
 /// Memory for what lasts no longer than a call of a helper, or is always zero behind the first 16 bytes.
 fn scratch(cx: &mut HookContext<'_>, size: u64) -> Result<u64, HookError> {
-    if let Some((at, room)) = cx.world.scratch
+    if let Some((at, room)) = cx.world.linked.scratch
         && room >= size
     {
         return Ok(at);
@@ -125,7 +125,7 @@ fn scratch(cx: &mut HookContext<'_>, size: u64) -> Result<u64, HookError> {
     let at = cx.world.alloc(cx.memory, size);
     let limit = cx.memory.limit();
     let at = at.map_err(|_| Error::from(crate::memory::MemoryError::Limit { limit }))?;
-    cx.world.scratch = Some((at, size));
+    cx.world.linked.scratch = Some((at, size));
     Ok(at)
 }
 
@@ -271,7 +271,7 @@ pub(in crate::runtime) fn mapiterinit(cx: &mut HookContext<'_>) -> HookResult {
         keys = all.0.into_iter().rev().map(|(key, _)| key).collect();
         table = all.1;
     }
-    cx.world.walks.insert(iterator, Walk { ty: descriptor, map, table, keys, given: HashSet::new() });
+    cx.world.linked.walks.insert(iterator, Walk { ty: descriptor, map, table, keys, given: HashSet::new() });
     step(cx, iterator)
 }
 
@@ -282,13 +282,13 @@ pub(in crate::runtime) fn mapiternext(cx: &mut HookContext<'_>) -> HookResult {
 }
 
 fn step(cx: &mut HookContext<'_>, iterator: u64) -> HookResult {
-    let Some(mut walk) = cx.world.walks.remove(&iterator) else {
+    let Some(mut walk) = cx.world.linked.walks.remove(&iterator) else {
         return give(cx, iterator, (0, 0));
     };
     let ty = MapType::at(cx, walk.ty)?;
     while let Some(key) = walk.keys.pop() {
         if let Some(place) = still_there(cx, &ty, &mut walk, key)? {
-            cx.world.walks.insert(iterator, walk);
+            cx.world.linked.walks.insert(iterator, walk);
             return give(cx, iterator, place);
         }
     }

@@ -58,7 +58,7 @@ pub(in crate::runtime) fn begin(cx: &mut HookContext<'_>, ty: u64, data: u64, or
     if cx.goroutine.panics.len() >= MAX_PANICS {
         return Ok(hooked::fatal_error(cx, "stack overflow"));
     }
-    cx.world.panic_value = Some((ty, data));
+    cx.world.ending.panic_value = Some((ty, data));
     cx.emit(|_| Event::Panicking { ty, data });
     let facts = cx.image.facts();
     let layout = facts.panic;

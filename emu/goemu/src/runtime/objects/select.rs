@@ -106,7 +106,7 @@ fn wait(cx: &mut HookContext<'_>, cases: &[Case]) -> HookResult {
     let g = cx.goroutine.g;
     for (index, Operation { channel, elem, direction }) in cases {
         let wants = Wants::Case { index: *index, channels: Arc::clone(&channels) };
-        cx.world.waiters.add(*channel, *direction, Waiter { g, elem: *elem, wants });
+        cx.world.linked.waiters.add(*channel, *direction, Waiter { g, elem: *elem, wants });
     }
     let reason = if cases.is_empty() { "select (no cases)" } else { "select" };
     goroutines::wait_for(cx, reason)
