@@ -156,7 +156,7 @@ impl Machine {
     /// # Errors
     /// When no function or more than one has such a name; the error lists those that are near.
     pub fn call(&mut self, func: &str) -> Result<Call<'_>, Error> {
-        let image = Arc::clone(&self.image);
+        let image = Arc::clone(&self.guest.image);
         let found = names::find(&image, func)?;
         Ok(Call::new(self, found.entry(), func))
     }

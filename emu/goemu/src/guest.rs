@@ -15,6 +15,7 @@ pub(crate) mod panicking;
 pub(crate) mod parts;
 pub(crate) mod process;
 pub(crate) mod scheduler;
+pub(crate) mod state;
 pub(crate) mod under_way;
 pub(crate) mod waiters;
 pub mod world;

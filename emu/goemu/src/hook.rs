@@ -30,6 +30,7 @@ use crate::cpu::{Cpu, gpr};
 use crate::engine::Stops;
 use crate::error::Error;
 use crate::guest::goroutine::Goroutine;
+use crate::guest::state::Guest;
 use crate::guest::world::World;
 use crate::memory::{MemFault, Memory, MemoryError};
 use crate::observe::{Event, Interest, Observers, View};
@@ -106,6 +107,11 @@ pub struct HookContext<'a> {
 }
 
 impl<'a> HookContext<'a> {
+    pub(crate) fn of(guest: &'a mut Guest, observers: &'a mut Observers) -> HookContext<'a> {
+        let Guest { image, memory, cpu, goroutine, world } = guest;
+        HookContext { image, cpu, memory, goroutine, world, observers }
+    }
+
     /// The function whose entry RIP is.
     pub fn func(&self) -> Option<Func<'a>> {
         self.image.func_at(self.cpu.rip)

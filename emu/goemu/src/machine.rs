@@ -35,9 +35,10 @@ use crate::guest::goroutine::{Goroutine, TOP_BLOCK};
 pub use crate::guest::outside::Signals;
 use crate::guest::outside::Sink;
 pub use crate::guest::process::Process;
+use crate::guest::state::{Guest, State};
 use crate::guest::world::World;
 use crate::hook::{Gate, Gated, Hook, HookContext, Hooks};
-use crate::memory::{Memory, Snapshot};
+use crate::memory::Memory;
 use crate::observe::{Interest, Observer, Observers};
 use crate::os::{NoOs, Os};
 use crate::outcome::Runtime;
@@ -60,12 +61,8 @@ use stopping::Stopping;
 /// Every call starts from the same state, that of the new machine: what one call writes, the next does not
 /// see. [`Machine::keep`] makes the present state the one to start from.
 pub struct Machine {
-    pub(crate) image: Arc<Image>,
+    pub(crate) guest: Guest,
     config: Config,
-    pub(crate) memory: Memory,
-    pub(crate) cpu: Cpu,
-    pub(crate) goroutine: Goroutine,
-    pub(crate) world: World,
     engine: Box<dyn Engine>,
     /// What the user wants engines to be made by.
     make_engine: Option<MakeEngine>,
@@ -95,7 +92,8 @@ pub struct Machine {
     part: i64,
     /// Exits that were answered and that are steps without being instructions.
     answered: u64,
-    start: Start,
+    /// The state that calls start from.
+    start: State,
     /// What the program did until `main.main`, if it was started.
     booted: Option<Booted>,
     packages: Packages,
@@ -116,22 +114,10 @@ pub struct Machine {
 
 /// What makes a machine hooked or real.
 struct Parts {
-    memory: Memory,
-    cpu: Cpu,
-    goroutine: Goroutine,
-    world: World,
+    guest: Guest,
     hooks: Hooks,
     os: Box<dyn Os>,
     call_goroutine: &'static dyn CallGoroutine,
-}
-
-/// The state that calls start from.
-#[derive(Clone)]
-struct Start {
-    memory: Snapshot,
-    cpu: Cpu,
-    goroutine: Goroutine,
-    world: World,
 }
 
 /// The address that calls return to.
@@ -184,32 +170,23 @@ impl Machine {
             install::objects(&image, &mut hooks);
         }
         let parts = Parts {
-            memory,
-            cpu,
-            goroutine,
-            world,
+            guest: Guest { image, memory, cpu, goroutine, world },
             hooks,
             os: Box::new(NoOs::new(&config.files)),
             call_goroutine: &FreshGoroutine,
         };
-        let mut machine = Machine::of(image, config, parts);
+        let mut machine = Machine::of(config, parts);
         machine.set_home();
         machine.bar_variables();
         Ok(machine)
     }
 
-    fn of(image: Arc<Image>, config: Config, parts: Parts) -> Machine {
-        let Parts { mut memory, cpu, goroutine, world, hooks, os, call_goroutine } = parts;
-        let (snapshot, engine) = (memory.snapshot(), config.engine.make());
-        let start =
-            Start { memory: snapshot, cpu: cpu.clone(), goroutine: goroutine.clone(), world: world.clone() };
+    fn of(config: Config, parts: Parts) -> Machine {
+        let Parts { mut guest, hooks, os, call_goroutine } = parts;
+        let (start, engine) = (guest.save(), config.engine.make());
         Machine {
-            image,
+            guest,
             config,
-            memory,
-            cpu,
-            goroutine,
-            world,
             engine,
             make_engine: None,
             hooks,
@@ -242,16 +219,16 @@ impl Machine {
 
     /// Calls return to where goroutines do, so that unwinders find the end of the stack there.
     fn set_home(&mut self) {
-        self.return_addr = return_addr(&self.image);
-        for world in [&mut self.world, &mut self.start.world] {
-            (world.return_addr, world.call_g) = (self.return_addr, Some(self.goroutine.g));
+        self.return_addr = return_addr(&self.guest.image);
+        for world in [&mut self.guest.world, &mut self.start.world] {
+            (world.return_addr, world.call_g) = (self.return_addr, Some(self.guest.goroutine.g));
         }
         self.set_stops();
     }
 
     /// The program.
     pub fn image(&self) -> &Arc<Image> {
-        &self.image
+        &self.guest.image
     }
 
     /// Limits and choices.
@@ -276,22 +253,22 @@ impl Machine {
 
     /// The guest's memory.
     pub fn memory(&self) -> &Memory {
-        &self.memory
+        &self.guest.memory
     }
 
     /// The guest's memory, to be changed between calls: what is there when the state is [kept](Machine::keep), calls start from.
     pub fn memory_mut(&mut self) -> &mut Memory {
-        &mut self.memory
+        &mut self.guest.memory
     }
 
     /// The processor.
     pub fn cpu(&self) -> &Cpu {
-        &self.cpu
+        &self.guest.cpu
     }
 
     /// The goroutine that runs, or ran last.
     pub fn goroutine(&self) -> &Goroutine {
-        &self.goroutine
+        &self.guest.goroutine
     }
 
     /// The function that a name means, as [`Machine::call`] finds it.
@@ -299,7 +276,7 @@ impl Machine {
     /// # Errors
     /// When no function or more than one has such a name.
     pub fn find(&self, func: &str) -> Result<Func<'_>, Error> {
-        names::find(&self.image, func)
+        names::find(&self.guest.image, func)
     }
 
     /// Puts a hook on a function, which is found as [`Machine::call`] finds it. Hooks that were there before are
@@ -309,7 +286,7 @@ impl Machine {
     /// # Errors
     /// Those of [`Machine::find`].
     pub fn hook(&mut self, func: &str, hook: impl Hook + 'static) -> Result<(), Error> {
-        let entry = names::find(&self.image, func)?.entry();
+        let entry = names::find(&self.guest.image, func)?.entry();
         self.hook_at([entry], hook);
         Ok(())
     }
@@ -352,7 +329,7 @@ impl Machine {
         if self.booted.is_some() && wanted != self.told {
             self.told = wanted;
             if wanted {
-                real::tell_events(&self.image, &mut self.hooks);
+                real::tell_events(&self.guest.image, &mut self.hooks);
             }
             self.set_stops();
         }
@@ -387,10 +364,7 @@ impl Machine {
         if let Some(coverage) = &self.coverage {
             coverage.forget_place();
         }
-        self.memory.restore(self.start.memory)?;
-        self.cpu.clone_from(&self.start.cpu);
-        self.goroutine.clone_from(&self.start.goroutine);
-        self.world.clone_from(&self.start.world);
+        self.guest.restore(&self.start)?;
         self.os.reset();
         self.resets = self.resets.wrapping_add(1);
         Ok(())
@@ -404,16 +378,11 @@ impl Machine {
     }
 
     pub(crate) fn keep_state(&mut self) {
-        self.world.stdout.clear();
-        self.world.stderr.clear();
-        self.world.keep();
+        self.guest.world.stdout.clear();
+        self.guest.world.stderr.clear();
+        self.guest.world.keep();
         self.os.keep();
-        self.start = Start {
-            memory: self.memory.rebase(),
-            cpu: self.cpu.clone(),
-            goroutine: self.goroutine.clone(),
-            world: self.world.clone(),
-        };
+        self.start = self.guest.rebase();
     }
 
     pub(crate) fn observers(&mut self) -> &mut Observers {
@@ -421,7 +390,6 @@ impl Machine {
     }
 
     pub(crate) fn cx(&mut self) -> HookContext<'_> {
-        let Machine { image, cpu, memory, goroutine, world, observers, .. } = self;
-        HookContext { image, cpu, memory, goroutine, world, observers }
+        HookContext::of(&mut self.guest, &mut self.observers)
     }
 }

@@ -84,18 +84,18 @@ impl Program {
 
     /// Makes the host's clock the program's: it sleeps as long as it says, and computes as fast as it does.
     pub fn share_clock(&mut self) {
-        self.machine.world.outside.share_clock();
+        self.machine.guest.world.outside.share_clock();
     }
 
     /// Lets signals come from outside. A program in which nothing happens any more waits for them.
     pub fn share_signals(&mut self, signals: Signals) {
-        self.machine.world.outside.share_signals(signals);
+        self.machine.guest.world.outside.share_signals(signals);
     }
 
     /// Lets standard input come as the program reads it. A reader that fails with [`std::io::ErrorKind::Interrupted`] lets
     /// the program see a signal, and is asked again.
     pub fn share_input(&mut self, input: impl Read + Send + 'static) {
-        self.machine.world.outside.share_input(input);
+        self.machine.guest.world.outside.share_input(input);
     }
 
     /// Runs it from its entry to its end.
@@ -116,14 +116,14 @@ impl Program {
         machine.reset()?;
         machine.reseed(seed)?;
         let limit = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
-        let (mut fuel, charged) = (limit, machine.memory.charged());
+        let (mut fuel, charged) = (limit, machine.guest.memory.charged());
         let outcome = machine.run(&mut fuel)?;
         machine.drain();
         let outcome = outcome.unwrap_or(Outcome::Exited { code: 0, fatal: None });
-        let charged = machine.memory.charged() - charged;
+        let charged = machine.guest.memory.charged() - charged;
         let instructions = (limit.saturating_sub(fuel) as u64).saturating_sub(charged);
-        let stdout = std::mem::take(&mut machine.world.stdout);
-        let stderr = std::mem::take(&mut machine.world.stderr);
+        let stdout = std::mem::take(&mut machine.guest.world.stdout);
+        let stderr = std::mem::take(&mut machine.guest.world.stderr);
         Ok(Run { outcome, instructions, stdout, stderr })
     }
 

@@ -264,9 +264,9 @@ impl Function {
         let context = self.context(machine)?;
         let mut frame = Frame::new(self.block);
         self.pass(machine, args, &mut frame)?;
-        let charged = machine.memory.charged();
+        let charged = machine.guest.memory.charged();
         invoke::enter(machine, self.entry, context, &frame)?;
-        machine.memory.forget_cost();
+        machine.guest.memory.forget_cost();
         Ok(UnderWay { context, frame, limit, fuel: limit, charged })
     }
 
@@ -285,10 +285,10 @@ impl Function {
         let instructions = under_way.instructions(machine);
         machine.cx().emit(|_| Event::CallEnded(outcome.clone()));
         let arguments = self.afterwards(machine, under_way, &mut outcome)?;
-        let (stdout, stderr) = (machine.world.stdout.clone(), machine.world.stderr.clone());
+        let (stdout, stderr) = (machine.guest.world.stdout.clone(), machine.guest.world.stderr.clone());
         let uninitialised = machine.uninitialised().map(str::to_owned);
         let runtime = machine.runtime();
-        let doubt = machine.world.doubt.map(str::to_owned);
+        let doubt = machine.guest.world.doubt.map(str::to_owned);
         Ok(Report { outcome, runtime, uninitialised, doubt, instructions, arguments, stdout, stderr })
     }
 
@@ -319,7 +319,7 @@ impl Function {
         let mut arguments = Vec::new();
         if let (true, Some((signature, places))) = (reading.arguments, &self.typed) {
             let image = Arc::clone(machine.image());
-            let reader = Reader { limits: reading.limits, ..Reader::new(&machine.memory, &*image) };
+            let reader = Reader { limits: reading.limits, ..Reader::new(&machine.guest.memory, &*image) };
             let values = passing::arguments(signature, places, frame, &reader)?;
             let named = |(param, value): (&Param, Value)| NamedValue::new(&param.name, &param.ty, value);
             arguments
@@ -413,7 +413,8 @@ impl Function {
         }
         let Some((signature, places)) = &self.typed else { return Ok(self.untyped(&frame)) };
         let image = machine.image();
-        let reader = Reader { limits: machine.reading().limits, ..Reader::new(&machine.memory, &**image) };
+        let reader =
+            Reader { limits: machine.reading().limits, ..Reader::new(&machine.guest.memory, &**image) };
         let mut values = Vec::with_capacity(signature.results.len());
         for (result, pieces) in signature.results.iter().zip(&places.results) {
             let value = passing::value(result, pieces, &frame, &reader)?;
@@ -461,19 +462,19 @@ pub(crate) struct UnderWay {
 impl UnderWay {
     /// Work that was charged to the machine since the call began.
     pub(crate) fn charged_since(&self, machine: &Machine) -> u64 {
-        machine.memory.charged().wrapping_sub(self.charged)
+        machine.guest.memory.charged().wrapping_sub(self.charged)
     }
 
     /// The machine is where it was when there was so much fuel left, and so much work had been charged.
     pub(crate) fn go_back(&mut self, machine: &Machine, fuel: i64, charged: u64) {
         self.fuel = fuel;
         // The machine goes on counting.
-        self.charged = machine.memory.charged().wrapping_sub(charged);
+        self.charged = machine.guest.memory.charged().wrapping_sub(charged);
     }
 
     /// Instructions executed so far: what was charged for other work is not among them.
     pub(crate) fn instructions(&self, machine: &Machine) -> u64 {
-        let charged = machine.memory.charged().wrapping_sub(self.charged);
+        let charged = machine.guest.memory.charged().wrapping_sub(self.charged);
         (self.limit.saturating_sub(self.fuel) as u64).saturating_sub(charged)
     }
 }

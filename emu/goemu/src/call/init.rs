@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::go::signature;
 use crate::go::value::Value;
 use crate::guest::goroutine::min_stack;
+use crate::guest::state::Guest;
 use crate::machine::{Initialised, Machine};
 use crate::memory::MemoryError;
 use crate::outcome::Outcome;
@@ -56,7 +57,7 @@ impl Machine {
     fn run_tasks(&mut self, fuel: i64) -> Result<Initialised, Error> {
         self.reset()?;
         let image = Arc::clone(self.image());
-        let tasks = Tasks::of(&image, &self.memory)?;
+        let tasks = Tasks::of(&image, &self.guest.memory)?;
         let mut init = Init { machine: self, image: &image, fuel, done: Initialised::default() };
         init.start_runtime()?;
         init.run_runtime(&tasks.runtime)?;
@@ -68,10 +69,10 @@ impl Machine {
             self.reset()?;
         }
         // Calls begin on a new stack, however far initialisation has grown it.
-        let Machine { image, memory, goroutine, .. } = self;
+        let Guest { image, memory, goroutine, .. } = &mut self.guest;
         goroutine.set_stack(image, memory, min_stack(image))?;
-        done.stdout = std::mem::take(&mut self.world.stdout);
-        done.stderr = std::mem::take(&mut self.world.stderr);
+        done.stdout = std::mem::take(&mut self.guest.world.stdout);
+        done.stderr = std::mem::take(&mut self.guest.world.stderr);
         self.keep_state();
         ran.map(|()| done)
     }
@@ -89,7 +90,7 @@ impl Init<'_> {
     /// their own: arguments and environment, the processor's features, the number of processors, the list of modules, the settings of GODEBUG.
     fn start_runtime(&mut self) -> Result<(), Error> {
         let argv = self.argv()?;
-        let process = Arc::clone(&self.machine.world.process);
+        let process = Arc::clone(&self.machine.guest.world.process);
         let settings = || Value::from(process.variable("GODEBUG").unwrap_or_default());
         let args = [Value::from(process.argc() as i64), Value::from(argv)];
         self.run_named("runtime.args", "func(c int32, v uintptr)", &args)?;
@@ -129,8 +130,8 @@ impl Init<'_> {
         let mac = self.image.target().os == Os::Darwin;
         // macOS has texts instead of the vector, the first of them the program's path.
         let more = |name| if mac { [name, 0, 0, 0] } else { AUXV };
-        let process = Arc::clone(&self.machine.world.process);
-        let Machine { memory, world, .. } = &mut *self.machine;
+        let process = Arc::clone(&self.machine.guest.world.process);
+        let Guest { memory, world, .. } = &mut self.machine.guest;
         let size = process.block(0, more).len() as u64;
         let argv = world.alloc(memory, size).map_err(|_| MemoryError::Limit { limit: memory.limit() })?;
         memory.poke(argv, &process.block(argv, more))?;
@@ -147,7 +148,7 @@ impl Init<'_> {
             let copy = self.image.symbol(&format!("runtime.x86Has{name}"));
             if let (Some(copy), Some(offset)) = (copy, offset) {
                 let mut flag = [0];
-                let memory = &mut self.machine.memory;
+                let memory = &mut self.machine.guest.memory;
                 if memory.read_bytes(x86.addr + offset, &mut flag).is_ok() {
                     memory.poke(copy.addr, &flag)?;
                 }
@@ -159,7 +160,7 @@ impl Init<'_> {
     /// `runtime.ncpu`, which `osinit` has from the kernel. A stripped program does not say where it is.
     fn count_processors(&mut self) -> Result<(), Error> {
         match self.image.symbol("runtime.ncpu").or(self.image.symbol("runtime.numCPUStartup")) {
-            Some(count) => Ok(self.machine.memory.poke(count.addr, &1_u32.to_le_bytes())?),
+            Some(count) => Ok(self.machine.guest.memory.poke(count.addr, &1_u32.to_le_bytes())?),
             None => Ok(()),
         }
     }
@@ -216,13 +217,13 @@ impl Init<'_> {
     /// Whether an earlier attempt, which did not get to the end, has come past it.
     fn is_done(&self, task: &Task) -> bool {
         let mut state = [0; 4];
-        let known = task.state.filter(|&at| self.machine.memory.read_bytes(at, &mut state).is_ok());
+        let known = task.state.filter(|&at| self.machine.guest.memory.read_bytes(at, &mut state).is_ok());
         known.is_some() && u64::from(u32::from_le_bytes(state)) == self.image.facts().numbers.init_done
     }
 
     fn mark(&mut self, task: &Task, state: u64) -> Result<(), Error> {
         match task.state {
-            Some(at) => Ok(self.machine.memory.poke(at, &(state as u32).to_le_bytes())?),
+            Some(at) => Ok(self.machine.guest.memory.poke(at, &(state as u32).to_le_bytes())?),
             None => Ok(()),
         }
     }

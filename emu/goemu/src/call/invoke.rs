@@ -4,6 +4,7 @@ use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::abi::{Piece, Place};
 use crate::go::frame::Frame;
+use crate::guest::state::Guest;
 use crate::hook::INT_REGISTERS;
 use crate::machine::Machine;
 use crate::memory::Memory;
@@ -33,7 +34,8 @@ pub(super) fn call<const N: usize>(
 #[inline]
 pub(crate) fn enter(machine: &mut Machine, entry: u64, context: u64, frame: &Frame) -> Result<(), Error> {
     let block = machine.make_room(frame.stack.len() as u64)?;
-    let Machine { image, memory, goroutine, cpu, return_addr, .. } = machine;
+    let return_addr = machine.return_addr;
+    let Guest { image, memory, goroutine, cpu, .. } = &mut machine.guest;
     let sp = block - 8;
     memory.poke(block, &frame.stack)?;
     memory.poke(sp, &return_addr.to_le_bytes())?;
@@ -56,14 +58,14 @@ pub(crate) fn enter(machine: &mut Machine, entry: u64, context: u64, frame: &Fra
 #[inline]
 pub(crate) fn left(machine: &Machine, size: u64) -> Frame {
     // The stack may have moved; its pointer is where the return has left it.
-    let block = machine.cpu.gpr(gpr::RSP);
-    frame_at(&machine.cpu, &machine.memory, block, size)
+    let block = machine.guest.cpu.gpr(gpr::RSP);
+    frame_at(&machine.guest.cpu, &machine.guest.memory, block, size)
 }
 
 /// The number that a function which has just returned left in this place.
 #[inline]
 pub(super) fn number(machine: &Machine, piece: &Piece) -> Option<u64> {
-    let Machine { cpu, memory, .. } = machine;
+    let Guest { cpu, memory, .. } = &machine.guest;
     match piece.place {
         Place::Int(n) => INT_REGISTERS.get(usize::from(n)).map(|register| cpu.gpr(*register)),
         Place::Float(n) => cpu.ymm.get(usize::from(n)).map(|register| register[0] as u64),

@@ -9,6 +9,7 @@ use crate::go::guest::{BadAddress, GuestHeap, GuestMemory, HeapError, Types};
 use crate::go::map::build::Builder;
 use crate::go::map::read_u64;
 use crate::guest::hook_heap::HookHeap;
+use crate::guest::state::Guest;
 use crate::machine::Machine;
 use crate::memory::Memory;
 
@@ -28,12 +29,12 @@ impl<'m> MachineHeap<'m> {
     }
 
     fn plain(&mut self) -> HookHeap<'_> {
-        let Machine { memory, world, .. } = &mut *self.machine;
+        let Guest { memory, world, .. } = &mut self.machine.guest;
         HookHeap { memory, world }
     }
 
     fn memory(&self) -> &Memory {
-        &self.machine.memory
+        &self.machine.guest.memory
     }
 
     /// Key and element of a map type.

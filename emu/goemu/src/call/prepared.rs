@@ -235,7 +235,7 @@ fn got(machine: &Machine, slot: Slot, pieces: &[Piece]) -> Option<Got> {
 fn read(machine: &Machine, addr: u64, len: u64) -> Option<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(len).ok().filter(|_| len <= MOST)?];
     if len > 0 {
-        machine.memory.read_bytes(addr, &mut bytes).ok()?;
+        machine.guest.memory.read_bytes(addr, &mut bytes).ok()?;
     }
     Some(bytes)
 }

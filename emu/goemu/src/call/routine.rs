@@ -64,13 +64,13 @@ impl Routine {
         fuel: &mut i64,
     ) -> Result<Vec<u64>, String> {
         let watching = std::mem::take(machine.observers());
-        let printed = (machine.world.stdout.len(), machine.world.stderr.len());
+        let printed = (machine.guest.world.stdout.len(), machine.guest.world.stderr.len());
         // Whoever asks has addresses of its own.
-        let held = std::mem::replace(&mut machine.world.heap.held, true);
+        let held = std::mem::replace(&mut machine.guest.world.heap.held, true);
         let ended = self.call(machine, context, words, fuel);
-        machine.world.heap.held = held;
-        machine.world.stdout.truncate(printed.0);
-        machine.world.stderr.truncate(printed.1);
+        machine.guest.world.heap.held = held;
+        machine.guest.world.stdout.truncate(printed.0);
+        machine.guest.world.stderr.truncate(printed.1);
         *machine.observers() = watching;
         match ended {
             Ok(Ended::Returned(words)) => Ok(words),

@@ -158,13 +158,13 @@ impl<'m> Session<'m> {
     /// The processor, to be changed while the call is stopped.
     pub fn cpu_mut(&mut self) -> &mut Cpu {
         self.history.forget();
-        &mut serving(&mut self.real, self.machine).cpu
+        &mut serving(&mut self.real, self.machine).guest.cpu
     }
 
     /// The memory, to be changed while the call is stopped.
     pub fn memory_mut(&mut self) -> &mut Memory {
         self.history.forget();
-        &mut serving(&mut self.real, self.machine).memory
+        &mut serving(&mut self.real, self.machine).guest.memory
     }
 
     /// Instructions executed so far.

@@ -167,7 +167,7 @@ impl<'m> Stringers<'m> {
             .ok()?;
         let [addr, len] = words[..] else { return None };
         let mut bytes = vec![0; usize::try_from(len.min(MAX_TEXT)).ok()?];
-        self.machine.memory.read_bytes(addr, &mut bytes).ok()?;
+        self.machine.guest.memory.read_bytes(addr, &mut bytes).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 }

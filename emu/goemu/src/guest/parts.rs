@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::ending::Dying;
 use super::map_walk::Walk;
-use crate::go::traceback::unwind::Start;
 use super::under_way::UnderWay;
 use super::waiters::Waiters;
+use crate::go::traceback::unwind::Start;
 
 /// A part that holds nothing in most calls, and then costs next to nothing to restore.
 pub(crate) trait Part: Clone {

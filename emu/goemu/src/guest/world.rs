@@ -9,7 +9,7 @@ use crate::guest::address_map::{BESIDE, HEAP, MAPPINGS};
 use crate::guest::arena::Arena;
 use crate::guest::heap::{Heap, Kind};
 use crate::guest::outside::Outside;
-use crate::guest::parts::{Ending, Lifetimes, Libraries, Linked, Output, Part, Told};
+use crate::guest::parts::{Ending, Libraries, Lifetimes, Linked, Output, Part, Told};
 use crate::guest::process::Process;
 use crate::guest::scheduler::Scheduler;
 use crate::memory::Memory;

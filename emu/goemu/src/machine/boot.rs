@@ -17,6 +17,7 @@ use crate::go::cgo::{self, Variable};
 use crate::go::{names, tls};
 use crate::guest::address_map::STACK_END;
 use crate::guest::goroutine::Goroutine;
+use crate::guest::state::Guest;
 use crate::guest::world::World;
 use crate::hook::Hooks;
 use crate::memory::{Contents, Memory, PAGE, Perm};
@@ -58,7 +59,7 @@ impl Machine {
         let main =
             names::find(&image, "main.main").map_err(|error| Error::Boot { why: error.to_string() })?.entry();
         let parts = process(&image, &config, entry)?;
-        let mut machine = Machine::of(image, config, parts);
+        let mut machine = Machine::of(config, parts);
         machine.stopping = stopping;
         machine.in_time(|machine| machine.start_program(main))?;
         match machine.booted.as_ref().and_then(|booted| booted.ended.as_ref()) {
@@ -77,8 +78,8 @@ impl Machine {
         self.set_stops();
         let ended = self.run(&mut fuel)?;
         let instructions = limit.saturating_sub(fuel) as u64;
-        let stdout = std::mem::take(&mut self.world.stdout);
-        let stderr = std::mem::take(&mut self.world.stderr);
+        let stdout = std::mem::take(&mut self.guest.world.stdout);
+        let stderr = std::mem::take(&mut self.guest.world.stderr);
         self.booted = Some(Booted { instructions, stdout, stderr, ended });
         self.keep_state();
         self.set_home();
@@ -136,11 +137,11 @@ impl Machine {
             return self.in_real(|real| real.call_with_fallback(func, call));
         }
         let hooked = match self.hooked(func, call) {
-            Ok(report) if report.doubt.is_some() && can_start(&self.image) => {
+            Ok(report) if report.doubt.is_some() && can_start(&self.guest.image) => {
                 return self.in_real_if_doubted(func, report, call);
             }
             Err(error @ (Error::Unsupported { .. } | Error::Uninitialised { .. }))
-                if can_start(&self.image) =>
+                if can_start(&self.guest.image) =>
             {
                 error
             }
@@ -211,7 +212,7 @@ impl Machine {
     /// return.
     pub(crate) fn serve_plain<T>(&mut self, call: impl FnOnce(&mut Machine) -> Option<T>) -> Option<T> {
         let saved = self.save_counts();
-        let served = self.in_time(call).filter(|_| self.world.doubt.is_none());
+        let served = self.in_time(call).filter(|_| self.guest.world.doubt.is_none());
         self.early = None;
         if served.is_none() {
             self.restore_counts(saved);
@@ -268,7 +269,8 @@ impl Machine {
     fn ends_in_nothing(&self, tried: &Result<Report, Error>) -> bool {
         let needs_more = matches!(tried, Err(Error::Unsupported { .. }));
         let doubted = tried.as_ref().is_ok_and(|report| report.doubt.is_some());
-        self.early.is_some() || ((needs_more || doubted) && self.may_fall_back() && can_start(&self.image))
+        self.early.is_some()
+            || ((needs_more || doubted) && self.may_fall_back() && can_start(&self.guest.image))
     }
 
     /// Does something in the same program started; observers and fuel go along.
@@ -286,7 +288,7 @@ impl Machine {
             Some(real) => real,
             None => {
                 let config = Config { runtime: Some(Runtime::Real), ..self.config.clone() };
-                let image = Arc::clone(&self.image);
+                let image = Arc::clone(&self.guest.image);
                 let mut real = self
                     .off_the_clock(|machine| Machine::boot_until(image, config, machine.stopping.clone()))?;
                 let own = self.own_hooks.iter();
@@ -315,7 +317,7 @@ impl Machine {
 
     /// The report of a program that ended before `main.main`: the outcome of that function, and of no other.
     fn never_began(&self, func: u64, outcome: Outcome) -> Result<Report, Error> {
-        let main = names::find(&self.image, "main.main")?.entry();
+        let main = names::find(&self.guest.image, "main.main")?.entry();
         if func != main {
             let room = self.config.max_memory < ROOM;
             let advice = if room {
@@ -346,7 +348,7 @@ impl Machine {
         let Ok(report) = served else { return };
         // Names are not looked at for nothing.
         let printed = !stdout.is_empty() || !stderr.is_empty();
-        if printed && names::find(&self.image, "main.main").is_ok_and(|main| main.entry() == func) {
+        if printed && names::find(&self.guest.image, "main.main").is_ok_and(|main| main.entry() == func) {
             report.stdout.splice(0..0, stdout.iter().copied());
             report.stderr.splice(0..0, stderr.iter().copied());
         }
@@ -354,7 +356,7 @@ impl Machine {
 }
 
 /// The parts of a machine with a program that is about to begin.
-pub(super) fn process(image: &Image, config: &Config, entry: Entry) -> Result<Parts, Error> {
+pub(super) fn process(image: &Arc<Image>, config: &Config, entry: Entry) -> Result<Parts, Error> {
     let mut memory = Memory::new(config.max_memory)?;
     load::map(image, &mut memory)?;
     let mut cpu = processor(config);
@@ -368,7 +370,8 @@ pub(super) fn process(image: &Image, config: &Config, entry: Entry) -> Result<Pa
     let mut hooks = Hooks::default();
     install::started(image, &mut hooks);
     let goroutine = Goroutine::unknown(config.max_stack);
-    Ok(Parts { memory, cpu, goroutine, world, hooks, os: Box::new(os), call_goroutine: &StartedMain })
+    let guest = Guest { image: Arc::clone(image), memory, cpu, goroutine, world };
+    Ok(Parts { guest, hooks, os: Box::new(os), call_goroutine: &StartedMain })
 }
 
 /// Whether there is something to start.

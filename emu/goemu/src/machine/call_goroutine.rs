@@ -6,6 +6,7 @@ use super::Machine;
 use crate::cpu::gpr;
 use crate::error::Error;
 use crate::guest::goroutine::{TOP_BLOCK, min_stack};
+use crate::guest::state::Guest;
 use crate::hook::{Action, HookContext, HookResult};
 use crate::outcome::{Outcome, Runtime};
 use crate::runtime::{hooked, real};
@@ -35,7 +36,7 @@ impl CallGoroutine for FreshGoroutine {
 
     /// The block is at the top of the stack. Small ones are all in the same place.
     fn make_room(&self, machine: &mut Machine, size: u64) -> Result<u64, Error> {
-        let Machine { image, memory, goroutine, .. } = machine;
+        let Guest { image, memory, goroutine, .. } = &mut machine.guest;
         let block = (goroutine.stack_hi - size.max(TOP_BLOCK)) & !15;
         let free = min_stack(image);
         if block - goroutine.stack_lo < free - TOP_BLOCK {
@@ -75,9 +76,9 @@ impl CallGoroutine for StartedMain {
     fn make_room(&self, machine: &mut Machine, size: u64) -> Result<u64, Error> {
         let mut doublings = 0..DOUBLINGS;
         loop {
-            let block = machine.cpu.gpr(gpr::RSP).saturating_sub(size) & !15;
-            if block.saturating_sub(machine.goroutine.stack_lo) >= FREE {
-                machine.goroutine.set_top(&machine.image, &mut machine.memory, block)?;
+            let block = machine.guest.cpu.gpr(gpr::RSP).saturating_sub(size) & !15;
+            if block.saturating_sub(machine.guest.goroutine.stack_lo) >= FREE {
+                machine.guest.goroutine.set_top(&machine.guest.image, &mut machine.guest.memory, block)?;
                 return Ok(block);
             }
             doublings.next().ok_or_else(|| no_stack("it does not grow".to_owned()))?;
@@ -102,15 +103,15 @@ impl Machine {
     /// At the entry of `main.main`: asks for a larger stack and comes back, as if the function began with a call of
     /// `morestack`.
     fn grow_stack(&mut self) -> Result<(), Error> {
-        let entry = self.cpu.rip;
-        let image = std::sync::Arc::clone(&self.image);
+        let entry = self.guest.cpu.rip;
+        let image = std::sync::Arc::clone(&self.guest.image);
         let morestack = image.funcs_named("runtime.morestack_noctxt");
         let morestack =
             morestack.first().ok_or_else(|| no_stack("there is no runtime.morestack".to_owned()))?;
-        let sp = self.cpu.gpr(gpr::RSP).wrapping_sub(8);
-        self.memory.poke(sp, &entry.to_le_bytes())?;
-        self.cpu.set_gpr(gpr::RSP, sp);
-        self.cpu.rip = morestack.entry();
+        let sp = self.guest.cpu.gpr(gpr::RSP).wrapping_sub(8);
+        self.guest.memory.poke(sp, &entry.to_le_bytes())?;
+        self.guest.cpu.set_gpr(gpr::RSP, sp);
+        self.guest.cpu.rip = morestack.entry();
         self.run_to(entry).map_err(no_stack)
     }
 

@@ -79,7 +79,7 @@ impl Machine {
     pub(super) fn use_engine(&mut self, make: MakeEngine) {
         self.engine = make();
         self.engine.set_coverage(self.coverage.clone());
-        if self.world.guarded {
+        if self.guest.world.guarded {
             self.bar_variables();
         }
         self.set_stops();

@@ -22,11 +22,11 @@ impl Machine {
     /// What is missing, where the guest reached for a variable that no object file defines, or that is in a library.
     pub(super) fn undefined(&self, fault: Fault) -> Option<Error> {
         let FaultKind::Memory(memory) = fault.kind else { return None };
-        let caller = self.image.func_at(fault.pc).map(|func| func.name().to_owned());
-        if let Some(name) = self.image.undefined_variable(memory.addr) {
+        let caller = self.guest.image.func_at(fault.pc).map(|func| func.name().to_owned());
+        if let Some(name) = self.guest.image.undefined_variable(memory.addr) {
             return Some(Error::Undefined { name: name.to_owned(), caller });
         }
-        let name = imports::variable(&self.image, memory.addr)?;
+        let name = imports::variable(&self.guest.image, memory.addr)?;
         let what = format!("the C variable {name}, which is not in this file,");
         Some(Error::Unsupported { what, caller })
     }
@@ -39,7 +39,7 @@ impl Machine {
         {
             return None;
         }
-        let func = self.image.func_at(fault.pc).map(|func| func.name().to_owned());
+        let func = self.guest.image.func_at(fault.pc).map(|func| func.name().to_owned());
         Some(Outcome::Faulted { fault, func })
     }
 
@@ -60,17 +60,17 @@ impl Machine {
             "defer",
             "call",
         ];
-        let func = self.image.func_at(fault.pc);
+        let func = self.guest.image.func_at(fault.pc);
         let own = func.and_then(|func| func.name().strip_prefix("runtime."));
         let astray = own.is_some_and(|name| !OF_PROGRAM.iter().any(|start| name.starts_with(start)));
-        if astray && self.booted.is_none() && !self.image.is_linked_here() {
-            self.world.doubt = Some("a fault in a runtime that was not started");
+        if astray && self.booted.is_none() && !self.guest.image.is_linked_here() {
+            self.guest.world.doubt = Some("a fault in a runtime that was not started");
         }
     }
 
     /// The signal that the program's system would send, and its address, for faults that Go makes panics of.
     fn signal(&self, fault: Fault) -> Option<(Signal, u64)> {
-        let signals = Signals::of(self.image.target().os);
+        let signals = Signals::of(self.guest.image.target().os);
         match fault.kind {
             FaultKind::Memory(memory) if memory.addr < NIL_PAGE || self.panics_on_fault() => {
                 Some((signals.memory, memory.addr))
@@ -82,42 +82,42 @@ impl Machine {
 
     /// Whether the goroutine has asked for panics at any address (`debug.SetPanicOnFault`).
     fn panics_on_fault(&self) -> bool {
-        let field = self.image.facts().g.paniconfault;
+        let field = self.guest.image.facts().g.paniconfault;
         field.is_some_and(|field| {
-            self.memory.read(self.goroutine.g + field).is_ok_and(|[set]: [u8; 1]| set != 0)
+            self.guest.memory.read(self.guest.goroutine.g + field).is_ok_and(|[set]: [u8; 1]| set != 0)
         })
     }
 
     fn enter_sigpanic(&mut self, signal: Signal, addr: u64, fault: Fault) -> Option<()> {
-        let image = &*self.image;
-        let sp = self.cpu.gpr(gpr::RSP);
+        let image = &*self.guest.image;
+        let sp = self.guest.cpu.gpr(gpr::RSP);
         // On another stack than the goroutine's, the runtime itself has faulted.
-        if !(self.goroutine.stack_lo..self.goroutine.stack_hi).contains(&sp) {
+        if !(self.guest.goroutine.stack_lo..self.guest.goroutine.stack_hi).contains(&sp) {
             return None;
         }
         let target = (*self.sigpanic.get_or_init(|| sigpanic(image)))?;
         let in_go = image.func_at(fault.pc).is_some();
         if !in_go {
             // A jump to nowhere: the return address, which the CALL pushed, stands for it.
-            let from = u64::from_le_bytes(self.memory.read(sp).ok()?);
+            let from = u64::from_le_bytes(self.guest.memory.read(sp).ok()?);
             image.func_at(from)?;
         } else {
             let below = sp.wrapping_sub(8);
-            self.memory.write(below, fault.pc.to_le_bytes()).ok()?;
-            self.cpu.set_gpr(gpr::RSP, below);
+            self.guest.memory.write(below, fault.pc.to_le_bytes()).ok()?;
+            self.guest.cpu.set_gpr(gpr::RSP, below);
         }
-        let (at, g) = (self.goroutine.g, image.facts().g);
+        let (at, g) = (self.guest.goroutine.g, image.facts().g);
         let words = [(g.sigcode0, signal.code), (g.sigcode1, addr), (g.sigpc, fault.pc)];
         for (field, value) in words {
-            self.memory.write(at + field, value.to_le_bytes()).ok()?;
+            self.guest.memory.write(at + field, value.to_le_bytes()).ok()?;
         }
-        self.memory.write(at + g.sig, signal.number.to_le_bytes()).ok()?;
-        if self.image.facts().register_abi() {
+        self.guest.memory.write(at + g.sig, signal.number.to_le_bytes()).ok()?;
+        if self.guest.image.facts().register_abi() {
             // `sigpanic0` sees to this, where there is one.
-            self.cpu.set_gpr(gpr::R14, at);
-            self.cpu.ymm[15] = [0; 2];
+            self.guest.cpu.set_gpr(gpr::R14, at);
+            self.guest.cpu.ymm[15] = [0; 2];
         }
-        self.cpu.rip = target;
+        self.guest.cpu.rip = target;
         self.cx().emit(|_| Event::FaultBecomesPanic(fault));
         Some(())
     }

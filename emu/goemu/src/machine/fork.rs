@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Machine, Start};
+use super::Machine;
 use crate::error::Error;
 use crate::hook::{Gate, Gated, Hook};
 use crate::observe::Observers;
@@ -24,14 +24,11 @@ impl Machine {
     /// The gate is that of the users' hooks, which a machine shares with its program that was started.
     fn fork_behind(&mut self, gate: Gate) -> Result<Machine, Error> {
         self.reset()?;
-        let mut memory = self.memory.duplicate()?;
-        let snapshot = memory.snapshot();
+        let mut guest = self.guest.duplicate()?;
+        let start = guest.save();
         let mut forked = Machine {
-            image: Arc::clone(&self.image),
+            guest,
             config: self.config.clone(),
-            cpu: self.cpu.clone(),
-            goroutine: self.goroutine.clone(),
-            world: self.world.clone(),
             engine: self.make_engine.as_ref().map_or_else(|| self.config.engine.make(), |make| make()),
             make_engine: self.make_engine.clone(),
             hooks: self.hooks.clone(),
@@ -49,7 +46,7 @@ impl Machine {
             stopping: self.stopping.clone(),
             part: i64::MAX,
             answered: 0,
-            start: Start { memory: snapshot, ..self.start.clone() },
+            start,
             booted: self.booted.clone(),
             packages: self.packages.clone(),
             early: None,
@@ -59,7 +56,6 @@ impl Machine {
             own_start: self.own_start,
             shown_stack: self.shown_stack,
             sigpanic: OnceCell::new(),
-            memory,
         };
         forked.take_hooks(&self.own_hooks);
         if let Some(real) = &mut self.real {
@@ -67,7 +63,7 @@ impl Machine {
             real.exchange_hooks(&self.own_hooks, &forked.own_hooks);
             forked.real = Some(Box::new(real));
         }
-        if forked.world.guarded {
+        if forked.guest.world.guarded {
             forked.bar_variables();
         }
         forked.mind_observers();

@@ -40,27 +40,29 @@ impl Machine {
             );
         } else {
             let own = all.first().map_or(0, |running| running.number);
-            all.extend(others(&self.image, &self.memory).into_iter().filter(|other| other.number != own));
+            all.extend(
+                others(&self.guest.image, &self.guest.memory).into_iter().filter(|other| other.number != own),
+            );
         }
         all
     }
 
     fn running(&self) -> GoroutineState {
-        let goid = self.goroutine.g.wrapping_add(self.image.facts().g.goid);
-        let number = self.memory.read(goid).map_or(1, u64::from_le_bytes);
-        let at = Start { pc: self.cpu.rip, sp: self.cpu.gpr(gpr::RSP), trap: true };
-        GoroutineState { number, status: "running".to_owned(), at, bp: self.cpu.gpr(gpr::RBP) }
+        let goid = self.guest.goroutine.g.wrapping_add(self.guest.image.facts().g.goid);
+        let number = self.guest.memory.read(goid).map_or(1, u64::from_le_bytes);
+        let at = Start { pc: self.guest.cpu.rip, sp: self.guest.cpu.gpr(gpr::RSP), trap: true };
+        GoroutineState { number, status: "running".to_owned(), at, bp: self.guest.cpu.gpr(gpr::RBP) }
     }
 
     /// What the call under way has written to standard output and standard error.
     pub fn output(&self) -> (&[u8], &[u8]) {
-        (&self.world.stdout, &self.world.stderr)
+        (&self.guest.world.stdout, &self.guest.world.stderr)
     }
 
     /// The calls that a goroutine is in, as Go prints them; with `runtime` also those within Go's runtime.
     pub fn stack_of(&self, goroutine: &GoroutineState, runtime: bool) -> Traceback {
         let GoroutineState { number, status, at, .. } = goroutine;
-        Traceback::of_one(Stack::read(&self.image, &self.memory, *at, (*number, status), runtime))
+        Traceback::of_one(Stack::read(&self.guest.image, &self.guest.memory, *at, (*number, status), runtime))
     }
 }
 

@@ -50,7 +50,7 @@ impl Packages {
 impl Machine {
     /// Uses of package variables end in [`Error::Uninitialised`] from now on.
     pub(crate) fn bar_variables(&mut self) {
-        self.engine.set_bar(variables::bar(&self.image));
+        self.engine.set_bar(variables::bar(&self.guest.image));
         self.set_barred(true);
     }
 
@@ -61,7 +61,7 @@ impl Machine {
     }
 
     fn set_barred(&mut self, guarded: bool) {
-        (self.world.guarded, self.start.world.guarded) = (guarded, guarded);
+        (self.guest.world.guarded, self.start.world.guarded) = (guarded, guarded);
     }
 
     /// Whether packages are initialised.
@@ -90,7 +90,7 @@ impl Machine {
             Err(error) if self.must_end() => Err(error),
             Err(error @ (Error::Initialisation { .. } | Error::Unsupported { .. })) => {
                 self.packages = Packages::Failed(error.to_string());
-                let real = self.config.runtime.is_none() && can_start(&self.image);
+                let real = self.config.runtime.is_none() && can_start(&self.guest.image);
                 if !real {
                     self.unbar_variables();
                 }
@@ -115,8 +115,9 @@ impl Machine {
 
     /// RIP is at an instruction that uses a package variable, before it has its value.
     pub(super) fn not_initialised(&mut self) -> Error {
-        let pc = self.cpu.rip;
-        let func = self.image.func_at(pc).map_or_else(|| format!("{pc:#x}"), |func| func.name().to_owned());
+        let pc = self.guest.cpu.rip;
+        let func =
+            self.guest.image.func_at(pc).map_or_else(|| format!("{pc:#x}"), |func| func.name().to_owned());
         self.early = Some(func.clone());
         Error::Uninitialised { func }
     }

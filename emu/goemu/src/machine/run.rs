@@ -9,6 +9,7 @@ use crate::decode::{decode, polls};
 use crate::engine::{Engine, Watch};
 use crate::error::Error;
 use crate::exit::{Exit, Fault, FaultKind};
+use crate::guest::state::Guest;
 use crate::hook::{Action, Hook, HookContext, HookError};
 use crate::memory::{MemFault, Memory};
 use crate::observe::{Event, Interest};
@@ -40,7 +41,7 @@ impl Machine {
 
     #[inline]
     fn run_to_end(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
-        self.memory.forget_cost();
+        self.guest.memory.forget_cost();
         loop {
             if let Progress::Ended(outcome) = self.advance(fuel, Machine::run_engine_once)? {
                 return Ok(outcome);
@@ -70,11 +71,11 @@ impl Machine {
         go: impl FnOnce(&mut Machine, &mut i64) -> Result<Option<Outcome>, Error>,
     ) -> Result<Progress, Error> {
         // The start and every return to the machine may be at a hook.
-        if self.cpu.rip == self.return_addr {
+        if self.guest.cpu.rip == self.return_addr {
             if self.cx().is_of_call() {
                 return Ok(Progress::Ended(None));
             }
-            if self.goroutine.stack.is_some() {
+            if self.guest.goroutine.stack.is_some() {
                 self.answered += 1;
                 return Ok(match self.answer_hook(&hooked::goroutines::ended)? {
                     Next::End(outcome) => Progress::Ended(Some(outcome)),
@@ -82,13 +83,13 @@ impl Machine {
                 });
             }
         }
-        if let Some(hooks) = self.hooks.at(self.cpu.rip) {
+        if let Some(hooks) = self.hooks.at(self.guest.cpu.rip) {
             hooked::collect_if_due(&mut self.cx());
             match self.answer_hooks(&hooks)? {
                 Next::Run => {}
                 Next::Again => {
                     self.answered += 1;
-                    if self.memory.is_costly() && self.settle(fuel) {
+                    if self.guest.memory.is_costly() && self.settle(fuel) {
                         return Ok(Progress::Ended(Some(self.out_of_fuel())));
                     }
                     return Ok(Progress::Going);
@@ -145,7 +146,7 @@ impl Machine {
                 self.answer_call_or_fault(fault)
             }
             Exit::Halt => {
-                let pc = self.cpu.rip.wrapping_sub(1);
+                let pc = self.guest.cpu.rip.wrapping_sub(1);
                 Ok(self.answer_fault(Fault { pc, kind: FaultKind::Protection }))
             }
         }
@@ -166,8 +167,8 @@ impl Machine {
 
     /// Takes what hooks and system calls have cost; whether that was all the fuel.
     pub(crate) fn settle(&self, fuel: &mut i64) -> bool {
-        *fuel = fuel.saturating_sub(self.memory.take_cost());
-        if self.world.output.spent {
+        *fuel = fuel.saturating_sub(self.guest.memory.take_cost());
+        if self.guest.world.output.spent {
             *fuel = 0;
         }
         *fuel <= 0
@@ -175,7 +176,7 @@ impl Machine {
 
     fn out_of_fuel(&mut self) -> Outcome {
         let (call_goroutine, limit) = (self.call_goroutine, self.config.fuel);
-        if self.world.output.spent {
+        if self.guest.world.output.spent {
             return Outcome::OutputLimit { limit: self.config.max_output };
         }
         call_goroutine.ended(&mut self.cx(), Outcome::OutOfFuel { limit })
@@ -215,20 +216,19 @@ impl Machine {
 
     /// Looks which goroutine runs.
     fn follow(&mut self) {
-        let Machine { image, cpu, memory, goroutine, os, .. } = self;
-        if let Some(g) = os.g(cpu, memory) {
+        let Guest { image, cpu, memory, goroutine, .. } = &mut self.guest;
+        if let Some(g) = self.os.g(cpu, memory) {
             goroutine.follow(image, memory, g);
         }
     }
 
     fn with_os<T>(&mut self, act: impl FnOnce(&mut dyn Os, &mut HookContext<'_>) -> T) -> T {
-        let Machine { image, cpu, memory, goroutine, world, observers, os, .. } = self;
-        act(&mut **os, &mut HookContext { image, cpu, memory, goroutine, world, observers })
+        act(&mut *self.os, &mut HookContext::of(&mut self.guest, &mut self.observers))
     }
 
     fn run_engine(&mut self, fuel: &mut i64) -> Exit {
         if !self.observers.want(Interest::INSTRUCTIONS | Interest::BLOCKS) {
-            return self.engine.run(&mut self.cpu, &mut self.memory, fuel);
+            return self.engine.run(&mut self.guest.cpu, &mut self.guest.memory, fuel);
         }
         self.watched(|engine, cpu, memory, watch| engine.run_watched(cpu, memory, fuel, watch))
     }
@@ -236,7 +236,7 @@ impl Machine {
     /// Executes one instruction: why the engine left, how many instructions that counts as, and whether an engine that
     /// runs on would look at its fuel after it.
     fn step_engine(&mut self) -> (Option<Exit>, i64, bool) {
-        let insn = decode(&self.memory, self.cpu.rip).ok();
+        let insn = decode(&self.guest.memory, self.guest.cpu.rip).ok();
         let exit = if self.observers.want(Interest::INSTRUCTIONS | Interest::BLOCKS) {
             self.watched(|engine, cpu, memory, watch| {
                 let Some(insn) = insn else { return engine.step(cpu, memory) };
@@ -249,10 +249,10 @@ impl Machine {
                 exit
             })
         } else {
-            self.engine.step(&mut self.cpu, &mut self.memory)
+            self.engine.step(&mut self.guest.cpu, &mut self.guest.memory)
         };
         let ran = matches!(exit, None | Some(Exit::Syscall | Exit::Halt));
-        let polls = insn.is_some_and(|insn| polls(&insn, self.cpu.rip));
+        let polls = insn.is_some_and(|insn| polls(&insn, self.guest.cpu.rip));
         (exit, i64::from(ran), polls)
     }
 
@@ -261,12 +261,12 @@ impl Machine {
         &mut self,
         run: impl FnOnce(&mut dyn Engine, &mut Cpu, &mut Memory, &mut dyn Watch) -> T,
     ) -> T {
-        let g = self.world.call_g.unwrap_or(self.goroutine.g);
-        let (image, os, observers) = (&*self.image, &*self.os, &mut self.observers);
-        let follows = os.g(&self.cpu, &self.memory).is_some();
+        let g = self.guest.world.call_g.unwrap_or(self.guest.goroutine.g);
+        let (image, os, observers) = (&*self.guest.image, &*self.os, &mut self.observers);
+        let follows = os.g(&self.guest.cpu, &self.guest.memory).is_some();
         let stack_hi = self.shown_stack;
         let mut watch = WatchAll { image, os, g, follows, stack_hi, shown: true, observers };
-        let done = run(&mut *self.engine, &mut self.cpu, &mut self.memory, &mut watch);
+        let done = run(&mut *self.engine, &mut self.guest.cpu, &mut self.guest.memory, &mut watch);
         self.shown_stack = watch.stack_hi;
         done
     }
@@ -285,7 +285,7 @@ impl Machine {
         let answer = hook.call(&mut self.cx());
         // Who only watches costs no fuel: the call ends as it does unwatched.
         if !matches!(answer, Ok(Action::Run)) {
-            self.memory.charge(HOOK);
+            self.guest.memory.charge(HOOK);
         }
         match answer {
             Ok(Action::Run) => Ok(Next::Run),
@@ -298,11 +298,11 @@ impl Machine {
 
     /// Returns from a function that a hook has carried out.
     fn ret(&mut self) -> Next {
-        let sp = self.cpu.gpr(gpr::RSP);
-        match self.memory.read(sp) {
+        let sp = self.guest.cpu.gpr(gpr::RSP);
+        match self.guest.memory.read(sp) {
             Ok(address) => {
-                self.cpu.rip = u64::from_le_bytes(address);
-                self.cpu.set_gpr(gpr::RSP, sp.wrapping_add(8));
+                self.guest.cpu.rip = u64::from_le_bytes(address);
+                self.guest.cpu.set_gpr(gpr::RSP, sp.wrapping_add(8));
                 Next::Again
             }
             Err(fault) => self.faulted(fault),
@@ -323,21 +323,19 @@ impl Machine {
 
     /// What a hook did in the guest's name, the guest's memory did not allow.
     fn faulted(&mut self, fault: MemFault) -> Next {
-        let fault = Fault { pc: self.cpu.rip, kind: FaultKind::Memory(fault) };
+        let fault = Fault { pc: self.guest.cpu.rip, kind: FaultKind::Memory(fault) };
         self.answer_fault(fault).map_or(Next::Again, Next::End)
     }
 
     fn answer_syscall(&mut self) -> Result<Option<Outcome>, Error> {
-        let number = self.cpu.gpr(gpr::RAX);
-        self.memory.charge(SYSCALL);
-        let Machine { image, cpu, memory, goroutine, world, observers, os, .. } = self;
-        let mut cx = HookContext { image, cpu, memory, goroutine, world, observers };
-        let answered = os.syscall(&mut cx);
+        let number = self.guest.cpu.gpr(gpr::RAX);
+        self.guest.memory.charge(SYSCALL);
+        let answered = self.with_os(|os, cx| os.syscall(cx));
         if self.sink.is_some() {
             self.drain();
         }
-        let Machine { image, cpu, memory, goroutine, world, observers, os, call_goroutine, .. } = self;
-        let mut cx = HookContext { image, cpu, memory, goroutine, world, observers };
+        let Machine { guest, observers, os, call_goroutine, .. } = self;
+        let mut cx = HookContext::of(guest, observers);
         match answered {
             Ok(SyscallReturn::Return(result)) => {
                 // Those of other threads are not the call's.

@@ -64,7 +64,7 @@ impl Machine {
         config.engine.check()?;
         let entry = boot::entry(&image)?;
         let parts = boot::process(&image, &config, entry)?;
-        Ok(Machine::of(image, config, super::Parts { call_goroutine: &Whole, ..parts }))
+        Ok(Machine::of(config, super::Parts { call_goroutine: &Whole, ..parts }))
     }
 
     /// Lets output go to a sink as it comes.
@@ -76,10 +76,11 @@ impl Machine {
     /// Gives the sink what was written. If it fails, the outputs are closed for the program.
     pub(crate) fn drain(&mut self) {
         let Some(sink) = &mut self.sink else { return };
-        let outputs = [(Stream::Output, &mut self.world.stdout), (Stream::Error, &mut self.world.stderr)];
+        let outputs =
+            [(Stream::Output, &mut self.guest.world.stdout), (Stream::Error, &mut self.guest.world.stderr)];
         for (stream, bytes) in outputs {
             if !bytes.is_empty() && sink(stream, bytes).is_err() {
-                self.world.output.closed |= 1 << (stream as u8 + 1);
+                self.guest.world.output.closed |= 1 << (stream as u8 + 1);
             }
             bytes.clear();
         }
@@ -87,8 +88,8 @@ impl Machine {
 
     /// Makes chance follow from another seed, before the program begins.
     pub(crate) fn reseed(&mut self, seed: u64) -> Result<(), Error> {
-        self.cpu.entropy = seed;
-        boot::put_random(&mut self.memory, &mut self.cpu)?;
+        self.guest.cpu.entropy = seed;
+        boot::put_random(&mut self.guest.memory, &mut self.guest.cpu)?;
         Ok(())
     }
 

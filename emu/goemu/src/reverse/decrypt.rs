@@ -15,6 +15,7 @@ use crate::cpu::gpr;
 use crate::go::abi::Place;
 use crate::go::frame::Frame;
 use crate::go::guess::{Guess, guess};
+use crate::guest::state::Guest;
 use crate::hook::INT_REGISTERS;
 use crate::machine::{Machine, Progress};
 
@@ -295,35 +296,36 @@ fn run_from(
     let depth = u64::try_from(function.sp_delta(start)?).ok()?;
     machine.reset().ok()?;
     let size = (depth + (16 << 10)).next_power_of_two();
-    let Machine { memory, goroutine, .. } = machine;
+    let Guest { memory, goroutine, .. } = &mut machine.guest;
     goroutine.set_stack(&image, memory, size).ok()?;
     enter(machine, func, 0, &Frame::new(BLOCK)).ok()?;
-    let top = machine.cpu.gpr(gpr::RSP);
+    let top = machine.guest.cpu.gpr(gpr::RSP);
     let sp = top.checked_sub(depth)?;
     let end = top.checked_sub(u64::try_from(function.sp_delta(upto)?).ok()?)?;
-    machine.cpu.set_gpr(gpr::RSP, sp);
-    machine.cpu.set_gpr(gpr::RBP, sp.wrapping_add(depth).wrapping_sub(8));
+    machine.guest.cpu.set_gpr(gpr::RSP, sp);
+    machine.guest.cpu.set_gpr(gpr::RBP, sp.wrapping_add(depth).wrapping_sub(8));
     for register in INT_REGISTERS.into_iter().chain([gpr::RDX, gpr::R12, gpr::R13]) {
-        machine.cpu.set_gpr(register, fill);
+        machine.guest.cpu.set_gpr(register, fill);
     }
     let frame = vec![fill.to_le_bytes()[0]; usize::try_from(depth.saturating_sub(8)).ok()?];
-    machine.memory.poke(sp, &frame).ok()?;
+    machine.guest.memory.poke(sp, &frame).ok()?;
     machine
+        .guest
         .memory
         .poke(sp.wrapping_add(depth).wrapping_add(8), &[fill.to_le_bytes()[0]; BLOCK as usize])
         .ok()?;
-    machine.cpu.rip = start;
+    machine.guest.cpu.rip = start;
     let mut fuel = i64::try_from(fuel).unwrap_or(i64::MAX);
     loop {
         match machine.run_part(&mut fuel, u64::MAX).ok()? {
-            Progress::Going if machine.cpu.rip == upto => break,
+            Progress::Going if machine.guest.cpu.rip == upto => break,
             Progress::Going => {}
             Progress::Ended(_) => return None,
         }
     }
-    let here = machine.cpu.gpr(gpr::RSP);
+    let here = machine.guest.cpu.gpr(gpr::RSP);
     let (addr, len) = if image.facts().register_abi() {
-        (machine.cpu.gpr(gpr::RAX), machine.cpu.gpr(gpr::RBX))
+        (machine.guest.cpu.gpr(gpr::RAX), machine.guest.cpu.gpr(gpr::RBX))
     } else {
         // slicebytetostring(buf, ptr, n) gives its results behind its arguments.
         let word = |at: u64| machine.memory().read(here.wrapping_add(at)).ok().map(u64::from_le_bytes);

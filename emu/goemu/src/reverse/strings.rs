@@ -372,7 +372,7 @@ impl Strings {
         }
         let segments = image.segments().iter().filter(|segment| segment.perm.contains(Perm::WRITE));
         let mut ranges: Vec<_> = segments.map(|s| s.addr..s.addr.saturating_add(s.mem_size)).collect();
-        ranges.push(machine.world.heap_range());
+        ranges.push(machine.guest.world.heap_range());
         for range in ranges {
             let end = range.end.min(range.start.saturating_add(MAX_HEAP));
             self.in_memory(machine, image, range.start.next_multiple_of(8)..end);
