@@ -16,7 +16,6 @@ use crate::calls::{Calls, initialise, jobs};
 use crate::guest::Guest;
 use crate::lines::lines;
 use crate::shown::Shown;
-use crate::stubs::Stubs;
 use crate::{number, output};
 use request::Request;
 
@@ -54,8 +53,6 @@ pub(crate) struct Args {
     guest: Guest,
     #[command(flatten)]
     shown: Shown,
-    #[command(flatten)]
-    stubs: Stubs,
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
@@ -64,7 +61,6 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     if !args.no_init {
         initialise(&mut machine);
     }
-    args.stubs.apply(&mut machine)?;
     let (calls, fuel) = (Calls::new(&machine), machine.config().fuel);
     let mut pool = Pool::new(machine).jobs(jobs(args.jobs)).time_each(args.timeout);
     let work = |machine: &mut Machine, line: io::Result<String>| answer(&calls, machine, line, fuel);

@@ -14,8 +14,8 @@ use crate::binary::Binary;
 use crate::called::Called;
 use crate::calls::{argument, guess_of};
 use crate::guest::{Guest, PART_OF_MEMORY};
+use crate::looking::Looking;
 use crate::shown::Shown;
-use crate::stubs::Stubs;
 use crate::watch::Watching;
 use crate::{FAILED, completions, number, output};
 
@@ -49,7 +49,8 @@ use crate::{FAILED, completions, number, output};
 #[command(verbatim_doc_comment)]
 #[command(after_long_help = "JSON:
   --json prints one object: function, outcome, results, arguments (with
-  --show-args), panic, panic_value, panic_data, traceback, fault, stdout, stderr, instructions, go. A result or
+  --show-args), panic, panic_value, panic_data, traceback, fault, stopped (with --stop), writes (with --watch-mem),
+  stdout, stderr, instructions, go. A result or
   argument has name, type, value (as text, in Go syntax) and data, which is an
   object with kind and type, and by its kind
     value        bool, int, uint, uintptr, float (\"NaN\" is a string), string
@@ -64,7 +65,7 @@ use crate::{FAILED, completions, number, output};
     nil: true; truncated: true with the real len; kind elided, invalid
 
 Exit status:
-  0  it returned
+  0  it returned, or came to --stop
   1  goemu could not: bad file, unknown function, wrong arguments
   2  it panicked, or died of a fatal error, as with Go
   3  it faulted, used up its fuel or its time, or waits for ever
@@ -80,6 +81,8 @@ With a stripped program:
   goemu funcs -b prog 'main.*'         what there is to call
   goemu disasm -b prog decode          what it does with its arguments
   goemu call -b prog decode 5 7        a first try: arguments are guessed
+  goemu call -b prog decode 5 7 --stub 'main.isDebugged=false' --set '0x54c1a0:bool=true'
+  goemu call -b prog decode 5 7 --stop decode+0x40
   goemu call -b prog decode @blob 7 --sig 'func(b []byte, k uint8) (string, error)'
   goemu call -b prog '(*Cache).Get' '&Cache{m: {\"a\": 1}}' a --show-args
   goemu call -b prog adder.func1 3 --captures 'n=&int(5)' --sig 'func(int) int'
@@ -95,6 +98,8 @@ pub(crate) struct Args {
     binary: Binary,
     #[command(flatten)]
     watch: Watching,
+    #[command(flatten)]
+    looking: Looking,
     /// Print one JSON object: outcome, results, output, instructions
     #[arg(long)]
     json: bool,
@@ -120,8 +125,6 @@ pub(crate) struct Args {
     guest: Guest,
     #[command(flatten)]
     shown: Shown,
-    #[command(flatten)]
-    stubs: Stubs,
     /// Call it for every line of a file (-: standard input), from the same start; the line stands where an argument is {},
     /// or is the last argument
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -173,8 +176,8 @@ fn call(args: &Args) -> Result<Called> {
         io::stderr().write_all(&done.stderr)?;
         output::stdout().write_all(&done.stdout)?;
     }
-    args.stubs.apply(&mut machine)?;
     let watched = args.watch.begin(&mut machine, &func)?;
+    let looks = args.looking.begin(&mut machine)?;
     let most = machine.config().max_memory / PART_OF_MEMORY;
     let guess = args.sig.is_none().then(|| guess_of(&machine, &args.func)).flatten();
     let mut call = machine.call(&args.func)?;
@@ -195,9 +198,14 @@ fn call(args: &Args) -> Result<Called> {
     // The trace is complete, and written, before the result.
     machine.unobserve();
     watched.end(&mut machine)?;
+    looks.dump(machine.memory_after(&report))?;
+    if !args.json {
+        looks.tell();
+    }
+    let writes = looks.object();
     let image = Arc::clone(machine.image());
     let engine = machine.engine_name();
-    Ok(Called { func, go, image, engine, report, guess })
+    Ok(Called { func, go, image, engine, report, guess, writes })
 }
 
 impl Args {

@@ -11,7 +11,7 @@ use goemu::{Image, Outcome, Report};
 use serde_json::{Map, Value as Json, json};
 
 use crate::binary::warning;
-use crate::{output, traceback, value};
+use crate::{output, stopped, traceback, value};
 
 /// Exit status of a panic and of Go's fatal errors, as Go has it.
 const PANICKED: u8 = 2;
@@ -29,12 +29,14 @@ pub(crate) struct Called {
     pub(crate) report: Report,
     /// What was guessed, where the signature is not known.
     pub(crate) guess: Option<Guess>,
+    /// Who wrote to memory that was watched.
+    pub(crate) writes: Option<Json>,
 }
 
 /// The exit status of a call that ended so.
 pub(crate) fn status(outcome: &Outcome) -> u8 {
     match outcome {
-        Outcome::Returned(_) => 0,
+        Outcome::Returned(_) | Outcome::Stopped(_) => 0,
         Outcome::Panicked(_) => PANICKED,
         // As wait(2) has it: the lowest eight bits.
         Outcome::Exited { code, .. } => code.to_le_bytes()[0],
@@ -65,6 +67,9 @@ impl Called {
             // The runtime has printed the reason.
             Outcome::Exited { fatal: Some(_), .. } => output::say(&traceback::text(outcome)),
             Outcome::Exited { .. } => {}
+            Outcome::Stopped(stopped) => {
+                writeln!(out, "{}", output::escaped_lines(&stopped::text(stopped, &self.image)))?;
+            }
             // As Go says it.
             Outcome::Panicked(_) | Outcome::Deadlock(_) => {
                 output::say(&format!("{outcome}\n{}", traceback::text(outcome)));
@@ -118,6 +123,7 @@ impl Called {
                 object["panic_value"] = panic.value.to_string().into();
                 object["panic_data"] = value::value(&panic.value, &self.image);
             }
+            Outcome::Stopped(stopped) => object["stopped"] = stopped::object(stopped),
             Outcome::Faulted { fault, .. } => object["fault"] = fault.to_string().into(),
             Outcome::Exited { code, fatal } => {
                 object["fault"] = fatal.as_ref().map(|fatal| fatal.text.as_str()).into();
@@ -127,6 +133,9 @@ impl Called {
         }
         if let Some(stacks) = outcome.traceback() {
             object["traceback"] = traceback::object(stacks);
+        }
+        if let Some(writes) = &self.writes {
+            object["writes"] = writes.clone();
         }
         if !self.report.arguments.is_empty() {
             let arguments = self.report.arguments.iter();

@@ -62,7 +62,7 @@ impl Calls {
         let report = call.literals(&args)?.run()?;
         let guess = known.guess.clone().filter(|_| request.sig.is_none());
         let (func, go, engine) = (known.name.clone(), self.go.clone(), self.engine);
-        Ok(Called { func, go, image: Arc::clone(&self.image), engine, report, guess })
+        Ok(Called { func, go, image: Arc::clone(&self.image), engine, report, guess, writes: None })
     }
 
     fn known(&self, machine: &Machine, func: &str) -> Result<Arc<Known>> {

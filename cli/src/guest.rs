@@ -11,6 +11,7 @@ use goemu::cpu::Level;
 use goemu::machine::{Access, Dir, EngineChoice, Files, Process};
 use goemu::outcome::Runtime;
 
+use crate::changing::Changing;
 use crate::number;
 
 /// An argument is at most this part of the memory that the program may have: it is there more than once.
@@ -65,6 +66,8 @@ pub(crate) struct Limits {
     /// What everything random follows from: the same seed is the same run [default: 1]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    #[command(flatten)]
+    changing: Changing,
 }
 
 /// What serves a call as Go's runtime.
@@ -123,7 +126,7 @@ impl From<Cpu> for Level {
 impl Guest {
     /// The machine's limits and choices.
     pub(crate) fn config(&self) -> Result<Config> {
-        let config = self.limits.config(&Config::default());
+        let config = self.limits.config(&Config::default())?;
         let stdin = match &self.stdin {
             Some(path) => {
                 contents(path, &format!("--stdin {path}"), config.max_memory / PART_OF_MEMORY)?.into()
@@ -144,10 +147,10 @@ impl Guest {
 
 impl Limits {
     /// The machine's limits and choices; what is not said is as in `default`.
-    pub(crate) fn config(&self, default: &Config) -> Config {
+    pub(crate) fn config(&self, default: &Config) -> Result<Config> {
         let process = default.process.clone();
         let env = if self.env.is_empty() { process.env.clone() } else { self.env.clone() };
-        Config {
+        Ok(Config {
             max_memory: self.max_memory.unwrap_or(default.max_memory),
             max_stack: self.max_stack.unwrap_or(default.max_stack),
             max_output: self.max_output.unwrap_or(default.max_output),
@@ -161,8 +164,9 @@ impl Limits {
                 room: self.max_files.unwrap_or(default.files.room),
                 ..default.files.clone()
             },
+            changes: self.changing.changes()?,
             ..default.clone()
-        }
+        })
     }
 }
 

@@ -27,6 +27,11 @@ pub(crate) fn escaped(text: &str) -> String {
     goemu::testing::escaped(text).replace('\t', "\\t")
 }
 
+/// The same for text of several lines.
+pub(crate) fn escaped_lines(text: &str) -> String {
+    text.split('\n').map(goemu::testing::escaped).collect::<Vec<_>>().join("\n")
+}
+
 /// Says something on standard error, as it is.
 pub(crate) fn say(text: &str) {
     // Nobody is left to be told that this failed.

@@ -17,7 +17,8 @@ use serde_json::json;
 
 use crate::binary::warning;
 use crate::guest::Limits;
-use crate::{number, output};
+use crate::looking::Looking;
+use crate::{number, output, stopped};
 
 /// Exit status when the program had to be stopped.
 const STOPPED: u8 = 3;
@@ -42,13 +43,15 @@ const ENVIRONMENT: [(&str, &str); 4] =
 #[command(verbatim_doc_comment)]
 #[command(after_help = "Exit status:
   that of the program; 1 if goemu could not run it; 3 if a limit ended it
-  (--fuel, --timeout, --max-output), or all its threads wait for ever
+  (--fuel, --timeout, --max-output), or all its threads wait for ever; 0 if
+  it came to --stop
 
 Examples:
   goemu run ./prog -v input.txt
   goemu run --dir .:/src --cwd /src ./prog main.go
   goemu run --dir testdata:/w/testdata:ro --cwd /w ./strings.test -test.v
   goemu run --out results ./prog       what it wrote in its file system
+  goemu run --set 'main.debug=true' --stop main.check+0x40 ./prog
   goemu run --seed 7 --processors 4 ./pkg.test -test.run TestRace")]
 pub(crate) struct Args {
     /// The program
@@ -59,6 +62,8 @@ pub(crate) struct Args {
     args: Vec<String>,
     #[command(flatten)]
     limits: Limits,
+    #[command(flatten)]
+    looking: Looking,
     /// The program's working directory [default: /]
     #[arg(long, value_name = "DIR")]
     cwd: Option<String>,
@@ -111,7 +116,11 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
         Stream::Error => io::stderr().write_all(bytes),
     }));
     signals::pass_on(signals)?;
+    let looks = args.looking.begin(program.machine())?;
     let run = program.run()?;
+    program.machine().unobserve();
+    looks.dump(program.machine().memory())?;
+    looks.tell();
     if let Some(out) = &args.out {
         taken_out::write(out, &program.changes()).with_context(|| format!("--out {}", out.display()))?;
     }
@@ -121,13 +130,24 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
             "outcome": run.outcome.word(),
             "status": status,
             "instructions": run.instructions,
+            "stopped": stopped_at(&run.outcome),
+            "writes": looks.object(),
         });
         std::fs::write(path, format!("{object}\n")).with_context(|| format!("--json {}", path.display()))?;
+    }
+    if let Outcome::Stopped(stopped) = &run.outcome {
+        output::say(&output::escaped_lines(&stopped::text(stopped, program.machine().image())));
+        return Ok(0);
     }
     Ok(status.unwrap_or_else(|| {
         output::complain(&stopped(&run.outcome));
         STOPPED
     }))
+}
+
+/// Where it was stopped, if the user wanted that.
+fn stopped_at(outcome: &Outcome) -> Option<serde_json::Value> {
+    if let Outcome::Stopped(stopped) = outcome { Some(stopped::object(stopped)) } else { None }
 }
 
 /// Why the program was stopped.
@@ -157,7 +177,7 @@ impl Args {
             process,
             ..default
         };
-        let mut config = self.limits.config(&own);
+        let mut config = self.limits.config(&own)?;
         let path = path_in_guest(&self.program)?;
         config.files = Files {
             current: self.cwd.clone().unwrap_or_else(|| "/".to_owned()),

@@ -18,7 +18,8 @@ pub(crate) fn object(traceback: &Traceback) -> Json {
     traceback.goroutines.iter().map(stack).collect()
 }
 
-fn stack(stack: &Stack) -> Json {
+/// A goroutine with its frames.
+pub(crate) fn stack(stack: &Stack) -> Json {
     let frame = |frame: &goemu::go::traceback::Frame| {
         json!({
             "function": frame.func,

@@ -121,16 +121,20 @@ impl Image {
         self.object.layout.base
     }
 
-    /// The program's address that another tool shows as `addr`, and the base that it counts from: where the program was
-    /// linked, 0 (objdump, IDA, offsets in a file's memory), or 0x100000 (Ghidra). `None` if no function is there either.
+    /// The program's address that another tool shows as `addr`, and the base that it counts from. `None` if no function is
+    /// there either. See [`Image::at_other_bases`].
     pub fn at_other_base(&self, addr: u64) -> Option<(u64, u64)> {
+        self.at_other_bases(addr).find(|(_, addr)| self.func_at(*addr).is_some())
+    }
+
+    /// Where an address is if it counts from another base than the program's: from where the program was linked, 0 (objdump,
+    /// IDA, offsets in a file's memory), or 0x100000 (Ghidra). The base, and the program's address.
+    pub fn at_other_bases(&self, addr: u64) -> impl Iterator<Item = (u64, u64)> {
         const GHIDRA: u64 = 0x10_0000;
-        let bases = [self.base().wrapping_sub(self.bias()), 0, GHIDRA];
-        let there = |base: u64| addr.checked_sub(base)?.checked_add(self.base());
-        let mut others = bases.into_iter().filter(|base| *base != self.base());
-        others.find_map(|base| {
-            there(base).filter(|addr| self.func_at(*addr).is_some()).map(|addr| (base, addr))
-        })
+        let own = self.base();
+        let bases = [own.wrapping_sub(self.bias()), 0, GHIDRA];
+        let others = bases.into_iter().filter(move |base| *base != own);
+        others.filter_map(move |base| Some((base, addr.checked_sub(base)?.checked_add(own)?)))
     }
 
     /// Whether the file is a dump of a process's memory: variables are as they were then.

@@ -6,6 +6,7 @@
 mod algorithms;
 mod bad_guests;
 mod chance;
+mod changes;
 mod corners;
 mod defers;
 mod docs;

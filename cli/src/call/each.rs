@@ -16,7 +16,7 @@ use crate::lines::lines;
 use crate::{FAILED, output};
 
 pub(super) fn main(args: &Args, file: &str) -> Result<u8> {
-    if let Some(option) = args.watch.wanted() {
+    if let Some(option) = args.watch.wanted().or(args.looking.wanted()) {
         bail!("{option} shows one call, and --each makes many: call it for one line");
     }
     let mut machine = Machine::with_config(args.binary.open()?, args.config()?)?;
@@ -25,7 +25,6 @@ pub(super) fn main(args: &Args, file: &str) -> Result<u8> {
     if args.init {
         initialise(&mut machine);
     }
-    args.stubs.apply(&mut machine)?;
     let calls = Calls::new(&machine);
     let work = |machine: &mut Machine, line: io::Result<String>| {
         let words = arguments(&args.args, &line?);

@@ -139,7 +139,7 @@ fn functions_may_give_what_the_user_says() {
         ("main.fib", "FUNC=VALUES is wanted"),
         ("nosuch=1", "no function nosuch"),
         ("main.fib=x", "a int is wanted here"),
-        ("main.fib=1, 2", "--stub"),
+        ("main.fib=1, 2", "stub main.fib=1, 2: column 2"),
     ] {
         let ran = call(&["main.fib", "4", "--stub", stub]);
         assert!(ran.status == 1 && ran.stderr.contains(message), "{stub}: {ran:?}");

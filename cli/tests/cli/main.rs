@@ -3,6 +3,7 @@
 mod bad_call;
 mod bad_file;
 mod batch;
+mod changing;
 mod commands;
 mod debug;
 mod newer;

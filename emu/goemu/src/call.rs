@@ -1,5 +1,6 @@
 //! A call of one function, put together step by step.
 
+mod changed;
 pub mod function;
 pub(crate) mod history;
 pub mod init;

@@ -82,6 +82,32 @@ pub enum Error {
         /// The function there.
         func: String,
     },
+    /// The program has nothing of this name.
+    #[error("{text}: {why}")]
+    NoSuchPlace {
+        /// What was asked for.
+        text: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The address is not in the program's memory.
+    #[error("nothing of the program is at {addr:#x}: its base is {base:#x}{}", elsewhere(other))]
+    Outside {
+        /// What was asked for.
+        addr: u64,
+        /// Where the program is.
+        base: u64,
+        /// The base that another tool counts from, and the address in the program if it counts from there.
+        other: Option<(u64, u64)>,
+    },
+    /// A change of the program that was asked for cannot be made.
+    #[error("{change}: {why}")]
+    Change {
+        /// The change, as it is written.
+        change: String,
+        /// Why not.
+        why: String,
+    },
     /// Arguments were given, and the function's parameters are not known.
     #[error(
         "the parameters of {0} are not known: give its signature, as in --sig 'func(a int, s string) error'"
@@ -193,6 +219,10 @@ fn did_you_mean(near: &[String]) -> String {
         [] => " (see `goemu funcs` for all names)".to_owned(),
         names => format!("; did you mean {}?", names.join(", ")),
     }
+}
+
+fn elsewhere(other: &Option<(u64, u64)>) -> String {
+    other.map_or_else(String::new, |(base, there)| format!("; counted from {base:#x}, it is {there:#x}"))
 }
 
 fn asked_by(caller: &Option<String>) -> String {

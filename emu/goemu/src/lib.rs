@@ -18,11 +18,13 @@
 //! a guest, and [`observe`] watches it. [`Machine`] owns all parts.
 
 pub mod call;
+pub mod changes;
 pub mod disasm;
 mod error;
 pub mod go;
 pub mod guest;
 pub mod hook;
+pub mod location;
 pub mod machine;
 pub mod observe;
 pub mod os;

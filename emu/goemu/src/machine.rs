@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use goemu_loader::{Func, Image};
 
+use crate::changes::Resolved;
 use crate::coverage::Coverage;
 use crate::cpu::Cpu;
 use crate::engine::Engine;
@@ -41,7 +42,7 @@ use crate::hook::{Gate, Gated, Hook, HookContext, Hooks};
 use crate::memory::Memory;
 use crate::observe::{Interest, Observer, Observers};
 use crate::os::{NoOs, Os};
-use crate::outcome::Runtime;
+use crate::outcome::{Report, Runtime};
 use crate::runtime::{install, real};
 pub use boot::Booted;
 use call_goroutine::{CallGoroutine, FreshGoroutine};
@@ -72,6 +73,8 @@ pub struct Machine {
     /// Those among them that were put there from outside.
     own_hooks: Vec<(u64, Arc<Gated>)>,
     observers: Observers,
+    /// What the user changes of the program.
+    changes: Arc<Resolved>,
     /// Where the engine counts edges.
     coverage: Option<Arc<Coverage>>,
     os: Box<dyn Os>,
@@ -118,6 +121,7 @@ struct Parts {
     hooks: Hooks,
     os: Box<dyn Os>,
     call_goroutine: &'static dyn CallGoroutine,
+    changes: Arc<Resolved>,
 }
 
 /// The address that calls return to.
@@ -153,9 +157,11 @@ impl Machine {
         if config.runtime == Some(Runtime::Real) {
             return Machine::boot(image, config);
         }
+        let changes = Arc::new(Resolved::of(&config.changes, &image)?);
         let mut memory = Memory::new(config.max_memory)?;
         let mut cpu = processor(&config);
         load::map(&image, &mut memory)?;
+        changes.write(&mut memory)?;
         let goroutine = Goroutine::new(&image, &mut memory, &mut cpu, config.max_stack)?;
         chance::seed(&image, &mut memory, goroutine.m(), config.seed)?;
         // Where most calls put it: what is there already need not be restored after each.
@@ -174,15 +180,23 @@ impl Machine {
             hooks,
             os: Box::new(NoOs::new(&config.files)),
             call_goroutine: &FreshGoroutine,
+            changes,
         };
         let mut machine = Machine::of(config, parts);
+        if !machine.changes.is_empty() {
+            machine.make_changes(false)?;
+            machine.keep_state();
+        }
         machine.set_home();
         machine.bar_variables();
+        if machine.changes.skips_all {
+            machine.skip_packages()?;
+        }
         Ok(machine)
     }
 
     fn of(config: Config, parts: Parts) -> Machine {
-        let Parts { mut guest, hooks, os, call_goroutine } = parts;
+        let Parts { mut guest, hooks, os, call_goroutine, changes } = parts;
         let (start, engine) = (guest.save(), config.engine.make());
         Machine {
             guest,
@@ -193,6 +207,7 @@ impl Machine {
             gate: Gate::default(),
             own_hooks: Vec::new(),
             observers: Observers::default(),
+            changes,
             coverage: None,
             os,
             call_goroutine,
@@ -256,6 +271,14 @@ impl Machine {
         &self.guest.memory
     }
 
+    /// The memory of the machine that has served a call: this one's, or that of the same program started.
+    pub fn memory_after(&self, report: &Report) -> &Memory {
+        match &self.real {
+            Some(real) if report.runtime == Runtime::Real => &real.guest.memory,
+            _ => &self.guest.memory,
+        }
+    }
+
     /// The guest's memory, to be changed between calls: what is there when the state is [kept](Machine::keep), calls start from.
     pub fn memory_mut(&mut self) -> &mut Memory {
         &mut self.guest.memory
@@ -304,6 +327,17 @@ impl Machine {
             }
         }
         self.set_stops();
+    }
+
+    /// Puts a hook on an address for good: the program is as the user has changed it, whoever asks.
+    pub(crate) fn add_change(&mut self, addr: u64, hook: impl Hook + 'static) {
+        self.hooks.add(addr, Arc::new(hook));
+        self.set_stops();
+    }
+
+    /// What the user changes of the program.
+    pub(crate) fn user_changes(&self) -> &Arc<Resolved> {
+        &self.changes
     }
 
     /// Whether users' hooks are passed over.

@@ -65,8 +65,28 @@ pub enum Outcome {
         /// That limit, in bytes.
         limit: u64,
     },
+    /// The run came to a place where the user wants it to end ([`Change::Stop`](crate::changes::Change::Stop)).
+    Stopped(Box<Stopped>),
     /// All goroutines are asleep: what each of them waits for.
     Deadlock(Traceback),
+}
+
+/// Where a run was stopped. The instruction there has not been executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stopped {
+    /// The address.
+    pub pc: u64,
+    /// The same as listings show it: `main.f1+0x10`.
+    pub place: String,
+    /// The registers by their names, AX first.
+    pub registers: Vec<(&'static str, u64)>,
+    /// The flags.
+    pub flags: u64,
+    /// Words of the stack with their addresses, from the stack pointer on.
+    pub stack: Vec<(u64, u64)>,
+    /// The calls that it is in.
+    pub traceback: Traceback,
 }
 
 /// What a function returned.
@@ -217,6 +237,7 @@ impl Outcome {
             Outcome::Panicked(panic) => Some(&panic.traceback),
             Outcome::Exited { fatal: Some(fatal), .. } => Some(&fatal.traceback),
             Outcome::Deadlock(traceback) => Some(traceback),
+            Outcome::Stopped(stopped) => Some(&stopped.traceback),
             _ => None,
         }
     }
@@ -233,7 +254,7 @@ impl Outcome {
     }
 
     /// One word for it: `returned`, `panicked`, `exited`, `faulted`, `out_of_fuel`, `out_of_time`, `interrupted`,
-    /// `output_limit`, `deadlock`.
+    /// `output_limit`, `stopped`, `deadlock`.
     pub fn word(&self) -> &'static str {
         match self {
             Outcome::Returned(_) => "returned",
@@ -244,6 +265,7 @@ impl Outcome {
             Outcome::OutOfTime => "out_of_time",
             Outcome::Interrupted => "interrupted",
             Outcome::OutputLimit { .. } => "output_limit",
+            Outcome::Stopped(_) => "stopped",
             Outcome::Deadlock(_) => "deadlock",
         }
     }
@@ -269,6 +291,7 @@ impl fmt::Display for Outcome {
                     "too much output: the limit of {limit} bytes is reached (raise it with --max-output)"
                 )
             }
+            Outcome::Stopped(stopped) => write!(f, "stopped at {:#x} ({})", stopped.pc, stopped.place),
             Outcome::Deadlock(_) => write!(f, "fatal error: all goroutines are asleep - deadlock!"),
         }
     }

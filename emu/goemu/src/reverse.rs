@@ -1,5 +1,5 @@
 //! Reading programs that nobody explains: who calls what with which constants, which strings there are, and which strings
-//! a program makes of itself.
+//! a program makes of itself. [`memory_watch`] tells who writes where.
 //!
 //! [`constants`] follows constants through the code of one function; [`xrefs`] and [`strings`] put together what it finds in
 //! all of them. [`decrypt`] runs the functions and pieces of code that turn constants into strings. Nothing here knows a
@@ -7,6 +7,7 @@
 
 pub mod constants;
 pub mod decrypt;
+pub mod memory_watch;
 pub mod strings;
 mod text;
 pub mod xrefs;

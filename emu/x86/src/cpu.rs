@@ -34,6 +34,11 @@ pub mod gpr {
     pub const R13: u8 = 13;
     pub const R14: u8 = 14;
     pub const R15: u8 = 15;
+
+    /// The registers by number, as Go's assembler names them.
+    pub const NAMES: [&str; 16] = [
+        "AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15",
+    ];
 }
 
 /// Slot of the register file that is always 0: the base or index of an address that has none.

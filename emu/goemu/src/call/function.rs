@@ -266,6 +266,10 @@ impl Function {
         self.pass(machine, args, &mut frame)?;
         let charged = machine.guest.memory.charged();
         invoke::enter(machine, self.entry, context, &frame)?;
+        if machine.user_changes().has_registers() {
+            let changes = Arc::clone(machine.user_changes());
+            changes.set_registers(&mut machine.guest.cpu);
+        }
         machine.guest.memory.forget_cost();
         Ok(UnderWay { context, frame, limit, fuel: limit, charged })
     }

@@ -45,7 +45,9 @@ impl Machine {
         }
         self.unbar_variables();
         self.shut_hooks(true);
+        self.set_starting(true);
         let done = self.run_tasks(fuel);
+        self.set_starting(false);
         self.shut_hooks(false);
         match &done {
             Ok(done) => self.initialised(done),
@@ -73,6 +75,7 @@ impl Machine {
         goroutine.set_stack(image, memory, min_stack(image))?;
         done.stdout = std::mem::take(&mut self.guest.world.stdout);
         done.stderr = std::mem::take(&mut self.guest.world.stderr);
+        self.set_variables()?;
         self.keep_state();
         ran.map(|()| done)
     }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use goemu_loader::{Func, Signature};
 use iced_x86::{FlowControl, Instruction};
 
+use crate::call::changed::put;
 use crate::call::invoke::frame_at;
 use crate::cpu::gpr;
 use crate::disasm::instructions;
@@ -22,7 +23,7 @@ use crate::go::read::Reader;
 use crate::go::signature;
 use crate::go::value::Value;
 use crate::guest::hook_heap::HookHeap;
-use crate::hook::{Action, HookContext, HookError, HookResult, INT_REGISTERS};
+use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::machine::Machine;
 
 /// Calls under way that a watcher remembers the arguments of; those of a deeper recursion are forgotten.
@@ -182,13 +183,7 @@ impl Convention {
         let mut heap = HookHeap { memory: cx.memory, world: cx.world };
         passing::give(&self.signature, &self.places, results, &mut frame, &mut heap, cx.image)
             .map_err(Error::from)?;
-        for (register, value) in INT_REGISTERS.iter().zip(frame.ints) {
-            cx.cpu.set_gpr(*register, value);
-        }
-        for (register, value) in cx.cpu.ymm.iter_mut().zip(frame.floats) {
-            register[0] = value.into();
-        }
-        Ok(cx.memory.write_bytes(cx.caller_sp(), &frame.stack)?)
+        put(cx, &frame)
     }
 }
 

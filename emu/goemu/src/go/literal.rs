@@ -152,6 +152,40 @@ pub fn parse_value(text: &str, ty: &Type, types: &dyn Types) -> Result<Value, Li
     with_parser(text, types, |parser| parser.whole(ty))
 }
 
+/// The bytes of a string literal with its quotes; `None` where the text is something else.
+#[must_use]
+pub fn quoted(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    let (bytes, len) = text.starts_with(['"', '`']).then(|| text::string(text).ok()).flatten()?;
+    (len == text.len()).then_some(bytes)
+}
+
+/// Values between commas, but for commas in quotes and brackets.
+#[must_use]
+pub fn split(text: &str) -> Vec<&str> {
+    let (mut parts, mut from, mut depth, mut quote, mut escaped) = (Vec::new(), 0, 0_usize, None, false);
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some('"' | '\''), '\\') => escaped = true,
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
+            (None, ',') if depth == 0 => {
+                parts.push(&text[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if !text.trim().is_empty() || !parts.is_empty() {
+        parts.push(&text[from..]);
+    }
+    parts
+}
+
 fn with_parser<T>(
     text: &str,
     types: &dyn Types,

@@ -1,6 +1,7 @@
 //! The guest's state beside memory and processor: heap, input and output, clock, records that replace those of a runtime.
 //! Part of the machine's state: a snapshot restores it.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -44,6 +45,10 @@ pub struct World {
     pub(crate) return_addr: u64,
     /// The `g` of the goroutine that calls are made on, once that is known.
     pub(crate) call_g: Option<u64>,
+    /// What the user has functions of C libraries return, by name.
+    pub(crate) imports: Arc<HashMap<String, u64>>,
+    /// Whether the program has not come to `main.main`: its packages are being initialised, or it is being started.
+    pub(crate) starting: bool,
     /// Whether package variables are guarded: packages are not initialised yet.
     pub(crate) guarded: bool,
     pub(crate) lifetimes: Lifetimes,
@@ -90,6 +95,8 @@ impl World {
             random_order: false,
             return_addr: 0,
             call_g: None,
+            imports: Arc::default(),
+            starting: false,
             guarded: false,
             lifetimes: Lifetimes::default(),
             linked: Linked::default(),
@@ -214,6 +221,8 @@ impl Clone for World {
             random_order,
             return_addr,
             call_g,
+            imports,
+            starting,
             guarded,
             lifetimes,
             linked,
@@ -230,6 +239,10 @@ impl Clone for World {
         self.stdout.clone_from(stdout);
         self.stderr.clone_from(stderr);
         (self.input_read, self.output) = (*input_read, *output);
+        if !Arc::ptr_eq(&self.imports, imports) {
+            self.imports.clone_from(imports);
+        }
+        self.starting = *starting;
         self.scheduler.clone_from(scheduler);
         (self.processors, self.random_order) = (*processors, *random_order);
         (self.return_addr, self.call_g, self.guarded) = (*return_addr, *call_g, *guarded);

@@ -11,6 +11,7 @@ use goemu_loader::{Image, Os};
 use super::call_goroutine::StartedMain;
 use super::stopping::Stopping;
 use super::{Config, Machine, Parts, Process, load, processor};
+use crate::changes::Resolved;
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::cgo::{self, Variable};
@@ -60,6 +61,13 @@ impl Machine {
             names::find(&image, "main.main").map_err(|error| Error::Boot { why: error.to_string() })?.entry();
         let parts = process(&image, &config, entry)?;
         let mut machine = Machine::of(config, parts);
+        if !machine.changes.is_empty() {
+            machine.make_changes(false)?;
+        }
+        if machine.changes.skips_all {
+            let why = "its own runtime cannot go without: name the packages that it is to skip";
+            return Err(Error::Change { change: "skip-init".to_owned(), why: why.to_owned() });
+        }
         machine.stopping = stopping;
         machine.in_time(|machine| machine.start_program(main))?;
         match machine.booted.as_ref().and_then(|booted| booted.ended.as_ref()) {
@@ -76,10 +84,15 @@ impl Machine {
         let mut fuel = limit;
         self.return_addr = main;
         self.set_stops();
+        self.set_starting(true);
         let ended = self.run(&mut fuel)?;
         let instructions = limit.saturating_sub(fuel) as u64;
         let stdout = std::mem::take(&mut self.guest.world.stdout);
         let stderr = std::mem::take(&mut self.guest.world.stderr);
+        self.set_starting(false);
+        if ended.is_none() {
+            self.set_variables()?;
+        }
         self.booted = Some(Booted { instructions, stdout, stderr, ended });
         self.keep_state();
         self.set_home();
@@ -204,7 +217,7 @@ impl Machine {
     /// Whether nobody watches a call of this function, and it has not been found to need more than hooks.
     #[inline]
     pub(crate) fn is_plain(&self, func: u64) -> bool {
-        let nobody = self.observers.is_empty() && self.own_hooks.is_empty();
+        let nobody = self.observers.is_empty() && self.own_hooks.is_empty() && !self.changes.has_registers();
         nobody && self.booted.is_none() && !self.real_only.contains(&func)
     }
 
@@ -359,19 +372,22 @@ impl Machine {
 pub(super) fn process(image: &Arc<Image>, config: &Config, entry: Entry) -> Result<Parts, Error> {
     let mut memory = Memory::new(config.max_memory)?;
     load::map(image, &mut memory)?;
+    let changes = Arc::new(Resolved::of(&config.changes, image)?);
+    changes.write(&mut memory)?;
     let mut cpu = processor(config);
     leave_c_out(image, &mut memory)?;
     let stack = first_stack(&mut memory, &mut cpu, &config.process)?;
     enter(&mut cpu, entry, config.process.argc());
     let mut world = World::beside(memory.space(), &config.process);
     world.output.left = config.max_output;
-    let mapped = mapped(image, stack, &world);
+    let mut mapped = mapped(image, stack, &world);
+    mapped.extend(changes.mapped());
     let os = Linux::new(memory.space(), &mapped, &config.files, config.processors, tls::slot(image))?;
     let mut hooks = Hooks::default();
     install::started(image, &mut hooks);
     let goroutine = Goroutine::unknown(config.max_stack);
     let guest = Guest { image: Arc::clone(image), memory, cpu, goroutine, world };
-    Ok(Parts { guest, hooks, os: Box::new(os), call_goroutine: &StartedMain })
+    Ok(Parts { guest, hooks, os: Box::new(os), call_goroutine: &StartedMain, changes })
 }
 
 /// Whether there is something to start.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{EngineChoice, Files, Process};
+use crate::changes::Changes;
 use crate::cpu::Level;
 use crate::outcome::Runtime;
 
@@ -36,6 +37,8 @@ pub struct Config {
     pub files: Files,
     /// Processors that the program sees (`runtime.NumCPU`), 1 to 64. Its threads take turns on one.
     pub processors: u32,
+    /// What is changed of the program.
+    pub changes: Changes,
 }
 
 impl Default for Config {
@@ -53,6 +56,7 @@ impl Default for Config {
             process: Process::default(),
             files: Files::default(),
             processors: 1,
+            changes: Changes::default(),
         }
     }
 }

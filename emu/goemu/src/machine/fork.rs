@@ -35,6 +35,7 @@ impl Machine {
             gate,
             own_hooks: Vec::new(),
             observers: Observers::default(),
+            changes: Arc::clone(&self.changes),
             coverage: None,
             os: self.os.fork(),
             call_goroutine: self.call_goroutine,

@@ -64,6 +64,21 @@ impl Machine {
         (self.guest.world.guarded, self.start.world.guarded) = (guarded, guarded);
     }
 
+    /// Packages are not initialised, now or when a call needs it: the user wants it so. The program is not started either.
+    pub(super) fn skip_packages(&mut self) -> Result<(), Error> {
+        self.unbar_variables();
+        self.set_variables()?;
+        self.keep_state();
+        self.packages = Packages::Initialised(Initialised::default());
+        self.own_start = true;
+        Ok(())
+    }
+
+    /// Says whether the program is on its way to `main.main`, in this state and in the one that calls start from.
+    pub(crate) fn set_starting(&mut self, starting: bool) {
+        (self.guest.world.starting, self.start.world.starting) = (starting, starting);
+    }
+
     /// Whether packages are initialised.
     pub(crate) fn is_initialised(&self) -> bool {
         self.booted.is_some() || matches!(self.packages, Packages::Initialised(_))

@@ -263,9 +263,10 @@ impl Machine {
     ) -> T {
         let g = self.guest.world.call_g.unwrap_or(self.guest.goroutine.g);
         let (image, os, observers) = (&*self.guest.image, &*self.os, &mut self.observers);
-        let follows = os.g(&self.guest.cpu, &self.guest.memory).is_some();
+        let whole = self.guest.world.call_g.is_none();
+        let follows = !whole && os.g(&self.guest.cpu, &self.guest.memory).is_some();
         let stack_hi = self.shown_stack;
-        let mut watch = WatchAll { image, os, g, follows, stack_hi, shown: true, observers };
+        let mut watch = WatchAll { image, os, g, follows, whole, stack_hi, shown: true, observers };
         let done = run(&mut *self.engine, &mut self.guest.cpu, &mut self.guest.memory, &mut watch);
         self.shown_stack = watch.stack_hi;
         done

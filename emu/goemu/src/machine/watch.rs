@@ -1,4 +1,4 @@
-//! What observers are shown of a run: the goroutine of the call, and no other.
+//! What observers are shown of a run: the goroutine of the call, and no other; of a whole program, everything.
 
 use goemu_loader::Image;
 use iced_x86::Instruction;
@@ -15,8 +15,10 @@ pub(super) struct WatchAll<'a> {
     pub(super) image: &'a Image,
     pub(super) os: &'a dyn Os,
     pub(super) g: u64,
-    /// Whether others may run, too: in a program that was started.
+    /// Whether others may run, too, and are not shown: in a program that was started for a call.
     pub(super) follows: bool,
+    /// Whether a whole program runs, and which goroutine is running is to be found out.
+    pub(super) whole: bool,
     /// End of its stack, by which it is seen to have moved.
     pub(super) stack_hi: u64,
     pub(super) shown: bool,
@@ -24,6 +26,11 @@ pub(super) struct WatchAll<'a> {
 }
 
 impl WatchAll<'_> {
+    /// The goroutine that is shown.
+    fn g(&self, cpu: &Cpu, memory: &Memory) -> u64 {
+        if self.whole { self.os.g(cpu, memory).unwrap_or(self.g) } else { self.g }
+    }
+
     /// Looks whether the call's goroutine runs, and where its stack is.
     fn is_shown(&mut self, view: &View<'_>) -> bool {
         self.shown = self.os.g(view.cpu, view.memory).is_none_or(|g| g == self.g);
@@ -60,14 +67,14 @@ impl Watch for WatchAll<'_> {
     }
 
     fn block(&mut self, cpu: &Cpu, memory: &Memory, insns: &[Instruction]) {
-        let view = View { image: self.image, cpu, memory, g: self.g };
+        let view = View { image: self.image, cpu, memory, g: self.g(cpu, memory) };
         if !self.follows || self.is_shown(&view) {
             self.observers.block(&view, insns);
         }
     }
 
     fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
-        let view = View { image: self.image, cpu, memory, g: self.g };
+        let view = View { image: self.image, cpu, memory, g: self.g(cpu, memory) };
         if self.follows && !self.is_shown(&view) {
             return;
         }
@@ -76,7 +83,8 @@ impl Watch for WatchAll<'_> {
 
     fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
         if self.shown {
-            self.observers.after(&View { image: self.image, cpu, memory, g: self.g }, insn);
+            let g = self.g(cpu, memory);
+            self.observers.after(&View { image: self.image, cpu, memory, g }, insn);
         }
     }
 }

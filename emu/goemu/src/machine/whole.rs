@@ -64,7 +64,18 @@ impl Machine {
         config.engine.check()?;
         let entry = boot::entry(&image)?;
         let parts = boot::process(&image, &config, entry)?;
-        Ok(Machine::of(config, super::Parts { call_goroutine: &Whole, ..parts }))
+        let mut machine = Machine::of(config, super::Parts { call_goroutine: &Whole, ..parts });
+        if machine.changes.skips_all {
+            let why = "a whole program cannot go without: name the packages that it is to skip";
+            return Err(Error::Change { change: "skip-init".to_owned(), why: why.to_owned() });
+        }
+        if !machine.changes.is_empty() {
+            machine.make_changes(true)?;
+            let changes = Arc::clone(&machine.changes);
+            changes.set_registers(&mut machine.guest.cpu);
+            machine.keep_state();
+        }
+        Ok(machine)
     }
 
     /// Lets output go to a sink as it comes.
