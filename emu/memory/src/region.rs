@@ -24,7 +24,7 @@ pub const PAGE: u64 = 4096;
 /// Guards below and above the space: what a translator's displacements and small indexes may reach (see ARCHITECTURE.md).
 /// Larger ones would let fewer machines into a process.
 const GUARD_BELOW: u64 = 1 << 32;
-const GUARD_ABOVE: u64 = 1 << 37;
+const GUARD_ABOVE: u64 = (1 << 37) + (1 << 31);
 
 /// Spaces to try, largest first: (bytes of guest space, guard below, guard above).
 const PLANS: [(u64, u64, u64); 4] =

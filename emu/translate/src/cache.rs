@@ -10,14 +10,23 @@ use crate::facts::Facts;
 use crate::host::code::CodeMemory;
 use crate::host::enter::LEAVE;
 use crate::layout;
+use crate::unit::ARRIVED;
 
 /// One translation of a guest block: for what is known where it is entered.
 pub(crate) struct Version {
     pub(crate) facts: Facts,
     /// Instructions that were executed where it begins and are not yet counted down.
     pub(crate) pending: i32,
+    /// Instructions since the last look at fuel, at most, where it begins.
+    pub(crate) since: i32,
     /// Where its code lies.
     pub(crate) place: u32,
+}
+
+impl Version {
+    fn is_plain(&self) -> bool {
+        self.facts.weight() == 0 && self.since >= ARRIVED
+    }
 }
 
 /// Where the guest is, if the host refuses something in the code from a place on.
@@ -27,6 +36,8 @@ pub(crate) struct Spot {
     pub(crate) pc: u64,
     /// Instructions executed before it and not yet counted down.
     pub(crate) pending: i32,
+    /// What RSP is to be raised by.
+    pub(crate) off: u8,
     pub(crate) at: At,
 }
 
@@ -35,8 +46,6 @@ pub(crate) struct Spot {
 pub(crate) enum At {
     /// [`Spot::pc`]
     Pc,
-    /// Control has come to it, and fuel is to be looked at.
-    Polled,
     /// The quadword below RSP: a return went there.
     Return,
     /// The state's field for jumps.
@@ -131,11 +140,11 @@ impl Cache {
 
     /// The version that assumes nothing.
     pub(crate) fn plain(&self, pc: u64) -> Option<&Version> {
-        self.versions(pc).iter().find(|version| version.facts.weight() == 0)
+        self.versions(pc).iter().find(|version| version.is_plain())
     }
 
     pub(crate) fn add(&mut self, pc: u64, version: Version) {
-        let plain = version.facts.weight() == 0;
+        let plain = version.is_plain();
         let (pending, place) = (version.pending, version.place);
         self.versions.entry(pc).or_default().push(version);
         self.blocks += 1;
@@ -186,7 +195,7 @@ impl Cache {
         } else {
             (At::Jump, crate::emit::at(layout::STATE + crate::host::enter::JUMP))
         };
-        let spot = Spot { place: entry, pc, pending: 0, at };
+        let spot = Spot { place: entry, pc, pending: 0, off: 0, at };
         emitter.expect(found, constant);
         if let Some(counter) = counter {
             emitter.add_one(counter);
@@ -202,6 +211,11 @@ impl Cache {
         self.spots.push(spot);
         self.entries.insert((pc, returns), entry);
         Some(entry)
+    }
+
+    /// The way that returns take to an address.
+    pub(crate) fn add_return(&mut self, pc: u64, entry: u32) {
+        self.entries.insert((pc, true), entry);
     }
 
     /// Where the guest is when the host refuses something at an address.

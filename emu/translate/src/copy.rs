@@ -164,7 +164,12 @@ impl Unit<'_> {
     fn check(&mut self, insn: &Instruction, facts: &mut Facts, uses: &Uses) {
         let (base, index) = (insn.memory_base(), insn.memory_index());
         let (scale, displacement) = (insn.memory_index_scale(), insn.memory_displacement64() as i64);
-        let need = facts.need(base, index, scale, displacement);
+        let mut need = facts.need(base, index, scale, displacement);
+        while let Need::Bound(register) = need {
+            self.emitter.check_small(register);
+            facts.prove_small(register);
+            need = facts.need(base, index, scale, displacement);
+        }
         if need == Need::Nothing {
             return;
         }
@@ -173,7 +178,7 @@ impl Unit<'_> {
             self.emitter.load(T, at(layout::STATE + R14));
         }
         match need {
-            Need::Nothing => {}
+            Need::Nothing | Need::Bound(_) => {}
             Need::Register(register) => {
                 self.emitter.check(register);
                 facts.prove(register, Register::None, 1, 0);

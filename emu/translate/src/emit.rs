@@ -30,7 +30,24 @@ pub(crate) fn at(displacement: i32) -> MemoryOperand {
 
 /// `gs:[base+displacement]`
 pub(crate) fn operand(base: Register, displacement: i32) -> MemoryOperand {
-    MemoryOperand::new(base, Register::None, 1, displacement.into(), 8, false, Register::GS)
+    MemoryOperand::new(
+        base,
+        Register::None,
+        1,
+        displacement.into(),
+        bytes_of(base, displacement),
+        false,
+        Register::GS,
+    )
+}
+
+/// The size of a displacement that the encoder is asked for: it takes one byte where that is enough, if there is a base.
+fn bytes_of(base: Register, displacement: i32) -> u32 {
+    match (base, displacement) {
+        (Register::None, _) => 8,
+        (_, 0) => 0,
+        _ => 1,
+    }
 }
 
 /// `gs:[T*8+displacement]`
@@ -115,7 +132,8 @@ impl Emitter {
         scale: u32,
         displacement: i32,
     ) {
-        let from = MemoryOperand::new(base, index, scale, displacement.into(), 8, false, Register::None);
+        let size = bytes_of(base, displacement);
+        let from = MemoryOperand::new(base, index, scale, displacement.into(), size, false, Register::None);
         self.made(Instruction::with2(Code::Lea_r64_m, to, from));
     }
 
@@ -133,6 +151,13 @@ impl Emitter {
         let mask = at(layout::STATE + crate::host::enter::HIGH_BITS);
         self.made(Instruction::with3(Code::VEX_Pext_r64_r64_rm64, T, address, mask));
         self.load(T, indexed(layout::TRIPWIRE));
+    }
+
+    /// Faults unless a register is small, that is below 2^34. T is lost; flags stay.
+    pub(crate) fn check_small(&mut self, register: Register) {
+        let mask = at(layout::STATE + crate::host::enter::NOT_SMALL);
+        self.made(Instruction::with3(Code::VEX_Pext_r64_r64_rm64, T, register, mask));
+        self.load_byte(operand(T, layout::TRIPWIRE_OF_BYTES));
     }
 
     /// Adds to the count of instructions left.

@@ -19,7 +19,7 @@ use crate::host::code::CodeMemory;
 use crate::host::enter::{FAULTS, Left, Window};
 use crate::host::signals::{Inside, SignalStack, install};
 use crate::layout::{self, CHUNK};
-use crate::unit::{Limits, Unit};
+use crate::unit::{Limits, MARGIN, Unit};
 use crate::{Unavailable, host};
 
 /// Times that control must come to an address from translated code before that is translated, too.
@@ -29,6 +29,8 @@ const HOT: u32 = 16;
 const ENTRY: i64 = 40;
 const FIRST_ENTRY: i64 = 400;
 const REFUSAL: i64 = 500;
+/// Instructions that are interpreted while signals wait, at most.
+const DETOUR: i64 = 50_000;
 /// Runs that enter no translated code, after which the guest's space is no longer prepared for it: watching pages through the host
 /// costs calls that do without a little. So often it is prepared again, each time for more runs.
 const IDLE: u32 = 256;
@@ -80,6 +82,12 @@ struct Parts {
     idle: u32,
 }
 
+/// The signals are prepared for translated code, since there was so much fuel.
+struct Held {
+    inside: Inside,
+    since: i64,
+}
+
 /// What follows when translated code has been left.
 enum After {
     /// The interpreter goes on.
@@ -88,8 +96,6 @@ enum After {
     Arrive,
     /// The same, through a table that should know it.
     Enter { table: i32 },
-    /// As [`After::Arrive`], after a look at fuel.
-    Polled,
 }
 
 pub(crate) fn check() -> Result<(), Unavailable> {
@@ -192,7 +198,9 @@ impl Translator {
         let Some(parts) = &mut self.parts else { return false };
         let bar = &self.bar;
         let guarded = |insn: &Instruction| bar.as_ref().is_some_and(|bar| bar(insn));
-        let limits = Limits { stops: &self.stops, guarded: &guarded, coverage: self.coverage.as_deref() };
+        let wanted = |at: u64| self.eager || at == pc || self.interpreter.has_executed(at);
+        let coverage = self.coverage.as_deref();
+        let limits = Limits { stops: &self.stops, guarded: &guarded, wanted: &wanted, coverage };
         let Some(done) = Unit::translate(&parts.cache, memory, &limits, pc) else { return false };
         for range in &done.read {
             memory.mark_code(range.clone());
@@ -206,7 +214,13 @@ impl Translator {
     }
 
     /// Runs translated code from RIP, as long as there is some. `Some` if the run is over.
-    fn run_translated(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Option<Exit> {
+    fn run_translated(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: &mut i64,
+        held: &mut Option<Held>,
+    ) -> Option<Exit> {
         self.forget_changed(memory);
         if self.refused {
             return None;
@@ -218,8 +232,10 @@ impl Translator {
         }
         let base = memory.host_code(&layout::pages())?;
         let mut window = Window::new(base.wrapping_offset(layout::STATE as isize), base);
-        let (mut hot, mut inside) = (true, None);
+        let mut hot = true;
         loop {
+            // Signals that wait are let through from time to time.
+            held.take_if(|held| held.since - *fuel > CHUNK);
             if self.parts.as_ref()?.cache.plain(cpu.rip).is_none() {
                 let heat = self.heat.entry(cpu.rip).or_default();
                 *heat += 1;
@@ -232,33 +248,50 @@ impl Translator {
                 }
             }
             hot = false;
-            if !memory.hosts_code() || !is_fit(cpu) || self.is_poor(cpu.rip) {
+            if *fuel <= MARGIN || !memory.hosts_code() || !is_fit(cpu) || self.is_poor(cpu.rip) {
                 return None;
             }
-            let prepared = inside.is_some();
+            let prepared = held.is_some();
             if !prepared {
                 let parts = self.parts.as_ref()?;
-                inside = Inside::new(Arc::clone(&parts.stack), parts.cache.code.start(), &mut window);
+                let inside = Inside::new(Arc::clone(&parts.stack), parts.cache.code.start(), &mut window);
+                *held = inside.map(|inside| Held { inside, since: *fuel });
             }
             // None: the host has other signal handlers now.
             let entry = if prepared { ENTRY } else { FIRST_ENTRY };
-            let after = self.go(cpu, memory, fuel, &mut window, inside.as_ref()?, entry)?;
+            let after = self.go(cpu, memory, fuel, &mut window, &held.as_ref()?.inside, entry)?;
             if let (After::Enter { .. }, Some(coverage)) = (&after, &self.coverage) {
                 coverage.take(Edge { from: 0, to: cpu.rip });
             }
             match after {
-                After::Polled if *fuel <= 0 => return Some(Exit::OutOfFuel),
                 // Checks that follow an instruction may leave where the next one is a stop.
                 _ if self.stops.contains(&cpu.rip) => return Some(Exit::Stopped),
                 After::Interpret => return None,
-                After::Polled => {
-                    // Signals that wait are let through.
-                    (hot, inside) = (true, None);
-                }
                 After::Arrive => {}
                 After::Enter { table } => self.enter_by_table(cpu.rip, table, &mut window),
             }
         }
+    }
+
+    /// Interprets until there is an exit or hot code; for long only after signals were let through.
+    fn interpret(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: &mut i64,
+        held: &mut Option<Held>,
+    ) -> Option<Exit> {
+        if held.is_some() {
+            let (part, whole) = ((*fuel).min(DETOUR), *fuel);
+            let mut left = part;
+            let exit = self.interpreter.run_until_hot(cpu, memory, &mut left);
+            *fuel = whole - part + left;
+            if !matches!(exit, Some(Exit::OutOfFuel)) || *fuel <= 0 {
+                return exit;
+            }
+            *held = None;
+        }
+        self.interpreter.run_until_hot(cpu, memory, fuel)
     }
 
     fn enter_by_table(&mut self, pc: u64, table: i32, window: &mut Window) {
@@ -295,7 +328,7 @@ impl Translator {
         let parts = self.parts.as_mut()?;
         let cache = &parts.cache;
         let version = cache.plain(cpu.rip)?;
-        let (target, chunk) = (cache.address(version.place), (*fuel).min(CHUNK));
+        let (target, chunk) = (cache.address(version.place), (*fuel - MARGIN).min(CHUNK));
         if window.state().owner != parts.owner {
             window.prepare(parts.owner, cache.misses());
         }
@@ -308,9 +341,9 @@ impl Translator {
             Left::Refused(address) => {
                 cost += REFUSAL;
                 let spot = cache.spot(address)?;
+                cpu.set_gpr(gpr::RSP, cpu.gpr(gpr::RSP).wrapping_add(spot.off.into()));
                 let after = match spot.at {
                     At::Pc => After::Interpret,
-                    At::Polled => After::Polled,
                     At::Return => After::Enter { table: layout::RETURNS },
                     At::Jump => After::Enter { table: layout::JUMPS },
                 };
@@ -381,17 +414,21 @@ impl Engine for Translator {
         if let Some(coverage) = &self.coverage {
             coverage.begin(cpu.rip);
         }
-        let begun = if self.eager { self.run_translated(cpu, memory, fuel) } else { None };
+        let mut held = None;
+        let begun = if self.eager { self.run_translated(cpu, memory, fuel, &mut held) } else { None };
         let exit = begun.unwrap_or_else(|| {
             loop {
-                if let Some(exit) = self.interpreter.run_until_hot(cpu, memory, fuel) {
+                if let Some(exit) = self.interpret(cpu, memory, fuel, &mut held) {
                     break exit;
                 }
-                if let Some(exit) = self.run_translated(cpu, memory, fuel) {
+                if *fuel > MARGIN
+                    && let Some(exit) = self.run_translated(cpu, memory, fuel, &mut held)
+                {
                     break exit;
                 }
             }
         });
+        drop(held);
         if let Some(coverage) = &self.coverage {
             coverage.end(cpu.rip);
         }

@@ -4,7 +4,7 @@
 //! the guard above it: there it faults, if it is not the guest's. What is known comes from checks, from accesses that
 //! succeeded (each proves its own address), and from instructions whose result is small whatever they are given.
 
-use iced_x86::{Instruction, MemorySize, Mnemonic as M, OpKind, Register};
+use iced_x86::{Instruction, Mnemonic as M, OpKind, Register};
 
 /// How far outside the space an unchecked access may begin, below it: the state lies deeper.
 pub(crate) const REACH: u32 = 1 << 30;
@@ -22,8 +22,18 @@ pub(crate) enum Fact {
     Nothing,
     /// It lies in the space, or not more than this outside.
     Near(u32),
-    /// It is below 2^32.
+    /// It is below 2^34.
     Small,
+}
+
+/// Bits that a small number has, at most.
+pub(crate) const SMALL_BITS: u32 = 34;
+
+/// What a register was compared with, the flags being those of the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Compared {
+    Register(u8),
+    Number(u64),
 }
 
 /// A sum `base + index * scale` that lies in the space, or not more than `slack` outside.
@@ -37,19 +47,31 @@ pub(crate) struct Sum {
 
 /// Sums that are remembered.
 const SUMS: usize = 3;
+/// Bounds that are remembered.
+const BOUNDS: usize = 2;
 
 /// What is known at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Facts {
     registers: [Fact; 16],
     sums: [Option<Sum>; SUMS],
+    /// Pairs of registers: the first is not above the second, unsigned. Go's checks of an index say so.
+    bounds: [Option<(u8, u8)>; BOUNDS],
     /// How far RSP may be outside.
     rsp: u32,
+    /// What the flags compare.
+    compared: Option<(u8, Compared)>,
 }
 
 impl Default for Facts {
     fn default() -> Facts {
-        Facts { registers: [Fact::Nothing; 16], sums: [None; SUMS], rsp: RSP_SLACK }
+        Facts {
+            registers: [Fact::Nothing; 16],
+            sums: [None; SUMS],
+            bounds: [None; BOUNDS],
+            rsp: RSP_SLACK,
+            compared: None,
+        }
     }
 }
 
@@ -60,6 +82,8 @@ pub(crate) enum Need {
     Nothing,
     /// After a check of one register.
     Register(Register),
+    /// After a check that a register is small, which bounds another one that the address has; then look again.
+    Bound(Register),
     /// After a check of base and scaled index, without the displacement.
     Sum,
     /// After a check of the whole address.
@@ -116,7 +140,7 @@ impl Facts {
             (b, Some(x)) => {
                 let b_fact = b.map_or(Fact::Small, |b| self.of(b));
                 let fine = match (b_fact, self.of(x)) {
-                    // Up to 2^40 + 2^30 + 8 * 2^32 < 2^40 + 2^37.
+                    // Up to 2^40 + 2^30 + 8 * 2^34 < 2^40 + 2^37 + 2^31.
                     (Fact::Small, Fact::Small) => true,
                     (Fact::Near(slack), Fact::Small) => slack <= REACH / 2,
                     (Fact::Small, Fact::Near(slack)) => scale == 1 && slack <= REACH / 2,
@@ -127,9 +151,84 @@ impl Facts {
                         |sum: &Sum| (sum.base, sum.index, u32::from(sum.scale)) == (b as u8, x as u8, scale);
                     self.sums.iter().flatten().any(|sum| same(sum) && sum.slack <= REACH / 2)
                 });
-                if fine || known { Need::Nothing } else { Need::Sum }
+                match (fine || known, b_fact, self.of(x), self.bound_of(x)) {
+                    (true, ..) => Need::Nothing,
+                    _ if b == Some(R14) || x == R14 => Need::Sum,
+                    // The base alone is an address, if the index is one of a table.
+                    (_, Fact::Nothing, Fact::Small, _) => Need::Register(base),
+                    (_, _, Fact::Nothing | Fact::Near(_), Some(bound)) => Need::Bound(bound),
+                    _ => Need::Sum,
+                }
             }
         }
+    }
+
+    /// The register that is not below this one, as far as was seen.
+    fn bound_of(&self, n: usize) -> Option<Register> {
+        let (_, bound) = self.bounds.iter().flatten().find(|(low, _)| usize::from(*low) == n)?;
+        Some(Register::RAX + u32::from(*bound))
+    }
+
+    /// A register is small, and so are those that it bounds.
+    pub(crate) fn prove_small(&mut self, register: Register) {
+        let Some(n) = number(register) else { return };
+        self.set(n, Fact::Small);
+        for slot in &mut self.bounds {
+            if let Some((low, _)) = slot.filter(|(_, bound)| usize::from(*bound) == n) {
+                self.registers[usize::from(low)] = Fact::Small;
+                *slot = None;
+            }
+        }
+    }
+
+    /// What is known where a branch is taken, or not taken, by the low bits of its opcode.
+    pub(crate) fn where_branch(&self, condition: u8, taken: bool) -> Facts {
+        let mut facts = self.clone();
+        let (Some((a, with)), condition) = (self.compared, condition ^ u8::from(!taken)) else {
+            return facts;
+        };
+        match (condition, with) {
+            // Below, or equal.
+            (2 | 6, Compared::Number(b)) if b >> SMALL_BITS == 0 => facts.set(a.into(), Fact::Small),
+            (2 | 6, Compared::Register(b)) => facts.bounded(a, b),
+            // Above, or equal.
+            (3 | 7, Compared::Register(b)) => facts.bounded(b, a),
+            _ => {}
+        }
+        facts
+    }
+
+    /// The first register is not above the second.
+    fn bounded(&mut self, low: u8, bound: u8) {
+        match (self.of(low.into()), self.of(bound.into())) {
+            (Fact::Small, _) => {}
+            (_, Fact::Small) => self.set(low.into(), Fact::Small),
+            _ if self.bounds.contains(&Some((low, bound))) => {}
+            _ => {
+                self.bounds.rotate_right(1);
+                self.bounds[0] = Some((low, bound));
+            }
+        }
+    }
+
+    /// After an instruction that was copied: what its flags say.
+    fn compare(&mut self, insn: &Instruction) {
+        if insn.rflags_modified() != 0 {
+            self.compared = None;
+        }
+        if insn.mnemonic() != M::Cmp || insn.op0_kind() != OpKind::Register {
+            return;
+        }
+        let plain = |n: usize| n != RSP && n != R14;
+        let Some(a) = number(insn.op0_register()).filter(|&n| plain(n)) else { return };
+        let with = match insn.op1_kind() {
+            OpKind::Memory => None,
+            OpKind::Register => {
+                number(insn.op1_register()).filter(|&n| plain(n)).map(|n| Compared::Register(n as u8))
+            }
+            _ => insn.try_immediate(1).ok().map(Compared::Number),
+        };
+        self.compared = with.map(|with| (a as u8, with));
     }
 
     /// After a check, or an access that succeeded: the address without its displacement is at most that far outside.
@@ -192,7 +291,17 @@ impl Facts {
         self.rsp <= RSP_SLACK
     }
 
+    /// A register changed: what was said of it and others is not true any more.
+    fn forget_bounds(&mut self, n: usize) {
+        for slot in &mut self.bounds {
+            *slot = slot.filter(|&(low, bound)| usize::from(low) != n && usize::from(bound) != n);
+        }
+        let by_register = |with| matches!(with, Compared::Register(b) if usize::from(b) == n);
+        self.compared = self.compared.filter(|&(a, with)| usize::from(a) != n && !by_register(with));
+    }
+
     fn forget_sums(&mut self, n: usize) {
+        self.forget_bounds(n);
         let names = |sum: &Sum| usize::from(sum.base) == n || usize::from(sum.index) == n;
         for slot in &mut self.sums {
             *slot = slot.filter(|sum| !names(sum));
@@ -201,6 +310,7 @@ impl Facts {
 
     /// A register moved by at most that much; sums that name it too.
     fn moved(&mut self, n: usize, by: u32) {
+        self.forget_bounds(n);
         for slot in &mut self.sums {
             let Some(sum) = slot else { continue };
             let as_base = if usize::from(sum.base) == n { by } else { 0 };
@@ -215,6 +325,11 @@ impl Facts {
     /// After an instruction that was copied: what its results are. `written` are the registers that it writes. What it does
     /// to RSP, if it is no [`step`], the caller says.
     pub(crate) fn after(&mut self, insn: &Instruction, written: impl Iterator<Item = Register>) {
+        self.change(insn, written);
+        self.compare(insn);
+    }
+
+    fn change(&mut self, insn: &Instruction, written: impl Iterator<Item = Register>) {
         if let Some((register, by)) = step(insn) {
             let n = register.number();
             let fact = shifted(self.of(n), by);
@@ -262,7 +377,10 @@ impl Facts {
             (M::Mov, None) => self.operand(insn, 1),
             (M::Mov | M::And, Some(imm)) => (imm <= u64::from(u32::MAX)).then_some(Fact::Small),
             (M::And, None) => (small(0) || small(1)).then_some(Fact::Small),
-            (M::Shr, Some(by)) if (32..64).contains(&by) => Some(Fact::Small),
+            (M::Shr, Some(by)) if (30..64).contains(&by) => Some(Fact::Small),
+            // Below 2^39: an address, if it is one at all.
+            (M::Shl | M::Sal, Some(0..=5)) => small(0).then_some(Fact::Near(0)),
+            (M::Add, None) => (small(0) && small(1)).then_some(Fact::Near(0)),
             (M::Shr, _) => small(0).then_some(Fact::Small),
             (M::Xor | M::Sub, None) => (insn.op1_kind() == OpKind::Register
                 && insn.op0_register() == insn.op1_register())
@@ -271,6 +389,17 @@ impl Facts {
             (M::Lea, _) if insn.memory_index() == Register::None && insn.memory_base() != Register::R14 => {
                 let base = number(insn.memory_base())?;
                 Some(shifted(self.of(base), distance(insn.memory_displacement64() as i64)))
+            }
+            (M::Lea, _) => {
+                let of = |register| match register {
+                    Register::None => Some(Fact::Small),
+                    Register::R14 => None,
+                    other => Some(self.of(number(other)?)),
+                };
+                let (base, index) = (of(insn.memory_base())?, of(insn.memory_index())?);
+                // Below 2^38, before it moves.
+                let small = base == Fact::Small && index == Fact::Small;
+                small.then(|| shifted(Fact::Small, distance(insn.memory_displacement64() as i64)))
             }
             _ => None,
         }
@@ -289,8 +418,9 @@ impl Facts {
         }
     }
 
-    /// What is kept across the end of a block.
-    pub(crate) fn settled(&self) -> Facts {
+    /// What is kept across the end of a block, of the registers that matter there (bits).
+    pub(crate) fn settled(&self, live: u16) -> Facts {
+        let lives = |n: u8| live >> n & 1 != 0;
         let rounded = |slack: u32| [NEAR, FAR].into_iter().find(|&bound| slack <= bound);
         let fact = |fact: Fact| match fact {
             Fact::Near(slack) => rounded(slack).map_or(Fact::Nothing, Fact::Near),
@@ -298,10 +428,34 @@ impl Facts {
         };
         let mut registers = self.registers.map(fact);
         (registers[RSP], registers[R14]) = (Fact::Nothing, Fact::Nothing);
-        let sum = |sum: Option<Sum>| sum.and_then(|sum| Some(Sum { slack: rounded(sum.slack)?, ..sum }));
+        (0..16).filter(|&n| !lives(n)).for_each(|n| registers[usize::from(n)] = Fact::Nothing);
+        let sum = |sum: Option<Sum>| {
+            let sum = sum.filter(|sum| lives(sum.base) && lives(sum.index))?;
+            Some(Sum { slack: rounded(sum.slack)?, ..sum })
+        };
         let mut sums = self.sums.map(sum);
         sums.sort_unstable();
-        Facts { registers, sums, rsp: RSP_SLACK }
+        let lives = |bound: Option<(u8, u8)>| bound.filter(|&(low, high)| lives(low) && lives(high));
+        let mut bounds = self.bounds.map(lives);
+        bounds.sort_unstable();
+        Facts { registers, sums, bounds, rsp: RSP_SLACK, compared: None }
+    }
+
+    /// The same without what steps and accesses have said of addresses: it changes from round to round of a loop.
+    pub(crate) fn reduced(&self) -> Facts {
+        let small = |fact| if fact == Fact::Small { fact } else { Fact::Nothing };
+        Facts { registers: self.registers.map(small), sums: [None; SUMS], ..self.clone() }
+    }
+
+    /// Forgets what is known with less precision than in another round of the same loop: it would not be known at all after a few.
+    pub(crate) fn widen(&mut self, other: &Facts) {
+        for (fact, other) in self.registers.iter_mut().zip(&other.registers) {
+            if let (Fact::Near(slack), Fact::Near(before)) = (*fact, other)
+                && slack > *before
+            {
+                *fact = Fact::Nothing;
+            }
+        }
     }
 
     /// Whether all that these facts say is known here.
@@ -317,13 +471,15 @@ impl Facts {
                 .flatten()
                 .any(|have| Sum { slack: want.slack, ..*have } == *want && have.slack <= want.slack)
         };
-        registers && weaker.sums.iter().flatten().all(has)
+        let bounds = weaker.bounds.iter().flatten().all(|want| self.bounds.contains(&Some(*want)));
+        registers && bounds && weaker.sums.iter().flatten().all(has)
     }
 
     /// How much they say.
     pub(crate) fn weight(&self) -> usize {
         self.registers.iter().filter(|fact| **fact != Fact::Nothing).count()
             + self.sums.iter().flatten().count()
+            + self.bounds.iter().flatten().count()
     }
 }
 
@@ -341,9 +497,7 @@ pub(crate) fn step(insn: &Instruction) -> Option<(Register, u32)> {
     }
     let by = match insn.mnemonic() {
         M::Inc | M::Dec => 1,
-        M::Add | M::Sub
-            if insn.op1_kind() != OpKind::Register && insn.memory_size() == MemorySize::Unknown =>
-        {
+        M::Add | M::Sub if !matches!(insn.op1_kind(), OpKind::Register | OpKind::Memory) => {
             distance(insn.try_immediate(1).ok()? as i64)
         }
         M::Lea if insn.memory_base() == insn.op0_register() && insn.memory_index() == Register::None => {

@@ -26,12 +26,14 @@ const POLL: i32 = START + 0x80_0000;
 /// Instructions that code runs for before it is asked, at most.
 pub(crate) const CHUNK: i64 = 0x10_0000;
 
-/// A readable page with nothing after it for 2^27 bytes: the high 24 bits of an address, used as an index of
-/// quadwords from its last, fault unless they are 0.
+/// A readable page with nothing after it for 2^30 bytes: the high 24 bits of an address, used as an index of quadwords from its
+/// last, or the high 30 as one of bytes, fault unless they are 0.
 const TRIP: i32 = START + 0x100_0000;
 
 /// The displacement for an index that must be 0.
 pub(crate) const TRIPWIRE: i32 = TRIP + 0x1000 - 8;
+/// The displacement for an index of bytes below 2^30 that must be 0.
+pub(crate) const TRIPWIRE_OF_BYTES: i32 = TRIP + 0x1000 - 1;
 /// The displacement for an index of quadwords that must be 255 and is not more.
 pub(crate) const ALL_ONES: i32 = POLL - 255 * 8;
 

@@ -3,10 +3,14 @@
 //! A block is translated for what is known where it is entered. Control that comes with other knowledge goes to another
 //! version of it, up to a few; so a loop's first round makes the checks, and its later ones need none.
 
-use std::collections::VecDeque;
+mod edges;
+mod live;
 
-use goemu_x86::coverage::{Coverage, Edge};
-use goemu_x86::decode::{Block, BlockEnd, decode_block};
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use goemu_x86::coverage::{self, Coverage};
+use goemu_x86::decode::{Block, BlockEnd};
 use goemu_x86::memory::Memory;
 use iced_x86::{Code, Instruction, InstructionInfoFactory, OpKind, Register};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -17,6 +21,9 @@ use crate::facts::Facts;
 use crate::host::enter::{JUMP, R14};
 use crate::kind::{Kind, kind};
 use crate::layout;
+use edges::Edge;
+
+pub(crate) use edges::{ARRIVED, MARGIN};
 
 /// Instructions that are translated at once, at most.
 const MOST: usize = 3000;
@@ -29,31 +36,28 @@ const VERSIONS: usize = 4;
 pub(crate) struct Limits<'a> {
     pub(crate) stops: &'a FxHashSet<u64>,
     pub(crate) guarded: &'a dyn Fn(&Instruction) -> bool,
+    /// Which blocks are worth it.
+    pub(crate) wanted: &'a dyn Fn(u64) -> bool,
     /// What counts edges.
     pub(crate) coverage: Option<&'a Coverage>,
-}
-
-/// A block to go to.
-#[derive(Clone, Copy)]
-struct Target {
-    label: Label,
-    /// What it counts as pending.
-    pending: i32,
-    /// Whether an earlier translation made it.
-    foreign: bool,
 }
 
 /// A block that was begun or is still to be translated.
 struct Begun {
     facts: Facts,
     pending: i32,
+    since: i32,
+    /// The short loop of which it is a further round.
+    round: Option<Range<u64>>,
     label: Label,
 }
 
 /// Ways out that are emitted behind the code.
 enum Cold {
     /// Counts what is pending, then goes on to the block at an address.
-    Count(Label, i32, Target, u64),
+    Count(Label, i32, edges::Target, u64),
+    /// Eight bytes.
+    Constant(Label, u64),
     /// Adds 1 to a counter of the host's, then goes on at another label.
     Edge(Label, u64, Label),
     /// Leaves: to an address that is not translated.
@@ -74,8 +78,18 @@ pub(crate) struct Unit<'a> {
     cold: Vec<Cold>,
     pub(crate) spots: Vec<Spot>,
     /// Guest addresses that were read.
-    code: Vec<std::ops::Range<u64>>,
+    code: Vec<Range<u64>>,
     left: usize,
+    /// Instructions since the last look at fuel, at most, where the block ends that is being emitted.
+    since: i32,
+    /// The short loop of which that block is a further round.
+    round: Option<Range<u64>>,
+    /// Where calls return to, and the entries for returns that were emitted before such blocks.
+    returns: FxHashSet<u64>,
+    decoded: FxHashMap<u64, Option<live::Decoded>>,
+    /// Registers that matter at an address.
+    live: FxHashMap<u64, u16>,
+    entries: Vec<(u64, u32)>,
 }
 
 /// What a translation gave.
@@ -84,8 +98,10 @@ pub(crate) struct Done {
     spots: Vec<Spot>,
     stubs: Vec<Stub>,
     versions: Vec<(u64, Version)>,
+    /// Ways through the table of returns.
+    entries: Vec<(u64, u32)>,
     /// Guest addresses that were read.
-    pub(crate) read: Vec<std::ops::Range<u64>>,
+    pub(crate) read: Vec<Range<u64>>,
 }
 
 /// Where a block ends, for the code that is emitted next.
@@ -116,55 +132,37 @@ impl<'a> Unit<'a> {
             spots: Vec::new(),
             code: Vec::new(),
             left: MOST,
+            since: 0,
+            round: None,
+            returns: FxHashSet::default(),
+            decoded: FxHashMap::default(),
+            live: FxHashMap::default(),
+            entries: Vec::new(),
         };
-        unit.block_at(pc, &Facts::default(), 0)?;
+        unit.arrival(pc)?;
         while let Some((pc, at)) = unit.queue.pop_front() {
             unit.chain(pc, at);
         }
         unit.finish()
     }
 
-    /// The block at an address for what is known, translated or to be. `None` if it is not to be translated.
-    fn block_at(&mut self, pc: u64, facts: &Facts, pending: i32) -> Option<Target> {
-        if self.limits.stops.contains(&pc) {
-            return None;
-        }
-        let facts = facts.settled();
-        let known = self.cache.versions(pc).iter().map(|v| (&v.facts, v.pending, Err(v.place)));
-        let begun = self.begun.get(&pc).into_iter().flatten().map(|b| (&b.facts, b.pending, Ok(b.label)));
-        let all: Vec<_> = known.chain(begun).collect();
-        let exact = all.iter().find(|(have, ..)| **have == facts);
-        let many = all.iter().filter(|(have, ..)| have.weight() > 0).count() >= VERSIONS;
-        let best =
-            || all.iter().filter(|(have, ..)| facts.imply(have)).max_by_key(|(have, ..)| have.weight());
-        let found = exact.or_else(|| if many || self.left == 0 { best() } else { None });
-        let found = found.map(|&(_, pending, place)| (pending, place));
-        if let Some((pending, place)) = found {
-            let foreign = place.is_err();
-            let label = place.unwrap_or_else(|place| self.emitter.known(place));
-            return Some(Target { label, pending, foreign });
-        }
-        if self.left == 0 || self.queue.len() > QUEUED {
-            return None;
-        }
-        let facts = if many { Facts::default().settled() } else { facts };
-        let label = self.emitter.label();
-        let blocks = self.begun.entry(pc).or_default();
-        blocks.push(Begun { facts, pending, label });
-        self.queue.push_back((pc, blocks.len() - 1));
-        Some(Target { label, pending, foreign: false })
+    /// The block at an address that control may come to from anywhere.
+    fn arrival(&mut self, pc: u64) -> Option<edges::Target> {
+        self.target(&Edge { since: ARRIVED, arrives: true, ..Edge::polled(pc, &Facts::default()) })
     }
 
     /// Emits a block, and those that it falls into.
     fn chain(&mut self, mut pc: u64, mut at: usize) {
         // Nothing falls into this.
         self.emitter.align(32);
+        self.entry_of_return(pc, at);
         loop {
             let begun = &self.begun[&pc][at];
             let (label, facts, pending) = (begun.label, begun.facts.clone(), begun.pending);
             if self.emitter.place(label).is_some() {
                 return;
             }
+            (self.since, self.round) = (begun.since, begun.round.clone());
             self.emitter.bind(label);
             let Some(next) = self.block(pc, facts, pending) else { return };
             (pc, at) = next;
@@ -173,14 +171,15 @@ impl<'a> Unit<'a> {
 
     /// Emits one block. Gives the block that is to be emitted next, because this one falls into it.
     fn block(&mut self, pc: u64, mut facts: Facts, pending: i32) -> Option<(u64, usize)> {
-        let stops = self.limits.stops;
-        let Ok(block) = decode_block(self.memory, pc, |at| stops.contains(&at)) else {
+        let Some(block) = self.decoded(pc).map(|decoded| decoded.block) else {
             self.interpret(pc, pending);
             return None;
         };
         self.code.push(block.start()..block.next());
         self.left = self.left.saturating_sub(block.insns.len());
+        self.since += block.insns.len() as i32;
         let (last, before) = block.insns.split_last()?;
+        let (before, pop) = self.pop_of_return(before, last);
         let mut done = pending;
         for insn in before {
             match self.instruction(insn, &mut facts, done) {
@@ -188,7 +187,48 @@ impl<'a> Unit<'a> {
                 Next::End => return None,
             }
         }
+        if let Some(pop) = pop {
+            self.spot(pop.ip(), done, At::Pc);
+            self.emitter.load(pop.op0_register(), operand(Register::RSP, 0));
+            self.ret(last, done + 2, 8);
+            return None;
+        }
         self.end(&block, last, facts, done)
+    }
+
+    /// The POP before a return, which moves RSP together with it.
+    fn pop_of_return<'i>(
+        &self,
+        before: &'i [Instruction],
+        last: &Instruction,
+    ) -> (&'i [Instruction], Option<&'i Instruction>) {
+        let plain = |insn: &Instruction| !(self.limits.guarded)(insn);
+        match before.split_last() {
+            Some((pop, rest))
+                if last.code() == Code::Retnq
+                    && kind(pop) == Kind::Pop
+                    && pop.op0_register() != Register::R14
+                    && plain(pop)
+                    && plain(last) =>
+            {
+                (rest, Some(pop))
+            }
+            _ => (before, None),
+        }
+    }
+
+    /// Before a block that calls return to, the way that returns take to it through their table.
+    fn entry_of_return(&mut self, pc: u64, at: usize) {
+        let begun = &self.begun[&pc][at];
+        let arrives = begun.facts.weight() == 0 && begun.since == ARRIVED && begun.pending == 0;
+        if !arrives || self.limits.coverage.is_some() || !self.returns.remove(&pc) {
+            return;
+        }
+        self.entries.push((pc, self.emitter.here()));
+        self.spot(pc, 0, At::Return);
+        let constant = self.emitter.label();
+        self.cold.push(Cold::Constant(constant, pc));
+        self.emitter.expect(operand(Register::RSP, -8), constant);
     }
 
     /// Emits an instruction within a block.
@@ -219,28 +259,9 @@ impl<'a> Unit<'a> {
             self.settle_rsp(&mut facts);
         }
         match (kind, block.end) {
-            (Kind::Jump, BlockEnd::Jump(to)) => {
-                self.count_edge(last, to);
-                if block.polls() {
-                    self.go_polled(to, &facts, done);
-                    return None;
-                }
-                self.fall(to, &facts, done)
-            }
+            (Kind::Jump, BlockEnd::Jump(to)) => self.jump(block, last, to, &facts, done),
             (Kind::Branch(condition), BlockEnd::Branch(to)) => {
-                if block.polls() {
-                    let past = self.emitter.label();
-                    self.emitter.jump_if(condition ^ 1, past);
-                    self.count_edge(last, to);
-                    self.go_polled(to, &facts, done);
-                    self.emitter.bind(past);
-                } else {
-                    let way = self.way(to, &facts, done);
-                    let way = self.counted_way(last, to, way);
-                    self.emitter.jump_if(condition, way);
-                }
-                self.count_edge(last, block.next());
-                self.fall(block.next(), &facts, done)
+                self.branch(block, last, (to, condition), &facts, done)
             }
             (Kind::Call, BlockEnd::Call(to)) => {
                 self.begin_leaving(last, done);
@@ -252,7 +273,7 @@ impl<'a> Unit<'a> {
                 None
             }
             (Kind::Return, _) => {
-                self.ret(last, done);
+                self.ret(last, done, 0);
                 None
             }
             (Kind::IndirectJump | Kind::IndirectCall, _) => {
@@ -269,7 +290,7 @@ impl<'a> Unit<'a> {
                 Some(()) => {
                     self.spot(last.next_ip(), done, At::Pc);
                     self.settle_rsp(&mut facts);
-                    self.fall(block.next(), &facts, done)
+                    self.fall(&self.edge_to(block.next(), &facts, done))
                 }
                 None => {
                     self.interpret(last.ip(), pending);
@@ -282,7 +303,7 @@ impl<'a> Unit<'a> {
     /// The counter of the edge from an instruction, if it is counted.
     fn edge(&self, from: &Instruction, to: u64) -> Option<u64> {
         let coverage = self.limits.coverage?;
-        let counter = coverage.counter(coverage.number(Edge { from: from.ip(), to })?)?;
+        let counter = coverage.counter(coverage.number(coverage::Edge { from: from.ip(), to })?)?;
         Some(counter.as_ptr() as u64)
     }
 
@@ -309,68 +330,6 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// Code goes on here with a block: one that is to be emitted now, or a jump to it.
-    fn fall(&mut self, pc: u64, facts: &Facts, pending: i32) -> Option<(u64, usize)> {
-        let before = self.queue.len();
-        let Some(target) = self.block_at(pc, facts, pending) else {
-            let way = self.arrive(pc, pending);
-            self.emitter.jump(way);
-            return None;
-        };
-        if self.queue.len() > before {
-            return self.queue.pop_back();
-        }
-        self.go_on(target, pc, pending);
-        None
-    }
-
-    /// Goes to a block forwards. Fuel is no matter there, but the count must not run far below 0, where it is no index that
-    /// faults: one translation is short, and between two it is looked at. The interpreter knows what to do then.
-    fn go_on(&mut self, target: Target, pc: u64, pending: i32) {
-        self.emitter.count(target.pending - pending);
-        if target.foreign {
-            self.spot(pc, target.pending, At::Pc);
-            self.emitter.poll(target.pending);
-        }
-        self.emitter.jump(target.label);
-    }
-
-    /// A label that leads to a block forwards.
-    fn way(&mut self, pc: u64, facts: &Facts, pending: i32) -> Label {
-        let Some(target) = self.block_at(pc, facts, pending) else { return self.arrive(pc, pending) };
-        if target.pending == pending && !target.foreign {
-            return target.label;
-        }
-        let way = self.emitter.label();
-        self.cold.push(Cold::Count(way, pending, target, pc));
-        way
-    }
-
-    /// A label that leads to a function, after fuel was looked at.
-    fn way_of_call(&mut self, pc: u64) -> Label {
-        match self.block_at(pc, &Facts::default(), 0) {
-            Some(target) if target.pending == 0 => target.label,
-            _ => self.way(pc, &Facts::default(), 0),
-        }
-    }
-
-    fn arrive(&mut self, pc: u64, pending: i32) -> Label {
-        let way = self.emitter.label();
-        self.cold.push(Cold::Arrive(way, pc, pending));
-        way
-    }
-
-    /// Goes to a block after looking at fuel, as where control goes backwards.
-    fn go_polled(&mut self, pc: u64, facts: &Facts, pending: i32) {
-        let block = self.block_at(pc, facts, 0);
-        let has = block.map_or(0, |target| target.pending);
-        self.spot(pc, has, At::Polled);
-        self.emitter.count(has - pending);
-        self.emitter.poll(has);
-        let way = block.map_or_else(|| self.arrive(pc, 0), |target| target.label);
-        self.emitter.jump(way);
-    }
-
     /// Before an instruction that leaves its function: counts it and what came before it, and looks at fuel. Where that is
     /// spent, the interpreter carries it out and looks again.
     pub(crate) fn begin_leaving(&mut self, insn: &Instruction, done: i32) {
@@ -394,14 +353,23 @@ impl<'a> Unit<'a> {
     /// A call will return here: that is translated, too.
     fn prepare_return(&mut self, addr: u64) {
         // If there is no room for it, it waits until it is hot itself.
-        let _ = self.block_at(addr, &Facts::default(), 0);
+        let _ = self.arrival(addr);
+        self.returns.insert(addr);
     }
 
-    fn ret(&mut self, insn: &Instruction, done: i32) {
-        self.begin_leaving(insn, done);
+    /// A return. RSP is that much lower than it should be, where a POP has not moved it.
+    fn ret(&mut self, insn: &Instruction, done: i32, off: i32) {
+        self.emitter.count(-done);
+        self.spot(insn.ip(), -1, At::Pc);
+        if let Some(spot) = self.spots.last_mut() {
+            spot.off = off as u8;
+        }
+        if self.since > ARRIVED {
+            self.emitter.poll(0);
+        }
         if insn.code() == Code::Retnq {
-            self.emitter.load_word(operand(Register::RSP, 0));
-            self.emitter.lea(Register::RSP, Register::RSP, 8);
+            self.emitter.load_word(operand(Register::RSP, off));
+            self.emitter.lea(Register::RSP, Register::RSP, off + 8);
             return self.emitter.jump_by_table(layout::RETURNS);
         }
         self.emitter.load(T, operand(Register::RSP, 0));
@@ -461,7 +429,7 @@ impl<'a> Unit<'a> {
         if self.spots.last().is_some_and(|last| last.place == place) {
             self.spots.pop();
         }
-        self.spots.push(Spot { place, pc, pending, at });
+        self.spots.push(Spot { place, pc, pending, off: 0, at });
     }
 
     /// Emits the ways out, and gives what there is.
@@ -475,6 +443,11 @@ impl<'a> Unit<'a> {
                 Cold::Count(way, pending, target, pc) => {
                     self.emitter.bind(way);
                     self.go_on(target, pc, pending);
+                }
+                Cold::Constant(label, value) => {
+                    self.emitter.align(8);
+                    self.emitter.bind(label);
+                    self.emitter.quad(value);
                 }
                 Cold::Edge(way, counter, then) => {
                     self.emitter.bind(way);
@@ -502,11 +475,12 @@ impl<'a> Unit<'a> {
         }
         let emitter = &self.emitter;
         let begun = self.begun.into_iter().flat_map(|(pc, all)| all.into_iter().map(move |one| (pc, one)));
-        let versions = begun.filter_map(|(pc, Begun { facts, pending, label })| {
-            Some((pc, Version { facts, pending, place: emitter.place(label)? }))
+        let versions = begun.filter_map(|(pc, Begun { facts, pending, since, label, .. })| {
+            Some((pc, Version { facts, pending, since, place: emitter.place(label)? }))
         });
         let versions = versions.collect();
-        Some(Done { code: self.emitter.finish()?, spots: self.spots, stubs, versions, read: self.code })
+        let (code, entries) = (self.emitter.finish()?, self.entries);
+        Some(Done { code, spots: self.spots, stubs, versions, entries, read: self.code })
     }
 }
 
@@ -526,6 +500,7 @@ impl Done {
         }
         cache.stubs.extend(self.stubs);
         self.versions.into_iter().for_each(|(pc, version)| cache.add(pc, version));
+        self.entries.into_iter().for_each(|(pc, place)| cache.add_return(pc, place));
         true
     }
 }

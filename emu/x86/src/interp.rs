@@ -193,6 +193,11 @@ impl Interpreter {
         self.blocks.hot = arrivals;
     }
 
+    /// Whether a block was executed that begins at an address.
+    pub fn has_executed(&self, addr: u64) -> bool {
+        self.blocks.has(addr)
+    }
+
     /// The block at an address is never hot, until it is decoded again.
     pub fn cool(&mut self, addr: u64) {
         self.blocks.cool(addr);

@@ -12,6 +12,7 @@ use std::mem::offset_of;
 use goemu_x86::cpu::Ymm;
 
 use super::signals::Inside;
+use crate::facts::SMALL_BITS;
 use crate::layout::{self, TABLE_LEN};
 
 /// What lies at [`layout::STATE`].
@@ -41,6 +42,8 @@ pub(crate) struct State {
     pub(crate) safe_r14: u64,
     /// The bits that an address in the space has not.
     high_bits: u64,
+    /// The bits that a small number has not.
+    not_small: u64,
     pub(crate) mxcsr: u32,
     /// Which translator filled the tables.
     pub(crate) owner: u64,
@@ -51,6 +54,7 @@ pub(crate) const LEAVE: i32 = offset_of!(State, leave) as i32;
 pub(crate) const JUMP: i32 = offset_of!(State, jump) as i32;
 pub(crate) const FS_BASE: i32 = offset_of!(State, fs_base) as i32;
 pub(crate) const SAFE_R14: i32 = offset_of!(State, safe_r14) as i32;
+pub(crate) const NOT_SMALL: i32 = offset_of!(State, not_small) as i32;
 pub(crate) const HIGH_BITS: i32 = offset_of!(State, high_bits) as i32;
 
 /// An address that no access of translated code may reach: it lies in the guard below the space, out of reach of the state.
@@ -93,7 +97,7 @@ impl Window {
     /// Empties both tables and fills in what never changes.
     pub(crate) fn prepare(&mut self, owner: u64, misses: (u64, u64)) {
         let state = self.state();
-        (state.owner, state.high_bits) = (owner, !0 << 40);
+        (state.owner, state.high_bits, state.not_small) = (owner, !0 << 40, !0 << SMALL_BITS);
         state.leave = leave as *const () as u64;
         for n in 0..layout::NUMBERS_LEN {
             let value = n as i64 - layout::NUMBERS_LEN as i64 / 2;

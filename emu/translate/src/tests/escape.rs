@@ -13,9 +13,11 @@ fn borders() -> Vec<u64> {
         1 << 30,
         1 << 31,
         1 << 32,
+        1 << 34,
         1 << 37,
         1 << 40,
         (1 << 40) + (1 << 37),
+        (1 << 40) + (1 << 37) + (1 << 31),
         1 << 41,
         1 << 46,
         1 << 47,
@@ -91,6 +93,39 @@ fn sums_and_indexes() {
         each(body, &[gpr::RCX, gpr::R14], what);
         each(body, &[gpr::RBX], what);
         each(body, &[gpr::RBX, gpr::RCX], what);
+    }
+}
+
+#[test]
+fn bounds_that_were_compared() {
+    // cmp .., ..; ja or jae over the access; the access: an index that is not above a bound, whatever that is.
+    let bodies: [(&str, &[u8]); 5] = [
+        ("cmp rcx,rdx; ja; mov [rbx+rcx*8],rax", &[0x48, 0x39, 0xd1, 0x77, 4, 0x48, 0x89, 0x04, 0xcb, 0x90]),
+        (
+            "cmp rdx,rcx; jb; mov [rbx+rcx*8],rax; again",
+            &[0x48, 0x39, 0xca, 0x72, 8, 0x48, 0x89, 0x04, 0xcb, 0x48, 0x89, 0x04, 0xcb, 0x90],
+        ),
+        (
+            "cmp rcx,rdx; ja; inc rcx; mov [rbx+rcx*8],rax",
+            &[0x48, 0x39, 0xd1, 0x77, 7, 0x48, 0xff, 0xc1, 0x48, 0x89, 0x04, 0xcb, 0x90],
+        ),
+        (
+            "cmp rcx,rdx; mov rdx,[rsp]; ja; mov [rbx+rcx*8],rax",
+            &[0x48, 0x39, 0xd1, 0x48, 0x8b, 0x14, 0x24, 0x77, 4, 0x48, 0x89, 0x04, 0xcb, 0x90],
+        ),
+        (
+            "cmp rcx,0x7fffffff; ja; lea rsi,[rcx+rcx*8]; mov [rsi],rax; mov [rbx+rcx*8],rax",
+            &[
+                0x48, 0x81, 0xf9, 0xff, 0xff, 0xff, 0x7f, 0x77, 11, 0x48, 0x8d, 0x34, 0xc9, 0x48, 0x89, 0x06,
+                0x48, 0x89, 0x04, 0xcb, 0x90,
+            ],
+        ),
+    ];
+    for (what, body) in bodies {
+        each(body, &[gpr::RCX, gpr::RDX], what);
+        each(body, &[gpr::RDX], what);
+        each(body, &[gpr::RBX, gpr::RDX], what);
+        each(body, &[gpr::RBX, gpr::RCX, gpr::RDX], what);
     }
 }
 

@@ -150,3 +150,46 @@ fn fuel_is_looked_at_between_translations() {
         assert!(fuel < 1 << 40 || pair.translated() > 2_000_000, "{}", pair.translated());
     }
 }
+
+/// Two short loops, one in the other, with a diamond inside, and a call whose function has a POP before its return: whatever is
+/// unrolled, and whatever looks at fuel, the interpreter stops at the same instruction.
+#[test]
+fn fuel_ends_at_the_same_instruction_in_loops_that_are_unrolled() {
+    // o: mov edx,7; i: test dl,1; je e; inc rax; jmp j; e: add rax,3; j: call f; dec edx; jne i; dec ecx; jne o; hlt;
+    // f: push rbx; lea rbx,[rax+1]; xor rax,rbx; pop rbx; ret
+    let code = [
+        0xba, 7, 0, 0, 0, // 0
+        0xf6, 0xc2, 1, 0x74, 5, 0x48, 0xff, 0xc0, 0xeb, 4, 0x48, 0x83, 0xc0, 3, // 5
+        0xe8, 9, 0, 0, 0, 0xff, 0xca, 0x75, 0xe9, 0xff, 0xc9, 0x75, 0xe0, 0xf4, // 19
+    ];
+    let function = [0x53, 0x48, 0x8d, 0x58, 1, 0x48, 0x31, 0xd8, 0x5b, 0xc3];
+    let code: Vec<u8> = code.into_iter().chain(function).collect();
+    for fuel in (1..40).chain(500..560).chain([1000, 5000, 5001, 5002, 5003, 1 << 40]) {
+        let mut pair = Pair::new(&code);
+        pair.other.engine.set_heat(0);
+        pair.set(gpr::RCX, 300);
+        assert_eq!(to_end(&mut pair, fuel, &format!("{fuel} at a time")), Exit::Halt);
+        assert!(fuel < 560 || pair.translated() > 1000, "{fuel}: {}", pair.translated());
+    }
+}
+
+#[test]
+fn a_chain_of_returns_looks_at_fuel() {
+    // l: push rdx (the RET) ; dec ecx; jne l; ret, to the RET, again and again; then hlt
+    let code = [0xf4, 0xc3, 0x52, 0xff, 0xc9, 0x75, 0xfb, 0xc3];
+    for fuel in [513, 600, 700, 1024, 1 << 40] {
+        let mut pair = Pair::new(&code);
+        pair.other.engine.set_heat(0);
+        pair.set(gpr::RDX, CODE);
+        let rsp = pair.one.cpu.gpr(gpr::RSP) - 8;
+        for guest in [&mut pair.one.memory, &mut pair.other.memory] {
+            guest.write(rsp, CODE.to_le_bytes()).unwrap();
+        }
+        pair.set(gpr::RSP, rsp);
+        pair.set(gpr::RDX, CODE + 1);
+        pair.set(gpr::RCX, 400);
+        (pair.one.cpu.rip, pair.other.cpu.rip) = (CODE + 2, CODE + 2);
+        assert_eq!(to_end(&mut pair, fuel, &format!("{fuel} at a time")), Exit::Halt);
+        assert!(fuel < 1024 || pair.translated() > 100, "{fuel}: {}", pair.translated());
+    }
+}

@@ -172,6 +172,11 @@ impl Blocks {
         block.heat >= self.hot
     }
 
+    /// Whether a block begins at an address that control has come to.
+    pub(super) fn has(&self, addr: u64) -> bool {
+        self.by_addr.contains_key(&addr)
+    }
+
     /// The block at an address will not be hot.
     pub(super) fn cool(&mut self, addr: u64) {
         let block = self.by_addr.get(&addr).and_then(|id| self.blocks.get_mut(id.0 as usize));
