@@ -9,8 +9,7 @@ use crate::emit::{Emitter, operand};
 use crate::facts::Facts;
 use crate::host::code::CodeMemory;
 use crate::host::enter::LEAVE;
-use crate::layout;
-use crate::unit::ARRIVED;
+use crate::layout::{self, ARRIVED};
 
 /// One translation of a guest block: for what is known where it is entered.
 pub(crate) struct Version {

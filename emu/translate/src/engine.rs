@@ -18,8 +18,8 @@ use crate::facts::RSP_SLACK;
 use crate::host::code::CodeMemory;
 use crate::host::enter::{FAULTS, Left, Window};
 use crate::host::signals::{Inside, SignalStack, install};
-use crate::layout::{self, CHUNK};
-use crate::unit::{Limits, MARGIN, Unit};
+use crate::layout::{self, CHUNK, MARGIN};
+use crate::unit::{Limits, Unit};
 use crate::{Unavailable, host};
 
 /// Times that control must come to an address from translated code before that is translated, too.

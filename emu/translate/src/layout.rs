@@ -26,6 +26,12 @@ const POLL: i32 = START + 0x80_0000;
 /// Instructions that code runs for before it is asked, at most.
 pub(crate) const CHUNK: i64 = 0x10_0000;
 
+/// Instructions that code may have run for without a look at fuel where a return, or control from outside, comes to it.
+pub(crate) const ARRIVED: i32 = 192;
+/// Instructions by which translated code may run over, which are kept back when it is entered: the most that it runs without a
+/// look, and some to spare.
+pub(crate) const MARGIN: i64 = 512;
+
 /// A readable page with nothing after it for 2^30 bytes: the high 24 bits of an address, used as an index of quadwords from its
 /// last, or the high 30 as one of bytes, fault unless they are 0.
 const TRIP: i32 = START + 0x100_0000;

@@ -20,10 +20,8 @@ use crate::emit::{Emitter, Label, T, at, operand};
 use crate::facts::Facts;
 use crate::host::enter::{JUMP, R14};
 use crate::kind::{Kind, kind};
-use crate::layout;
+use crate::layout::{self, ARRIVED};
 use edges::Edge;
-
-pub(crate) use edges::{ARRIVED, MARGIN};
 
 /// Instructions that are translated at once, at most.
 const MOST: usize = 3000;

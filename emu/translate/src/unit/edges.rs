@@ -1,7 +1,7 @@
 //! How control goes from block to block: which version of a block it goes to, what is counted on the way, and where fuel is looked
 //! at.
 //!
-//! Translated code looks at fuel seldom: it is entered with [`MARGIN`] less than there is, and the interpreter, which looks
+//! Translated code looks at fuel seldom: it is entered with [`crate::layout::MARGIN`] less than there is, and the interpreter, which looks
 //! at it wherever the rule says, runs what is left. So it is enough that code never runs for longer than that margin without a
 //! look. `since` is how long it may have run, at most: each version of a block has such a number, and control goes only to
 //! versions whose number is not smaller than its own, or looks first. A loop that is short is so unrolled a few times.
@@ -15,13 +15,11 @@ use super::{Begun, Cold, Unit, VERSIONS};
 use crate::cache::At;
 use crate::emit::Label;
 use crate::facts::Facts;
+use crate::layout::ARRIVED;
 
-/// Instructions that code may have run for without a look at fuel where a return, or control from outside, comes to it.
-pub(crate) const ARRIVED: i32 = 192;
-/// The same for all other ways.
+/// Instructions that code may have run for without a look at fuel, at most, where it goes from block to block. A block, of 64 at
+/// most, and [`crate::layout::MARGIN`] come after it.
 const MOST_SINCE: i32 = ARRIVED + 128;
-/// Instructions by which translated code may run over: the most on any way, a block more, and some to spare.
-pub(crate) const MARGIN: i64 = 512;
 /// Versions of a block differ by so many instructions at least, so that ways come together again.
 const ROUND: i32 = 16;
 /// What an unrolled round of a loop counts for, at least: it bounds how often it is unrolled.
