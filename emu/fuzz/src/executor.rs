@@ -6,8 +6,10 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use goemu::coverage::Coverage;
+use goemu::machine::Interrupt;
 use goemu::testing::{Failure, Runner};
 use goemu::{Image, Machine, Value};
 use libafl::Error;
@@ -52,7 +54,6 @@ impl<'c> Target<'c> {
     fn call(&mut self, args: &[Value]) -> Result<ExitKind, Error> {
         self.shared.runs.fetch_add(1, Ordering::Relaxed);
         self.novel.set(false);
-        self.coverage.clear();
         match self.runner.test(&mut self.machine, args) {
             Ok(None) => {
                 self.served += 1;
@@ -70,6 +71,7 @@ impl<'c> Target<'c> {
                 Ok(ExitKind::Crash)
             }
             Err(error) => {
+                self.coverage.clear();
                 let unserved = self.shared.unserved.fetch_add(1, Ordering::Relaxed);
                 if self.served == 0 && unserved >= FIRST {
                     return Err(Error::unknown(error.to_string()));
@@ -82,7 +84,7 @@ impl<'c> Target<'c> {
     /// Notes the edges of the last call; whether there was something new.
     fn look(&mut self) -> bool {
         let (seen, mut novel) = (&mut self.seen, false);
-        self.coverage.each(|edge, count| {
+        self.coverage.drain(|edge, count| {
             if edge >= seen.len() {
                 seen.resize(edge + 1, 0);
             }
@@ -107,14 +109,18 @@ impl<'c> Target<'c> {
         done
     }
 
-    /// The edges that a call of these arguments takes, each with the range of its count.
-    pub(crate) fn trace(&mut self, args: &[Value]) -> Vec<(usize, u8)> {
-        self.coverage.clear();
+    /// The edges that a call of these arguments takes, each with the range of its count; `None` where it fails or has to end.
+    pub(crate) fn trace(&mut self, args: &[Value]) -> Option<Vec<(usize, u8)>> {
+        let held = matches!(self.runner.test(&mut self.machine, args), Ok(None));
         let mut edges = Vec::new();
-        if matches!(self.runner.test(&mut self.machine, args), Ok(None)) {
-            self.coverage.each(|edge, count| edges.push((edge, bucket(count))));
-        }
-        edges
+        self.coverage.drain(|edge, count| edges.push((edge, bucket(count))));
+        held.then_some(edges)
+    }
+
+    /// Lets calls end at this time, and not by the interrupt that has ended the search.
+    pub(crate) fn end_at(&mut self, until: Instant) {
+        self.machine.set_interrupt(Interrupt::default());
+        self.machine.set_deadline(Some(until));
     }
 }
 

@@ -8,6 +8,7 @@ pub mod intercept;
 pub(crate) mod invoke;
 pub(crate) mod place;
 pub mod prepared;
+pub(crate) mod returning;
 pub(crate) mod routine;
 pub mod session;
 pub(crate) mod stringers;

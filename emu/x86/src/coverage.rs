@@ -106,12 +106,23 @@ impl Coverage {
 
     /// Shows every edge that was taken: its number and how often. This is the cheap way, for who looks after each call.
     pub fn each(&self, mut show: impl FnMut(usize, u64)) {
-        for at in 0..self.len() {
-            match self.count(at) {
-                0 => {}
-                count => show(at, count),
+        self.counters().for_each(|(at, counter)| match counter.load(Ordering::Relaxed) {
+            0 => {}
+            count => show(at, count),
+        });
+    }
+
+    /// Shows every edge that was taken, and sets all counts to 0: [`Coverage::each`] and [`Coverage::clear`] at once.
+    pub fn drain(&self, mut show: impl FnMut(usize, u64)) {
+        self.forget_place();
+        self.counters().for_each(|(at, counter)| match counter.load(Ordering::Relaxed) {
+            0 => {}
+            count => {
+                counter.store(0, Ordering::Relaxed);
+                show(at, count);
             }
-        }
+        });
+        self.used.store(false, Ordering::Relaxed);
     }
 
     /// The edges that were taken, and how often.
@@ -131,9 +142,7 @@ impl Coverage {
 
     /// Sets all counts to 0.
     pub fn clear(&self) {
-        self.forget_place();
-        self.restore(&Saved::default());
-        self.used.store(false, Ordering::Relaxed);
+        self.drain(|_, _| {});
     }
 
     /// The counts as they are, for [`Coverage::restore`]: runs that nobody is to see leave none.
@@ -141,15 +150,13 @@ impl Coverage {
         if !self.used.load(Ordering::Relaxed) {
             return Saved::default();
         }
-        Saved((0..self.len()).map(|at| self.count(at)).collect())
+        Saved(self.counters().map(|(_, counter)| counter.load(Ordering::Relaxed)).collect())
     }
 
     /// Brings counts back.
     pub fn restore(&self, saved: &Saved) {
-        for at in 0..self.len() {
-            if let Some(counter) = self.counter(at as u32) {
-                counter.store(saved.0.get(at).copied().unwrap_or_default(), Ordering::Relaxed);
-            }
+        for (at, counter) in self.counters() {
+            counter.store(saved.0.get(at).copied().unwrap_or_default(), Ordering::Relaxed);
         }
     }
 
@@ -218,6 +225,12 @@ impl Coverage {
         if let Some(counter) = self.counter(number) {
             add(counter);
         }
+    }
+
+    /// The counters of all edges that have been seen, in order.
+    fn counters(&self) -> impl Iterator<Item = (usize, &AtomicU64)> {
+        let chunks = self.counters.iter().map_while(OnceLock::get);
+        chunks.flat_map(|chunk| chunk.iter()).take(self.len()).enumerate()
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
