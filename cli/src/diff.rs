@@ -2,20 +2,21 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use goemu::go::arguments::{self, Argument};
-use goemu::testing::{Case, CaseResult, Compared, Diff, Finding};
+use goemu::machine::Interrupt;
+use goemu::pool::{Follow, Pool, Progress};
+use goemu::testing::{Case, CaseResult, Compared, Diff, Finding, PART, Spares};
 use goemu::{Image, Machine};
-use goemu_loader::{Param, Signature};
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
 use crate::progress::Told;
-use crate::tested::{self, FOUND, Limits, Output, shell};
-use crate::{completions, number, output, progress};
+use crate::tested::{self, FOUND, Tried, findings_of, shell, skipped_of};
+use crate::{completions, output};
 
 /// Arguments of a function, and of each function of a sweep.
 const RUNS: u64 = 10_000;
@@ -31,6 +32,9 @@ const SWEPT: u64 = 500;
 /// Without FUNC, all functions that both builds have and that can be given
 /// values are compared: exported ones, and all of package main. FUNC may be a
 /// pattern, with * or ?. VALUES are tried instead of made ones.
+///
+/// 10k values are tried, of several functions 500 for each. What is found
+/// follows from --seed, whatever --jobs is.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_long_help = "Exit status:
@@ -53,32 +57,18 @@ pub(crate) struct Args {
     /// The two builds, the old one first
     #[arg(short = 'b', long = "binary", value_name = "PATH", value_hint = clap::ValueHint::FilePath, required = true)]
     binaries: Vec<PathBuf>,
-    /// The signature of the function, where the builds have none: 'func(a int, s string) (string, error)'
-    #[arg(long, value_name = "SIGNATURE")]
-    sig: Option<String>,
-    /// What an argument is kept to: '1 in 0..100', 's len 0..8', '2 one of 2, 3'
-    #[arg(long = "arg", value_name = "CONSTRAINT")]
-    constraints: Vec<String>,
-    /// Arguments to try for each function [default: 10k; of several functions, 500]
-    #[arg(long, value_name = "N", value_parser = number::count)]
-    runs: Option<u64>,
-    /// Time to try in, for all functions
-    #[arg(long, value_name = "TIME", value_parser = progress::duration)]
-    time: Option<Duration>,
     #[command(flatten)]
-    limits: Limits,
-    #[command(flatten)]
-    output: Output,
+    tried: Tried,
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
-    tested::ended(diff(args), args.output.json)
+    tested::ended(diff(args), args.tried.output.json)
 }
 
-/// The two builds.
+/// The two builds: machines of the old one in a pool, and as many of the new one.
 struct Builds {
-    old: Machine,
-    new: Machine,
+    old: Pool,
+    new: Spares,
     told: Told,
 }
 
@@ -86,18 +76,21 @@ fn diff(args: &Args) -> Result<u8> {
     let [old, new] = args.binaries.as_slice() else {
         bail!("two builds are compared: -b OLD -b NEW, not {}", args.binaries.len());
     };
+    let tried = &args.tried;
     let open = |path: &PathBuf| -> Result<Machine> {
         let image = Binary::named(Some(path.clone())).open()?;
-        Ok(Machine::with_config(image, args.limits.config())?)
+        Ok(Machine::with_config(image, tried.limits.config())?)
     };
-    let (old, new) = (open(old)?, open(new)?);
-    let told = Told::new(args.output.quiet, args.time)?;
-    let mut builds = Builds { old, new, told };
-    builds.old.set_interrupt(builds.told.interrupt());
-    builds.new.set_interrupt(builds.told.interrupt());
-    let names = names(args, builds.old.image(), builds.new.image())?;
+    let (old, mut new) = (open(old)?, open(new)?);
+    let told = Told::new(tried.output.quiet, tried.time)?;
+    new.set_interrupt(told.interrupt());
+    let names = names(args, old.image(), new.image())?;
+    let is_one = args.funcs.len() == 1 && names.len() == 1;
+    let parts = if is_one { tried.runs(RUNS).div_ceil(PART) } else { names.len() as u64 };
+    let old = tried.pool(old, &told, parts);
+    let mut builds = Builds { new: Spares::new(new, old.count())?, old, told };
     match names.as_slice() {
-        [only] if args.funcs.len() == 1 => single(args, &mut builds, only),
+        [only] if is_one => single(args, &mut builds, only),
         _ => sweep(args, &mut builds, &names),
     }
 }
@@ -125,28 +118,41 @@ fn names(args: &Args, old: &Image, new: &Image) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn prepare(args: &Args, builds: &Builds, name: &str) -> Result<Diff> {
-    let mut diff = Diff::new(&builds.old, &builds.new, name, args.sig.as_deref())?;
-    for constraint in &args.constraints {
-        diff.constrain(&builds.old, constraint).context("--arg")?;
+fn prepare(args: &Args, old: &Machine, new: &Machine, name: &str) -> Result<Diff> {
+    let mut diff = Diff::new(old, new, name, args.tried.sig.as_deref())?;
+    for constraint in &args.tried.constraints {
+        diff.constrain(old, constraint).context("--arg")?;
     }
     Ok(diff)
 }
 
-fn compare(args: &Args, builds: &mut Builds, name: &str, usual: u64, note: &str) -> Result<Compared> {
-    let diff = prepare(args, builds, name)?;
+/// Compares one function on all machines.
+fn compare(args: &Args, builds: &mut Builds, name: &str) -> Result<Compared> {
     let Builds { old, new, told } = builds;
+    let diff = new.lend(|new| Ok(prepare(args, old.machine(), new, name)))??;
     if !args.values.is_empty() {
-        let inputs = diff.subject().inputs();
-        let params = inputs.iter().map(|input| Param { name: input.name.clone(), ty: input.ty.clone() });
-        let signature = Signature { params: params.collect(), results: Vec::new(), variadic: false };
-        let given: Vec<Argument<'_>> = args.values.iter().map(|value| Argument::Text(value)).collect();
-        let values = arguments::parse(&signature, &given, &**old.image()).map_err(goemu::Error::from)?;
-        return Ok(diff.run_with(old, new, &values)?);
+        let values = tested::given(diff.subject().inputs(), &args.values, old.machine().image())?;
+        return Ok(new.lend(|new| diff.run_with(old.machine(), new, &values))?);
     }
-    let runs = args.runs.unwrap_or(usual);
-    let mut compared =
-        diff.run(old, new, runs, |progress| told.tell(|| format!("{note}{name}: {} runs", progress.runs)))?;
+    let mut compared = diff.run_on(old, new, args.tried.runs(RUNS), |progress| {
+        told.tell(|| format!("{name}: {} runs", progress.runs))
+    })?;
+    if let Some(finding) = &mut compared.finding {
+        finding.repeat = Some(args.repeat(finding));
+    }
+    Ok(compared)
+}
+
+/// Compares one of several functions, on two machines.
+fn compare_one(
+    args: &Args,
+    (old, new): (&mut Machine, &mut Machine),
+    name: &str,
+    interrupt: &Interrupt,
+) -> Result<Compared> {
+    let watch = |_| if interrupt.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let diff = prepare(args, old, new, name)?;
+    let mut compared = diff.run(old, new, args.tried.runs.unwrap_or(SWEPT), watch)?;
     if let Some(finding) = &mut compared.finding {
         finding.repeat = Some(args.repeat(finding));
     }
@@ -155,12 +161,12 @@ fn compare(args: &Args, builds: &mut Builds, name: &str, usual: u64, note: &str)
 
 fn single(args: &Args, builds: &mut Builds, name: &str) -> Result<u8> {
     let began = Instant::now();
-    let compared = compare(args, builds, name, RUNS, "")?;
+    let compared = compare(args, builds, name)?;
     builds.told.done();
     let case = case(name, began, Ok(&compared));
     let findings: Vec<&Finding> = compared.finding.iter().collect();
-    args.output.files("goemu diff", &[case], &findings)?;
-    if args.output.json {
+    args.tried.output.files("goemu diff", &[case], &findings)?;
+    if args.tried.output.json {
         tested::print(&json!({
             "function": name,
             "runs": compared.runs,
@@ -173,7 +179,10 @@ fn single(args: &Args, builds: &mut Builds, name: &str) -> Result<u8> {
         let mut out = output::stdout();
         match &compared.finding {
             Some(finding) => write!(out, "{finding}")?,
-            None => writeln!(out, "{name}: no difference in {} runs", compared.runs)?,
+            None => {
+                let early = if compared.complete || args.tried.time.is_some() { "" } else { "; ended early" };
+                writeln!(out, "{name}: no difference in {} runs{early}", compared.runs)?;
+            }
         }
         out.flush()?;
         if let Some(why) = &compared.refusal {
@@ -194,54 +203,69 @@ fn case(name: &str, began: Instant, compared: Result<&Compared, String>) -> Case
     Case { name: name.to_owned(), seconds: began.elapsed().as_secs_f64(), result }
 }
 
+/// What came of one function of several.
+struct Tested {
+    case: Case,
+    runs: u64,
+    /// Whether nobody interrupted it.
+    complete: bool,
+}
+
 /// Compares all of these functions, with a budget each.
 fn sweep(args: &Args, builds: &mut Builds, names: &[String]) -> Result<u8> {
-    let (mut cases, mut runs, mut interrupted) = (Vec::new(), 0, false);
-    for (at, name) in names.iter().enumerate() {
+    let Builds { old, new, told } = builds;
+    let interrupt = old.interrupt();
+    let work = |old: &mut Machine, name: &String| {
         let began = Instant::now();
-        let note = format!("{} of {}, ", at + 1, names.len());
-        let compared = compare(args, builds, name, SWEPT, &note);
-        if builds.told.tell(|| format!("{note}{name}")).is_break() {
-            interrupted = true;
-        }
-        let compared = compared.map_err(|error| output::message(&error));
-        runs += compared.as_ref().map_or(0, |compared| compared.runs);
-        cases.push(case(name, began, compared.as_ref().map_err(Clone::clone)));
-        if interrupted {
-            break;
-        }
-    }
-    builds.told.done();
+        let compared = new.lend(|new| Ok(compare_one(args, (old, new), name, &interrupt)));
+        let compared =
+            compared.map_err(anyhow::Error::from).flatten().map_err(|error| output::message(&error));
+        let (runs, complete) = compared.as_ref().map_or((0, true), |of| (of.runs, of.complete));
+        Tested { case: case(name, began, compared.as_ref().map_err(Clone::clone)), runs, complete }
+    };
+    let mut done = Done { told, count: names.len(), cases: Vec::new(), runs: 0 };
+    old.run(names.iter(), work, &mut done)?;
+    let Done { told, cases, runs, .. } = done;
+    told.done();
     let findings: Vec<&Finding> = cases.iter().flat_map(findings_of).collect();
-    args.output.files("goemu diff", &cases, &findings)?;
+    args.tried.output.files("goemu diff", &cases, &findings)?;
     let skipped: Vec<(&str, &str)> = cases.iter().filter_map(skipped_of).collect();
-    let compared = cases.len() - skipped.len();
-    if args.output.json {
+    let (compared, left) = (cases.len() - skipped.len(), names.len() - cases.len());
+    if args.tried.output.json {
         tested::print(&json!({
             "functions": names.len(),
             "compared": compared,
             "runs": runs,
-            "interrupted": interrupted,
+            "interrupted": left > 0,
             "findings": findings.iter().map(|finding| finding.json()).collect::<Json>(),
             "skipped": skipped.iter().map(|(name, why)| json!({ "function": name, "why": why })).collect::<Json>(),
         }))?;
     } else {
-        table(&findings, &skipped, (compared, names.len() - cases.len(), runs))?;
+        table(&findings, &skipped, (compared, left, runs))?;
     }
     Ok(if findings.is_empty() { 0 } else { FOUND })
 }
 
-fn findings_of(case: &Case) -> &[Finding] {
-    match &case.result {
-        CaseResult::Failed(findings) => findings,
-        _ => &[],
-    }
+/// What was compared so far.
+struct Done<'t> {
+    told: &'t mut Told,
+    /// Functions to compare.
+    count: usize,
+    cases: Vec<Case>,
+    runs: u64,
 }
 
-fn skipped_of(case: &Case) -> Option<(&str, &str)> {
-    match &case.result {
-        CaseResult::Skipped(why) => Some((&case.name, why)),
-        _ => None,
+impl Follow<Tested> for Done<'_> {
+    fn result(&mut self, tested: Tested) -> ControlFlow<()> {
+        self.runs += tested.runs;
+        // A function that was not compared to its end is not the same.
+        self.cases.extend(tested.complete.then_some(tested.case));
+        ControlFlow::Continue(())
+    }
+
+    fn progress(&mut self, _: Progress) -> ControlFlow<()> {
+        let (done, count, runs) = (self.cases.len(), self.count, self.runs);
+        self.told.tell(|| format!("{done} of {count} functions, {runs} runs"))
     }
 }
 
@@ -288,8 +312,7 @@ impl Args {
         let mut words = vec!["goemu".to_owned(), "diff".to_owned()];
         words.extend(self.binaries.iter().flat_map(|path| ["-b".to_owned(), path.display().to_string()]));
         words.push(finding.subject.clone());
-        words.extend(self.sig.iter().flat_map(|sig| ["--sig".to_owned(), sig.clone()]));
-        words.extend(self.limits.words());
+        words.extend(self.tried.words());
         words.push("--".to_owned());
         words.extend(finding.input.iter().map(|given| given.value.clone()));
         shell(&words)

@@ -3,19 +3,20 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result};
-use goemu::testing::{Case, CaseResult, Check, Finding, Property};
-use goemu::{Image, Machine};
+use anyhow::Result;
+use goemu::Machine;
+use goemu::testing::{Case, CaseResult, Finding};
 use goemu_fuzzer::{Fuzz, Fuzzed, Options, Progress};
-use regex_lite::Regex;
 use serde_json::{Value as Json, json};
 
+use crate::asked::Asked;
 use crate::binary::Binary;
+use crate::calls::jobs;
 use crate::progress::Told;
-use crate::tested::{self, FOUND, Limits, Output, shell};
-use crate::{completions, number, output, progress};
+use crate::tested::{self, FOUND, Tried};
+use crate::{completions, output};
 
 /// Fuzz a function, guided by the edges that it takes
 ///
@@ -50,30 +51,9 @@ pub(crate) struct Args {
     func: String,
     #[command(flatten)]
     binary: Binary,
-    /// The function's signature in Go syntax: 'func(a int, s string) (string, error)'
-    #[arg(long, value_name = "SIGNATURE")]
-    sig: Option<String>,
-    /// Panics whose text matches are as they should be
-    #[arg(long, value_name = "REGEXP")]
-    panics: Option<String>,
-    /// Another function of the program gives the same
-    #[arg(long, value_name = "FUNC")]
-    same_as: Option<String>,
-    /// Another function, given the results, gives the arguments
-    #[arg(long, value_name = "FUNC")]
-    inverse: Option<String>,
-    /// A function that takes the arguments and the results gives true
-    #[arg(long, value_name = "FUNC")]
-    holds: Option<String>,
-    /// What an argument is kept to: '1 in 0..100', 's len 0..8', '2 one of 2, 3'
-    #[arg(long = "arg", value_name = "CONSTRAINT")]
-    constraints: Vec<String>,
     /// The folder of inputs
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     corpus: Option<PathBuf>,
-    /// Machines at work, a thread each [default: 1]
-    #[arg(long, short, value_name = "N", value_parser = number::count)]
-    jobs: Option<u64>,
     /// Share inputs with the fuzzers of another process, at its --listen
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "listen")]
     join: Option<String>,
@@ -83,34 +63,29 @@ pub(crate) struct Args {
     /// Go on after a failure
     #[arg(long)]
     keep_going: bool,
-    /// Calls to make, about
-    #[arg(long, value_name = "N", value_parser = number::count)]
-    runs: Option<u64>,
-    /// Time to fuzz for
-    #[arg(long, value_name = "TIME", value_parser = progress::duration)]
-    time: Option<Duration>,
     #[command(flatten)]
-    limits: Limits,
+    tried: Tried,
     #[command(flatten)]
-    output: Output,
+    asked: Asked,
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
-    tested::ended(fuzz(args), args.output.json)
+    tested::ended(fuzz(args), args.tried.output.json)
 }
 
 fn fuzz(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
-    let mut machine = Machine::with_config(image, args.limits.config())?;
-    let mut told = Told::new(args.output.quiet, args.time)?;
+    let tried = &args.tried;
+    let mut machine = Machine::with_config(image, tried.limits.config())?;
+    let mut told = Told::new(tried.output.quiet, tried.time)?;
     machine.set_interrupt(told.interrupt());
     let image = machine.image().clone();
-    let check = args.check(&machine)?;
+    let check = args.asked.check(&machine, &args.func, tried)?;
     let name = check.subject().name().to_owned();
     let options = Options {
         corpus: args.corpus.clone(),
-        runs: args.runs,
-        jobs: usize::try_from(args.jobs.unwrap_or(1)).unwrap_or(usize::MAX).clamp(1, 1024),
+        runs: tried.runs,
+        jobs: jobs(Some(tried.jobs.unwrap_or(1))),
         keep_going: args.keep_going,
         join: args.join.clone(),
         listen: args.listen,
@@ -120,7 +95,7 @@ fn fuzz(args: &Args) -> Result<u8> {
     told.done();
     let mut fuzzed = fuzzed?;
     for finding in &mut fuzzed.findings {
-        finding.repeat = Some(args.repeat(&image, finding));
+        finding.repeat = Some(args.asked.repeat(&image, finding, tried));
     }
     let result = match fuzzed.findings.as_slice() {
         [] => CaseResult::Passed,
@@ -128,8 +103,8 @@ fn fuzz(args: &Args) -> Result<u8> {
     };
     let case = Case { name: name.clone(), seconds: began.elapsed().as_secs_f64(), result };
     let findings: Vec<&Finding> = fuzzed.findings.iter().collect();
-    args.output.files("goemu fuzz", &[case], &findings)?;
-    match args.output.json {
+    tried.output.files("goemu fuzz", &[case], &findings)?;
+    match tried.output.json {
         true => tested::print(&object(&name, &fuzzed))?,
         false => say(&name, &fuzzed)?,
     }
@@ -182,48 +157,4 @@ fn object(name: &str, fuzzed: &Fuzzed) -> Json {
         "lost_broker": fuzzed.lost_broker,
         "findings": fuzzed.findings.iter().map(Finding::json).collect::<Json>(),
     })
-}
-
-impl Args {
-    fn properties(&self) -> Vec<Property> {
-        let named = [
-            self.same_as.clone().map(Property::SameAs),
-            self.inverse.clone().map(Property::Inverse),
-            self.holds.clone().map(Property::Holds),
-        ];
-        named.into_iter().flatten().collect()
-    }
-
-    fn check(&self, machine: &Machine) -> Result<Check> {
-        let mut check = Check::new(machine, &self.func, self.sig.as_deref())?;
-        for constraint in &self.constraints {
-            check = check.constrain(machine, constraint).context("--arg")?;
-        }
-        for property in self.properties() {
-            let option = property.name();
-            check = check.property(machine, property).with_context(|| format!("--{option}"))?;
-        }
-        if let Some(text) = &self.panics {
-            let regex = Regex::new(text).with_context(|| format!("--panics {text}"))?;
-            check = check.allow_panics(move |text| regex.is_match(text));
-        }
-        Ok(check)
-    }
-
-    /// The command that shows the finding again.
-    fn repeat(&self, image: &Image, finding: &Finding) -> String {
-        let returns = finding.property == "returns";
-        let command = if returns { "call" } else { "check" };
-        let mut words = vec!["goemu".to_owned(), command.to_owned()];
-        words.extend(tested::program(image));
-        words.push(finding.subject.clone());
-        words.extend(self.sig.iter().flat_map(|sig| ["--sig".to_owned(), sig.clone()]));
-        if !returns {
-            words.extend(self.properties().iter().flat_map(Property::words));
-        }
-        words.extend(self.limits.words());
-        words.push("--".to_owned());
-        words.extend(finding.input.iter().map(|given| given.value.clone()));
-        shell(&words)
-    }
 }

@@ -1,5 +1,6 @@
 //! The program `goemu`: one file per subcommand, and no logic of its own; what it does is in the libraries.
 
+mod asked;
 mod batch;
 mod binary;
 mod call;

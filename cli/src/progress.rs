@@ -1,5 +1,5 @@
-//! Progress of long work on standard error, a line that changes on a terminal, a line a second elsewhere; and Ctrl-C, which ends
-//! the work and keeps what it has.
+//! Progress of long work on standard error, a line that changes on a terminal, a line a second elsewhere; and Ctrl-C (or the signal
+//! that `kill` and `timeout` send), which ends the work and keeps what it has.
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use goemu::machine::Interrupt;
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// Between two lines of a log.
 const LOG: Duration = Duration::from_secs(1);
@@ -26,15 +27,17 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Begins to listen. The first Ctrl-C ends the work, the second the program.
+    /// Begins to listen. The first signal ends the work, the second the program.
     pub(crate) fn new(quiet: bool, time: Option<Duration>) -> Result<Told> {
         let interrupted = Arc::new(AtomicBool::new(false));
-        let signal = signal_hook::consts::SIGINT;
-        let listen = || {
-            signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted))?;
-            signal_hook::flag::register(signal, Arc::clone(&interrupted))
-        };
-        listen().context("cannot listen for Ctrl-C")?;
+        for signal in [SIGINT, SIGTERM] {
+            let listen = || {
+                let status = 128 + signal;
+                signal_hook::flag::register_conditional_shutdown(signal, status, Arc::clone(&interrupted))?;
+                signal_hook::flag::register(signal, Arc::clone(&interrupted))
+            };
+            listen().context("cannot listen for Ctrl-C")?;
+        }
         let terminal = std::io::stderr().is_terminal();
         let now = Instant::now();
         let deadline = time.and_then(|time| now.checked_add(time));
@@ -47,7 +50,7 @@ impl Told {
         self.interrupt.clone()
     }
 
-    /// Whether Ctrl-C was pressed.
+    /// Whether a signal has come.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }

@@ -3,17 +3,22 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use goemu::go::arguments::{self, Argument};
 use goemu::machine::EngineChoice;
 use goemu::outcome::Runtime;
-use goemu::testing::{Case, Finding, junit};
-use goemu::{Config, Image};
-use goemu_loader::Func;
+use goemu::pool::Pool;
+use goemu::testing::{Case, CaseResult, Finding, Input, junit};
+use goemu::{Config, Image, Machine, Value};
+use goemu_loader::{Func, Param, Signature};
 use serde_json::{Value as Json, json};
 
-use crate::{FAILED, number, output};
+use crate::calls::jobs;
+use crate::progress::Told;
+use crate::{FAILED, number, output, progress};
 
 /// Exit status when a property failed.
 pub(crate) const FOUND: u8 = 2;
@@ -21,6 +26,58 @@ pub(crate) const FOUND: u8 = 2;
 const FUEL: u64 = 50_000_000;
 /// Bytes of memory of a guest in a test.
 const MEMORY: u64 = 512 << 20;
+
+/// What is tried, how long, and with what: options of all commands that make arguments.
+#[derive(clap::Args)]
+pub(crate) struct Tried {
+    /// The function's signature in Go syntax, where the program has none: 'func(a int, s string) (string, error)'
+    #[arg(long, value_name = "SIGNATURE")]
+    pub(crate) sig: Option<String>,
+    /// What an argument is kept to: '1 in 0..100', 's len 0..8', '2 one of 2, 3'
+    #[arg(long = "arg", value_name = "CONSTRAINT")]
+    pub(crate) constraints: Vec<String>,
+    /// Arguments to try, of each function
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    pub(crate) runs: Option<u64>,
+    /// Time to try in, for all functions
+    #[arg(long, value_name = "TIME", value_parser = progress::duration)]
+    pub(crate) time: Option<Duration>,
+    /// Machines at work, a thread each [default: one for each core; of fuzz: 1]
+    #[arg(long, short, value_name = "N", value_parser = number::count)]
+    pub(crate) jobs: Option<u64>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+impl Tried {
+    /// How many arguments are tried, where `usual` ones are unless the user says more: with a time alone, as many as it has room for.
+    pub(crate) fn runs(&self, usual: u64) -> u64 {
+        self.runs.unwrap_or(if self.time.is_some() { u64::MAX / 64 } else { usual })
+    }
+
+    /// A pool for work that can be divided into so many parts.
+    pub(crate) fn pool(&self, machine: Machine, told: &Told, parts: u64) -> Pool {
+        let jobs = jobs(self.jobs).min(usize::try_from(parts).unwrap_or(usize::MAX));
+        Pool::new(machine).interrupted_by(told.interrupt()).jobs(jobs)
+    }
+
+    /// The options of a command that repeats something.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let sig = self.sig.iter().flat_map(|sig| ["--sig".to_owned(), sig.clone()]);
+        sig.chain(self.limits.words()).collect()
+    }
+}
+
+/// The arguments of the command line, for a function that takes these.
+pub(crate) fn given(inputs: &[Input], texts: &[String], image: &Image) -> Result<Vec<Value>> {
+    let param = |input: &Input| Param { name: input.name.clone(), ty: input.ty.clone() };
+    let params = inputs.iter().map(param).collect();
+    let signature = Signature { params, results: Vec::new(), variadic: false };
+    let given: Vec<Argument<'_>> = texts.iter().map(|text| Argument::Text(text)).collect();
+    Ok(arguments::parse(&signature, &given, image).map_err(goemu::Error::from)?)
+}
 
 /// Limits of the guest.
 #[derive(clap::Args)]
@@ -78,7 +135,7 @@ impl Limits {
     }
 
     /// These options again, for a command that repeats something.
-    pub(crate) fn words(&self) -> Vec<String> {
+    fn words(&self) -> Vec<String> {
         let number = |name: &str, n: Option<u64>| {
             n.map(|n| [format!("--{name}"), n.to_string()]).into_iter().flatten()
         };
@@ -125,6 +182,22 @@ impl Output {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// What was found in a test.
+pub(crate) fn findings_of(case: &Case) -> &[Finding] {
+    match &case.result {
+        CaseResult::Failed(findings) => findings,
+        _ => &[],
+    }
+}
+
+/// A test that could not be made, and why.
+pub(crate) fn skipped_of(case: &Case) -> Option<(&str, &str)> {
+    match &case.result {
+        CaseResult::Skipped(why) => Some((&case.name, why)),
+        _ => None,
+    }
 }
 
 /// The exit status of a command; an error is an object where objects are wanted.

@@ -1,7 +1,10 @@
 //! Functions with one wrong case each: found, and shrunk to the smallest input that is known.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use goemu::testing::{Check, Finding, Property};
+use std::ops::ControlFlow;
+
+use goemu::pool::Pool;
+use goemu::testing::{Check, Diff, Finding, PART, Property, Spares};
 use goemu::{Config, Image, Machine};
 use goemu_tests::fixtures::binary;
 
@@ -87,6 +90,50 @@ fn findings_follow_from_the_seed() {
         let find = || find(&mut machine(seed), "main.magic", None);
         assert_eq!(find(), find());
     }
+}
+
+/// What is found does not depend on how many machines look for it.
+#[test]
+fn many_machines_find_what_one_finds() {
+    let mut alone = machine(1);
+    let mut pool = Pool::new(machine(1)).jobs(3);
+    let go_on = |_| ControlFlow::Continue(());
+    // Some are found by the first part; of one nothing is.
+    for func in ["main.record", "main.magic", "main.checked", "main.twiceRight"] {
+        let check = Check::new(&alone, func, None).unwrap();
+        let one = check.run(&mut alone, 10_000).unwrap();
+        let many = check.run_on(&mut pool, 10_000, go_on).unwrap();
+        assert_eq!((one.runs, one.complete, one.finding), (many.runs, many.complete, many.finding), "{func}");
+    }
+    // By another part: what an earlier one has done is counted.
+    let late = Check::new(&alone, "main.checked", None).unwrap();
+    let late = late.constrain(&alone, "b len 24..34").unwrap();
+    let late = late.allow_panics(|text| !text.ends_with("with length 27"));
+    let one = late.run(&mut alone, 20_000).unwrap();
+    let many = late.run_on(&mut pool, 20_000, go_on).unwrap();
+    assert!(one.runs > PART && one.finding.is_some(), "{one:?}");
+    assert_eq!((one.runs, one.finding), (many.runs, many.finding));
+}
+
+/// The same of two builds, and where nobody wants more.
+#[test]
+fn many_machines_compare_as_two_do() {
+    let open = |name: &str| Machine::new(Image::open(binary(name).unwrap()).unwrap()).unwrap();
+    let (mut old, mut new) = (open("corpus-go1.15"), open("corpus-go1.27"));
+    let mut diff = Diff::new(&old, &new, "main.fib", None).unwrap();
+    diff.constrain(&old, "1 in 0..12").unwrap();
+    let one = diff.run(&mut old, &mut new, 5000, |_| ControlFlow::Continue(())).unwrap();
+    let (mut pool, spares) = (Pool::new(old).jobs(2), Spares::new(new, 2).unwrap());
+    let mut told = 0;
+    let many = diff.run_on(&mut pool, &spares, 5000, |_| {
+        told += 1;
+        ControlFlow::Continue(())
+    });
+    let many = many.unwrap();
+    assert_eq!((one.runs, one.complete, one.finding), (many.runs, many.complete, many.finding));
+    assert!(many.runs == 5000 && told > 0);
+    let ended = diff.run_on(&mut pool, &spares, u64::MAX, |_| ControlFlow::Break(())).unwrap();
+    assert!(!ended.complete && ended.finding.is_none());
 }
 
 #[test]

@@ -15,6 +15,9 @@ use crate::{
     walls,
 };
 
+/// What has the fuzzer, which LibAFL makes long to build.
+const FUZZ: &str = "goemu-cli/fuzz,goemu-tests/fuzz";
+
 /// How many tests passed and failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
@@ -26,14 +29,23 @@ pub(crate) fn main() -> Result<()> {
     cargo(&["fmt", "--all", "--check"], &[])?;
     println!("\n== walls");
     walls::main()?;
-    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--features", FUZZ, "--", "-D", "warnings"], &[])?;
     cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     deny()?;
     let tally = test()?;
     bare_host()?;
+    fuzzer()?;
     python::main()?;
     println!("\n{tally}");
     Ok(())
+}
+
+/// Builds LibAFL and what uses it, and runs their tests: 75 to 130 s of processor time after the other tests.
+fn fuzzer() -> Result<()> {
+    let build = ["test", "--workspace", "--features", FUZZ, "--test", "fuzz", "--test", "cli"];
+    cargo(&[&build[..], &["--no-run"]].concat(), &[])?;
+    cargo(&["test", "--workspace", "--features", FUZZ, "--test", "fuzz", "--quiet"], &[])?;
+    cargo(&["test", "--workspace", "--features", FUZZ, "--test", "cli", "--quiet", "--", "fuzzed::"], &[])
 }
 
 /// Runs the comparisons with the processor once more as on one that has nothing beyond the first x86-64.

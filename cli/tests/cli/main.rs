@@ -6,6 +6,8 @@ mod batch;
 mod changing;
 mod commands;
 mod debug;
+#[cfg(feature = "fuzz")]
+mod fuzzed;
 mod newer;
 mod outcome;
 mod reverse;

@@ -116,7 +116,7 @@ pub(crate) fn remove(paths: impl Iterator<Item = PathBuf>) {
 }
 
 /// The fewest of these inputs, about, that take all edges that any of them does: by what each reaches, small ones first.
-pub(crate) fn fewest(traces: &[(usize, Vec<(usize, u8)>)]) -> Vec<bool> {
+pub(crate) fn fewest(traces: &[(usize, &[(usize, u8)])]) -> Vec<bool> {
     let mut kept = vec![false; traces.len()];
     let mut covered = std::collections::HashSet::new();
     let mut order: Vec<usize> = (0..traces.len()).collect();

@@ -1,7 +1,7 @@
 //! What parts of an input are compared with: numbers by CMP, bytes by the runtime's comparisons. Where a value that is found in the
-//! input is compared with another, that one is put in its place.
+//! input, as bytes or as decimal text, is compared with another, that one is put in its place.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
 
 use goemu::Machine;
@@ -18,8 +18,9 @@ use crate::lock;
 const PAIRS: usize = 4096;
 /// Bytes of a comparison.
 const LONGEST: usize = 64;
-/// Comparisons of one call.
+/// Comparisons of one call, and different ones of numbers.
 const COMPARED: usize = 20_000;
+const NUMBERS: usize = 512;
 
 /// Bytes, and what they were compared with.
 type Pair = (Vec<u8>, Vec<u8>);
@@ -32,12 +33,25 @@ pub(crate) struct Hints {
 }
 
 impl Hints {
-    /// Takes what was seen of one call.
-    pub(crate) fn add(&mut self, seen: &Seen) {
+    /// Takes what was seen of one call with these arguments.
+    pub(crate) fn add(&mut self, seen: &Seen, args: &[Value]) {
         for pair in lock(&seen.pairs).drain(..) {
-            if self.pairs.len() < PAIRS && self.known.insert(pair.clone()) {
-                self.pairs.push(pair);
+            self.keep(pair);
+        }
+        // A number that the input has as text.
+        let mut random = Random::new(0);
+        for (a, b) in std::mem::take(&mut *lock(&seen.numbers)) {
+            let pair = (a.to_string().into_bytes(), b.to_string().into_bytes());
+            let mut copy = args.to_vec();
+            if copy.iter_mut().any(|value| replace(value, &pair.0, &pair.1, &mut random)) {
+                self.keep(pair);
             }
+        }
+    }
+
+    fn keep(&mut self, pair: Pair) {
+        if self.pairs.len() < PAIRS && self.known.insert(pair.clone()) {
+            self.pairs.push(pair);
         }
     }
 
@@ -105,6 +119,8 @@ fn replace_number(n: u64, from: &[u8], to: &[u8]) -> Option<u64> {
 #[derive(Default)]
 pub(crate) struct Seen {
     pairs: Mutex<Vec<Pair>>,
+    /// Numbers, and what they were compared with.
+    numbers: Mutex<BTreeSet<(i64, i64)>>,
 }
 
 /// Watches one call for comparisons.
@@ -132,6 +148,13 @@ impl Watcher {
             pairs.push((a.to_vec(), b.to_vec()));
             pairs.push((b.to_vec(), a.to_vec()));
             self.left = self.left.saturating_sub(1);
+        }
+    }
+
+    fn note_numbers(&mut self, a: i64, b: i64) {
+        let mut numbers = lock(&self.seen.numbers);
+        if a != b && numbers.len() < NUMBERS {
+            numbers.extend([(a, b), (b, a)]);
         }
     }
 
@@ -168,8 +191,17 @@ impl Observer for Watcher {
         }
         if let Some((a, b)) = compared(at, insn) {
             self.note(&a, &b);
+            self.note_numbers(signed(&a), signed(&b));
         }
     }
+}
+
+/// Little-endian bytes as a number.
+fn signed(bytes: &[u8]) -> i64 {
+    let fill = if bytes.last().is_some_and(|last| *last >= 0x80) { 0xff } else { 0 };
+    let mut wide = [fill; 8];
+    wide.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    i64::from_le_bytes(wide)
 }
 
 /// The operands of a CMP, as bytes.
@@ -215,4 +247,24 @@ fn value(cpu: &Cpu, register: Register) -> Option<u64> {
         4 => word & 0xffff_ffff,
         _ => word,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use goemu::Value;
+    use goemu::values::Random;
+
+    use super::{Hints, Seen, lock};
+
+    /// A number that the function has read from text is compared with another: that is written as text.
+    #[test]
+    fn numbers_in_texts_are_replaced_as_texts() {
+        let (mut hints, seen) = (Hints::default(), Seen::default());
+        lock(&seen.numbers).extend([(80, 7331), (7331, 80), (5, 6)]);
+        let mut args = [Value::String(b"port 80".to_vec())];
+        hints.add(&seen, &args);
+        assert_eq!(hints.pairs, [(b"80".to_vec(), b"7331".to_vec())]);
+        assert!(hints.apply(&mut args, &mut Random::new(1)));
+        assert_eq!(args, [Value::String(b"port 7331".to_vec())]);
+    }
 }

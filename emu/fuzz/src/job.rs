@@ -1,12 +1,13 @@
 //! One job: LibAFL's loop over a machine of its own.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use goemu::testing::Finding;
 use goemu::values::Random;
 use goemu::{Machine, Value};
 use libafl::corpus::{Corpus, InMemoryCorpus};
@@ -33,8 +34,9 @@ use crate::{Error, Shared, lock};
 
 /// Inputs that are made where there are none.
 const FIRST: usize = 64;
-/// Inputs of the corpus that are run again to leave some out.
+/// Inputs of the corpus that are run again to leave some out, and how long that may take: somebody may wait who pressed Ctrl-C.
 const MINIMISED: usize = 4096;
+const MINIMISING: Duration = Duration::from_secs(2);
 
 type State = StdState<InMemoryCorpus<Args>, Args, StdRand, InMemoryCorpus<Args>>;
 
@@ -150,9 +152,9 @@ impl Kept<'_> {
         for (args, failure) in std::mem::take(&mut target.failures) {
             let runs = self.shared.runs.load(Ordering::Relaxed);
             let found = target.uncounted(|machine| self.shared.check.finding(machine, &args, runs));
-            let mut finding = found?.unwrap_or_else(|| {
-                Finding::new(self.shared.check.subject().name(), &failure.property, &failure.what)
-            });
+            // Where it does not fail again, because somebody wants an end, it is told as it was.
+            let found = found.ok().flatten();
+            let mut finding = found.unwrap_or_else(|| self.shared.check.finding_of(&args, &failure, runs));
             finding.key = failure.key;
             if let Some(folder) = &self.shared.options.corpus {
                 let literals: Vec<String> = finding.input.iter().map(|given| given.value.clone()).collect();
@@ -178,32 +180,40 @@ impl Kept<'_> {
         target.machine.observe(Watcher::new(&target.machine, Arc::clone(&seen)));
         target.trace(args);
         target.machine.unobserve();
-        self.hints.borrow_mut().add(&seen);
+        self.hints.borrow_mut().add(&seen, args);
     }
 
-    /// Leaves inputs out that reach nothing which others do not reach.
+    /// Leaves inputs out that reach nothing which others do not reach. An input whose edges are not known stays, and one without a
+    /// file stands for no other.
     fn minimise(&mut self, state: &State, target: &mut Target<'_>) -> Result<(), Error> {
-        let count = self.known.min(MINIMISED);
-        let mut traces = Vec::with_capacity(count);
-        for at in 0..count {
+        let until = Instant::now() + MINIMISING;
+        target.end_at(until);
+        let mut traces = Vec::new();
+        for at in 0..self.known.min(MINIMISED) {
+            let is_kept = self.shared.options.corpus.is_none() || self.path(at).is_some();
+            if !is_kept || Instant::now() >= until {
+                continue;
+            }
             let args = input(state, at)?;
             let size: usize = self.codec.literals(&args).iter().map(String::len).sum();
-            traces.push((size, target.trace(&args)));
+            traces.extend(target.trace(&args).map(|edges| (at, size, edges)));
         }
-        let kept = corpus::fewest(&traces);
-        let left_out =
-            self.paths.iter().zip(&kept).filter(|(_, kept)| !**kept).filter_map(|(path, _)| path.clone());
+        let sizes: Vec<_> = traces.iter().map(|(_, size, edges)| (*size, edges.as_slice())).collect();
+        let fewest = corpus::fewest(&sizes);
+        let left_out: HashSet<usize> =
+            traces.iter().zip(fewest).filter(|(_, kept)| !kept).map(|((at, ..), _)| *at).collect();
         // Two inputs may have one file.
-        let used: Vec<&PathBuf> = self
-            .paths
-            .iter()
-            .zip(&kept)
-            .filter(|(_, kept)| **kept)
-            .filter_map(|(path, _)| path.as_ref())
-            .collect();
-        corpus::remove(left_out.filter(|path| !used.contains(&path)));
-        self.shared.minimised.fetch_add(kept.iter().filter(|kept| **kept).count(), Ordering::Relaxed);
+        let stay = (0..self.known).filter(|at| !left_out.contains(at));
+        let used: HashSet<&PathBuf> = stay.filter_map(|at| self.path(at)).collect();
+        let go = left_out.iter().filter_map(|at| self.path(*at)).filter(|path| !used.contains(path));
+        corpus::remove(go.cloned());
+        self.shared.minimised.fetch_add(self.known - left_out.len(), Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The file of the input of this number.
+    fn path(&self, at: usize) -> Option<&PathBuf> {
+        self.paths.get(at)?.as_ref()
     }
 }
 

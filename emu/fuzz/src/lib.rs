@@ -122,6 +122,9 @@ pub enum Error {
     /// LibAFL.
     #[error("LibAFL: {0}")]
     Libafl(#[from] libafl::Error),
+    /// Something else answers than a fuzzer that listens, or it has hung up: LibAFL gives up by a panic then.
+    #[error("no fuzzer shares inputs there, or not any more (--listen, --join)")]
+    Broker,
     /// The folder of the corpus.
     #[error("{}: {error}", path.display())]
     Corpus {
@@ -224,11 +227,20 @@ impl Fuzz {
                 shared.stop.store(true, Ordering::Relaxed);
             }
         }
-        for thread in threads {
-            match thread.join() {
-                Ok(done) => done?,
-                Err(_) => return Err(libafl::Error::unknown("a job has panicked").into()),
+        let jobs = threads.len();
+        let panicked = || match alone {
+            true => Error::from(libafl::Error::unknown("a job has panicked")),
+            false => Error::Broker,
+        };
+        let ended = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(panicked())));
+        let failed: Vec<Error> = ended.filter_map(Result::err).collect();
+        match failed.into_iter().next() {
+            // What the others have found is not lost.
+            Some(Error::Broker) if jobs > 1 || shared.runs.load(Ordering::Relaxed) > 0 => {
+                shared.lost.store(true, Ordering::Relaxed);
             }
+            Some(error) if lock(&shared.findings).is_empty() => return Err(error),
+            _ => {}
         }
         let findings = std::mem::take(&mut *lock(&shared.findings));
         let unwritten = lock(&shared.unwritten).clone();

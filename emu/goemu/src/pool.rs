@@ -123,6 +123,11 @@ impl Pool {
         self
     }
 
+    /// How many machines it is to have.
+    pub fn count(&self) -> usize {
+        self.jobs
+    }
+
     /// The same with so much time for each job: its calls end as [`Outcome::OutOfTime`](crate::Outcome::OutOfTime) then. How
     /// many instructions a call may execute is the machine's own ([`Machine::set_fuel`]).
     #[must_use]

@@ -20,14 +20,16 @@ mod constraint;
 mod diff;
 mod finding;
 mod gotest;
+mod parts;
 mod property;
 mod runner;
 mod search;
 mod subject;
 
 pub use check::{Allowed, Check, Checked, Progress};
-pub use diff::{Compared, Diff};
+pub use diff::{Compared, Diff, Spares};
 pub use finding::{Case, CaseResult, Finding, Given, escaped, junit};
+pub use parts::PART;
 pub use property::Property;
 pub use runner::{Failure, Runner};
 pub use subject::{Input, Subject};

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::finding::Finding;
+use super::gotest;
+use super::parts::{Counted, Joined, Part};
 use super::property::{Property, Rule, function};
+use super::runner::Failure;
 use super::search::Search;
 use super::subject::Subject;
 use crate::call::function::Function;
@@ -15,6 +18,7 @@ use crate::go::generic;
 use crate::go::read::ReadOptions;
 use crate::go::value::Value;
 use crate::machine::Machine;
+use crate::pool::{Ended, Pool};
 
 /// Runs that make a failure smaller, at most.
 const SHRINKS: usize = 4000;
@@ -55,7 +59,7 @@ pub struct Progress {
 }
 
 /// What came of a check.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Checked {
     /// Arguments that were tried.
@@ -185,9 +189,47 @@ impl Check {
     ) -> Result<Checked, Error> {
         let reading = machine.reading();
         machine.set_reading(self.reading(reading));
-        let checked = Search::new(self, machine, watch).run(runs);
+        let checked = Search::new(self, machine, watch).run(Part::all(runs));
         machine.set_reading(reading);
         checked
+    }
+
+    /// The same on the machines of a pool, all at once: it finds what one machine would find. The pool's interrupt ends it, too.
+    ///
+    /// ```no_run
+    /// use std::ops::ControlFlow;
+    ///
+    /// use goemu::pool::Pool;
+    /// use goemu::testing::Check;
+    /// use goemu::{Image, Machine};
+    ///
+    /// let machine = Machine::new(Image::open("program")?)?;
+    /// let check = Check::new(&machine, "main.parse", None)?;
+    /// let checked = check.run_on(&mut Pool::new(machine), 1_000_000, |_| ControlFlow::Continue(()))?;
+    /// assert!(checked.finding.is_none(), "{}", checked.finding.unwrap());
+    /// # Ok::<(), goemu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When no call can be served, or the host refuses memory for the machines.
+    pub fn run_on(
+        &self,
+        pool: &mut Pool,
+        runs: u64,
+        watch: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Checked, Error> {
+        let (counted, interrupt) = (Counted::default(), pool.interrupt());
+        let work = |machine: &mut Machine, part: Part| {
+            let reading = machine.reading();
+            self.prepare(machine);
+            let search = Search::new(self, machine, counted.of_part(&interrupt));
+            let checked = search.run(std::iter::once(part));
+            machine.set_reading(reading);
+            checked
+        };
+        let mut joined = Joined { counted: &counted, watch, add: Joining::add, all: Joining::default() };
+        let ended = pool.run(Part::all(runs), work, &mut joined)?;
+        joined.all.ended(ended)
     }
 
     /// Tries these arguments alone.
@@ -221,6 +263,20 @@ impl Check {
         found
     }
 
+    /// The finding of arguments that have failed so, as they are: nothing is run.
+    #[must_use]
+    pub fn finding_of(&self, args: &[Value], failure: &Failure, runs: u64) -> Finding {
+        Finding {
+            key: failure.key.clone(),
+            input: self.subject.given(args),
+            details: failure.details.clone(),
+            traceback: failure.traceback.clone(),
+            runs,
+            test: Some(gotest::write(self, args, failure)),
+            ..Finding::new(self.subject.name(), &failure.property, &failure.what)
+        }
+    }
+
     /// Lets a machine read of values what a `Runner` of this check compares.
     pub fn prepare(&self, machine: &mut Machine) {
         machine.set_reading(self.reading(machine.reading()));
@@ -230,5 +286,39 @@ impl Check {
     pub(super) fn reading(&self, usual: ReadOptions) -> ReadOptions {
         let pure = self.rules.iter().any(|rule| rule.property == Property::Pure);
         ReadOptions { errors: usual.errors || !self.rules.is_empty(), arguments: pure, ..usual }
+    }
+}
+
+/// What has come of the parts of a check so far.
+#[derive(Default)]
+struct Joining {
+    all: Checked,
+    failed: Option<Error>,
+}
+
+impl Joining {
+    fn add(&mut self, part: Result<Checked, Error>) -> ControlFlow<()> {
+        let part = match part {
+            Ok(part) => part,
+            Err(error) => {
+                self.failed = Some(error);
+                return ControlFlow::Break(());
+            }
+        };
+        let before = self.all.runs;
+        self.all.runs += part.runs;
+        self.all.discarded += part.discarded;
+        self.all.unserved += part.unserved;
+        self.all.refusal = part.refusal.or(self.all.refusal.take());
+        self.all.complete = part.complete;
+        let Some(finding) = part.finding else { return ControlFlow::Continue(()) };
+        self.all.finding = Some(Finding { runs: before + finding.runs, ..finding });
+        ControlFlow::Break(())
+    }
+
+    fn ended(self, ended: Ended) -> Result<Checked, Error> {
+        let complete = self.all.finding.is_some() || ended.complete;
+        let checked = Checked { complete, elapsed: ended.elapsed, ..self.all };
+        self.failed.map_or(Ok(checked), Err)
     }
 }

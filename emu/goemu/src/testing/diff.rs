@@ -1,20 +1,24 @@
 //! The same functions in two builds, on the same values: two releases of Go, two versions of a program, two systems.
 
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use goemu_loader::{Image, Signature};
 
 use super::check::Progress;
-use super::finding::{Finding, Given};
+use super::finding::Finding;
+use super::parts::{Counted, Joined, Part};
 use super::runner::text;
 use super::subject::Subject;
 use crate::error::Error;
 use crate::go::generic;
+use crate::go::read::ReadOptions;
 use crate::go::value::{Interface, Value};
 use crate::machine::Machine;
 use crate::outcome::{Outcome, Report};
-use crate::values::{Maker, Random, same, shrink};
+use crate::pool::{Ended, Pool};
+use crate::values::{Maker, same, shrink};
 
 /// Runs that make a difference smaller, at most.
 const SHRINKS: usize = 2000;
@@ -22,8 +26,6 @@ const SHRINKS: usize = 2000;
 const FIRST: u64 = 20;
 /// How often somebody is told of the progress.
 const TICK: Duration = Duration::from_millis(100);
-/// Runs until sizes are no longer counted up.
-const GROWING: u64 = 400;
 
 /// A function that two builds have.
 ///
@@ -101,41 +103,40 @@ impl Diff {
         old: &mut Machine,
         new: &mut Machine,
         runs: u64,
-        mut watch: impl FnMut(Progress) -> ControlFlow<()>,
+        watch: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Compared, Error> {
-        let mut random = Random::new(old.config().seed);
-        let mut done = Compared::default();
-        let (began, mut told) = (Instant::now(), Instant::now());
-        for round in 0..runs {
-            let size = if round < GROWING { (round / 4) as usize } else { random.below(101) };
-            let args = self.old.make(&mut random, size);
-            if told.elapsed() >= TICK {
-                told = Instant::now();
-                let progress = Progress { runs: done.runs, shrinking: false, elapsed: began.elapsed() };
-                if watch(progress).is_break() {
-                    return Ok(done);
-                }
-            }
-            match self.differ(old, new, &args) {
-                Ok(None) => done.runs += 1,
-                Ok(Some((a, b))) if is_interrupted(&a) || is_interrupted(&b) => return Ok(done),
-                Ok(Some(_)) => {
-                    done.runs += 1;
-                    done.complete = true;
-                    done.finding = Some(self.shrunk(old, new, args, done.runs)?);
-                    return Ok(done);
-                }
-                Err(error) => {
-                    done.unserved += 1;
-                    if done.runs == 0 && done.unserved >= FIRST {
-                        return Err(error);
-                    }
-                    done.refusal = Some(error.to_string());
-                }
-            }
-        }
-        done.complete = true;
-        Ok(done)
+        let mut search = Search::new(self, old, new, watch);
+        let over = Part::all(runs).map(|part| search.part(part)).find(|over| !matches!(over, Ok(false)));
+        search.done.complete |= over.is_none();
+        let compared = search.ended();
+        over.unwrap_or(Ok(false)).map(|_| compared)
+    }
+
+    /// The same on the machines of a pool of the old build, all at once, with one of the new build for each: it finds what one pair
+    /// of machines would find.
+    ///
+    /// # Errors
+    /// When no call can be served, or the host refuses memory for the machines.
+    pub fn run_on(
+        &self,
+        pool: &mut Pool,
+        new: &Spares,
+        runs: u64,
+        watch: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Compared, Error> {
+        let (counted, interrupt) = (Counted::default(), pool.interrupt());
+        let work = |old: &mut Machine, part: Part| {
+            new.lend(|new| {
+                let mut search = Search::new(self, old, new, counted.of_part(&interrupt));
+                let over = search.part(part);
+                search.done.complete |= matches!(over, Ok(false));
+                let compared = search.ended();
+                over.map(|_| compared)
+            })
+        };
+        let mut joined = Joined { counted: &counted, watch, add: Joining::add, all: Joining::default() };
+        let ended = pool.run(Part::all(runs), work, &mut joined)?;
+        joined.all.ended(ended)
     }
 
     /// Compares the calls with these arguments.
@@ -143,11 +144,13 @@ impl Diff {
     /// # Errors
     /// When a call cannot be served.
     pub fn run_with(&self, old: &mut Machine, new: &mut Machine, args: &[Value]) -> Result<Compared, Error> {
-        let mut done = Compared { runs: 1, complete: true, ..Compared::default() };
-        if let Some((a, b)) = self.differ(old, new, args)? {
-            done.finding = Some(self.finding(args, (&a, &b), old.config().seed, 1));
-        }
-        Ok(done)
+        let usual = (with_errors(old), with_errors(new));
+        let differ = self.differ(old, new, args);
+        old.set_reading(usual.0);
+        new.set_reading(usual.1);
+        let seed = old.config().seed;
+        let finding = differ?.map(|(a, b)| self.finding(args, (&a, &b), seed, 1));
+        Ok(Compared { runs: 1, complete: true, finding, ..Compared::default() })
     }
 
     /// The two reports, where they differ.
@@ -200,12 +203,6 @@ impl Diff {
     }
 
     fn finding(&self, args: &[Value], (a, b): (&Report, &Report), seed: u64, runs: u64) -> Finding {
-        let values = self.old.literals(args);
-        let given = self.old.inputs().iter().zip(values).map(|(input, value)| Given {
-            name: input.name.clone(),
-            ty: input.ty.name.clone(),
-            value,
-        });
         let mut details = vec![("old".to_owned(), text(&a.outcome)), ("new".to_owned(), text(&b.outcome))];
         for (name, old, new) in [("output", &a.stdout, &b.stdout), ("error output", &a.stderr, &b.stderr)] {
             if old != new {
@@ -216,13 +213,152 @@ impl Diff {
         let stacks = a.outcome.traceback().or(b.outcome.traceback()).filter(|stacks| !stacks.is_empty());
         Finding {
             key: format!("{} {}", a.outcome.word(), b.outcome.word()),
-            input: given.collect(),
+            input: self.old.given(args),
             details,
             traceback: stacks.map(ToString::to_string),
             seed,
             runs,
             ..Finding::new(self.old.name(), "same in both builds", &what(&a.outcome, &b.outcome))
         }
+    }
+}
+
+/// The search for arguments for which two builds differ.
+struct Search<'s, W> {
+    diff: &'s Diff,
+    old: &'s mut Machine,
+    new: &'s mut Machine,
+    watch: W,
+    /// What the machines read of values otherwise.
+    usual: (ReadOptions, ReadOptions),
+    began: Instant,
+    told: Instant,
+    done: Compared,
+}
+
+impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
+    fn new(diff: &'s Diff, old: &'s mut Machine, new: &'s mut Machine, watch: W) -> Search<'s, W> {
+        let now = Instant::now();
+        let usual = (with_errors(old), with_errors(new));
+        Search { diff, old, new, watch, usual, began: now, told: now, done: Compared::default() }
+    }
+
+    /// Compares calls with the arguments of one part. Whether that was the last.
+    fn part(&mut self, part: Part) -> Result<bool, Error> {
+        let mut random = part.random(self.old.config().seed);
+        for round in 0..part.runs {
+            let size = part.size(round, &mut random);
+            let args = self.diff.old.make(&mut random, size);
+            if (self.told.elapsed() >= TICK && self.tell().is_break()) || self.one(args, part.is_first())? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Compares calls with these arguments. Whether that was the last.
+    fn one(&mut self, args: Vec<Value>, first: bool) -> Result<bool, Error> {
+        match self.diff.differ(self.old, self.new, &args) {
+            Ok(None) => self.done.runs += 1,
+            Ok(Some((a, b))) if is_interrupted(&a) || is_interrupted(&b) => return Ok(true),
+            Ok(Some(_)) => {
+                self.done.runs += 1;
+                self.done.complete = true;
+                self.done.finding = Some(self.diff.shrunk(self.old, self.new, args, self.done.runs)?);
+                return Ok(true);
+            }
+            Err(error) => {
+                self.done.unserved += 1;
+                if first && self.done.runs == 0 && self.done.unserved >= FIRST {
+                    return Err(error);
+                }
+                self.done.refusal = Some(error.to_string());
+            }
+        }
+        Ok(false)
+    }
+
+    fn tell(&mut self) -> ControlFlow<()> {
+        self.told = Instant::now();
+        let progress = Progress { runs: self.done.runs, shrinking: false, elapsed: self.began.elapsed() };
+        (self.watch)(progress)
+    }
+
+    fn ended(mut self) -> Compared {
+        // Who counts the runs of several searches is told of the last ones, too.
+        let _ = self.tell();
+        self.old.set_reading(self.usual.0);
+        self.new.set_reading(self.usual.1);
+        self.done
+    }
+}
+
+/// Lets a machine read what errors say, by which they are told from other values; gives what it read before.
+fn with_errors(machine: &mut Machine) -> ReadOptions {
+    let usual = machine.reading();
+    machine.set_reading(ReadOptions { errors: true, ..usual });
+    usual
+}
+
+/// Machines of the new build, for those of the old one that are at work.
+#[derive(Default)]
+pub struct Spares(Mutex<Vec<Machine>>);
+
+impl Spares {
+    /// So many machines like this one, which is one of them.
+    ///
+    /// # Errors
+    /// The host may refuse memory.
+    pub fn new(mut machine: Machine, count: usize) -> Result<Spares, Error> {
+        let mut machines = Vec::with_capacity(count.max(1));
+        for _ in 1..count {
+            machines.push(machine.fork()?);
+        }
+        machines.push(machine);
+        Ok(Spares(Mutex::new(machines)))
+    }
+
+    /// Does something with one of them; waits for none: there are as many as machines at work.
+    ///
+    /// # Errors
+    /// Those of the work; and when more are at work than there are machines.
+    pub fn lend<T>(&self, work: impl FnOnce(&mut Machine) -> Result<T, Error>) -> Result<T, Error> {
+        let machines = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut machine = machines().pop().ok_or(Error::SessionOver)?;
+        let done = work(&mut machine);
+        machines().push(machine);
+        done
+    }
+}
+
+/// What has come of the parts of a comparison so far.
+#[derive(Default)]
+struct Joining {
+    all: Compared,
+    failed: Option<Error>,
+}
+
+impl Joining {
+    fn add(&mut self, part: Result<Compared, Error>) -> ControlFlow<()> {
+        let part = match part {
+            Ok(part) => part,
+            Err(error) => {
+                self.failed = Some(error);
+                return ControlFlow::Break(());
+            }
+        };
+        let before = self.all.runs;
+        self.all.runs += part.runs;
+        self.all.unserved += part.unserved;
+        self.all.refusal = part.refusal.or(self.all.refusal.take());
+        let Some(finding) = part.finding else { return ControlFlow::Continue(()) };
+        self.all.finding = Some(Finding { runs: before + finding.runs, ..finding });
+        ControlFlow::Break(())
+    }
+
+    fn ended(self, ended: Ended) -> Result<Compared, Error> {
+        let complete = self.all.finding.is_some() || ended.complete;
+        self.failed.map_or(Ok(Compared { complete, ..self.all }), Err)
     }
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::check::{Check, Checked, Progress};
-use super::finding::{Finding, Given};
-use super::gotest;
+use super::finding::Finding;
+use super::parts::Part;
 use super::runner::{Failure, Ran, Runner};
 use crate::error::Error;
 use crate::go::value::Value;
 use crate::machine::{Config, Machine};
-use crate::values::{Maker, Random, shrink};
+use crate::values::{Maker, shrink};
 
 /// Runs that may not be counted for each that is wanted, because an assumption does not hold.
 const DISCARDED: u64 = 20;
@@ -19,8 +19,6 @@ const DISCARDED: u64 = 20;
 const FIRST: u64 = 40;
 /// How often somebody is told of the progress.
 const TICK: Duration = Duration::from_millis(100);
-/// Runs until sizes are no longer counted up.
-const GROWING: u64 = 400;
 
 /// The search for arguments that fail.
 pub(super) struct Search<'s, W> {
@@ -48,24 +46,36 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
         Search { check, machine, runner: Runner::new(check), watch, began: now, told: now, done }
     }
 
-    pub(super) fn run(mut self, runs: u64) -> Result<Checked, Error> {
-        let mut random = Random::new(self.machine.config().seed);
-        let most = runs.saturating_mul(DISCARDED).max(runs);
+    /// Searches in these parts, one after the other.
+    pub(super) fn run(mut self, parts: impl Iterator<Item = Part>) -> Result<Checked, Error> {
+        for part in parts {
+            if self.part(part)? {
+                return Ok(self.ended());
+            }
+        }
+        self.done.complete = true;
+        Ok(self.ended())
+    }
+
+    /// Searches in one part. Whether that was the last.
+    fn part(&mut self, part: Part) -> Result<bool, Error> {
+        let mut random = part.random(self.machine.config().seed);
+        let end = self.done.runs.saturating_add(part.runs);
+        let most = part.runs.saturating_mul(DISCARDED).max(part.runs);
         let mut tries = 0;
-        while self.done.runs < runs && tries < most {
-            let size = if tries < GROWING { (tries / 4) as usize } else { random.below(101) };
+        while self.done.runs < end && tries < most {
+            let size = part.size(tries, &mut random);
             let args = self.check.subject.make(&mut random, size);
             tries += 1;
             if !self.check.subject.allows(&args) {
                 self.done.discarded += 1;
                 continue;
             }
-            if self.tick(false) || self.one(args)? {
-                return Ok(self.ended());
+            if self.tick(false) || self.one(args, part.is_first())? {
+                return Ok(true);
             }
         }
-        self.done.complete = true;
-        Ok(self.ended())
+        Ok(false)
     }
 
     pub(super) fn only(&mut self, args: &[Value]) -> Result<Checked, Error> {
@@ -89,12 +99,14 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
     }
 
     fn ended(mut self) -> Checked {
+        // Who counts the runs of several searches is told of the last ones, too.
+        let _ = self.tell(false);
         self.done.elapsed = self.began.elapsed();
         self.done
     }
 
     /// Tries one set of arguments. Whether that was the last.
-    fn one(&mut self, args: Vec<Value>) -> Result<bool, Error> {
+    fn one(&mut self, args: Vec<Value>, first: bool) -> Result<bool, Error> {
         match self.runner.once(self.machine, &args) {
             Ok(Ran::Held) => self.done.runs += 1,
             Ok(Ran::Discarded) => self.done.discarded += 1,
@@ -108,7 +120,7 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
             }
             Err(error) => {
                 self.done.unserved += 1;
-                if self.done.runs == 0 && self.done.unserved >= FIRST {
+                if first && self.done.runs == 0 && self.done.unserved >= FIRST {
                     return Err(error);
                 }
                 self.done.refusal = Some(error.to_string());
@@ -122,9 +134,12 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
         if self.told.elapsed() < TICK {
             return false;
         }
+        self.tell(shrinking).is_break()
+    }
+
+    fn tell(&mut self, shrinking: bool) -> ControlFlow<()> {
         self.told = Instant::now();
-        let progress = Progress { runs: self.done.runs, shrinking, elapsed: self.began.elapsed() };
-        (self.watch)(progress).is_break()
+        (self.watch)(Progress { runs: self.done.runs, shrinking, elapsed: self.began.elapsed() })
     }
 
     /// The finding of a failure, with arguments as small as can be.
@@ -157,27 +172,10 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
         shrinks: usize,
         minimal: bool,
     ) -> Result<Finding, Error> {
-        let subject = self.check.subject();
         let flaky = self.flaky(&args, &failure)?;
-        let values = subject.literals(&args);
-        let given = subject.inputs().iter().zip(values).map(|(input, value)| Given {
-            name: input.name.clone(),
-            ty: input.ty.name.clone(),
-            value,
-        });
-        Ok(Finding {
-            key: failure.key.clone(),
-            input: given.collect(),
-            details: failure.details.clone(),
-            traceback: failure.traceback.clone(),
-            flaky,
-            seed: self.machine.config().seed,
-            runs: self.done.runs,
-            shrinks,
-            minimal,
-            test: Some(gotest::write(self.check, &args, &failure)),
-            ..Finding::new(subject.name(), &failure.property, &failure.what)
-        })
+        let seed = self.machine.config().seed;
+        let finding = self.check.finding_of(&args, &failure, self.done.runs);
+        Ok(Finding { flaky, seed, shrinks, minimal, ..finding })
     }
 
     /// Whether the failure depends on chance: with other seeds, which change the order of maps and of goroutines, it does not

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use goemu_loader::{Kind, Param, Type};
 
 use super::constraint::Constraint;
+use super::finding::Given;
 use crate::call::function::Function;
 use crate::error::Error;
 use crate::go::generic;
@@ -139,6 +140,14 @@ impl Subject {
     #[must_use]
     pub fn literals(&self, args: &[Value]) -> Vec<String> {
         self.inputs.iter().zip(args).map(|(input, value)| input.maker.literal(value)).collect()
+    }
+
+    /// The arguments as a finding has them.
+    pub(super) fn given(&self, args: &[Value]) -> Vec<Given> {
+        let named = self.inputs.iter().zip(self.literals(args));
+        let given =
+            named.map(|(input, value)| Given { name: input.name.clone(), ty: input.ty.name.clone(), value });
+        given.collect()
     }
 
     /// The arguments as Go source in a file of the function's package.

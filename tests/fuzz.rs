@@ -12,9 +12,10 @@ use std::time::Duration;
 use goemu::testing::Check;
 use goemu::{Config, Image, Machine};
 use goemu_fuzzer::{Fuzz, Fuzzed, Options};
+use goemu_tests::fixtures::binary;
 
 fn machine() -> Machine {
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/bin/planted-go1.27");
+    let program = binary("planted-go1.27").unwrap();
     let config = Config { fuel: 2_000_000, max_memory: 256 << 20, ..Config::default() };
     Machine::with_config(Image::open(program).unwrap(), config).unwrap()
 }
