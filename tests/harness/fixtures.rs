@@ -20,6 +20,34 @@ pub fn binary(name: &str) -> Option<PathBuf> {
     [testdata("bin").join(name), built].into_iter().find(|path| path.exists())
 }
 
+/// Set where every fixture has to be there, as CI builds them (`cargo xtask fixtures --compared`).
+const ALL_THERE: &str = "GOEMU_ALL_FIXTURES";
+
+/// Those of these fixtures that are there, in order. Says which are not.
+///
+/// # Panics
+/// When one is not there and all have to be.
+pub fn present(names: impl IntoIterator<Item = impl Into<String>>) -> Vec<String> {
+    let (there, missing): (Vec<String>, Vec<String>) =
+        names.into_iter().map(Into::into).partition(|name: &String| binary(name).is_some());
+    if !missing.is_empty() {
+        let missing = format!("not built: {} (cargo xtask fixtures --compared)", missing.join(", "));
+        assert!(std::env::var_os(ALL_THERE).is_none(), "{missing}");
+        eprintln!("{missing}");
+    }
+    there
+}
+
+/// The releases whose build `PROGRAM-go1.N-MODE` is there, see [`present`].
+///
+/// # Panics
+/// Like [`present`].
+pub fn releases(program: &str, mode: &str, among: &[u16]) -> Vec<u16> {
+    let name = |version: &u16| format!("{program}-go1.{version}{mode}");
+    let there = present(among.iter().map(name));
+    among.iter().copied().filter(|version| there.contains(&name(version))).collect()
+}
+
 /// The names of all fixtures that [`binary`] finds, sorted.
 pub fn all_binaries() -> Vec<String> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/fixtures");

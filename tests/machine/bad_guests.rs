@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use goemu::outcome::Runtime;
 use goemu::{Config, Error, Image, Machine, Report};
-use goemu_tests::fixtures::binary;
+use goemu_tests::fixtures::{binary, releases};
 
 /// What a guest ends in.
 enum Ends {
@@ -97,7 +97,7 @@ fn fits(found: &str, expected: &str) -> bool {
 #[test]
 fn every_bad_guest_ends_as_it_should() {
     let mut wrong = Vec::new();
-    for version in [15, 27] {
+    for version in releases("bad", "-stripped", &[15, 27]) {
         let path = binary(&format!("bad-go1.{version}-stripped")).unwrap();
         let image = Arc::new(Image::open(path).unwrap());
         let [mut hooked, mut real, mut auto] =

@@ -4,11 +4,11 @@
 
 use goemu::outcome::Runtime;
 use goemu::{Config, Error, Image, Machine, Outcome, Report};
-use goemu_tests::fixtures::{VERSIONS, binary};
+use goemu_tests::fixtures::{binary, releases};
 
-/// The releases whose build is there: `cargo xtask fixtures` makes all.
-fn versions() -> impl Iterator<Item = u16> {
-    VERSIONS.into_iter().filter(|version| binary(&format!("corners-go1.{version}-stripped")).is_some())
+/// The oldest and the newest release, whose builds CI has.
+fn versions() -> Vec<u16> {
+    releases("corners", "-stripped", &[15, 27])
 }
 
 fn call(version: u16, config: Config, func: &str, sig: &str, args: &[&str]) -> Result<Report, Error> {
@@ -102,6 +102,9 @@ fn finalizers_are_checked() {
 /// What hooks cannot do is not passed off as the program's fate.
 #[test]
 fn a_doubtful_end_says_so() {
+    if !versions().contains(&27) {
+        return;
+    }
     let config = Config { max_memory: 24 << 20, ..with(Some(Runtime::Hooked)) };
     let report = call(27, config, "main.churn", "func(n, size int) int", &["5", "30000000"]).unwrap();
     assert_eq!(report.outcome.to_string(), "fatal error: runtime: out of memory");

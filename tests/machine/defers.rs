@@ -5,7 +5,7 @@ use goemu::Image;
 use goemu::Machine;
 use goemu::machine::Config;
 use goemu::outcome::Runtime;
-use goemu_tests::fixtures::{Outcome, binary, cases};
+use goemu_tests::fixtures::{Outcome, binary, cases, releases};
 use goemu_tests::table::{Ending, call, source};
 
 /// Every function of the program.
@@ -14,7 +14,7 @@ const SIGNATURE: &str = "func(x int) (s int)";
 #[test]
 fn a_random_program_ends_as_it_does_natively() {
     let mut wrong = Vec::new();
-    for version in [15, 27] {
+    for version in releases("defers", "-stripped", &[15, 27]) {
         let name = format!("defers-go1.{version}-stripped");
         let path = binary(&name).unwrap_or_else(|| panic!("{name} is not there"));
         let hooked = Config { runtime: Some(Runtime::Hooked), ..Config::default() };

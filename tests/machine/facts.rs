@@ -3,12 +3,12 @@
 use goemu_loader::Image;
 use goemu_tests::{
     facts::{Found, check},
-    fixtures::{VERSIONS, binary},
+    fixtures::{VERSIONS, binary, releases},
 };
 
 #[test]
 fn facts_agree_with_the_debug_information_of_every_release() {
-    for version in VERSIONS {
+    for version in releases("corpus", "", &VERSIONS) {
         agree(&format!("corpus-go1.{version}"), version);
     }
 }
@@ -21,7 +21,7 @@ fn facts_agree_with_the_debug_information_of_other_systems() {
 
 /// Compares the facts with the debug information of a build.
 fn agree(name: &str, version: u16) {
-    let path = binary(name).expect("a checked-in fixture");
+    let path = binary(name).expect("a fixture");
     let image = Image::open(path).expect("a Go program");
     assert_eq!(image.facts().version.minor, version);
     let checked = check(&image).expect("debug information");

@@ -5,7 +5,7 @@
 use goemu::hook::{Action, HookContext};
 use goemu::outcome::Runtime;
 use goemu::{Config, Image, Machine, Outcome, Report};
-use goemu_tests::fixtures::binary;
+use goemu_tests::fixtures::{binary, present};
 
 fn call(build: &str, config: Config, func: &str, args: &[&str]) -> Report {
     let image = Image::open(binary(build).unwrap()).unwrap();
@@ -16,8 +16,9 @@ fn call(build: &str, config: Config, func: &str, args: &[&str]) -> Report {
 #[test]
 fn a_deadlock_says_who_waits_for_what() {
     for (func, status) in [("main.deadlock", "chan receive"), ("main.selectForever", "select (no cases)")] {
-        for build in ["corpus-go1.15", "corpus-go1.22", "corpus-go1.27", "corpus-go1.27-stripped"] {
-            let image = Image::open(binary(build).unwrap()).unwrap();
+        let builds = ["corpus-go1.15", "corpus-go1.22", "corpus-go1.27", "corpus-go1.27-stripped"];
+        for build in present(builds) {
+            let image = Image::open(binary(&build).unwrap()).unwrap();
             let mut machine = Machine::new(image).unwrap();
             let call = machine.call(func).unwrap().signature("func()").unwrap();
             let outcome = call.run().unwrap().outcome;

@@ -3,7 +3,7 @@
 use goemu::go::abi::{Place, assign};
 use goemu::go::guess::guess;
 use goemu_loader::{Abi, Func, Image, Signature};
-use goemu_tests::fixtures::{VERSIONS, testdata};
+use goemu_tests::fixtures::{VERSIONS, binary, releases, testdata};
 
 /// Where parts of arguments are, and their sizes, in order of place.
 type Parts = Vec<(String, u64)>;
@@ -37,8 +37,8 @@ fn guessed(image: &Image, func: &Func<'_>) -> Parts {
 
 #[test]
 fn register_arguments_are_where_debug_information_has_them() {
-    for version in VERSIONS.into_iter().filter(|&version| version > 16) {
-        let image = Image::open(testdata(&format!("bin/corpus-go1.{version}"))).unwrap();
+    for version in releases("corpus", "", &VERSIONS).into_iter().filter(|&version| version > 16) {
+        let image = Image::open(binary(&format!("corpus-go1.{version}")).unwrap()).unwrap();
         let (mut right, mut wrong) = (0, Vec::new());
         for func in image.funcs().filter(|func| func.abi() == Abi::Internal && !func.is_asm()) {
             let Some(signature) = image.signature(&func).ok().flatten() else { continue };

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use goemu::{Error, Image, Machine, Outcome, Value};
-use goemu_tests::fixtures::binary;
+use goemu_tests::fixtures::{binary, present};
 
 #[allow(dead_code, reason = "its main only prints")]
 #[path = "../../emu/goemu/examples/hook.rs"]
@@ -39,7 +39,7 @@ impl Seen {
 
 #[test]
 fn a_replaced_function_gives_what_the_hook_says() {
-    for build in BUILDS {
+    for build in &present(BUILDS) {
         let mut machine = machine(build);
         machine.replace("main.itoa", None, |args| Some(vec![format!("<{}>", args[0]).into()])).unwrap();
         let args = ["a", "b", "7"];
@@ -54,7 +54,7 @@ fn a_replaced_function_gives_what_the_hook_says() {
 
 #[test]
 fn results_of_every_kind_can_be_given() {
-    for build in BUILDS {
+    for build in &present(BUILDS) {
         let mut machine = machine(build);
         let many: Vec<Value> = (1..=11).map(Value::Int).chain([Value::from("end")]).collect();
         machine.replace("main.resultMany", None, move |_| Some(many.clone())).unwrap();
@@ -70,7 +70,7 @@ fn results_of_every_kind_can_be_given() {
 
 #[test]
 fn a_watched_function_shows_its_calls_and_results() {
-    for build in BUILDS {
+    for build in &present(BUILDS) {
         let (mut machine, seen) = (machine(build), Seen::default());
         seen.watch(&mut machine, "main.fib");
         assert_eq!(outcome(&mut machine, "main.fib", &["2"]), "1", "{build}");
@@ -88,7 +88,7 @@ fn a_watched_function_shows_its_calls_and_results() {
 
 #[test]
 fn a_call_that_panics_does_not_return() {
-    for build in BUILDS {
+    for build in &present(BUILDS) {
         let (mut machine, seen) = (machine(build), Seen::default());
         seen.watch(&mut machine, "main.raise");
         outcome(&mut machine, "main.unrecovered", &["0"]);
@@ -101,7 +101,7 @@ fn a_call_that_panics_does_not_return() {
 
 #[test]
 fn hooks_on_the_runtime_leave_it_working() {
-    for build in BUILDS {
+    for build in &present(BUILDS) {
         let (mut machine, count) = (machine(build), Arc::new(Mutex::new(0)));
         let counted = Arc::clone(&count);
         machine

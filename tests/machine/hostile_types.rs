@@ -109,7 +109,7 @@ fn stripped(name: &str) -> Program {
 }
 
 static WITH_DEBUG_INFORMATION: LazyLock<[Program; 2]> =
-    LazyLock::new(|| ["corpus-go1.19", "typed-go1.27"].map(unpacked));
+    LazyLock::new(|| ["corpus-go1.27", "typed-go1.27"].map(unpacked));
 static STRIPPED: LazyLock<[Program; 2]> =
     LazyLock::new(|| ["typed-go1.15-stripped", "corpus-go1.27-stripped"].map(stripped));
 

@@ -1,7 +1,7 @@
 //! What users call functions, on programs of several releases: who is meant, or what the message says.
 
 use goemu::go::names::find;
-use goemu_tests::fixtures::testdata;
+use goemu_tests::fixtures::{binary, present, testdata};
 use goemu_tests::work::{GRAIN, least_work};
 
 /// Release, what is asked for, and the name of the function or a part of the message.
@@ -50,7 +50,8 @@ fn names_as_users_write_them() {
             Some((name, expected)) => (name, '=', expected),
             None => rest.split_once(" ! ").map(|(name, expected)| (name, '!', expected)).unwrap(),
         };
-        let image = goemu::Image::open(testdata(&format!("bin/corpus-go{version}"))).unwrap();
+        let Some(build) = present([format!("corpus-go{version}")]).pop() else { continue };
+        let image = goemu::Image::open(binary(&build).unwrap()).unwrap();
         match find(&image, name.trim()) {
             Ok(func) => assert_eq!(('=', func.name()), (mark, expected), "{row}"),
             Err(error) => {

@@ -7,7 +7,7 @@ use goemu::machine::Config;
 use goemu::outcome::Runtime;
 use goemu::trace::Detail;
 use goemu::{Error, Image, Machine, Outcome, Report};
-use goemu_tests::fixtures::{VERSIONS, binary};
+use goemu_tests::fixtures::{VERSIONS, binary, releases};
 use goemu_tests::trace::traced;
 
 fn image(name: &str) -> Arc<Image> {
@@ -100,7 +100,7 @@ fn calls_start_from_the_same_state() {
 /// All goroutines' stacks come with it, as Go prints them.
 #[test]
 fn a_deadlock_shows_who_waits() {
-    for version in VERSIONS {
+    for version in releases("corpus", "", &VERSIONS) {
         let report = call(&mut real(&format!("corpus-go1.{version}")), "main.deadlock", &[]);
         let Outcome::Deadlock(traceback) = &report.outcome else { panic!("1.{version}: {report:?}") };
         let stack = &traceback.goroutines[0];
@@ -114,7 +114,7 @@ fn a_deadlock_shows_who_waits() {
 /// A panic's traceback is the one that hooks give, but for what lies in memory.
 #[test]
 fn panics_are_those_of_the_hooked_runtime() {
-    for version in [15, 19, 23, 27] {
+    for version in releases("corpus", "", &[15, 19, 23, 27]) {
         let name = format!("corpus-go1.{version}");
         let places = |runtime| {
             let report = call(&mut machine(&name, Some(runtime), 1), "main.index", &["[]int{4, 5, 6}", "3"]);

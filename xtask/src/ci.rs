@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    python,
+    fixtures, python,
     run::{command, output, root, run},
     walls,
 };
@@ -32,7 +32,8 @@ pub(crate) fn main() -> Result<()> {
     cargo(&["clippy", "--workspace", "--all-targets", "--features", FUZZ, "--", "-D", "warnings"], &[])?;
     cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     deny()?;
-    let tally = test()?;
+    let all_fixtures = fixtures();
+    let tally = test(all_fixtures)?;
     bare_host()?;
     fuzzer()?;
     python::main()?;
@@ -46,6 +47,17 @@ fn fuzzer() -> Result<()> {
     cargo(&[&build[..], &["--no-run"]].concat(), &[])?;
     cargo(&["test", "--workspace", "--features", FUZZ, "--test", "fuzz", "--quiet"], &[])?;
     cargo(&["test", "--workspace", "--features", FUZZ, "--test", "cli", "--quiet", "--", "fuzzed::"], &[])
+}
+
+/// Builds the programs that tests compare and a clone lacks; says whether they are there. Go comes from pip and Debian's apt:
+/// where these do not answer, the tests run on what the clone has.
+fn fixtures() -> bool {
+    println!("\n== fixtures");
+    let built = fixtures::compared();
+    if let Err(error) = &built {
+        println!("NOT built, so that tests compare what is checked in alone: {error:#}");
+    }
+    built.is_ok()
 }
 
 /// Runs the comparisons with the processor once more as on one that has nothing beyond the first x86-64.
@@ -79,10 +91,14 @@ fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<()> {
 }
 
 /// Runs all tests, shows what they print, and closes with one line that counts them all.
-fn test() -> Result<Tally> {
+fn test(all_fixtures: bool) -> Result<Tally> {
     let args = ["test", "--workspace", "--no-fail-fast"];
     println!("\n== cargo {}", args.join(" "));
-    let mut child = command("cargo", args).current_dir(root()).stdout(Stdio::piped()).spawn()?;
+    let mut cargo = command("cargo", args);
+    if all_fixtures {
+        cargo.env("GOEMU_ALL_FIXTURES", "1");
+    }
+    let mut child = cargo.current_dir(root()).stdout(Stdio::piped()).spawn()?;
     let stdout = child.stdout.take().context("cargo's output")?;
     let mut tally = Tally::default();
     for line in BufReader::new(stdout).lines() {

@@ -1,7 +1,8 @@
 //! `cargo xtask fixtures`: builds the programs of `testdata/go` by every pinned Go release in every mode,
 //! runs them natively, and writes down what their cases did.
 //!
-//! All binaries go to `target/fixtures`; the few that tests cannot do without are copied to `testdata/bin`.
+//! All binaries go to `target/fixtures`; the few that tests cannot do without ([`CHECKED_IN`]) are copied to `testdata/bin`.
+//! Tests run the others where they have been built; CI builds those that it compares ([`COMPARED`]).
 //! Checksums of all of them stand in `testdata/bin/SHA256SUMS`: a build is the same on every machine. The object files
 //! in `testdata/objects` are compiled, too.
 
@@ -29,7 +30,7 @@ pub(crate) mod tracebacks;
 mod vendored;
 
 /// What `cargo xtask fixtures` takes.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// The folder that `cargo xtask toolchains` filled.
     #[arg(long, default_value_os_t = toolchains::default_dir())]
@@ -44,6 +45,9 @@ pub(crate) struct Args {
     /// Take new checksums where they differ from the recorded ones: sources or toolchains have changed.
     #[arg(long)]
     accept: bool,
+    /// Build what CI compares beside the checked-in binaries, and nothing else: nothing is run or recorded.
+    #[arg(long, conflicts_with_all = ["accept", "only", "all_systems", "cgo"])]
+    compared: bool,
     /// Build those whose names contain this, and leave native results alone but those of a whole program; `objects`:
     /// the object files.
     #[arg(long)]
@@ -53,7 +57,8 @@ pub(crate) struct Args {
 impl Args {
     /// The binaries that are asked for, of one program and release.
     fn fixtures(&self, program: &'static str, version: u16) -> impl Iterator<Item = Fixture> {
-        let modes = MODES.iter().filter(|mode| self.all_systems || mode.os == "linux");
+        let compared = self.compared;
+        let modes = MODES.iter().filter(move |mode| self.all_systems || compared || mode.os == "linux");
         let modes = modes.filter(|mode| self.cgo || !mode.cgo);
         let modes = modes.filter(move |mode| program != "cgo" || USES_C.contains(&mode.suffix));
         let modes = modes.filter(move |mode| mode.versions.contains(&version));
@@ -67,9 +72,61 @@ impl Args {
         let modes = modes
             .filter(move |mode| matches!(program, "corpus" | "cgo") || !mode.corpus_only || asks_more(mode));
         let fixtures = modes.map(move |mode| Fixture { program, version, mode });
+        let fixtures = fixtures.filter(move |fixture| !compared || COMPARED.contains(&&*fixture.name()));
         fixtures.filter(|fixture| self.only.as_ref().is_none_or(|part| fixture.name().contains(part)))
     }
 }
+
+/// The builds that a clone has: those that examples and tests name, of the oldest and the newest release and of each system.
+const CHECKED_IN: [&str; 22] = [
+    "bad-go1.27-stripped",
+    "cgo-go1.15-gcc",
+    "cgo-go1.27-gcc-pie",
+    "corpus-go1.15",
+    "corpus-go1.15-darwin-stripped",
+    "corpus-go1.15-pie",
+    "corpus-go1.15-stripped",
+    "corpus-go1.15-windows-stripped",
+    "corpus-go1.27",
+    "corpus-go1.27-darwin",
+    "corpus-go1.27-pie",
+    "corpus-go1.27-stripped",
+    "corpus-go1.27-windows",
+    "decoders-go1.21-stripped",
+    "decoders-go1.27-stripped",
+    "planted-go1.27",
+    "process-go1.15-stripped",
+    "process-go1.27-stripped",
+    "typed-go1.15-stripped",
+    "typed-go1.27",
+    "whole-go1.27-stripped",
+    "world-go1.27",
+];
+
+/// The builds that CI makes for its tests: the releases between, other modes, programs of one table each.
+const COMPARED: [&str; 21] = [
+    "algorithms-go1.27-stripped",
+    "algorithms-v3-go1.23-stripped",
+    "bad-go1.15-stripped",
+    "corners-go1.15-stripped",
+    "corners-go1.27-stripped",
+    "corpus-go1.15-noopt",
+    "corpus-go1.19",
+    "corpus-go1.21",
+    "corpus-go1.22",
+    "corpus-go1.23",
+    "corpus-go1.24",
+    "corpus-go1.25",
+    "corpus-go1.26",
+    "corpus-go1.27-noopt",
+    "defers-go1.15-stripped",
+    "defers-go1.27-stripped",
+    "library-go1.27",
+    "signatures-go1.15",
+    "signatures-go1.27",
+    "world-go1.15",
+    "world-go1.25-windows-stripped",
+];
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
@@ -117,8 +174,6 @@ struct Mode {
     /// The target system; only Linux programs are run.
     os: &'static str,
     versions: &'static [u16],
-    /// The releases whose corpus in this mode is checked in.
-    checked_in: &'static [u16],
     /// Whether no other program is built so.
     corpus_only: bool,
     /// Whether gcc links it.
@@ -128,32 +183,19 @@ struct Mode {
 /// The releases that build for other systems.
 const ABROAD: [u16; 4] = [15, 19, 23, 27];
 
-/// The ways to build for Linux, with the releases whose builds are checked in.
-const fn linux(suffix: &'static str, flags: &'static [&'static str], checked_in: &'static [u16]) -> Mode {
-    Mode { suffix, flags, os: "linux", versions: &VERSIONS, checked_in, corpus_only: false, cgo: false }
+/// The ways to build for Linux.
+const fn linux(suffix: &'static str, flags: &'static [&'static str]) -> Mode {
+    Mode { suffix, flags, os: "linux", versions: &VERSIONS, corpus_only: false, cgo: false }
 }
 
 /// The ways to build for other systems.
-const fn abroad(
-    suffix: &'static str,
-    os: &'static str,
-    flags: &'static [&'static str],
-    checked_in: &'static [u16],
-) -> Mode {
-    Mode { suffix, flags, os, versions: &ABROAD, checked_in, corpus_only: true, cgo: false }
+const fn abroad(suffix: &'static str, os: &'static str, flags: &'static [&'static str]) -> Mode {
+    Mode { suffix, flags, os, versions: &ABROAD, corpus_only: true, cgo: false }
 }
 
 /// The ways to build for Linux with gcc's help.
 const fn with_gcc(suffix: &'static str, flags: &'static [&'static str]) -> Mode {
-    Mode {
-        suffix,
-        flags,
-        os: "linux",
-        versions: &[15, 19, 23, 27],
-        checked_in: &[],
-        corpus_only: true,
-        cgo: true,
-    }
+    Mode { suffix, flags, os: "linux", versions: &[15, 19, 23, 27], corpus_only: true, cgo: true }
 }
 
 const WHOLE: &[&str] = &["-ldflags=-buildid="];
@@ -161,20 +203,20 @@ const STRIPPED: &[&str] = &["-ldflags=-buildid= -s -w"];
 const PIE: &[&str] = &["-ldflags=-buildid= -s -w", "-buildmode=pie"];
 
 static MODES: [Mode; 19] = [
-    linux("", WHOLE, &VERSIONS),
-    linux("-noopt", &["-ldflags=-buildid=", "-gcflags=-N -l"], &[15, 27]),
-    linux("-stripped", STRIPPED, &[15, 27]),
-    linux("-pie", &["-ldflags=-buildid=", "-buildmode=pie"], &[15, 27]),
-    abroad("-darwin", "darwin", WHOLE, &[27]),
-    abroad("-darwin-stripped", "darwin", STRIPPED, &[15]),
+    linux("", WHOLE),
+    linux("-noopt", &["-ldflags=-buildid=", "-gcflags=-N -l"]),
+    linux("-stripped", STRIPPED),
+    linux("-pie", &["-ldflags=-buildid=", "-buildmode=pie"]),
+    abroad("-darwin", "darwin", WHOLE),
+    abroad("-darwin-stripped", "darwin", STRIPPED),
     // Earlier releases leave it to the system's linker.
-    Mode { versions: &[19, 23, 27], ..abroad("-darwin-pie", "darwin", PIE, &[]) },
-    abroad("-windows", "windows", WHOLE, &[27]),
-    Mode { versions: &[15, 19, 23, 25, 27], ..abroad("-windows-stripped", "windows", STRIPPED, &[15]) },
-    abroad("-windows-pie", "windows", PIE, &[]),
-    abroad("-freebsd", "freebsd", STRIPPED, &[]),
-    abroad("-openbsd", "openbsd", STRIPPED, &[]),
-    abroad("-netbsd", "netbsd", STRIPPED, &[]),
+    Mode { versions: &[19, 23, 27], ..abroad("-darwin-pie", "darwin", PIE) },
+    abroad("-windows", "windows", WHOLE),
+    Mode { versions: &[15, 19, 23, 25, 27], ..abroad("-windows-stripped", "windows", STRIPPED) },
+    abroad("-windows-pie", "windows", PIE),
+    abroad("-freebsd", "freebsd", STRIPPED),
+    abroad("-openbsd", "openbsd", STRIPPED),
+    abroad("-netbsd", "netbsd", STRIPPED),
     with_gcc("-gcc", &["-ldflags=-linkmode=external"]),
     with_gcc("-gcc-pie", &["-ldflags=-linkmode=external -s -w", "-buildmode=pie"]),
     with_gcc("-gcc-static", &["-ldflags=-linkmode=external -extldflags=-static -s -w"]),
@@ -200,19 +242,7 @@ impl Fixture {
     }
 
     fn is_checked_in(&self) -> bool {
-        match self.program {
-            "corpus" => self.mode.checked_in.contains(&self.version),
-            "algorithms" => self.version == 27,
-            "defers" | "signatures" | "bad" | "whole" | "decoders" => true,
-            "process" | "corners" => matches!(self.version, 15 | 27),
-            "cgo" => matches!((self.version, self.mode.suffix), (15, "-gcc") | (27, "-gcc-pie")),
-            // They take much room; tests run the others where they have been built.
-            "algorithms-v3" => self.version == 23,
-            "typed" => matches!((self.version, self.mode.suffix), (15, "-stripped") | (27, "")),
-            // Timers and tables of interfaces changed in between.
-            "world" => matches!((self.version, self.mode.suffix), (15 | 27, "") | (25, "-windows-stripped")),
-            _ => self.mode.suffix.is_empty() && self.version == 27,
-        }
+        CHECKED_IN.contains(&&*self.name())
     }
 
     /// The folder of its sources, and the level of the architecture that it is compiled for.
@@ -222,6 +252,16 @@ impl Fixture {
             None => (self.program, "v1"),
         }
     }
+}
+
+/// Builds what CI compares, with toolchains that are fetched where they are not there yet.
+pub(crate) fn compared() -> Result<()> {
+    let built = root().join("target/fixtures");
+    if COMPARED.iter().all(|name| built.join(name).exists()) {
+        return check(&built);
+    }
+    toolchains::main(&toolchains::Args::default())?;
+    main(&Args { toolchains: toolchains::default_dir(), compared: true, ..Args::default() })
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
@@ -238,7 +278,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
                 let binary = built.join(fixture.name());
                 build(&fixture, &cases, args, &binary)
                     .with_context(|| format!("building {}", fixture.name()))?;
-                if fixture.mode.os == "linux" && (program == "cgo" || !fixture.mode.cgo) {
+                if !args.compared && fixture.mode.os == "linux" && (program == "cgo" || !fixture.mode.cgo) {
                     native::run(&binary, &cases, fixture.mode.suffix.is_empty())
                         .and_then(|outcomes| table.add(version, &cases, outcomes))
                         .with_context(|| format!("running {}", fixture.name()))?;
@@ -249,6 +289,9 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         if !table.is_empty() && args.only.as_deref().is_none_or(|only| only == program) {
             fs::write(&file, table.to_tsv()).with_context(|| format!("cannot write {}", file.display()))?;
         }
+    }
+    if args.compared {
+        return check(&built);
     }
     if args.only.is_none() {
         demos(args)?;
@@ -318,15 +361,35 @@ fn demos(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Checks what CI compares against the recorded checksums.
+fn check(built: &Path) -> Result<()> {
+    let recorded = recorded()?;
+    for name in COMPARED {
+        let sum = sha256(&built.join(name))?;
+        match recorded.get(name) {
+            Some(recorded) if *recorded == sum => {}
+            Some(_) => {
+                bail!("{name} is not what SHA256SUMS says: `cargo xtask fixtures --accept` records it")
+            }
+            None => bail!("SHA256SUMS lacks {name}"),
+        }
+    }
+    Ok(())
+}
+
+/// The checksums in `testdata/bin/SHA256SUMS`, by name.
+fn recorded() -> Result<BTreeMap<String, String>> {
+    let text = fs::read_to_string(root().join("testdata/bin/SHA256SUMS"))?;
+    let rows = text.lines().filter_map(|row| row.split_once("  "));
+    Ok(rows.map(|(sum, name)| (name.to_owned(), sum.to_owned())).collect())
+}
+
 /// Checks what was built against the recorded checksums, copies what is checked in, and writes the checksums; those of
 /// others stay.
 fn check_in(args: &Args, built: &Path) -> Result<()> {
     let bin = root().join("testdata/bin");
     let file = bin.join("SHA256SUMS");
-    let old = fs::read_to_string(&file)?;
-    let rows = old.lines().filter_map(|row| row.split_once("  "));
-    let recorded: BTreeMap<String, String> =
-        rows.map(|(sum, name)| (name.to_owned(), sum.to_owned())).collect();
+    let recorded = recorded()?;
     let mut sums = if args.only.is_some() { recorded.clone() } else { BTreeMap::new() };
     let (mut differing, mut copies) = (Vec::new(), Vec::new());
     for program in PROGRAMS {

@@ -23,6 +23,12 @@ pub(crate) struct Args {
     versions: Vec<String>,
 }
 
+impl Default for Args {
+    fn default() -> Args {
+        Args { dir: default_dir(), versions: Vec::new() }
+    }
+}
+
 /// Where toolchains are when no option says otherwise.
 pub(crate) fn default_dir() -> PathBuf {
     root().join("toolchains")

@@ -1,6 +1,6 @@
 //! How calls end: results on standard output, reasons on standard error, and the status of each.
 
-use crate::run::{DEMO, Ran, call, goemu};
+use crate::run::{DEMO, Ran, call, goemu, there};
 
 #[test]
 fn the_demo() {
@@ -39,7 +39,7 @@ fn a_signature_for_a_stripped_program() {
 
 #[test]
 fn panics_as_go_prints_them() {
-    for build in ["go1.15", "go1.21", "go1.27"] {
+    for build in there(&["go1.15", "go1.21", "go1.27"]) {
         for (how, message) in [
             (0, "boom"),
             (1, "runtime error: index out of range [101] with length 3"),

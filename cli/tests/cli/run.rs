@@ -6,6 +6,8 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
+use goemu_tests::fixtures::{binary, present};
+
 /// The note that comes when no program is named.
 pub(crate) const DEMO: &str =
     "goemu: no program given (-b PATH or GOEMU_BINARY): this is the built-in demo\n";
@@ -48,7 +50,14 @@ pub(crate) fn ran(command: &mut Command) -> Ran {
 
 /// The corpus of functions as a release of Go built it: `go1.27-stripped`.
 pub(crate) fn corpus(build: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin").join(format!("corpus-{build}"))
+    let name = format!("corpus-{build}");
+    binary(&name).unwrap_or_else(|| panic!("{name} is not built"))
+}
+
+/// Those of these builds of the corpus that are there, see [`present`].
+pub(crate) fn there(builds: &[&'static str]) -> Vec<&'static str> {
+    let there = present(builds.iter().map(|build| format!("corpus-{build}")));
+    builds.iter().copied().filter(|build| there.contains(&format!("corpus-{build}"))).collect()
 }
 
 /// `goemu call` of a function of the corpus, the words of the command line divided by blanks.
