@@ -7,6 +7,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use goemu::machine::Config;
+use goemu::testing::Check;
 use goemu::{Image, Machine};
 use goemu_tests::fixtures::{VERSIONS, binary, cases, releases};
 use goemu_tests::table::{Build, Ending, call_as, gaps, source};
@@ -110,4 +111,29 @@ fn names_are_not_needed() {
         all.extend(wrong);
     }
     assert!(all.is_empty(), "{} wrong\n{}", all.len(), all.join("\n"));
+}
+
+/// Where nothing has a name, a function is tested by its address and the signature that somebody found out.
+#[test]
+fn functions_without_names_are_tested() {
+    let named = Image::open(binary("planted-go1.27").unwrap()).unwrap();
+    let config = Config { fuel: 2_000_000, ..Config::default() };
+    let image = Image::parse(garbled("planted-go1.27")).unwrap();
+    let mut machine = Machine::with_config(image, config).unwrap();
+    for (func, signature, smallest) in [
+        ("main.record", "func(b []byte) int", &["[]byte{1}"][..]),
+        ("main.magic", "func(b []byte) int", &["[]byte{127, 69, 76, 70}"]),
+        ("main.lastButOne", "func(a []int) int", &["[]int{0, 0, 0, 0}"]),
+        ("main.nested", "func(s string) int", &["\"(\""]),
+        ("main.halvings", "func(n uint32) int", &["0"]),
+        ("main.ratio", "func(a, b int) int", &["0", "-7"]),
+    ] {
+        let entry = named.funcs_named(func).first().unwrap().entry();
+        let address = format!("{entry:#x}");
+        let check = Check::new(&machine, &address, Some(signature)).unwrap();
+        let finding = check.run(&mut machine, 20_000).unwrap().finding.expect(func);
+        let input: Vec<&str> = finding.input.iter().map(|given| given.value.as_str()).collect();
+        assert_eq!(input, smallest, "{func}: {finding}");
+        assert!(!finding.subject.contains("main."), "{finding}");
+    }
 }
