@@ -1,9 +1,10 @@
 //! `cargo bench`: how fast guest code runs, as a ratio to the same code run natively, in one run.
 //!
-//! Prints a table: the functions of `guest/guest.go`, natively (the program measures itself), in both of goemu's engines, and in
-//! Unicorn where `python3` has it (`pip install unicorn`); then calls a second, start-up, and what
-//! watching costs. Compare ratios, not times: machines differ, and so do moments. `cargo bench -- calls` measures one part
-//! alone: functions, calls, start-up, watching.
+//! Prints a table: the functions of `guest/*.go`, natively (the programs measure themselves), in both of goemu's engines, in
+//! qemu-user and Valgrind where they are installed, and in Unicorn where `python3` has it (`pip install unicorn`) for what needs
+//! no runtime; then calls a second, start-up, and what watching costs. Compare ratios, not times: machines differ, and so
+//! do moments. `cargo bench -- calls` measures one part alone: functions, calls, start-up, watching; `cargo bench -- functions
+//! fib` one function.
 #![allow(clippy::print_stdout, reason = "the table is the point")]
 
 use std::path::PathBuf;
@@ -16,9 +17,31 @@ use goemu::outcome::Runtime;
 use goemu::trace::{Detail, Tracer};
 use goemu::{Config, Function, Image, Machine, Value};
 
-/// Functions and their argument, chosen to run for milliseconds natively.
-const FUNCTIONS: [(&str, i64); 5] =
-    [("fib", 27), ("sieve", 200_000), ("quicksort", 50_000), ("mix", 500_000), ("matmul", 64)];
+/// A function, its argument, chosen to run for a millisecond natively, and the program that has it.
+type Work = (&'static str, i64, &'static str);
+
+/// What needs nothing of Go's runtime.
+const PLAIN: [Work; 8] = [
+    ("calls", 400_000, "guest"),
+    ("fib", 27, "guest"),
+    ("sieve", 200_000, "guest"),
+    ("nbody", 20_000, "guest"),
+    ("mix", 500_000, "guest"),
+    ("matmul", 64, "guest"),
+    ("quicksort", 50_000, "guest"),
+    ("search", 8_000, "guest"),
+];
+
+/// What runs in Go's own runtime.
+const LIBRARY: [Work; 7] = [
+    ("maps", 20_000, "library"),
+    ("roundTrips", 500, "library"),
+    ("digest", 3_000, "library"),
+    ("match", 1_000, "library"),
+    ("sortSlice", 20_000, "library"),
+    ("pingPong", 5_000, "library"),
+    ("render", 200, "template"),
+];
 
 /// Each measurement goes on for this long, and counts its fastest round.
 const LONG: Duration = Duration::from_millis(1500);
@@ -31,7 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         std::env::args().skip(1).filter(|arg| !arg.starts_with('-') && arg != "interpreter").collect();
     let wants = |part: &str| asked.is_empty() || asked.iter().any(|one| one == part);
     if wants("functions") {
-        functions()?;
+        functions(&asked)?;
     }
     if wants("calls") {
         calls(&mut machine()?)?;
@@ -46,7 +69,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn guest() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches/guest/guest-go1.27")
+    program("guest")
+}
+
+fn program(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("benches/guest/{name}-go1.27"))
 }
 
 fn machine() -> Result<Machine, goemu::Error> {
@@ -75,57 +102,83 @@ fn fastest<E>(mut round: impl FnMut() -> Result<(), E>) -> Result<Duration, E> {
     Ok(best)
 }
 
-/// Both engines, each as often as native: a function, how long it took, and instructions.
-fn functions() -> Result<(), Box<dyn std::error::Error>> {
+/// Both engines and what else there is, each as often as native.
+fn functions(asked: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     println!(
-        "{:<12}{:>12}{:>14}{:>8}{:>14}{:>8}{:>18}{:>10}",
-        "function", "native", "translator", "ratio", "interpreter", "ratio", "instructions/s", "unicorn"
+        "{:<12}{:>12}{:>14}{:>8}{:>14}{:>8}{:>8}{:>10}{:>9}",
+        "function", "native", "translator", "ratio", "interpreter", "ratio", "qemu", "valgrind", "unicorn"
     );
-    let (mut product, mut translator) = (1.0, machine_on(EngineChoice::Auto)?);
-    let mut interpreter = machine_on(EngineChoice::Interpreter)?;
-    for (name, n) in FUNCTIONS {
-        let native = native(name, n)?;
-        let (translated, _) = emulated(&mut translator, name, n)?;
-        let (interpreted, instructions) = emulated(&mut interpreter, name, n)?;
-        let ratio = |time: Duration| time.as_secs_f64() / native.as_secs_f64();
-        product *= ratio(translated);
-        let unicorn =
-            unicorn(&interpreter, name, n).map_or("-".to_owned(), |time| format!("{:.1}", ratio(time)));
-        println!(
-            "{name:<12}{:>9.2} ms{:>11.2} ms{:>8.2}{:>11.2} ms{:>8.1}{:>16.0} M{unicorn:>10}",
-            native.as_secs_f64() * 1e3,
-            translated.as_secs_f64() * 1e3,
-            ratio(translated),
-            interpreted.as_secs_f64() * 1e3,
-            ratio(interpreted),
-            instructions as f64 / translated.as_secs_f64() / 1e6,
-        );
+    let all = PLAIN.into_iter().chain(LIBRARY);
+    let known = |name: &str| PLAIN.iter().chain(&LIBRARY).any(|(known, ..)| *known == name);
+    let some = asked.iter().any(|name| known(name));
+    let (mut plain, mut every) = (Vec::new(), Vec::new());
+    for work in all.filter(|(name, ..)| !some || asked.iter().any(|one| one == name)) {
+        let ratio = row(work)?;
+        every.push(ratio);
+        if PLAIN.contains(&work) {
+            plain.push(ratio);
+        }
     }
-    println!("geometric mean of the translator: {:.2}", f64::powf(product, 1.0 / FUNCTIONS.len() as f64));
+    let mean =
+        |ratios: &[f64]| (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+    println!(
+        "times native, geometric means: {:.2} of what needs no runtime, {:.2} of all; at most {:.2}",
+        mean(&plain),
+        mean(&every),
+        every.iter().copied().fold(0.0, f64::max)
+    );
     Ok(())
 }
 
+/// One line of the table; gives how many times native the translator took.
+fn row((name, n, file): Work) -> Result<f64, Box<dyn std::error::Error>> {
+    let native = by_itself(&[], file, name, n).ok_or("the guest says nothing")?;
+    let (translated, _) = emulated(EngineChoice::Auto, (name, n, file))?;
+    let (interpreted, _) = emulated(EngineChoice::Interpreter, (name, n, file))?;
+    let ratio = |time: Duration| time.as_secs_f64() / native.as_secs_f64();
+    let peer = |time: Option<Duration>| time.map_or("-".to_owned(), |time| format!("{:.1}", ratio(time)));
+    println!(
+        "{name:<12}{:>9.2} ms{:>11.2} ms{:>8.2}{:>11.2} ms{:>8.1}{:>8}{:>10}{:>9}",
+        native.as_secs_f64() * 1e3,
+        translated.as_secs_f64() * 1e3,
+        ratio(translated),
+        interpreted.as_secs_f64() * 1e3,
+        ratio(interpreted),
+        peer(by_itself(&["qemu-x86_64", "-cpu", "max"], file, name, n)),
+        peer(by_itself(&["valgrind", "--tool=none", "-q"], file, name, n)),
+        peer(if file == "guest" { unicorn(name, n) } else { None }),
+    );
+    Ok(ratio(translated))
+}
+
 /// The fastest call, and its instructions.
-fn emulated(machine: &mut Machine, name: &str, n: i64) -> Result<(Duration, u64), goemu::Error> {
+fn emulated(engine: EngineChoice, (name, n, file): Work) -> Result<(Duration, u64), goemu::Error> {
+    let runtime = if file == "guest" { None } else { Some(Runtime::Real) };
+    let config = Config { fuel: u64::MAX >> 1, engine, runtime, ..Config::default() };
+    let mut machine = Machine::with_config(Image::open(program(file))?, config)?;
     let function = machine.function(&format!("main.{name}"), Some("func(n int) int"))?;
     let mut instructions = 0;
     let time = fastest(|| {
-        instructions = function.call(machine, &[n.into()])?.instructions;
+        instructions = function.call(&mut machine, &[n.into()])?.instructions;
         Ok::<_, goemu::Error>(())
     })?;
     Ok((time, instructions))
 }
 
-/// What the guest program says of itself, run by this computer.
-fn native(name: &str, n: i64) -> Result<Duration, Box<dyn std::error::Error>> {
-    let out = Command::new(guest()).args([name, &n.to_string()]).env("GOMAXPROCS", "1").output()?;
-    let text = String::from_utf8(out.stderr)?;
-    Ok(Duration::from_nanos(text.trim().parse().map_err(|_| format!("guest said {text:?}"))?))
+/// What a guest program says of itself, run by this computer, or by another program. `None` where that is not installed.
+fn by_itself(runner: &[&str], file: &str, name: &str, n: i64) -> Option<Duration> {
+    let program = program(file).into_os_string();
+    let line: Vec<_> =
+        runner.iter().map(|part| part.into()).chain([program, name.into(), n.to_string().into()]).collect();
+    let (command, args) = line.split_first()?;
+    let out = Command::new(command).args(args).env("GOMAXPROCS", "1").output().ok()?;
+    let text = String::from_utf8(out.stderr).ok()?;
+    Some(Duration::from_nanos(text.lines().last()?.trim().parse().ok()?))
 }
 
 /// The same function in Unicorn, if there is one.
-fn unicorn(machine: &Machine, name: &str, n: i64) -> Option<Duration> {
-    let entry = machine.find(&format!("main.{name}")).ok()?.entry();
+fn unicorn(name: &str, n: i64) -> Option<Duration> {
+    let entry = machine().ok()?.find(&format!("main.{name}")).ok()?.entry();
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches/in_unicorn.py");
     let args = [script.into(), guest().into_os_string(), format!("{entry:#x}").into(), n.to_string().into()];
     let out = Command::new("python3").args(args).output().ok()?;
