@@ -105,6 +105,12 @@ impl Unit<'_> {
         copy.set_segment_prefix(Register::GS);
         let (base, index) = (insn.memory_base(), insn.memory_index());
         let displacement = insn.memory_displacement64() as i64;
+        if insn.segment_prefix() == Register::FS && insn.code() == Code::Mov_rm64_r64 && uses.r14 {
+            let displacement = i32::try_from(displacement).ok().filter(|by| by.unsigned_abs() <= 1 << 20)?;
+            let (base, r14) = (at(layout::STATE + FS_BASE), at(layout::STATE + R14));
+            self.emitter.move_to_fs(base, displacement, r14);
+            return Some(());
+        }
         if insn.segment_prefix() == Register::FS {
             // A plain load may have R14 as its target; anything else would need it twice.
             if (uses.r14 && insn.code() != Code::Mov_r64_rm64) || displacement.unsigned_abs() > 1 << 20 {
@@ -228,7 +234,7 @@ impl Unit<'_> {
     fn r14_written(&mut self, insn: &Instruction, pending: i32) {
         self.emitter.store(at(layout::STATE + R14), T);
         let short = insn.op0_kind() == OpKind::Register && insn.op0_register() == Register::R14D;
-        let pointer = matches!(insn.code(), Code::Mov_r64_rm64 | Code::Pop_r64);
+        let pointer = matches!(insn.code(), Code::Mov_r64_rm64 | Code::Mov_rm64_r64 | Code::Pop_r64);
         if short && insn.mnemonic() == Mnemonic::Mov {
             self.emitter.store(at(layout::STATE + SAFE_R14), T);
         } else if pointer {

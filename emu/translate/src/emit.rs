@@ -195,6 +195,20 @@ impl Emitter {
         self.load_byte(indexed(layout::ALL_ONES));
     }
 
+    /// T becomes the number of an entry in the table of jumps: [`layout::slot_of_jump`] of what lies there. Flags stay.
+    pub(crate) fn slot_of_jump(&mut self, addr: MemoryOperand) {
+        self.set(T, 0);
+        self.made(Instruction::with2(Code::Crc32_r64_rm64, T, addr));
+        self.made(Instruction::with2(Code::Movzx_r32_rm16, Register::R14D, Register::R14W));
+    }
+
+    /// Memory becomes what other memory is. T and MM1 are lost.
+    pub(crate) fn move_to_fs(&mut self, base: MemoryOperand, displacement: i32, from: MemoryOperand) {
+        self.made(Instruction::with2(Code::Movq_mm_rm64, Register::MM1, from));
+        self.load(T, base);
+        self.made(Instruction::with2(Code::Movq_rm64_mm, operand(T, displacement), Register::MM1));
+    }
+
     /// Goes on at the address that one of the tables has for T.
     pub(crate) fn jump_by_table(&mut self, table: i32) {
         self.made(Instruction::with1(Code::Jmp_rm64, indexed(table)));

@@ -16,7 +16,8 @@ pub(crate) const NUMBERS_LEN: usize = 0x2000;
 
 /// Where returns go: an address of the code cache for each value of the return address's low 16 bits.
 pub(crate) const RETURNS: i32 = START + 0x2_0000;
-/// The same for indirect jumps and calls.
+/// The same for indirect jumps and calls, by [`slot_of_jump`]: functions begin at multiples of 32, so that the low bits alone
+/// would be the same for many.
 pub(crate) const JUMPS: i32 = START + 0xa_0000;
 /// Entries of each table.
 pub(crate) const TABLE_LEN: usize = 0x1_0000;
@@ -46,6 +47,12 @@ pub(crate) const ALL_ONES: i32 = POLL - 255 * 8;
 /// The displacement for the count of instructions left, of which `pending` are used already.
 pub(crate) fn poll(pending: i32) -> i32 {
     POLL - 1 - pending
+}
+
+/// The entry for an address in the table of jumps: the low half of what the instruction CRC32 makes of it.
+pub(crate) fn slot_of_jump(addr: u64) -> u16 {
+    const POLYNOMIAL: u64 = 0x82f6_3b78;
+    (0..64).fold(addr, |crc, _| crc >> 1 ^ if crc & 1 != 0 { POLYNOMIAL } else { 0 }) as u16
 }
 
 /// The displacement of a number.

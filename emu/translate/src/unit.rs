@@ -378,7 +378,7 @@ impl<'a> Unit<'a> {
     /// Goes where T says.
     fn jump_by_t(&mut self) {
         self.emitter.store(at(layout::STATE + JUMP), T);
-        self.emitter.load_word(at(layout::STATE + JUMP));
+        self.emitter.slot_of_jump(at(layout::STATE + JUMP));
         self.emitter.jump_by_table(layout::JUMPS);
     }
 
@@ -401,7 +401,7 @@ impl<'a> Unit<'a> {
         if kind == Kind::IndirectCall {
             self.push_return(insn.next_ip());
         }
-        self.emitter.load_word(at(layout::STATE + JUMP));
+        self.emitter.slot_of_jump(at(layout::STATE + JUMP));
         self.emitter.jump_by_table(layout::JUMPS);
         if kind == Kind::IndirectCall {
             self.prepare_return(insn.next_ip());

@@ -111,7 +111,8 @@ impl Window {
 
     /// Sets one entry of a table: that of a guest address.
     pub(crate) fn set_entry(&mut self, table: i32, addr: u64, place: u64) {
-        self.put(table + 8 * (addr as u16 as i32), place);
+        let at = if table == layout::JUMPS { layout::slot_of_jump(addr) } else { addr as u16 };
+        self.put(table + 8 * i32::from(at), place);
     }
 
     fn put(&mut self, displacement: i32, value: u64) {
@@ -126,9 +127,10 @@ impl Window {
     /// GS, the signals' stack and masks are set as long as there is an [`Inside`]; the state is the caller's to set.
     pub(crate) fn enter(&mut self, _inside: &Inside, target: u64, ymm: &mut [Ymm; 16]) -> Left {
         self.state().target = target;
+        let upper = ymm.iter().fold(0, |all, [_, upper]| all | upper) != 0;
         // SAFETY: `target` is the beginning of a block that the translator emitted; such code keeps to the guest's space
         // and comes back through `leave`, which gives every register of the host's its value again.
-        unsafe { enter(self.state, ymm.as_mut_ptr()) };
+        unsafe { enter(self.state, ymm.as_mut_ptr(), upper.into()) };
         let state = self.state();
         match state.left {
             REFUSED => Left::Refused(state.refused),
@@ -186,17 +188,29 @@ const GS: i32 = layout::STATE;
 /// # Safety
 /// See [`Window::enter`].
 #[unsafe(naked)]
-unsafe extern "sysv64" fn enter(state: *mut State, ymm: *mut Ymm) {
+unsafe extern "sysv64" fn enter(state: *mut State, ymm: *mut Ymm, upper: u32) {
     naked_asm!(
         "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
         "sub rsp, 8", "stmxcsr [rsp]",
         "push rsi",
         "mov [rdi + {host_rsp}], rsp",
+        "test edx, edx", "jnz 2f",
+        // Whoever has never used the upper halves must not pay for them: old instructions are slow where they are not
+        // known to be zero.
+        "vzeroupper",
+        "movups xmm0, [rsi]", "movups xmm1, [rsi + 32]", "movups xmm2, [rsi + 64]", "movups xmm3, [rsi + 96]",
+        "movups xmm4, [rsi + 128]", "movups xmm5, [rsi + 160]", "movups xmm6, [rsi + 192]",
+        "movups xmm7, [rsi + 224]", "movups xmm8, [rsi + 256]", "movups xmm9, [rsi + 288]",
+        "movups xmm10, [rsi + 320]", "movups xmm11, [rsi + 352]", "movups xmm12, [rsi + 384]",
+        "movups xmm13, [rsi + 416]", "movups xmm14, [rsi + 448]", "movups xmm15, [rsi + 480]",
+        "jmp 3f",
+        "2:",
         "vmovdqu ymm0, [rsi]", "vmovdqu ymm1, [rsi + 32]", "vmovdqu ymm2, [rsi + 64]", "vmovdqu ymm3, [rsi + 96]",
         "vmovdqu ymm4, [rsi + 128]", "vmovdqu ymm5, [rsi + 160]", "vmovdqu ymm6, [rsi + 192]",
         "vmovdqu ymm7, [rsi + 224]", "vmovdqu ymm8, [rsi + 256]", "vmovdqu ymm9, [rsi + 288]",
         "vmovdqu ymm10, [rsi + 320]", "vmovdqu ymm11, [rsi + 352]", "vmovdqu ymm12, [rsi + 384]",
         "vmovdqu ymm13, [rsi + 416]", "vmovdqu ymm14, [rsi + 448]", "vmovdqu ymm15, [rsi + 480]",
+        "3:",
         "ldmxcsr [rdi + {mxcsr}]",
         "movq mm0, qword ptr [rdi + {count}]",
         "push qword ptr [rdi + {rflags}]", "popfq",

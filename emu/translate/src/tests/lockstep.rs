@@ -193,3 +193,59 @@ fn a_chain_of_returns_looks_at_fuel() {
         assert!(fuel < 1024 || pair.translated() > 100, "{fuel}: {}", pair.translated());
     }
 }
+
+#[test]
+fn the_goroutine_register_is_stored_beside_fs_and_used_as_a_base() {
+    // l: mov fs:[-8],r14; mov rbx,fs:[-8]; xor rax,rbx; mov rdx,r14; mov r14,rdx; add rax,[r14+8]; dec ecx; jne l; hlt
+    let code = [
+        0x64, 0x4c, 0x89, 0x34, 0x25, 0xf8, 0xff, 0xff, 0xff, 0x64, 0x48, 0x8b, 0x1c, 0x25, 0xf8, 0xff, 0xff,
+        0xff, 0x48, 0x31, 0xd8, 0x4c, 0x89, 0xf2, 0x49, 0x89, 0xd6, 0x49, 0x03, 0x46, 8, 0xff, 0xc9, 0x75,
+        0xdd, 0xf4,
+    ];
+    let mut pair = Pair::new(&code);
+    (pair.one.cpu.fs_base, pair.other.cpu.fs_base) = (DATA + 0x100, DATA + 0x100);
+    pair.set(gpr::R14, DATA + 0x200);
+    pair.set(gpr::RCX, 1000);
+    assert_eq!(to_end(&mut pair, 1 << 40, "fs"), Exit::Halt);
+    let (ran, entered) = pair.other.engine.translated();
+    assert!(ran > 7000 && entered < 20, "{ran} in {entered}");
+    // Without a base in the space, the store is the guest's fault.
+    (pair.one.cpu.fs_base, pair.other.cpu.fs_base) = (1 << 50, 1 << 50);
+    (pair.one.cpu.rip, pair.other.cpu.rip) = (CODE, CODE);
+    assert!(matches!(pair.run(1 << 20, 0, "fs outside"), Exit::Fault(_)));
+}
+
+/// Functions whose addresses have the same low bits, called in turn, find each other: leaving for each would be slow.
+#[test]
+fn functions_at_the_same_low_bits_are_called_without_leaving() {
+    // l: lea rdx,[rip+f]; call rdx; lea rdx,[rip+g]; call rdx; dec ecx; jne l; hlt; f at 0x1000, g 64 KiB behind
+    let mut code =
+        vec![0x48, 0x8d, 0x15, 0xf9, 0x0f, 0, 0, 0xff, 0xd2, 0x48, 0x8d, 0x15, 0xf0, 0x0f, 1, 0, 0xff, 0xd2];
+    code.extend([0xff, 0xc9, 0x75, 0xea, 0xf4]);
+    code.resize(0x1_1000, 0xcc);
+    code.extend([0x48, 0xff, 0xc0, 0xc3]);
+    code[0x1000..0x1004].copy_from_slice(&[0x48, 0xff, 0xc0, 0xc3]);
+    let mut pair = Pair::new(&code);
+    pair.set(gpr::RCX, 10_000);
+    assert_eq!(to_end(&mut pair, 1 << 40, "same low bits"), Exit::Halt);
+    assert_eq!(pair.other.cpu.gpr(gpr::RAX), 20_000);
+    assert!(pair.other.engine.translated().1 < 100, "{:?}", pair.other.engine.translated());
+}
+
+/// Old instructions on registers whose upper halves hold something keep them, and so do those that clear them.
+#[test]
+fn upper_halves_come_and_go() {
+    // l: addps xmm0,xmm1; dec ecx; jne l; vaddps xmm2,xmm0,xmm1; vzeroupper at the end; hlt
+    let body = [0x0f, 0x58, 0xc1, 0xff, 0xc9, 0x75, 0xf9, 0xc5, 0xf8, 0x58, 0xd1, 0xf4];
+    let with_zero = [0x0f, 0x58, 0xc1, 0xff, 0xc9, 0x75, 0xf9, 0xc5, 0xf8, 0x77, 0x0f, 0x58, 0xc1, 0xf4];
+    for (code, upper) in [(&body[..], 0), (&body, 7), (&with_zero, 0), (&with_zero, 7)] {
+        let mut pair = Pair::new(code);
+        for n in 0..16 {
+            let value = [u128::from(n as u8) << 100, upper << n];
+            (pair.one.cpu.ymm[n], pair.other.cpu.ymm[n]) = (value, value);
+        }
+        pair.set(gpr::RCX, 500);
+        assert_eq!(to_end(&mut pair, 1 << 40, "upper halves"), Exit::Halt);
+        assert!(pair.translated() > 1000);
+    }
+}
