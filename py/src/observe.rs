@@ -182,7 +182,7 @@ fn fields(event: &Event) -> (&'static str, Vec<(&'static str, u64)>) {
             ("goroutine_started", vec![("goroutine", goroutine), ("func", func)])
         }
         Event::GoroutineSwitched { from, to } => ("goroutine_switched", vec![("from", from), ("to", to)]),
-        Event::Syscall { number, result } => ("syscall", vec![("number", number), ("result", result as u64)]),
+        Event::Syscall { number, result, .. } => ("syscall", vec![("number", number), ("result", result as u64)]),
         Event::Unreadable { addr } => ("unreadable", vec![("address", addr)]),
         Event::CallEnded(_) => ("call_ended", vec![]),
         _ => ("other", vec![]),

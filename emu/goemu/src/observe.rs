@@ -171,6 +171,10 @@ pub enum Event {
     Syscall {
         /// RAX at the SYSCALL: the number of the program's own system, on macOS with its class.
         number: u64,
+        /// The call's name, where it is one that goemu knows.
+        name: Option<&'static str>,
+        /// Its arguments by name, as they were at the SYSCALL.
+        args: Vec<(&'static str, u64)>,
         /// The result; negative ones are error numbers.
         result: i64,
     },

@@ -84,6 +84,26 @@ pub trait Os: Send {
     fn copy(&self) -> Box<dyn Os>;
 }
 
+/// The six words that a system call is given.
+pub(crate) type Args = [u64; 6];
+
+/// What a system call was given.
+pub(crate) fn registers(cpu: &Cpu) -> Args {
+    [gpr::RDI, gpr::RSI, gpr::RDX, gpr::R10, gpr::R8, gpr::R9].map(|register| cpu.gpr(register))
+}
+
+/// The name of a system call and those of its arguments, where it is one that started programs may make.
+pub(crate) fn named(
+    system: System,
+    number: u64,
+    args: Args,
+) -> (Option<&'static str>, Vec<(&'static str, u64)>) {
+    let Some(call) = bsd::linux_number(system, number).and_then(linux::table::find) else {
+        return (None, Vec::new());
+    };
+    (Some(call.name), call.args.split(", ").filter(|name| !name.is_empty()).zip(args).collect())
+}
+
 /// Hands a system call's result to the guest as its system does; negative ones are error numbers.
 pub(crate) fn set_result(system: System, cpu: &mut Cpu, result: i64) {
     if !bsd::tells_by_carry(system) {

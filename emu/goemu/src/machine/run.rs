@@ -330,6 +330,7 @@ impl Machine {
 
     fn answer_syscall(&mut self) -> Result<Option<Outcome>, Error> {
         let number = self.guest.cpu.gpr(gpr::RAX);
+        let args = os::registers(&self.guest.cpu);
         self.guest.memory.charge(SYSCALL);
         let answered = self.with_os(|os, cx| os.syscall(cx));
         if self.sink.is_some() {
@@ -341,7 +342,10 @@ impl Machine {
             Ok(SyscallReturn::Return(result)) => {
                 // Those of other threads are not the call's.
                 if os.g(cx.cpu, cx.memory).is_none_or(|g| cx.world.call_g == Some(g)) {
-                    cx.emit(|_| Event::Syscall { number, result });
+                    cx.emit(|view| {
+                        let (name, args) = os::named(view.image.target().os, number, args);
+                        Event::Syscall { number, name, args, result }
+                    });
                 }
                 os::set_result(cx.image.target().os, cx.cpu, result);
                 // The kernel clobbers RCX and R11.

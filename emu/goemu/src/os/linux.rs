@@ -40,10 +40,7 @@ use crate::guest::files::{Changed, Files};
 use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::Memory;
 use crate::os::errno;
-use crate::os::{Os, SyscallReturn};
-
-/// The six arguments of a system call.
-type Args = [u64; 6];
+use crate::os::{Args, Os, SyscallReturn, registers};
 
 /// The operating system of a machine with a started program.
 pub(crate) struct Linux {
@@ -88,7 +85,7 @@ impl Kernel {
 
     /// Carries out a system call of one thread alone, about files. `None` where it would wait.
     pub(super) fn file_call(&mut self, cx: &mut HookContext<'_>) -> Result<Option<i64>, HookError> {
-        let args = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::R10, gpr::R8, gpr::R9].map(|r| cx.cpu.gpr(r));
+        let args = registers(cx.cpu);
         let Some(entry) = table::find(cx.cpu.gpr(gpr::RAX)) else { return Ok(Some(-errno::EPERM)) };
         match (entry.body)(self, cx, args) {
             Ok(SyscallReturn::Return(result)) => Ok(Some(result)),

@@ -152,7 +152,11 @@ fn add_fields(object: &mut Json, record: &EventRecord<'_>) {
         }
         Event::GoroutineStarted { goroutine, func } => json!({ "started": goroutine, "func": name(*func) }),
         Event::GoroutineSwitched { from, to } => json!({ "from": from, "to": to }),
-        Event::Syscall { number, result } => json!({ "number": number, "result": result }),
+        Event::Syscall { number, name, args, result } => {
+            let args: Vec<_> =
+                args.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+            json!({ "number": number, "call": name, "args": args, "result": result })
+        }
         Event::Unreadable { addr } => json!({ "addr": hex(*addr) }),
         Event::CallEnded(outcome) => json!({ "outcome": outcome.word() }),
         _ => return,

@@ -92,9 +92,19 @@ pub(super) fn event(at: &View<'_>, event: &Event, frames: &Frames) -> String {
             format!("goroutine {goroutine} is made, to run {}", name(at.image, *func))
         }
         Event::GoroutineSwitched { from, to } => format!("goroutine {to} runs, {from} does not"),
-        Event::Syscall { number, result } => format!("system call {number} = {result}"),
+        Event::Syscall { name: Some(name), args, result, .. } => {
+            let args: Vec<String> =
+                args.iter().map(|(name, value)| format!("{name}={}", number(*value))).collect();
+            format!("system call {name}({}) = {result}", args.join(", "))
+        }
+        Event::Syscall { number, result, .. } => format!("system call {number} = {result}"),
         Event::CallEnded(outcome) => format!("{}: {outcome}", outcome.word()),
     }
+}
+
+/// A number as people read it: small ones in decimal, addresses in hexadecimal.
+fn number(value: u64) -> String {
+    if value < 1 << 16 { value.to_string() } else { format!("{value:#x}") }
 }
 
 /// The words that go with a deferred call: its arguments, or what its closure captured.
