@@ -87,7 +87,10 @@ impl Called {
             output::note(&format!("this end may be goemu's doing, and not the program's own: {why}"));
         }
         if let Some(why) = &self.report.uninitialised {
-            output::note(&format!("package variables may have the values that they have in the file: {why}"));
+            let hint = environment_hint(why);
+            output::note(&format!(
+                "package variables may have the values that they have in the file: {why}{hint}"
+            ));
         }
         Ok(())
     }
@@ -150,4 +153,16 @@ fn registers(returned: &Returned) -> Json {
     let text = returned.to_string();
     let pairs = text.split(' ').filter_map(|pair| pair.split_once('='));
     Json::Object(pairs.map(|(name, value)| (name.to_owned(), value.into())).collect::<Map<_, _>>())
+}
+
+/// What to do about an initialiser that misses a variable of the environment, which is empty unless it is given.
+fn environment_hint(why: &str) -> &'static str {
+    let asked =
+        ["$HOME", "home dir", "config dir", "cache dir", "$USER", "environment variable", "%AppData%"];
+    let asks = asked.iter().any(|text| why.to_lowercase().contains(&text.to_lowercase()));
+    if asks {
+        " (the environment is empty: give it --env HOME=/root --env USER=root, or what it asks for)"
+    } else {
+        ""
+    }
 }

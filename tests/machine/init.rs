@@ -68,7 +68,7 @@ fn what_does_not_end_is_named() {
     let mut machine = Build::new("world-go1.27").machine();
     machine.set_fuel(9000);
     match machine.initialise() {
-        Err(Error::Initialisation { func, why }) => {
+        Err(Error::Initialisation { func, why, .. }) => {
             assert!(func.contains(".init"), "{func}");
             assert!(why.contains("fuel"), "{why}");
         }

@@ -8,21 +8,23 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 use goemu::disasm::disassemble;
-use goemu::machine::Config;
-use goemu::outcome::Returned;
-use goemu::{Machine, Outcome};
-use goemu_loader::{Func, FuncId, Image};
+use goemu::machine::{Booted, Config, Process};
+use goemu::outcome::{Returned, Runtime};
+use goemu::{Error, Machine, Outcome};
+use goemu_loader::{Func, FuncId, Image, Os};
 
 /// Arguments of `cargo xtask wild`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The folder; folders in it are searched as well.
     dir: PathBuf,
+    /// Only initialise programs: no listing, no calls.
+    #[arg(long)]
+    init: bool,
 }
 
 /// A function of the standard library, and one call of it.
@@ -97,10 +99,10 @@ struct Row {
     system: String,
     go: String,
     size: u64,
-    opened: Duration,
     functions: usize,
     listed: String,
     called: usize,
+    initialised: [Result<u64, String>; 2],
     wrong: Vec<String>,
 }
 
@@ -108,18 +110,18 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     let mut files = Vec::new();
     collect(&args.dir, &mut files)?;
     files.sort();
-    println!("| program | system | Go | MB | open, ms | functions | disassembled | right |");
-    println!("|---|---|---|--:|--:|--:|--:|--:|");
+    println!("| program | system | Go | MB | functions | disassembled | right | hooked, k | real, k |");
+    println!("|---|---|---|--:|--:|--:|--:|--:|--:|");
     let mut wrong = Vec::new();
     for file in &files {
         let name = file.strip_prefix(&args.dir).unwrap_or(file).display().to_string();
-        match row(file, &name) {
+        match row(file, &name, args.init) {
             Ok(row) => {
                 println!("{}", row.line());
                 wrong.extend(row.wrong);
             }
             Err(error) => {
-                println!("| {name} | | | | | | | {error:#} |");
+                println!("| {name} | | | | | | | | {error:#} |");
                 wrong.push(format!("{name}: {error:#}"));
             }
         }
@@ -142,29 +144,39 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 impl Row {
     fn line(&self) -> String {
-        let Row { name, system, go, size, opened, functions, listed, called, wrong } = self;
-        let (size, opened) = (*size as f64 / 1e6, opened.as_secs_f64() * 1e3);
+        let Row { name, system, go, size, functions, listed, called, initialised, wrong } = self;
+        let size = *size as f64 / 1e6;
         let right = called - wrong.len().min(*called);
+        let [hooked, real] = initialised.each_ref().map(|done| match done {
+            Ok(0) => "-".to_owned(),
+            Ok(instructions) => instructions.div_ceil(1000).to_string(),
+            Err(_) => "no".to_owned(),
+        });
         format!(
-            "| {name} | {system} | {go} | {size:.1} | {opened:.1} | {functions} | {listed} | {right}/{called} |"
+            "| {name} | {system} | {go} | {size:.1} | {functions} | {listed} | {right}/{called} | {hooked} | {real} |"
         )
     }
 }
 
-fn row(file: &Path, name: &str) -> Result<Row> {
+fn row(file: &Path, name: &str, only_init: bool) -> Result<Row> {
     let size = fs::metadata(file)?.len();
-    let start = Instant::now();
     let image = Arc::new(Image::open(file)?);
-    let config = Config { fuel: 50_000_000, ..Config::default() };
-    let mut machine = Machine::with_config(Arc::clone(&image), config)?;
-    let opened = start.elapsed();
-    let mut called = 0;
+    let (mut called, mut listed_funcs) = (0, String::new());
     let mut wrong = Vec::new();
-    for probe in PROBES.iter().filter(|probe| is_callable(&image, probe.func)).take(CALLS) {
-        called += 1;
-        if let Err(error) = call(&mut machine, probe) {
-            wrong.push(format!("{name}: {}: {error:#}", probe.func));
+    if !only_init {
+        let config = Config { fuel: 50_000_000, ..Config::default() };
+        let mut machine = Machine::with_config(Arc::clone(&image), config)?;
+        for probe in PROBES.iter().filter(|probe| is_callable(&image, probe.func)).take(CALLS) {
+            called += 1;
+            if let Err(error) = call(&mut machine, probe) {
+                wrong.push(format!("{name}: {}: {error:#}", probe.func));
+            }
         }
+        listed_funcs = listed(&image);
+    }
+    let initialised = [hooked(&image), real(&image)];
+    for (how, done) in ["hooked", "real"].iter().zip(&initialised) {
+        wrong.extend(done.as_ref().err().map(|why| format!("{name}: {how}: {why}")));
     }
     let target = image.target();
     Ok(Row {
@@ -172,12 +184,55 @@ fn row(file: &Path, name: &str) -> Result<Row> {
         system: format!("{:?}", target.os).to_lowercase(),
         go: image.go_version().map_or_else(|| "?".to_owned(), |version| version.to_string()),
         size,
-        opened,
         functions: image.funcs().filter(|func| !func.name().is_empty()).count(),
-        listed: listed(&image),
+        listed: listed_funcs,
         called,
+        initialised,
         wrong,
     })
+}
+
+/// What programs ask the environment for as they are initialised: whose process it is.
+fn user() -> Process {
+    let variables = [
+        ("HOME", "/root"),
+        ("USER", "root"),
+        ("USERPROFILE", "C:\\Users\\root"),
+        ("APPDATA", "C:\\Users\\root\\AppData\\Roaming"),
+        ("LOCALAPPDATA", "C:\\Users\\root\\AppData\\Local"),
+    ];
+    let env = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    Process { env, ..Process::default() }
+}
+
+/// Initialises a program's packages with hooks: how many instructions that takes.
+fn hooked(image: &Arc<Image>) -> Result<u64, String> {
+    let config = Config { runtime: Some(Runtime::Hooked), process: user(), ..Config::default() };
+    let mut machine = Machine::with_config(Arc::clone(image), config).map_err(|error| error.to_string())?;
+    match machine.initialise() {
+        Ok(done) => Ok(done.instructions),
+        Err(Error::Initialisation { func, why, others }) => {
+            let all = [(func, why)].into_iter().chain(others);
+            let all: Vec<String> = all.map(|(func, why)| format!("{func}: {why}")).collect();
+            Err(all.join("\n    "))
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Starts a program, up to `main.main`; 0 where programs of its system cannot be started.
+fn real(image: &Arc<Image>) -> Result<u64, String> {
+    let is_library = !image.funcs_named("_rt0_amd64_linux_lib").is_empty();
+    if image.target().os != Os::Linux || is_library {
+        return Ok(0);
+    }
+    let config = Config { runtime: Some(Runtime::Real), process: user(), ..Config::default() };
+    let machine = Machine::with_config(Arc::clone(image), config).map_err(|error| error.to_string())?;
+    match machine.booted() {
+        Some(Booted { ended: Some(outcome), .. }) => Err(outcome.to_string()),
+        Some(booted) => Ok(booted.instructions),
+        None => Err("it was not started".to_owned()),
+    }
 }
 
 /// Whether the program has the function itself, not only an adapter to it.

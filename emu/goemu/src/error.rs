@@ -166,12 +166,14 @@ pub enum Error {
     #[error(transparent)]
     Result(#[from] OutsideFrame),
     /// The program's initialisation did not get to its end.
-    #[error("the program cannot be initialised: {func}: {why}")]
+    #[error("the program cannot be initialised: {func}: {why}{}", and_others(others))]
     Initialisation {
-        /// The function, by which the package can be told: `net.init.0`.
+        /// The function, by which the package can be told: `net.init.0`; its address where it has no name.
         func: String,
         /// What became of it.
         why: String,
+        /// Functions of other packages that did not return either, in order, each with what became of it.
+        others: Vec<(String, String)>,
     },
     /// The guest reached something that no object file defines.
     #[error("{name} is in none of the object files{}; give the one that has it as well", asked_by(caller))]
@@ -227,4 +229,15 @@ fn elsewhere(other: &Option<(u64, u64)>) -> String {
 
 fn asked_by(caller: &Option<String>) -> String {
     caller.as_ref().map_or_else(String::new, |name| format!(" (asked for by {name})"))
+}
+
+/// How many others the text of an error names.
+const NAMED: usize = 3;
+
+fn and_others(others: &[(String, String)]) -> String {
+    let named: Vec<String> =
+        others.iter().take(NAMED).map(|(func, why)| format!("; {func}: {why}")).collect();
+    let more = others.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    named.concat() + &more
 }

@@ -104,6 +104,8 @@ pub struct Machine {
     early: Option<String>,
     /// The same program started, for what this machine cannot serve.
     real: Option<Box<Machine>>,
+    /// Why there is none, once its start was tried.
+    unstartable: Option<String>,
     /// Functions that were found to need that.
     real_only: HashSet<u64>,
     reading: ReadOptions,
@@ -168,6 +170,7 @@ impl Machine {
         memory.poke(goroutine.stack_hi - TOP_BLOCK - 8, &return_addr(&image).to_le_bytes())?;
         let mut world = World::new(memory.space(), &config.process);
         world.output.left = config.max_output;
+        world.alone = config.runtime == Some(Runtime::Hooked);
         world.random_order = config.seed != Config::default().seed;
         world.prepare(&mut memory);
         let mut hooks = Hooks::default();
@@ -224,6 +227,7 @@ impl Machine {
             packages: Packages::default(),
             early: None,
             real: None,
+            unstartable: None,
             real_only: HashSet::new(),
             own_start: false,
             shown_stack: 0,

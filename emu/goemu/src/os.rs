@@ -193,6 +193,8 @@ const KILL: u64 = 62;
 const EXIT_GROUP: u64 = 231;
 /// What getpid gives.
 const OWN_PROCESS: u64 = 1;
+/// Protection of mmap: it can be written.
+const PROT_WRITE: u64 = 2;
 /// Flag of mmap: at this address.
 const MAP_FIXED: u64 = 0x10;
 /// Advice of Linux's madvise, after which the pages are zero.
@@ -232,11 +234,17 @@ impl Os for NoOs {
         match number {
             _ if system == System::Linux && is_of_files(cx, number) => self.file_call(cx),
             // A program that was started has a network.
-            _ if system == System::Linux && OF_SOCKETS.contains(&number) => Err(unsupported(cx, "a socket")),
+            _ if system == System::Linux && OF_SOCKETS.contains(&number) => match cx.world.alone {
+                true => Ok(SyscallReturn::Return(-EPERM)),
+                false => Err(unsupported(cx, "a socket")),
+            },
             WRITE => write(cx),
             MMAP if cx.cpu.gpr(gpr::R10) & MAP_FIXED == 0 => {
                 let size = cx.cpu.gpr(gpr::RSI);
-                let at = cx.world.map_pages(cx.memory, size);
+                let at = match cx.cpu.gpr(gpr::RDX) & PROT_WRITE {
+                    0 => cx.world.map_to_read(cx.memory, size),
+                    _ => cx.world.map_pages(cx.memory, size),
+                };
                 Ok(SyscallReturn::Return(at.map_or(-ENOMEM, |at| at as i64)))
             }
             MUNMAP => {

@@ -18,6 +18,7 @@ impl Memory {
             // Less room than here: pages further up have no place.
             return Err(MemoryError::OutOfSpace { addr: copy.space(), size: copy.space() });
         }
+        copy.far.clone_from(&self.far);
         for (first, end, flags) in self.runs() {
             self.copy_run(&mut copy, first, end, flags)?;
         }
@@ -39,6 +40,10 @@ impl Memory {
 
     fn copy_run(&self, copy: &mut Memory, first: u64, end: u64, flags: PageFlags) -> Result<(), MemoryError> {
         let range = first * PAGE..end * PAGE;
+        if flags.contains(PageFlags::UNTOUCHED) {
+            copy.map(range.clone(), Perm::empty(), Contents::Zero)?;
+            return copy.region.protect(first, end - first, flags);
+        }
         // Writable while it is copied, or each page would be unlocked and locked again.
         copy.map(range.clone(), Perm::READ | Perm::WRITE, Contents::Zero)?;
         let mut bytes = ZERO;

@@ -22,6 +22,8 @@
 
 mod cost;
 mod duplicate;
+mod far;
+mod mapping;
 mod perm;
 mod region;
 mod snapshot;
@@ -33,6 +35,7 @@ use std::ops::Range;
 
 use bitflags::bitflags;
 use cost::Cost;
+use far::FarPage;
 pub use perm::Perm;
 pub use region::PAGE;
 use region::Region;
@@ -52,7 +55,9 @@ bitflags! {
         const DIRTY = 16;
         /// Some of it was decoded: writes must be told.
         const CODE = 32;
-        const PERMISSIONS = 15;
+        /// Nobody could write it yet: it is zero, and the host has no memory for it.
+        const UNTOUCHED = 64;
+        const PERMISSIONS = 15 | 64;
     }
 }
 
@@ -177,6 +182,9 @@ pub struct Memory {
     journal: Journal,
     mapped: u64,
     limit: u64,
+    /// Bytes of pages that are [`PageFlags::UNTOUCHED`], and not in `mapped`.
+    untouched: u64,
+    far: Option<FarPage>,
     code_writes: Vec<Range<u64>>,
     cost: Cost,
 }
@@ -188,7 +196,8 @@ impl Memory {
     /// [`MemoryError`] when the host refuses address space.
     pub fn new(limit: u64) -> Result<Memory, MemoryError> {
         let (region, journal) = (Region::new()?, Journal::default());
-        Ok(Memory { region, journal, mapped: 0, limit, code_writes: Vec::new(), cost: Cost::default() })
+        let (code_writes, cost) = (Vec::new(), Cost::default());
+        Ok(Memory { region, journal, mapped: 0, limit, untouched: 0, far: None, code_writes, cost })
     }
 
     /// Bytes of address space: 2^40 where the host allows.
@@ -196,7 +205,7 @@ impl Memory {
         self.region.size()
     }
 
-    /// Bytes mapped.
+    /// Bytes mapped, without those that are zero because nobody could write them yet.
     pub fn mapped(&self) -> u64 {
         self.mapped
     }
@@ -211,88 +220,13 @@ impl Memory {
         self.limit = limit;
     }
 
-    /// Maps the pages of a range, which must be free. Its ends are rounded outwards to pages; `contents`
-    /// start at the first page.
-    ///
-    /// # Errors
-    /// [`MemoryError::Occupied`] where a page of the range is mapped already, [`MemoryError::Limit`] beyond the limit,
-    /// and when the range leaves the space or the host refuses memory. Nothing is mapped then.
-    pub fn map(&mut self, range: Range<u64>, perm: Perm, contents: Contents<'_>) -> Result<(), MemoryError> {
-        let pages = self.pages(&range)?;
-        let total = self.mapped.saturating_add((pages.end - pages.start) * PAGE);
-        if total > self.limit {
-            return Err(MemoryError::Limit { limit: self.limit });
-        }
-        self.cost.pages_seen(&pages);
-        if let Some(page) = pages.clone().find(|&p| self.region.flags(p).contains(PageFlags::MAPPED)) {
-            return Err(MemoryError::Occupied { addr: page * PAGE });
-        }
-        // Under a snapshot new pages are born dirty: undoing the mapping is all that they need.
-        let dirty = if self.journal.active() { PageFlags::DIRTY } else { PageFlags::empty() };
-        let (flags, count) = (PageFlags::from(perm) | dirty, pages.end - pages.start);
-        let file = if let Contents::File(file, offset) = contents { Some((file, offset)) } else { None };
-        self.region.commit(pages.start, count, flags, file)?;
-        self.mapped = total;
-        self.journal.mapped(pages.clone());
-        if let Contents::Bytes(bytes) = contents { self.poke(pages.start * PAGE, bytes) } else { Ok(()) }
-    }
-
-    /// Changes the permissions of mapped pages.
-    ///
-    /// # Errors
-    /// [`MemoryError::NotMapped`] where a page of the range is not mapped.
-    pub fn protect(&mut self, range: Range<u64>, perm: Perm) -> Result<(), MemoryError> {
-        let pages = self.mapped_pages(&range)?;
-        self.cost.pages_changed(&pages);
-        self.journal.before_protect(&self.region, pages.clone());
-        self.tell_code(pages.clone());
-        self.region.protect(pages.start, pages.end - pages.start, perm.into())
-    }
-
-    /// Unmaps what is mapped in a range.
-    ///
-    /// # Errors
-    /// When the range leaves the space, or the host refuses.
-    pub fn unmap(&mut self, range: Range<u64>) -> Result<(), MemoryError> {
-        let mut pages = self.pages(&range)?;
-        self.cost.pages_seen(&pages);
-        while let Some(first) = pages.find(|&p| self.is_mapped(p)) {
-            let end = (first + 1..pages.end).find(|&p| !self.is_mapped(p)).unwrap_or(pages.end);
-            self.cost.pages_changed(&(first..end));
-            self.journal.before_unmap(&self.region, first..end);
-            self.tell_code(first..end);
-            self.region.decommit(first, end - first)?;
-            self.mapped -= (end - first) * PAGE;
-            pages.start = end;
-        }
-        Ok(())
-    }
-
-    /// Makes the mapped pages of a range zero, as new ones are, and gives what they held back to the host.
-    ///
-    /// # Errors
-    /// When the range leaves the space, or the host refuses.
-    pub fn discard(&mut self, range: Range<u64>) -> Result<(), MemoryError> {
-        let mut pages = self.pages(&range)?;
-        let mapped = pages.clone().filter(|&p| self.is_mapped(p)).collect::<Vec<_>>();
-        mapped.into_iter().for_each(|page| self.touch(page, 0, PAGE as usize));
-        self.cost.pages_changed(&pages);
-        while let Some(first) = pages.find(|&p| self.is_mapped(p)) {
-            let flags = self.region.flags(first);
-            let end = (first + 1..pages.end).find(|&p| self.region.flags(p) != flags).unwrap_or(pages.end);
-            self.region.commit(first, end - first, flags, None)?;
-            pages.start = end;
-        }
-        Ok(())
-    }
-
     fn is_mapped(&self, page: u64) -> bool {
         self.region.flags(page).contains(PageFlags::MAPPED)
     }
 
     /// The permissions at an address; `None` where nothing is mapped.
     pub fn perm(&self, addr: u64) -> Option<Perm> {
-        let flags = self.region.flags(addr / PAGE);
+        let flags = self.flags(addr / PAGE);
         let pairs =
             [(PageFlags::READ, Perm::READ), (PageFlags::WRITE, Perm::WRITE), (PageFlags::EXEC, Perm::EXEC)];
         let set = pairs.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, perm)| perm);
@@ -385,7 +319,7 @@ impl Memory {
         let mut at = addr;
         let mut left = len as u64;
         while left > 0 {
-            let flags = self.region.flags(at / PAGE);
+            let flags = self.flags(at / PAGE);
             if !flags.contains(need | PageFlags::MAPPED) {
                 let mapped = flags.contains(PageFlags::MAPPED);
                 let cause = if mapped { Cause::Denied } else { Cause::Unmapped };
@@ -406,7 +340,7 @@ impl Memory {
             let at = addr.wrapping_add(done as u64);
             let start = (at % PAGE) as usize;
             let len = (PAGE as usize - start).min(bytes.len() - done);
-            self.region.copy_out(at / PAGE, start, &mut bytes[done..done + len]);
+            self.copy_out(at / PAGE, start, &mut bytes[done..done + len]);
             done += len;
         }
     }
@@ -442,6 +376,9 @@ impl Memory {
         if !flags.contains(PageFlags::DIRTY) {
             self.journal.before_write(&self.region, page);
             self.region.mark(page, PageFlags::DIRTY, PageFlags::empty());
+        }
+        if flags.contains(PageFlags::UNTOUCHED) {
+            self.gets_memory(page, flags);
         }
         if flags.contains(PageFlags::CODE) {
             let (start, end) = (page * PAGE + at as u64, page * PAGE + (at + len) as u64);
@@ -517,12 +454,12 @@ impl Memory {
 
     /// A point to go back to.
     pub fn snapshot(&mut self) -> Snapshot {
-        self.journal.begin(&mut self.region, self.mapped)
+        self.journal.begin(&mut self.region, (self.mapped, self.untouched))
     }
 
     /// A point to go back to that takes the place of all earlier ones: they are gone, and what they kept.
     pub fn rebase(&mut self) -> Snapshot {
-        self.journal.restart(&mut self.region, self.mapped)
+        self.journal.restart(&mut self.region, (self.mapped, self.untouched))
     }
 
     /// Goes back to a snapshot, which stays; later ones are gone.
@@ -532,7 +469,7 @@ impl Memory {
     pub fn restore(&mut self, to: Snapshot) -> Result<(), MemoryError> {
         let code = &mut self.code_writes;
         let touched = |page: u64| code.push(page * PAGE..(page + 1) * PAGE);
-        self.mapped = self.journal.restore(&mut self.region, to, touched)?;
+        (self.mapped, self.untouched) = self.journal.restore(&mut self.region, to, touched)?;
         Ok(())
     }
 

@@ -55,8 +55,11 @@ struct Layer {
     dirty: Vec<usize>,
     changes: Vec<Change>,
     /// Mapped bytes at the snapshot.
-    mapped: u64,
+    sizes: Sizes,
 }
+
+/// Bytes that are mapped: those that count, and those that are zero because nobody could write them yet.
+pub(super) type Sizes = (u64, u64);
 
 /// The snapshots of a memory, oldest first, and what changed since each.
 #[derive(Default)]
@@ -79,7 +82,7 @@ impl Journal {
     }
 
     /// A new snapshot. Pages become clean, so that the next write to each is seen.
-    pub(super) fn begin(&mut self, region: &mut Region, mapped: u64) -> Snapshot {
+    pub(super) fn begin(&mut self, region: &mut Region, sizes: Sizes) -> Snapshot {
         clean(region, self.ground.drain(..));
         if let Some(top) = self.layers.last() {
             clean(region, top.dirty_pages());
@@ -92,13 +95,13 @@ impl Journal {
         self.serial += 1;
         let (serial, depth) = (self.serial, self.layers.len());
         let (saved, index, dirty, changes) = Default::default();
-        self.layers.push(Layer { serial, saved, index, dirty, changes, mapped });
+        self.layers.push(Layer { serial, saved, index, dirty, changes, sizes });
         Snapshot { depth, serial }
     }
 
     /// A new snapshot in the place of all others.
-    pub(super) fn restart(&mut self, region: &mut Region, mapped: u64) -> Snapshot {
-        let snapshot = self.begin(region, mapped);
+    pub(super) fn restart(&mut self, region: &mut Region, sizes: Sizes) -> Snapshot {
+        let snapshot = self.begin(region, sizes);
         self.layers.drain(..snapshot.depth);
         Snapshot { depth: 0, ..snapshot }
     }
@@ -126,7 +129,9 @@ impl Journal {
         let mut old = Vec::new();
         for page in pages {
             let flags = region.flags(page);
-            if !flags.contains(PageFlags::DIRTY) {
+            if flags.contains(PageFlags::UNTOUCHED) {
+                old.push((page, flags, None));
+            } else if !flags.contains(PageFlags::DIRTY) {
                 old.push((page, flags, copy(region, page)));
             } else if top.index.contains_key(&page) {
                 old.push((page, flags, None));
@@ -146,13 +151,13 @@ impl Journal {
     }
 
     /// Goes back to a snapshot, which stays; later ones are gone. Calls `touched` with each page whose
-    /// contents may have changed and that held decoded code. Gives the mapped bytes of that time.
+    /// contents may have changed and that held decoded code. Gives the sizes of that time.
     pub(super) fn restore(
         &mut self,
         region: &mut Region,
         to: Snapshot,
         mut touched: impl FnMut(u64),
-    ) -> Result<u64, MemoryError> {
+    ) -> Result<Sizes, MemoryError> {
         match self.layers.get(to.depth) {
             Some(layer) if layer.serial == to.serial => {}
             _ => return Err(MemoryError::NoSuchSnapshot),
@@ -171,7 +176,7 @@ impl Journal {
         }
         let layer = &mut self.layers[to.depth];
         layer.undo(region, &mut touched)?;
-        Ok(layer.mapped)
+        Ok(layer.sizes)
     }
 }
 

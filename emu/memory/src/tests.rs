@@ -212,3 +212,49 @@ fn a_page_that_a_gone_snapshot_left_dirty_is_saved_again() {
     memory.restore(outer).unwrap();
     assert_eq!(memory.read::<1>(0x10).unwrap(), [0]);
 }
+
+/// Zero pages that nobody can write count when somebody can: also when the host writes them.
+#[test]
+fn pages_that_cannot_be_written_cost_nothing_until_they_can() {
+    let mut memory = Memory::new(4 * PAGE).expect("a space");
+    memory.map(0x10_0000..0x10_0000 + (1 << 32), Perm::READ, Contents::Zero).expect("4 GiB to read");
+    assert_eq!(memory.mapped(), 0);
+    assert_eq!(memory.read(0x10_0000 + (1 << 31)), Ok([0; 8]));
+    let start = memory.snapshot();
+    memory.protect(0x10_0000..0x10_0000 + 3 * PAGE, Perm::READ | Perm::WRITE).expect("three pages");
+    assert_eq!(memory.mapped(), 3 * PAGE);
+    memory.write(0x10_0000, [7; 8]).expect("a write");
+    memory.poke(0x20_0000, &[7]).expect("the host's write");
+    assert_eq!(memory.mapped(), 4 * PAGE);
+    let more = memory.protect(0x30_0000..0x30_0000 + PAGE, Perm::WRITE);
+    assert!(matches!(more, Err(MemoryError::Limit { .. })), "{more:?}");
+    memory.protect(0x30_0000..0x30_0000 + PAGE, Perm::empty()).expect("no access is free");
+    assert_eq!(memory.duplicate().expect("a copy").mapped(), memory.mapped());
+    memory.restore(start).expect("a snapshot");
+    assert_eq!(
+        (memory.mapped(), memory.read(0x10_0000), memory.read(0x20_0000)),
+        (0, Ok([0; 8]), Ok([0; 1]))
+    );
+    memory.unmap(0x10_0000..0x10_0000 + (1 << 32)).expect("all of it");
+    assert!(memory.mapped() == 0 && memory.kept() <= 2 * PAGE, "{} bytes are kept", memory.kept());
+    let most = memory.map(0x10_0000..1 << 37, Perm::READ, Contents::Zero);
+    assert!(matches!(most, Err(MemoryError::Limit { .. })), "{most:?}");
+}
+
+#[test]
+fn a_far_page_can_be_read() {
+    let mut memory = Memory::new(1 << 20).expect("a space");
+    let far = 0x7fff_ffe0_0000;
+    let mut page = [0; PAGE as usize];
+    page[0x1e] = 13;
+    memory.show_far(far, std::sync::Arc::new(page));
+    let copy = memory.duplicate().expect("a copy");
+    for mut memory in [memory, copy] {
+        assert_eq!(memory.read(far + 0x1e), Ok([13, 0]));
+        assert_eq!(memory.perm(far), Some(Perm::READ));
+        assert_eq!(memory.read::<8>(far + PAGE - 4).map_err(|fault| fault.addr), Err(far + PAGE));
+        assert_eq!(memory.write(far, [1]).map_err(|fault| fault.cause), Err(Cause::Denied));
+        assert!(memory.poke(far, &[1]).is_err());
+        assert!(memory.map(far..far + PAGE, Perm::READ, Contents::Zero).is_err());
+    }
+}

@@ -13,15 +13,18 @@ use goemu_loader::{Func, Image, Os};
 
 use crate::call::function::Function;
 use crate::error::Error;
+use crate::go::cgo;
 use crate::go::signature;
 use crate::go::value::Value;
 use crate::guest::goroutine::min_stack;
 use crate::guest::state::Guest;
 use crate::machine::{Initialised, Machine};
-use crate::memory::MemoryError;
+use crate::memory::{MemoryError, PAGE};
 use crate::outcome::Outcome;
 use tasks::{Task, Tasks};
 
+/// Functions that give the size of a page.
+const PAGE_SIZE_GIVEN: [&str; 2] = ["syscall.runtime_getpagesize", "syscall.Getpagesize"];
 /// Of the auxiliary vector AT_PAGESZ alone, without which the runtime would look for files that tell it.
 const AUXV: [u64; 4] = [6, 4096, 0, 0];
 
@@ -108,6 +111,7 @@ impl Init<'_> {
         // Elsewhere it asks libraries for what only a started program has.
         if self.image.target().os != Os::Linux || !self.run_named("runtime.osinit", "func()", &[])? {
             self.count_processors()?;
+            self.size_pages()?;
         }
         // Reflection looks for types in the list of modules.
         for name in [
@@ -168,6 +172,17 @@ impl Init<'_> {
         }
     }
 
+    /// `runtime.physPageSize`, likewise; where a stripped program has it, the function says that gives it.
+    fn size_pages(&mut self) -> Result<(), Error> {
+        let named = self.image.symbol("runtime.physPageSize").map(|symbol| symbol.addr);
+        let read =
+            || PAGE_SIZE_GIVEN.iter().find_map(|name| cgo::read_by(self.image, name, 8).first().copied());
+        match named.or_else(read) {
+            Some(at) => Ok(self.machine.guest.memory.poke(at, &PAGE.to_le_bytes())?),
+            None => Ok(()),
+        }
+    }
+
     /// Runs a function of the runtime, if the program has it. What does not return is undone.
     fn run_named(&mut self, name: &str, signature: &str, args: &[Value]) -> Result<bool, Error> {
         let Some(func) = named(self.image, name) else { return Ok(false) };
@@ -191,21 +206,29 @@ impl Init<'_> {
     /// All packages in their order. One that fails is left as it was, and those that come after it have their turn: few
     /// of them need it.
     fn run_packages(&mut self, tasks: &[Task]) -> Result<(), Error> {
-        let mut first = Ok(());
+        let mut failed = Vec::new();
         for task in tasks {
             if self.is_done(task) {
                 continue;
             }
             match self.run_package(task) {
                 Ok(()) => self.machine.keep_state(),
-                Err(error @ Error::Initialisation { .. }) if self.fuel > 0 => {
+                Err(Error::Initialisation { func, why, .. }) => {
+                    failed.push((func, why));
+                    if self.fuel <= 0 {
+                        break;
+                    }
                     self.machine.reset()?;
-                    first = first.and(Err(error));
                 }
-                Err(error) => return first.and(Err(error)),
+                Err(error) if failed.is_empty() => return Err(error),
+                Err(_) => break,
             }
         }
-        first
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let (func, why) = failed.remove(0);
+        Err(Error::Initialisation { func, why, others: failed })
     }
 
     fn run_package(&mut self, task: &Task) -> Result<(), Error> {
@@ -240,7 +263,7 @@ impl Init<'_> {
             }
             Err(Error::Initialisation { .. }) => {
                 self.machine.reset()?;
-                self.done.skipped.push(func.name().to_owned());
+                self.done.skipped.push(called(func));
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -250,7 +273,7 @@ impl Init<'_> {
     fn run(&mut self, func: &Func<'_>, signature: &str, args: &[Value]) -> Result<(), Error> {
         let signature = signature::parse(self.machine.image(), signature, "")?;
         let function = Function::new(func, Some(signature))?;
-        let failed = |why: String| Error::Initialisation { func: func.name().to_owned(), why };
+        let failed = |why: String| Error::Initialisation { func: called(func), why, others: Vec::new() };
         let ended = function
             .proceed(self.machine, args, &mut self.fuel)
             .map_err(|error| failed(error.to_string()))?;
@@ -262,6 +285,11 @@ impl Init<'_> {
             outcome => Err(failed(outcome.to_string())),
         }
     }
+}
+
+/// The name of a function, or its address where it has none.
+fn called(func: &Func<'_>) -> String {
+    if func.name().is_empty() { format!("{:#x}", func.entry()) } else { func.name().to_owned() }
 }
 
 /// The function of this name that is not a wrapper between calling conventions.

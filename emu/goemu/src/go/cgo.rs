@@ -31,6 +31,8 @@ const ASKING_FOR_C: [&str; 2] = ["runtime.newm1", "runtime.newm"];
 pub(crate) enum Variable {
     /// A function in C.
     Function(u64),
+    /// `_cgo_init`, which sets up the first thread, and without which the runtime puts `g` where Go's linker would.
+    Init(u64),
     /// `runtime.iscgo`
     IsCgo(u64),
 }
@@ -47,7 +49,9 @@ pub(crate) fn variables(image: &Image) -> Option<Vec<Variable>> {
     let in_c = |addr| image.read_u64(addr).is_some_and(|function| is_c(image, function));
     let functions = ASKING.iter().flat_map(|name| read_by(image, name, 8)).filter(|&addr| in_c(addr));
     let functions: BTreeSet<u64> = functions.collect();
-    let mut found: Vec<_> = functions.into_iter().map(Variable::Function).collect();
+    let init = read_by(image, ASKING[0], 8).into_iter().find(|&addr| in_c(addr));
+    let kind = |addr| if Some(addr) == init { Variable::Init(addr) } else { Variable::Function(addr) };
+    let mut found: Vec<_> = functions.into_iter().map(kind).collect();
     let asked = ASKING_FOR_C.iter().find_map(|name| read_by(image, name, 1).first().copied())?;
     let is_true = image.bytes(asked, 1)? == [1];
     found.push(is_true.then_some(Variable::IsCgo(asked))?);
@@ -71,7 +75,7 @@ fn is_c(image: &Image, addr: u64) -> bool {
 }
 
 /// The variables of so many bytes that the functions of this name read, in the order of the code.
-fn read_by(image: &Image, name: &str, size: usize) -> Vec<u64> {
+pub(crate) fn read_by(image: &Image, name: &str, size: usize) -> Vec<u64> {
     let mut found = Vec::new();
     for func in image.funcs_named(name) {
         let code = func.end().checked_sub(func.entry()).and_then(|size| usize::try_from(size).ok());
@@ -107,6 +111,7 @@ mod tests {
         let functions = ["_cgo_init", "_cgo_mmap", "_cgo_munmap", "_cgo_sigaction"];
         let of_runtime = ["runtime._cgo_setenv", "runtime._cgo_unsetenv"];
         let named = functions.iter().chain(&of_runtime).map(|name| Variable::Function(addr(name)));
+        let named = named.skip(1).chain([Variable::Init(addr("_cgo_init"))]);
         let named: Vec<_> = named.chain([Variable::IsCgo(addr("runtime.iscgo"))]).collect();
         let found = variables(&image).expect("variables");
         assert!(

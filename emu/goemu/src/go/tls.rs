@@ -3,8 +3,10 @@
 //! The Go linker puts it at FS:-8. A C linker puts it among C's own thread-local variables, and on Android it is in a
 //! slot that a variable names. So the program is asked: the first access through FS in a function that has one.
 
-use goemu_loader::Image;
+use goemu_loader::{Image, Os};
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
+
+use crate::memory::{Memory, MemoryError};
 
 /// Functions that load `g` from there in every release, where their names are known.
 const WITNESSES: [&str; 3] = ["runtime.morestack", "runtime.systemstack", "runtime.asmcgocall"];
@@ -12,6 +14,24 @@ const WITNESSES: [&str; 3] = ["runtime.morestack", "runtime.systemstack", "runti
 const MAX_BYTES: usize = 256;
 /// What is believed: larger blocks are no C library's.
 const PLAUSIBLE: std::ops::Range<i64> = -0x4000..0x1000;
+
+/// Bytes of a thread's block where C has variables in it: the variables below the thread pointer, C's own record above.
+pub(crate) const BLOCK: u64 = 0x6000;
+const POINTER: u64 = 0x4000;
+
+/// Makes zeroed memory a thread's block, in which the thread pointer points to itself; says what that is.
+pub(crate) fn prepare(memory: &mut Memory, block: u64) -> Result<u64, MemoryError> {
+    let pointer = block + POINTER;
+    for at in [0, 0x10] {
+        memory.poke(pointer + at, &pointer.to_le_bytes())?;
+    }
+    Ok(pointer)
+}
+
+/// Whether `g` has a place that Go's linker would not give it, among C's variables.
+pub(crate) fn is_among_cs(image: &Image) -> bool {
+    image.target().os == Os::Linux && slot(image) != image.facts().linux_tls_g()
+}
 
 /// The offset of `g`'s slot from the thread pointer (FS).
 pub(crate) fn slot(image: &Image) -> i64 {

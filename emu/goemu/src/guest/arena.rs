@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::go::guest::HeapError;
-use crate::memory::{Contents, Memory, MemoryError, Perm};
+use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
 
 /// It is mapped in steps of this size.
 const STEP: u64 = 256 << 10;
@@ -49,6 +49,17 @@ impl Arena {
         let end = at.checked_add(size).filter(|&end| end <= self.range.end).ok_or(no_room.clone())?;
         self.reach(memory, end).map_err(|_| no_room)?;
         self.range.start = end;
+        Ok(at)
+    }
+
+    /// `size` bytes of pages that can be read only.
+    pub(crate) fn take_to_read(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
+        let no_room = HeapError::OutOfMemory(size);
+        let at = self.mapped.max(self.range.start).next_multiple_of(PAGE);
+        let end = at.checked_add(size).and_then(|end| end.checked_next_multiple_of(PAGE));
+        let end = end.filter(|&end| end <= self.range.end).ok_or(no_room.clone())?;
+        memory.map(at..end, Perm::READ, Contents::Zero).map_err(|_| no_room)?;
+        (self.range.start, self.mapped) = (end, end);
         Ok(at)
     }
 

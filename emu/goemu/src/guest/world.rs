@@ -35,6 +35,8 @@ pub struct World {
     /// Standard error of the guest.
     pub stderr: Vec<u8>,
     pub(crate) output: Output,
+    /// Whether nothing but hooks is to serve calls: what they cannot is refused as by a system that does not allow it.
+    pub(crate) alone: bool,
     /// The goroutines that are not running.
     pub(crate) scheduler: Scheduler,
     /// `GOMAXPROCS`, as the program has set it.
@@ -90,6 +92,7 @@ impl World {
             stdout: Vec::new(),
             stderr: Vec::new(),
             output: Output::default(),
+            alone: false,
             scheduler: Scheduler::default(),
             processors: 1,
             random_order: false,
@@ -149,6 +152,11 @@ impl World {
     /// Zeroed pages, as the system call mmap gives them.
     pub(crate) fn map_pages(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
         self.mappings.take(memory, size, crate::memory::PAGE)
+    }
+
+    /// The same, which can be read only: they take no memory.
+    pub(crate) fn map_to_read(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
+        self.mappings.take_to_read(memory, size)
     }
 
     /// Whether all of a range was given by [`World::map_pages`].
@@ -224,6 +232,7 @@ impl Clone for World {
             imports,
             starting,
             guarded,
+            alone,
             lifetimes,
             linked,
             libraries,
@@ -242,7 +251,7 @@ impl Clone for World {
         if !Arc::ptr_eq(&self.imports, imports) {
             self.imports.clone_from(imports);
         }
-        self.starting = *starting;
+        (self.starting, self.alone) = (*starting, *alone);
         self.scheduler.clone_from(scheduler);
         (self.processors, self.random_order) = (*processors, *random_order);
         (self.return_addr, self.call_g, self.guarded) = (*return_addr, *call_g, *guarded);

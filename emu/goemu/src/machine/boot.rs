@@ -21,7 +21,8 @@ use crate::guest::goroutine::Goroutine;
 use crate::guest::state::Guest;
 use crate::guest::world::World;
 use crate::hook::Hooks;
-use crate::memory::{Contents, Memory, PAGE, Perm};
+use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
+use crate::os::imports;
 use crate::os::linux::Linux;
 use crate::outcome::{Outcome, Report, Runtime};
 use crate::runtime::install;
@@ -57,8 +58,7 @@ impl Machine {
     /// The same, unless it is interrupted.
     fn boot_until(image: Arc<Image>, config: Config, stopping: Stopping) -> Result<Machine, Error> {
         let entry = entry(&image)?;
-        let main =
-            names::find(&image, "main.main").map_err(|error| Error::Boot { why: error.to_string() })?.entry();
+        let main = program_main(&image)?;
         let parts = process(&image, &config, entry)?;
         let mut machine = Machine::of(config, parts);
         if !machine.changes.is_empty() {
@@ -69,7 +69,11 @@ impl Machine {
             return Err(Error::Change { change: "skip-init".to_owned(), why: why.to_owned() });
         }
         machine.stopping = stopping;
-        machine.in_time(|machine| machine.start_program(main))?;
+        machine.in_time(|machine| machine.start_program(main)).map_err(|error| match error {
+            // It needs what is not here.
+            Error::Unsupported { .. } => Error::Boot { why: error.to_string() },
+            error => error,
+        })?;
         match machine.booted.as_ref().and_then(|booted| booted.ended.as_ref()) {
             Some(ended @ (Outcome::Interrupted | Outcome::OutOfTime)) => {
                 Err(Error::Boot { why: ended.to_string() })
@@ -299,11 +303,18 @@ impl Machine {
     pub(crate) fn lend_to_real(&mut self) -> Result<Box<Machine>, Error> {
         let mut real = match self.real.take() {
             Some(real) => real,
+            None if self.unstartable.is_some() => {
+                return Err(Error::Boot { why: self.unstartable.clone().unwrap_or_default() });
+            }
             None => {
                 let config = Config { runtime: Some(Runtime::Real), ..self.config.clone() };
                 let image = Arc::clone(&self.guest.image);
-                let mut real = self
-                    .off_the_clock(|machine| Machine::boot_until(image, config, machine.stopping.clone()))?;
+                let booted = self
+                    .off_the_clock(|machine| Machine::boot_until(image, config, machine.stopping.clone()));
+                if let (Err(Error::Boot { why }), false) = (&booted, self.must_end()) {
+                    self.unstartable = Some(why.clone());
+                }
+                let mut real = booted?;
                 let own = self.own_hooks.iter();
                 own.for_each(|(addr, hook)| real.hooks.add(*addr, Arc::clone(hook) as _));
                 real.set_stops();
@@ -375,14 +386,23 @@ pub(super) fn process(image: &Arc<Image>, config: &Config, entry: Entry) -> Resu
     let changes = Arc::new(Resolved::of(&config.changes, image)?);
     changes.write(&mut memory)?;
     let mut cpu = processor(config);
-    leave_c_out(image, &mut memory)?;
+    let leaves_c_out = cgo::is_used(image) && !matches!(entry, Entry::C(_));
+    let c_blocks = leaves_c_out && tls::is_among_cs(image);
+    let mut world = World::beside(memory.space(), &config.process);
+    if leaves_c_out {
+        leave_c_out(image, &mut memory, &mut world, c_blocks)?;
+    }
     let stack = first_stack(&mut memory, &mut cpu, &config.process)?;
     enter(&mut cpu, entry, config.process.argc());
-    let mut world = World::beside(memory.space(), &config.process);
+    if c_blocks {
+        let block = world.alloc(&mut memory, tls::BLOCK).map_err(|_| out_of_memory(&memory))?;
+        cpu.fs_base = tls::prepare(&mut memory, block)?;
+    }
     world.output.left = config.max_output;
     let mut mapped = mapped(image, stack, &world);
     mapped.extend(changes.mapped());
-    let os = Linux::new(memory.space(), &mapped, &config.files, config.processors, tls::slot(image))?;
+    let os =
+        Linux::new(memory.space(), &mapped, &config.files, config.processors, (tls::slot(image), c_blocks))?;
     let mut hooks = Hooks::default();
     install::started(image, &mut hooks);
     let goroutine = Goroutine::unknown(config.max_stack);
@@ -400,6 +420,8 @@ pub(super) fn can_start(image: &Image) -> bool {
 pub(super) enum Entry {
     /// As the kernel enters it: arguments on the stack.
     Kernel(u64),
+    /// The same, at the C library that the file has: it starts Go, and makes its threads.
+    C(u64),
     /// As C's `main`: their number and their address in RDI and RSI.
     Main(u64),
 }
@@ -410,6 +432,9 @@ pub(super) fn entry(image: &Image) -> Result<Entry, Error> {
     if image.target().os != Os::Linux {
         return Err(no("only programs for Linux can be"));
     }
+    if !image.funcs_named("_rt0_amd64_linux_lib").is_empty() && image.plugin_path().is_none() {
+        return Err(no("it is a library, which only the program that loads it starts"));
+    }
     let function = |name: &str| image.funcs_named(name).first().map(goemu_loader::Func::entry);
     // Where another linker was used, the file's entry is that of the C library, which is not needed.
     let in_c = || image.imports().iter().any(|import| import.name == "__libc_start_main");
@@ -419,19 +444,40 @@ pub(super) fn entry(image: &Image) -> Result<Entry, Error> {
         None if in_c() => function("runtime.rt0_go")
             .map(Entry::Main)
             .ok_or_else(|| no("it begins in the system's C library")),
-        None => image.entry().map(Entry::Kernel).ok_or_else(|| no("it has no entry")),
+        None => {
+            let begins =
+                if cgo::is_used(image) && !has_go_at_entry(image) { Entry::C } else { Entry::Kernel };
+            image.entry().map(begins).ok_or_else(|| no("it has no entry"))
+        }
     }
 }
 
-/// Makes the runtime start without C.
-fn leave_c_out(image: &Image, memory: &mut Memory) -> Result<(), Error> {
-    if !cgo::is_used(image) {
-        return Ok(());
-    }
+/// Whether the entry is a function of Go's: those of C are unknown, or have no package.
+fn has_go_at_entry(image: &Image) -> bool {
+    let func = image.entry().and_then(|entry| image.func_at(entry));
+    func.is_some_and(|func| func.name().starts_with("_rt0") || func.name().contains('.'))
+}
+
+fn out_of_memory(memory: &Memory) -> Error {
+    MemoryError::Limit { limit: memory.limit() }.into()
+}
+
+/// Where `main.main` is. A program without names has its address in `runtime.main`'s code alone.
+fn program_main(image: &Image) -> Result<u64, Error> {
+    let found = names::find(image, "main.main").map(|func| func.entry());
+    found.map_err(|error| Error::Boot { why: error.to_string() })
+}
+
+/// Makes the runtime start without C. Where C's linker has placed `g`, something must still be called to set up the first
+/// thread: a function that does nothing, since its block is there already.
+fn leave_c_out(image: &Image, memory: &mut Memory, world: &mut World, c_blocks: bool) -> Result<(), Error> {
     let why = "it uses cgo, and where its runtime says so was not found";
     for variable in cgo::variables(image).ok_or_else(|| Error::Boot { why: why.to_owned() })? {
         match variable {
-            Variable::Function(addr) => memory.poke(addr, &[0; 8])?,
+            Variable::Init(addr) if c_blocks => {
+                memory.poke(addr, &imports::nothing(world).to_le_bytes())?;
+            }
+            Variable::Init(addr) | Variable::Function(addr) => memory.poke(addr, &[0; 8])?,
             Variable::IsCgo(addr) => memory.poke(addr, &[0])?,
         }
     }
@@ -441,7 +487,7 @@ fn leave_c_out(image: &Image, memory: &mut Memory) -> Result<(), Error> {
 /// Points the processor, whose stack pointer is at the number of arguments, to the entry.
 fn enter(cpu: &mut Cpu, entry: Entry, argc: u64) {
     cpu.rip = match entry {
-        Entry::Kernel(addr) => addr,
+        Entry::Kernel(addr) | Entry::C(addr) => addr,
         Entry::Main(addr) => {
             let sp = cpu.gpr(gpr::RSP);
             cpu.set_gpr(gpr::RDI, argc);

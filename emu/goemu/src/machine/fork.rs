@@ -52,6 +52,7 @@ impl Machine {
             packages: self.packages.clone(),
             early: None,
             real: None,
+            unstartable: self.unstartable.clone(),
             real_only: self.real_only.clone(),
             reading: self.reading,
             own_start: self.own_start,

@@ -35,6 +35,7 @@ errno! {
     EPIPE = 32;
     ERANGE = 34;
     ENAMETOOLONG = 36;
+    ENOSYS = 38;
     ENOTEMPTY = 39;
     ELOOP = 40;
     ENOTSOCK = 88;

@@ -7,6 +7,7 @@
 
 mod cgo;
 mod clib;
+mod darwin;
 mod libc;
 mod posix;
 mod windows;
@@ -17,12 +18,13 @@ use crate::cpu::gpr;
 use crate::error::Error;
 use crate::exit::{Fault, FaultKind};
 use crate::guest::address_map::STUBS;
+use crate::guest::world::World;
 use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::{Access, MemFault, Memory, MemoryError};
 use crate::outcome::Outcome;
 
 pub(crate) use cgo::{cgocall, exitsyscall, reentersyscall};
-pub(crate) use windows::{CLOCK, asmcgocall, set_up, tick};
+pub(crate) use windows::{CLOCK, asmcgocall, tick};
 
 /// Bytes between two stubs.
 const STUB: u64 = 16;
@@ -42,6 +44,12 @@ pub(crate) enum ImportReturn {
     Jump(u64),
     /// It ends the program.
     End(Outcome),
+}
+
+/// Maps what the system maps for every process.
+pub(crate) fn set_up(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
+    darwin::set_up(image, memory);
+    windows::set_up(image, memory)
 }
 
 /// Writes the stubs' addresses into the program's words.
@@ -70,9 +78,21 @@ pub(crate) fn variable(image: &Image, addr: u64) -> Option<&str> {
     image.imports().get(index).map(|import| import.name.as_str())
 }
 
+/// The name of a function that does nothing; no library has one like it.
+const NOTHING: &str = "goemu.nothing";
+
+/// The stub of a function that does nothing and gives 0.
+pub(crate) fn nothing(world: &mut World) -> u64 {
+    stub_of(world, NOTHING.to_owned()).unwrap_or(0)
+}
+
 /// The stub of a function that the program asks for by name.
 fn find(cx: &mut HookContext<'_>, name: String) -> Option<u64> {
-    let found = &mut cx.world.libraries.found;
+    stub_of(cx.world, name)
+}
+
+fn stub_of(world: &mut World, name: String) -> Option<u64> {
+    let found = &mut world.libraries.found;
     let index = found.iter().position(|known| *known == name).unwrap_or(found.len());
     if index == found.len() {
         if found.len() == MAX_FOUND {
@@ -124,9 +144,15 @@ enum Arguments {
     Registers,
     /// In an array at this address, of so many words.
     Array(u64, u64),
+    /// These, where one function does the work of another.
+    Given([u64; 2]),
 }
 
 impl Arguments {
+    fn given(words: [u64; 2]) -> Arguments {
+        Arguments::Given(words)
+    }
+
     /// The n-th argument.
     fn get(&self, cx: &HookContext<'_>, n: u64) -> Result<u64, MemFault> {
         const SYSTEM_V: [u8; 6] = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::RCX, gpr::R8, gpr::R9];
@@ -134,6 +160,7 @@ impl Arguments {
         match *self {
             Arguments::Array(at, count) if n < count => cx.word(at.wrapping_add(8 * n)),
             Arguments::Array(..) => Ok(0),
+            Arguments::Given(words) => Ok(words.get(n as usize).copied().unwrap_or(0)),
             Arguments::Registers => {
                 let windows = cx.image.target().os == Os::Windows;
                 let registers: &[u8] = if windows { &WIN64 } else { &SYSTEM_V };
@@ -152,15 +179,17 @@ impl Arguments {
 fn answer(cx: &mut HookContext<'_>, stub: u64, arguments: &Arguments) -> Result<ImportReturn, HookError> {
     let named = named(cx, stub).map(|(library, name)| (library.map(str::to_owned), name.to_owned()));
     let Some((library, name)) = named else {
-        return Err(unsupported(
-            cx,
-            "calling a function of the system that the runtime looks up when it starts",
-        ));
+        let what = match stub {
+            0 => "calling a function of the system that the runtime looks up when it starts".to_owned(),
+            _ => format!("calling the C function at {stub:#x} through the system's libraries"),
+        };
+        return Err(unsupported(cx, &what));
     };
     if let Some(result) = cx.world.imports.get(&name) {
         return Ok(ImportReturn::Return(*result));
     }
     let answered = match cx.image.target().os {
+        _ if name == NOTHING => Some(ImportReturn::Return(0)),
         Os::Windows => windows::answer(cx, &name, arguments)?,
         _ => libc::answer(cx, &name, arguments)?,
     };

@@ -61,6 +61,8 @@ pub(super) struct Kernel {
     files: files::Files,
     disk: Arc<disk::Disk>,
     net: net::Net,
+    /// Whether a C linker has placed `g` among C's thread-local variables, so that threads need memory for those.
+    c_blocks: bool,
 }
 
 impl Kernel {
@@ -80,6 +82,7 @@ impl Kernel {
             files: files::Files::default(),
             disk: Arc::new(disk),
             net: net::Net::default(),
+            c_blocks: false,
         })
     }
 
@@ -103,15 +106,16 @@ impl Kernel {
 
 impl Linux {
     /// A process with one thread, in a space of `space` bytes of which these ranges have memory, with the files and processors of a machine.
-    /// Its threads have `g` in their blocks at this offset.
+    /// Its threads have `g` in their blocks at this offset, and C's variables beside it or not.
     pub(crate) fn new(
         space: u64,
         mapped: &[Range<u64>],
         files: &Files,
         processors: u32,
-        g_slot: i64,
+        (g_slot, c_blocks): (i64, bool),
     ) -> Result<Linux, Error> {
-        let now = Kernel::new(space, mapped, files, processors)?;
+        let mut now = Kernel::new(space, mapped, files, processors)?;
+        now.c_blocks = c_blocks;
         Ok(Linux { kept: now.clone(), now, g_slot })
     }
 }

@@ -26,8 +26,8 @@ const READ_WRITE: i64 = 2;
 
 /// Calls about files, the network and other processes: open, stat, lstat, access, sendfile, socket to getsockopt, fork,
 /// vfork, execve, kill, truncate, getdents, chdir to lchown, statfs, mount, getdents64, inotify_init, the calls that take
-/// a folder, inotify_init1, renameat2, memfd_create, statx, pidfd_open, faccessat2.
-const REFUSED: [RangeInclusive<u64>; 20] = [
+/// a folder, inotify_init1, fanotify_init, fanotify_mark, renameat2, memfd_create, statx, pidfd_open, faccessat2.
+const REFUSED: [RangeInclusive<u64>; 21] = [
     2..=2,
     4..=4,
     6..=6,
@@ -46,6 +46,7 @@ const REFUSED: [RangeInclusive<u64>; 20] = [
     257..=266,
     268..=269,
     294..=294,
+    300..=301,
     316..=319,
     332..=332,
 ];

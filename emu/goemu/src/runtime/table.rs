@@ -121,6 +121,7 @@ pub const ROWS: &[Row] = &[
     row!("runtime.startTheWorldGC" since(14), Replaces hooked::system::nothing, "one goroutine runs, and no thread"),
     row!("runtime.startTemplateThread" since(10), Replaces hooked::system::nothing, "there are no threads"),
     row!("runtime.newm" ANY, Replaces hooked::system::thread, "there are no threads: a clear error"),
+    row!("runtime.sigNoteSetup" since(13), on Darwin, Replaces hooked::system::nothing, "nobody sends signals, so that nobody is woken"),
     row!("os/signal.signal_recv" ANY, Replaces hooked::system::signal, "nobody sends signals: who waits for one waits for ever"),
     row!("os/signal.signalWaitUntilIdle" ANY, Replaces hooked::system::nothing, "no signal is on its way"),
     row!("internal/poll.runtime_pollServerInit" ANY, on Windows, Replaces hooked::system::nothing, "nothing is waited for"),

@@ -1,7 +1,7 @@
 //! The C library. Go programs for macOS, OpenBSD and Solaris make all system calls through it, and those with cgo
 //! some. Requests of package initialisers for files and limits are refused.
 
-use super::{Arguments, ImportReturn, clib, posix, print, room};
+use super::{Arguments, ImportReturn, c_string, clib, find, posix, print, room};
 use crate::hook::{HookContext, HookError};
 use crate::os;
 use crate::outcome::Outcome;
@@ -11,6 +11,12 @@ const MAP_FIXED: u64 = 0x10;
 /// `F_GETFL` on all of them, and `O_RDWR`: the mode of the three standard files.
 const F_GETFL: u64 = 3;
 const READ_WRITE: u64 = 2;
+
+/// A port, and what a call fails with.
+const PORT: u64 = 0x103;
+const KERN_FAILURE: u64 = 5;
+/// The handle of every library.
+const LIBRARY: u64 = 0x1_0000;
 
 /// What the function does, if it is one of those that are answered.
 pub(super) fn answer(
@@ -73,6 +79,18 @@ pub(super) fn answer(
             let (to, size) = (argument(cx, 0)?, argument(cx, 1)?);
             os::fill_random(cx, to, size)?;
             0
+        }
+        // Every library can be opened and has every function; calling one that is not emulated says so.
+        "dlopen" => LIBRARY,
+        // Ports of the Mach kernel: there are some, and they tell nothing.
+        "mach_host_self" | "mach_task_self" | "mach_thread_self" => PORT,
+        "host_statistics" | "host_statistics64" | "host_processor_info" | "task_info" => KERN_FAILURE,
+        "mach_port_deallocate" | "vm_deallocate" => 0,
+        "dlclose" | "dlerror" => 0,
+        "dlsym" => {
+            let name = c_string(cx, argument(cx, 1)?)?;
+            let Some(stub) = find(cx, name) else { return Ok(None) };
+            stub
         }
         // Handles of CoreFoundation, which Go creates at start before it needs them (crypto/x509).
         "CFStringCreateWithBytes" => room(cx, 8)?,

@@ -27,6 +27,9 @@ const STAT: usize = 144;
 const STAT_MODE: u64 = 4;
 const REGULAR: u16 = 0o100_600;
 const PIPE: u16 = 0o010_600;
+const DIRECTORY: u16 = 0o040_555;
+/// Names of the only folder, in which the process is.
+const FOLDER: [&str; 2] = ["/", "."];
 
 /// What the function does, if it is one of these.
 pub(super) fn answer(
@@ -54,6 +57,23 @@ pub(super) fn answer(
             cx.memory.write(to.wrapping_add(STAT_MODE), mode.to_le_bytes())?;
             return Ok(Some(ImportReturn::Return(0)));
         }
+        // The only folder.
+        "getcwd" if arguments.get(cx, 1)? > 1 => {
+            let to = arguments.get(cx, 0)?;
+            cx.memory.write(to, *b"/\0")?;
+            return Ok(Some(ImportReturn::Return(to)));
+        }
+        "stat" | "stat64" | "lstat" | "lstat64" | "fstatat" | "fstatat64"
+            if cx.image.target().os == Os::Darwin =>
+        {
+            let first = u64::from(name.starts_with('f'));
+            if FOLDER.contains(&c_string(cx, arguments.get(cx, first)?)?.as_str()) {
+                let to = arguments.get(cx, first + 1)?;
+                cx.memory.write(to, [0; STAT])?;
+                cx.memory.write(to.wrapping_add(STAT_MODE), DIRECTORY.to_le_bytes())?;
+                return Ok(Some(ImportReturn::Return(0)));
+            }
+        }
         "close" if is_random => {
             cx.world.libraries.random_open = false;
             return Ok(Some(ImportReturn::Return(0)));
@@ -74,7 +94,7 @@ fn refused(name: &str) -> Option<ImportReturn> {
         "fsync" => failed(EINVAL),
         "ioctl" => failed(ENOTTY),
         "lseek" => failed(ESPIPE),
-        "open" | "openat" | "sysctl" | "sysctlbyname" | "getcwd" => failed(EPERM),
+        "open" | "openat" | "sysctl" | "sysctlbyname" | "getcwd" | "getattrlist" => failed(EPERM),
         "access" | "faccessat" | "chdir" | "fchdir" | "chmod" | "fchmod" | "fchmodat" | "chown"
         | "fchown" | "fchownat" | "lchown" | "chroot" | "link" | "linkat" | "symlink" | "symlinkat"
         | "mkdir" | "mkdirat" | "mkfifo" | "mknod" | "rename" | "renameat" | "rmdir" | "unlink"

@@ -2,6 +2,8 @@
 //! the call on the system's stack; where that function is, the runtime only knows once it was started.
 
 mod functions;
+mod security;
+mod system;
 
 use goemu_loader::{Image, Os};
 
@@ -66,6 +68,7 @@ pub(crate) fn asmcgocall(cx: &mut HookContext<'_>) -> HookResult {
     let at = cx.image.facts().win_call;
     let field = |cx: &HookContext<'_>, offset| cx.word(call.wrapping_add(offset));
     let (stub, count, array) = (field(cx, at.function)?, field(cx, at.count)?, field(cx, at.args)?);
+    let stub = behind_jumps(cx, stub);
     let (result, error) = match answer_stub(cx, stub, &Arguments::Array(array, count))? {
         ImportReturn::Return(result) => (result, 0),
         ImportReturn::Fail(result, error) => (result, error),
@@ -79,4 +82,35 @@ pub(crate) fn asmcgocall(cx: &mut HookContext<'_>) -> HookResult {
     }
     cx.memory.write(arguments.wrapping_add(16), (error as u32).to_le_bytes())?;
     Ok(Action::Return)
+}
+
+/// Where a function's code only jumps on, as a C linker makes it for functions of other files: the function behind.
+fn behind_jumps(cx: &HookContext<'_>, mut function: u64) -> u64 {
+    const MOST: usize = 4;
+    for _ in 0..MOST {
+        let mut code = [0; 6];
+        if cx.memory.fetch(function, &mut code).is_err() {
+            break;
+        }
+        let [a, b, at @ ..] = code;
+        let target = match (a, b) {
+            // JMP offset(IP)
+            (0xff, 0x25) => {
+                let at = function.wrapping_add(6).wrapping_add_signed(i32::from_le_bytes(at).into());
+                cx.word(at).ok()
+            }
+            // JMP offset
+            (0xe9, first) => {
+                let [b, c, d, _] = at;
+                let offset = i32::from_le_bytes([first, b, c, d]);
+                Some(function.wrapping_add(5).wrapping_add_signed(offset.into()))
+            }
+            _ => None,
+        };
+        match target {
+            Some(target) => function = target,
+            None => break,
+        }
+    }
+    function
 }

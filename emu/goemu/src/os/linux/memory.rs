@@ -25,7 +25,12 @@ pub(super) struct Maps {
     usable: Ranges,
     anywhere: Range<u64>,
     space: u64,
+    /// C's heap, once it was asked for: where it begins, ends, and can end at most.
+    heap: Option<[u64; 3]>,
 }
+
+/// Bytes of C's heap at most: what needs more maps it.
+const HEAP: u64 = 64 << 20;
 
 impl Maps {
     /// A space of `space` bytes, in which these ranges have memory.
@@ -35,11 +40,37 @@ impl Maps {
         let mut usable = Ranges::default();
         mapped.iter().filter_map(outwards).for_each(|range| usable.add(&range));
         let anywhere = scale(ANYWHERE.start)..scale(ANYWHERE.end);
-        Maps { taken: usable.clone(), usable, anywhere, space }
+        Maps { taken: usable.clone(), usable, anywhere, space, heap: None }
     }
 
     fn is_free(&self, range: &Range<u64>) -> bool {
         range.start >= PAGE && range.end <= self.space && self.taken.hit(range).is_none()
+    }
+
+    /// Where C's heap ends after it was to end at an address.
+    fn brk(&mut self, memory: &mut Memory, address: u64) -> u64 {
+        if self.heap.is_none() {
+            let Some(range) = self.find(HEAP) else { return 0 };
+            self.taken.add(&range);
+            self.heap = Some([range.start, range.start, range.end]);
+        }
+        let Some([start, end, most]) = self.heap else { return 0 };
+        if !(start..=most).contains(&address) {
+            return end;
+        }
+        let grown = end.next_multiple_of(PAGE)..address.next_multiple_of(PAGE);
+        if !grown.is_empty() && self.fill(memory, &grown, Perm::READ | Perm::WRITE).is_err() {
+            return end;
+        }
+        self.heap = Some([start, address, most]);
+        address
+    }
+
+    /// New memory, anywhere; where it begins.
+    pub(super) fn take(&mut self, memory: &mut Memory, size: u64) -> Option<u64> {
+        let range = self.find(size)?;
+        self.replace(memory, &range, Perm::READ | Perm::WRITE).ok()?;
+        Some(range.start)
     }
 
     /// A free range of this size.
@@ -203,9 +234,13 @@ pub(super) fn madvise(
     Ok(SyscallReturn::Return(0))
 }
 
-/// `brk(address)`: there is no such heap.
-pub(super) fn brk(_: &mut Kernel, _: &mut HookContext<'_>, _: Args) -> Result<SyscallReturn, HookError> {
-    Ok(SyscallReturn::Return(0))
+/// `brk(address)`: the heap of C libraries, which grows as far as there is room for it.
+pub(super) fn brk(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
+    Ok(SyscallReturn::Return(kernel.maps.brk(cx.memory, args[0]) as i64))
 }
 
 /// The pages of a range; `None` if it is not a valid range.
@@ -223,4 +258,24 @@ fn outwards(range: &Range<u64>) -> Option<Range<u64>> {
 fn perm(protection: u64) -> Perm {
     let bits = [(1, Perm::READ), (2, Perm::WRITE), (4, Perm::EXEC)];
     bits.into_iter().filter(|(bit, _)| protection & bit != 0).map(|(_, perm)| perm).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heap_of_c_grows_and_has_a_limit() {
+        let mut memory = Memory::new(1 << 20).expect("a space");
+        let mut maps = Maps::new(memory.space(), &[]);
+        let start = maps.brk(&mut memory, 0);
+        assert!(start > 0);
+        assert_eq!(maps.brk(&mut memory, start + 0x1801), start + 0x1801);
+        assert_eq!(memory.write(start + 0x1ff8, [1; 8]), Ok(()));
+        assert_eq!(maps.brk(&mut memory, start + (2 << 20)), start + 0x1801, "more than the guest may have");
+        assert_eq!(maps.brk(&mut memory, start + HEAP + 1), start + 0x1801, "more than there is room for");
+        assert_eq!(maps.brk(&mut memory, start), start);
+        let other = maps.take(&mut memory, PAGE).expect("memory");
+        assert!(other >= start + HEAP || other < start, "mappings stay out of it");
+    }
 }

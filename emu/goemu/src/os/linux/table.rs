@@ -176,6 +176,7 @@ calls! {
     316 renameat2(from_folder, from, to_folder, to, flags) => paths::renameat2;
     318 getrandom(to, size, flags) => identity::getrandom;
     319 memfd_create(name, flags) => status::memfd_create;
+    435 clone3(arguments, size) => threads::clone3;
     436 close_range(first, last, flags) => files::close_range;
     439 faccessat2(folder, path, mode, flags) => paths::faccessat;
     452 fchmodat2(folder, path, mode, flags) => status::fchmodat2;

@@ -4,6 +4,7 @@
 use super::signal::{self, AltStack, OfThread, Signals};
 use super::{Args, Kernel, errno, futex};
 use crate::cpu::{Cpu, gpr};
+use crate::go::tls;
 use crate::go::traceback::Traceback;
 use crate::guest::clock;
 use crate::hook::{HookContext, HookError};
@@ -21,6 +22,8 @@ const YIELD: u64 = 250;
 const CLONE_VM: u64 = 0x100;
 const CLONE_THREAD: u64 = 0x10000;
 const CLONE_SETTLS: u64 = 0x80000;
+const CLONE_PARENT_SETTID: u64 = 0x10_0000;
+const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
 
 /// The threads of the process, the running one among them.
 #[derive(Clone)]
@@ -311,12 +314,11 @@ pub(super) fn clone(
     cx: &mut HookContext<'_>,
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
-    let [flags, stack, _, _, tls, _] = args;
+    let [flags, stack, parent_tid, child_tid, tls, _] = args;
     if flags & (CLONE_VM | CLONE_THREAD) != CLONE_VM | CLONE_THREAD {
         return Ok(SyscallReturn::Return(-errno::EPERM));
     }
-    let threads = &mut kernel.threads;
-    if threads.list.len() >= MOST {
+    if kernel.threads.list.len() >= MOST {
         return Ok(SyscallReturn::Return(-errno::EAGAIN));
     }
     let mut cpu = cx.cpu.clone();
@@ -324,13 +326,26 @@ pub(super) fn clone(
     cpu.set_gpr(gpr::RAX, 0);
     cpu.set_gpr(gpr::RSP, stack);
     if flags & CLONE_SETTLS != 0 {
-        cpu.fs_base = tls;
+        match block(kernel, cx, tls)? {
+            Some(block) => cpu.fs_base = block,
+            None => return Ok(SyscallReturn::Return(-errno::EAGAIN)),
+        }
     }
+    let threads = &mut kernel.threads;
     let tid = threads.next_tid;
+    if flags & CLONE_PARENT_SETTID != 0 {
+        cx.memory.write(parent_tid, tid.to_le_bytes())?;
+    }
     threads.next_tid = tid.wrapping_add(1).max(2);
+    let clear_tid = if flags & CLONE_CHILD_CLEARTID != 0 { child_tid } else { 0 };
     let (alt_stack, signals) = (AltStack::default(), threads.running().signals.inherited());
-    threads.list.push(Thread { tid, cpu, wait: None, clear_tid: 0, alt_stack, signals, memo: None });
+    threads.list.push(Thread { tid, cpu, wait: None, clear_tid, alt_stack, signals, memo: None });
     Ok(SyscallReturn::Return(i64::from(tid)))
+}
+
+/// `clone3(arguments, size)`: C libraries ask for threads by it, and by `clone` where a kernel does not know it.
+pub(super) fn clone3(_: &mut Kernel, _: &mut HookContext<'_>, _: Args) -> Result<SyscallReturn, HookError> {
+    Ok(SyscallReturn::Return(-errno::ENOSYS))
 }
 
 /// `sched_yield()`
@@ -396,16 +411,29 @@ pub(super) fn exit_group(
     Ok(SyscallReturn::End(Outcome::Exited { code: args[0] as i32, fatal: None }))
 }
 
+/// A thread's block. What Go asks for is a word of its own in `m`: where C has variables around it, the thread gets memory
+/// for them. `None` if there is none.
+fn block(kernel: &mut Kernel, cx: &mut HookContext<'_>, asked: u64) -> Result<Option<u64>, HookError> {
+    if !kernel.c_blocks {
+        return Ok(Some(asked));
+    }
+    let block = kernel.maps.take(cx.memory, tls::BLOCK);
+    Ok(block.map(|block| tls::prepare(cx.memory, block)).transpose()?)
+}
+
 /// `arch_prctl(code, address)`: sets the base of FS or GS.
 pub(super) fn arch_prctl(
-    _: &mut Kernel,
+    kernel: &mut Kernel,
     cx: &mut HookContext<'_>,
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
     const SET_GS: u64 = 0x1001;
     const SET_FS: u64 = 0x1002;
     match args[0] {
-        SET_FS => cx.cpu.fs_base = args[1],
+        SET_FS => match block(kernel, cx, args[1])? {
+            Some(block) => cx.cpu.fs_base = block,
+            None => return Ok(SyscallReturn::Return(-errno::ENOMEM)),
+        },
         SET_GS => cx.cpu.gs_base = args[1],
         _ => return Ok(SyscallReturn::Return(-errno::EINVAL)),
     }

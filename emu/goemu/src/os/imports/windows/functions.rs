@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::system;
 use crate::hook::{HookContext, HookError};
 use crate::os;
 use crate::os::imports::{Arguments, ImportReturn, c_string, find, print, room};
@@ -23,7 +24,7 @@ const SYSTEM_DIRECTORY: &str = "C:\\Windows\\system32";
 const TIME_ZONE: usize = 172;
 const STANDARD_NAME: u64 = 4;
 
-const ERROR_ACCESS_DENIED: u64 = 5;
+pub(super) const ERROR_ACCESS_DENIED: u64 = 5;
 const ERROR_INVALID_HANDLE: u64 = 6;
 const ERROR_ENVVAR_NOT_FOUND: u64 = 203;
 const WSAEACCES: u64 = 10013;
@@ -67,6 +68,14 @@ pub(in crate::os::imports) fn answer(
             let name = c_string(cx, argument(cx, 1)?)?;
             let Some(stub) = find(cx, name) else { return Ok(None) };
             stub
+        }
+        "GetModuleFileNameA" => {
+            let path = program(cx);
+            fill(cx, arguments, 1, path.into_bytes(), 1)?
+        }
+        "GetModuleFileNameW" => {
+            let path = program(cx);
+            fill(cx, arguments, 1, utf16(&path), 2)?
         }
         "GetSystemDirectoryA" => fill(cx, arguments, 0, SYSTEM_DIRECTORY.as_bytes().to_vec(), 1)?,
         "GetSystemDirectoryW" => fill(cx, arguments, 0, utf16(SYSTEM_DIRECTORY), 2)?,
@@ -116,9 +125,15 @@ pub(in crate::os::imports) fn answer(
         }
         "GetCurrentProcessId" => 1,
         "CloseHandle" | "CryptReleaseContext" => 1,
-        _ => return Ok(None),
+        _ => return system::answer(cx, name, arguments),
     };
     Ok(Some(ImportReturn::Return(result)))
+}
+
+/// Where the program lies: what it was started as, in a folder and with the extension that programs have.
+fn program(cx: &HookContext<'_>) -> String {
+    let name = &cx.world.process.program;
+    if name.contains(['\\', ':']) { name.clone() } else { format!("C:\\{name}.exe") }
 }
 
 /// Functions that fail: what they ask for does not exist or is not allowed.
@@ -126,7 +141,6 @@ fn refused(name: &str) -> Option<ImportReturn> {
     Some(match name {
         // Output is not a console.
         "GetConsoleMode" => ImportReturn::Fail(0, ERROR_INVALID_HANDLE),
-        "GetModuleFileNameW" | "GetCurrentDirectoryW" => ImportReturn::Fail(0, ERROR_ACCESS_DENIED),
         "CreateFileW" | "FindFirstFileW" | "CreateToolhelp32Snapshot" => {
             ImportReturn::Fail(INVALID_HANDLE, ERROR_ACCESS_DENIED)
         }
@@ -143,17 +157,34 @@ fn refused(name: &str) -> Option<ImportReturn> {
         | "CreatePipe"
         | "CreateProcessW"
         | "OpenProcess"
-        | "OpenProcessToken"
+        | "OpenThreadToken"
+        | "ConvertStringSidToSidW"
+        | "GetComputerNameW"
         | "GetComputerNameExW"
+        | "GetUserNameW"
+        | "OpenSCManagerW"
+        | "GetUserProfileDirectoryW"
+        | "RegisterEventSourceW"
         | "GetUserNameExW" => ImportReturn::Fail(0, ERROR_ACCESS_DENIED),
         "GetFileAttributesW" => ImportReturn::Fail(u64::from(u32::MAX), ERROR_ACCESS_DENIED),
+        "GetConsoleScreenBufferInfo"
+        | "SetConsoleMode"
+        | "GetNumberOfConsoleInputEvents"
+        | "ReadConsoleW"
+        | "ReadConsoleInputW"
+        | "WriteConsoleW"
+        | "GetConsoleOutputCP"
+        | "GetConsoleCP"
+        | "SetConsoleOutputCP"
+        | "SetConsoleCP"
+        | "GetConsoleWindow" => ImportReturn::Fail(0, ERROR_INVALID_HANDLE),
         "WSASocketW" | "socket" => ImportReturn::Fail(INVALID_HANDLE, WSAEACCES),
         "WSAEnumProtocolsW" => ImportReturn::Fail(u64::from(u32::MAX), WSASYSNOTREADY),
         _ => return None,
     })
 }
 
-fn failed(result: u64, number: u64) -> Result<Option<ImportReturn>, HookError> {
+pub(super) fn failed(result: u64, number: u64) -> Result<Option<ImportReturn>, HookError> {
     Ok(Some(ImportReturn::Fail(result, number)))
 }
 
@@ -176,7 +207,7 @@ fn write_file(cx: &mut HookContext<'_>, arguments: &Arguments) -> Result<Option<
 }
 
 /// UTF-16 text.
-fn utf16(text: &str) -> Vec<u8> {
+pub(super) fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
@@ -223,7 +254,7 @@ fn quoted(argument: &str) -> String {
 
 /// Writes a text and its NUL, in characters of so many bytes, to where the `first` argument points; the next is how
 /// many fit. The result is the number written, or that needed.
-fn fill(
+pub(super) fn fill(
     cx: &mut HookContext<'_>,
     arguments: &Arguments,
     first: u64,
@@ -241,14 +272,14 @@ fn fill(
 }
 
 /// Guest memory with a string and two NULs.
-fn hand_out(cx: &mut HookContext<'_>, text: &[u8]) -> Result<u64, HookError> {
+pub(super) fn hand_out(cx: &mut HookContext<'_>, text: &[u8]) -> Result<u64, HookError> {
     let at = room(cx, text.len() as u64 + 4)?;
     cx.memory.write_bytes(at, &[text, &[0; 4]].concat())?;
     Ok(at)
 }
 
 /// The string of 16-bit characters at `at`, up to its NUL.
-fn wide_string(cx: &HookContext<'_>, at: u64) -> Result<String, HookError> {
+pub(super) fn wide_string(cx: &HookContext<'_>, at: u64) -> Result<String, HookError> {
     const MAX_NAME: u64 = 1 << 15;
     let mut text = Vec::new();
     for addr in (0..MAX_NAME).map(|n| at.wrapping_add(2 * n)) {
