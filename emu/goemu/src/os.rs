@@ -234,10 +234,12 @@ impl Os for NoOs {
         match number {
             _ if system == System::Linux && is_of_files(cx, number) => self.file_call(cx),
             // A program that was started has a network.
-            _ if system == System::Linux && OF_SOCKETS.contains(&number) => match cx.world.alone {
-                true => Ok(SyscallReturn::Return(-EPERM)),
-                false => Err(unsupported(cx, "a socket")),
-            },
+            _ if system == System::Linux && OF_SOCKETS.contains(&number) => {
+                match cx.world.alone && cx.world.starting {
+                    true => Ok(SyscallReturn::Return(-EPERM)),
+                    false => Err(unsupported(cx, "a socket")),
+                }
+            }
             WRITE => write(cx),
             MMAP if cx.cpu.gpr(gpr::R10) & MAP_FIXED == 0 => {
                 let size = cx.cpu.gpr(gpr::RSI);

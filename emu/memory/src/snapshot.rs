@@ -12,6 +12,8 @@ use super::region::{PAGE, Region};
 use super::{MemoryError, PageFlags};
 
 type PageBytes = Box<[u8; PAGE as usize]>;
+/// A page as new ones are.
+const ZERO: [u8; PAGE as usize] = [0; PAGE as usize];
 
 /// A point in a memory's life to go back to, from [`Memory::snapshot`](super::Memory::snapshot).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +37,8 @@ enum Change {
 /// A page as it was at a snapshot.
 struct Saved {
     page: u64,
-    bytes: PageBytes,
+    /// None where it is all zero, as pages mostly are that are written first.
+    bytes: Option<PageBytes>,
     /// How sure it is that it will be written again: see [`HABIT`].
     habit: u8,
 }
@@ -49,6 +52,8 @@ struct Layer {
     serial: u64,
     /// Pages written since the snapshot; kept after going back, for the next time.
     saved: Vec<Saved>,
+    /// How many of them have bytes.
+    kept: u64,
     /// Where a page is in `saved`.
     index: FxHashMap<u64, usize>,
     /// The saved pages that are dirty now.
@@ -78,7 +83,7 @@ impl Journal {
 
     /// Bytes of pages that are kept.
     pub(super) fn kept(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.saved.len() as u64 * PAGE).sum()
+        self.layers.iter().map(|layer| layer.kept * PAGE).sum()
     }
 
     /// A new snapshot. Pages become clean, so that the next write to each is seen.
@@ -94,8 +99,8 @@ impl Journal {
         }
         self.serial += 1;
         let (serial, depth) = (self.serial, self.layers.len());
-        let (saved, index, dirty, changes) = Default::default();
-        self.layers.push(Layer { serial, saved, index, dirty, changes, sizes });
+        let (saved, kept, index, dirty, changes) = Default::default();
+        self.layers.push(Layer { serial, saved, kept, index, dirty, changes, sizes });
         Snapshot { depth, serial }
     }
 
@@ -132,7 +137,7 @@ impl Journal {
             if flags.contains(PageFlags::UNTOUCHED) {
                 old.push((page, flags, None));
             } else if !flags.contains(PageFlags::DIRTY) {
-                old.push((page, flags, copy(region, page)));
+                old.push((page, flags, copy(region, page).flatten()));
             } else if top.index.contains_key(&page) {
                 old.push((page, flags, None));
             }
@@ -190,6 +195,7 @@ impl Layer {
                 self.index.remove(&page);
                 return;
             };
+            self.kept += u64::from(bytes.is_some());
             self.saved.push(Saved { page, bytes, habit: 0 });
         }
         self.saved[at].habit = (self.saved[at].habit + 1).min(HABIT);
@@ -232,24 +238,26 @@ impl Layer {
 impl Saved {
     /// Gives the page its contents again; says whether it should stay dirty.
     fn put_back(&mut self, region: &mut Region, flags: PageFlags) -> Result<bool, MemoryError> {
+        let bytes = self.bytes.as_deref().unwrap_or(&ZERO);
         let plain = PageFlags::READ | PageFlags::WRITE | PageFlags::DIRTY;
         if !region.is_exact() || self.habit < 2 || flags & (plain | PageFlags::CODE) != plain {
-            region.patch(self.page, 0, &self.bytes[..])?;
+            region.patch(self.page, 0, bytes)?;
             return Ok(false);
         }
-        if region.page(self.page) == Some(&*self.bytes) {
+        if region.page(self.page) == Some(bytes) {
             self.habit -= 1;
         } else {
             self.habit = HABIT;
-            region.patch(self.page, 0, &self.bytes[..])?;
+            region.patch(self.page, 0, bytes)?;
         }
         Ok(self.habit >= 2)
     }
 }
 
-fn copy(region: &Region, page: u64) -> Option<PageBytes> {
-    let mut bytes = Box::new([0; PAGE as usize]);
-    region.copy_out(page, 0, &mut bytes[..]).then_some(bytes)
+/// The bytes of a mapped page: `None` if they are all zero.
+fn copy(region: &Region, page: u64) -> Option<Option<PageBytes>> {
+    let mut bytes = [0; PAGE as usize];
+    region.copy_out(page, 0, &mut bytes).then(|| (bytes != ZERO).then(|| Box::new(bytes)))
 }
 
 fn undo_change(

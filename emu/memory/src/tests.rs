@@ -258,3 +258,23 @@ fn a_far_page_can_be_read() {
         assert!(memory.map(far..far + PAGE, Perm::READ, Contents::Zero).is_err());
     }
 }
+
+/// What was zero before a write is kept as that: a program's empty variables do not take their size twice.
+#[test]
+fn zero_pages_are_kept_for_nothing() {
+    let mut memory = Memory::new(1 << 30).expect("a space");
+    memory.map(0x10_0000..0x10_0000 + 100 * PAGE, Perm::READ | Perm::WRITE, Contents::Zero).expect("pages");
+    memory.write(0x10_0000, [1; 8]).expect("a write");
+    let start = memory.snapshot();
+    for page in 0..100 {
+        memory.write(0x10_0000 + page * PAGE, [2; 8]).expect("a write");
+    }
+    assert_eq!(memory.kept(), PAGE);
+    memory.unmap(0x10_0000..0x10_0000 + 50 * PAGE).expect("half of it");
+    for _ in 0..3 {
+        memory.restore(start).expect("a snapshot");
+        assert_eq!(memory.read(0x10_0000), Ok([1; 8]));
+        assert!((1..100).all(|page| memory.read(0x10_0000 + page * PAGE) == Ok([0; 8])));
+        memory.write(0x10_0000 + 60 * PAGE, [3; 8]).expect("a write");
+    }
+}

@@ -29,6 +29,10 @@ pub(super) struct Maps {
     heap: Option<[u64; 3]>,
 }
 
+/// What looking behind one range for a free one costs, in instructions.
+const STEP: u64 = 8;
+/// Ranges that are moved in the time of an instruction.
+const RANGES: u64 = 8;
 /// Bytes of C's heap at most: what needs more maps it.
 const HEAP: u64 = 64 << 20;
 
@@ -47,10 +51,15 @@ impl Maps {
         range.start >= PAGE && range.end <= self.space && self.taken.hit(range).is_none()
     }
 
+    /// Charges what changing the lists of ranges takes: what lies behind a change is moved.
+    fn charge(&self, memory: &Memory) {
+        memory.charge((self.taken.len() + self.usable.len()) as u64 / RANGES);
+    }
+
     /// Where C's heap ends after it was to end at an address.
     fn brk(&mut self, memory: &mut Memory, address: u64) -> u64 {
         if self.heap.is_none() {
-            let Some(range) = self.find(HEAP) else { return 0 };
+            let Some(range) = self.find(memory, HEAP) else { return 0 };
             self.taken.add(&range);
             self.heap = Some([range.start, range.start, range.end]);
         }
@@ -68,15 +77,16 @@ impl Maps {
 
     /// New memory, anywhere; where it begins.
     pub(super) fn take(&mut self, memory: &mut Memory, size: u64) -> Option<u64> {
-        let range = self.find(size)?;
+        let range = self.find(memory, size)?;
         self.replace(memory, &range, Perm::READ | Perm::WRITE).ok()?;
         Some(range.start)
     }
 
     /// A free range of this size.
-    fn find(&self, size: u64) -> Option<Range<u64>> {
+    fn find(&self, memory: &Memory, size: u64) -> Option<Range<u64>> {
         let mut start = self.anywhere.start;
         loop {
+            memory.charge(STEP);
             let range = start..start.checked_add(size).filter(|&end| end <= self.anywhere.end)?;
             match self.taken.hit(&range) {
                 Some(taken) => start = taken.end,
@@ -130,6 +140,7 @@ pub(super) fn mmap(
         Err(error) => return Ok(SyscallReturn::Return(-error)),
     };
     let maps = &mut kernel.maps;
+    maps.charge(cx.memory);
     let Some(wished) = pages(wish, size) else { return Ok(SyscallReturn::Return(-errno::EINVAL)) };
     let range = if maps.is_free(&wished) {
         Some(wished)
@@ -141,7 +152,7 @@ pub(super) fn mmap(
     } else if flags & MAP_FIXED != 0 {
         Some(wished)
     } else {
-        maps.find(wished.end - wished.start)
+        maps.find(cx.memory, wished.end - wished.start)
     };
     let fits = |range: &Range<u64>| range.end <= maps.space && !maps.taken.is_full();
     let Some(range) = range.filter(fits) else { return Ok(SyscallReturn::Return(-errno::ENOMEM)) };
@@ -193,6 +204,7 @@ pub(super) fn munmap(
     if kernel.maps.taken.is_full() {
         return Ok(SyscallReturn::Return(-errno::ENOMEM));
     }
+    kernel.maps.charge(cx.memory);
     kernel.maps.clear(cx.memory, &range)?;
     kernel.maps.taken.remove(&range);
     Ok(SyscallReturn::Return(0))
@@ -205,6 +217,7 @@ pub(super) fn mprotect(
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
     let maps = &mut kernel.maps;
+    maps.charge(cx.memory);
     let range = pages(args[0], args[1]).filter(|range| range.end <= maps.space);
     let Some(range) = range else { return Ok(SyscallReturn::Return(-errno::EINVAL)) };
     let perm = perm(args[2]);
@@ -212,7 +225,10 @@ pub(super) fn mprotect(
         return Ok(SyscallReturn::Return(-errno::ENOMEM));
     }
     for part in maps.usable.within(&range) {
-        cx.memory.protect(part, perm)?;
+        match cx.memory.protect(part, perm) {
+            Err(MemoryError::Limit { .. }) => return Ok(SyscallReturn::Return(-errno::ENOMEM)),
+            changed => changed?,
+        }
     }
     Ok(SyscallReturn::Return(0))
 }

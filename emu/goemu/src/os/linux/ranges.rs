@@ -15,6 +15,11 @@ impl Ranges {
         self.0.len() >= MOST
     }
 
+    /// How many ranges there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The first range that shares an address with this one.
     pub(super) fn hit(&self, range: &Range<u64>) -> Option<&Range<u64>> {
         let at = self.0.partition_point(|known| known.end <= range.start);
