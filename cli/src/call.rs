@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
 use crate::called::Called;
-use crate::calls::{argument, guess_of};
+use crate::calls::argument;
 use crate::guest::{Guest, PART_OF_MEMORY};
 use crate::looking::Looking;
 use crate::shown::Shown;
@@ -170,7 +170,8 @@ fn call(args: &Args) -> Result<Called> {
     let go = image.build_info().version.clone();
     let mut machine = Machine::with_config(image, args.config()?)?;
     machine.set_reading(args.shown.reading(args.show_args));
-    let func = machine.find(&args.func)?.name().to_owned();
+    let found = machine.find(&args.func)?;
+    let (entry, func) = (found.entry(), found.name().to_owned());
     if args.init {
         let done = machine.initialise()?;
         io::stderr().write_all(&done.stderr)?;
@@ -179,8 +180,7 @@ fn call(args: &Args) -> Result<Called> {
     let watched = args.watch.begin(&mut machine, &func)?;
     let looks = args.looking.begin(&mut machine)?;
     let most = machine.config().max_memory / PART_OF_MEMORY;
-    let guess = args.sig.is_none().then(|| guess_of(&machine, &args.func)).flatten();
-    let mut call = machine.call(&args.func)?;
+    let mut call = machine.call_at(entry, &args.func);
     if let Some(sig) = &args.sig {
         call = call.signature(sig).context("--sig")?;
     }
@@ -189,6 +189,7 @@ fn call(args: &Args) -> Result<Called> {
     }
     let given = args.args.iter().map(|arg| argument(arg, most)).collect::<Result<Vec<_>>>()?;
     let call = call.literals(&given)?;
+    let guess = call.guess().cloned();
     if let Some(guess) = &guess {
         output::note(&format!(
             "the signature of {func} is not known; guessed from its code: {guess} (--sig gives it)"

@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use goemu::go::arguments::Argument;
-use goemu::go::guess::{Guess, guess_named};
 use goemu::pool::cores;
-use goemu::{Image, LoadError, Machine, Value};
+use goemu::{Image, Machine, Value};
 
 use crate::called::Called;
 use crate::guest::{PART_OF_MEMORY, contents};
@@ -37,7 +36,6 @@ pub(crate) struct Calls {
 struct Known {
     entry: u64,
     name: String,
-    guess: Option<Guess>,
 }
 
 impl Calls {
@@ -59,8 +57,9 @@ impl Calls {
             call = call.captures(captures);
         }
         let args = request.args.iter().map(|arg| argument(arg, self.most)).collect::<Result<Vec<_>>>()?;
-        let report = call.literals(&args)?.run()?;
-        let guess = known.guess.clone().filter(|_| request.sig.is_none());
+        let call = call.literals(&args)?;
+        let guess = call.guess().cloned();
+        let report = call.run()?;
         let (func, go, engine) = (known.name.clone(), self.go.clone(), self.engine);
         Ok(Called { func, go, image: Arc::clone(&self.image), engine, report, guess, writes: None })
     }
@@ -72,21 +71,13 @@ impl Calls {
         }
         let found = machine.find(func)?;
         let (entry, name) = (found.entry(), found.name().to_owned());
-        let known = Arc::new(Known { entry, name, guess: guess_of(machine, func) });
+        let known = Arc::new(Known { entry, name });
         let mut all = lock();
         if all.len() < MAX_KNOWN {
             all.insert(func.to_owned(), Arc::clone(&known));
         }
         Ok(known)
     }
-}
-
-/// What is guessed of a function whose signature is not known.
-pub(crate) fn guess_of(machine: &Machine, name: &str) -> Option<Guess> {
-    let func = machine.find(name).ok()?;
-    let image = machine.image();
-    let unknown = matches!(image.signature(&func), Ok(None) | Err(LoadError::Unnamed { .. }));
-    unknown.then(|| guess_named(image, &func, name))
 }
 
 /// An argument: a text, or the contents of a file where it begins with `@`, of so many bytes at most.

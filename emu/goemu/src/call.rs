@@ -114,6 +114,11 @@ impl<'m> Call<'m> {
         Ok(self)
     }
 
+    /// What was guessed of the function when it was given [`Call::literals`], where no signature is known.
+    pub fn guess(&self) -> Option<&Guess> {
+        self.guess.as_ref().map(|(guess, _)| guess)
+    }
+
     /// Makes the call from the machine's starting state.
     ///
     /// # Errors
