@@ -1,5 +1,6 @@
 //! `goemu run`: a whole program, with its streams, files and exit status.
 
+mod raced;
 mod signals;
 mod stdin;
 mod taken_out;
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use goemu::machine::{Access, Config, Dir, EngineChoice, Files, Process, Signals};
 use goemu::program::{Program, Stream};
+use goemu::races::{self, Races};
 use goemu::{Image, Outcome};
 use serde_json::json;
 
@@ -22,6 +24,8 @@ use crate::{number, output, stopped};
 
 /// Exit status when the program had to be stopped.
 const STOPPED: u8 = 3;
+/// Exit status after data races, as programs have it that are built with -race.
+const RACY: u8 = 66;
 /// What a program's environment has, where nobody says.
 const ENVIRONMENT: [(&str, &str); 4] =
     [("HOME", "/root"), ("PATH", "/usr/bin:/bin"), ("TMPDIR", "/tmp"), ("USER", "root")];
@@ -79,6 +83,15 @@ pub(crate) struct Args {
     /// End the program after so many seconds of this computer's time
     #[arg(long, value_name = "SECONDS", value_parser = number::count)]
     timeout: Option<u64>,
+    /// Report data races to standard error; the program need not be built with -race
+    #[arg(long)]
+    races: bool,
+    /// Exit status where the program's own is 0 and there were data races
+    #[arg(long, value_name = "N", default_value_t = RACY, requires = "races")]
+    races_status: u8,
+    /// Memory for accesses that may race, in MiB; older ones are forgotten beyond it [default: 512]
+    #[arg(long, value_name = "MIB", value_parser = number::count, requires = "races")]
+    races_memory: Option<u64>,
     /// Write one JSON object to this file: outcome, status, instructions
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     json: Option<PathBuf>,
@@ -116,15 +129,20 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
         Stream::Error => io::stderr().write_all(bytes),
     }));
     signals::pass_on(signals)?;
+    let races = args.races.then(|| args.watch_races(&mut program));
     let looks = args.looking.begin(program.machine())?;
     let run = program.run()?;
     program.machine().unobserve();
+    let races = races.map_or_else(Vec::new, |races| races.take());
     looks.dump(program.machine().memory())?;
     looks.tell();
     if let Some(out) = &args.out {
         taken_out::write(out, &program.changes()).with_context(|| format!("--out {}", out.display()))?;
     }
-    let status = run.status();
+    let status = match run.status() {
+        Some(0) if !races.is_empty() => Some(args.races_status),
+        status => status,
+    };
     if let Some(path) = &args.json {
         let object = json!({
             "outcome": run.outcome.word(),
@@ -132,6 +150,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
             "instructions": run.instructions,
             "stopped": stopped_at(&run.outcome),
             "writes": looks.object(),
+            "races": args.races.then(|| races.iter().map(raced::json).collect::<Vec<_>>()),
         });
         std::fs::write(path, format!("{object}\n")).with_context(|| format!("--json {}", path.display()))?;
     }
@@ -159,6 +178,15 @@ fn stopped(outcome: &Outcome) -> String {
 }
 
 impl Args {
+    /// Tells data races as they are found.
+    fn watch_races(&self, program: &mut Program) -> Races {
+        let default = races::Limits::default();
+        let shadow = self.races_memory.map_or(default.shadow, |mib| mib.saturating_mul(1 << 20));
+        let races = Races::watch(program.machine(), races::Limits { shadow, ..default });
+        races.listen(|race| output::say(race.to_string().trim_end()));
+        races
+    }
+
     fn config(&self) -> Result<Config> {
         let default = Config::default();
         let text = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());

@@ -40,7 +40,7 @@ pub(crate) use objects::{
 pub use rules::{Maps, Rules};
 pub use runtime::{
     BoundsError, Defer, Eface, G, Gobuf, Hchan, InitTask, InterfaceSwitch, Itab, M, Numbers, P, Panic, Scase,
-    Stack, Timer, TypeAssert, WbBuf, WinCall,
+    Stack, Sudog, Timer, TypeAssert, WbBuf, WinCall,
 };
 pub use signals::{Signal, Signals};
 pub use tables::{Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab, TraceArgs, TraceLimits};
@@ -226,6 +226,8 @@ pub struct Facts {
     pub eface: Eface,
     /// Channels.
     pub hchan: Hchan,
+    /// Goroutines that wait for channels.
+    pub sudog: Sudog,
     /// Cases of select statements.
     pub scase: Scase,
     /// Timers.
@@ -292,6 +294,7 @@ impl Facts {
             itab: Itab::of(minor),
             eface: Eface::of(minor),
             hchan: Hchan::of(minor),
+            sudog: Sudog::of(minor),
             scase: Scase::of(minor),
             timer: Timer::of(minor),
             hmap: Hmap::of(minor),
@@ -356,6 +359,7 @@ impl Facts {
         self.itab.ask(ask);
         self.eface.ask(ask);
         self.hchan.ask(ask);
+        self.sudog.ask(ask);
         self.scase.ask(ask);
         self.timer.ask(ask);
         self.hmap.ask(ask);

@@ -32,6 +32,7 @@ pub mod outcome;
 pub mod pattern;
 pub mod pool;
 pub mod program;
+pub mod races;
 pub mod reverse;
 pub mod runtime;
 pub mod sink;

@@ -83,6 +83,8 @@ pub struct Machine {
     pub(crate) return_addr: u64,
     /// Whether the engine leaves at hooks that only tell observers.
     told: bool,
+    /// Whether the engine shows instructions that observers have chosen.
+    chooses: bool,
     /// Addresses at which a session wants to stop.
     breakpoints: HashSet<u64>,
     /// Where output goes as it comes.
@@ -216,6 +218,7 @@ impl Machine {
             call_goroutine,
             return_addr: RETURN_ADDR,
             told: false,
+            chooses: false,
             breakpoints: HashSet::new(),
             sink: None,
             resets: 0,
@@ -363,6 +366,11 @@ impl Machine {
 
     /// Others watch than before: hooks that only tell of events are set, or passed over.
     pub(crate) fn mind_observers(&mut self) {
+        let chooser = self.observers.chooser();
+        if self.chooses || chooser.is_some() {
+            self.chooses = chooser.is_some();
+            self.engine.set_chooser(chooser);
+        }
         let wanted = self.observers.want(Interest::EVENTS);
         if self.booted.is_some() && wanted != self.told {
             self.told = wanted;

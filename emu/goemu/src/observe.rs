@@ -33,11 +33,14 @@
 //! # Ok::<(), goemu::Error>(())
 //! ```
 
+use std::sync::Arc;
+
 use bitflags::bitflags;
 use goemu_loader::Image;
 use iced_x86::Instruction;
 
 use crate::cpu::Cpu;
+pub use crate::engine::Chooser;
 use crate::exit::Fault;
 use crate::memory::Memory;
 use crate::outcome::Outcome;
@@ -56,6 +59,8 @@ bitflags! {
         const INSTRUCTIONS = Self::BEFORE.bits() | Self::AFTER.bits();
         /// What Go's runtime does.
         const EVENTS = 2;
+        /// The instructions that it has [chosen](Observer::chooser), of all goroutines, each before it is executed.
+        const CHOSEN = 16;
     }
 }
 
@@ -244,6 +249,17 @@ pub trait Observer {
         let _ = (at, insns);
     }
 
+    /// Which instructions it is shown with [`Interest::CHOSEN`]. Asked once, when it is given to the machine.
+    fn chooser(&self) -> Option<Chooser> {
+        None
+    }
+
+    /// Before an instruction that it has chosen, whichever goroutine runs: [`View::g`] is that of the thread, which
+    /// may be one of the runtime's own.
+    fn chosen(&mut self, at: &View<'_>, insn: &Instruction) {
+        let _ = (at, insn);
+    }
+
     /// Before an instruction.
     fn before(&mut self, at: &View<'_>, insn: &Instruction) {
         let _ = (at, insn);
@@ -260,17 +276,25 @@ pub trait Observer {
     }
 }
 
-/// The observers of a machine, each with what it wants.
+/// An observer with what it wants.
+struct Wanting {
+    wants: Interest,
+    chooser: Option<Chooser>,
+    observer: Box<dyn Observer + Send>,
+}
+
+/// The observers of a machine.
 #[derive(Default)]
 pub(crate) struct Observers {
-    list: Vec<(Interest, Box<dyn Observer + Send>)>,
+    list: Vec<Wanting>,
     /// Whether edges are counted: what runs while the observers are away leaves no counts.
     pub(crate) covers: bool,
 }
 
 impl Observers {
     pub(crate) fn add(&mut self, observer: Box<dyn Observer + Send>) {
-        self.list.push((observer.interest(), observer));
+        let chooser = observer.chooser().filter(|_| observer.interest().contains(Interest::CHOSEN));
+        self.list.push(Wanting { wants: observer.interest(), chooser, observer });
     }
 
     /// Whether nobody watches.
@@ -285,12 +309,12 @@ impl Observers {
 
     /// Whether somebody wants this.
     pub(crate) fn want(&self, interest: Interest) -> bool {
-        self.list.iter().any(|(wants, _)| wants.intersects(interest))
+        self.list.iter().any(|one| one.wants.intersects(interest))
     }
 
     /// Tells an event.
     pub(crate) fn event(&mut self, at: &View<'_>, event: &Event) {
-        for (wants, observer) in &mut self.list {
+        for Wanting { wants, observer, .. } in &mut self.list {
             if wants.contains(Interest::EVENTS) {
                 observer.event(at, event);
             }
@@ -299,11 +323,32 @@ impl Observers {
 
     /// Everything that somebody wants.
     pub(crate) fn wants(&self) -> Interest {
-        self.list.iter().fold(Interest::empty(), |all, (wants, _)| all | *wants)
+        self.list.iter().fold(Interest::empty(), |all, one| all | one.wants)
+    }
+
+    /// Which instructions somebody has chosen.
+    pub(crate) fn chooser(&self) -> Option<Chooser> {
+        let all: Vec<Chooser> = self.list.iter().filter_map(|one| one.chooser.clone()).collect();
+        match all.as_slice() {
+            [] => None,
+            [one] => Some(Chooser::clone(one)),
+            _ => Some(Arc::new(move |insn| all.iter().any(|chooses| chooses(insn)))),
+        }
+    }
+
+    /// Shows an instruction to those that have chosen it.
+    #[inline]
+    pub(crate) fn chosen(&mut self, at: &View<'_>, insn: &Instruction) {
+        let only = self.list.len() == 1;
+        for Wanting { chooser, observer, .. } in &mut self.list {
+            if chooser.as_ref().is_some_and(|chooses| only || chooses(insn)) {
+                observer.chosen(at, insn);
+            }
+        }
     }
 
     pub(crate) fn block(&mut self, at: &View<'_>, insns: &[Instruction]) {
-        for (wants, observer) in &mut self.list {
+        for Wanting { wants, observer, .. } in &mut self.list {
             if wants.contains(Interest::BLOCKS) {
                 observer.block(at, insns);
             }
@@ -312,7 +357,7 @@ impl Observers {
 
     #[inline]
     pub(crate) fn before(&mut self, at: &View<'_>, insn: &Instruction) {
-        for (wants, observer) in &mut self.list {
+        for Wanting { wants, observer, .. } in &mut self.list {
             if wants.contains(Interest::BEFORE) {
                 observer.before(at, insn);
             }
@@ -321,7 +366,7 @@ impl Observers {
 
     #[inline]
     pub(crate) fn after(&mut self, at: &View<'_>, insn: &Instruction) {
-        for (wants, observer) in &mut self.list {
+        for Wanting { wants, observer, .. } in &mut self.list {
             if wants.contains(Interest::AFTER) {
                 observer.after(at, insn);
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use goemu::coverage::{Coverage, Edge};
 use goemu::cpu::Cpu;
 use goemu::decode::{decode, polls};
-use goemu::engine::{Bar, Detail, Engine, Stops, Watch};
+use goemu::engine::{Bar, Chooser, Detail, Engine, Stops, Watch};
 use goemu::exit::Exit;
 use goemu::interp::Interpreter;
 use goemu::machine::EngineChoice;
@@ -98,6 +98,10 @@ impl Engine for SingleSteps {
 
     fn set_bar(&mut self, bar: Option<Bar>) {
         self.bar = bar;
+    }
+
+    fn set_chooser(&mut self, chooser: Option<Chooser>) {
+        self.inner.set_chooser(chooser);
     }
 
     fn set_coverage(&mut self, coverage: Option<Arc<Coverage>>) {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use goemu_x86::coverage::{Coverage, Edge};
 use goemu_x86::cpu::{Cpu, Flags, Rflags, gpr};
-use goemu_x86::engine::{Bar, Engine, Stops, Watch};
+use goemu_x86::engine::{Bar, Chooser, Engine, Stops, Watch};
 use goemu_x86::exit::Exit;
 use goemu_x86::interp::Interpreter;
 use goemu_x86::memory::{Memory, PAGE};
@@ -462,6 +462,11 @@ impl Engine for Translator {
         self.clear();
         self.bar.clone_from(&bar);
         self.interpreter.set_bar(bar);
+    }
+
+    fn set_chooser(&mut self, chooser: Option<Chooser>) {
+        // Watched code is the interpreter's.
+        self.interpreter.set_chooser(chooser);
     }
 
     fn set_coverage(&mut self, coverage: Option<Arc<Coverage>>) {

@@ -36,9 +36,14 @@ pub type Stops = HashSet<u64>;
 /// instruction is decoded.
 pub type Bar = Arc<dyn Fn(&Instruction) -> bool + Send + Sync>;
 
+/// Says of an instruction whether a watch wants to be shown it. Asked once, when the instruction is decoded.
+pub type Chooser = Arc<dyn Fn(&Instruction) -> bool + Send + Sync>;
+
 /// How much of a run is shown to a [`Watch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
+    /// The instructions that were [chosen](Engine::set_chooser), each before it is executed.
+    Chosen,
     /// Every block, before the first of its instructions: what counting and coverage need, for the least cost.
     Blocks,
     /// Every block, and every instruction before it is executed.
@@ -63,6 +68,11 @@ pub trait Watch {
 
     /// Before an instruction is executed: the state is complete, RIP points at it.
     fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction);
+
+    /// Before a chosen instruction is executed, as [`Watch::before`] and in its place. Shown with [`Detail::Chosen`] only.
+    fn chosen(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
+        let _ = (cpu, memory, insn);
+    }
 
     /// After an instruction was executed, RIP being that of the next; not called after a fault.
     fn after(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
@@ -102,6 +112,9 @@ pub trait Engine: Send {
 
     /// Sets which instructions to leave at, with [`Exit::Guarded`].
     fn set_bar(&mut self, bar: Option<Bar>);
+
+    /// Sets which instructions are shown to a [`Watch`] that wants [`Detail::Chosen`].
+    fn set_chooser(&mut self, chooser: Option<Chooser>);
 
     /// Counts the edges of all code that it runs from now on, watched or not; `None`: none.
     fn set_coverage(&mut self, coverage: Option<Arc<Coverage>>);

@@ -32,7 +32,7 @@ pub use table::supports;
 use crate::coverage::Coverage;
 use crate::cpu::Cpu;
 use crate::decode::decode;
-use crate::engine::{Bar, Detail, Engine, Stops, Watch};
+use crate::engine::{Bar, Chooser, Detail, Engine, Stops, Watch};
 use crate::exit::{Exit, Fault, FaultKind, Trap, TrapKind};
 use crate::memory::{MemFault, Memory};
 
@@ -84,6 +84,26 @@ impl Watching for WholeBlocks<'_> {
         cpu.rip = insns.first().map_or(cpu.rip, Instruction::ip);
         self.0.block(cpu, memory, insns);
         Unobserved.run(blocks, block, cpu, memory)
+    }
+}
+
+/// An observer that is shown what it has chosen.
+struct Chosen<'a>(&'a mut dyn Watch);
+
+impl Watching for Chosen<'_> {
+    #[inline(always)]
+    fn run(&mut self, blocks: &Blocks, block: Block, cpu: &mut Cpu, memory: &mut Memory) -> Ran {
+        let mut flow = Flow::Next;
+        for (at, op) in blocks.ops(block).iter().enumerate() {
+            if op.is_chosen()
+                && let Some(insn) = blocks.insns(block).get(at)
+            {
+                cpu.rip = insn.ip();
+                self.0.chosen(cpu, memory, insn);
+            }
+            flow = (op.run)(cpu, memory, op).map_err(|trap| (at, trap))?;
+        }
+        Ok(flow)
     }
 }
 
@@ -344,6 +364,7 @@ impl Engine for Interpreter {
         watch: &mut dyn Watch,
     ) -> Exit {
         match watch.detail() {
+            Detail::Chosen => self.go(cpu, memory, fuel, Chosen(watch)),
             Detail::Blocks => self.go(cpu, memory, fuel, WholeBlocks(watch)),
             Detail::Before => self.go(cpu, memory, fuel, Instructions::<false>(watch)),
             Detail::BeforeAndAfter => self.go(cpu, memory, fuel, Instructions::<true>(watch)),
@@ -385,6 +406,10 @@ impl Engine for Interpreter {
 
     fn set_bar(&mut self, bar: Option<Bar>) {
         self.blocks.set_bar(bar);
+    }
+
+    fn set_chooser(&mut self, chooser: Option<Chooser>) {
+        self.blocks.set_chooser(chooser);
     }
 
     fn set_coverage(&mut self, coverage: Option<Arc<Coverage>>) {

@@ -105,6 +105,13 @@ impl Rules {
         self.minor >= 15
     }
 
+    /// Whether `growslice` gets the old array, the new length, the old capacity, how many elements are added, and the type;
+    /// else type, slice and capacity.
+    #[must_use]
+    pub fn growslice_gets_lengths(self) -> bool {
+        self.minor >= 20
+    }
+
     /// Whether a goroutine's creation is shown with the number of the goroutine that created it.
     #[must_use]
     pub fn shows_creators(self) -> bool {

@@ -198,6 +198,11 @@ layouts! {
         lock          "lock":         u64         = 4 => 88, 23 => 96, 25 => 104;
     }
 
+    /// `runtime.sudog`, a goroutine that waits for a channel.
+    Sudog "runtime.sudog" {
+        g             "g":            u64         = 4 => 0;
+    }
+
     /// `runtime.scase`, a case of a select statement.
     Scase "runtime.scase" {
         channel       "c":            u64         = 4 => 8, 11 => 0;

@@ -41,6 +41,7 @@ impl Machine {
             call_goroutine: self.call_goroutine,
             return_addr: self.return_addr,
             told: self.told,
+            chooses: false,
             breakpoints: HashSet::new(),
             sink: None,
             resets: 0,

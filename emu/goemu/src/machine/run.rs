@@ -227,7 +227,7 @@ impl Machine {
     }
 
     fn run_engine(&mut self, fuel: &mut i64) -> Exit {
-        if !self.observers.want(Interest::INSTRUCTIONS | Interest::BLOCKS) {
+        if !self.observers.want(Interest::INSTRUCTIONS | Interest::BLOCKS | Interest::CHOSEN) {
             return self.engine.run(&mut self.guest.cpu, &mut self.guest.memory, fuel);
         }
         self.watched(|engine, cpu, memory, watch| engine.run_watched(cpu, memory, fuel, watch))
@@ -237,7 +237,7 @@ impl Machine {
     /// runs on would look at its fuel after it.
     fn step_engine(&mut self) -> (Option<Exit>, i64, bool) {
         let insn = decode(&self.guest.memory, self.guest.cpu.rip).ok();
-        let exit = if self.observers.want(Interest::INSTRUCTIONS | Interest::BLOCKS) {
+        let exit = if self.observers.want(Interest::INSTRUCTIONS | Interest::BLOCKS | Interest::CHOSEN) {
             self.watched(|engine, cpu, memory, watch| {
                 let Some(insn) = insn else { return engine.step(cpu, memory) };
                 watch.block(cpu, memory, &[insn]);
@@ -266,7 +266,8 @@ impl Machine {
         let whole = self.guest.world.call_g.is_none();
         let follows = !whole && os.g(&self.guest.cpu, &self.guest.memory).is_some();
         let stack_hi = self.shown_stack;
-        let mut watch = WatchAll { image, os, g, follows, whole, stack_hi, shown: true, observers };
+        let chooser = observers.chooser();
+        let mut watch = WatchAll { image, os, g, follows, whole, stack_hi, shown: true, observers, chooser };
         let done = run(&mut *self.engine, &mut self.guest.cpu, &mut self.guest.memory, &mut watch);
         self.shown_stack = watch.stack_hi;
         done

@@ -4,7 +4,7 @@ use goemu_loader::Image;
 use iced_x86::Instruction;
 
 use crate::cpu::{Cpu, gpr};
-use crate::engine::{Detail, Watch};
+use crate::engine::{Chooser, Detail, Watch};
 use crate::memory::Memory;
 use crate::observe::{Event, Interest, Observers, View};
 use crate::os::Os;
@@ -23,6 +23,8 @@ pub(super) struct WatchAll<'a> {
     pub(super) stack_hi: u64,
     pub(super) shown: bool,
     pub(super) observers: &'a mut Observers,
+    /// What is chosen, where that is to be found among all instructions.
+    pub(super) chooser: Option<Chooser>,
 }
 
 impl WatchAll<'_> {
@@ -61,8 +63,11 @@ impl Watch for WatchAll<'_> {
             Detail::BeforeAndAfter
         } else if wants.contains(Interest::BEFORE) {
             Detail::Before
+        } else if wants.contains(Interest::BLOCKS) {
+            // Chosen instructions are shown among all.
+            if wants.contains(Interest::CHOSEN) { Detail::Before } else { Detail::Blocks }
         } else {
-            Detail::Blocks
+            Detail::Chosen
         }
     }
 
@@ -73,7 +78,15 @@ impl Watch for WatchAll<'_> {
         }
     }
 
+    fn chosen(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
+        let g = self.os.g(cpu, memory).unwrap_or(self.g);
+        self.observers.chosen(&View { image: self.image, cpu, memory, g }, insn);
+    }
+
     fn before(&mut self, cpu: &Cpu, memory: &Memory, insn: &Instruction) {
+        if self.chooser.as_ref().is_some_and(|chooses| chooses(insn)) {
+            self.chosen(cpu, memory, insn);
+        }
         let view = View { image: self.image, cpu, memory, g: self.g(cpu, memory) };
         if self.follows && !self.is_shown(&view) {
             return;

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::op::{Flow, Op};
 use super::table::{barrier, lower};
 use crate::decode::{BlockEnd, MAX_INSN, decode_block};
-use crate::engine::{Bar, Stops};
+use crate::engine::{Bar, Chooser, Stops};
 use crate::memory::{MemFault, Memory, Perm};
 
 /// Number of a block, or none.
@@ -65,6 +65,8 @@ pub(super) struct Blocks {
     pub(super) stops: FxHashSet<u64>,
     /// Which instructions are guarded.
     bar: Option<Bar>,
+    /// Which instructions a watch is shown.
+    chooser: Option<Chooser>,
     blocks: Vec<Block>,
     ops: Vec<Op>,
     insns: Vec<Instruction>,
@@ -87,6 +89,7 @@ impl Default for Blocks {
         Blocks {
             stops: FxHashSet::default(),
             bar: None,
+            chooser: None,
             blocks: Vec::new(),
             ops: Vec::new(),
             insns: Vec::new(),
@@ -157,8 +160,11 @@ impl Blocks {
             heat: 0,
         });
         let guarded = |insn: &Instruction| self.bar.as_ref().is_some_and(|bar| bar(insn));
-        self.ops
-            .extend(decoded.insns.iter().map(|insn| if guarded(insn) { barrier(insn) } else { lower(insn) }));
+        let chosen = |insn: &Instruction| self.chooser.as_ref().is_some_and(|chooses| chooses(insn));
+        self.ops.extend(decoded.insns.iter().map(|insn| {
+            let op = if guarded(insn) { barrier(insn) } else { lower(insn) };
+            if chosen(insn) { op.to_be_shown() } else { op }
+        }));
         self.insns.extend(decoded.insns);
         self.by_addr.insert(addr, id);
         Ok(id)
@@ -214,6 +220,12 @@ impl Blocks {
     /// Sets which instructions are guarded.
     pub(super) fn set_bar(&mut self, bar: Option<Bar>) {
         self.bar = bar;
+        self.forget_all();
+    }
+
+    /// Sets which instructions are shown.
+    pub(super) fn set_chooser(&mut self, chooser: Option<Chooser>) {
+        self.chooser = chooser;
         self.forget_all();
     }
 

@@ -39,7 +39,7 @@ pub(crate) struct Op {
     pub(crate) base: u8,
     /// Index of the memory operand.
     pub(crate) index: u8,
-    /// Shift of the index ([`SHIFT`]), and the form of vector operands: [`VEX`], [`WIDE`], [`IN_MEMORY`].
+    /// Shift of the index ([`SHIFT`]), the form of vector operands ([`VEX`], [`WIDE`], [`IN_MEMORY`]), and [`CHOSEN`].
     scale: u8,
     /// Segment base and address size of the memory operand, if they are not the usual ones.
     pub(crate) odd: AddressMode,
@@ -53,6 +53,9 @@ const VEX: u8 = 4;
 const WIDE: u8 = 8;
 /// In [`Op::scale`]: one of the operands is in memory.
 const IN_MEMORY: u8 = 16;
+
+/// In [`Op::scale`]: a watch has chosen the instruction.
+const CHOSEN: u8 = 32;
 
 /// What an address may have besides base, index and displacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +124,18 @@ impl Op {
     #[inline(always)]
     pub(crate) fn in_memory(&self) -> bool {
         self.scale & IN_MEMORY != 0
+    }
+
+    /// The same operation, which a watch has chosen.
+    pub(crate) fn to_be_shown(mut self) -> Op {
+        self.scale |= CHOSEN;
+        self
+    }
+
+    /// Whether a watch has chosen it.
+    #[inline(always)]
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.scale & CHOSEN != 0
     }
 
     /// The address of the memory operand.

@@ -1,0 +1,105 @@
+//! Data races of programs that were built without `-race`: accesses of different goroutines to the same memory, one of
+//! them a write, without anything that orders them.
+//!
+//! ```no_run
+//! use goemu::program::Program;
+//! use goemu::races::{Limits, Races};
+//! use goemu::{Config, Image};
+//!
+//! let mut program = Program::load(Image::open("program")?, Config::default())?;
+//! let races = Races::watch(program.machine(), Limits::default());
+//! program.run()?;
+//! for race in races.take() {
+//!     println!("{race}");
+//! }
+//! # Ok::<(), goemu::Error>(())
+//! ```
+//!
+//! What orders goroutines is what orders them for Go's own race detector: `go` statements, channels, locks, wait groups,
+//! atomic operations, timers, finalizers. That detector is told by the compiler what is accessed; here the program's
+//! instructions are watched, and the functions of the runtime that mean something, by their names in the function
+//! table. docs/races.md has what is modelled and what cannot be seen.
+
+mod atomics;
+mod class;
+mod clock;
+mod detector;
+mod goroutines;
+mod objects;
+mod orders;
+mod plan;
+mod report;
+mod roles;
+mod runtime;
+mod shadow;
+mod stacks;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::machine::Machine;
+use detector::Detector;
+pub use report::{Access, Goroutine, Location, Place, Race};
+
+/// What the detector may keep. What is forgotten can hide a race, and never makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory for accesses: 48 for each word that was accessed. The oldest are forgotten.
+    pub shadow: u64,
+    /// Different stacks of accesses. Those of further accesses are not known.
+    pub stacks: usize,
+    /// Objects of the heap whose allocation is known. The oldest are forgotten.
+    pub objects: usize,
+    /// Different races that are told.
+    pub reports: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { shadow: 512 << 20, stacks: 1 << 21, objects: 1 << 20, reports: 1000 }
+    }
+}
+
+type Listener = Box<dyn FnMut(&Race) + Send>;
+
+/// What the detector shares with its user.
+#[derive(Default)]
+struct Shared {
+    races: Mutex<Vec<Race>>,
+    listener: Mutex<Option<Listener>>,
+    /// Another run is about to begin.
+    restart: AtomicBool,
+}
+
+/// A detector that watches a machine, from outside.
+#[derive(Clone, Default)]
+pub struct Races {
+    shared: Arc<Shared>,
+}
+
+impl Races {
+    /// Lets a detector watch a machine from now on. The run must be a whole one: what was done before is not known.
+    pub fn watch(machine: &mut Machine, limits: Limits) -> Races {
+        let races = Races::default();
+        let image = Arc::clone(&machine.guest.image);
+        machine.observe(Detector::new(image, limits, Arc::clone(&races.shared)));
+        races
+    }
+
+    /// Tells each race as it is found.
+    pub fn listen(&self, listener: impl FnMut(&Race) + Send + 'static) {
+        let mut place = self.shared.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        *place = Some(Box::new(listener));
+    }
+
+    /// The races that were found since this was asked last, each pair of places once.
+    pub fn take(&self) -> Vec<Race> {
+        std::mem::take(&mut *self.shared.races.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets all accesses and which races were told: the machine is about to run from its beginning again.
+    pub fn restart(&self) {
+        self.shared.races.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.shared.restart.store(true, Ordering::Relaxed);
+    }
+}
