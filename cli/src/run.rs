@@ -46,7 +46,8 @@ const ENVIRONMENT: [(&str, &str); 4] =
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "Exit status:
-  that of the program; 1 if goemu could not run it; 3 if a limit ended it
+  that of the program; 66 if that is 0 and --races has found any; 1 if goemu
+  could not run it; 3 if a limit ended it
   (--fuel, --timeout, --max-output), or all its threads wait for ever; 0 if
   it came to --stop
 
@@ -56,7 +57,8 @@ Examples:
   goemu run --dir testdata:/w/testdata:ro --cwd /w ./strings.test -test.v
   goemu run --out results ./prog       what it wrote in its file system
   goemu run --set 'main.debug=true' --stop main.check+0x40 ./prog
-  goemu run --seed 7 --processors 4 ./pkg.test -test.run TestRace")]
+  goemu run --seed 7 --processors 4 ./pkg.test -test.run TestRace
+  goemu run --races ./pkg.test         data races, without -race")]
 pub(crate) struct Args {
     /// The program
     #[arg(value_hint = clap::ValueHint::FilePath)]
@@ -129,7 +131,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
         Stream::Error => io::stderr().write_all(bytes),
     }));
     signals::pass_on(signals)?;
-    let races = args.races.then(|| args.watch_races(&mut program));
+    let races = args.races.then(|| args.watch_races(&mut program)).transpose()?;
     let looks = args.looking.begin(program.machine())?;
     let run = program.run()?;
     program.machine().unobserve();
@@ -179,12 +181,12 @@ fn stopped(outcome: &Outcome) -> String {
 
 impl Args {
     /// Tells data races as they are found.
-    fn watch_races(&self, program: &mut Program) -> Races {
+    fn watch_races(&self, program: &mut Program) -> Result<Races> {
         let default = races::Limits::default();
         let shadow = self.races_memory.map_or(default.shadow, |mib| mib.saturating_mul(1 << 20));
-        let races = Races::watch(program.machine(), races::Limits { shadow, ..default });
+        let races = Races::watch(program.machine(), races::Limits { shadow, ..default })?;
         races.listen(|race| output::say(race.to_string().trim_end()));
-        races
+        Ok(races)
     }
 
     fn config(&self) -> Result<Config> {

@@ -27,6 +27,7 @@ mod planted;
 mod process;
 mod program_types;
 mod properties;
+mod races;
 mod real_runtime;
 mod runtimes;
 mod signatures;

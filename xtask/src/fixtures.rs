@@ -78,7 +78,7 @@ impl Args {
 }
 
 /// The builds that a clone has: those that examples and tests name, of the oldest and the newest release and of each system.
-const CHECKED_IN: [&str; 22] = [
+const CHECKED_IN: [&str; 23] = [
     "bad-go1.27-stripped",
     "cgo-go1.15-gcc",
     "cgo-go1.27-gcc-pie",
@@ -97,6 +97,7 @@ const CHECKED_IN: [&str; 22] = [
     "planted-go1.27",
     "process-go1.15-stripped",
     "process-go1.27-stripped",
+    "races-go1.27",
     "typed-go1.15-stripped",
     "typed-go1.27",
     "whole-go1.27-stripped",
@@ -104,7 +105,7 @@ const CHECKED_IN: [&str; 22] = [
 ];
 
 /// The builds that CI makes for its tests: the releases between, other modes, programs of one table each.
-const COMPARED: [&str; 21] = [
+const COMPARED: [&str; 23] = [
     "algorithms-go1.27-stripped",
     "algorithms-v3-go1.23-stripped",
     "bad-go1.15-stripped",
@@ -122,6 +123,8 @@ const COMPARED: [&str; 21] = [
     "defers-go1.15-stripped",
     "defers-go1.27-stripped",
     "library-go1.27",
+    "races-go1.23",
+    "races-go1.25",
     "signatures-go1.15",
     "signatures-go1.27",
     "world-go1.15",
@@ -130,7 +133,7 @@ const COMPARED: [&str; 21] = [
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 15] = [
+const PROGRAMS: [&str; 16] = [
     "corpus",
     "library",
     "world",
@@ -145,6 +148,7 @@ const PROGRAMS: [&str; 15] = [
     "planted",
     "decoders",
     "whole",
+    "races",
     "cgo",
 ];
 
@@ -158,6 +162,7 @@ fn only_mode(program: &str) -> Option<(&'static str, &'static [u16])> {
         "corners" => Some(("-stripped", &VERSIONS)),
         "signatures" => Some(("", &[15, 27])),
         "planted" => Some(("", &[27])),
+        "races" => Some(("", &[23, 25, 27])),
         "decoders" => Some(("-stripped", &[21, 27])),
         _ => None,
     }

@@ -36,3 +36,27 @@ fn what_cannot_be_run_is_said_on_one_line() {
     let windows = ran(command().arg("run").arg(program("corpus-go1.27-windows")));
     assert_eq!((windows.status, windows.stderr.lines().count()), (1, 1), "{}", windows.stderr);
 }
+
+#[test]
+fn data_races_are_told_and_change_the_status() {
+    let out = std::env::temp_dir().join(format!("goemu-races-{}.json", std::process::id()));
+    let case = |number: &str, more: &[&str]| {
+        let mut command = command();
+        command.args(["run", "--races", "--env", &format!("GOEMU_CASE={number}"), "--json"]).arg(&out);
+        let ran = ran(command.args(more).arg(program("races-go1.27")));
+        let told: Json = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
+        std::fs::remove_file(&out).unwrap();
+        (ran, told)
+    };
+    // The first of the programs has no race, the last one has.
+    let (clean, told) = case("0", &[]);
+    assert_eq!((clean.status, &told["races"]), (0, &Json::Array(Vec::new())), "{}", clean.stderr);
+    let (racy, told) = case("69", &[]);
+    assert_eq!((racy.status, &told["status"]), (66, &66.into()));
+    assert!(racy.stderr.contains("WARNING: DATA RACE"), "{}", racy.stderr);
+    let race = &told["races"][0];
+    assert!(race["access"]["write"].as_bool().unwrap() || race["previous"]["write"].as_bool().unwrap());
+    assert!(race["access"]["stack"][0]["line"].as_u64().unwrap() > 0, "{race}");
+    let (racy, _) = case("69", &["--races-status", "5", "--races-memory", "1"]);
+    assert_eq!(racy.status, 5);
+}

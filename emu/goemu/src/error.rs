@@ -60,6 +60,14 @@ pub enum Error {
     /// A user's hook ended the call.
     #[error("a hook ended the call: {0}")]
     Hook(String),
+    /// Data races cannot be looked for: what the runtime does is recognised by the names of its functions.
+    #[error(
+        "no data races can be found in this program: no function of it is called {missing} (are its names hashed?)"
+    )]
+    NoRaces {
+        /// A function that every Go program has.
+        missing: &'static str,
+    },
     /// A session's call could not go on, as an earlier error of the session said.
     #[error("this call could not go on: start it again")]
     SessionOver,

@@ -7,7 +7,7 @@
 //! use goemu::{Config, Image};
 //!
 //! let mut program = Program::load(Image::open("program")?, Config::default())?;
-//! let races = Races::watch(program.machine(), Limits::default());
+//! let races = Races::watch(program.machine(), Limits::default())?;
 //! program.run()?;
 //! for race in races.take() {
 //!     println!("{race}");
@@ -37,6 +37,7 @@ mod stacks;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::error::Error;
 use crate::machine::Machine;
 use detector::Detector;
 pub use report::{Access, Goroutine, Location, Place, Race};
@@ -60,6 +61,9 @@ impl Default for Limits {
     }
 }
 
+/// Functions without which nothing is known of a program.
+const NEEDED: [&str; 2] = ["runtime.newproc1", "runtime.mallocgc"];
+
 type Listener = Box<dyn FnMut(&Race) + Send>;
 
 /// What the detector shares with its user.
@@ -79,11 +83,18 @@ pub struct Races {
 
 impl Races {
     /// Lets a detector watch a machine from now on. The run must be a whole one: what was done before is not known.
-    pub fn watch(machine: &mut Machine, limits: Limits) -> Races {
+    ///
+    /// # Errors
+    /// The program's functions do not have their names.
+    pub fn watch(machine: &mut Machine, limits: Limits) -> Result<Races, Error> {
+        let missing = |name: &&&str| machine.guest.image.funcs_named(name).is_empty();
+        if let Some(missing) = NEEDED.iter().find(missing) {
+            return Err(Error::NoRaces { missing });
+        }
         let races = Races::default();
         let image = Arc::clone(&machine.guest.image);
         machine.observe(Detector::new(image, limits, Arc::clone(&races.shared)));
-        races
+        Ok(races)
     }
 
     /// Tells each race as it is found.

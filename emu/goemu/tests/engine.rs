@@ -23,6 +23,7 @@ struct SingleSteps {
     inner: Interpreter,
     stops: Stops,
     bar: Option<Bar>,
+    chooser: Option<Chooser>,
 }
 
 impl SingleSteps {
@@ -43,8 +44,13 @@ impl SingleSteps {
             }
             if let (Some(insn), Some(watch)) = (&insn, &mut watch) {
                 watch.block(cpu, memory, std::slice::from_ref(insn));
-                if watch.detail() != Detail::Blocks {
-                    watch.before(cpu, memory, insn);
+                match watch.detail() {
+                    Detail::Blocks => {}
+                    Detail::Chosen if self.chooser.as_ref().is_some_and(|chooses| chooses(insn)) => {
+                        watch.chosen(cpu, memory, insn);
+                    }
+                    Detail::Chosen => {}
+                    Detail::Before | Detail::BeforeAndAfter => watch.before(cpu, memory, insn),
                 }
             }
             match self.inner.step(cpu, memory) {
@@ -101,7 +107,7 @@ impl Engine for SingleSteps {
     }
 
     fn set_chooser(&mut self, chooser: Option<Chooser>) {
-        self.inner.set_chooser(chooser);
+        self.chooser = chooser;
     }
 
     fn set_coverage(&mut self, coverage: Option<Arc<Coverage>>) {

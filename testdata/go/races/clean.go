@@ -11,38 +11,6 @@ import (
 )
 
 // Programs without data races: what orders the accesses is each time another part of Go.
-var clean = map[string]func(){
-	"mutex":            cleanMutex,
-	"rw-mutex":         cleanRWMutex,
-	"wait-group":       cleanWaitGroup,
-	"once":             cleanOnce,
-	"once-value":       cleanOnceValue,
-	"unbuffered":       cleanUnbuffered,
-	"buffered":         cleanBuffered,
-	"semaphore":        cleanSemaphore,
-	"close":            cleanClose,
-	"select":           cleanSelect,
-	"atomic-flag":      cleanAtomicFlag,
-	"atomic-pointer":   cleanAtomicPointer,
-	"atomic-value":     cleanAtomicValue,
-	"atomic-functions": cleanAtomicFunctions,
-	"cond":             cleanCond,
-	"sync-map":         cleanSyncMap,
-	"pool":             cleanPool,
-	"context":          cleanContext,
-	"timer":            cleanTimer,
-	"after-func":       cleanAfterFunc,
-	"ticker":           cleanTicker,
-	"pipeline":         cleanPipeline,
-	"many":             cleanMany,
-	"memory-reuse":     cleanMemoryReuse,
-	"stacks":           cleanStacks,
-	"finalizer":        cleanFinalizer,
-	"pull":             cleanPull,
-	"neighbours":       cleanNeighbours,
-	"double-check":     cleanDoubleCheck,
-	"try-lock":         cleanTryLock,
-}
 
 func parallel(n int, f func(i int)) {
 	var wg sync.WaitGroup
@@ -56,6 +24,8 @@ func parallel(n int, f func(i int)) {
 	wg.Wait()
 }
 
+//goemu:call cleanMutex()
+//go:noinline
 func cleanMutex() {
 	var mu sync.Mutex
 	n := 0
@@ -70,6 +40,8 @@ func cleanMutex() {
 	use(n)
 }
 
+//goemu:call cleanRWMutex()
+//go:noinline
 func cleanRWMutex() {
 	var mu sync.RWMutex
 	m := map[int]int{}
@@ -90,6 +62,8 @@ func cleanRWMutex() {
 	})
 }
 
+//goemu:call cleanWaitGroup()
+//go:noinline
 func cleanWaitGroup() {
 	data := make([]int, 10)
 	parallel(10, func(i int) { data[i] = i })
@@ -98,6 +72,8 @@ func cleanWaitGroup() {
 	}
 }
 
+//goemu:call cleanOnce()
+//go:noinline
 func cleanOnce() {
 	var once sync.Once
 	var r *record
@@ -110,11 +86,15 @@ func cleanOnce() {
 	})
 }
 
+//goemu:call cleanOnceValue()
+//go:noinline
 func cleanOnceValue() {
 	value := sync.OnceValue(func() *record { return &record{count: 4} })
 	parallel(4, func(int) { use(value().count) })
 }
 
+//goemu:call cleanUnbuffered()
+//go:noinline
 func cleanUnbuffered() {
 	c := make(chan *record)
 	done := make(chan bool)
@@ -129,6 +109,8 @@ func cleanUnbuffered() {
 	use(r.count)
 }
 
+//goemu:call cleanBuffered()
+//go:noinline
 func cleanBuffered() {
 	c := make(chan *record, 3)
 	go func() {
@@ -145,6 +127,8 @@ func cleanBuffered() {
 	use(sum)
 }
 
+//goemu:call cleanSemaphore()
+//go:noinline
 func cleanSemaphore() {
 	sem := make(chan struct{}, 1)
 	n := 0
@@ -157,6 +141,8 @@ func cleanSemaphore() {
 	use(n)
 }
 
+//goemu:call cleanClose()
+//go:noinline
 func cleanClose() {
 	stop := make(chan bool)
 	n := 0
@@ -177,6 +163,8 @@ func cleanClose() {
 	n = 10
 }
 
+//goemu:call cleanSelect()
+//go:noinline
 func cleanSelect() {
 	a, b, quit := make(chan *record), make(chan *record, 1), make(chan bool)
 	got := 0
@@ -205,6 +193,8 @@ func cleanSelect() {
 	use(got)
 }
 
+//goemu:call cleanAtomicFlag()
+//go:noinline
 func cleanAtomicFlag() {
 	var ready atomic.Bool
 	n := 0
@@ -218,6 +208,8 @@ func cleanAtomicFlag() {
 	use(n)
 }
 
+//goemu:call cleanAtomicPointer()
+//go:noinline
 func cleanAtomicPointer() {
 	var p atomic.Pointer[record]
 	go func() {
@@ -231,6 +223,8 @@ func cleanAtomicPointer() {
 	r.count++
 }
 
+//goemu:call cleanAtomicValue()
+//go:noinline
 func cleanAtomicValue() {
 	var v atomic.Value
 	go func() {
@@ -242,6 +236,8 @@ func cleanAtomicValue() {
 	use(v.Load().(*record).count)
 }
 
+//goemu:call cleanAtomicFunctions()
+//go:noinline
 func cleanAtomicFunctions() {
 	var flag, n int32
 	data := 0
@@ -259,6 +255,8 @@ func cleanAtomicFunctions() {
 	}
 }
 
+//goemu:call cleanCond()
+//go:noinline
 func cleanCond() {
 	var mu sync.Mutex
 	cond := sync.NewCond(&mu)
@@ -284,6 +282,8 @@ func cleanCond() {
 	})
 }
 
+//goemu:call cleanSyncMap()
+//go:noinline
 func cleanSyncMap() {
 	var m sync.Map
 	parallel(4, func(i int) {
@@ -298,6 +298,8 @@ func cleanSyncMap() {
 	})
 }
 
+//goemu:call cleanPool()
+//go:noinline
 func cleanPool() {
 	pool := sync.Pool{New: func() any { return new(bytes.Buffer) }}
 	parallel(8, func(i int) {
@@ -310,6 +312,8 @@ func cleanPool() {
 	})
 }
 
+//goemu:call cleanContext()
+//go:noinline
 func cleanContext() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
@@ -323,6 +327,8 @@ func cleanContext() {
 	})
 }
 
+//goemu:call cleanTimer()
+//go:noinline
 func cleanTimer() {
 	r := &record{}
 	t := time.NewTimer(time.Millisecond)
@@ -338,6 +344,8 @@ func cleanTimer() {
 	<-t.C
 }
 
+//goemu:call cleanAfterFunc()
+//go:noinline
 func cleanAfterFunc() {
 	r := &record{count: 1}
 	done := make(chan bool)
@@ -349,6 +357,8 @@ func cleanAfterFunc() {
 	use(r.count)
 }
 
+//goemu:call cleanTicker()
+//go:noinline
 func cleanTicker() {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -361,6 +371,8 @@ func cleanTicker() {
 	}
 }
 
+//goemu:call cleanPipeline()
+//go:noinline
 func cleanPipeline() {
 	source, double, result := make(chan int), make(chan int, 2), make(chan []int, 1)
 	go func() {
@@ -385,6 +397,8 @@ func cleanPipeline() {
 	use(len(<-result))
 }
 
+//goemu:call cleanMany()
+//go:noinline
 func cleanMany() {
 	var mu sync.Mutex
 	n := 0
@@ -417,6 +431,8 @@ func fill(n int) int {
 }
 
 // The collector gives one goroutine the memory of another.
+//goemu:call cleanMemoryReuse()
+//go:noinline
 func cleanMemoryReuse() {
 	for round := range 3 {
 		parallel(4, func(i int) {
@@ -439,6 +455,8 @@ func deep(n int) int {
 	return deep(n-1) + a[n%32]
 }
 
+//goemu:call cleanStacks()
+//go:noinline
 func cleanStacks() {
 	for range 3 {
 		parallel(8, func(i int) { deep(50 * (i + 1)) })
@@ -446,6 +464,8 @@ func cleanStacks() {
 	}
 }
 
+//goemu:call cleanFinalizer()
+//go:noinline
 func cleanFinalizer() {
 	done := make(chan int, 1)
 	func() {
@@ -466,6 +486,8 @@ func cleanFinalizer() {
 	}
 }
 
+//goemu:call cleanPull()
+//go:noinline
 func cleanPull() {
 	r := &record{}
 	next, stop := iter.Pull(func(yield func(int) bool) {
@@ -485,6 +507,8 @@ func cleanPull() {
 	}
 }
 
+//goemu:call cleanNeighbours()
+//go:noinline
 func cleanNeighbours() {
 	var data struct {
 		a, b byte
@@ -500,6 +524,8 @@ func cleanNeighbours() {
 	<-done
 }
 
+//goemu:call cleanDoubleCheck()
+//go:noinline
 func cleanDoubleCheck() {
 	var p atomic.Pointer[record]
 	var mu sync.Mutex
@@ -518,6 +544,8 @@ func cleanDoubleCheck() {
 	})
 }
 
+//goemu:call cleanTryLock()
+//go:noinline
 func cleanTryLock() {
 	var mu sync.RWMutex
 	n := 0

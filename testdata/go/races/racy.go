@@ -12,48 +12,6 @@ import (
 
 // Programs with a data race each, after kinds that studies of Go programs have published. Whether the race does harm depends on
 // the schedule; that it is there does not.
-var racy = map[string]func(){
-	"counter":          counter,
-	"loop-variable":    loopVariable,
-	"error-variable":   errorVariable,
-	"map-writes":       mapWrites,
-	"map-read-write":   mapReadWrite,
-	"map-iteration":    mapIteration,
-	"slice-append":     sliceAppend,
-	"slice-element":    sliceElement,
-	"slice-copy":       sliceCopy,
-	"flag":             flag,
-	"lazy-init":        lazyInit,
-	"double-check":     doubleCheck,
-	"read-lock-write":  readLockWrite,
-	"two-locks":        twoLocks,
-	"partial-lock":     partialLock,
-	"wait-group-early": waitGroupEarly,
-	"add-inside":       addInside,
-	"result-too-soon":  resultTooSoon,
-	"done-too-soon":    doneTooSoon,
-	"struct-field":     structField,
-	"interface-value":  interfaceValue,
-	"closure-capture":  closureCapture,
-	"timer-func":       timerFunc,
-	"timer-reset":      timerReset,
-	"ticker-stop":      tickerStop,
-	"context-cancel":   contextCancel,
-	"send-close":       sendClose,
-	"buffered-chan":    bufferedChan,
-	"pointer-shared":   pointerShared,
-	"plain-atomic":     plainAtomic,
-	"string-header":    stringHeader,
-	"bytes-builder":    bytesBuilder,
-	"sort-shared":      sortShared,
-	"select-default":   selectDefault,
-	"once-bypass":      onceBypass,
-	"cond-without":     condWithout,
-	"pool-after-put":   poolAfterPut,
-	"try-lock":         tryLock,
-	"method-value":     methodValue,
-	"worker-result":    workerResult,
-}
 
 var (
 	number int
@@ -83,6 +41,8 @@ func yield() {
 	}
 }
 
+//goemu:call counter()
+//go:noinline
 func counter() {
 	var wg sync.WaitGroup
 	for range 2 {
@@ -95,6 +55,8 @@ func counter() {
 	wg.Wait()
 }
 
+//goemu:call loopVariable()
+//go:noinline
 func loopVariable() {
 	var wg sync.WaitGroup
 	var i int
@@ -108,6 +70,8 @@ func loopVariable() {
 	wg.Wait()
 }
 
+//goemu:call errorVariable()
+//go:noinline
 func errorVariable() {
 	var wg sync.WaitGroup
 	_, err := parse("1")
@@ -135,6 +99,8 @@ func parse(text string) (int, error) {
 	return 0, &badNumber{text}
 }
 
+//goemu:call mapWrites()
+//go:noinline
 func mapWrites() {
 	m := map[int]int{}
 	done := make(chan bool)
@@ -146,6 +112,8 @@ func mapWrites() {
 	<-done
 }
 
+//goemu:call mapReadWrite()
+//go:noinline
 func mapReadWrite() {
 	table = map[int]int{1: 1}
 	done := make(chan bool)
@@ -157,6 +125,8 @@ func mapReadWrite() {
 	<-done
 }
 
+//goemu:call mapIteration()
+//go:noinline
 func mapIteration() {
 	m := map[string]int{"a": 1, "b": 2}
 	done := make(chan bool)
@@ -170,6 +140,8 @@ func mapIteration() {
 	<-done
 }
 
+//goemu:call sliceAppend()
+//go:noinline
 func sliceAppend() {
 	var all []int
 	var wg sync.WaitGroup
@@ -184,6 +156,8 @@ func sliceAppend() {
 	use(len(all))
 }
 
+//goemu:call sliceElement()
+//go:noinline
 func sliceElement() {
 	data := make([]int, 100)
 	done := make(chan bool)
@@ -201,6 +175,8 @@ func sliceElement() {
 	<-done
 }
 
+//goemu:call sliceCopy()
+//go:noinline
 func sliceCopy() {
 	data := make([]byte, 1000)
 	done := make(chan bool)
@@ -213,6 +189,8 @@ func sliceCopy() {
 	<-done
 }
 
+//goemu:call flag()
+//go:noinline
 func flag() {
 	ready := false
 	go func() {
@@ -231,6 +209,8 @@ func get() *record {
 	return shared
 }
 
+//goemu:call lazyInit()
+//go:noinline
 func lazyInit() {
 	var wg sync.WaitGroup
 	for range 2 {
@@ -243,6 +223,8 @@ func lazyInit() {
 	wg.Wait()
 }
 
+//goemu:call doubleCheck()
+//go:noinline
 func doubleCheck() {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -262,6 +244,8 @@ func doubleCheck() {
 	wg.Wait()
 }
 
+//goemu:call readLockWrite()
+//go:noinline
 func readLockWrite() {
 	var mu sync.RWMutex
 	var wg sync.WaitGroup
@@ -277,6 +261,8 @@ func readLockWrite() {
 	wg.Wait()
 }
 
+//goemu:call twoLocks()
+//go:noinline
 func twoLocks() {
 	var a, b sync.Mutex
 	var wg sync.WaitGroup
@@ -296,6 +282,8 @@ func twoLocks() {
 	wg.Wait()
 }
 
+//goemu:call partialLock()
+//go:noinline
 func partialLock() {
 	var mu sync.Mutex
 	r := &record{}
@@ -310,6 +298,8 @@ func partialLock() {
 	<-done
 }
 
+//goemu:call waitGroupEarly()
+//go:noinline
 func waitGroupEarly() {
 	var wg sync.WaitGroup
 	r := &record{}
@@ -323,6 +313,8 @@ func waitGroupEarly() {
 	yield()
 }
 
+//goemu:call addInside()
+//go:noinline
 func addInside() {
 	var wg sync.WaitGroup
 	total := 0
@@ -338,6 +330,8 @@ func addInside() {
 	yield()
 }
 
+//goemu:call resultTooSoon()
+//go:noinline
 func resultTooSoon() {
 	result := 0
 	done := make(chan bool, 1)
@@ -350,6 +344,8 @@ func resultTooSoon() {
 	yield()
 }
 
+//goemu:call doneTooSoon()
+//go:noinline
 func doneTooSoon() {
 	ctx, cancel := context.WithCancel(context.Background())
 	n := 0
@@ -362,6 +358,8 @@ func doneTooSoon() {
 	yield()
 }
 
+//goemu:call structField()
+//go:noinline
 func structField() {
 	r := &record{}
 	done := make(chan bool)
@@ -373,6 +371,8 @@ func structField() {
 	<-done
 }
 
+//goemu:call interfaceValue()
+//go:noinline
 func interfaceValue() {
 	done := make(chan bool)
 	go func() {
@@ -385,6 +385,8 @@ func interfaceValue() {
 	<-done
 }
 
+//goemu:call closureCapture()
+//go:noinline
 func closureCapture() {
 	total := 0
 	add := func(n int) { total += n }
@@ -398,6 +400,8 @@ func closureCapture() {
 	use(total)
 }
 
+//goemu:call timerFunc()
+//go:noinline
 func timerFunc() {
 	n := 0
 	time.AfterFunc(time.Millisecond, func() { n = 1 })
@@ -406,6 +410,8 @@ func timerFunc() {
 	use(n)
 }
 
+//goemu:call timerReset()
+//go:noinline
 func timerReset() {
 	var t *time.Timer
 	t = time.AfterFunc(time.Microsecond, func() {
@@ -416,6 +422,8 @@ func timerReset() {
 	t = nil
 }
 
+//goemu:call tickerStop()
+//go:noinline
 func tickerStop() {
 	r := &record{}
 	tick := time.NewTicker(time.Millisecond)
@@ -429,6 +437,8 @@ func tickerStop() {
 	use(r.count)
 }
 
+//goemu:call contextCancel()
+//go:noinline
 func contextCancel() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
@@ -444,6 +454,8 @@ func contextCancel() {
 	time.Sleep(5 * time.Millisecond)
 }
 
+//goemu:call sendClose()
+//go:noinline
 func sendClose() {
 	c := make(chan int, 1)
 	go func() {
@@ -453,6 +465,8 @@ func sendClose() {
 	close(c)
 }
 
+//goemu:call bufferedChan()
+//go:noinline
 func bufferedChan() {
 	limit := make(chan bool, 2)
 	var wg sync.WaitGroup
@@ -468,6 +482,8 @@ func bufferedChan() {
 	wg.Wait()
 }
 
+//goemu:call pointerShared()
+//go:noinline
 func pointerShared() {
 	c := make(chan *record, 1)
 	r := &record{}
@@ -482,6 +498,8 @@ func pointerShared() {
 	<-done
 }
 
+//goemu:call plainAtomic()
+//go:noinline
 func plainAtomic() {
 	var n int64
 	done := make(chan bool)
@@ -494,6 +512,8 @@ func plainAtomic() {
 	<-done
 }
 
+//goemu:call stringHeader()
+//go:noinline
 func stringHeader() {
 	done := make(chan bool)
 	go func() {
@@ -504,6 +524,8 @@ func stringHeader() {
 	<-done
 }
 
+//goemu:call bytesBuilder()
+//go:noinline
 func bytesBuilder() {
 	var b strings.Builder
 	done := make(chan bool)
@@ -515,6 +537,8 @@ func bytesBuilder() {
 	<-done
 }
 
+//goemu:call sortShared()
+//go:noinline
 func sortShared() {
 	data := []int{5, 3, 1, 4}
 	done := make(chan bool)
@@ -526,6 +550,8 @@ func sortShared() {
 	<-done
 }
 
+//goemu:call selectDefault()
+//go:noinline
 func selectDefault() {
 	c := make(chan int)
 	n := 0
@@ -544,6 +570,8 @@ func selectDefault() {
 	use(n)
 }
 
+//goemu:call onceBypass()
+//go:noinline
 func onceBypass() {
 	var once sync.Once
 	var r *record
@@ -559,6 +587,8 @@ func onceBypass() {
 	wg.Wait()
 }
 
+//goemu:call condWithout()
+//go:noinline
 func condWithout() {
 	var mu sync.Mutex
 	cond := sync.NewCond(&mu)
@@ -576,6 +606,8 @@ func condWithout() {
 	mu.Unlock()
 }
 
+//goemu:call poolAfterPut()
+//go:noinline
 func poolAfterPut() {
 	pool := sync.Pool{New: func() any { return new(record) }}
 	r := pool.Get().(*record)
@@ -591,6 +623,8 @@ func poolAfterPut() {
 	<-done
 }
 
+//goemu:call tryLock()
+//go:noinline
 func tryLock() {
 	var mu sync.Mutex
 	done := make(chan bool)
@@ -606,6 +640,8 @@ func tryLock() {
 	<-done
 }
 
+//goemu:call methodValue()
+//go:noinline
 func methodValue() {
 	r := &record{}
 	bump := r.bump
@@ -618,6 +654,8 @@ func methodValue() {
 	<-done
 }
 
+//goemu:call workerResult()
+//go:noinline
 func workerResult() {
 	results := make([]record, 2)
 	jobs := make(chan int, 2)

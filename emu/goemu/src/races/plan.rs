@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use super::class::{self, Class};
 use super::roles::{self, Lock, Role};
 use crate::cpu::Cpu;
+use crate::disasm::instructions;
 
 /// What is to be done before an instruction.
 #[derive(Clone, Debug, PartialEq)]
@@ -224,9 +225,28 @@ impl Planner {
             let load = operands.first().filter(|operand| !operand.writes && lock.is_none())?;
             return Some(Does::MayLoad(*load));
         }
+        if self.fills_barrier_buffer(func, insn) {
+            return None;
+        }
         let own: Vec<Operand> =
             operands.into_iter().filter(|operand| operand.writes || !self.is_constant(operand)).collect();
         (!own.is_empty()).then_some(Does::Accesses(own))
+    }
+
+    /// Whether an instruction stores a pointer for the collector: `gcWriteBarrier` says in R11 where that has room.
+    fn fills_barrier_buffer(&self, func: &Func<'_>, insn: &Instruction) -> bool {
+        /// The bytes of code in which all stores follow the call.
+        const NEAR: u64 = 160;
+        if insn.memory_base() != Register::R11 || insn.memory_index() != Register::None || !is_store(insn) {
+            return false;
+        }
+        let calls = instructions(func, FlowControl::Call);
+        let last = calls.iter().rev().find(|call| call.ip() < insn.ip());
+        last.is_some_and(|call| {
+            let called = self.image.func_at(call.near_branch_target());
+            insn.ip() - call.ip() < NEAR
+                && called.is_some_and(|func| func.name().starts_with("runtime.gcWriteBarrier"))
+        })
     }
 
     /// Whether an operand is in memory that nobody writes.

@@ -269,3 +269,32 @@ fn watching_blocks_sees_every_instruction_once() {
     assert_eq!((cpu.gpr(gpr::RAX), seen.0.len() as i64), (55, 1000 - fuel));
     assert_eq!((seen.0[0], seen.0[2], seen.0[5], seen.0[32]), (CODE, CODE + 7, CODE + 7, CODE + 15));
 }
+
+#[test]
+fn watching_chosen_instructions_sees_these_alone() {
+    #[derive(Default)]
+    struct Seen(Vec<u64>);
+    impl Watch for Seen {
+        fn detail(&self) -> Detail {
+            Detail::Chosen
+        }
+        fn chosen(&mut self, cpu: &Cpu, _: &Memory, insn: &iced_x86::Instruction) {
+            assert_eq!(cpu.rip, insn.ip());
+            self.0.push(insn.ip());
+        }
+        fn before(&mut self, _: &Cpu, _: &Memory, _: &iced_x86::Instruction) {
+            unreachable!("it is not wanted");
+        }
+    }
+    let (mut engine, mut cpu, mut memory) = machine(&SUM);
+    engine.set_chooser(Some(std::sync::Arc::new(|insn| insn.ip() == CODE + 7)));
+    let (mut fuel, mut seen) = (1000, Seen::default());
+    assert_eq!(engine.run_watched(&mut cpu, &mut memory, &mut fuel, &mut seen), Exit::Halt);
+    assert_eq!((cpu.gpr(gpr::RAX), seen.0), (55, vec![CODE + 7; 10]));
+    // Without a choice nothing is shown.
+    engine.set_chooser(None);
+    cpu.rip = CODE;
+    let mut seen = Seen::default();
+    assert_eq!(engine.run_watched(&mut cpu, &mut memory, &mut 1000, &mut seen), Exit::Halt);
+    assert!(seen.0.is_empty());
+}
