@@ -7,7 +7,7 @@ use super::class::{self, Class};
 use super::detector::{Detector, word};
 use super::orders::Point;
 use super::plan::{Atomic, Operand, Operation};
-use super::roles::Lock;
+use super::roles::SyncAtomic;
 use super::shadow::Kind;
 use crate::cpu::gpr;
 use crate::observe::View;
@@ -109,7 +109,7 @@ impl Detector {
         depth: u64,
         operand: &Operand,
         atomic: Atomic,
-        lock: Lock,
+        lock: SyncAtomic,
     ) {
         let addr = operand.addr(at.cpu);
         let added = atomic.source.map_or(0, |register| at.cpu.gpr(register));
@@ -117,22 +117,24 @@ impl Detector {
         let exchanged = atomic.what == Operation::CompareExchange && succeeds(at, operand);
         let adds = atomic.what == Operation::Add;
         match lock {
-            Lock::MutexLock if adds || (exchanged && old & LOCKED_OR_STARVING == 0) => {
+            SyncAtomic::MutexLock if adds || (exchanged && old & LOCKED_OR_STARVING == 0) => {
                 self.acquire_word(index, addr);
             }
-            Lock::MutexUnlock if adds => self.release(index, addr, Point::Word),
-            Lock::ReadLock if exchanged || (adds && (old as i32).wrapping_add(added as i32) >= 0) => {
+            SyncAtomic::MutexUnlock if adds => self.release(index, addr, Point::Word),
+            SyncAtomic::ReadLock if exchanged || (adds && (old as i32).wrapping_add(added as i32) >= 0) => {
                 self.acquire_word(index, addr.wrapping_sub(READER_SEMAPHORE));
             }
-            Lock::ReadUnlock if adds && added as i32 == -1 => {
+            SyncAtomic::ReadUnlock if adds && added as i32 == -1 => {
                 self.release_merged(index, addr.wrapping_sub(WRITER_SEMAPHORE), Point::Word);
             }
-            Lock::WriteLock => self.write_lock(index, addr, (old as i32, added as i32), (adds, exchanged)),
-            Lock::WriteUnlock if adds && added as i32 == MAX_READERS => {
+            SyncAtomic::WriteLock => {
+                self.write_lock(index, addr, (old as i32, added as i32), (adds, exchanged))
+            }
+            SyncAtomic::WriteUnlock if adds && added as i32 == MAX_READERS => {
                 self.release(index, addr.wrapping_sub(READER_SEMAPHORE), Point::Word);
             }
-            Lock::WaitGroupAdd if adds => self.wait_group_add(at, index, depth, addr, (old, added)),
-            Lock::WaitGroupWait if exchanged && old as u32 & 0x7fff_ffff == 0 => {
+            SyncAtomic::WaitGroupAdd if adds => self.wait_group_add(at, index, depth, addr, (old, added)),
+            SyncAtomic::WaitGroupWait if exchanged && old as u32 & 0x7fff_ffff == 0 => {
                 // The first one who waits must come after those who have begun to count.
                 let write = Kind { write: true, atomic: false };
                 self.access(at, index, depth, (addr.wrapping_add(WAIT_SEMAPHORE), 4), write);
@@ -180,10 +182,10 @@ impl Detector {
     pub(super) fn semacquired(&mut self, index: usize, addr: u64, caller: u64) {
         let frames = self.image.inlined_at(caller.wrapping_sub(1));
         match super::roles::lock(frames.iter().map(|frame| frame.func)) {
-            Some(Lock::ReadLock) => {
+            Some(SyncAtomic::ReadLock) => {
                 self.acquire_word(index, addr);
             }
-            Some(Lock::WriteLock) => {
+            Some(SyncAtomic::WriteLock) => {
                 self.acquire_word(index, addr);
                 self.acquire_word(index, addr.wrapping_add(WRITER_SEMAPHORE - READER_SEMAPHORE));
             }

@@ -9,7 +9,7 @@ use iced_x86::{
 use rustc_hash::FxHashMap;
 
 use super::class::{self, Class};
-use super::roles::{self, Lock, Role};
+use super::roles::{self, Role, SyncAtomic};
 use crate::cpu::Cpu;
 use crate::disasm::instructions;
 
@@ -71,7 +71,7 @@ pub(super) struct Atomic {
     /// The register with the number that is added.
     pub(super) source: Option<u8>,
     /// Of a function of package sync.
-    pub(super) lock: Option<Lock>,
+    pub(super) lock: Option<SyncAtomic>,
     /// Whether the instruction is in assembly that everybody calls.
     pub(super) for_caller: bool,
 }

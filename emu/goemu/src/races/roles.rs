@@ -177,7 +177,7 @@ pub(super) fn calls_finalizers(name: &str) -> bool {
 
 /// What an atomic instruction in a function of package sync orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lock {
+pub(super) enum SyncAtomic {
     /// Nothing that is not ordered otherwise.
     Nothing,
     MutexLock,
@@ -191,20 +191,20 @@ pub(super) enum Lock {
 }
 
 /// That of the innermost function that has one; `None` for atomics that are the program's own.
-pub(super) fn lock<'n>(names: impl Iterator<Item = &'n str>) -> Option<Lock> {
+pub(super) fn lock<'n>(names: impl Iterator<Item = &'n str>) -> Option<SyncAtomic> {
     for name in names {
         let short = name.strip_prefix("internal/").unwrap_or(name);
         let Some(method) = short.strip_prefix("sync.") else { continue };
         return Some(match method {
-            "(*Mutex).Lock" | "(*Mutex).TryLock" | "(*Mutex).lockSlow" => Lock::MutexLock,
-            "(*Mutex).Unlock" | "(*Mutex).unlockSlow" => Lock::MutexUnlock,
-            "(*RWMutex).RLock" | "(*RWMutex).TryRLock" => Lock::ReadLock,
-            "(*RWMutex).RUnlock" => Lock::ReadUnlock,
-            "(*RWMutex).Lock" | "(*RWMutex).TryLock" => Lock::WriteLock,
-            "(*RWMutex).Unlock" => Lock::WriteUnlock,
-            "(*WaitGroup).Add" => Lock::WaitGroupAdd,
-            "(*WaitGroup).Wait" => Lock::WaitGroupWait,
-            _ if is_ordered_otherwise(method) => Lock::Nothing,
+            "(*Mutex).Lock" | "(*Mutex).TryLock" | "(*Mutex).lockSlow" => SyncAtomic::MutexLock,
+            "(*Mutex).Unlock" | "(*Mutex).unlockSlow" => SyncAtomic::MutexUnlock,
+            "(*RWMutex).RLock" | "(*RWMutex).TryRLock" => SyncAtomic::ReadLock,
+            "(*RWMutex).RUnlock" => SyncAtomic::ReadUnlock,
+            "(*RWMutex).Lock" | "(*RWMutex).TryLock" => SyncAtomic::WriteLock,
+            "(*RWMutex).Unlock" => SyncAtomic::WriteUnlock,
+            "(*WaitGroup).Add" => SyncAtomic::WaitGroupAdd,
+            "(*WaitGroup).Wait" => SyncAtomic::WaitGroupWait,
+            _ if is_ordered_otherwise(method) => SyncAtomic::Nothing,
             _ => return None,
         });
     }
