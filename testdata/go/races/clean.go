@@ -564,3 +564,27 @@ func cleanTryLock() {
 		}
 	})
 }
+
+type guarded struct {
+	sync.Mutex
+	n int
+}
+
+//go:noinline
+func locked(l sync.Locker, f func()) {
+	l.Lock()
+	defer l.Unlock()
+	f()
+}
+
+// The methods of an embedded lock are called through their wrappers.
+//
+//goemu:call cleanEmbedded()
+//go:noinline
+func cleanEmbedded() {
+	g := &guarded{}
+	parallel(4, func(int) {
+		locked(g, func() { g.n++ })
+	})
+	use(g.n)
+}

@@ -209,7 +209,7 @@ impl Planner {
         let frames = func.inlined_at(insn.ip());
         let class = class::of(&frames, func.is_asm());
         if class == Class::Runtime && !for_caller {
-            return None;
+            return (func.func_id() == FuncId::Wrapper).then(|| wrapped(func, insn))?;
         }
         if insn.has_rep_prefix() || insn.has_repne_prefix() {
             return repeats(insn);
@@ -259,6 +259,15 @@ impl Planner {
                     && !segment.perm.contains(goemu_loader::Perm::WRITE)
             })
     }
+}
+
+/// An atomic instruction of a method that was inlined into its wrapper, as for an embedded lock behind an interface: the tables do not
+/// say of the instruction itself where it comes from, and a wrapper has one method.
+fn wrapped(func: &Func<'_>, insn: &Instruction) -> Option<Does> {
+    let what = operation(insn, "", false)?;
+    let source = insn.op1_register().is_gpr().then(|| number(insn.op1_register().full_register()));
+    let lock = roles::lock(func.inlined());
+    Some(Does::Atomic(*operands(insn).first()?, Atomic { what, source, lock, for_caller: false }))
 }
 
 /// A cheap look at whether there may be something to find.
