@@ -43,6 +43,12 @@ pub trait Os: Send {
     /// Answers the call that the guest makes.
     fn syscall(&mut self, cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError>;
 
+    /// Whether the call of this number is answered at once, without waiting for anything of the host's.
+    fn is_quick(&self, number: u64) -> bool {
+        let _ = number;
+        false
+    }
+
     /// How many instructions may run before its next [turn](Os::turn).
     fn slice(&self, cx: &HookContext<'_>) -> i64 {
         let _ = cx;

@@ -29,6 +29,8 @@ const HOT: u32 = 16;
 const ENTRY: i64 = 40;
 const FIRST_ENTRY: i64 = 400;
 const REFUSAL: i64 = 500;
+/// Runs for which signals wait, at most.
+const RUNS_HELD: u32 = 256;
 /// Instructions that are interpreted while signals wait, at most.
 const DETOUR: i64 = 50_000;
 /// Runs that enter no translated code, after which the guest's space is no longer prepared for it: watching pages through the host
@@ -37,6 +39,8 @@ const IDLE: u32 = 256;
 const REOPENED: u32 = 8;
 /// Entries at an address after which it is left to the interpreter, if they have cost more than they were worth.
 const TRIES: u64 = 64;
+/// Arrivals for which it is, before it is tried again: what follows may have become longer, or entries cheaper.
+const COOL: i32 = 2000;
 
 /// Numbers of translators and of what they forgot: tables of another one hold addresses that mean nothing.
 static OWNERS: AtomicU64 = AtomicU64::new(1);
@@ -56,10 +60,15 @@ pub struct Translator {
     heat: FxHashMap<u64, u32>,
     /// What came of entering code at an address.
     worth: FxHashMap<u64, Worth>,
+    /// Instructions and entries of those that are forgotten.
+    before: (u64, u64),
     /// Translate and enter whatever comes, hot or not, worth it or not.
     eager: bool,
     /// Pages whose bytes were translated.
     pages: FxHashSet<u64>,
+    /// Whether the signals may stay prepared between runs, and how they are; `since` counts what has run.
+    keeps: bool,
+    held: Option<Held>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -82,10 +91,11 @@ struct Parts {
     idle: u32,
 }
 
-/// The signals are prepared for translated code, since there was so much fuel.
+/// The signals are prepared for translated code, since there was so much fuel, and for so many runs.
 struct Held {
     inside: Inside,
     since: i64,
+    runs: u32,
 }
 
 /// What follows when translated code has been left.
@@ -123,8 +133,11 @@ impl Translator {
             refused: false,
             heat: FxHashMap::default(),
             worth: FxHashMap::default(),
+            before: (0, 0),
             eager: false,
             pages: FxHashSet::default(),
+            keeps: false,
+            held: None,
         })
     }
 
@@ -137,7 +150,9 @@ impl Translator {
 
     /// Instructions that ran in translated code, and how often it was entered: for tests and measurements.
     pub fn translated(&self) -> (u64, u64) {
-        self.worth.values().fold((0, 0), |(ran, entered), worth| (ran + worth.ran, entered + worth.entered))
+        self.worth
+            .values()
+            .fold(self.before, |(ran, entered), worth| (ran + worth.ran, entered + worth.entered))
     }
 
     fn open(&mut self, memory: &mut Memory) -> Option<()> {
@@ -232,6 +247,7 @@ impl Translator {
         }
         let base = memory.host_code(&layout::pages())?;
         let mut window = Window::new(base.wrapping_offset(layout::STATE as isize), base);
+        held.take_if(|held| !held.inside.is_for(base));
         let mut hot = true;
         loop {
             // Signals that wait are let through from time to time.
@@ -243,7 +259,7 @@ impl Translator {
                     return None;
                 }
                 if !self.translate(memory, cpu.rip) {
-                    self.interpreter.cool(cpu.rip);
+                    self.interpreter.cool(cpu.rip, i32::MAX);
                     return None;
                 }
             }
@@ -255,7 +271,7 @@ impl Translator {
             if !prepared {
                 let parts = self.parts.as_ref()?;
                 let inside = Inside::new(Arc::clone(&parts.stack), parts.cache.code.start(), &mut window);
-                *held = inside.map(|inside| Held { inside, since: *fuel });
+                *held = inside.map(|inside| Held { inside, since: *fuel, runs: 0 });
             }
             // None: the host has other signal handlers now.
             let entry = if prepared { ENTRY } else { FIRST_ENTRY };
@@ -310,7 +326,9 @@ impl Translator {
         let worth = self.worth.get(&pc).copied().unwrap_or_default();
         let poor = !self.eager && worth.entered >= TRIES && worth.cost > worth.ran.cast_signed();
         if poor {
-            self.interpreter.cool(pc);
+            let Worth { entered, ran, .. } = self.worth.remove(&pc).unwrap_or_default();
+            self.before = (self.before.0 + ran, self.before.1 + entered);
+            self.interpreter.cool(pc, COOL);
         }
         poor
     }
@@ -414,7 +432,10 @@ impl Engine for Translator {
         if let Some(coverage) = &self.coverage {
             coverage.begin(cpu.rip);
         }
-        let mut held = None;
+        let mut held = self.held.take();
+        if let Some(held) = &mut held {
+            (held.since, held.runs) = (held.since + *fuel, held.runs + 1);
+        }
         let begun = if self.eager { self.run_translated(cpu, memory, fuel, &mut held) } else { None };
         let exit = begun.unwrap_or_else(|| {
             loop {
@@ -428,11 +449,22 @@ impl Engine for Translator {
                 }
             }
         });
-        drop(held);
+        if let Some(held) = held.filter(|held| self.keeps && held.runs < RUNS_HELD) {
+            self.held = Some(Held { since: held.since - *fuel, ..held });
+        }
         if let Some(coverage) = &self.coverage {
             coverage.end(cpu.rip);
         }
         exit
+    }
+
+    fn keep_ready(&mut self, ready: bool) {
+        self.keeps = ready;
+        self.let_go();
+    }
+
+    fn let_go(&mut self) {
+        self.held = None;
     }
 
     fn step(&mut self, cpu: &mut Cpu, memory: &mut Memory) -> Option<Exit> {

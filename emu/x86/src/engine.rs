@@ -84,6 +84,16 @@ pub trait Watch {
 ///
 /// Engines know stop addresses, not hooks; whoever runs them answers the [`Exit`].
 pub trait Engine: Send {
+    /// From now on runs follow each other on this thread, with little work between them that is not the guest's: what a run
+    /// prepares on the host may stay until the next one, for a while. With `false`, all is as it was, at once. An engine that
+    /// runs on the same thread in between lets go before this one goes on.
+    fn keep_ready(&mut self, ready: bool) {
+        let _ = ready;
+    }
+
+    /// Something else comes that may take long: the host is as it was, until the next run.
+    fn let_go(&mut self) {}
+
     /// What it is called.
     fn name(&self) -> &'static str {
         "custom"

@@ -218,9 +218,9 @@ impl Interpreter {
         self.blocks.has(addr)
     }
 
-    /// The block at an address is never hot, until it is decoded again.
-    pub fn cool(&mut self, addr: u64) {
-        self.blocks.cool(addr);
+    /// The block at an address is not hot for so many arrivals more, unless it is decoded again.
+    pub fn cool(&mut self, addr: u64, arrivals: i32) {
+        self.blocks.cool(addr, arrivals);
     }
 
     /// From now on the interpreter keeps what it takes of [`Memory::take_code_writes`], for [`Interpreter::changed_code`].

@@ -15,7 +15,7 @@ use crate::memory::{MemFault, Memory};
 use crate::observe::{Event, Interest};
 use crate::os::imports;
 use crate::os::{self, Os, SyscallReturn};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Runtime};
 use crate::runtime::hooked;
 
 /// What answering a hook and a system call takes, in instructions, whatever it does.
@@ -42,6 +42,24 @@ impl Machine {
     #[inline]
     fn run_to_end(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
         self.guest.memory.forget_cost();
+        if !self.runs_alone() {
+            return self.run_on(fuel);
+        }
+        self.engine.keep_ready(true);
+        let ended = self.run_on(fuel);
+        self.engine.keep_ready(false);
+        ended
+    }
+
+    /// Whether nothing of the user's runs before the call is over, and no hook waits for anything: the engine need not
+    /// put the host in order for each.
+    fn runs_alone(&self) -> bool {
+        let real = self.call_goroutine.runtime() == Runtime::Real;
+        real && self.own_hooks.is_empty() && self.observers.is_empty()
+    }
+
+    #[inline]
+    fn run_on(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
         loop {
             if let Progress::Ended(outcome) = self.advance(fuel, Machine::run_engine_once)? {
                 return Ok(outcome);
@@ -201,6 +219,7 @@ impl Machine {
 
     /// Another thread or goroutine of the program may go on.
     fn turn(&mut self) -> Result<Option<Outcome>, Error> {
+        self.engine.let_go();
         let call_goroutine = self.call_goroutine;
         let turned = self.with_os(|os, cx| os.turn(cx).unwrap_or_else(|| call_goroutine.turn(cx)));
         self.follow();
@@ -332,6 +351,9 @@ impl Machine {
     fn answer_syscall(&mut self) -> Result<Option<Outcome>, Error> {
         let number = self.guest.cpu.gpr(gpr::RAX);
         let args = os::registers(&self.guest.cpu);
+        if !self.os.is_quick(number) {
+            self.engine.let_go();
+        }
         self.guest.memory.charge(SYSCALL);
         let answered = self.with_os(|os, cx| os.syscall(cx));
         if self.sink.is_some() {

@@ -154,8 +154,23 @@ pub(crate) struct Inside {
     mask: libc::sigset_t,
     stack: libc::stack_t,
     gs: u64,
+    /// The code that the thread is in, and was in before: that of a machine that uses this one.
+    current: (u64, *mut State),
+    outer: (u64, *mut State),
+    /// The base of the guest's space.
+    base: u64,
+    /// Which thread it is.
+    thread: usize,
     /// Stays mapped as long as it is in use.
-    _stack: Arc<SignalStack>,
+    used: Arc<SignalStack>,
+}
+
+// SAFETY: its pointers are only given back to the thread that they are from: on another one, `drop` does nothing.
+unsafe impl Send for Inside {}
+
+/// A number that no other thread has that lives.
+fn this_thread() -> usize {
+    CURRENT.with(|current| std::ptr::from_ref(current) as usize)
 }
 
 impl Inside {
@@ -181,16 +196,27 @@ impl Inside {
         if refused {
             return None;
         }
-        CURRENT.set((code, window.state()));
-        let gs = swap_gs(window.base() as u64);
-        Some(Inside { mask, stack: before, gs, _stack: stack })
+        let (base, current) = (window.base() as u64, (code, &raw mut *window.state()));
+        let outer = CURRENT.replace(current);
+        let gs = swap_gs(base);
+        Some(Inside { mask, stack: before, gs, current, outer, base, thread: this_thread(), used: stack })
+    }
+
+    /// Whether it is for the space that begins there and for this thread, and nobody has prepared the thread for another since.
+    pub(crate) fn is_for(&self, base: *mut u8) -> bool {
+        self.base == base as u64 && self.thread == this_thread() && CURRENT.get() == self.current
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
+        if self.thread != this_thread() {
+            // A call ended in a panic, and its machine went to another thread: the first one has the stack for good.
+            std::mem::forget(Arc::clone(&self.used));
+            return;
+        }
         swap_gs(self.gs);
-        CURRENT.set((0, null_mut()));
+        CURRENT.set(self.outer);
         // SAFETY: both values are what the system gave for this thread. The mask comes last: what waited is
         // delivered as if translated code had never run.
         unsafe {

@@ -249,3 +249,45 @@ fn upper_halves_come_and_go() {
         assert!(pair.translated() > 1000);
     }
 }
+
+/// What stays prepared between runs is that of one guest: another may use the thread in between.
+#[test]
+fn runs_that_keep_the_host_ready_mix() {
+    let mut pairs: Vec<Pair> = (0..3).map(|_| Pair::new(&FIB)).collect();
+    pairs.iter_mut().for_each(|pair| pair.set(gpr::RDI, 22));
+    for round in 0..30 {
+        let part = |pair: &mut Pair| pair.run(2000, 0, &format!("round {round}"));
+        for n in [0, 1, 2] {
+            pairs[n].other.engine.keep_ready(true);
+            part(&mut pairs[n]);
+        }
+        pairs[2].other.engine.let_go();
+        part(&mut pairs[2]);
+        for n in [2, 1, 0] {
+            part(&mut pairs[n]);
+            pairs[n].other.engine.keep_ready(false);
+        }
+    }
+    for pair in &mut pairs {
+        assert_eq!(pair.run(1 << 40, 0, "the end"), Exit::Halt);
+        assert_eq!(pair.other.cpu.gpr(gpr::RAX), 17_711);
+        assert!(pair.translated() > 10_000, "{}", pair.translated());
+    }
+}
+
+#[test]
+fn a_guest_that_moves_to_another_thread_is_prepared_again() {
+    let run = |mut pair: Pair| {
+        pair.other.engine.keep_ready(true);
+        pair.run(4000, 0, "a part");
+        pair
+    };
+    let mut pair = Pair::new(&FIB);
+    pair.set(gpr::RDI, 20);
+    for _ in 0..20 {
+        pair = std::thread::spawn(move || run(pair)).join().unwrap();
+    }
+    pair = run(pair);
+    pair.other.engine.keep_ready(false);
+    assert!(pair.translated() > 50_000, "{}", pair.translated());
+}

@@ -183,11 +183,11 @@ impl Blocks {
         self.by_addr.contains_key(&addr)
     }
 
-    /// The block at an address will not be hot.
-    pub(super) fn cool(&mut self, addr: u64) {
+    /// The block at an address will not be hot for so many arrivals more.
+    pub(super) fn cool(&mut self, addr: u64, arrivals: i32) {
         let block = self.by_addr.get(&addr).and_then(|id| self.blocks.get_mut(id.0 as usize));
         if let Some(block) = block {
-            block.heat = i32::MIN;
+            block.heat = self.hot.saturating_sub(arrivals);
         }
     }
 
