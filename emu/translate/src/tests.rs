@@ -3,6 +3,7 @@
 mod escape;
 mod faults;
 mod lockstep;
+mod loops;
 mod random;
 
 use goemu_x86::cpu::{Cpu, gpr};

@@ -129,6 +129,49 @@ fn bounds_that_were_compared() {
     }
 }
 
+/// A comparison says nothing any more of a register that was written since: here that would lead into the tables below the
+/// space, where an access would succeed.
+#[test]
+fn bounds_of_registers_that_were_written_since() {
+    // Each ends in the comparison once more, so that the registers matter.
+    let bodies: [(&str, &[u8]); 4] = [
+        (
+            "cmp rcx,rdx; ja; add rcx,rdi; mov [rbx+rcx*8],rax; cmp rcx,rdx",
+            &[0x48, 0x39, 0xd1, 0x77, 7, 0x48, 0x01, 0xf9, 0x48, 0x89, 0x04, 0xcb, 0x48, 0x39, 0xd1],
+        ),
+        (
+            "cmp rcx,rdx; ja; lea rcx,[rcx+rdi]; mov [rbx+rcx*8],rax; cmp rcx,rdx",
+            &[0x48, 0x39, 0xd1, 0x77, 8, 0x48, 0x8d, 0x0c, 0x39, 0x48, 0x89, 0x04, 0xcb, 0x48, 0x39, 0xd1],
+        ),
+        (
+            "cmp rcx,rdx; lea rcx,[rcx+rdi]; ja; mov [rbx+rcx*8],rax; cmp rcx,rdx",
+            &[0x48, 0x39, 0xd1, 0x48, 0x8d, 0x0c, 0x39, 0x77, 4, 0x48, 0x89, 0x04, 0xcb, 0x48, 0x39, 0xd1],
+        ),
+        (
+            "cmp rdi,rsi; ja; add rsi,rdx; mov [rbx+rdi*8],rax; cmp rdi,rsi",
+            &[0x48, 0x39, 0xf7, 0x77, 7, 0x48, 0x01, 0xd6, 0x48, 0x89, 0x04, 0xfb, 0x48, 0x39, 0xf7],
+        ),
+    ];
+    let below = (crate::layout::RETURNS as i64 as u64).wrapping_sub(DATA).wrapping_add(0x4000);
+    for (what, body) in bodies {
+        let mut pair = Pair::new(&hot(body));
+        pair.other.engine.set_heat(0);
+        for round in 0..10 {
+            let values = [
+                (gpr::RBX, DATA),
+                (gpr::RCX, round % 2),
+                (gpr::RDX, 0x200),
+                (gpr::RSI, u64::MAX),
+                (gpr::RDI, below >> 3),
+            ];
+            values.iter().for_each(|&(n, value)| pair.set(n, value));
+            (pair.one.cpu.rip, pair.other.cpu.rip) = (super::CODE, super::CODE);
+            assert!(matches!(pair.run(1 << 20, 0, what), Exit::Fault(_)), "{what}");
+        }
+        assert!(pair.translated() > 30, "{what}: {}", pair.translated());
+    }
+}
+
 #[test]
 fn the_stack_pointer_as_a_weapon() {
     let bodies: [(&str, &[u8]); 9] = [
