@@ -27,6 +27,7 @@ const ALL_THERE: &str = "GOEMU_ALL_FIXTURES";
 ///
 /// # Panics
 /// When one is not there and all have to be.
+#[allow(clippy::print_stderr, reason = "a test says what it leaves out")]
 pub fn present(names: impl IntoIterator<Item = impl Into<String>>) -> Vec<String> {
     let (there, missing): (Vec<String>, Vec<String>) =
         names.into_iter().map(Into::into).partition(|name: &String| binary(name).is_some());
