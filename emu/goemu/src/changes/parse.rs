@@ -88,7 +88,7 @@ pub fn bytes(text: &str) -> Result<Vec<u8>, String> {
     }
     let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let wrong = || "bytes are hexadecimal, two digits each, or a text in double quotes".to_owned();
-    if digits.is_empty() || digits.len() % 2 != 0 {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) {
         return Err(wrong());
     }
     let digit = |byte: u8| char::from(byte).to_digit(16);
