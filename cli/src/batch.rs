@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
 use crate::calls::{Calls, initialise, jobs};
+use crate::confined::{Needs, confine};
 use crate::guest::Guest;
 use crate::lines::lines;
 use crate::shown::Shown;
@@ -56,7 +57,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
-    let mut machine = Machine::with_config(args.binary.open()?, args.guest.config()?)?;
+    let (image, config) = (args.binary.open()?, args.guest.config()?);
+    // Arguments of requests may be the contents of files.
+    confine(Needs::Files);
+    let mut machine = Machine::with_config(image, config)?;
     machine.set_reading(args.shown.reading(args.show_args));
     if !args.no_init {
         initialise(&mut machine);

@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::binary::Binary;
 use crate::called::Called;
 use crate::calls::argument;
+use crate::confined::{Needs, confine};
 use crate::guest::{Guest, PART_OF_MEMORY};
 use crate::looking::Looking;
 use crate::shown::Shown;
@@ -168,7 +169,12 @@ fn excerpt(error: &anyhow::Error) -> Option<String> {
 fn call(args: &Args) -> Result<Called> {
     let image = args.binary.open()?;
     let go = image.build_info().version.clone();
-    let mut machine = Machine::with_config(image, args.config()?)?;
+    let config = args.config()?;
+    // Arguments may be the contents of files.
+    let most = config.max_memory / PART_OF_MEMORY;
+    let given = args.args.iter().map(|arg| argument(arg, most)).collect::<Result<Vec<_>>>()?;
+    confine(args.needs());
+    let mut machine = Machine::with_config(image, config)?;
     machine.set_reading(args.shown.reading(args.show_args));
     let found = machine.find(&args.func)?;
     let (entry, func) = (found.entry(), found.name().to_owned());
@@ -179,7 +185,6 @@ fn call(args: &Args) -> Result<Called> {
     }
     let watched = args.watch.begin(&mut machine, &func)?;
     let looks = args.looking.begin(&mut machine)?;
-    let most = machine.config().max_memory / PART_OF_MEMORY;
     let mut call = machine.call_at(entry, &args.func);
     if let Some(sig) = &args.sig {
         call = call.signature(sig).context("--sig")?;
@@ -187,7 +192,6 @@ fn call(args: &Args) -> Result<Called> {
     if let Some(captures) = &args.captures {
         call = call.captures(captures);
     }
-    let given = args.args.iter().map(|arg| argument(arg, most)).collect::<Result<Vec<_>>>()?;
     let call = call.literals(&given)?;
     let guess = call.guess().cloned();
     if let Some(guess) = &guess {
@@ -210,6 +214,12 @@ fn call(args: &Args) -> Result<Called> {
 }
 
 impl Args {
+    /// Whether files are written when the call is over.
+    fn needs(&self) -> Needs {
+        let writes = self.watch.writes_files() || self.looking.writes_files();
+        if writes { Needs::Files } else { self.guest.needs() }
+    }
+
     /// The machine's limits and choices.
     fn config(&self) -> Result<Config> {
         Ok(Config { deadline: self.timeout, ..self.guest.config()? })

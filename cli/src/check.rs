@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 
 use crate::asked::Asked;
 use crate::binary::Binary;
+use crate::confined::{Needs, confine};
 use crate::cover::Covering;
 use crate::progress::Told;
 use crate::tested::{self, FOUND, Tried};
@@ -79,7 +80,9 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
 
 fn check(args: &Args) -> Result<u8> {
     let tried = &args.tried;
-    let mut machine = Machine::with_config(args.binary.open()?, tried.limits.config())?;
+    let image = args.binary.open()?;
+    confine(Needs::Files);
+    let mut machine = Machine::with_config(image, tried.limits.config())?;
     let mut told = Told::new(tried.output.quiet, tried.time)?;
     machine.set_interrupt(told.interrupt());
     let known = machine.find(&args.func).map(|func| func.name().to_owned()).ok();

@@ -10,6 +10,7 @@ use goemu::go::names;
 use goemu::{Func, Image, pattern};
 
 use crate::binary::Binary;
+use crate::confined::{Needs, confine};
 use crate::{completions, output};
 
 /// Disassemble functions, as `go tool objdump` does
@@ -58,6 +59,7 @@ impl From<Style> for Syntax {
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
+    confine(Needs::Nothing);
     let mut out = output::plain();
     let mut blank = "";
     for target in &args.targets {

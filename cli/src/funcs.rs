@@ -13,6 +13,7 @@ use goemu_loader::{Abi, Signature};
 use serde_json::json;
 
 use crate::binary::{Binary, has_debug_info};
+use crate::confined::{Needs, confine};
 use crate::output::{DIM, NAME};
 use crate::{number, output};
 use callable::Callable;
@@ -84,6 +85,7 @@ enum Key {
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
+    confine(Needs::Nothing);
     let mut out = output::stdout();
     let mut found = false;
     for func in args.sorted(&image) {

@@ -12,6 +12,7 @@ use goemu::machine::{Access, Dir, EngineChoice, Files, Process};
 use goemu::outcome::Runtime;
 
 use crate::changing::Changing;
+use crate::confined::Needs;
 use crate::number;
 
 /// An argument is at most this part of the memory that the program may have: it is there more than once.
@@ -124,6 +125,11 @@ impl From<Cpu> for Level {
 }
 
 impl Guest {
+    /// What a command needs that opens nothing more itself.
+    pub(crate) fn needs(&self) -> Needs {
+        if self.limits.dirs.is_empty() { Needs::Nothing } else { Needs::Files }
+    }
+
     /// The machine's limits and choices.
     pub(crate) fn config(&self) -> Result<Config> {
         let config = self.limits.config(&Config::default())?;

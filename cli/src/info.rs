@@ -9,6 +9,7 @@ use goemu_loader::{Module, Os, Perm};
 use serde_json::{Value as Json, json};
 
 use crate::binary::{Binary, has_debug_info, warning};
+use crate::confined::{Needs, confine};
 use crate::output;
 use goemu::go::names::{are_hashed, package};
 use goemu::machine::EngineChoice;
@@ -28,6 +29,7 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
+    confine(Needs::Nothing);
     let mut out = output::stdout();
     if args.json {
         writeln!(out, "{}", object(&image))?;

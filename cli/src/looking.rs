@@ -38,6 +38,11 @@ impl Looking {
         given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
 
+    /// Whether memory is written to files.
+    pub(crate) fn writes_files(&self) -> bool {
+        !self.dump.is_empty()
+    }
+
     /// Lets this machine's next run be watched.
     pub(crate) fn begin(&self, machine: &mut Machine) -> Result<Looks> {
         let image = machine.image().clone();

@@ -9,6 +9,7 @@ mod calls;
 mod changing;
 mod check;
 mod completions;
+mod confined;
 mod cover;
 mod debug;
 mod diff;
@@ -64,6 +65,9 @@ const FAILED: u8 = 1;
   goemu call -b prog main.add 2 -3  call one of them
   goemu help call                   arguments, limits, exit status")]
 struct Cli {
+    /// Keep the rights of a process that may open files and sockets (SECURITY.md)
+    #[arg(long, global = true, hide = true)]
+    no_sandbox: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -112,6 +116,9 @@ fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    if cli.no_sandbox {
+        confined::switch_off();
+    }
     let done = match cli.command {
         Command::Call(args) => call::main(&args),
         Command::Batch(args) => batch::main(&args),

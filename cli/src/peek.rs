@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::binary::Binary;
 use crate::calls::initialise;
+use crate::confined::confine;
 use crate::guest::Guest;
 use crate::output::{DIM, NAME};
 use crate::shown::Shown;
@@ -93,7 +94,9 @@ pub(crate) fn peek(args: &PeekArgs) -> Result<u8> {
 }
 
 fn machine(binary: &Binary, guest: &Guest, init: bool) -> Result<Machine> {
-    let mut machine = Machine::with_config(binary.open()?, guest.config()?)?;
+    let (image, config) = (binary.open()?, guest.config()?);
+    confine(guest.needs());
+    let mut machine = Machine::with_config(image, config)?;
     if init {
         initialise(&mut machine);
     }

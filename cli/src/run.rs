@@ -18,6 +18,7 @@ use goemu::{Image, Outcome};
 use serde_json::json;
 
 use crate::binary::warning;
+use crate::confined::{Needs, confine};
 use crate::guest::Limits;
 use crate::looking::Looking;
 use crate::{number, output, stopped};
@@ -116,7 +117,9 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     if let Some(warning) = warning(&image) {
         output::note(&warning);
     }
-    let mut program = Program::load(image, args.config()?)?;
+    let config = args.config()?;
+    confine(Needs::Files);
+    let mut program = Program::load(image, config)?;
     if args.clock == Some(Clock::Host) {
         program.share_clock();
     }

@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
 use crate::calls::{initialise, jobs};
+use crate::confined::confine;
 use crate::guest::Guest;
 use crate::output::{DIM, NAME};
 use crate::progress::{Told, duration};
@@ -84,7 +85,9 @@ enum From {
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
-    let mut machine = Machine::with_config(image, args.guest.config()?)?;
+    let config = args.guest.config()?;
+    confine(args.guest.needs());
+    let mut machine = Machine::with_config(image, config)?;
     if !args.no_run {
         initialise(&mut machine);
     }

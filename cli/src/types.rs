@@ -9,6 +9,7 @@ use goemu_loader::{Kind, Type};
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
+use crate::confined::{Needs, confine};
 use crate::output;
 use crate::output::{DIM, NAME};
 
@@ -32,6 +33,7 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
+    confine(Needs::Nothing);
     let (types, unreadable) = found(&image, args.pattern.as_deref());
     let mut out = output::stdout();
     for ty in &types {

@@ -12,6 +12,7 @@ use goemu::trace::Recorder;
 
 use crate::binary::{Binary, DEMO_SOURCE};
 use crate::calls::argument;
+use crate::confined::{Needs, confine};
 use crate::guest::{Guest, PART_OF_MEMORY};
 use crate::{called, completions, number, output};
 
@@ -60,7 +61,9 @@ pub(crate) struct Args {
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let what = || format!("cannot write the page to {}", args.output.display());
     let image = args.binary.open()?;
-    let mut machine = Machine::with_config(image, args.guest.config()?)?;
+    let config = args.guest.config()?;
+    confine(Needs::Files);
+    let mut machine = Machine::with_config(image, config)?;
     let most = machine.config().max_memory / PART_OF_MEMORY;
     let steps = args.steps.map_or(MAX_STEPS, |steps| u32::try_from(steps).unwrap_or(u32::MAX));
     let viewer = Viewer::with_limit(machine.image().clone(), steps);

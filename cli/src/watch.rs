@@ -96,6 +96,12 @@ impl Watching {
         given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
 
+    /// Whether files are opened for what is seen.
+    pub(crate) fn writes_files(&self) -> bool {
+        let written = [&self.trace_out, &self.profile, &self.timeline].iter().any(|path| path.is_some());
+        written || self.covering.is_wanted()
+    }
+
     fn is_traced(&self) -> bool {
         let narrowed = self.from.is_some() || self.until.is_some() || self.depth.is_some();
         let written = self.trace.is_some() || self.trace_out.is_some() || self.trace_format.is_some();

@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
 use crate::calls::initialise;
+use crate::confined::confine;
 use crate::guest::Guest;
 use crate::output::{DIM, NAME};
 use crate::progress::{Told, duration};
@@ -60,7 +61,9 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
-    let mut machine = Machine::with_config(image, args.guest.config()?)?;
+    let config = args.guest.config()?;
+    confine(args.guest.needs());
+    let mut machine = Machine::with_config(image, config)?;
     let image = machine.image().clone();
     let target = target(&machine, &args.target)?;
     let mut out = output::stdout();

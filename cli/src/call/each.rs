@@ -12,6 +12,7 @@ use serde_json::json;
 use super::Args;
 use crate::called::Called;
 use crate::calls::{Calls, Request, initialise, jobs};
+use crate::confined::{Needs, confine};
 use crate::lines::lines;
 use crate::{FAILED, output};
 
@@ -19,7 +20,9 @@ pub(super) fn main(args: &Args, file: &str) -> Result<u8> {
     if let Some(option) = args.watch.wanted().or(args.looking.wanted()) {
         bail!("{option} shows one call, and --each makes many: call it for one line");
     }
-    let mut machine = Machine::with_config(args.binary.open()?, args.config()?)?;
+    let (image, config) = (args.binary.open()?, args.config()?);
+    confine(Needs::Files);
+    let mut machine = Machine::with_config(image, config)?;
     machine.set_reading(args.shown.reading(args.show_args));
     machine.find(&args.func)?;
     if args.init {
