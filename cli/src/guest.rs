@@ -36,7 +36,7 @@ pub(crate) struct Guest {
 /// What whole programs and single calls alike are given.
 #[derive(clap::Args)]
 pub(crate) struct Limits {
-    /// Instructions that may be executed; long work of the runtime counts as many [default: 1g; run: no limit]
+    /// Instructions that may be executed; long work of the runtime counts as many [default: 1g; explore: 200m; run: no limit]
     #[arg(long, value_name = "N", value_parser = number::count)]
     fuel: Option<u64>,
     /// Bytes of memory that the program may have [default: 2g]
@@ -152,6 +152,40 @@ impl Guest {
 }
 
 impl Limits {
+    /// The seed, if one was given.
+    pub(crate) fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
+    /// These options again, but for the seed.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let numbers = [
+            ("--fuel", self.fuel),
+            ("--max-memory", self.max_memory),
+            ("--max-stack", self.max_stack),
+            ("--max-output", self.max_output),
+            ("--max-files", self.max_files),
+        ];
+        for (name, number) in numbers {
+            words.extend(number.iter().flat_map(|number| [name.to_owned(), number.to_string()]));
+        }
+        let level = |cpu: &Cpu| cpu.to_possible_value().map(|value| value.get_name().to_owned());
+        words.extend(self.cpu.iter().filter_map(level).flat_map(|name| ["--cpu".to_owned(), name]));
+        for (name, value) in &self.env {
+            words.extend(["--env".to_owned(), format!("{name}={value}")]);
+        }
+        for dir in &self.dirs {
+            let access = match dir.access {
+                Access::Read => ":ro",
+                Access::Write => ":rw",
+                _ => "",
+            };
+            words.extend(["--dir".to_owned(), format!("{}:{}{access}", dir.host.display(), dir.guest)]);
+        }
+        words
+    }
+
     /// The machine's limits and choices; what is not said is as in `default`.
     pub(crate) fn config(&self, default: &Config) -> Result<Config> {
         let process = default.process.clone();

@@ -14,6 +14,7 @@ mod cover;
 mod debug;
 mod diff;
 mod disasm;
+mod explore;
 mod funcs;
 #[cfg(feature = "fuzz")]
 mod fuzz;
@@ -32,6 +33,7 @@ mod peek;
 mod progress;
 mod run;
 mod shown;
+mod started;
 mod stopped;
 mod strings;
 mod tested;
@@ -80,6 +82,7 @@ enum Command {
     Diff(diff::Args),
     Fuzz(fuzz::Args),
     Run(run::Args),
+    Explore(Box<explore::Args>),
     Funcs(funcs::Args),
     Debug(debug::Args),
     Strings(strings::Args),
@@ -126,6 +129,7 @@ fn run() -> ExitCode {
         Command::Diff(args) => diff::main(&args),
         Command::Fuzz(args) => fuzz::main(&args),
         Command::Run(args) => run::main(&args),
+        Command::Explore(args) => explore::main(&args),
         Command::Funcs(args) => funcs::main(&args),
         Command::Debug(args) => debug::main(&args),
         Command::Strings(args) => strings::main(&args),

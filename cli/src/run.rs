@@ -6,30 +6,27 @@ mod stdin;
 mod taken_out;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
-use goemu::machine::{Access, Config, Dir, EngineChoice, Files, Process, Signals};
-use goemu::program::{Program, Stream};
+use goemu::machine::{Config, Signals};
+use goemu::program::{Decision, Program, Schedule, Strategy, Stream};
 use goemu::races::{self, Races};
 use goemu::{Image, Outcome};
 use serde_json::json;
 
 use crate::binary::warning;
 use crate::confined::{Needs, confine};
-use crate::guest::Limits;
 use crate::looking::Looking;
+use crate::started::Started;
 use crate::{number, output, stopped};
 
 /// Exit status when the program had to be stopped.
 const STOPPED: u8 = 3;
 /// Exit status after data races, as programs have it that are built with -race.
 const RACY: u8 = 66;
-/// What a program's environment has, where nobody says.
-const ENVIRONMENT: [(&str, &str); 4] =
-    [("HOME", "/root"), ("PATH", "/usr/bin:/bin"), ("TMPDIR", "/tmp"), ("USER", "root")];
 
 /// Run a whole program, from its entry to its end
 ///
@@ -68,21 +65,22 @@ pub(crate) struct Args {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
     #[command(flatten)]
-    limits: Limits,
+    started: Started,
     #[command(flatten)]
     looking: Looking,
-    /// The program's working directory [default: /]
-    #[arg(long, value_name = "DIR")]
-    cwd: Option<String>,
     /// Put what the program has made and written into this folder of this computer, which must be empty or missing
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     out: Option<PathBuf>,
     /// The clock: of the program's own, or this computer's [default: virtual]
     #[arg(long, value_name = "CLOCK")]
     clock: Option<Clock>,
-    /// Processors that the program sees, 1 to 64; its threads take turns on one [default: 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
-    processors: Option<u32>,
+    /// Let chance decide which thread runs, as goemu explore does: turns, random, pct[:DEPTH[/LENGTH]], delay[:DELAYS[/LENGTH]].
+    /// Standard input is empty then, and Ctrl-C ends goemu
+    #[arg(long, value_name = "STRATEGY", conflicts_with = "clock")]
+    strategy: Option<Strategy>,
+    /// Decide as this file says, which goemu explore wrote: a line for each decision
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with_all = ["clock", "strategy"])]
+    schedule: Option<PathBuf>,
     /// End the program after so many seconds of this computer's time
     #[arg(long, value_name = "SECONDS", value_parser = number::count)]
     timeout: Option<u64>,
@@ -117,7 +115,12 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     if let Some(warning) = warning(&image) {
         output::note(&warning);
     }
-    let config = args.config()?;
+    let mut config = args.config()?;
+    let schedule = args.schedule(config.seed)?;
+    if schedule.is_some() {
+        // What happens before main.main is the same for all seeds.
+        config.seed = Config::default().seed;
+    }
     confine(Needs::Files);
     let mut program = Program::load(image, config)?;
     if args.clock == Some(Clock::Host) {
@@ -126,17 +129,25 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     if let Some(seconds) = args.timeout {
         program.machine().set_deadline(Instant::now().checked_add(Duration::from_secs(seconds)));
     }
-    let signals = Signals::default();
-    program.share_input(stdin::Input::new(signals.clone()));
-    program.share_signals(signals.clone());
+    if schedule.is_none() {
+        let signals = Signals::default();
+        program.share_input(stdin::Input::new(signals.clone()));
+        program.share_signals(signals.clone());
+        signals::pass_on(signals)?;
+    }
     program.stream(Box::new(|stream, bytes| match stream {
         Stream::Output => io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()),
         Stream::Error => io::stderr().write_all(bytes),
     }));
-    signals::pass_on(signals)?;
     let races = args.races.then(|| args.watch_races(&mut program)).transpose()?;
     let looks = args.looking.begin(program.machine())?;
-    let run = program.run()?;
+    let run = match &schedule {
+        Some(schedule) => {
+            program.start()?;
+            program.run_scheduled(schedule)?
+        }
+        None => program.run()?,
+    };
     program.machine().unobserve();
     let races = races.map_or_else(Vec::new, |races| races.take());
     looks.dump(program.machine().memory())?;
@@ -192,41 +203,31 @@ impl Args {
         Ok(races)
     }
 
+    /// What decides which thread runs, if not their order.
+    fn schedule(&self, seed: u64) -> Result<Option<Schedule>> {
+        let strategy = match (&self.strategy, &self.schedule) {
+            (Some(strategy), _) => strategy.clone(),
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("--schedule {}", path.display()))?;
+                Strategy::replay(decisions(&text).with_context(|| format!("--schedule {}", path.display()))?)
+            }
+            (None, None) => return Ok(None),
+        };
+        let mut schedule = Schedule::default();
+        (schedule.strategy, schedule.seed) = (strategy, seed);
+        Ok(Some(schedule))
+    }
+
     fn config(&self) -> Result<Config> {
-        let default = Config::default();
-        let text = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
-        let program = self.program.to_str().context("the program's path is not UTF-8")?;
-        let process = Process {
-            program: program.to_owned(),
-            args: self.args.clone(),
-            env: ENVIRONMENT.iter().map(text).collect(),
-            ..default.process
-        };
-        let own = Config {
-            fuel: u64::MAX,
-            max_output: u64::MAX,
-            engine: EngineChoice::Auto,
-            processors: self.processors.unwrap_or(1),
-            process,
-            ..default
-        };
-        let mut config = self.limits.config(&own)?;
-        let path = path_in_guest(&self.program)?;
-        config.files = Files {
-            current: self.cwd.clone().unwrap_or_else(|| "/".to_owned()),
-            program: path.clone(),
-            ..config.files
-        };
-        // The program can read itself.
-        config.files.dirs.push(Dir { host: self.program.clone(), guest: path, access: Access::Overlay });
-        Ok(config)
+        let own = Config { fuel: u64::MAX, max_output: u64::MAX, ..Config::default() };
+        self.started.config(&self.program, &self.args, own)
     }
 }
 
-/// Where the program finds itself.
-fn path_in_guest(program: &Path) -> Result<String> {
-    match program.file_name().and_then(|name| name.to_str()) {
-        Some(name) => Ok(format!("/bin/{name}")),
-        None => bail!("{} is no file", program.display()),
-    }
+/// A line for each; what follows # is a remark.
+fn decisions(text: &str) -> Result<Vec<Decision>> {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    let decision = |line: &str| line.parse().map_err(anyhow::Error::msg);
+    lines.filter(|line| !line.is_empty()).map(decision).collect()
 }

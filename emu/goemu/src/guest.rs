@@ -14,6 +14,7 @@ pub(crate) mod outside;
 pub(crate) mod panicking;
 pub(crate) mod parts;
 pub(crate) mod process;
+pub(crate) mod schedule;
 pub(crate) mod scheduler;
 pub(crate) mod state;
 pub(crate) mod under_way;

@@ -21,6 +21,7 @@ pub mod call;
 pub mod changes;
 pub mod disasm;
 mod error;
+pub mod explore;
 pub mod go;
 pub mod guest;
 pub mod hook;

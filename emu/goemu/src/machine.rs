@@ -2,7 +2,6 @@
 
 mod boot;
 mod call_goroutine;
-mod chance;
 mod config;
 mod cover;
 mod engines;
@@ -28,6 +27,7 @@ use crate::coverage::Coverage;
 use crate::cpu::Cpu;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::go::chance::Chance;
 use crate::go::names;
 use crate::go::read::ReadOptions;
 use crate::guest::address_map::RETURN_ADDR;
@@ -167,7 +167,7 @@ impl Machine {
         load::map(&image, &mut memory)?;
         changes.write(&mut memory)?;
         let goroutine = Goroutine::new(&image, &mut memory, &mut cpu, config.max_stack)?;
-        chance::seed(&image, &mut memory, goroutine.m(), config.seed)?;
+        Chance::of(&image).seed(&mut memory, goroutine.m(), config.seed)?;
         // Where most calls put it: what is there already need not be restored after each.
         memory.poke(goroutine.stack_hi - TOP_BLOCK - 8, &return_addr(&image).to_le_bytes())?;
         let mut world = World::new(memory.space(), &config.process);

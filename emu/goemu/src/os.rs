@@ -11,14 +11,18 @@ mod posix;
 
 use std::ops::{Range, RangeInclusive};
 
-use goemu_loader::Os as System;
+use goemu_loader::{Image, Os as System};
 
 use self::errno::{EBADF, ENOMEM, EPERM};
 use self::linux::Kernel;
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
+use crate::go::chance::Chance;
+use crate::go::own::OwnCode;
+use crate::go::traceback::Stack;
 use crate::guest::clock;
 use crate::guest::files::{Changed, Files};
+use crate::guest::schedule::{Decision, Strategy};
 use crate::hook::{HookContext, HookError, HookResult};
 use crate::memory::{Memory, PAGE};
 use crate::outcome::Outcome;
@@ -66,6 +70,31 @@ pub trait Os: Send {
         None
     }
 
+    /// Instructions that are to be executed one by one before the next turn; 0: the engine may run.
+    fn steps(&self) -> i64 {
+        0
+    }
+
+    /// Lets something else than their order decide which thread runs.
+    #[allow(private_interfaces, reason = "for systems of this crate")]
+    fn schedule(&mut self, cx: &mut HookContext<'_>, how: Scheduling) -> Result<(), HookError> {
+        let _ = (cx, how);
+        Ok(())
+    }
+
+    /// What was decided since.
+    #[allow(private_interfaces, reason = "for systems of this crate")]
+    fn scheduled(&mut self) -> Scheduled {
+        Scheduled::default()
+    }
+
+    /// From now on it keeps where it stops threads that could go on, or no longer; what it has kept.
+    #[allow(private_interfaces, reason = "for systems of this crate")]
+    fn tell_stops(&mut self, tell: bool) -> Vec<Stopped> {
+        let _ = tell;
+        Vec::new()
+    }
+
     /// The running `g`, if it changes.
     fn g(&self, cpu: &Cpu, memory: &Memory) -> Option<u64> {
         let _ = (cpu, memory);
@@ -108,6 +137,54 @@ pub(crate) fn named(
         return (None, Vec::new());
     };
     (Some(call.name), call.args.split(", ").filter(|name| !name.is_empty()).zip(args).collect())
+}
+
+/// What decides which thread runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Scheduling {
+    pub(crate) strategy: Strategy,
+    pub(crate) seed: u64,
+    /// Whether goroutines of a program that has ended go on until they wait.
+    pub(crate) settles: bool,
+    pub(crate) prepared: Prepared,
+}
+
+/// What a schedule needs to know of a program.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Prepared {
+    /// Where Go keeps sources of random numbers.
+    pub(crate) chance: Option<Chance>,
+    /// The user's code.
+    pub(crate) own_code: OwnCode,
+}
+
+impl Prepared {
+    pub(crate) fn of(image: &Image) -> Prepared {
+        Prepared { chance: Some(Chance::of(image)), own_code: OwnCode::of(image) }
+    }
+}
+
+/// Where a thread was stopped that could have gone on.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopped {
+    /// What its goroutine was in.
+    pub(crate) stack: Stack,
+    /// When.
+    pub(crate) time: u64,
+    /// For how long, if not until its turn comes.
+    pub(crate) nanoseconds: Option<u64>,
+}
+
+/// What a schedule has done.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scheduled {
+    pub(crate) decisions: Vec<Decision>,
+    /// Instructions executed while more than one thread could run.
+    pub(crate) contended: u64,
+    /// The outcome of a program that has ended and went on.
+    pub(crate) ended: Option<Outcome>,
+    /// How much it had printed at its end.
+    pub(crate) printed: Option<(usize, usize)>,
 }
 
 /// Hands a system call's result to the guest as its system does; negative ones are error numbers.

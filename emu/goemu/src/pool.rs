@@ -156,6 +156,11 @@ impl Pool {
         &mut self.machines[0]
     }
 
+    /// The same machine; the others are gone.
+    pub fn into_machine(mut self) -> Machine {
+        self.machines.swap_remove(0)
+    }
+
     /// Does all jobs: each goes to `work` with one of the machines, and what comes of it to `follow`, in the order of the jobs.
     /// Jobs are taken as machines become free, so the iterator may be endless, or wait for input.
     ///

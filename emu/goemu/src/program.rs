@@ -21,7 +21,9 @@ use goemu_loader::Image;
 
 use crate::error::Error;
 pub use crate::guest::outside::{Sink, Stream};
+pub use crate::guest::schedule::{Decision, Kind, Strategy};
 use crate::machine::{Changed, Config, Machine, Signals};
+use crate::os::{Prepared, Scheduled, Scheduling};
 use crate::outcome::Outcome;
 
 /// A program that can be run again and again, from its entry.
@@ -41,9 +43,31 @@ pub struct Run {
     pub stdout: Vec<u8>,
     /// What it wrote to its standard error, unless that went to a sink.
     pub stderr: Vec<u8>,
+    /// What decided which thread ran, where a [schedule](Program::run_scheduled) did: what was not the usual.
+    pub decisions: Vec<Decision>,
+    /// Instructions executed while more than one thread could run.
+    pub contended: u64,
+}
+
+/// What decides which thread of a program runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schedule {
+    /// How.
+    pub strategy: Strategy,
+    /// What everything random follows from.
+    pub seed: u64,
+    /// Whether goroutines go on when the program has ended, unseen, until all of them wait: those that wait for ever are then told from
+    /// those that were not asked yet.
+    pub settles: bool,
 }
 
 impl Run {
+    /// One of a program that ended before it began.
+    fn of(outcome: Outcome) -> Run {
+        let (stdout, stderr, decisions) = (Vec::new(), Vec::new(), Vec::new());
+        Run { outcome, instructions: 0, stdout, stderr, decisions, contended: 0 }
+    }
+
     /// The exit status, as a shell has it: 2 after a panic, 128 and the signal's number after a signal. `None` where the run was
     /// ended from outside, by a limit, or waits for ever.
     pub fn status(&self) -> Option<u8> {
@@ -112,23 +136,77 @@ impl Program {
     /// # Errors
     /// The program asked for something that is not supported.
     pub fn run_seeded(&mut self, seed: u64) -> Result<Run, Error> {
-        let machine = &mut self.machine;
-        machine.reset()?;
-        machine.reseed(seed)?;
-        let limit = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
-        let (mut fuel, charged) = (limit, machine.guest.memory.charged());
-        let outcome = machine.run(&mut fuel)?;
-        machine.drain();
-        let outcome = outcome.unwrap_or(Outcome::Exited { code: 0, fatal: None });
-        let charged = machine.guest.memory.charged() - charged;
-        let instructions = (limit.saturating_sub(fuel) as u64).saturating_sub(charged);
-        let stdout = std::mem::take(&mut machine.guest.world.stdout);
-        let stderr = std::mem::take(&mut machine.guest.world.stderr);
-        Ok(Run { outcome, instructions, stdout, stderr })
+        self.machine.reset()?;
+        self.machine.reseed(seed)?;
+        self.run_on()
+    }
+
+    /// Starts the program, up to `main.main`: [scheduled](Program::run_scheduled) runs begin there.
+    ///
+    /// # Errors
+    /// The program asked for something that is not supported.
+    pub fn start(&mut self) -> Result<(), Error> {
+        self.machine.start_whole()
+    }
+
+    /// Runs it from `main.main`, if it was [started](Program::start), to its end, and lets a schedule decide which of its threads runs.
+    ///
+    /// # Errors
+    /// The program asked for something that is not supported.
+    pub fn run_scheduled(&mut self, schedule: &Schedule) -> Result<Run, Error> {
+        run_scheduled(&mut self.machine, schedule)
+    }
+
+    fn run_on(&mut self) -> Result<Run, Error> {
+        run_on(&mut self.machine)
+    }
+
+    /// The machine, for a [pool](crate::pool::Pool), whose jobs call [`run_scheduled`].
+    pub fn into_machine(self) -> Machine {
+        self.machine
     }
 
     /// What the last run has made or written in its file system, folders before what is in them.
     pub fn changes(&self) -> Vec<Changed> {
         self.machine.changes()
     }
+}
+
+/// Runs the program of a machine that was [made for it](Program::into_machine) as [`Program::run_scheduled`] does.
+///
+/// # Errors
+/// The program asked for something that is not supported.
+pub fn run_scheduled(machine: &mut Machine, schedule: &Schedule) -> Result<Run, Error> {
+    machine.reset()?;
+    let booted = machine.booted().cloned().unwrap_or_default();
+    let Schedule { strategy, seed, settles } = schedule.clone();
+    let prepared = booted.prepared.unwrap_or_else(|| Prepared::of(machine.image()));
+    let mut run = match booted.ended {
+        Some(outcome) => Run::of(outcome),
+        None => {
+            machine.schedule(Scheduling { strategy, seed, settles, prepared })?;
+            run_on(machine)?
+        }
+    };
+    run.stdout.splice(0..0, booted.stdout);
+    run.stderr.splice(0..0, booted.stderr);
+    Ok(run)
+}
+
+fn run_on(machine: &mut Machine) -> Result<Run, Error> {
+    let limit = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
+    let (mut fuel, charged) = (limit, machine.guest.memory.charged());
+    let outcome = machine.run(&mut fuel)?;
+    machine.drain();
+    let outcome = outcome.unwrap_or(Outcome::Exited { code: 0, fatal: None });
+    let charged = machine.guest.memory.charged() - charged;
+    let instructions = (limit.saturating_sub(fuel) as u64).saturating_sub(charged);
+    let mut stdout = std::mem::take(&mut machine.guest.world.stdout);
+    let mut stderr = std::mem::take(&mut machine.guest.world.stderr);
+    let Scheduled { decisions, contended, ended, printed } = machine.scheduled();
+    if let Some((out, err)) = printed {
+        stdout.truncate(out);
+        stderr.truncate(err);
+    }
+    Ok(Run { outcome: ended.unwrap_or(outcome), instructions, stdout, stderr, decisions, contended })
 }

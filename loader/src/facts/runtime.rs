@@ -50,6 +50,8 @@ layouts! {
                                                     17 => 280, 21 => 256, 23 => 264, 25 => 256, 26 => 264;
         sigpc         "sigpc":        u64         = 4 => 240, 5 => 304, 6 => 312, 7 => 320, 9 => 280, 11 => 272,
                                                     17 => 288, 21 => 264, 23 => 272, 25 => 264, 26 => 272;
+        gopc          "gopc":         u64         = 4 => 248, 5 => 312, 6 => 320, 7 => 328, 9 => 288, 11 => 280,
+                                                    17 => 296, 21 => 280, 23 => 288, 25 => 280, 26 => 288;
     }
 
     /// `runtime.gobuf`, the registers of a goroutine that is not running (`g.sched`).
@@ -253,6 +255,7 @@ layouts! {
     /// processor's pools of defer records have.
     Numbers "" {
         g_running     "_Grunning":    u64         = 4 => 2;
+        g_waiting     "_Gwaiting":    u64         = 4 => 4;
         g_dead        "_Gdead":       u64         = 4 => 6;
         p_running     "_Prunning":    u64         = 4 => 1;
         init_running  "initTask.state: being run": u64 = 4 => 1;

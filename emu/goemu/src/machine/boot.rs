@@ -22,6 +22,7 @@ use crate::guest::state::Guest;
 use crate::guest::world::World;
 use crate::hook::Hooks;
 use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
+use crate::os::Prepared;
 use crate::os::imports;
 use crate::os::linux::Linux;
 use crate::outcome::{Outcome, Report, Runtime};
@@ -39,6 +40,8 @@ pub struct Booted {
     pub stderr: Vec<u8>,
     /// How it ended, if it did.
     pub ended: Option<Outcome>,
+    /// What a schedule needs to know, in a machine for whole programs.
+    pub(crate) prepared: Option<Prepared>,
 }
 
 /// Size of the first thread's stack. Go assumes 64 KiB at least.
@@ -97,7 +100,7 @@ impl Machine {
         if ended.is_none() {
             self.set_variables()?;
         }
-        self.booted = Some(Booted { instructions, stdout, stderr, ended });
+        self.booted = Some(Booted { instructions, stdout, stderr, ended, prepared: None });
         self.keep_state();
         self.set_home();
         Ok(())

@@ -12,6 +12,9 @@ use crate::runtime::hooked;
 /// Goroutines that are listed.
 const MAX_LISTED: u64 = 1 << 16;
 
+/// In the status of a goroutine: the collector looks at its stack.
+const SCANNED: u32 = 0x1000;
+
 /// A goroutine of a stopped call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,6 +27,8 @@ pub struct GoroutineState {
     pub at: Start,
     /// The frame pointer there.
     pub bp: u64,
+    /// Where the `go` statement was that started it: its function goes on there. 0 where that is not known.
+    pub created_at: u64,
 }
 
 impl Machine {
@@ -36,7 +41,7 @@ impl Machine {
             all.extend(
                 hooked::goroutines::resting(&self.cx())
                     .into_iter()
-                    .map(|(number, status, at, bp)| GoroutineState { number, status, at, bp }),
+                    .map(|(number, status, at, bp)| GoroutineState { number, status, at, bp, created_at: 0 }),
             );
         } else {
             let own = all.first().map_or(0, |running| running.number);
@@ -48,10 +53,17 @@ impl Machine {
     }
 
     fn running(&self) -> GoroutineState {
-        let goid = self.guest.goroutine.g.wrapping_add(self.guest.image.facts().g.goid);
-        let number = self.guest.memory.read(goid).map_or(1, u64::from_le_bytes);
+        let (g, facts) = (self.guest.goroutine.g, self.guest.image.facts());
+        let field = |offset: u64| self.guest.memory.read(g.wrapping_add(offset)).map(u64::from_le_bytes);
+        let (number, created_at) = (field(facts.g.goid).unwrap_or(1), field(facts.g.gopc).unwrap_or(0));
         let at = Start { pc: self.guest.cpu.rip, sp: self.guest.cpu.gpr(gpr::RSP), trap: true };
-        GoroutineState { number, status: "running".to_owned(), at, bp: self.guest.cpu.gpr(gpr::RBP) }
+        GoroutineState {
+            number,
+            status: "running".to_owned(),
+            at,
+            bp: self.guest.cpu.gpr(gpr::RBP),
+            created_at,
+        }
     }
 
     /// What the call under way has written to standard output and standard error.
@@ -80,7 +92,10 @@ fn others(image: &Image, memory: &Memory) -> Vec<GoroutineState> {
         let number = word(g.wrapping_add(facts.g.goid));
         let alive = number != 0 && u64::from(status) != facts.numbers.g_dead && at.pc != 0;
         // Its frame pointer is where the frame says.
-        alive.then(|| GoroutineState { number, status: "waiting".to_owned(), at, bp: 0 })
+        let waits = u64::from(status & !SCANNED) == facts.numbers.g_waiting;
+        let status = if waits { "waiting" } else { "runnable" }.to_owned();
+        let created_at = word(g.wrapping_add(facts.g.gopc));
+        alive.then(|| GoroutineState { number, status, at, bp: 0, created_at })
     };
     (0..count).filter_map(goroutine).collect()
 }

@@ -120,6 +120,9 @@ impl Machine {
 
     /// Runs the engine once and answers why it left. `Some` ends the call.
     fn run_engine_once(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
+        if self.os.steps() > 0 {
+            return self.run_one_instruction(fuel);
+        }
         let (exit, whole) = self.run_slice(fuel);
         if self.stopping.is_due()
             && let Some(outcome) = self.stopping.look()
@@ -138,6 +141,7 @@ impl Machine {
     fn run_one_instruction(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
         self.settle(fuel);
         let slice = self.with_os(|os, cx| os.slice(cx)).min(*fuel);
+        let steps = self.os.steps();
         let (exit, ran, polls) = self.step_engine();
         *fuel = fuel.saturating_sub(ran);
         self.settle(fuel);
@@ -145,6 +149,7 @@ impl Machine {
         self.follow();
         match exit {
             Some(exit) => self.answer(exit, fuel),
+            None if steps > 0 && steps <= ran => self.answer(Exit::OutOfFuel, fuel),
             // Where an engine that runs on would look at its fuel.
             None if polls && (slice <= ran || *fuel <= 0) => self.answer(Exit::OutOfFuel, fuel),
             None => Ok(None),
@@ -241,7 +246,7 @@ impl Machine {
         }
     }
 
-    fn with_os<T>(&mut self, act: impl FnOnce(&mut dyn Os, &mut HookContext<'_>) -> T) -> T {
+    pub(super) fn with_os<T>(&mut self, act: impl FnOnce(&mut dyn Os, &mut HookContext<'_>) -> T) -> T {
         act(&mut *self.os, &mut HookContext::of(&mut self.guest, &mut self.observers))
     }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use goemu_loader::Image;
 
 use super::call_goroutine::{CallGoroutine, StartedMain};
-use super::{Changed, Config, Machine, boot};
+use super::{Booted, Changed, Config, Machine, boot};
 use crate::error::Error;
 use crate::guest::outside::{Sink, Stream};
-use crate::hook::{Action, HookContext, HookResult};
+use crate::hook::{Action, HookContext, HookError, HookResult};
+use crate::os::{Prepared, Scheduled, Scheduling, Stopped};
 use crate::outcome::{Outcome, Runtime};
 use crate::runtime::real;
 
@@ -102,6 +103,81 @@ impl Machine {
         self.guest.cpu.entropy = seed;
         boot::put_random(&mut self.guest.memory, &mut self.guest.cpu)?;
         Ok(())
+    }
+
+    /// Runs the program up to its `main.main`, or where it is a test binary, its first test, and makes that the state that runs start
+    /// from. Where neither is found, they start from the entry.
+    pub(crate) fn start_whole(&mut self) -> Result<(), Error> {
+        let entry = |name: &str| self.guest.image.funcs_named(name).first().map(goemu_loader::Func::entry);
+        let (main, test) = (entry("main.main"), entry("testing.tRunner"));
+        let Some(main) = main else { return Ok(()) };
+        let mut booted = self.run_whole_to(main)?;
+        booted.prepared = Some(Prepared::of(&self.guest.image));
+        self.booted = Some(booted);
+        self.keep_state();
+        if let Some(test) = test
+            && self.booted.as_ref().is_some_and(|booted| booted.ended.is_none())
+        {
+            self.start_tests(test)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on to the first test. A program that ends before starts from `main.main`.
+    fn start_tests(&mut self, test: u64) -> Result<(), Error> {
+        let mut more = self.run_whole_to(test)?;
+        // The first is that of all tests, which it looks for.
+        if more.ended.is_none() {
+            let mut fuel = i64::MAX;
+            self.run_one(&mut fuel)?;
+            let tests = self.run_whole_to(test)?;
+            more = Booted { instructions: more.instructions + tests.instructions, ..tests };
+        }
+        if more.ended.is_some() {
+            return self.reset();
+        }
+        if let Some(booted) = &mut self.booted {
+            booted.instructions += more.instructions;
+            (booted.stdout, booted.stderr) = (more.stdout, more.stderr);
+        }
+        self.keep_state();
+        Ok(())
+    }
+
+    /// Runs to an address; what came of it.
+    fn run_whole_to(&mut self, address: u64) -> Result<Booted, Error> {
+        let limit = i64::try_from(self.config.fuel).unwrap_or(i64::MAX);
+        let mut fuel = limit;
+        let own = std::mem::replace(&mut self.return_addr, address);
+        self.set_stops();
+        let ended = self.run(&mut fuel);
+        self.return_addr = own;
+        self.set_stops();
+        let instructions = limit.saturating_sub(fuel) as u64;
+        let (stdout, stderr) = (self.guest.world.stdout.clone(), self.guest.world.stderr.clone());
+        Ok(Booted { instructions, stdout, stderr, ended: ended?, prepared: None })
+    }
+
+    /// Lets a strategy decide which thread runs, from the state that runs start from.
+    pub(crate) fn schedule(&mut self, how: Scheduling) -> Result<(), Error> {
+        self.guest.cpu.entropy = how.seed;
+        let done = self.with_os(|os, cx| os.schedule(cx, how));
+        done.map_err(|refused| match refused {
+            HookError::Error(error) => error,
+            HookError::Fault(fault) => {
+                Error::Boot { why: format!("its memory at {:#x} was not usable", fault.addr) }
+            }
+        })
+    }
+
+    /// Where threads are stopped is kept from now on, or no longer; what was kept.
+    pub(crate) fn tell_stops(&mut self, tell: bool) -> Vec<Stopped> {
+        self.os.tell_stops(tell)
+    }
+
+    /// What was decided.
+    pub(crate) fn scheduled(&mut self) -> Scheduled {
+        self.os.scheduled()
     }
 
     /// What the program has made or written in its file system.

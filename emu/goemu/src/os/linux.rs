@@ -10,6 +10,7 @@
 mod clock;
 mod connect;
 pub mod disk;
+mod ending;
 mod epoll;
 mod files;
 mod futex;
@@ -36,11 +37,15 @@ pub(crate) use clock::put_time_of_day;
 
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
+use crate::go::chance::Chance;
+use crate::go::traceback::Stack;
+use crate::go::traceback::unwind::Start;
 use crate::guest::files::{Changed, Files};
+use crate::guest::schedule::Schedule;
 use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::Memory;
 use crate::os::errno;
-use crate::os::{Args, Os, SyscallReturn, registers};
+use crate::os::{Args, Os, Scheduled, Scheduling, Stopped, SyscallReturn, registers};
 
 /// The operating system of a machine with a started program.
 pub(crate) struct Linux {
@@ -49,6 +54,11 @@ pub(crate) struct Linux {
     kept: Kernel,
     /// The offset of `g` in a thread's block, from FS.
     g_slot: i64,
+    /// Where threads have their sources of random numbers, and what those follow from.
+    chance: Option<Chance>,
+    seed: u64,
+    /// Where threads were stopped, if somebody wants to know.
+    stops: Option<Vec<Stopped>>,
 }
 
 /// The kernel's state of its process.
@@ -116,7 +126,28 @@ impl Linux {
     ) -> Result<Linux, Error> {
         let mut now = Kernel::new(space, mapped, files, processors)?;
         now.c_blocks = c_blocks;
-        Ok(Linux { kept: now.clone(), now, g_slot })
+        now.threads.g_slot = g_slot;
+        Ok(Linux { kept: now.clone(), now, g_slot, chance: None, seed: 0, stops: None })
+    }
+
+    /// The running goroutine's calls, and the time.
+    fn stack(&self, cx: &HookContext<'_>) -> Option<(Stack, u64)> {
+        let g = self.g(cx.cpu, cx.memory)?;
+        let goid = cx.word(g.wrapping_add(cx.image.facts().g.goid)).ok()?;
+        let start = Start { pc: cx.cpu.rip, sp: cx.cpu.gpr(gpr::RSP), trap: true };
+        Some((Stack::read(cx.image, cx.memory, start, (goid, "running"), false), cx.cpu.tsc))
+    }
+
+    /// Where the seed is to decide all that is random: the running thread's numbers follow from it, from its first system call on.
+    fn seed_thread(&mut self, cx: &mut HookContext<'_>) -> Result<(), HookError> {
+        let Some(chance) = self.chance else { return Ok(()) };
+        let Some(g) = self.g(cx.cpu, cx.memory).filter(|g| *g != 0) else { return Ok(()) };
+        let thread = self.now.threads.running();
+        if std::mem::take(&mut thread.is_new) {
+            let m = cx.word(g.wrapping_add(cx.image.facts().g.m))?;
+            chance.mix(cx.memory, m, self.seed, thread.tid.into())?;
+        }
+        Ok(())
     }
 }
 
@@ -125,6 +156,7 @@ impl Os for Linux {
         let args = [gpr::RDI, gpr::RSI, gpr::RDX, gpr::R10, gpr::R8, gpr::R9].map(|r| cx.cpu.gpr(r));
         // The others are asked when they want to run next.
         cx.memory.charge(self.now.threads.cost());
+        self.seed_thread(cx)?;
         let Some(entry) = table::find(cx.cpu.gpr(gpr::RAX)) else {
             return Ok(SyscallReturn::Return(-errno::EPERM));
         };
@@ -153,7 +185,7 @@ impl Os for Linux {
     }
 
     fn slice(&self, cx: &HookContext<'_>) -> i64 {
-        self.now.threads.slice(cx.cpu).min(cx.world.outside.slice())
+        self.now.threads.slice(cx).min(cx.world.outside.slice())
     }
 
     fn ran(&mut self, cx: &mut HookContext<'_>, instructions: i64) {
@@ -165,11 +197,53 @@ impl Os for Linux {
         if let Some(outcome) = signal::from_outside(&mut self.now.threads, cx) {
             return Some(Ok(Action::End(outcome)));
         }
-        self.now.threads.turn(cx);
+        let (before, told) = (self.now.threads.schedule.made(), self.stops.is_some());
+        let at = told.then(|| self.stack(cx));
+        let turned = self.now.threads.turn(cx);
+        if let (Some(Some((stack, time))), Some(stops)) = (at, &mut self.stops)
+            && self.now.threads.schedule.made() > before
+            && let Some(nanoseconds) = self.now.threads.schedule.stopped_for()
+        {
+            stops.push(Stopped { stack, time, nanoseconds });
+        }
+        match turned {
+            Ok(None) => {}
+            Ok(Some(outcome)) => return Some(Ok(Action::End(outcome))),
+            Err(error) => return Some(Err(error)),
+        }
         Some(signal::deliver(&mut self.now, cx).map(|()| Action::Resume))
     }
 
     /// The thread-local slot has it.
+    fn steps(&self) -> i64 {
+        self.now.threads.schedule.steps()
+    }
+
+    fn schedule(&mut self, cx: &mut HookContext<'_>, how: Scheduling) -> Result<(), HookError> {
+        let threads = &mut self.now.threads;
+        threads.schedule = Schedule::new(&how.strategy, how.seed);
+        threads.settles = how.settles;
+        threads.own_code = how.prepared.own_code;
+        self.chance = how.prepared.chance;
+        self.seed = how.seed;
+        self.seed_thread(cx)?;
+        self.now.threads.rest(cx)
+    }
+
+    fn scheduled(&mut self) -> Scheduled {
+        let threads = &mut self.now.threads;
+        Scheduled {
+            decisions: threads.schedule.take_made(),
+            contended: threads.schedule.contended,
+            ended: threads.ended(),
+            printed: threads.printed,
+        }
+    }
+
+    fn tell_stops(&mut self, tell: bool) -> Vec<Stopped> {
+        std::mem::replace(&mut self.stops, tell.then(Vec::new)).unwrap_or_default()
+    }
+
     fn g(&self, cpu: &Cpu, memory: &Memory) -> Option<u64> {
         let slot = cpu.fs_base.wrapping_add_signed(self.g_slot);
         memory.read(slot).ok().map(u64::from_le_bytes)
@@ -188,10 +262,12 @@ impl Os for Linux {
     }
 
     fn copy(&self) -> Box<dyn Os> {
-        Box::new(Linux { now: self.now.clone(), kept: self.kept.clone(), g_slot: self.g_slot })
+        let (now, kept) = (self.now.clone(), self.kept.clone());
+        Box::new(Linux { now, kept, g_slot: self.g_slot, chance: self.chance, seed: self.seed, stops: None })
     }
 
     fn fork(&self) -> Box<dyn Os> {
-        Box::new(Linux { now: self.kept.clone(), kept: self.kept.clone(), g_slot: self.g_slot })
+        let (now, kept) = (self.kept.clone(), self.kept.clone());
+        Box::new(Linux { now, kept, g_slot: self.g_slot, chance: self.chance, seed: self.seed, stops: None })
     }
 }

@@ -1,20 +1,23 @@
 //! Threads, which take turns: one runs until it waits, yields, or its turn ends while others can
-//! run. The next one follows from their order alone, so that runs are reproducible.
+//! run. The next one follows from their order, or from a schedule: runs are reproducible.
 
+mod turns;
+
+use super::ending::Ending;
 use super::signal::{self, AltStack, OfThread, Signals};
 use super::{Args, Kernel, errno, futex};
 use crate::cpu::{Cpu, gpr};
+use crate::go::own::OwnCode;
 use crate::go::tls;
 use crate::go::traceback::Traceback;
 use crate::guest::clock;
+use crate::guest::schedule::{Place, Schedule, TURN};
 use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
 use crate::outcome::Outcome;
 
 /// The most threads.
 const MOST: usize = 4096;
-/// Instructions of a turn, if another thread can run.
-const TURN: i64 = 1_000_000;
 /// The time of a `sched_yield`, in nanoseconds, so that time passes in a loop of them.
 const YIELD: u64 = 250;
 
@@ -36,6 +39,18 @@ pub(super) struct Threads {
     /// its turn too.
     used: i64,
     next_tid: u32,
+    /// The offset of `g` in a thread's block, from FS.
+    pub(super) g_slot: i64,
+    /// The user's code.
+    pub(super) own_code: OwnCode,
+    /// Who decides, if not their order alone.
+    pub(super) schedule: Schedule,
+    /// The program has ended, and what is left of it runs on for a while.
+    pub(super) ending: Option<Ending>,
+    /// Whether a program that has ended runs on for a while.
+    pub(super) settles: bool,
+    /// How much a program that ran on had printed when it ended.
+    pub(super) printed: Option<(usize, usize)>,
 }
 
 /// One thread. Registers of the running one are in the machine's processor.
@@ -50,6 +65,10 @@ pub(super) struct Thread {
     pub(super) signals: OfThread,
     /// What a call that is made again after a wait keeps: its deadline, or the file that it opened.
     pub(super) memo: Option<u64>,
+    /// Instructions that it has executed.
+    ran: u64,
+    /// Whether its source of random numbers was not set by the seed yet.
+    pub(super) is_new: bool,
 }
 
 /// A thread's wait.
@@ -71,6 +90,8 @@ pub(super) enum On {
     Futex(u64),
     /// A change of any file. The system call is made again.
     Change,
+    /// Nothing: it was stopped, and has not asked to wait.
+    Stall,
     /// An event of this epoll's files: the address and size of the buffer for events.
     Epoll { file: u64, to: u64, room: u64 },
 }
@@ -79,8 +100,21 @@ impl Default for Threads {
     fn default() -> Threads {
         let (alt_stack, signals) = (AltStack::default(), OfThread::default());
         let (cpu, wait) = (Cpu::default(), None);
-        let first = Thread { tid: 1, cpu, wait, clear_tid: 0, alt_stack, signals, memo: None };
-        Threads { signals: Signals::default(), list: vec![first], running: 0, used: 0, next_tid: 2 }
+        let (memo, ran, is_new) = (None, 0, true);
+        let first = Thread { tid: 1, cpu, wait, clear_tid: 0, alt_stack, signals, memo, ran, is_new };
+        Threads {
+            signals: Signals::default(),
+            list: vec![first],
+            running: 0,
+            used: 0,
+            next_tid: 2,
+            g_slot: 0,
+            own_code: OwnCode::default(),
+            schedule: Schedule::default(),
+            ending: None,
+            settles: false,
+            printed: None,
+        }
     }
 }
 
@@ -96,40 +130,72 @@ impl Threads {
         &mut self.list[self.running.min(last)]
     }
 
+    /// The end of a program that has run on; what it has printed since does not count.
+    pub(super) fn ended(&mut self) -> Option<Outcome> {
+        let ending = self.ending.take()?;
+        self.printed = Some(ending.printed);
+        Some(ending.outcome)
+    }
+
     /// The thread with this number.
     pub(super) fn numbered(&mut self, tid: u64) -> Option<&mut Thread> {
         self.list.iter_mut().find(|thread| u64::from(thread.tid) == tid)
     }
 
+    /// The other threads that can run, the next in order first.
+    fn ready(&self) -> impl Iterator<Item = usize> {
+        let count = self.list.len();
+        let order = (1..count).map(move |step| (self.running + step) % count);
+        order.filter(|&at| self.list[at].wait.is_none())
+    }
+
     /// Instructions that the running thread may execute before the scheduler checks the others.
-    pub(super) fn slice(&self, cpu: &Cpu) -> i64 {
-        let others = || self.list.iter().enumerate().filter(|(at, _)| *at != self.running);
-        let left = TURN.saturating_sub(self.used).max(1);
-        let turn = if others().any(|(_, thread)| thread.wait.is_none()) { left } else { i64::MAX };
-        let deadlines = others().filter_map(|(_, thread)| thread.wait?.deadline);
-        deadlines.map(|deadline| clock::until(cpu, deadline)).fold(turn, i64::min)
+    pub(super) fn slice(&self, cx: &HookContext<'_>) -> i64 {
+        let turn = if self.schedule.is_usual() {
+            let left = TURN.saturating_sub(self.used).max(1);
+            if self.ready().next().is_some() { left } else { i64::MAX }
+        } else {
+            let ready: Vec<usize> = self.ready().collect();
+            self.schedule.slice(self.place(self.running, cx), &self.places(&ready, cx))
+        };
+        let deadlines = self.deadlines().map(|deadline| clock::until(cx.cpu, deadline));
+        deadlines.fold(turn, i64::min)
+    }
+
+    /// When others want to run again, and when what is left of a program that has ended is stopped.
+    fn deadlines(&self) -> impl Iterator<Item = u64> {
+        let others = self.list.iter().enumerate().filter(|(at, _)| *at != self.running);
+        let waits = others.filter_map(|(_, thread)| thread.wait?.deadline);
+        waits.chain(self.ending.as_ref().map(Ending::deadline))
     }
 
     /// Counts executed instructions of the running thread.
     pub(super) fn ran(&mut self, instructions: i64) {
         self.used = self.used.saturating_add(instructions);
+        let contended = !self.schedule.is_usual() && self.ready().next().is_some();
+        self.schedule.ran(instructions, contended);
+        let running = self.running();
+        running.ran = running.ran.saturating_add(instructions.unsigned_abs());
     }
 
-    /// Ends a slice: another thread runs if the turn is over, or one has waited long enough.
-    pub(super) fn turn(&mut self, cx: &mut HookContext<'_>) {
+    /// Ends a slice: another thread runs if the turn is over, or one has waited long enough. The outcome ends the program.
+    pub(super) fn turn(&mut self, cx: &mut HookContext<'_>) -> Result<Option<Outcome>, HookError> {
         cx.memory.charge(self.list.len() as u64);
-        let woken = self.wake_late(clock::now(cx.cpu));
+        let now = clock::now(cx.cpu);
+        let woken = self.wake_late(now);
+        if self.ending.as_ref().is_some_and(|ending| ending.deadline() <= now) {
+            return Ok(self.ended());
+        }
+        if !self.schedule.is_usual() {
+            return self.scheduled_turn(cx);
+        }
+        let next = self.ready().next();
         if (woken || self.used >= TURN)
-            && let Some(next) = self.next()
+            && let Some(next) = next
         {
             self.change(cx, next);
         }
-    }
-
-    /// Ends the running thread's turn.
-    fn give_way(&mut self, cx: &mut HookContext<'_>) {
-        self.used = TURN;
-        self.turn(cx);
+        Ok(None)
     }
 
     /// A signal that came from outside is sent to a thread that takes it: a running one rather than one that
@@ -148,13 +214,6 @@ impl Threads {
         None
     }
 
-    /// The next thread in order that can run, if it is another.
-    fn next(&self) -> Option<usize> {
-        let count = self.list.len();
-        let order = (1..count).map(|step| (self.running + step) % count);
-        { order }.find(|&at| self.list[at].wait.is_none())
-    }
-
     /// Saves the processor's registers and loads another thread's. Its counter and its source of random numbers
     /// continue.
     fn change(&mut self, cx: &mut HookContext<'_>, next: usize) {
@@ -170,6 +229,10 @@ impl Threads {
         (cx.cpu.tsc, cx.cpu.entropy) = (tsc, entropy);
         self.running = next;
         self.used = 0;
+        if !self.schedule.is_usual() {
+            let place = self.place(next, cx);
+            self.schedule.begin(place);
+        }
     }
 
     /// Ends the waits whose deadlines have passed; whether there were any.
@@ -241,17 +304,22 @@ impl Threads {
         cx.memory.charge(self.list.len() as u64);
         loop {
             self.wake_late(clock::now(cx.cpu));
-            let ready = self.next().or_else(|| {
-                let alive = self.list.get(self.running)?;
-                alive.wait.is_none().then_some(self.running)
-            });
-            if let Some(next) = ready {
+            if let Some(next) = self.choose(cx) {
                 self.load(cx, next);
                 return Ok(SyscallReturn::Resume);
             }
             let deadlines = self.list.iter().filter_map(|thread| thread.wait?.deadline);
-            match deadlines.min() {
-                Some(first) => cx.world.outside.pass(cx.cpu, first),
+            let deadlines: Vec<u64> = deadlines.collect();
+            if self.ending.as_mut().is_some_and(|ending| ending.is_over(&deadlines))
+                && let Some(outcome) = self.ended()
+            {
+                return Ok(SyscallReturn::End(outcome));
+            }
+            match deadlines.into_iter().min() {
+                Some(first) => {
+                    let late = self.schedule.late(self.place(self.running, cx));
+                    cx.world.outside.pass(cx.cpu, first.saturating_add(late));
+                }
                 None if cx.world.outside.may_signal() => cx.world.outside.wait(cx.cpu),
                 None => return Ok(SyscallReturn::End(Outcome::Deadlock(Traceback::default()))),
             }
@@ -263,12 +331,17 @@ impl Threads {
 
     /// Ends up to `most` waits of this kind, oldest thread first, with these results. Returns their number.
     pub(super) fn wake(&mut self, on: On, most: u64, result: i64) -> u64 {
+        let waits = |thread: &Thread| thread.wait.is_some_and(|wait| wait.on == on);
+        let mut waiting: Vec<usize> = (0..self.list.len()).filter(|&at| waits(&self.list[at])).collect();
+        let running = self.list.get(self.running);
+        let (thread, ran) = running.map_or((0, 0), |thread| (thread.tid, thread.ran));
+        let place = Place { thread, ran, ..Place::default() };
         let mut woken = 0;
-        for thread in &mut self.list {
-            if woken < most && thread.wait.is_some_and(|wait| wait.on == on) {
-                thread.resume(result);
-                woken += 1;
-            }
+        while woken < most && !waiting.is_empty() {
+            let all = most - woken >= waiting.len() as u64;
+            let at = if all { 0 } else { self.schedule.wake(place, &self.numbers(&waiting)) };
+            self.list[waiting.remove(at)].resume(result);
+            woken += 1;
         }
         woken
     }
@@ -283,7 +356,7 @@ impl Threads {
 impl Thread {
     /// Its system call returns.
     fn resume(&mut self, result: i64) {
-        if self.wait.take().is_some_and(|wait| wait.on != On::Change) {
+        if self.wait.take().is_some_and(|wait| !matches!(wait.on, On::Change | On::Stall)) {
             self.cpu.set_gpr(gpr::RAX, result as u64);
         }
     }
@@ -339,7 +412,8 @@ pub(super) fn clone(
     threads.next_tid = tid.wrapping_add(1).max(2);
     let clear_tid = if flags & CLONE_CHILD_CLEARTID != 0 { child_tid } else { 0 };
     let (alt_stack, signals) = (AltStack::default(), threads.running().signals.inherited());
-    threads.list.push(Thread { tid, cpu, wait: None, clear_tid, alt_stack, signals, memo: None });
+    let (wait, memo, ran, is_new) = (None, None, 0, true);
+    threads.list.push(Thread { tid, cpu, wait, clear_tid, alt_stack, signals, memo, ran, is_new });
     Ok(SyscallReturn::Return(i64::from(tid)))
 }
 
@@ -356,8 +430,7 @@ pub(super) fn sched_yield(
 ) -> Result<SyscallReturn, HookError> {
     clock::pass(cx.cpu, YIELD);
     returned(cx.cpu, 0);
-    kernel.threads.give_way(cx);
-    Ok(SyscallReturn::Resume)
+    Ok(kernel.threads.give_way(cx)?.map_or(SyscallReturn::Resume, SyscallReturn::End))
 }
 
 /// `gettid()`
@@ -404,11 +477,19 @@ pub(super) fn exit(
 
 /// `exit_group(code)`
 pub(super) fn exit_group(
-    _: &mut Kernel,
-    _: &mut HookContext<'_>,
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
-    Ok(SyscallReturn::End(Outcome::Exited { code: args[0] as i32, fatal: None }))
+    let outcome = Outcome::Exited { code: args[0] as i32, fatal: None };
+    let threads = &mut kernel.threads;
+    // What dies of an error is not asked what it leaves behind.
+    if !threads.settles || cx.world.ending.dying.is_some() || threads.ending.is_some() {
+        return Ok(SyscallReturn::End(threads.ended().unwrap_or(outcome)));
+    }
+    let printed = (cx.world.stdout.len(), cx.world.stderr.len());
+    threads.ending = Some(Ending::new(outcome, clock::now(cx.cpu), printed));
+    threads.wait(cx, Wait { on: On::Time, deadline: None, late: 0 })
 }
 
 /// A thread's block. What Go asks for is a word of its own in `m`: where C has variables around it, the thread gets memory
