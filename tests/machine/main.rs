@@ -12,6 +12,7 @@ mod defers;
 mod docs;
 mod embedding;
 mod events;
+mod explore;
 mod facts;
 mod garbled;
 mod goroutines;

@@ -301,6 +301,9 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     if args.only.is_none() {
         demos(args)?;
     }
+    if args.only.as_deref().is_none_or(|only| CONCURRENCY.contains(only)) {
+        concurrency(args)?;
+    }
     check_in(args, &built)?;
     if args.only.as_deref().is_none_or(|only| only == "objects") {
         objects::main(&args.toolchains)?;
@@ -366,6 +369,21 @@ fn demos(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// The test binary with bugs of concurrency, which has no cases: it is not run natively. Leaks are found by symbols, so it has them.
+const CONCURRENCY: &str = "concurrency-go1.27";
+
+fn concurrency(args: &Args) -> Result<()> {
+    let (sources, work) =
+        (root().join("testdata/go/concurrency"), root().join("target/fixtures-src/concurrency"));
+    fs::create_dir_all(&work)?;
+    for entry in fs::read_dir(sources)? {
+        let entry = entry?;
+        fs::copy(entry.path(), work.join(entry.file_name()))?;
+    }
+    let mode = linux("", &["-ldflags=-buildid= -w"]);
+    go_build(args, 27, ("concurrency", "v1"), &work, &mode, &root().join("testdata/bin").join(CONCURRENCY))
+}
+
 /// Checks what CI compares against the recorded checksums.
 fn check(built: &Path) -> Result<()> {
     let recorded = recorded()?;
@@ -413,6 +431,13 @@ fn check_in(args: &Args, built: &Path) -> Result<()> {
                 }
             }
         }
+    }
+    let name = CONCURRENCY.to_owned();
+    if let Ok(sum) = sha256(&bin.join(CONCURRENCY)) {
+        if recorded.get(&name).is_some_and(|recorded| *recorded != sum) {
+            differing.push(name.clone());
+        }
+        sums.insert(name, sum);
     }
     if !differing.is_empty() && !args.accept {
         bail!("not what SHA256SUMS says (--accept takes them): {}", differing.join(", "));

@@ -6,6 +6,7 @@ mod batch;
 mod changing;
 mod commands;
 mod debug;
+mod explore;
 #[cfg(feature = "fuzz")]
 mod fuzzed;
 mod newer;

@@ -129,12 +129,7 @@ impl How {
     }
 
     fn run(&self, machine: &mut Machine, id: &RunId) -> Observed {
-        let schedule = Schedule {
-            strategy: id.strategy.clone(),
-            seed: id.seed,
-            settles: self.leaks,
-            ..Schedule::default()
-        };
+        let schedule = Schedule { strategy: id.strategy.clone(), seed: id.seed, settles: self.leaks };
         match program::run_scheduled(machine, &schedule) {
             Ok(run) => {
                 let seen = seen::seen(machine, &self.own, &run, self.leaks);

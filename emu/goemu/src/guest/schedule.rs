@@ -27,6 +27,9 @@ const LATE: u64 = 1 << 16;
 /// Instructions after which a thread that looks for work is looked at.
 const LOOK: i64 = 64;
 
+/// Instructions of others for which a thread that looks for work has given way.
+const WAY: u64 = 1000;
+
 /// A thread that runs or can run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -75,8 +78,8 @@ pub(crate) struct Schedule {
     searching: bool,
     /// The thread that was stopped so that another finds work.
     interrupted: Option<u32>,
-    /// Threads that gave way and have not run since.
-    gave_way: Vec<u32>,
+    /// Threads that gave way and have not run since, and when that was.
+    gave_way: Vec<(u32, u64)>,
     plan: Plan,
     made: Vec<Decision>,
 }
@@ -168,7 +171,7 @@ impl Schedule {
     pub(crate) fn begin(&mut self, place: Place) {
         self.stepping = None;
         self.searching = place.goroutine == 0;
-        self.gave_way.retain(|thread| *thread != place.thread);
+        self.gave_way.retain(|(thread, _)| *thread != place.thread);
         if !self.searching {
             self.interrupted = None;
         }
@@ -197,7 +200,8 @@ impl Schedule {
 
     /// Whether a thread is to find work before others go on.
     fn searches(&self, place: &Place) -> bool {
-        place.goroutine == 0 && !self.gave_way.contains(&place.thread)
+        let gave_way = |(thread, at): &(u32, u64)| *thread == place.thread && self.contended - at < WAY;
+        place.goroutine == 0 && !self.gave_way.iter().any(gave_way)
     }
 
     /// Instructions until the turn may be over.
@@ -216,7 +220,8 @@ impl Schedule {
             return 1;
         }
         let point = self.points.last().map_or(i64::MAX, |at| until(*at, self.contended));
-        self.left.min(point).min(planned).max(1)
+        let way = self.gave_way.last().map_or(i64::MAX, |(_, at)| until(at + WAY, self.contended).max(1));
+        self.left.min(point).min(planned).min(way).max(1)
     }
 
     /// Whether a thread that can run goes before the running one.
@@ -395,7 +400,7 @@ impl Schedule {
     /// where nothing else is decided, the thread that was stopped for that.
     pub(crate) fn choose(&mut self, place: Place, ready: &[Place], gives_way: bool) -> usize {
         if gives_way {
-            self.gave_way.push(place.thread);
+            self.gave_way.push((place.thread, self.contended));
             if matches!(self.strategy, Strategy::Pct { .. }) && place.goroutine != 0 {
                 self.lower(place.goroutine);
             }

@@ -95,7 +95,7 @@ fn others(image: &Image, memory: &Memory) -> Vec<GoroutineState> {
         let waits = u64::from(status & !SCANNED) == facts.numbers.g_waiting;
         let status = if waits { "waiting" } else { "runnable" }.to_owned();
         let created_at = word(g.wrapping_add(facts.g.gopc));
-        alive.then(|| GoroutineState { number, status, at, bp: 0, created_at })
+        alive.then_some(GoroutineState { number, status, at, bp: 0, created_at })
     };
     (0..count).filter_map(goroutine).collect()
 }
