@@ -29,6 +29,7 @@ mod status;
 pub mod table;
 mod threads;
 mod transfer;
+mod turns;
 
 use std::ops::Range;
 use std::sync::Arc;

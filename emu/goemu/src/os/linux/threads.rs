@@ -1,8 +1,6 @@
 //! Threads, which take turns: one runs until it waits, yields, or its turn ends while others can
 //! run. The next one follows from their order, or from a schedule: runs are reproducible.
 
-mod turns;
-
 use super::ending::Ending;
 use super::signal::{self, AltStack, OfThread, Signals};
 use super::{Args, Kernel, errno, futex};
@@ -33,8 +31,8 @@ const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
 pub(super) struct Threads {
     /// The action of each signal.
     pub(super) signals: Signals,
-    list: Vec<Thread>,
-    running: usize,
+    pub(super) list: Vec<Thread>,
+    pub(super) running: usize,
     /// Instructions of its turn that the running thread has used, so that a thread that leaves the engine often loses
     /// its turn too.
     used: i64,
@@ -57,8 +55,8 @@ pub(super) struct Threads {
 #[derive(Clone)]
 pub(super) struct Thread {
     pub(super) tid: u32,
-    cpu: Cpu,
-    wait: Option<Wait>,
+    pub(super) cpu: Cpu,
+    pub(super) wait: Option<Wait>,
     /// Where the kernel writes 0 and wakes when the thread ends.
     clear_tid: u64,
     pub(super) alt_stack: AltStack,
@@ -66,7 +64,7 @@ pub(super) struct Thread {
     /// What a call that is made again after a wait keeps: its deadline, or the file that it opened.
     pub(super) memo: Option<u64>,
     /// Instructions that it has executed.
-    ran: u64,
+    pub(super) ran: u64,
     /// Whether its source of random numbers was not set by the seed yet.
     pub(super) is_new: bool,
 }
@@ -143,7 +141,7 @@ impl Threads {
     }
 
     /// The other threads that can run, the next in order first.
-    fn ready(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn ready(&self) -> impl Iterator<Item = usize> {
         let count = self.list.len();
         let order = (1..count).map(move |step| (self.running + step) % count);
         order.filter(|&at| self.list[at].wait.is_none())
@@ -216,7 +214,7 @@ impl Threads {
 
     /// Saves the processor's registers and loads another thread's. Its counter and its source of random numbers
     /// continue.
-    fn change(&mut self, cx: &mut HookContext<'_>, next: usize) {
+    pub(super) fn change(&mut self, cx: &mut HookContext<'_>, next: usize) {
         if let Some(old) = self.list.get_mut(self.running) {
             old.cpu.clone_from(cx.cpu);
         }
@@ -236,7 +234,7 @@ impl Threads {
     }
 
     /// Ends the waits whose deadlines have passed; whether there were any.
-    fn wake_late(&mut self, now: u64) -> bool {
+    pub(super) fn wake_late(&mut self, now: u64) -> bool {
         let mut woken = false;
         for thread in &mut self.list {
             if let Some(wait) = thread.wait
@@ -300,7 +298,7 @@ impl Threads {
     }
 
     /// Picks the thread to run; the running one (whose registers are saved) is the last choice.
-    fn go_on(&mut self, cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError> {
+    pub(super) fn go_on(&mut self, cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError> {
         cx.memory.charge(self.list.len() as u64);
         loop {
             self.wake_late(clock::now(cx.cpu));

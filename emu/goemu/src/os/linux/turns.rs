@@ -1,6 +1,6 @@
 //! Turns of threads where a schedule decides, and which of them runs next.
 
-use super::{On, Threads, Wait};
+use super::threads::{On, Threads, Wait};
 use crate::guest::clock;
 use crate::guest::schedule::{Place, TURN, Turn};
 use crate::hook::{HookContext, HookError};
@@ -51,7 +51,7 @@ impl Threads {
     }
 
     /// Lets the other threads do what they have begun, before a schedule counts.
-    pub(in crate::os::linux) fn rest(&mut self, cx: &mut HookContext<'_>) -> Result<(), HookError> {
+    pub(super) fn rest(&mut self, cx: &mut HookContext<'_>) -> Result<(), HookError> {
         if self.schedule.is_usual() {
             return Ok(());
         }
