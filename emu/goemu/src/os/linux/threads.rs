@@ -35,7 +35,7 @@ pub(super) struct Threads {
     pub(super) running: usize,
     /// Instructions of its turn that the running thread has used, so that a thread that leaves the engine often loses
     /// its turn too.
-    used: i64,
+    pub(super) used: i64,
     next_tid: u32,
     /// The offset of `g` in a thread's block, from FS.
     pub(super) g_slot: i64,
