@@ -2,7 +2,7 @@
 //!
 //! The only user of gimli. Reads DWARF 2 to 5 as Go's compiler and linker write it, compressed or not, and
 //! nothing that was not asked for: sections are inflated and units indexed on first use, one unit's functions
-//! when one of them is looked up. Lines, locations of variables and C's units are left out.
+//! when one of them is looked up, lists of places when variables are. Lines and C's units are left out.
 //!
 //! An [`Index`] holds what was found so far and borrows nothing; a [`Dwarf`] is that index and the sections.
 
@@ -10,6 +10,7 @@ mod die;
 mod func;
 mod names;
 mod order;
+mod placed;
 mod section;
 mod types;
 mod unit;
@@ -29,6 +30,7 @@ use crate::rtype::Rtypes;
 use self::{names::Names, section::Inflated, unit::Units};
 
 pub(crate) use func::dictionary_place;
+pub use placed::{Located, Placed, Role, Spot};
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 type Unit<'a> = gimli::Unit<Slice<'a>>;
@@ -88,6 +90,7 @@ pub(crate) enum Doubt {
 pub(crate) struct Index {
     place: Place,
     inflated: Inflated,
+    places: OnceLock<Result<Inflated>>,
     units: OnceLock<Result<Units>>,
     funcs: Mutex<HashMap<usize, Arc<[func::Entry]>>>,
     names: OnceLock<Result<Names>>,
@@ -98,13 +101,14 @@ impl Index {
     /// Starts an index: inflates the compressed ones of the sections that `section` gives by name. `None` if
     /// there is no debug information.
     pub(crate) fn new<'a>(section: impl Fn(&str) -> Option<&'a [u8]>, place: Place) -> Result<Option<Self>> {
-        let inflated = Inflated::new(&section)?;
+        let inflated = Inflated::new(&section::WANTED, &section)?;
         if section(".debug_info").is_none() && !inflated.has(".debug_info") {
             return Ok(None);
         }
         Ok(Some(Self {
             place,
             inflated,
+            places: OnceLock::new(),
             units: OnceLock::new(),
             funcs: Mutex::default(),
             names: OnceLock::new(),
@@ -136,6 +140,13 @@ impl<'a> Dwarf<'a> {
         rtypes: Option<Rtypes<'a>>,
     ) -> Self {
         Self { index, gimli: index.inflated.sections(section), rtypes }
+    }
+
+    /// The same with the lists that tell where variables are.
+    pub(crate) fn with_places(mut self, section: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Self> {
+        let places = self.index.places.get_or_init(|| Inflated::new(&section::PLACES, &section));
+        self.gimli.locations = places.as_ref().map_err(Clone::clone)?.lists(section);
+        Ok(self)
     }
 
     /// The signature of the function with this entry point. `None` if no function starts there.

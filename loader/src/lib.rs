@@ -39,7 +39,7 @@ mod symbol;
 mod version;
 
 pub use buildinfo::{BuildInfo, Module};
-pub use dwarf::{Local, Variable};
+pub use dwarf::{Local, Located, Placed, Role, Spot, Variable};
 pub use error::{DwarfError, LoadError, RtypeError};
 pub use facts::Facts;
 pub use gotype::{

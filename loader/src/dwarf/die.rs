@@ -49,7 +49,7 @@ pub(super) struct Die {
 }
 
 impl Die {
-    fn new(offset: usize, tag: DwTag) -> Self {
+    pub(super) fn new(offset: usize, tag: DwTag) -> Self {
         Self {
             offset,
             tag,
@@ -144,7 +144,7 @@ impl<'a> Dwarf<'a> {
         Ok(Some(die))
     }
 
-    fn set(&self, unit: &Unit<'a>, die: &mut Die, attr: &Attribute<Slice<'a>>) -> Result<()> {
+    pub(super) fn set(&self, unit: &Unit<'a>, die: &mut Die, attr: &Attribute<Slice<'a>>) -> Result<()> {
         let value = attr.value();
         match attr.name() {
             gimli::DW_AT_name => die.name = self.string(unit, value),
@@ -242,7 +242,7 @@ pub(super) fn section_offset(unit: &Unit<'_>, UnitOffset(inside): UnitOffset) ->
     unit.header.debug_info_offset().map_or(0, |start| start.0).saturating_add(inside)
 }
 
-fn unit_offset(unit: &Unit<'_>, offset: usize) -> Result<UnitOffset> {
+pub(super) fn unit_offset(unit: &Unit<'_>, offset: usize) -> Result<UnitOffset> {
     match DebugInfoOffset(offset).to_unit_offset(&unit.header) {
         Some(inside) => Ok(inside),
         None => malformed(offset, "outside its unit"),

@@ -179,7 +179,7 @@ fn is_made_up(last: &str) -> bool {
 
 /// The name as in the source. The compiler names what has none (`~r0` results, `~p0` parameters, `~b0` blanks,
 /// `.this` receivers of wrappers), and marks what stands for a variable that a closure shares: `&count`.
-fn source_name(name: &str) -> String {
+pub(super) fn source_name(name: &str) -> String {
     match name.strip_prefix('~') {
         Some(made) if made.starts_with('b') => "_".to_owned(),
         Some(_) => String::new(),

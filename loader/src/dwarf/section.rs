@@ -12,7 +12,7 @@ use crate::error::DwarfError;
 
 use super::{Result, Slice};
 
-/// What signatures and types need. Lines, frames and locations are for others.
+/// What signatures and types need. Lines and frames are for others.
 pub(super) const WANTED: [SectionId; 8] = [
     SectionId::DebugInfo,
     SectionId::DebugAbbrev,
@@ -24,6 +24,9 @@ pub(super) const WANTED: [SectionId; 8] = [
     SectionId::DebugStrOffsets,
 ];
 
+/// What tells where variables are: read when somebody asks for that.
+pub(super) const PLACES: [SectionId; 2] = [SectionId::DebugLoc, SectionId::DebugLocLists];
+
 /// No binary comes near this; a hostile header may.
 const MAX_INFLATED: u64 = 1 << 30;
 /// Deflate cannot do better than 258 bytes for two bits.
@@ -34,9 +37,9 @@ const MAX_RATIO: u64 = 1032;
 pub(super) struct Inflated(HashMap<&'static str, Vec<u8>>);
 
 impl Inflated {
-    pub(super) fn new<'a>(section: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Self> {
+    pub(super) fn new<'a>(wanted: &[SectionId], section: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Self> {
         let mut inflated = HashMap::new();
-        for id in WANTED {
+        for id in wanted {
             let name = id.name();
             let Some(stream) = compressed(&section, name) else { continue };
             let bytes =
@@ -48,6 +51,20 @@ impl Inflated {
 
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
+    }
+
+    /// The lists of places, of [`PLACES`].
+    pub(super) fn lists<'a>(
+        &'a self,
+        section: impl Fn(&str) -> Option<&'a [u8]>,
+    ) -> gimli::LocationLists<Slice<'a>> {
+        let bytes = |id: SectionId| {
+            self.0.get(id.name()).map(Vec::as_slice).or_else(|| section(id.name())).unwrap_or_default()
+        };
+        gimli::LocationLists::new(
+            gimli::DebugLoc::new(bytes(SectionId::DebugLoc), LittleEndian),
+            gimli::DebugLocLists::new(bytes(SectionId::DebugLocLists), LittleEndian),
+        )
     }
 
     /// The sections as gimli wants them; what is not there is empty.

@@ -166,6 +166,7 @@ fn open<'a>(dwarf: &gimli::Dwarf<Slice<'a>>, entry: &Entry) -> Result<Unit<'a>> 
         match attr.value() {
             AttributeValue::DebugAddrBase(base) => unit.addr_base = base,
             AttributeValue::DebugRngListsBase(base) => unit.rnglists_base = base,
+            AttributeValue::DebugLocListsBase(base) => unit.loclists_base = base,
             AttributeValue::DebugStrOffsetsBase(base) => unit.str_offsets_base = base,
             _ => {}
         }

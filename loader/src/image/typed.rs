@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::LoadError;
 use crate::argsize::args_size;
-use crate::dwarf::{Doubt, Dwarf, Index, Local, Place, Variable, Written, dictionary_place};
+use crate::dwarf::{Doubt, Dwarf, Index, Local, Place, Placed, Variable, Written, dictionary_place};
 use crate::error::DwarfError;
 use crate::facts::{Facts, Found, Row, look_up};
 use crate::gotype::{Abi, Signature, Type, TypeRef};
@@ -65,6 +65,18 @@ impl Image {
     pub fn locals(&self, func: &Func<'_>) -> Result<Vec<Local>, LoadError> {
         let Some(dwarf) = self.dwarf()? else { return Ok(Vec::new()) };
         Ok(dwarf.locals_at(func.entry())?)
+    }
+
+    /// The variables that a function has while it is at `pc`, inlined calls' among them, and where each is: none where
+    /// debug information was stripped.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Dwarf`] if debug information is malformed.
+    pub fn locals_at(&self, func: &Func<'_>, pc: u64) -> Result<Vec<Placed>, LoadError> {
+        let Some(dwarf) = self.dwarf()? else { return Ok(Vec::new()) };
+        let section = |name: &str| self.object().section_data(name).ok();
+        Ok(dwarf.with_places(section)?.placed_at(func.entry(), pc)?)
     }
 
     /// The type that a reference names.
