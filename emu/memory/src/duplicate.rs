@@ -1,5 +1,7 @@
 //! Copies of a whole memory: the same pages with the same contents, which then go their own ways.
 
+use std::ops::Range;
+
 use super::region::PAGE;
 use super::{Contents, Memory, MemoryError, PageFlags, Perm};
 
@@ -23,6 +25,13 @@ impl Memory {
             self.copy_run(&mut copy, first, end, flags)?;
         }
         Ok(copy)
+    }
+
+    /// What is mapped, by address: neighbouring pages that have the same permissions are one range.
+    pub fn ranges(&self) -> Vec<(Range<u64>, Perm)> {
+        let runs = self.runs().into_iter();
+        runs.filter_map(|(first, end, _)| Some((first * PAGE..end * PAGE, self.perm(first * PAGE)?)))
+            .collect()
     }
 
     /// Runs of mapped pages that have the same permissions: first page, end, flags.
