@@ -22,6 +22,7 @@ mod hostile_types;
 mod init;
 mod limits;
 mod listings;
+mod locals;
 mod names;
 mod objects;
 mod planted;

@@ -22,6 +22,7 @@ pub mod guess;
 pub mod guest;
 pub(crate) mod implement;
 pub mod literal;
+pub mod locals;
 pub(crate) mod map;
 pub mod names;
 mod order;

@@ -10,6 +10,7 @@ mod fork;
 mod goroutines;
 mod history;
 mod load;
+mod locals;
 mod packages;
 mod run;
 mod stopping;

@@ -7,6 +7,7 @@ use crate::cpu::gpr;
 use crate::go::traceback::unwind::Start;
 use crate::go::traceback::{Stack, Traceback};
 use crate::memory::Memory;
+use crate::outcome::Runtime;
 use crate::runtime::hooked;
 
 /// Goroutines that are listed.
@@ -37,7 +38,7 @@ impl Machine {
     pub fn goroutines(&mut self) -> Vec<GoroutineState> {
         let running = self.running();
         let mut all = vec![running];
-        if self.booted.is_none() {
+        if self.runtime() == Runtime::Hooked {
             all.extend(
                 hooked::goroutines::resting(&self.cx())
                     .into_iter()
