@@ -2,7 +2,8 @@
 
 mod changed;
 pub mod function;
-pub(crate) mod history;
+pub(crate) mod happened;
+mod history;
 pub mod init;
 pub mod intercept;
 pub(crate) mod invoke;

@@ -46,6 +46,7 @@ pub mod values;
 
 pub use call::Call;
 pub use call::function::{self, Function};
+pub use call::happened::Happened;
 pub use call::prepared::{self, Prepared};
 pub use call::session::{self, Session, Stop};
 pub use error::Error;

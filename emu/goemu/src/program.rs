@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use goemu_loader::Image;
 
+use crate::call::session::Session;
 use crate::error::Error;
 pub use crate::guest::outside::{Sink, Stream};
 pub use crate::guest::schedule::{Decision, Kind, Strategy};
@@ -68,14 +69,19 @@ impl Run {
         Run { outcome, instructions: 0, stdout, stderr, decisions, contended: 0 }
     }
 
-    /// The exit status, as a shell has it: 2 after a panic, 128 and the signal's number after a signal. `None` where the run was
-    /// ended from outside, by a limit, or waits for ever.
+    /// The exit status: [`status`] of the outcome.
     pub fn status(&self) -> Option<u8> {
-        match &self.outcome {
-            Outcome::Exited { code, .. } => Some(code.to_le_bytes()[0]),
-            Outcome::Panicked(_) => Some(2),
-            _ => None,
-        }
+        status(&self.outcome)
+    }
+}
+
+/// The exit status of a program that ended so, as a shell has it: 2 after a panic, 128 and the signal's number after a signal.
+/// `None` where it was ended from outside, by a limit, or waits for ever.
+pub fn status(outcome: &Outcome) -> Option<u8> {
+    match outcome {
+        Outcome::Exited { code, .. } => Some(code.to_le_bytes()[0]),
+        Outcome::Panicked(_) => Some(2),
+        _ => None,
     }
 }
 
@@ -164,6 +170,31 @@ impl Program {
     /// The machine, for a [pool](crate::pool::Pool), whose jobs call [`run_scheduled`].
     pub fn into_machine(self) -> Machine {
         self.machine
+    }
+
+    /// Begins a run, to be stepped, stopped and looked into. [`Session::finish`] tells how it ended.
+    ///
+    /// What is shared with the host cannot be gone back over: a session is for programs that share nothing and stream nothing.
+    ///
+    /// ```no_run
+    /// # use goemu::program::Program;
+    /// # use goemu::{Config, Image};
+    /// let mut program = Program::load(Image::open("program")?, Config::default())?;
+    /// let main = program.machine().find("main.main")?.entry();
+    /// let mut session = program.begin()?;
+    /// session.run_to(main)?;
+    /// session.step_back()?;
+    /// println!("{}", session.finish()?.outcome);
+    /// # Ok::<(), goemu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The host may refuse memory.
+    pub fn begin(&mut self) -> Result<Session<'_>, Error> {
+        let seed = self.machine.config().seed;
+        self.machine.reset()?;
+        self.machine.reseed(seed)?;
+        Ok(Session::of_program(&mut self.machine))
     }
 
     /// What the last run has made or written in its file system, folders before what is in them.

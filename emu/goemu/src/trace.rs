@@ -82,6 +82,11 @@ pub struct Recorder<S> {
     announced: Option<u64>,
 }
 
+/// An event in words, where nothing is known of the calls around it.
+pub(crate) fn words_of(at: &View<'_>, event: &Event) -> String {
+    words::event(at, event, &Frames::default())
+}
+
 /// The sink, and which part of the run it is told.
 struct Teller<S> {
     sink: S,

@@ -464,6 +464,14 @@ pub(crate) struct UnderWay {
 }
 
 impl UnderWay {
+    /// A whole program: nothing was passed.
+    pub(crate) fn of_program(machine: &mut Machine) -> UnderWay {
+        let limit = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
+        let charged = machine.guest.memory.charged();
+        machine.guest.memory.forget_cost();
+        UnderWay { context: 0, frame: Frame::new(0), limit, fuel: limit, charged }
+    }
+
     /// Work that was charged to the machine since the call began.
     pub(crate) fn charged_since(&self, machine: &Machine) -> u64 {
         machine.guest.memory.charged().wrapping_sub(self.charged)

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use goemu_loader::Param;
 
 use crate::call::function::{Function, UnderWay};
+use crate::call::happened::{Happened, Log};
 use crate::call::history::{History, MARGIN};
 use crate::call::invoke::frame_at;
 use crate::cpu::{Cpu, gpr};
@@ -54,6 +55,13 @@ pub enum Stop {
     Beginning,
 }
 
+/// What is under way.
+#[derive(Clone)]
+enum Run {
+    Call(Arc<Function>),
+    Program,
+}
+
 /// How far the call is.
 enum State {
     UnderWay,
@@ -63,13 +71,14 @@ enum State {
     Failed,
 }
 
-/// A call under way. [`Call::start`](crate::Call::start) and [`Function::start`] give it.
+/// A call under way. [`Call::start`](crate::Call::start) and [`Function::start`] give it; of a whole program,
+/// [`Program::start`](crate::program::Program::start).
 pub struct Session<'m> {
     /// The user's machine.
     machine: &'m mut Machine,
     /// The same program started, where that serves the call.
     real: Option<Box<Machine>>,
-    function: Arc<Function>,
+    run: Run,
     /// `None` until the call has begun.
     under_way: Option<UnderWay>,
     state: State,
@@ -81,7 +90,7 @@ pub struct Session<'m> {
 /// A call under way, without the machine that it was begun on: [`Session::suspend`].
 pub struct Suspended {
     real: Option<Box<Machine>>,
-    function: Arc<Function>,
+    run: Run,
     under_way: Option<UnderWay>,
     state: State,
     history: History,
@@ -92,11 +101,11 @@ pub struct Suspended {
 impl Suspended {
     /// Goes on with the call on the machine that it was begun on. If that has made other calls since, the session is over.
     pub fn attach(self, machine: &mut Machine) -> Session<'_> {
-        let Suspended { mut real, function, under_way, mut state, history, resets } = self;
+        let Suspended { mut real, run, under_way, mut state, history, resets } = self;
         if serving(&mut real, machine).resets != resets && matches!(state, State::UnderWay) {
             state = State::Failed;
         }
-        Session { machine, real, function, under_way, state, goes_on: false, history }
+        Session { machine, real, run, under_way, state, goes_on: false, history }
     }
 
     /// The machine that serves the call, where that is not the one it was begun on.
@@ -114,13 +123,26 @@ impl<'m> Session<'m> {
         args: &[Value],
     ) -> Result<Session<'m>, Error> {
         let real = if real { Some(machine.lend_to_real()?) } else { None };
-        let (function, state, history) = (Arc::new(function), State::UnderWay, History::default());
-        let mut session =
-            Session { machine, real, function, under_way: None, state, goes_on: false, history };
+        let function = Arc::new(function);
+        let mut session = Session::new(machine, real, Run::Call(Arc::clone(&function)));
         let serving = serving(&mut session.real, session.machine);
-        session.under_way = Some(session.function.begin(serving, args)?);
+        session.under_way = Some(function.begin(serving, args)?);
         session.history.begin(serving);
         Ok(session)
+    }
+
+    /// A whole program that is about to begin on its machine.
+    pub(crate) fn of_program(machine: &'m mut Machine) -> Session<'m> {
+        let under_way = UnderWay::of_program(machine);
+        let mut session = Session::new(machine, None, Run::Program);
+        session.under_way = Some(under_way);
+        session.history.begin(session.machine);
+        session
+    }
+
+    fn new(machine: &'m mut Machine, real: Option<Box<Machine>>, run: Run) -> Session<'m> {
+        let (state, history) = (State::UnderWay, History::default());
+        Session { machine, real, run, under_way: None, state, goes_on: false, history }
     }
 
     /// The machine that serves the call, to look into: its memory, processor, goroutine.
@@ -267,7 +289,7 @@ impl<'m> Session<'m> {
         Suspended {
             resets: self.machine().resets,
             real: self.real.take(),
-            function: Arc::clone(&self.function),
+            run: self.run.clone(),
             under_way: self.under_way.take(),
             state: std::mem::replace(&mut self.state, State::Failed),
             history: std::mem::take(&mut self.history),
@@ -363,6 +385,50 @@ impl<'m> Session<'m> {
         Ok(if position > first { Stop::Stepped } else { Stop::Beginning })
     }
 
+    /// What Go's runtime has done since the beginning: deferred calls, growing stacks, panics, allocations, switches of goroutines.
+    /// The way is done again for it, from where going back ends.
+    ///
+    /// # Errors
+    /// As [`Session::step`].
+    pub fn events(&mut self) -> Result<Vec<Happened>, Error> {
+        let (end, over) = (self.position(), matches!(self.state, State::Ended(_)));
+        if self.history.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ended = if let State::Ended(outcome) = &self.state { outcome.clone() } else { None };
+        self.go_to(self.history.first())?;
+        let machine = serving(&mut self.real, self.machine);
+        let (observers, counts) = (machine.take_observers(), machine.coverage().map(|counts| counts.save()));
+        let log = Log::default();
+        machine.observe(log.clone());
+        let events = self.tell(end, &log);
+        let machine = serving(&mut self.real, self.machine);
+        machine.unobserve();
+        machine.put_observers(observers);
+        machine.mind_observers();
+        if let (Some(coverage), Some(counts)) = (machine.coverage(), counts) {
+            coverage.restore(&counts);
+        }
+        if over {
+            self.state = State::Ended(ended);
+        }
+        events
+    }
+
+    /// Goes to a position, and tells what happens on the way.
+    fn tell(&mut self, end: u64, log: &Log) -> Result<Vec<Happened>, Error> {
+        let mut events = Vec::new();
+        while self.position() < end {
+            let (before, left) = (self.position(), end - self.position());
+            let stop = if left > MARGIN { self.run_part(left - MARGIN)? } else { self.step()? };
+            log.take(before, &mut events);
+            if stop == Stop::Ended {
+                break;
+            }
+        }
+        Ok(events)
+    }
+
     /// Does a part of the way again, unobserved.
     fn again<T>(
         &mut self,
@@ -393,11 +459,16 @@ impl<'m> Session<'m> {
             return Err(Error::SessionOver);
         };
         let under_way = self.under_way.take().ok_or(Error::SessionOver)?;
-        let Session { real, machine, function, .. } = &mut self;
+        let Session { real, machine, run, .. } = &mut self;
         let serving = serving(real, machine);
-        let mut report = function.finish(serving, &under_way, ended);
-        serving.prepend_startup_output(function.entry(), &mut report);
-        report
+        match run {
+            Run::Program => Ok(told(serving, under_way.instructions(serving), ended)),
+            Run::Call(function) => {
+                let mut report = function.finish(serving, &under_way, ended);
+                serving.prepend_startup_output(function.entry(), &mut report);
+                report
+            }
+        }
     }
 }
 
@@ -417,5 +488,20 @@ fn serving<'a>(real: &'a mut Option<Box<Machine>>, machine: &'a mut Machine) -> 
     match real {
         Some(real) => real,
         None => machine,
+    }
+}
+
+/// What is to be told of a whole program that has come to its end.
+fn told(machine: &Machine, instructions: u64, ended: Option<Outcome>) -> Report {
+    let (stdout, stderr) = (machine.guest.world.stdout.clone(), machine.guest.world.stderr.clone());
+    Report {
+        outcome: ended.unwrap_or(Outcome::Exited { code: 0, fatal: None }),
+        runtime: machine.runtime(),
+        uninitialised: None,
+        doubt: machine.guest.world.doubt.map(str::to_owned),
+        instructions,
+        arguments: Vec::new(),
+        stdout,
+        stderr,
     }
 }
