@@ -1,14 +1,14 @@
 //! Traces as lines of JSON: the schema is in docs/traces.md.
 
+mod steps;
+
 use std::io::{self, Write};
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::out::Out;
 use crate::observe::Event;
-use crate::trace::{
-    CallChange, CallKind, Detail, EventRecord, MemoryEffect, Moment, Record, Sink, Step, Written,
-};
+use crate::trace::{CallChange, CallKind, Detail, EventRecord, Moment, Record, Sink, Written};
 
 /// The version of the schema, in the first line of each trace.
 pub const VERSION: u32 = 1;
@@ -29,12 +29,14 @@ pub struct JsonLines<W> {
     to: Out<W>,
     detail: Detail,
     moment: Moment,
+    /// The line of a step.
+    line: String,
 }
 
 impl<W: Write> JsonLines<W> {
     /// Lines of this detail. Give it a buffered writer.
     pub fn new(to: W, detail: Detail) -> JsonLines<W> {
-        JsonLines { to: Out::new(to), detail, moment: Moment::default() }
+        JsonLines { to: Out::new(to), detail, moment: Moment::default(), line: String::new() }
     }
 
     /// The error that ended the trace, if one did.
@@ -42,7 +44,7 @@ impl<W: Write> JsonLines<W> {
         self.to.failure()
     }
 
-    fn line(&mut self, object: &Json) {
+    fn put(&mut self, object: &Json) {
         self.to.write(|to| {
             serde_json::to_writer(&mut *to, object)?;
             to.write_all(b"\n")
@@ -60,15 +62,23 @@ impl<W: Write> Sink for JsonLines<W> {
     }
 
     fn record(&mut self, record: &Record<'_>) {
-        let Some(mut object) = object(record, self.detail) else { return };
+        if let Record::Step(step) = record {
+            if self.detail == Detail::Instructions {
+                steps::write(&mut self.line, step, self.moment);
+                let line = &self.line;
+                self.to.write(|to| to.write_all(line.as_bytes()));
+            }
+            return;
+        }
+        let Some(mut object) = object(record) else { return };
         if let Record::Event(EventRecord { event: Event::CallBegins { func, .. }, at, .. }) = record {
             let func = at.image.func_at(*func).map(|func| func.name().to_owned());
             let go = &at.image.build_info().version;
-            self.line(&json!({ "type": "trace", "version": VERSION, "func": func, "go": go }));
+            self.put(&json!({ "type": "trace", "version": VERSION, "func": func, "go": go }));
         }
         object["n"] = self.moment.instructions.into();
         object["goroutine"] = self.moment.goroutine.into();
-        self.line(&object);
+        self.put(&object);
     }
 
     fn finish(&mut self) {
@@ -76,15 +86,11 @@ impl<W: Write> Sink for JsonLines<W> {
     }
 }
 
-/// A record as an object; none where the trace's detail leaves it out.
-fn object(record: &Record<'_>, detail: Detail) -> Option<Json> {
+/// A record as an object; none of a step.
+fn object(record: &Record<'_>) -> Option<Json> {
     Some(match record {
-        Record::Step(step) => {
-            if detail != Detail::Instructions {
-                return None;
-            }
-            instruction(step)
-        }
+        // Written without being made an object: there are millions of them.
+        Record::Step(_) => return None,
         Record::StackCheck(check) => {
             json!({ "type": "stack_check", "func": check.func, "margin": check.margin, "runtime": check.within_runtime })
         }
@@ -168,58 +174,4 @@ fn add_fields(object: &mut Json, record: &EventRecord<'_>) {
 
 fn hex(value: u64) -> Json {
     format!("{value:#x}").into()
-}
-
-fn wide(value: u128) -> Json {
-    format!("{value:#x}").into()
-}
-
-fn instruction(step: &Step<'_>) -> Json {
-    let registers: Map<_, _> = step
-        .registers()
-        .map(|(name, [low, high])| {
-            let value = if high == 0 { wide(low) } else { format!("{high:#x}{low:032x}").into() };
-            (name.to_owned(), value)
-        })
-        .collect();
-    let flags: Map<_, _> = step.flags().map(|(name, set)| (name.to_owned(), set.into())).collect();
-    let mut object = json!({
-        "type": "step",
-        "pc": hex(step.instruction().ip()),
-        "place": step.place(),
-        "code": step.code(),
-    });
-    if let Some(position) = step.position() {
-        object["file"] = position.file.as_str().into();
-        object["line"] = position.line.into();
-    }
-    if !registers.is_empty() {
-        object["registers"] = registers.into();
-    }
-    let memory: Vec<_> = step.memory().map(|effect| access(&effect)).collect();
-    if !memory.is_empty() {
-        object["memory"] = memory.into();
-    }
-    if !flags.is_empty() {
-        object["flags"] = flags.into();
-    }
-    if let Some(taken) = step.taken() {
-        object["taken"] = taken.into();
-    }
-    if !step.finished {
-        object["finished"] = false.into();
-    }
-    object
-}
-
-fn access(effect: &MemoryEffect) -> Json {
-    let MemoryEffect { addr, size, read, written, before, after } = *effect;
-    let mut object = json!({ "addr": hex(addr), "size": size, "read": read, "written": written });
-    if let Some(before) = before {
-        object["before"] = wide(before);
-    }
-    if let Some(after) = after {
-        object["after"] = wide(after);
-    }
-    object
 }
