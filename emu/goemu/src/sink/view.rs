@@ -17,6 +17,7 @@
 mod columns;
 mod data;
 mod labels;
+mod locals;
 mod page;
 
 use std::io::{self, Write};

@@ -4,6 +4,7 @@ use goemu_loader::Image;
 use rustc_hash::FxHashMap;
 
 use super::labels::{self, Label};
+use super::locals::Locals;
 use crate::cpu::{Cpu, Ymm, gpr};
 use crate::memory::Memory;
 use crate::observe::{Event, View};
@@ -94,6 +95,7 @@ pub(super) struct Data {
     memory: FxHashMap<u64, u64>,
     /// goemu itself may have changed the stack.
     unseen: bool,
+    locals: Locals,
 }
 
 impl Data {
@@ -119,6 +121,7 @@ impl Data {
             last: None,
             memory: FxHashMap::default(),
             unseen: false,
+            locals: Locals::default(),
         }
     }
 
@@ -145,7 +148,10 @@ impl Data {
             self.goroutines.push((self.next(), moment.goroutine));
         }
         match record {
-            Record::Step(step) => self.step(step),
+            Record::Step(step) => {
+                self.step(step);
+                self.look_at_variables(step.view(), moment);
+            }
             Record::Call(change) => self.call(change, moment, image),
             Record::Written(written) => self.written(written),
             Record::StackCheck(check) => self.tell("stack_check", check.to_string()),
@@ -213,6 +219,23 @@ impl Data {
         self.registers_of(cpu, number);
         let insn = self.insn(step);
         self.steps.push(insn);
+    }
+
+    /// Tells of variables that have changed, where another line begins.
+    fn look_at_variables(&mut self, at: &View<'_>, moment: Moment) {
+        let own = |open: &&usize| self.calls[**open].goroutine == moment.goroutine;
+        let Some(&call) = self.open.iter().rev().find(own) else { return };
+        let cut = self.locals.are_cut();
+        let changed = self.locals.changed(at, call, self.calls[call].entry);
+        let step = self.next().saturating_sub(1);
+        let variables = changed.into_iter().map(|(name, value)| Variable { step, call, name, value });
+        self.variables.extend(variables);
+        if self.locals.are_cut() && !cut {
+            self.tell(
+                "note",
+                "variables of the lines from here on are not shown: there are too many".to_owned(),
+            );
+        }
     }
 
     fn insn(&mut self, step: &Step<'_>) -> u32 {
