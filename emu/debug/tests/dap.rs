@@ -186,3 +186,35 @@ fn nonsense_is_answered() {
     let failed = messages.iter().filter(|message| message["success"] == false).count();
     assert_eq!((messages.len(), failed), (7, 5), "{messages:?}");
 }
+
+#[test]
+fn variables_of_every_frame_are_values() {
+    let frame = |n: u64, kind: u64| json!({ "variablesReference": ((1 << 20) + n) << 2 | kind });
+    let (messages, _) = script(
+        "main.fib",
+        &["4"],
+        &[
+            ("initialize", json!({})),
+            ("setFunctionBreakpoints", json!({ "breakpoints": [{ "name": "main.fib" }] })),
+            ("configurationDone", json!({})),
+            ("continue", thread()),
+            ("continue", thread()),
+            ("variables", frame(0, 2)),
+            ("variables", frame(1, 2)),
+            ("variables", frame(2, 2)),
+            ("variables", frame(9, 3)),
+            ("scopes", json!({ "frameId": 1 << 20 })),
+        ],
+    );
+    let told = answers(&messages, "variables");
+    let values = |n: usize| told[n]["variables"].as_array().unwrap().clone();
+    assert_eq!((&values(0)[0]["name"], &values(0)[0]["value"]), (&"n".into(), &"2".into()), "{told:?}");
+    // Optimised code keeps an argument only as long as it needs it.
+    for (n, kept) in [(1, "3"), (2, "4")] {
+        let value = values(n)[0]["value"].as_str().unwrap().to_owned();
+        assert!(value == kept || value.ends_with(')'), "{told:?}");
+        assert_eq!(values(n)[0]["name"], "n", "{told:?}");
+    }
+    assert!(values(3).is_empty(), "{told:?}");
+    assert!(answers(&messages, "scopes")[0].to_string().contains("Locals"));
+}

@@ -239,6 +239,254 @@ fn registers_and_memory_are_changed() {
     assert_eq!(report.outcome.to_string(), "55", "{text}");
 }
 
+#[test]
+fn variables_events_and_the_map_are_told() {
+    if !has_gdb() {
+        return;
+    }
+    let setup = Setup { program: "cli/demo/demo-go1.15", ..HOOKED };
+    let (text, left) = debug(
+        &setup,
+        "main.f1",
+        &[],
+        &[
+            "monitor events",
+            "break main.f1.func1",
+            "continue",
+            "monitor locals",
+            "monitor locals 1",
+            "monitor locals 99",
+            "monitor locals x",
+            "printf \"before %#lx\\n\", $pc",
+            "monitor events",
+            "printf \"after %#lx\\n\", $pc",
+            "monitor events 1",
+            "monitor map",
+            "info proc mappings",
+            "delete",
+            "continue",
+            "monitor events",
+            "monitor outcome",
+            "reverse-stepi",
+            "continue",
+            "continue",
+        ],
+    );
+    let value = |word: &str| text.lines().find_map(|line| line.strip_prefix(word)).map(str::to_owned);
+    assert!(value("before ").is_some() && value("before ") == value("after "), "{text}");
+    for part in [
+        "nothing has happened so far",
+        "no variables are known here",
+        "the number of a call in monitor stack",
+        "deferreturn runs main.f1.func1",
+        " before)",
+        "r-xp 00000000 00:00 0 ",
+        "[stack]",
+        "returned",
+    ] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+    let Left::Ended(report) = left else { panic!("{left:?} {text}") };
+    assert_eq!(report.outcome.to_string(), "1", "{text}");
+}
+
+/// Sends a packet with its checksum, and gives what comes back up to the next one's end.
+fn ask(client: &mut TcpStream, packet: &[u8]) -> Option<Vec<u8>> {
+    let sum = packet.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+    client.write_all(&[b"$", packet, format!("#{sum:02x}").as_bytes()].concat()).ok()?;
+    loop {
+        let (mut answer, mut byte) = (Vec::new(), [0]);
+        // Checksum included.
+        while !(answer.len() >= 3 && answer[answer.len() - 3] == b'#') {
+            client.read_exact(&mut byte).ok()?;
+            answer.push(byte[0]);
+        }
+        client.write_all(b"+").ok()?;
+        // What a monitor command prints comes before its answer.
+        let start = answer.iter().position(|byte| *byte == b'$')?;
+        if answer[start + 1] != b'O' || answer[start + 2] == b'K' {
+            return Some(answer.split_off(start));
+        }
+    }
+}
+
+/// Serves a client that does what it likes.
+fn serve(client: impl FnOnce(TcpStream) + Send + 'static) -> Left {
+    let mut machine = machine(&HOOKED);
+    let session = machine.call("main.fib").unwrap().literals(&["16"]).unwrap().start().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let client = std::thread::spawn(move || client(stream));
+    let left = gdb::serve(session, Connection::tcp(server).unwrap()).unwrap();
+    client.join().unwrap();
+    let again = machine.call("main.fib").unwrap().literals(&["5"]).unwrap().run().unwrap();
+    assert_eq!(again.outcome.to_string(), "5");
+    left
+}
+
+/// Senseless packets are answered, and the server goes on; those that have not even the form of their command end the session, which
+/// says so.
+#[test]
+fn senseless_packets_are_answered() {
+    let packets: &'static [&[u8]] = &[
+        b"m0,ffffffffffffffff",
+        b"mffffffffffffffff,8",
+        b"m400000,fffff",
+        b"M0,4:00000000",
+        b"Mffffffffffffffff,1:00",
+        b"Mzz",
+        b"p1000",
+        b"pffffffffffffffff",
+        b"P0=00",
+        b"P99999999=0000000000000000",
+        b"G00",
+        b"Z0,ffffffffffffffff,1",
+        b"z0,ffffffffffffffff,1",
+        b"Z2,0,ffffffffffffffff",
+        b"Z3,fffffffffffffff0,20",
+        b"Z9,0,0",
+        b"Hg999",
+        b"T999",
+        b"qXfer:exec-file:read::ffffffffffffffff,ffffffffffffffff",
+        b"qXfer:features:read:target.xml:ffffffffffffffff,1000",
+        b"qXfer:libraries:read::0,0",
+        b"qRcmd,",
+        b"qRcmd,6c6f63616c7320393939393939393939393939393939393939",
+        b"qRcmd,676f206e6f7768657265",
+        b"qThreadExtraInfo,ffff",
+        b"vFile:open:2f6574632f706173737764,0,0",
+        b"vFile:open:2f70726f632f312f6d617073,1,0",
+        b"vFile:pread:63,ffffffffffffffff,ffffffffffffffff",
+        b"vFile:close:63",
+        b"vCont;Q:1",
+        b"vNothing",
+        b"\xff\xfe\x00",
+        b"",
+    ];
+    let mut answered = 0;
+    for packet in packets {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let left = serve(move |mut client| {
+            let stopped = ask(&mut client, b"?").unwrap();
+            if ask(&mut client, packet).is_some() {
+                assert_eq!(ask(&mut client, b"?").unwrap(), stopped);
+                client.write_all(b"$k#6b").unwrap();
+                sender.send(()).unwrap();
+            }
+        });
+        let name = String::from_utf8_lossy(packet);
+        match receiver.try_recv() {
+            Ok(()) => assert!(matches!(left, Left::Gone), "{name}: {left:?}"),
+            Err(_) => assert!(matches!(left, Left::Broken(_)), "{name}: {left:?}"),
+        }
+        answered += usize::from(matches!(left, Left::Gone));
+    }
+    assert!(answered >= 25, "{answered} of {}", packets.len());
+}
+
+/// Well-formed packets of random contents, from the words of the protocol.
+#[test]
+fn random_packets_end_nothing_but_their_session() {
+    let words: &[&[u8]] = &[
+        b"vCont",
+        b"vFile:",
+        b"open:",
+        b"pread:",
+        b"close:",
+        b"qXfer:",
+        b"features:",
+        b"read:",
+        b"qRcmd,",
+        b"q",
+        b"Q",
+        b"H",
+        b"g",
+        b"G",
+        b"m",
+        b"M",
+        b"p",
+        b"P",
+        b"Z0",
+        b"Z2",
+        b"z1",
+        b"X",
+        b"s",
+        b"c",
+        b"bs",
+        b"bc",
+        b"?",
+        b"!",
+        b"T",
+        b"D",
+        b"R",
+        b";",
+        b":",
+        b",",
+        b"=",
+        b"*",
+        b"#",
+        b"}",
+        b"$",
+        b"-1",
+        b"0",
+        b"1",
+        b"7fffffff",
+        b"ffffffffffffffff",
+        b"45e1a0",
+        b"6576656e7473",
+        b"\x03",
+        b"\x00",
+        b"\xff",
+    ];
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % below
+    };
+    for _ in 0..60 {
+        let mut bytes = b"+".to_vec();
+        for _ in 0..next(20) {
+            let packet: Vec<u8> = (0..=next(6)).flat_map(|_| words[next(words.len())].to_vec()).collect();
+            let sum = packet.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+            bytes.extend([b"$".as_slice(), &packet, format!("#{sum:02x}+").as_bytes()].concat());
+        }
+        // Cut anywhere.
+        bytes.truncate(bytes.len() - next(bytes.len().min(8)));
+        serve(move |mut client| {
+            let _ = client.write_all(&bytes);
+            let _ = client.shutdown(std::net::Shutdown::Write);
+            let _ = client.read_to_end(&mut Vec::new());
+        });
+    }
+}
+
+/// A wrong checksum is no accident on a socket: the session ends, and says why.
+#[test]
+fn a_wrong_checksum_ends_the_session() {
+    let left = serve(|mut client| {
+        let _ = client.write_all(b"$?#00");
+        let _ = client.read_to_end(&mut Vec::new());
+    });
+    assert!(
+        matches!(&left, Left::Broken(why) if why.contains("hecksum") || why.contains("parse")),
+        "{left:?}"
+    );
+}
+
+/// A client that is gone while the guest runs.
+#[test]
+fn a_client_that_vanishes_ends_its_session() {
+    let left = serve(|mut client| {
+        ask(&mut client, b"?").unwrap();
+        client.write_all(b"$vCont;c#a8").unwrap();
+    });
+    assert!(matches!(left, Left::Gone | Left::Broken(_)), "{left:?}");
+    let left = serve(drop);
+    assert!(matches!(left, Left::Gone | Left::Broken(_)), "{left:?}");
+}
+
 /// A client that sends nonsense, or goes away, ends its own session and nothing else.
 #[test]
 fn junk_is_survived() {

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use goemu::go::locals::{Role, Variable};
+use goemu::go::traceback::Elided;
 use goemu::go::traceback::unwind::{Start, Unwinder};
 use goemu::machine::GoroutineState;
 use goemu::{Session, disasm};
@@ -13,6 +15,7 @@ use super::Adapter;
 const FRAMES: u64 = 1 << 20;
 const REGISTERS: u64 = 1;
 const ARGUMENTS: u64 = 2;
+const LOCALS: u64 = 3;
 /// Instructions of one answer.
 const MAX_INSTRUCTIONS: u64 = 4096;
 
@@ -83,14 +86,14 @@ impl<W: Write> Adapter<'_, W> {
         Ok(json!({ "stackFrames": list, "totalFrames": frames.len() }))
     }
 
-    /// What there is to see of a frame: arguments of each, registers of the innermost one of the running goroutine.
+    /// What there is to see of a frame: arguments and local variables of each, registers of the innermost one of the running goroutine.
     pub(super) fn scopes(&mut self, arguments: &Json) -> Json {
         let frame = arguments["frameId"].as_u64().unwrap_or(0);
         let scope = |name: &str, kind: u64, hint: &str| {
             let reference = (frame << 2 | kind) & ((1 << 53) - 1);
             json!({ "name": name, "presentationHint": hint, "variablesReference": reference, "expensive": false })
         };
-        let mut scopes = vec![scope("Arguments", ARGUMENTS, "arguments")];
+        let mut scopes = vec![scope("Arguments", ARGUMENTS, "arguments"), scope("Locals", LOCALS, "locals")];
         if frame == current(self.runner.session()) * FRAMES {
             scopes.push(scope("Registers", REGISTERS, "registers"));
         }
@@ -99,7 +102,11 @@ impl<W: Write> Adapter<'_, W> {
 
     pub(super) fn variables(&mut self, arguments: &Json) -> Json {
         let reference = arguments["variablesReference"].as_u64().unwrap_or(0);
-        let list = if reference & 3 == REGISTERS { self.registers() } else { self.arguments(reference >> 2) };
+        let list = match reference & 3 {
+            REGISTERS => self.registers(),
+            LOCALS => self.written(reference >> 2, |role| role == Role::Local),
+            _ => self.arguments(reference >> 2),
+        };
         json!({ "variables": list })
     }
 
@@ -119,8 +126,35 @@ impl<W: Write> Adapter<'_, W> {
         general.chain(special).chain(vectors).map(|(name, value)| variable(name, value)).collect()
     }
 
-    /// The arguments of a frame. At a function's first instruction they are values in Go's syntax; later the words that Go prints in
-    /// tracebacks, as registers are used for something else by then.
+    /// The variables of a frame that debug information tells of.
+    fn written(&mut self, frame: u64, wanted: impl Fn(Role) -> bool) -> Vec<Json> {
+        let (goroutine, mut number) = (frame / FRAMES, (frame % FRAMES) as usize);
+        let goroutines = self.goroutines();
+        let Some(goroutine) = goroutines.iter().find(|other| other.number == goroutine) else {
+            return Vec::new();
+        };
+        let machine = self.runner.session().machine();
+        // Of a long stack, calls in the middle are not among the frames.
+        let elided = machine.stack_of(goroutine, true).goroutines.first().and_then(|stack| stack.elided);
+        if let Some(Elided { after, count: Some(count) }) = elided.filter(|elided| elided.after <= number) {
+            number = number.saturating_add(count as usize).max(after);
+        }
+        let variable = |name: &str, ty: &str, value: String| json!({ "name": name, "value": value, "type": ty, "variablesReference": 0 });
+        match machine.locals_of(goroutine, number) {
+            Ok(found) => {
+                let shown = found.iter().filter(|variable| wanted(variable.role));
+                let value = |of: &Variable| match &of.value {
+                    Ok(value) => value.to_string(),
+                    Err(missing) => format!("({missing})"),
+                };
+                shown.map(|of| variable(&of.name, &of.ty, value(of))).collect()
+            }
+            Err(error) => vec![variable("?", "", error.to_string())],
+        }
+    }
+
+    /// The arguments of a frame. At a function's first instruction the signature tells them; later debug information does, and
+    /// without it there are the words that Go prints in tracebacks.
     fn arguments(&mut self, frame: u64) -> Vec<Json> {
         let (goroutine, n) = (frame / FRAMES, (frame % FRAMES) as usize);
         let session = self.runner.session();
@@ -133,6 +167,10 @@ impl<W: Write> Adapter<'_, W> {
                 json!({ "name": name, "value": named.value.to_string(), "type": named.ty.to_string(), "variablesReference": 0 })
             };
             return arguments.iter().map(variable).collect();
+        }
+        let written = self.written(frame, |role| role != Role::Local);
+        if !written.is_empty() {
+            return written;
         }
         let goroutines = self.goroutines();
         let Some(goroutine) = goroutines.iter().find(|other| other.number == goroutine) else {

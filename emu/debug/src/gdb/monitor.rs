@@ -2,17 +2,23 @@
 
 use gdbstub::outputln;
 use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd};
+use goemu::go::locals::Role;
 use goemu::{Error, Machine};
 
 use super::target::Guest;
 
 /// Deferred calls that are listed.
 const MAX_DEFERS: usize = 1000;
+/// Events that are listed, unless it is said how many.
+const MAX_EVENTS: usize = 100;
 
 const HELP: &str = "\
 monitor goroutines       all goroutines, and where each is
 monitor stack [N]        the calls that goroutine N is in, as Go prints them
+monitor locals [N]       the variables of call N of the running goroutine, by debug information; 0 is the innermost
+monitor events [N]       what Go's runtime has done so far, the last N of it, each with its position
 monitor defers           the deferred calls of the running goroutine that records hold
+monitor map              what of memory is mapped
 monitor call F ARGS      makes another call, from the program's beginning
 monitor position         steps since the call began
 monitor go N             goes to a position
@@ -26,7 +32,10 @@ impl MonitorCmd for Guest<'_> {
         let text = match word {
             "goroutines" => self.list_goroutines(),
             "stack" => self.stack(rest.trim()),
+            "locals" => self.locals(rest.trim()),
+            "events" => self.events(rest.trim()),
             "defers" => self.defers(),
+            "map" => self.maps(),
             "call" => call(self.runner.session().machine(), rest),
             "position" => format!("{} steps", self.runner.session().position()),
             "go" => self.go(rest.trim()),
@@ -87,6 +96,45 @@ impl Guest<'_> {
             next = word(record.wrapping_add(facts.defer.link));
         }
         if lines.is_empty() { "no deferred call is in a record".to_owned() } else { lines.join("\n") }
+    }
+
+    fn locals(&mut self, number: &str) -> String {
+        let Ok(wanted) = (if number.is_empty() { Ok(0) } else { number.parse() }) else {
+            return "monitor locals N: the number of a call in monitor stack, from 0".to_owned();
+        };
+        let Some(running) = self.goroutines().first().cloned() else { return String::new() };
+        match self.runner.session().machine().locals_of(&running, wanted) {
+            Ok(variables) if variables.is_empty() => {
+                "no variables are known here: the call has none, or debug information was stripped".to_owned()
+            }
+            Ok(variables) => {
+                let lines = variables.iter().map(|variable| match variable.role {
+                    Role::Local => variable.to_string(),
+                    Role::Parameter => format!("parameter {variable}"),
+                    Role::Result => format!("result {variable}"),
+                });
+                lines.collect::<Vec<_>>().join("\n")
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    fn events(&mut self, number: &str) -> String {
+        let Ok(most) = (if number.is_empty() { Ok(MAX_EVENTS) } else { number.parse::<usize>() }) else {
+            return "monitor events N: how many of the last ones".to_owned();
+        };
+        let events = match self.runner.session_mut().events() {
+            Ok(events) => events,
+            Err(error) => return error.to_string(),
+        };
+        self.moved();
+        let before = events.len().saturating_sub(most);
+        let mut lines: Vec<String> = Vec::new();
+        if before > 0 {
+            lines.push(format!("({before} before)"));
+        }
+        lines.extend(events[before..].iter().map(|event| format!("{:>9}  {}", event.position, event.words)));
+        if lines.is_empty() { "nothing has happened so far".to_owned() } else { lines.join("\n") }
     }
 
     fn go(&mut self, position: &str) -> String {

@@ -6,6 +6,7 @@ use gdbstub::target::ext::base::multithread::{MultiThreadBase, MultiThreadResume
 use gdbstub::target::ext::base::single_register_access::{SingleRegisterAccess, SingleRegisterAccessOps};
 use gdbstub::target::ext::breakpoints::BreakpointsOps;
 use gdbstub::target::ext::exec_file::ExecFileOps;
+use gdbstub::target::ext::host_io::HostIoOps;
 use gdbstub::target::ext::libraries::LibrariesOps;
 use gdbstub::target::ext::monitor_cmd::MonitorCmdOps;
 use gdbstub::target::ext::section_offsets::{Offsets, SectionOffsets, SectionOffsetsOps};
@@ -14,6 +15,7 @@ use gdbstub::target::{Target, TargetError, TargetResult};
 use goemu::machine::GoroutineState;
 use goemu::{Error, Report, Session};
 
+use super::files::OpenFiles;
 use super::registers::{Number, Regs, X86};
 use super::resume::Way;
 use super::thread;
@@ -30,6 +32,8 @@ pub(super) struct Guest<'m> {
     goroutines: Option<Vec<GoroutineState>>,
     /// Whether the breakpoints at these addresses are hardware breakpoints to gdb.
     pub(super) hardware: std::collections::HashSet<u64>,
+    /// The files that gdb has opened.
+    pub(super) files: OpenFiles,
 }
 
 impl<'m> Guest<'m> {
@@ -40,6 +44,7 @@ impl<'m> Guest<'m> {
             told_end: false,
             goroutines: None,
             hardware: std::collections::HashSet::new(),
+            files: OpenFiles::default(),
         }
     }
 
@@ -101,6 +106,10 @@ impl Target for Guest<'_> {
     }
 
     fn support_exec_file(&mut self) -> Option<ExecFileOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_host_io(&mut self) -> Option<HostIoOps<'_, Self>> {
         Some(self)
     }
 
