@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use goemu::{Machine, Report, Session};
@@ -49,15 +49,8 @@ pub(crate) struct Args {
     args: Vec<String>,
     #[command(flatten)]
     binary: Binary,
-    /// Wait for the debugger at this port of the loopback address [default: a free one]
-    #[arg(long, value_name = "N")]
-    port: Option<u16>,
-    /// Speak with the debugger by standard input and output
-    #[arg(long, conflicts_with = "port")]
-    stdio: bool,
-    /// Be a debug adapter on standard input and output, for VS Code, nvim-dap and others
-    #[arg(long, conflicts_with_all = ["port", "stdio"])]
-    dap: bool,
+    #[command(flatten)]
+    door: Door,
     /// The function's signature in Go syntax: 'func(a int, s string) (string, error)'
     #[arg(long, value_name = "SIGNATURE")]
     sig: Option<String>,
@@ -68,19 +61,29 @@ pub(crate) struct Args {
     guest: Guest,
 }
 
+/// How the debugger comes in.
+#[derive(clap::Args)]
+pub(crate) struct Door {
+    /// Wait for the debugger at this port of the loopback address [default: a free one]
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    /// Speak with the debugger by standard input and output
+    #[arg(long, conflicts_with = "port")]
+    stdio: bool,
+    /// Be a debug adapter on standard input and output, for VS Code, nvim-dap and others
+    #[arg(long, conflicts_with_all = ["port", "stdio"])]
+    pub(crate) dap: bool,
+}
+
 pub(crate) fn main(args: &Args) -> Result<u8> {
-    if args.dap {
+    if args.door.dap {
         return adapt(args);
     }
     let image = args.binary.open()?;
     let mut machine = Machine::with_config(image, args.guest.config()?)?;
     let session = Asked::of(args).start(&mut machine)?;
-    let connection = args.connect()?;
-    match gdb::serve(session, connection)? {
-        Left::Ended(report) | Left::Detached(report) => args.tell(&report),
-        Left::Gone => Ok(0),
-        Left::Broken(why) => bail!("the debugger and goemu do not understand each other: {why}"),
-    }
+    let report = args.door.gdb(session, args.binary.only())?;
+    Ok(report.map_or(0, |report| called::status(&report.outcome)))
 }
 
 /// What is called.
@@ -157,8 +160,27 @@ fn adapt(args: &Args) -> Result<u8> {
     }
 }
 
-impl Args {
-    fn connect(&self) -> Result<Connection> {
+impl Door {
+    /// The first of these options that was given.
+    pub(crate) fn wanted(&self) -> Option<&'static str> {
+        let given = [("--port", self.port.is_some()), ("--stdio", self.stdio), ("--dap", self.dap)];
+        given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
+    }
+
+    /// Lets gdb have a session, and tells how it ended; `None` where the debugger left before.
+    pub(crate) fn gdb(&self, session: Session<'_>, program: Option<&Path>) -> Result<Option<Box<Report>>> {
+        let connection = self.connect(program)?;
+        match gdb::serve(session, connection)? {
+            Left::Ended(report) | Left::Detached(report) => {
+                self.tell(&report)?;
+                Ok(Some(report))
+            }
+            Left::Gone => Ok(None),
+            Left::Broken(why) => bail!("the debugger and goemu do not understand each other: {why}"),
+        }
+    }
+
+    fn connect(&self, program: Option<&Path>) -> Result<Connection> {
         if self.stdio {
             return Ok(Connection::stdio());
         }
@@ -166,7 +188,7 @@ impl Args {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .with_context(|| format!("cannot wait at port {port}; without --port a free one is taken"))?;
         let port = listener.local_addr()?.port();
-        let program = self.binary.only().map_or_else(String::new, |path| format!("{} ", path.display()));
+        let program = program.map_or_else(String::new, |path| format!("{} ", path.display()));
         let mut out = output::stdout();
         writeln!(out, "gdb {program}-ex 'target remote 127.0.0.1:{port}'")?;
         out.flush()?;
@@ -174,14 +196,14 @@ impl Args {
         Ok(Connection::tcp(stream)?)
     }
 
-    /// How the call ended; standard output may be the debugger's.
-    fn tell(&self, report: &Report) -> Result<u8> {
+    /// How the run ended; standard output may be the debugger's.
+    fn tell(&self, report: &Report) -> Result<()> {
         if !self.stdio {
             let mut out = output::stdout();
             out.write_all(&report.stdout)?;
             writeln!(out, "{}: {}", report.outcome.word(), report.outcome)?;
             out.flush()?;
         }
-        Ok(called::status(&report.outcome))
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot run its program has failed")]
 #![allow(clippy::print_stderr, reason = "a test says why it is skipped")]
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
@@ -52,18 +52,95 @@ fn gdb_starts_it_itself() {
     assert!(text.contains("n=5"), "{text} {}", String::from_utf8_lossy(&output.stderr));
 }
 
+#[test]
+fn gdb_steps_through_a_whole_program_and_back() {
+    let program = corpus("go1.27");
+    let server =
+        format!("target remote | {} run --debug --stdio {}", env!("CARGO_BIN_EXE_goemu"), program.display());
+    let mut gdb = Command::new("gdb");
+    gdb.args(["-nx", "-batch", "-ex", "set sysroot /", "-ex", "set confirm off", "-ex", &server]);
+    let commands = [
+        "break main.main",
+        "continue",
+        "printf \"main %#lx\\n\", $pc",
+        "stepi 500",
+        "monitor goroutines",
+        "reverse-continue",
+        "printf \"again %#lx\\n\", $pc",
+        "delete",
+        "continue",
+        "monitor outcome",
+        "reverse-stepi",
+        "monitor output",
+        "kill",
+    ];
+    for command in commands {
+        gdb.args(["-ex", command]);
+    }
+    let Ok(output) = gdb.arg(&program).stdin(Stdio::null()).output() else {
+        eprintln!("skipped: no gdb here");
+        return;
+    };
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let value = |word: &str| text.lines().find_map(|line| line.strip_prefix(word)).map(str::to_owned);
+    assert!(value("main ").is_some() && value("main ") == value("again "), "{text}");
+    for part in ["goroutine 1 [running]: ", "exited: ", "case\t0"] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+}
+
+#[test]
+fn an_editor_steps_through_a_whole_program() {
+    let program = corpus("go1.27");
+    let program = program.to_str().unwrap();
+    let requests = [
+        ("initialize", json!({})),
+        ("launch", json!({ "program": program, "args": [] })),
+        ("setFunctionBreakpoints", json!({ "breakpoints": [{ "name": "main.main" }] })),
+        ("configurationDone", json!({})),
+        ("continue", json!({ "threadId": 1 })),
+        ("stackTrace", json!({ "threadId": 1 })),
+        ("stepBack", json!({ "threadId": 1 })),
+        ("continue", json!({ "threadId": 1 })),
+        ("continue", json!({ "threadId": 1 })),
+    ];
+    let text = adapt(&["run", "--debug", "--dap", program], &requests, "\"reason\":\"end\"");
+    for part in ["\"reason\":\"breakpoint\"", "\"name\":\"main.main(", "exited: ", "\"reason\":\"end\""] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+    let other =
+        adapt(&["run", "--debug", "--dap", program], &[("launch", json!({ "program": "/x/other" }))], "");
+    assert!(other.contains("the launch /x/other"), "{other}");
+    let ran = goemu(["run", "--port", "1", program]);
+    assert!(ran.status == 1 && ran.stderr.contains("--port needs --debug"), "{ran:?}");
+}
+
 /// What the adapter sends to an editor that sends these requests.
-fn adapt(requests: &[(&str, Json)]) -> String {
-    let mut child =
-        command().args(["debug", "--dap"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+fn adapt(args: &[&str], requests: &[(&str, Json)], until: &str) -> String {
+    let mut child = command().args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     for (command, arguments) in requests {
         let text =
             json!({ "seq": 1, "type": "request", "command": command, "arguments": arguments }).to_string();
         write!(stdin, "Content-Length: {}\r\n\r\n{text}", text.len()).unwrap();
     }
+    // An editor stays until what it waits for has come: an adapter whose editor has gone does not run on.
+    let (mut stdout, mut bytes) = (child.stdout.take().unwrap(), Vec::new());
+    let mut piece = [0; 4096];
+    let mut stdin = Some(stdin);
+    loop {
+        if String::from_utf8_lossy(&bytes).contains(until) {
+            stdin = None;
+        }
+        match stdout.read(&mut piece).unwrap() {
+            0 => break,
+            count => bytes.extend(&piece[..count]),
+        }
+    }
     drop(stdin);
-    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    child.wait().unwrap();
+    String::from_utf8(bytes).unwrap()
 }
 
 #[test]
@@ -76,13 +153,13 @@ fn editors_say_what_to_launch() {
         ("stackTrace", json!({ "threadId": 1 })),
         ("continue", json!({ "threadId": 1 })),
     ];
-    let text = adapt(&stopped);
+    let text = adapt(&["debug", "--dap"], &stopped, "");
     for part in ["supportsStepBack", "\"event\":\"initialized\"", "main.fib(", "\"reason\":\"end\""] {
         assert!(text.contains(part), "no {part} in {text}");
     }
     let mut wrong = launch;
     wrong["func"] = "main.nosuch".into();
-    let text = adapt(&[("initialize", json!({})), ("launch", wrong)]);
+    let text = adapt(&["debug", "--dap"], &[("initialize", json!({})), ("launch", wrong)], "");
     assert!(text.contains("no function main.nosuch") && text.contains("\"success\":false"), "{text}");
-    assert_eq!(adapt(&[]), "");
+    assert_eq!(adapt(&["debug", "--dap"], &[], ""), "");
 }
