@@ -92,6 +92,12 @@ impl Covering {
 }
 
 impl Covered {
+    /// Where it is counted, if it is.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn counts(&self) -> Option<Arc<Coverage>> {
+        self.0.as_ref().map(|(coverage, ..)| Arc::clone(coverage))
+    }
+
     /// Writes what has run.
     pub(crate) fn end(self, machine: &mut Machine) -> Result<()> {
         let Some((coverage, format, scope, target)) = self.0 else { return Ok(()) };

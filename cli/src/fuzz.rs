@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 use crate::asked::Asked;
 use crate::binary::Binary;
 use crate::calls::jobs;
+use crate::cover::{Covered, Covering};
 use crate::progress::Told;
 use crate::tested::{self, FOUND, Tried};
 use crate::{completions, output};
@@ -43,6 +44,7 @@ Examples:
   goemu fuzz -b prog main.parse
   goemu fuzz -b prog main.parse --corpus testdata/fuzz/FuzzParse --jobs 8 --time 10m
   goemu fuzz -b stripped main.parse --sig 'func(b []byte) error' --keep-going --time 1m
+  goemu fuzz -b prog main.parse --time 1m --cover parse.out   what all calls ran, but for Go's runtime
   goemu fuzz -b prog main.parse --listen 0.0.0.0:1337
   goemu fuzz -b prog main.parse --join otherhost:1337")]
 pub(crate) struct Args {
@@ -64,6 +66,8 @@ pub(crate) struct Args {
     #[arg(long)]
     keep_going: bool,
     #[command(flatten)]
+    covering: Covering,
+    #[command(flatten)]
     tried: Tried,
     #[command(flatten)]
     asked: Asked,
@@ -82,6 +86,12 @@ fn fuzz(args: &Args) -> Result<u8> {
     let image = machine.image().clone();
     let check = args.asked.check(&machine, &args.func, tried)?;
     let name = check.subject().name().to_owned();
+    // All jobs count here; its machine makes no calls.
+    let mut counting = if args.covering.is_wanted() { Some(machine.fork()?) } else { None };
+    let covered = match &mut counting {
+        Some(machine) => args.covering.begin(machine, &name)?,
+        None => Covered::default(),
+    };
     let options = Options {
         corpus: args.corpus.clone(),
         runs: tried.runs,
@@ -89,11 +99,15 @@ fn fuzz(args: &Args) -> Result<u8> {
         keep_going: args.keep_going,
         join: args.join.clone(),
         listen: args.listen,
+        cover: covered.counts(),
     };
     let began = Instant::now();
     let fuzzed = Fuzz::new(check, options).run(machine, |progress| told.tell(|| line(&name, &progress)));
     told.done();
     let mut fuzzed = fuzzed?;
+    if let Some(mut machine) = counting {
+        covered.end(&mut machine)?;
+    }
     for finding in &mut fuzzed.findings {
         finding.repeat = Some(args.asked.repeat(&image, finding, tried));
     }

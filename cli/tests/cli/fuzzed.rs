@@ -201,3 +201,20 @@ fn ctrl_c_keeps_failures() {
     assert_eq!(ended.status, 2, "{ended:?}");
     assert_eq!(json(&ended)["findings"][0]["input"][0]["value"], "[]byte{1}");
 }
+
+/// What all jobs have run is one report.
+#[test]
+fn coverage_is_of_all_jobs() {
+    let folder = folder("cover");
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("fuzz.out");
+    let file = path.to_str().unwrap();
+    let ran =
+        end(start(fuzz(&["main.twiceRight", "--runs", "500", "--jobs", "2", "--quiet", "--cover", file])));
+    assert!(matches!(ran.status, 0 | 2), "{ran:?}");
+    let report = fs::read_to_string(&path).unwrap();
+    assert!(report.starts_with("mode: count\n"), "{report}");
+    let most = report.lines().filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).max();
+    // A call of each run at least, whichever job made it.
+    assert!(most >= Some(400), "{most:?} {report}");
+}

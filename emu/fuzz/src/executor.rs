@@ -30,6 +30,8 @@ pub(crate) struct Target<'c> {
     runner: Runner<'c>,
     pub(crate) machine: Machine,
     coverage: Arc<Coverage>,
+    /// Where all calls are counted, and the number there of each edge here.
+    all: Option<(Arc<Coverage>, Vec<Option<u32>>)>,
     /// For each edge, how often it was taken in one call, so far: a bit for a range of numbers.
     seen: Vec<u8>,
     novel: Rc<Cell<bool>>,
@@ -47,7 +49,8 @@ impl<'c> Target<'c> {
         machine.set_coverage(Some(Arc::clone(&coverage)));
         let (seen, failures) = (Vec::new(), Vec::new());
         let runner = Runner::new(&shared.check);
-        Target { shared, runner, machine, coverage, seen, novel, failures, served: 0, observers: () }
+        let all = shared.options.cover.clone().map(|all| (all, Vec::new()));
+        Target { shared, runner, machine, coverage, all, seen, novel, failures, served: 0, observers: () }
     }
 
     /// Calls the function once: how that ended, and whether it took an edge as never before.
@@ -84,7 +87,11 @@ impl<'c> Target<'c> {
     /// Notes the edges of the last call; whether there was something new.
     fn look(&mut self) -> bool {
         let (seen, mut novel) = (&mut self.seen, false);
-        self.coverage.drain(|edge, count| {
+        let (coverage, all) = (&self.coverage, &mut self.all);
+        coverage.drain(|edge, count| {
+            if let Some((all, numbers)) = all {
+                add(coverage, edge, count, all, numbers);
+            }
             if edge >= seen.len() {
                 seen.resize(edge + 1, 0);
             }
@@ -121,6 +128,17 @@ impl<'c> Target<'c> {
     pub(crate) fn end_at(&mut self, until: Instant) {
         self.machine.set_interrupt(Interrupt::default());
         self.machine.set_deadline(Some(until));
+    }
+}
+
+/// Adds the count of an edge to those of all jobs.
+fn add(coverage: &Coverage, edge: usize, count: u64, all: &Coverage, numbers: &mut Vec<Option<u32>>) {
+    // Edges are numbered as they come.
+    while numbers.len() <= edge {
+        numbers.push(coverage.edge(numbers.len()).and_then(|edge| all.number(edge)));
+    }
+    if let Some(counter) = numbers.get(edge).copied().flatten().and_then(|number| all.counter(number)) {
+        counter.fetch_add(count, Ordering::Relaxed);
     }
 }
 

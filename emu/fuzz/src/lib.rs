@@ -40,6 +40,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use goemu::Machine;
+use goemu::coverage::Coverage;
 use goemu::testing::{Check, Finding};
 use libafl::events::tcp::TcpEventBroker;
 use libafl::monitors::NopMonitor;
@@ -65,11 +66,13 @@ pub struct Options {
     pub join: Option<String>,
     /// Where other processes may join, until this one ends.
     pub listen: Option<SocketAddr>,
+    /// Where the edges of all calls of all jobs are counted, those within Go's runtime left out: for a report.
+    pub cover: Option<Arc<Coverage>>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { corpus: None, runs: None, jobs: 1, keep_going: false, join: None, listen: None }
+        Options { corpus: None, runs: None, jobs: 1, keep_going: false, join: None, listen: None, cover: None }
     }
 }
 
