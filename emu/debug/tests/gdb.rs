@@ -326,66 +326,6 @@ fn serve(client: impl FnOnce(TcpStream) + Send + 'static) -> Left {
     left
 }
 
-/// Senseless packets are answered, and the server goes on; those that have not even the form of their command end the session, which
-/// says so.
-#[test]
-fn senseless_packets_are_answered() {
-    let packets: &'static [&[u8]] = &[
-        b"m0,ffffffffffffffff",
-        b"mffffffffffffffff,8",
-        b"m400000,fffff",
-        b"M0,4:00000000",
-        b"Mffffffffffffffff,1:00",
-        b"Mzz",
-        b"p1000",
-        b"pffffffffffffffff",
-        b"P0=00",
-        b"P99999999=0000000000000000",
-        b"G00",
-        b"Z0,ffffffffffffffff,1",
-        b"z0,ffffffffffffffff,1",
-        b"Z2,0,ffffffffffffffff",
-        b"Z3,fffffffffffffff0,20",
-        b"Z9,0,0",
-        b"Hg999",
-        b"T999",
-        b"qXfer:exec-file:read::ffffffffffffffff,ffffffffffffffff",
-        b"qXfer:features:read:target.xml:ffffffffffffffff,1000",
-        b"qXfer:libraries:read::0,0",
-        b"qRcmd,",
-        b"qRcmd,6c6f63616c7320393939393939393939393939393939393939",
-        b"qRcmd,676f206e6f7768657265",
-        b"qThreadExtraInfo,ffff",
-        b"vFile:open:2f6574632f706173737764,0,0",
-        b"vFile:open:2f70726f632f312f6d617073,1,0",
-        b"vFile:pread:63,ffffffffffffffff,ffffffffffffffff",
-        b"vFile:close:63",
-        b"vCont;Q:1",
-        b"vNothing",
-        b"\xff\xfe\x00",
-        b"",
-    ];
-    let mut answered = 0;
-    for packet in packets {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let left = serve(move |mut client| {
-            let stopped = ask(&mut client, b"?").unwrap();
-            if ask(&mut client, packet).is_some() {
-                assert_eq!(ask(&mut client, b"?").unwrap(), stopped);
-                client.write_all(b"$k#6b").unwrap();
-                sender.send(()).unwrap();
-            }
-        });
-        let name = String::from_utf8_lossy(packet);
-        match receiver.try_recv() {
-            Ok(()) => assert!(matches!(left, Left::Gone), "{name}: {left:?}"),
-            Err(_) => assert!(matches!(left, Left::Broken(_)), "{name}: {left:?}"),
-        }
-        answered += usize::from(matches!(left, Left::Gone));
-    }
-    assert!(answered >= 25, "{answered} of {}", packets.len());
-}
-
 /// Well-formed packets of random contents, from the words of the protocol.
 #[test]
 fn random_packets_end_nothing_but_their_session() {
