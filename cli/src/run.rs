@@ -1,5 +1,6 @@
 //! `goemu run`: a whole program, with its streams, files and exit status.
 
+mod debugged;
 mod raced;
 mod signals;
 mod stdin;
@@ -9,16 +10,17 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use goemu::machine::{Config, Signals};
 use goemu::program::{Decision, Program, Schedule, Strategy, Stream};
 use goemu::races::{self, Races};
 use goemu::{Image, Outcome};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::binary::warning;
 use crate::confined::{Needs, confine};
+use crate::debug::Door;
 use crate::looking::Looking;
 use crate::started::Started;
 use crate::{number, output, stopped};
@@ -68,6 +70,11 @@ pub(crate) struct Args {
     started: Started,
     #[command(flatten)]
     looking: Looking,
+    /// Wait at the first instruction for a debugger, which can step forwards and back; output is kept until the end
+    #[arg(long, conflicts_with_all = ["clock", "timeout", "dump", "watch_mem", "races", "strategy", "schedule"])]
+    debug: bool,
+    #[command(flatten)]
+    door: Door,
     /// Put what the program has made and written into this folder of this computer, which must be empty or missing
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     out: Option<PathBuf>,
@@ -107,6 +114,14 @@ enum Clock {
     Host,
 }
 
+/// What is told of a run beside its outcome.
+struct Told {
+    status: Option<u8>,
+    instructions: u64,
+    writes: Option<Json>,
+    races: Option<Vec<Json>>,
+}
+
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = Image::open(&args.program)?;
     for remark in image.remarks() {
@@ -115,7 +130,13 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     if let Some(warning) = warning(&image) {
         output::note(&warning);
     }
-    let mut config = args.config()?;
+    if args.debug {
+        return debugged::main(args, image);
+    }
+    if let Some(option) = args.door.wanted() {
+        bail!("{option} needs --debug");
+    }
+    let mut config = args.config(&args.args)?;
     let schedule = args.schedule(config.seed)?;
     if schedule.is_some() {
         // What happens before main.main is the same for all seeds.
@@ -152,36 +173,34 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     let races = races.map_or_else(Vec::new, |races| races.take());
     looks.dump(program.machine().memory())?;
     looks.tell();
-    if let Some(out) = &args.out {
-        taken_out::write(out, &program.changes()).with_context(|| format!("--out {}", out.display()))?;
-    }
     let status = match run.status() {
         Some(0) if !races.is_empty() => Some(args.races_status),
         status => status,
     };
-    if let Some(path) = &args.json {
-        let object = json!({
-            "outcome": run.outcome.word(),
-            "status": status,
-            "instructions": run.instructions,
-            "stopped": stopped_at(&run.outcome),
-            "writes": looks.object(),
-            "races": args.races.then(|| races.iter().map(raced::json).collect::<Vec<_>>()),
-        });
-        std::fs::write(path, format!("{object}\n")).with_context(|| format!("--json {}", path.display()))?;
-    }
+    let told = Told {
+        status,
+        instructions: run.instructions,
+        writes: looks.object(),
+        races: args.races.then(|| races.iter().map(raced::json).collect()),
+    };
+    args.keep(&program, &run.outcome, &told)?;
     if let Outcome::Stopped(stopped) = &run.outcome {
         output::say(&output::escaped_lines(&stopped::text(stopped, program.machine().image())));
         return Ok(0);
     }
-    Ok(status.unwrap_or_else(|| {
-        output::complain(&stopped(&run.outcome));
+    Ok(status_or_complaint(status, &run.outcome))
+}
+
+/// The program's status; where it has none, why is said.
+fn status_or_complaint(status: Option<u8>, outcome: &Outcome) -> u8 {
+    status.unwrap_or_else(|| {
+        output::complain(&stopped(outcome));
         STOPPED
-    }))
+    })
 }
 
 /// Where it was stopped, if the user wanted that.
-fn stopped_at(outcome: &Outcome) -> Option<serde_json::Value> {
+fn stopped_at(outcome: &Outcome) -> Option<Json> {
     if let Outcome::Stopped(stopped) = outcome { Some(stopped::object(stopped)) } else { None }
 }
 
@@ -219,9 +238,28 @@ impl Args {
         Ok(Some(schedule))
     }
 
-    fn config(&self) -> Result<Config> {
-        let own = Config { fuel: u64::MAX, max_output: u64::MAX, ..Config::default() };
-        self.started.config(&self.program, &self.args, own)
+    /// Writes the files that were asked for.
+    fn keep(&self, program: &Program, outcome: &Outcome, told: &Told) -> Result<()> {
+        if let Some(out) = &self.out {
+            taken_out::write(out, &program.changes()).with_context(|| format!("--out {}", out.display()))?;
+        }
+        let Some(path) = &self.json else { return Ok(()) };
+        let object = json!({
+            "outcome": outcome.word(),
+            "status": told.status,
+            "instructions": told.instructions,
+            "stopped": stopped_at(outcome),
+            "writes": told.writes,
+            "races": told.races,
+        });
+        std::fs::write(path, format!("{object}\n")).with_context(|| format!("--json {}", path.display()))
+    }
+
+    fn config(&self, given: &[String]) -> Result<Config> {
+        let default = Config::default();
+        // A debugger's session keeps what is printed.
+        let max_output = if self.debug { default.max_output } else { u64::MAX };
+        self.started.config(&self.program, given, Config { fuel: u64::MAX, max_output, ..default })
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn main(args: &Args, image: Image) -> Result<u8> {
         return adapt(args, image);
     }
     let mut program = Program::load(image, args.config(&args.args)?)?;
-    let report = args.door.gdb(program.start()?, Some(&args.program))?;
+    let report = args.door.gdb(program.begin()?, Some(&args.program))?;
     report.map_or(Ok(0), |report| args.end(&program, &report))
 }
 
@@ -33,7 +33,7 @@ fn adapt(args: &Args, image: Image) -> Result<u8> {
             return Err(error);
         }
     };
-    let session = program.start()?;
+    let session = program.begin()?;
     let left = editor.serve(session)?;
     match left {
         dap::Left::Ended(report) => args.end(&program, &report),
