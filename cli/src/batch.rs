@@ -60,7 +60,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     let (image, config) = (args.binary.open()?, args.guest.config()?);
     // Arguments of requests may be the contents of files.
     confine(Needs::Files);
-    let mut machine = Machine::with_config(image, config)?;
+    let mut machine = Machine::with_config(image, args.binary.config(config))?;
     machine.set_reading(args.shown.reading(args.show_args));
     if !args.no_init {
         initialise(&mut machine);

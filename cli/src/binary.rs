@@ -1,13 +1,16 @@
 //! Which program: `--binary`, or `GOEMU_BINARY`, or the demo that is built in.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
-use goemu::Image;
+use goemu::changes::Changes;
+use goemu::notes::NotesError;
+use goemu::{Config, Image};
 use goemu_loader::LoadOptions;
 use goemu_loader::facts::{NEWEST, Rules};
 
-use crate::{number, output};
+use crate::{notes, number, output};
 
 /// Four short functions by Go 1.15; their source is `cli/demo/demo.go`.
 const DEMO: &[u8] = include_bytes!("../demo/demo-go1.15");
@@ -29,12 +32,36 @@ pub(crate) struct Binary {
     /// Take the file for a dump of memory, with or without headers, whose first byte was at this address
     #[arg(long, value_name = "ADDRESS", value_parser = number::address, conflicts_with = "base")]
     dump_base: Option<u64>,
+    /// What is noted of the program (`goemu note`): names, signatures, types, settings ["" for none; default: PATH.goemu.toml]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    notes: Option<PathBuf>,
+    #[arg(skip)]
+    settings: OnceLock<Changes>,
 }
 
 impl Binary {
     /// The program at this path, or the demo.
     pub(crate) fn named(path: Option<PathBuf>) -> Binary {
-        Binary { paths: path.into_iter().collect(), base: None, dump_base: None }
+        Binary {
+            paths: path.into_iter().collect(),
+            base: None,
+            dump_base: None,
+            notes: None,
+            settings: OnceLock::new(),
+        }
+    }
+
+    /// The same with these notes.
+    pub(crate) fn with_notes(self, notes: Option<PathBuf>) -> Binary {
+        Binary { notes, ..self }
+    }
+
+    /// A configuration with the settings that are noted of the program, which was opened before. Those of the command line
+    /// hold where they contradict them.
+    pub(crate) fn config(&self, config: Config) -> Config {
+        let mut changes = self.settings.get().cloned().unwrap_or_default();
+        changes.append(config.changes);
+        Config { changes, ..config }
     }
 
     /// Reads the program, and says what is unusual: the demo, a damaged file, an unknown release of Go.
@@ -42,7 +69,8 @@ impl Binary {
         if self.paths().is_empty() {
             output::note("no program given (-b PATH or GOEMU_BINARY): this is the built-in demo");
         }
-        let image = self.open_quietly()?;
+        let mut image = self.open_quietly()?;
+        self.take_notes(&mut image)?;
         let path = image.path().map_or(String::new(), |path| format!("{}: ", path.display()));
         for remark in image.remarks() {
             output::note(&format!("{path}{}", remark));
@@ -51,6 +79,40 @@ impl Binary {
             output::note(&warning);
         }
         Ok(image)
+    }
+
+    /// Reads the notes, if there are any, and lets the image know them.
+    fn take_notes(&self, image: &mut Image) -> Result<()> {
+        let Some(file) = self.notes_file() else { return Ok(()) };
+        let Some(notes) = notes::read(&file, self.notes.is_some())? else { return Ok(()) };
+        let what = || format!("notes {}", file.display());
+        match notes.check(image) {
+            Err(error @ NotesError::OtherProgram { .. }) if self.notes.is_none() => {
+                output::note(&format!(
+                    "{} is not used: {error} (`goemu note adopt` keeps them)",
+                    file.display()
+                ));
+                return Ok(());
+            }
+            checked => checked.with_context(what)?,
+        }
+        notes.teach(image).with_context(what)?;
+        let changes = notes.changes(&|path| notes::beside(&file, path)).with_context(what)?;
+        // It was opened before, and the same was read.
+        let _ = self.settings.set(changes);
+        Ok(())
+    }
+
+    /// Where the notes are, or would be.
+    pub(crate) fn notes_file(&self) -> Option<PathBuf> {
+        match &self.notes {
+            Some(file) => Some(file.clone()).filter(|file| !file.as_os_str().is_empty()),
+            None => {
+                let mut file = self.only()?.as_os_str().to_owned();
+                file.push(".goemu.toml");
+                Some(file.into())
+            }
+        }
     }
 
     /// Reads the program.

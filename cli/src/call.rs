@@ -11,7 +11,7 @@ use goemu::{Config, Machine};
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
-use crate::called::Called;
+use crate::called::{Called, looks_of};
 use crate::calls::argument;
 use crate::confined::{Needs, confine};
 use crate::guest::{Guest, PART_OF_MEMORY};
@@ -174,7 +174,7 @@ fn call(args: &Args) -> Result<Called> {
     let most = config.max_memory / PART_OF_MEMORY;
     let given = args.args.iter().map(|arg| argument(arg, most)).collect::<Result<Vec<_>>>()?;
     confine(args.needs());
-    let mut machine = Machine::with_config(image, config)?;
+    let mut machine = Machine::with_config(image, args.binary.config(config))?;
     machine.set_reading(args.shown.reading(args.show_args));
     let found = machine.find(&args.func)?;
     let (entry, func) = (found.entry(), found.name().to_owned());
@@ -210,7 +210,8 @@ fn call(args: &Args) -> Result<Called> {
     let writes = looks.object();
     let image = Arc::clone(machine.image());
     let engine = machine.engine_name();
-    Ok(Called { func, go, image, engine, report, guess, writes })
+    let looks = looks_of(&machine, &report);
+    Ok(Called { func, go, image, engine, report, guess, looks, writes })
 }
 
 impl Args {

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use anyhow::Result;
-use goemu::go::guess::Guess;
+use goemu::go::guess::{Guess, Look, looks};
 use goemu::go::print::Format;
 use goemu::outcome::{NamedValue, Returned};
-use goemu::{Image, Outcome, Report};
+use goemu::{Image, Machine, Outcome, Report};
 use serde_json::{Map, Value as Json, json};
 
 use crate::binary::warning;
+use crate::output::DIM;
 use crate::{output, stopped, traceback, value};
 
 /// Exit status of a panic and of Go's fatal errors, as Go has it.
@@ -29,6 +30,8 @@ pub(crate) struct Called {
     pub(crate) report: Report,
     /// What was guessed, where the signature is not known.
     pub(crate) guess: Option<Guess>,
+    /// What results of unknown types look like.
+    pub(crate) looks: Vec<Look>,
     /// Who wrote to memory that was watched.
     pub(crate) writes: Option<Json>,
 }
@@ -49,6 +52,18 @@ impl Called {
         status(&self.report.outcome)
     }
 
+    /// The place of the first word of something.
+    fn word(&self, look: &Look) -> String {
+        match &self.report.outcome {
+            Outcome::Returned(returned) => {
+                let text = returned.to_string();
+                let name = text.split(' ').nth(look.first).and_then(|pair| pair.split_once('='));
+                name.map_or_else(String::new, |(name, _)| name.to_owned())
+            }
+            _ => String::new(),
+        }
+    }
+
     /// The guest's output where it belongs, then the results, or why there are none.
     pub(crate) fn print(&self, format: Format) -> Result<()> {
         let Report { outcome, stdout, stderr, .. } = &self.report;
@@ -63,7 +78,14 @@ impl Called {
                 writeln!(out, "{}", texts.join(", "))?;
             }
             // Labelled by the names of the registers.
-            Outcome::Returned(registers) => writeln!(out, "{registers}")?,
+            Outcome::Returned(registers) => {
+                writeln!(out, "{registers}")?;
+                for look in &self.looks {
+                    let (name, ty, text) =
+                        (self.word(look), output::escaped(&look.ty), output::escaped(&look.text));
+                    writeln!(out, "  {DIM}{name} looks like{DIM:#} {ty} {text}")?;
+                }
+            }
             // The runtime has printed the reason.
             Outcome::Exited { fatal: Some(_), .. } => output::say(&traceback::text(outcome)),
             Outcome::Exited { .. } => {}
@@ -120,7 +142,12 @@ impl Called {
             Outcome::Returned(Returned::Values(values)) => {
                 object["results"] = values.iter().map(|v| value::named(v, &self.image)).collect();
             }
-            Outcome::Returned(returned) => object["registers"] = registers(returned),
+            Outcome::Returned(returned) => {
+                object["registers"] = registers(returned);
+                let look =
+                    |look: &Look| json!({ "place": self.word(look), "type": look.ty, "value": look.text });
+                object["looks"] = self.looks.iter().map(look).collect();
+            }
             Outcome::Panicked(panic) => {
                 object["panic"] = panic.text.as_str().into();
                 object["panic_value"] = panic.value.to_string().into();
@@ -146,6 +173,16 @@ impl Called {
         }
         object
     }
+}
+
+/// What results of unknown types look like.
+pub(crate) fn looks_of(machine: &Machine, report: &Report) -> Vec<Look> {
+    let Outcome::Returned(Returned::Registers { ints, stack, .. }) = &report.outcome else {
+        return Vec::new();
+    };
+    let stack: Vec<u64> = stack.iter().map(|(_, word)| *word).collect();
+    let words = if ints.is_empty() { &stack } else { ints };
+    looks(machine.image(), machine.memory_after(report), words)
 }
 
 /// The registers, or words of the stack, by their names.

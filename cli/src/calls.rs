@@ -8,7 +8,7 @@ use goemu::go::arguments::Argument;
 use goemu::pool::cores;
 use goemu::{Image, Machine, Value};
 
-use crate::called::Called;
+use crate::called::{Called, looks_of};
 use crate::guest::{PART_OF_MEMORY, contents};
 use crate::output;
 
@@ -60,8 +60,9 @@ impl Calls {
         let call = call.literals(&args)?;
         let guess = call.guess().cloned();
         let report = call.run()?;
+        let looks = looks_of(machine, &report);
         let (func, go, engine) = (known.name.clone(), self.go.clone(), self.engine);
-        Ok(Called { func, go, image: Arc::clone(&self.image), engine, report, guess, writes: None })
+        Ok(Called { func, go, image: Arc::clone(&self.image), engine, report, guess, looks, writes: None })
     }
 
     fn known(&self, machine: &Machine, func: &str) -> Result<Arc<Known>> {

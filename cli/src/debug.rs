@@ -80,7 +80,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
         return adapt(args);
     }
     let image = args.binary.open()?;
-    let mut machine = Machine::with_config(image, args.guest.config()?)?;
+    let mut machine = Machine::with_config(image, args.binary.config(args.guest.config()?))?;
     let session = Asked::of(args).start(&mut machine)?;
     let report = args.door.gdb(session, args.binary.only())?;
     Ok(report.map_or(0, |report| called::status(&report.outcome)))
@@ -139,7 +139,7 @@ fn adapt(args: &Args) -> Result<u8> {
             Some(program) => Binary::named(Some(program)).open_quietly()?,
             None => args.binary.open_quietly()?,
         };
-        anyhow::Ok(Machine::with_config(image, args.guest.config()?)?)
+        anyhow::Ok(Machine::with_config(image, args.binary.config(args.guest.config()?))?)
     };
     let mut machine = match open() {
         Ok(machine) => machine,

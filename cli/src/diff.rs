@@ -78,8 +78,9 @@ fn diff(args: &Args) -> Result<u8> {
     };
     let tried = &args.tried;
     let open = |path: &PathBuf| -> Result<Machine> {
-        let image = Binary::named(Some(path.clone())).open()?;
-        Ok(Machine::with_config(image, tried.limits.config())?)
+        let binary = Binary::named(Some(path.clone()));
+        let image = binary.open()?;
+        Ok(Machine::with_config(image, binary.config(tried.limits.config()))?)
     };
     let (old, mut new) = (open(old)?, open(new)?);
     let told = Told::new(tried.output.quiet, tried.time)?;

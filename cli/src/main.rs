@@ -21,12 +21,15 @@ mod fuzz;
 #[cfg(not(feature = "fuzz"))]
 #[path = "no_fuzz.rs"]
 mod fuzz;
+mod guess;
 mod guest;
 mod hyphen;
 mod info;
 mod kept;
 mod lines;
 mod looking;
+mod note;
+mod notes;
 mod number;
 mod output;
 mod peek;
@@ -90,6 +93,8 @@ enum Command {
     Vars(peek::VarsArgs),
     Types(types::Args),
     Xrefs(xrefs::Args),
+    Guess(guess::Args),
+    Note(note::Args),
     Disasm(disasm::Args),
     Info(info::Args),
     View(view::Args),
@@ -137,6 +142,8 @@ fn run() -> ExitCode {
         Command::Vars(args) => peek::vars(&args),
         Command::Types(args) => types::main(&args),
         Command::Xrefs(args) => xrefs::main(&args),
+        Command::Guess(args) => guess::main(&args),
+        Command::Note(args) => note::main(&args),
         Command::Disasm(args) => disasm::main(&args),
         Command::Info(args) => info::main(&args),
         Command::View(args) => view::main(&args),

@@ -48,7 +48,8 @@ pub(crate) struct PeekArgs {
 
 /// List package variables with their types and values
 ///
-/// Of programs with debug information, which tells where variables are and of which types. The values are those of the file, or with
+/// Of programs with debug information, which tells where variables are and of which types, and those that were noted (`goemu note
+/// var`). The values are those of the file, or with
 /// --init those once packages are initialised.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -96,7 +97,7 @@ pub(crate) fn peek(args: &PeekArgs) -> Result<u8> {
 fn machine(binary: &Binary, guest: &Guest, init: bool) -> Result<Machine> {
     let (image, config) = (binary.open()?, guest.config()?);
     confine(guest.needs());
-    let mut machine = Machine::with_config(image, config)?;
+    let mut machine = Machine::with_config(image, binary.config(config))?;
     if init {
         initialise(&mut machine);
     }
@@ -188,5 +189,9 @@ fn variables<'i>(image: &'i Image, wanted: Option<&str>) -> Vec<(&'i str, Option
     let mut symbols: Vec<_> =
         symbols.filter(|symbol| wanted.is_none_or(|wanted| pattern::matches(wanted, symbol.name))).collect();
     symbols.sort_by_key(|symbol| symbol.addr);
-    symbols.into_iter().map(|symbol| (symbol.name, image.variable(symbol.name).ok().flatten())).collect()
+    let given = image
+        .given_variables()
+        .filter(|(name, _)| wanted.is_none_or(|wanted| pattern::matches(wanted, name)));
+    let known = symbols.into_iter().map(|symbol| (symbol.name, image.variable(symbol.name).ok().flatten()));
+    given.map(|(name, variable)| (name, Some(variable.clone()))).chain(known).collect()
 }

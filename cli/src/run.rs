@@ -14,11 +14,11 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use goemu::machine::{Config, Signals};
 use goemu::program::{Decision, Program, Schedule, Strategy, Stream};
+use goemu::Outcome;
 use goemu::races::{self, Races};
-use goemu::{Image, Outcome};
 use serde_json::{Value as Json, json};
 
-use crate::binary::warning;
+use crate::binary::Binary;
 use crate::confined::{Needs, confine};
 use crate::debug::Door;
 use crate::looking::Looking;
@@ -75,6 +75,9 @@ pub(crate) struct Args {
     debug: bool,
     #[command(flatten)]
     door: Door,
+    /// What is noted of the program (`goemu note`) ["" for none; default: PROGRAM.goemu.toml]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    notes: Option<PathBuf>,
     /// Put what the program has made and written into this folder of this computer, which must be empty or missing
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     out: Option<PathBuf>,
@@ -123,13 +126,8 @@ struct Told {
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
-    let image = Image::open(&args.program)?;
-    for remark in image.remarks() {
-        output::note(&format!("{}: {remark}", args.program.display()));
-    }
-    if let Some(warning) = warning(&image) {
-        output::note(&warning);
-    }
+    let binary = args.binary();
+    let image = binary.open()?;
     if args.debug {
         return debugged::main(args, image);
     }
@@ -255,11 +253,17 @@ impl Args {
         std::fs::write(path, format!("{object}\n")).with_context(|| format!("--json {}", path.display()))
     }
 
+    /// The program with what is noted of it.
+    fn binary(&self) -> Binary {
+        Binary::named(Some(self.program.clone())).with_notes(self.notes.clone())
+    }
+
     fn config(&self, given: &[String]) -> Result<Config> {
         let default = Config::default();
         // A debugger's session keeps what is printed.
         let max_output = if self.debug { default.max_output } else { u64::MAX };
-        self.started.config(&self.program, given, Config { fuel: u64::MAX, max_output, ..default })
+        let own = Config { fuel: u64::MAX, max_output, ..default };
+        Ok(self.binary().config(self.started.config(&self.program, given, own)?))
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
     let config = args.guest.config()?;
     confine(Needs::Files);
-    let mut machine = Machine::with_config(image, config)?;
+    let mut machine = Machine::with_config(image, args.binary.config(config))?;
     let most = machine.config().max_memory / PART_OF_MEMORY;
     let steps = args.steps.map_or(MAX_STEPS, |steps| u32::try_from(steps).unwrap_or(u32::MAX));
     let viewer = Viewer::with_limit(machine.image().clone(), steps);

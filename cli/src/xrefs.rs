@@ -63,7 +63,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
     let config = args.guest.config()?;
     confine(args.guest.needs());
-    let mut machine = Machine::with_config(image, config)?;
+    let mut machine = Machine::with_config(image, args.binary.config(config))?;
     let image = machine.image().clone();
     let target = target(&machine, &args.target)?;
     let mut out = output::stdout();

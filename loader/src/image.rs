@@ -1,6 +1,7 @@
 //! A Go program as its file describes it.
 
 pub(crate) mod func;
+pub(crate) mod given;
 pub(crate) mod load;
 mod typed;
 
@@ -21,6 +22,7 @@ use crate::version::GoVersion;
 use crate::{LoadError, bytes};
 
 use self::func::{Frame, Func, Line};
+use self::given::Given;
 use self::typed::Typed;
 
 pub use self::load::LoadOptions;
@@ -49,6 +51,8 @@ pub struct Image {
     typed: Typed,
     /// Stand-ins for what was not there when it was linked; none in files that a linker wrote.
     undefined: Undefined,
+    /// What the user knows of it.
+    given: Given,
 }
 
 impl Image {
@@ -290,6 +294,10 @@ impl Image {
     /// [`Image::func_at`] last.
     pub fn inlined_at(&self, pc: u64) -> Vec<Frame<'_>> {
         self.func_at(pc).map(|func| func.inlined_at(pc)).unwrap_or_default()
+    }
+
+    pub(crate) fn given(&self) -> &Given {
+        &self.given
     }
 
     /// The first symbol of that name; none in a stripped file.

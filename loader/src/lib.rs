@@ -52,5 +52,6 @@ pub use image::{Image, LoadOptions};
 pub use layout::{Import, Os, Perm, Reloc, Section, Segment, Span, Table, Target};
 pub use moduledata::ModuleData;
 pub use pclntab::TableFormat;
+pub use rtype::MethodCode;
 pub use symbol::{Symbol, SymbolKind};
 pub use version::GoVersion;

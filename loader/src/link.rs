@@ -18,6 +18,8 @@ mod sha256;
 mod types;
 mod wanted;
 
+pub(crate) use sha256::sha256;
+
 use std::collections::HashMap;
 
 use crate::LoadError;

@@ -19,6 +19,7 @@ use crate::moduledata::ModuleData;
 use crate::object::Object;
 
 use self::find::Found;
+pub use self::itab::MethodCode;
 
 type Result<T> = std::result::Result<T, RtypeError>;
 

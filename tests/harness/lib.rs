@@ -4,6 +4,7 @@ pub mod facts;
 pub mod fixtures;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod form;
+pub mod guessing;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod host;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -51,11 +51,11 @@ fn patch(text: &str) -> Change {
 #[test]
 fn functions_give_what_is_said() {
     let fib = [stub("main.fib=1000")];
-    assert_eq!(everywhere("world-go1.15", &[stub("main.sumOf=7")], "main.sumOf", &["nil"]), "7");
     assert_eq!(everywhere("corpus-go1.27", &fib, "main.fib", &["4"]), "1000");
+    assert_eq!(everywhere("corpus-go1.15", &fib, "main.fib", &["4"]), "1000");
     // Initialisers call it, too.
-    let total = everywhere("world-go1.15", &[stub("main.sumOf=7")], "main.initialised", &["3"]);
-    assert_eq!(total, r#"9, 7, "total 7""#);
+    let started = everywhere("world-go1.27", &[stub("fmt.Sprintf=\"x\"")], "main.initialised", &["3"]);
+    assert_eq!(started, r#"9, 285, "x""#);
     // The later one holds.
     let twice = [stub("main.fib=1"), stub("main.fib=2")];
     assert_eq!(everywhere("corpus-go1.27", &twice, "main.fib", &["4"]), "2");
@@ -63,16 +63,11 @@ fn functions_give_what_is_said() {
 
 #[test]
 fn c_functions_give_numbers_and_texts() {
-    let given = |name, stub: Change, func, signature, args: &[&str]| {
-        let mut machine = machine(name, Some(Runtime::Hooked), &[stub]).unwrap();
-        let call = machine.call(func).unwrap().signature(signature).unwrap();
-        let report = call.literals(args).unwrap().run().unwrap();
-        let value = report.outcome.value().unwrap().clone();
-        (value, machine)
-    };
     let cgo = "cgo-go1.27-gcc-pie";
     let mallocs = |change| {
-        let (_, machine) = given(cgo, change, "main._cgo_cmalloc", "func(n uint64) uint64", &["5"]);
+        let mut machine = machine(cgo, Some(Runtime::Hooked), &[change]).unwrap();
+        let call = machine.call("main._cgo_cmalloc").unwrap().signature("func(n uint64)").unwrap();
+        assert_eq!(call.arg(5).run().unwrap().outcome.word(), "returned");
         // C's result, beside the argument on the stack.
         let result = machine.memory().read(machine.cpu().gpr(4) + 8).unwrap();
         (u64::from_le_bytes(result), machine)
@@ -80,25 +75,25 @@ fn c_functions_give_numbers_and_texts() {
     assert_eq!(mallocs(stub("malloc=0x1234")).0, 0x1234);
     let (at, machine) = mallocs(stub(r#"malloc="text""#));
     assert_eq!(machine.memory().read(at), Ok(*b"text\0"));
-    let (windows, func) = ("world-go1.25-windows-stripped", "syscall.getCurrentProcessId");
-    let (value, _) = given(windows, stub("GetCurrentProcessId=77"), func, "func() uint32", &[]);
-    assert_eq!(value, Value::Uint(77));
-    let error = self::machine(cgo, None, &[stub("malloc={1}")]).err().unwrap();
+    let mut windows = machine("corpus-go1.27-windows", None, &[stub("GetStdHandle=77")]).unwrap();
+    let report = windows.call("syscall.GetStdHandle").unwrap().arg(-11).run().unwrap();
+    assert_eq!(report.outcome.values().unwrap()[0], &Value::Uintptr(77));
+    let error = machine(cgo, None, &[stub("malloc={1}")]).err().unwrap();
     assert!(error.to_string().contains("a number, or a text in quotes"), "{error}");
 }
 
 #[test]
 fn variables_have_other_values() {
-    let initialised = |changes: &[Change]| everywhere("world-go1.15", changes, "main.initialised", &["3"]);
+    let initialised = |changes: &[Change]| everywhere("world-go1.27", changes, "main.initialised", &["3"]);
     assert_eq!(initialised(&[]), r#"9, 285, "total 285""#);
     let changes = [set("main.total=5"), set(r#"main.started="so""#), set("main.squares={0, 1, 2, 30}")];
     assert_eq!(initialised(&changes), r#"30, 5, "so""#);
     let planets = [set(r#"main.planets={"pluto": {"pluto", 5, false}}"#)];
-    let found = |name| everywhere("world-go1.15", &planets, "main.lookup", &[name]);
+    let found = |name| everywhere("world-go1.27", &planets, "main.lookup", &[name]);
     assert_eq!(found("pluto"), r#"main.planet{Name:"pluto", Moons:5, inner:false}, true"#);
     assert!(found("mars").ends_with("false"));
     // By address and type, where nothing tells them.
-    let total = image("world-go1.15").symbol("main.total").unwrap().addr;
+    let total = image("world-go1.27").symbol("main.total").unwrap().addr;
     assert_eq!(initialised(&[set(&format!("{total:#x}:int=8"))]), r#"9, 8, "total 285""#);
     assert_eq!(initialised(&[set("main.started+8:int=3")]), r#"9, 285, "tot""#);
 }
@@ -131,37 +126,39 @@ fn memory_is_where_the_program_has_none() {
 #[test]
 fn initialisers_are_passed_over() {
     let own = [Change::SkipInit(Some("main".to_owned())), set("main.squares={4}")];
-    assert_eq!(everywhere("world-go1.15", &own, "main.initialised", &["0"]), r#"4, 0, """#);
+    assert_eq!(everywhere("world-go1.27", &own, "main.initialised", &["0"]), r#"4, 0, """#);
     for runtime in [None, Some(Runtime::Hooked)] {
         let mut machine =
-            machine("world-go1.15", runtime, &[Change::SkipInit(None), set("main.squares={4}")]);
+            machine("world-go1.27", runtime, &[Change::SkipInit(None), set("main.squares={4}")]);
         assert_eq!(outcome(machine.as_mut().unwrap(), "main.initialised", &["0"]), r#"4, 0, """#);
     }
-    let real = machine("world-go1.15", Some(Runtime::Real), &[Change::SkipInit(None)]).err().unwrap();
+    let real = machine("world-go1.27", Some(Runtime::Real), &[Change::SkipInit(None)]).err().unwrap();
     assert!(real.to_string().contains("name the packages"), "{real}");
-    let none = machine("world-go1.15", None, &[Change::SkipInit(Some("nosuch".to_owned()))]).err().unwrap();
+    let none = machine("world-go1.27", None, &[Change::SkipInit(Some("nosuch".to_owned()))]).err().unwrap();
     assert!(none.to_string().contains("no such package"), "{none}");
 }
 
 #[test]
 fn runs_end_where_they_are_told_to() {
-    let stop = [Change::Stop("main.makeSquares".to_owned())];
+    let stop = [Change::Stop("fmt.Sprintf".to_owned())];
     for runtime in RUNTIMES {
-        let mut machine = machine("world-go1.15", runtime, &stop).unwrap();
+        let mut machine = machine("world-go1.27", runtime, &stop).unwrap();
         // Initialising is not the call.
         assert_eq!(outcome(&mut machine, "main.initialised", &["3"]), r#"9, 285, "total 285""#);
-        let report = machine.call("main.makeSquares").unwrap().arg(3).run().unwrap();
+        let call = machine.call("main.sprintf").unwrap().literals(&["a", "5", "1"]).unwrap();
+        let report = call.run().unwrap();
         let Outcome::Stopped(stopped) = &report.outcome else { panic!("{:?}", report.outcome) };
-        assert_eq!((stopped.place.as_str(), report.outcome.word()), ("main.makeSquares", "stopped"));
+        assert_eq!((stopped.place.as_str(), report.outcome.word()), ("fmt.Sprintf", "stopped"));
         assert_eq!(stopped.registers.len(), 16);
-        assert_eq!(stopped.stack[1].1, 3, "the argument, above the return address");
-        assert_eq!(stopped.traceback.goroutines[0].frames[0].func, "main.makeSquares");
+        let frames = &stopped.traceback.goroutines[0].frames;
+        assert_eq!([frames[0].func.as_str(), frames[1].func.as_str()], ["fmt.Sprintf", "main.sprintf"]);
+        assert_eq!(stopped.stack[0].1, frames[1].pc, "the return address");
     }
     let changes: Changes = stop.into_iter().collect();
     let config = Config { changes, ..Config::default() };
-    let run = Program::load(image("world-go1.15"), config).unwrap().run().unwrap();
+    let run = Program::load(image("world-go1.27"), config).unwrap().run().unwrap();
     let Outcome::Stopped(stopped) = &run.outcome else { panic!("{:?}", run.outcome) };
-    assert_eq!(stopped.traceback.goroutines[0].frames[1].func, "main.init");
+    assert_eq!(stopped.traceback.goroutines[0].frames[1].func, "main.init.0");
 }
 
 #[test]
@@ -169,7 +166,7 @@ fn a_whole_program_finds_changes() {
     let stop = Change::Stop("main.main".to_owned());
     let changes: Changes = [set("main.total=5"), set(r#"main.started="so""#), stop].into_iter().collect();
     let config = Config { changes, ..Config::default() };
-    let mut program = Program::load(image("world-go1.15"), config).unwrap();
+    let mut program = Program::load(image("world-go1.27"), config).unwrap();
     let total = program.machine().image().symbol("main.total").unwrap().addr;
     let watch = MemoryWatch::new(total..total + 8);
     program.machine().observe(watch.observer());
@@ -199,7 +196,7 @@ fn what_cannot_be_changed_is_said() {
         (Change::Stop("main.fib+0xffffffffffffffff".to_owned()), "beyond the last address"),
     ] {
         let change = if change.to_string().contains("total") {
-            ("world-go1.15", change)
+            ("world-go1.27", change)
         } else {
             ("corpus-go1.27", change)
         };

@@ -4,6 +4,7 @@ use goemu::go::abi::{Place, assign};
 use goemu::go::guess::guess;
 use goemu_loader::{Abi, Func, Image, Signature};
 use goemu_tests::fixtures::{VERSIONS, binary, releases, testdata};
+use goemu_tests::guessing::{self, percent};
 
 /// Where parts of arguments are, and their sizes, in order of place.
 type Parts = Vec<(String, u64)>;
@@ -97,4 +98,15 @@ fn calls_of_guessed_functions() {
         let refused = machine.call(name).unwrap().literals(&none).err().unwrap().to_string();
         assert!(refused.contains("guessed to be func("), "{refused}");
     }
+}
+
+/// The types of parameters in a stripped program, compared with what the same program tells unstripped.
+#[test]
+fn types_of_parameters_are_found() {
+    let open = |name: &str| Image::open(testdata(&format!("bin/{name}"))).unwrap();
+    let score = guessing::score(&open("corpus-go1.27"), &open("corpus-go1.27-stripped"));
+    assert!(score.functions > 1000, "{score}");
+    assert!(percent(score.words, score.functions) > 99.0, "{score}");
+    assert!(percent(score.types, score.params) > 40.0, "{score}");
+    assert!(percent(score.kinds, score.params) > 60.0, "{score}");
 }

@@ -17,6 +17,8 @@ mod facts;
 mod fixtures;
 #[cfg(feature = "goemu")]
 mod gotest;
+#[cfg(feature = "goemu")]
+mod guess;
 mod lockstep;
 #[cfg(feature = "goemu")]
 mod objdump_diff;
@@ -89,6 +91,8 @@ enum Guests {
     Oracle(oracle::Args),
     /// Check the facts on Go's runtime against the debug information of binaries.
     Facts(facts::Args),
+    /// Compare guessed signatures with those that the same program tells unstripped.
+    Guess(guess::Args),
     /// Call library functions in programs that were not built here, and print a table.
     Wild(wild::Args),
 }
@@ -116,6 +120,7 @@ fn guests(task: Guests) -> anyhow::Result<()> {
         Guests::Signatures(args) => signatures::main(&args),
         Guests::Oracle(args) => oracle::main(&args),
         Guests::Facts(args) => facts::main(&args),
+        Guests::Guess(args) => guess::main(&args),
         Guests::Wild(args) => wild::main(&args),
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn main(args: &Args, file: &str) -> Result<u8> {
     }
     let (image, config) = (args.binary.open()?, args.config()?);
     confine(Needs::Files);
-    let mut machine = Machine::with_config(image, config)?;
+    let mut machine = Machine::with_config(image, args.binary.config(config))?;
     machine.set_reading(args.shown.reading(args.show_args));
     machine.find(&args.func)?;
     if args.init {

@@ -10,6 +10,7 @@ mod explore;
 #[cfg(feature = "fuzz")]
 mod fuzzed;
 mod newer;
+mod notes;
 mod outcome;
 mod reverse;
 mod run;

@@ -27,6 +27,7 @@ pub mod guest;
 pub mod hook;
 pub mod location;
 pub mod machine;
+pub mod notes;
 pub mod observe;
 pub mod os;
 pub mod outcome;

@@ -60,7 +60,9 @@ pub fn check(image: &Image, addr: u64, len: u64) -> Result<(), Error> {
 /// A function, or a variable of a program with symbols, by its full name.
 fn named(image: &Image, name: &str) -> Option<u64> {
     if image.funcs_named(name).is_empty() {
-        return image.symbol(name).map(|symbol| symbol.addr);
+        let given =
+            || image.given_variables().find(|(known, _)| *known == name).map(|(_, known)| known.address);
+        return image.symbol(name).map(|symbol| symbol.addr).or_else(given);
     }
     names::find(image, name).ok().map(|func| func.entry())
 }
@@ -81,10 +83,20 @@ pub fn describe(image: &Image, addr: u64) -> String {
     match image.func_at(addr) {
         Some(func) if func.entry() == addr => func.name().to_owned(),
         Some(func) => format!("{}+{:#x}", func.name(), addr - func.entry()),
+        None if given(image, addr).is_some() => given(image, addr).unwrap_or_default(),
         None => match image.symbol_at(addr) {
             Some(symbol) if symbol.addr == addr => symbol.name.to_owned(),
             Some(symbol) => format!("{}+{:#x}", symbol.name, addr - symbol.addr),
             None => format!("{addr:#x}"),
         },
     }
+}
+
+/// The variable at an address that the user has named.
+fn given(image: &Image, addr: u64) -> Option<String> {
+    let (name, variable) = image.given_variables().find(|(_, variable)| {
+        addr.checked_sub(variable.address).is_some_and(|offset| offset < variable.ty.size.max(1))
+    })?;
+    let offset = addr - variable.address;
+    Some(if offset == 0 { name.to_owned() } else { format!("{name}+{offset:#x}") })
 }

@@ -180,12 +180,27 @@ impl<'i> Func<'i> {
 
     /// Its name: `main.f1`, `main.(*T).Method`, `main.f.func1`; of generic functions `main.max[...]`.
     pub fn name(&self) -> &'i str {
+        self.given_name().unwrap_or_else(|| self.own_name())
+    }
+
+    /// What the user calls it.
+    fn given_name(&self) -> Option<&'i str> {
+        let names = &self.image.given().names;
+        // Nobody gives any, as a rule, and then its address need not be read.
+        if names.is_empty() { None } else { names.get(&self.entry()).map(String::as_str) }
+    }
+
+    /// The name that the program has for it, whatever the user calls it.
+    pub fn own_name(&self) -> &'i str {
         let name = self.name_offset().and_then(|offset| self.name_bytes_at(offset));
         bytes::text(name.unwrap_or_default())
     }
 
     /// Whether its name is exactly this; cheaper than comparing [`Func::name`].
     pub fn is_named(&self, name: &str) -> bool {
+        if self.given_name() == Some(name) {
+            return true;
+        }
         let offset = self.name_offset().map(u64::from);
         offset
             .and_then(|offset| offset.checked_add(self.image.pclntab().names))

@@ -18,6 +18,7 @@ use crate::source::Source;
 use crate::symbol::SymbolTable;
 
 use super::Image;
+use super::given::Given;
 use super::typed::{self, Typed};
 
 /// How a file is loaded, where that is not as its headers say.
@@ -209,14 +210,21 @@ fn image(mut object: Object) -> Result<Image, LoadError> {
     let mut tables = detect::tables(&object, &build, told)?;
     object.layout.target.os = build.os().unwrap_or(object.layout.target.os);
     tables.facts = tables.facts.on(object.layout.target.os);
-    Ok(Image { object, build, tables, typed: Typed::default(), undefined: Undefined::default() })
+    Ok(Image {
+        object,
+        build,
+        tables,
+        typed: Typed::default(),
+        undefined: Undefined::default(),
+        given: Given::default(),
+    })
 }
 
 fn from_objects(linked: Linked, path: Option<PathBuf>) -> Result<Image, LoadError> {
     let Linked { bytes, layout, symbols, build, undefined } = linked;
     let object = Object::made(Arc::new(Source::made(bytes, path)?), layout, symbols);
     let tables = detect::tables(&object, &build, build.go.map(Facts::of))?;
-    Ok(Image { object, build, tables, typed: Typed::default(), undefined })
+    Ok(Image { object, build, tables, typed: Typed::default(), undefined, given: Given::default() })
 }
 
 impl Image {

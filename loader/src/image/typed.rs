@@ -12,7 +12,7 @@ use crate::error::DwarfError;
 use crate::facts::{Facts, Found, Row, look_up};
 use crate::gotype::{Abi, Signature, Type, TypeRef};
 use crate::object::Object;
-use crate::rtype::{self, Rtypes};
+use crate::rtype::{self, MethodCode, Rtypes};
 
 use super::{Image, func::Func};
 
@@ -37,6 +37,9 @@ impl Image {
     /// [`LoadError::Unnamed`] or [`LoadError::Unordered`] if the file tells a part of it; [`LoadError::Dwarf`] or
     /// [`LoadError::Rtype`] if what it tells is malformed.
     pub fn signature(&self, func: &Func<'_>) -> Result<Option<Signature>, LoadError> {
+        if let Some(given) = self.given().signatures.get(&func.entry()) {
+            return Ok(Some(given.clone()));
+        }
         let written = match self.dwarf()? {
             Some(dwarf) => dwarf.signature_at(func.entry())?,
             None => None,
@@ -103,6 +106,9 @@ impl Image {
     ///
     /// [`LoadError::Dwarf`] or [`LoadError::Rtype`] if its description is malformed.
     pub fn type_named(&self, name: &str) -> Result<Option<Arc<Type>>, LoadError> {
+        if let Some(given) = self.given().types.get(name) {
+            return Ok(Some(Arc::clone(given)));
+        }
         if let Some(dwarf) = self.dwarf()?
             && let Some(ty) = dwarf.type_named(name)?
         {
@@ -112,12 +118,15 @@ impl Image {
     }
 
     /// The package variable of that name: `main.count`, `encoding/json.textUnmarshalerType`. Only debug
-    /// information knows them.
+    /// information knows them, and the user.
     ///
     /// # Errors
     ///
     /// [`LoadError::Dwarf`] if debug information is malformed.
     pub fn variable(&self, name: &str) -> Result<Option<Variable>, LoadError> {
+        if let Some(given) = self.given().variables.get(name) {
+            return Ok(Some(given.clone()));
+        }
         let Some(dwarf) = self.dwarf()? else { return Ok(None) };
         Ok(dwarf.variable(name)?)
     }
@@ -180,6 +189,22 @@ impl Image {
     /// are descriptors' addresses. Programs compare these tables by address.
     pub fn itab(&self, interface: u64, ty: u64) -> Option<u64> {
         self.rtypes()?.itab(interface, ty)
+    }
+
+    /// The methods of a type, by the address of its descriptor.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Rtype`] if the descriptor is malformed.
+    pub fn methods_of(&self, rtype: u64) -> Result<Vec<MethodCode>, LoadError> {
+        let Some(rtypes) = self.rtypes() else { return Ok(Vec::new()) };
+        Ok(rtypes.methods_of(rtype)?)
+    }
+
+    /// The tables that the compiler or linker made for types in interfaces: the descriptors of interface and type, and the
+    /// table's address, in order of that.
+    pub fn itabs(&self) -> Vec<(u64, u64, u64)> {
+        self.rtypes().map(|rtypes| rtypes.all_itabs()).unwrap_or_default()
     }
 
     /// Type descriptors, if the image has any.

@@ -23,7 +23,7 @@ fn round_constants() -> [u32; 64] {
 }
 
 /// The hash of some bytes.
-pub(super) fn sha256(message: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(message: &[u8]) -> [u8; 32] {
     let constants = round_constants();
     let mut padded = message.to_vec();
     padded.push(0x80);

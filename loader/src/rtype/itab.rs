@@ -7,6 +7,19 @@ use super::{Result, Rtypes};
 /// More tables than this are not believed.
 const MAX_ITABS: u64 = 1 << 20;
 
+/// A method of a type, as its descriptor has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MethodCode {
+    /// Its name.
+    pub name: String,
+    /// Its type without the receiver, `func(int) string`; empty where the linker left it out.
+    pub ty: String,
+    /// Its code as interfaces call it: it takes the interface's data word. `None` where the linker left it out.
+    pub by_interface: Option<u64>,
+    /// Its code as the program calls it.
+    pub direct: Option<u64>,
+}
+
 /// The tables of the image, by the descriptors of interface and type.
 pub(super) type Itabs = HashMap<(u64, u64), u64>;
 
@@ -39,6 +52,29 @@ impl Rtypes<'_> {
             return Ok(code.filter(|_| gives_text));
         }
         Ok(None)
+    }
+
+    /// The methods of a type: their names, and their code as interfaces call it and as the program does.
+    pub(crate) fn methods_of(&self, ty: u64) -> Result<Vec<MethodCode>> {
+        let header = self.header(ty)?;
+        let at = &self.at.method;
+        let method = |method: u64| {
+            let name = self.name_at(self.half(method, at.name)?)?.text.into_owned();
+            let ty = self.type_off(self.half(method, at.ty)?);
+            let ty = ty.map(|ty| self.header(ty).map(|header| header.name.into_owned())).transpose()?;
+            let [by_interface, direct] =
+                [at.ifn, at.tfn].map(|at| self.half(method, at).map(|off| self.text_off(off)));
+            Ok(MethodCode { name, ty: ty.unwrap_or_default(), by_interface: by_interface?, direct: direct? })
+        };
+        self.methods(&header)?.map(method).collect()
+    }
+
+    /// All tables: the descriptors of interface and type, and the address.
+    pub(crate) fn all_itabs(&self) -> Vec<(u64, u64, u64)> {
+        let tables = self.memory.itabs.get_or_init(|| self.itabs());
+        let mut all: Vec<_> = tables.iter().map(|((interface, ty), itab)| (*interface, *ty, *itab)).collect();
+        all.sort_unstable_by_key(|(.., itab)| *itab);
+        all
     }
 
     /// The table for values of a type in an interface, which the compiler or the linker made.

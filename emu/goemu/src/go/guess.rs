@@ -7,10 +7,14 @@
 //!
 //! Of results there is no trace but the code that sets them.
 
+mod callees;
 mod error;
 mod fit;
 mod flow;
+mod looks;
 mod notes;
+mod trail;
+mod typed;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,6 +29,8 @@ use flow::{Flow, study};
 use notes::{Part, noted};
 
 pub use error::GuessError;
+pub use looks::{Look, looks};
+pub use typed::{GuessedType, TypedGuess, guess_types};
 
 /// Parts that are tried as floating-point numbers and as others.
 const MAX_PARTS: usize = 12;
