@@ -114,8 +114,11 @@ fn as_pointer(image: &Image, memory: &dyn GuestMemory, words: &[u64]) -> Found {
     {
         return Some((1, "func()".to_owned(), func.name().to_owned()));
     }
-    let known = image.symbol_at(addr).is_some();
-    let text = if known { crate::location::describe(image, addr) } else { format!("{addr:#x}") };
+    let text = match image.symbol_at(addr) {
+        Some(symbol) if symbol.addr == addr => symbol.name.to_owned(),
+        Some(symbol) => format!("{}+{:#x}", symbol.name, addr - symbol.addr),
+        None => format!("{addr:#x}"),
+    };
     Some((1, "unsafe.Pointer".to_owned(), text))
 }
 
