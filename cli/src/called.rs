@@ -146,7 +146,9 @@ impl Called {
                 object["registers"] = registers(returned);
                 let look =
                     |look: &Look| json!({ "place": self.word(look), "type": look.ty, "value": look.text });
-                object["looks"] = self.looks.iter().map(look).collect();
+                if !self.looks.is_empty() {
+                    object["looks"] = self.looks.iter().map(look).collect();
+                }
             }
             Outcome::Panicked(panic) => {
                 object["panic"] = panic.text.as_str().into();

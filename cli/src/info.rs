@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::sync::Arc;
 
 use anyhow::Result;
 use goemu::Image;
@@ -13,11 +14,13 @@ use crate::confined::{Needs, confine};
 use crate::output;
 use goemu::go::names::{are_hashed, package};
 use goemu::machine::EngineChoice;
+use goemu::reverse::advice::{advice, initialisation};
 use goemu::runtime::{Found, found as found_runtime};
 
 /// Show how a program was built, and what goemu finds in it
 ///
-/// First what `go version -m` prints, then the target, functions, and what is known of them.
+/// First what `go version -m` prints, then the target, functions, and what is known of them; whether packages can be initialised,
+/// and what one should know and do first.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -32,15 +35,32 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     confine(Needs::Nothing);
     let mut out = output::stdout();
     if args.json {
-        writeln!(out, "{}", object(&image))?;
+        let (mut object, image) = (object(&image), Arc::new(image));
+        object["initialised"] = initialised(&image).into();
+        object["advice"] = advice(&image).into();
+        writeln!(out, "{object}")?;
     } else {
         write_build(&mut out, &image)?;
         for (key, value) in found(&image) {
             writeln!(out, "{key:<12} {value}")?;
         }
+        let image = Arc::new(image);
+        writeln!(out, "{:<12} {}", "initialised", initialised(&image))?;
+        writeln!(out, "\nwhat to know first")?;
+        for line in advice(&image) {
+            writeln!(out, "  {}", output::escaped(&line))?;
+        }
     }
     out.flush()?;
     Ok(0)
+}
+
+/// Whether packages can be initialised, and what that takes.
+fn initialised(image: &Arc<Image>) -> String {
+    match initialisation(Arc::clone(image)) {
+        Ok((functions, instructions)) => format!("by {functions} functions in {instructions} instructions"),
+        Err(error) => output::escaped(&format!("no: {error}")),
+    }
 }
 
 /// The same lines as `go version -m`.

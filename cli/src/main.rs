@@ -15,6 +15,7 @@ mod debug;
 mod diff;
 mod disasm;
 mod explore;
+mod export;
 mod funcs;
 #[cfg(feature = "fuzz")]
 mod fuzz;
@@ -95,6 +96,7 @@ enum Command {
     Xrefs(xrefs::Args),
     Guess(guess::Args),
     Note(note::Args),
+    Export(export::Args),
     Disasm(disasm::Args),
     Info(info::Args),
     View(view::Args),
@@ -144,6 +146,7 @@ fn run() -> ExitCode {
         Command::Xrefs(args) => xrefs::main(&args),
         Command::Guess(args) => guess::main(&args),
         Command::Note(args) => note::main(&args),
+        Command::Export(args) => export::main(&args),
         Command::Disasm(args) => disasm::main(&args),
         Command::Info(args) => info::main(&args),
         Command::View(args) => view::main(&args),

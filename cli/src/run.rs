@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use goemu::Outcome;
 use goemu::machine::{Config, Signals};
 use goemu::program::{Decision, Program, Schedule, Strategy, Stream};
-use goemu::Outcome;
 use goemu::races::{self, Races};
 use serde_json::{Value as Json, json};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use goemu::{Image, pattern};
-use goemu_loader::{Kind, Type};
+use goemu_loader::{Kind, MethodCode, Type, TypeRef};
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
@@ -13,7 +13,7 @@ use crate::confined::{Needs, confine};
 use crate::output;
 use crate::output::{DIM, NAME};
 
-/// List the types of a program, with the fields of structs and the methods of interfaces
+/// List the types of a program, with the fields of structs, methods with their code, and who implements interfaces
 ///
 /// From type descriptors, which stripped programs have as well: those of types that a value in an interface may have.
 #[derive(clap::Args)]
@@ -38,9 +38,9 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     let mut out = output::stdout();
     for ty in &types {
         if args.json {
-            writeln!(out, "{}", object(ty))?;
+            writeln!(out, "{}", object(&image, ty))?;
         } else {
-            write_type(&mut out, ty)?;
+            write_type(&mut out, &image, ty)?;
         }
     }
     out.flush()?;
@@ -69,7 +69,7 @@ fn found(image: &Image, wanted: Option<&str>) -> (Vec<Arc<Type>>, usize) {
     (types, unreadable)
 }
 
-fn write_type(out: &mut impl Write, ty: &Type) -> Result<()> {
+fn write_type(out: &mut impl Write, image: &Image, ty: &Type) -> Result<()> {
     let at = ty.rtype.map_or_else(|| "?".to_owned(), |at| format!("{at:#x}"));
     writeln!(out, "{at}  {NAME}{}{NAME:#}  {DIM}{} bytes{DIM:#}", output::escaped(&ty.name), ty.size)?;
     match &ty.kind {
@@ -83,13 +83,35 @@ fn write_type(out: &mut impl Write, ty: &Type) -> Result<()> {
             for method in methods {
                 writeln!(out, "    {}", output::escaped(&method.name))?;
             }
+            for name in implementers(image, ty) {
+                writeln!(out, "    {DIM}implemented by{DIM:#} {}", output::escaped(&name))?;
+            }
         }
         _ => {}
+    }
+    for method in methods(image, ty) {
+        let at = method.direct.map_or_else(|| "left out".to_owned(), |at| format!("{at:#x}"));
+        let ty = method.ty.strip_prefix("func").unwrap_or_default();
+        writeln!(out, "    {at}  func {}{}", output::escaped(&method.name), output::escaped(ty))?;
     }
     Ok(())
 }
 
-fn object(ty: &Type) -> Json {
+/// The methods of a type, as far as its descriptor can be read.
+fn methods(image: &Image, ty: &Type) -> Vec<MethodCode> {
+    ty.rtype.and_then(|at| image.methods_of(at).ok()).unwrap_or_default()
+}
+
+/// The types that the program has a table for in this interface.
+fn implementers(image: &Image, interface: &Type) -> Vec<String> {
+    let tables = image.itabs().into_iter().filter(|(of, ..)| Some(*of) == interface.rtype);
+    let names = tables.filter_map(|(_, ty, _)| Some(image.resolve(&TypeRef::Rtype(ty)).ok()?.name.clone()));
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+fn object(image: &Image, ty: &Type) -> Json {
     let (mut fields, mut methods) = (Json::Null, Json::Null);
     match &ty.kind {
         Kind::Struct(all) => {
@@ -107,5 +129,9 @@ fn object(ty: &Type) -> Json {
         "address": ty.rtype.map(|at| format!("{at:#x}")),
         "fields": fields,
         "methods": methods,
+        "implemented_by": implementers(image, ty),
+        "method_code": self::methods(image, ty).iter().map(|method| {
+            json!({ "name": method.name, "type": method.ty, "address": method.direct.map(|at| format!("{at:#x}")) })
+        }).collect::<Vec<_>>(),
     })
 }

@@ -7,6 +7,7 @@ mod changing;
 mod commands;
 mod debug;
 mod explore;
+mod export;
 #[cfg(feature = "fuzz")]
 mod fuzzed;
 mod newer;

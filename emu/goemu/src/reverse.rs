@@ -1,12 +1,15 @@
 //! Reading programs that nobody explains: who calls what with which constants, which strings there are, and which strings
-//! a program makes of itself. [`memory_watch`] tells who writes where.
+//! a program makes of itself. [`memory_watch`] tells who writes where, [`export`] gives all to
+//! disassemblers, [`advice`] says what to do first.
 //!
 //! [`constants`] follows constants through the code of one function; [`xrefs`] and [`strings`] put together what it finds in
 //! all of them. [`decrypt`] runs the functions and pieces of code that turn constants into strings. Nothing here knows a
 //! shape of any obfuscator: what is looked for is constants that go in, and text that comes out.
 
+pub mod advice;
 pub mod constants;
 pub mod decrypt;
+pub mod export;
 pub mod memory_watch;
 pub mod strings;
 mod text;
