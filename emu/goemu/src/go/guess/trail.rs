@@ -263,7 +263,7 @@ impl Follower<'_> {
                     _ => Use::Number,
                 };
                 // With a scale of 1 either may be the base.
-                if used == Use::Number || self.state.registers.get(&base.full_register()).is_none() {
+                if used == Use::Number || !self.state.registers.contains_key(&base.full_register()) {
                     self.add(index, Use::Number);
                 }
             }
@@ -393,7 +393,7 @@ impl Follower<'_> {
     fn slot(&self, insn: &Instruction) -> Option<i64> {
         let on_stack = insn.memory_base() == Register::RSP && insn.memory_index() == Register::None;
         let delta = self.func.sp_delta(insn.ip()).filter(|_| on_stack)?;
-        (insn.memory_displacement64() as i64).checked_sub(i64::from(delta))
+        (insn.memory_displacement64() as i64).checked_sub(delta)
     }
 
     /// What an instruction changes.

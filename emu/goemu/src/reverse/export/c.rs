@@ -96,7 +96,7 @@ fn member(ty: &Type, name: &str, declared: &HashSet<String>) -> String {
             // The inner dimension comes last.
             member(elem, &format!("{name}[{len}]"), declared)
         }
-        Kind::Struct(_) | Kind::Array { .. } if ty.align == 8 && ty.size % 8 == 0 => {
+        Kind::Struct(_) | Kind::Array { .. } if ty.align == 8 && ty.size.is_multiple_of(8) => {
             format!("uint64_t {name}[{}]", ty.size / 8)
         }
         Kind::Struct(_) | Kind::Array { .. } => format!("uint8_t {name}[{}]", ty.size),
