@@ -14,6 +14,7 @@ use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple,
 };
 
+use crate::callables::Holding;
 use crate::errors;
 use crate::function::Function;
 use crate::program::Program;
@@ -61,9 +62,16 @@ pub(crate) struct Converter<'a, 'py> {
     pub(crate) program: &'a Bound<'py, Program>,
     /// The call whose addresses are good: one under way, for hooks.
     pub(crate) serial: u64,
+    /// Where Python functions go that are arguments; nothing where they cannot be.
+    pub(crate) held: Option<&'a Holding>,
 }
 
-impl<'py> Converter<'_, 'py> {
+impl<'a, 'py> Converter<'a, 'py> {
+    /// Converts for a call that is under way, or over.
+    pub(crate) fn of_call(program: &'a Bound<'py, Program>, serial: u64) -> Converter<'a, 'py> {
+        Converter { py: program.py(), program, serial, held: None }
+    }
+
     fn image(&self) -> &Arc<Image> {
         self.program.get().image()
     }
@@ -369,13 +377,13 @@ impl<'py> Converter<'_, 'py> {
             let code = func.get().entry();
             return Ok(Value::Func(Func { ty: None, closure: 0, code, name: None }));
         }
-        if given.is_callable() {
-            return Err(errors::argument(&format!(
-                "{path}: a {ty} is a function of the program; a Python function cannot be passed, but can replace one \
-                 (p.replace)"
-            )));
+        match self.held {
+            _ if !given.is_callable() => Err(self.wanted(given, ty, path)),
+            Some(held) => held.value(self.program, ty, given),
+            None => Err(errors::argument(&format!(
+                "{path}: a Python function can be an argument of a call, and nothing else that is a {ty}"
+            ))),
         }
-        Err(self.wanted(given, ty, path))
     }
 
     fn opaque(&self, given: &Bound<'py, PyAny>, ty: &Arc<Type>, path: &Path<'_>) -> PyResult<Value> {

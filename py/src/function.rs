@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple};
 use smallvec::SmallVec;
 
+use crate::callables::Holding;
 use crate::convert::{Converter, Path, text};
 use crate::errors;
 use crate::program::{Program, reading};
@@ -212,9 +213,14 @@ impl Function {
     }
 
     /// The arguments as values of Go.
-    pub(crate) fn values<'py>(&self, py: Python<'py>, args: &Bound<'py, PyTuple>) -> PyResult<Vec<Value>> {
+    pub(crate) fn values<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        held: &Holding,
+    ) -> PyResult<Vec<Value>> {
         let params = self.params().unwrap_or_default();
-        let converter = Converter { py, program: self.program.bind(py), serial: 0 };
+        let converter = Converter { py, program: self.program.bind(py), serial: 0, held: Some(held) };
         let variadic = self.function.signature().is_some_and(|signature| signature.variadic);
         let last = params.last().map(|param| &param.ty.kind);
         let (Some(Kind::Slice(elem)), true) = (last, variadic || args.len() > params.len()) else {
@@ -263,9 +269,10 @@ impl Function {
     ) -> PyResult<GoReport> {
         let program = self.program.get();
         let guessed = self.function.signature().is_none() && !args.is_empty();
+        let held = program.callables.hold();
         let (values, texts) = match guessed {
             true => (Vec::new(), guesses(py, args)?),
-            false => (self.values(py, args)?, Vec::new()),
+            false => (self.values(py, args, &held)?, Vec::new()),
         };
         program.report(py, |machine| {
             machine.set_reading(goemu::go::read::ReadOptions { arguments, ..reading() });
@@ -316,7 +323,7 @@ pub(crate) fn results<'py>(
     let py = program.py();
     match returned {
         Returned::Values(values) => {
-            let converter = Converter { py, program, serial };
+            let converter = Converter::of_call(program, serial);
             values.iter().map(|named| converter.object(&named.value)).collect()
         }
         Returned::Registers { ints, floats, stack } => {

@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use goemu::hook::HookContext;
 use goemu::{Error, Value};
 use goemu_loader::Param;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::context::{Lent, Spare};
 use crate::convert::{Converter, Path};
 use crate::errors;
 use crate::program::{Pending, Program, function_name};
@@ -18,10 +20,19 @@ use crate::program::{Pending, Program, function_name};
 pub(crate) struct HookTable(Arc<Mutex<Vec<Option<Py<PyAny>>>>>);
 
 impl HookTable {
-    fn add(&self, callable: Py<PyAny>) -> usize {
+    pub(crate) fn add(&self, callable: Py<PyAny>) -> usize {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.push(Some(callable));
         table.len() - 1
+    }
+
+    /// Puts another function in a place.
+    pub(crate) fn put(&self, at: usize, callable: Py<PyAny>) {
+        let old = {
+            let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            table.get_mut(at).and_then(|place| place.replace(callable))
+        };
+        drop(old);
     }
 
     fn get(&self, py: Python<'_>, at: usize) -> Option<Py<PyAny>> {
@@ -33,7 +44,7 @@ impl HookTable {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().all(Option::is_none)
     }
 
-    fn remove(&self, at: usize) -> bool {
+    pub(crate) fn remove(&self, at: usize) -> bool {
         let old = {
             let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             table.get_mut(at).and_then(Option::take)
@@ -57,30 +68,63 @@ impl HookTable {
 }
 
 /// What a hook runs with.
-struct Running {
+pub(crate) struct Running {
     table: HookTable,
     at: usize,
     program: Py<PyWeakrefReference>,
     pending: Pending,
+    /// The parameter that is given a context.
+    context: Option<String>,
+    spare: Spare,
 }
 
+/// Calls a hook with its arguments.
+type Calling<'a, 'py> = &'a dyn Fn(Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>>;
+
 impl Running {
+    pub(crate) fn new(
+        table: HookTable,
+        at: usize,
+        program: Py<PyWeakrefReference>,
+        pending: Pending,
+        context: Option<String>,
+    ) -> Running {
+        Running { table, at, program, pending, context, spare: Spare::default() }
+    }
+
     /// Calls the hook, where it is still there. What it raises ends the call.
-    fn run<T>(
+    pub(crate) fn run<T>(
         &self,
-        call: impl FnOnce(Python<'_>, &Bound<'_, Program>, Bound<'_, PyAny>) -> PyResult<T>,
+        cx: &mut HookContext<'_>,
+        call: impl for<'py> FnOnce(&Bound<'py, Program>, Calling<'_, 'py>) -> PyResult<T>,
         without: T,
     ) -> Result<T, Error> {
-        let done = Python::try_attach(|py| {
-            let Some(callable) = self.table.get(py, self.at) else { return Ok(without) };
-            let Some(program) = self.program.bind(py).upgrade() else { return Ok(without) };
-            let Ok(program) = program.cast_into::<Program>() else { return Ok(without) };
-            call(py, &program, callable.into_bound(py)).map_err(|error| {
-                self.pending.set(error);
-                Error::Hook("an exception".to_owned())
-            })
-        });
+        let done = Python::try_attach(|py| self.attached(py, cx, call, without));
         done.unwrap_or_else(|| Err(Error::Hook("Python ends".to_owned())))
+    }
+
+    fn attached<'py, T>(
+        &self,
+        py: Python<'py>,
+        cx: &mut HookContext<'_>,
+        call: impl FnOnce(&Bound<'py, Program>, Calling<'_, 'py>) -> PyResult<T>,
+        without: T,
+    ) -> Result<T, Error> {
+        let Some(callable) = self.table.get(py, self.at) else { return Ok(without) };
+        let Some(program) = self.program.bind(py).upgrade() else { return Ok(without) };
+        let Ok(program) = program.cast_into::<Program>() else { return Ok(without) };
+        let lent = self.context.as_ref().map(|_| Lent::new(cx, &self.spare)).transpose()?;
+        let calling = |args: Bound<'py, PyTuple>| {
+            let callable = callable.bind(py);
+            let (Some(name), Some(lent)) = (&self.context, &lent) else { return callable.call1(args) };
+            let named = PyDict::new(py);
+            named.set_item(name, lent.context(&program)?)?;
+            callable.call(args, Some(&named))
+        };
+        call(&program, &calling).map_err(|error| {
+            self.pending.set(error);
+            Error::Hook("an exception".to_owned())
+        })
     }
 }
 
@@ -163,12 +207,14 @@ fn running(program: &Bound<'_, Program>, callable: &Bound<'_, PyAny>) -> PyResul
     }
     let own = program.get();
     let at = own.hooks.add(callable.clone().unbind());
-    let program = PyWeakrefReference::new(program.as_any())?.unbind();
-    Ok(Running { table: own.hooks.clone(), at, program, pending: own.pending.clone() })
+    let weak = PyWeakrefReference::new(program.as_any())?.unbind();
+    let context =
+        program.py().import("goemu._hooks")?.getattr("context_parameter")?.call1((callable,))?.extract()?;
+    Ok(Running::new(own.hooks.clone(), at, weak, own.pending.clone(), context))
 }
 
-fn objects<'py>(program: &Bound<'py, Program>, values: &[Value]) -> PyResult<Bound<'py, PyTuple>> {
-    let converter = Converter { py: program.py(), program, serial: program.get().serial() };
+pub(crate) fn objects<'py>(program: &Bound<'py, Program>, values: &[Value]) -> PyResult<Bound<'py, PyTuple>> {
+    let converter = Converter::of_call(program, program.get().serial());
     let objects = values.iter().map(|value| converter.object(value)).collect::<PyResult<Vec<_>>>()?;
     PyTuple::new(program.py(), objects)
 }
@@ -189,12 +235,15 @@ fn replace(
         let at = running.at;
         places.push(at);
         let results = known.unwrap_or_default();
-        let hook = move |_: &mut goemu::hook::HookContext<'_>, args: &[Value]| {
-            let call = |py: Python<'_>, program: &Bound<'_, Program>, callable: Bound<'_, PyAny>| {
-                let given = callable.call1(objects(program, args)?)?;
-                given_results(py, program, &results, &given)
-            };
-            running.run(call, None)
+        let hook = move |cx: &mut HookContext<'_>, args: &[Value]| {
+            running.run(
+                cx,
+                |program, call| {
+                    let given = call(objects(program, args)?)?;
+                    given_results(program.py(), program, &results, &given)
+                },
+                None,
+            )
         };
         let placed = own.with(py, |machine| machine.try_replace(name, sig, hook))?;
         placed.map_err(|error| {
@@ -206,7 +255,7 @@ fn replace(
 }
 
 /// The results that a hook gives; none where the function itself is to run.
-fn given_results(
+pub(crate) fn given_results(
     py: Python<'_>,
     program: &Bound<'_, Program>,
     results: &[Param],
@@ -215,7 +264,7 @@ fn given_results(
     if given.is(errors::classes(py)?.getattr("original")?) {
         return Ok(None);
     }
-    let converter = Converter { py, program, serial: program.get().serial() };
+    let converter = Converter::of_call(program, program.get().serial());
     let value = |n: usize, param: &Param, given: &Bound<'_, PyAny>| {
         let given: &Bound<'_, PyAny> = given;
         converter.value(&given.clone(), &param.ty, &Path::Result(n, param))
@@ -252,14 +301,19 @@ fn watch(
         let running = running(program, &callable)?;
         let at = running.at;
         places.push(at);
-        let see = move |_: &goemu::hook::HookContext<'_>, seen: &goemu::call::intercept::WatchedCall<'_>| {
-            let call = |py: Python<'_>, program: &Bound<'_, Program>, callable: Bound<'_, PyAny>| {
-                let results = seen.results.map(|results| Ok::<_, PyErr>(objects(program, results)?.unbind()));
-                let args = objects(program, seen.args)?.unbind();
-                let call = WatchedCall { func: seen.func.to_owned(), args, results: results.transpose()? };
-                callable.call1((Bound::new(py, call)?,)).map(drop)
-            };
-            running.run(call, ())
+        let see = move |cx: &mut HookContext<'_>, seen: &goemu::call::intercept::WatchedCall<'_>| {
+            running.run(
+                cx,
+                |program, call| {
+                    let results =
+                        seen.results.map(|results| Ok::<_, PyErr>(objects(program, results)?.unbind()));
+                    let args = objects(program, seen.args)?.unbind();
+                    let seen =
+                        WatchedCall { func: seen.func.to_owned(), args, results: results.transpose()? };
+                    call(PyTuple::new(program.py(), [Bound::new(program.py(), seen)?])?).map(drop)
+                },
+                (),
+            )
         };
         let placed = own.with(py, |machine| machine.try_watch(name, sig, see))?;
         placed.map_err(|error| {

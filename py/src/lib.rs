@@ -1,5 +1,7 @@
 //! goemu in Python: `goemu._goemu`, the part that is in Rust. The package `goemu` around it is in `python/goemu`.
 
+mod callables;
+mod context;
 mod convert;
 mod errors;
 mod function;
@@ -37,6 +39,7 @@ fn _goemu(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<values::GoFunc>()?;
     module.add_class::<values::Opaque>()?;
     module.add_class::<values::Literal>()?;
+    module.add_class::<context::Context>()?;
     module.add_class::<hooks::Hook>()?;
     module.add_class::<hooks::WatchedCall>()?;
     module.add_class::<observe::Observing>()?;

@@ -182,7 +182,9 @@ fn fields(event: &Event) -> (&'static str, Vec<(&'static str, u64)>) {
             ("goroutine_started", vec![("goroutine", goroutine), ("func", func)])
         }
         Event::GoroutineSwitched { from, to } => ("goroutine_switched", vec![("from", from), ("to", to)]),
-        Event::Syscall { number, result, .. } => ("syscall", vec![("number", number), ("result", result as u64)]),
+        Event::Syscall { number, result, .. } => {
+            ("syscall", vec![("number", number), ("result", result as u64)])
+        }
         Event::Unreadable { addr } => ("unreadable", vec![("address", addr)]),
         Event::CallEnded(_) => ("call_ended", vec![]),
         _ => ("other", vec![]),
@@ -440,7 +442,9 @@ impl Function {
         args: &Bound<'py, PyTuple>,
         observe: impl FnOnce(&mut goemu::Machine) + Send,
     ) -> PyResult<Bound<'py, Report>> {
-        let (program, values) = (self.program.get(), self.values(py, args)?);
+        let program = self.program.get();
+        let held = program.callables.hold();
+        let values = self.values(py, args, &held)?;
         let watchers = program.watchers.clone();
         let report = program.report(py, |machine| {
             observe(machine);

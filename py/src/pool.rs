@@ -59,8 +59,9 @@ pub(crate) fn run<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let own = function.get();
     let program = own.program.get();
-    let jobs =
-        jobs.iter().map(|args| own.values(py, args.cast::<PyTuple>()?)).collect::<PyResult<Vec<_>>>()?;
+    let held = program.callables.hold();
+    let values = |args: Bound<'py, PyAny>| own.values(py, args.cast::<PyTuple>()?, &held);
+    let jobs = jobs.iter().map(values).collect::<PyResult<Vec<_>>>()?;
     let machine = program.with(py, goemu::Machine::fork)?.map_err(|error| errors::from(py, &error))?;
     let time = timeout.filter(|time| *time >= 0.0 && *time < 1e9).map(Duration::from_secs_f64);
     let pending = Pending::default();
@@ -71,7 +72,7 @@ pub(crate) fn run<'py>(
         let mut pool = pool.time_each(time);
         pool.run(jobs.into_iter(), |machine, args| called.call(machine, &args), &mut taking)
     });
-    if let Some(error) = pending.take() {
+    if let Some(error) = pending.take().or_else(|| program.pending.take()) {
         return Err(error);
     }
     done.map_err(|error| errors::from(py, &error))?;

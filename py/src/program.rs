@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::callables::Callables;
 use crate::errors;
 use crate::function::Function;
 use crate::hooks::HookTable;
@@ -70,6 +71,7 @@ pub(crate) struct Program {
     /// Nanoseconds that a call may take; 0 without a limit.
     timeout: AtomicU64,
     pub(crate) hooks: HookTable,
+    pub(crate) callables: Callables,
     pub(crate) watchers: Watchers,
     pub(crate) pending: Pending,
     /// The number of the newest call.
@@ -121,6 +123,7 @@ impl Program {
             owner: AtomicU64::new(0),
             in_session: AtomicBool::new(false),
             hooks: HookTable::default(),
+            callables: Callables::default(),
             watchers: Watchers::default(),
             pending: Pending::default(),
             serial: AtomicU64::new(1),
@@ -140,6 +143,7 @@ impl Program {
             owner: AtomicU64::new(0),
             in_session: AtomicBool::new(false),
             hooks: HookTable::default(),
+            callables: Callables::default(),
             watchers: Watchers::default(),
             pending: Pending::default(),
             serial: AtomicU64::new(1),
@@ -257,6 +261,7 @@ impl Program {
         }
         // What it has is the parent's.
         std::mem::forget(std::mem::replace(slot, Slot::NotMade));
+        self.callables.clear();
         Ok(())
     }
 
@@ -402,6 +407,7 @@ impl Program {
     /// 42
     fn keep(&self, py: Python<'_>) -> PyResult<()> {
         self.with(py, Machine::keep)?;
+        self.callables.keep();
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(self.serial());
         Ok(())
     }
@@ -423,6 +429,7 @@ impl Program {
         let old = std::mem::replace(&mut *slot, Slot::Closed);
         drop(slot);
         self.hooks.clear();
+        self.callables.clear();
         self.watchers.clear();
         py.detach(|| drop(old));
         Ok(())
@@ -502,11 +509,13 @@ impl Program {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.hooks.traverse(&visit)?;
+        self.callables.traverse(&visit)?;
         self.watchers.traverse(&visit)
     }
 
     fn __clear__(&self) {
         self.hooks.clear();
+        self.callables.clear();
         self.watchers.clear();
     }
 }

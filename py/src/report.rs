@@ -36,7 +36,7 @@ impl Report {
     }
 
     fn converter<'a, 'py>(&'a self, program: &'a Bound<'py, Program>) -> Converter<'a, 'py> {
-        Converter { py: program.py(), program, serial: self.serial }
+        Converter::of_call(program, self.serial)
     }
 }
 

@@ -6,12 +6,15 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use goemu::go::read::Reader;
+use goemu::memory::Memory as GuestMemory;
 use goemu::session::Suspended;
-use goemu::{Error, Machine, Stop};
+use goemu::{Error, Stop};
 use pyo3::exceptions::{PyIndexError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PySlice, PyTuple};
 
+use crate::callables::Holding;
+use crate::context::Context;
 use crate::convert::Converter;
 use crate::errors;
 use crate::function::Function;
@@ -30,6 +33,8 @@ pub(crate) struct Session {
     func: String,
     /// `None` once it is closed or finished.
     state: Mutex<Option<Suspended>>,
+    /// Python functions among its arguments.
+    _held: Holding,
 }
 
 fn word(stop: Stop) -> &'static str {
@@ -108,7 +113,9 @@ impl Function {
     /// main.fib 13
     #[pyo3(signature = (*args))]
     fn start(&self, py: Python<'_>, args: &Bound<'_, PyTuple>) -> PyResult<Session> {
-        let (program, values) = (self.program.get(), self.values(py, args)?);
+        let program = self.program.get();
+        let held = program.callables.hold();
+        let values = self.values(py, args, &held)?;
         if program.in_session.swap(true, Ordering::AcqRel) {
             return Err(PyRuntimeError::new_err(
                 "a session of this program is open: close it first, or begin on p.clone()",
@@ -119,7 +126,12 @@ impl Function {
         let begun = begun.and_then(|begun| begun.map_err(|error: Error| errors::from(py, &error)));
         let suspended = begun.inspect_err(|_| program.in_session.store(false, Ordering::Release))?;
         let state = Mutex::new(Some(suspended));
-        Ok(Session { program: self.program.clone_ref(py), func: self.function.name().to_owned(), state })
+        Ok(Session {
+            program: self.program.clone_ref(py),
+            func: self.function.name().to_owned(),
+            state,
+            _held: held,
+        })
     }
 }
 
@@ -273,7 +285,7 @@ impl Session {
     /// The registers: `s.reg.rax`, to be read and written.
     #[getter]
     fn reg(slf: &Bound<'_, Self>) -> Registers {
-        Registers { session: slf.clone().unbind() }
+        Registers::of_session(slf.clone().unbind())
     }
 
     /// The memory: `s.mem[a:b]`, to be read and written.
@@ -300,9 +312,10 @@ impl Session {
 enum Of {
     Program(Py<Program>),
     Session(Py<Session>),
+    Hook(Py<Context>),
 }
 
-/// Guest memory: of a session, or of a program after its last call. `mem[a:b]` is bytes, `mem[a]` one of them; both can be
+/// Guest memory: of a session, at a hook, or of a program after its last call. `mem[a:b]` is bytes, `mem[a]` one of them; both can be
 /// assigned. `numpy.frombuffer(mem[a:b], dtype)` makes no further copy.
 #[pyclass(module = "goemu", frozen)]
 pub(crate) struct Memory {
@@ -310,17 +323,23 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    fn program(&self) -> &Program {
+    pub(crate) fn of_hook(context: Py<Context>) -> Memory {
+        Memory { of: Of::Hook(context) }
+    }
+
+    fn program(&self) -> &Py<Program> {
         match &self.of {
-            Of::Program(program) => program.get(),
-            Of::Session(session) => session.get().program.get(),
+            Of::Program(program) => program,
+            Of::Session(session) => &session.get().program,
+            Of::Hook(context) => &context.get().program,
         }
     }
 
-    fn see<T: Send>(&self, py: Python<'_>, act: impl FnOnce(&Machine) -> T + Send) -> PyResult<T> {
+    fn see<T: Send>(&self, py: Python<'_>, act: impl FnOnce(&GuestMemory) -> T + Send) -> PyResult<T> {
         match &self.of {
-            Of::Program(program) => program.get().with(py, |machine| act(machine)),
-            Of::Session(session) => session.get().with(py, |session| act(session.machine())),
+            Of::Program(program) => program.get().with(py, |machine| act(machine.memory())),
+            Of::Session(session) => session.get().with(py, |session| act(session.machine().memory())),
+            Of::Hook(context) => context.get().with(|guest| act(&guest.memory)),
         }
     }
 
@@ -328,14 +347,14 @@ impl Memory {
         if len > MOST {
             return Err(PyValueError::new_err(format!("{len} bytes are too many at once")));
         }
-        let read = self.see(py, move |machine| {
+        let read = self.see(py, move |memory| {
             let mut bytes = Vec::new();
             // In steps, so that a length that lies costs no more than there is.
             while (bytes.len() as u64) < len {
                 let (at, done) = (address.wrapping_add(bytes.len() as u64), bytes.len());
                 bytes.resize(done + (len - done as u64).min(1 << 16) as usize, 0);
                 let part = bytes.get_mut(done..).unwrap_or_default();
-                machine.memory().read_bytes(at, part).map_err(|fault| no_memory(fault.addr))?;
+                memory.read_bytes(at, part).map_err(|fault| no_memory(fault.addr))?;
             }
             Ok::<_, String>(bytes)
         })?;
@@ -343,7 +362,7 @@ impl Memory {
     }
 
     fn store(&self, py: Python<'_>, address: u64, bytes: &[u8]) -> PyResult<()> {
-        fn put(memory: &mut goemu::memory::Memory, address: u64, bytes: &[u8]) -> Result<(), String> {
+        fn put(memory: &mut GuestMemory, address: u64, bytes: &[u8]) -> Result<(), String> {
             if let Err(fault) = memory.write_bytes(address, bytes) {
                 // What the guest may not write, its owner may, where there is memory.
                 memory.read_bytes(address, &mut vec![0; bytes.len()]).map_err(|_| no_memory(fault.addr))?;
@@ -358,6 +377,7 @@ impl Memory {
             Of::Session(session) => {
                 session.get().with(py, |session| put(session.memory_mut(), address, bytes))?
             }
+            Of::Hook(context) => context.get().with(|guest| put(&mut guest.memory, address, bytes))?,
         };
         stored.map_err(|why| errors::own(py, "MemoryFault", &why))
     }
@@ -431,26 +451,23 @@ impl Memory {
         address: u64,
         r#type: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let program = match &self.of {
-            Of::Program(program) => program.bind(py),
-            Of::Session(session) => session.get().program.bind(py),
-        };
+        let program = self.program().bind(py);
         let ty = match r#type.cast::<GoType>() {
             Ok(ty) => ty.get().ty.clone(),
             Err(_) => crate::types::find(program, &r#type.extract::<String>()?)?.ty,
         };
-        let value =
-            self.see(py, |machine| Reader::new(machine.memory(), &**machine.image()).at(&ty, address))?;
-        Converter { py, program, serial: program.get().serial() }.object(&value)
+        let image = program.get().image();
+        let value = self.see(py, |memory| Reader::new(memory, &**image).at(&ty, address))?;
+        Converter::of_call(program, program.get().serial()).object(&value)
     }
 
     /// Whether there is memory at an address.
     fn __contains__(&self, py: Python<'_>, address: u64) -> PyResult<bool> {
-        self.see(py, move |machine| machine.memory().perm(address).is_some())
+        self.see(py, move |memory| memory.perm(address).is_some())
     }
 
     fn __repr__(&self) -> String {
-        format!("<memory of {} segments>", self.program().image().segments().len())
+        format!("<memory of {} segments>", self.program().get().image().segments().len())
     }
 }
 

@@ -122,7 +122,7 @@ impl GoType {
         let value = goemu::go::literal::parse_value(text, &self.ty, &**image)
             .map_err(|error| errors::argument(&error.to_string()))?;
         let value = typed(value, &self.ty);
-        Converter { py, program: self.program.bind(py), serial: 0 }.object(&value)
+        Converter::of_call(self.program.bind(py), 0).object(&value)
     }
 
     #[pyo3(signature = (*args, **fields))]
@@ -132,7 +132,7 @@ impl GoType {
         args: &Bound<'py, PyTuple>,
         fields: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let converter = Converter { py, program: self.program.bind(py), serial: 0 };
+        let converter = Converter::of_call(self.program.bind(py), 0);
         let Kind::Struct(own) = &self.ty.kind else {
             if fields.is_some_and(|fields| !fields.is_empty()) || args.len() != 1 {
                 return Err(PyTypeError::new_err(format!("{} takes one value", self.ty)));

@@ -1,4 +1,5 @@
 import gc
+import threading
 import weakref
 
 import pytest
@@ -177,3 +178,98 @@ def test_traces_are_records(corpus):
     assert any(name == "AX" for step in steps for name, _ in step.registers) and steps[0].line[1] > 0
     short = corpus.main.fib.trace(10, detail="instructions", most=5)
     assert len(short) == 5 and short.more > 100
+
+
+def test_a_hook_sees_and_changes_registers_and_memory(corpus):
+    kept = []
+
+    @corpus.replace("main.add")
+    def add(a, b, *, context):
+        kept.append(context)
+        assert context.func == "main.add"
+        assert context.mem.word(context.reg.rsp) == context.return_address
+        assert context.return_address in context.mem
+        if context.reg.rax == a and context.reg.rbx == b:
+            context.reg.rax = 100
+        else:
+            at = context.reg.rsp + 8
+            assert context.mem.value(at, "int") == a
+            context.mem[at : at + 8] = (100).to_bytes(8, "little")
+        return goemu.original
+
+    assert corpus.main.add(1, 2) == 102 and corpus.main.add(3, 4) == 104
+    for late in (lambda: kept[0].reg.rax, lambda: kept[0].mem[0:1], lambda: kept[0].return_address, lambda: repr(kept[0].reg)):
+        with pytest.raises(RuntimeError, match="has returned"):
+            late()
+    assert kept[0].func == "main.add" and "main.add" in repr(kept[0])
+
+
+def test_a_context_is_asked_for_by_annotation_or_name(corpus):
+    seen = []
+
+    def by_annotation(call, here: goemu.HookContext):
+        seen.append(("annotation", here.func))
+
+    def by_text(call, here: "goemu.HookContext"):
+        seen.append(("text", here.func))
+
+    def no_context(call, context=None):
+        seen.append(("none", context))
+
+    for see in (by_annotation, by_text, no_context):
+        corpus.watch("main.itoa", see).functions
+    corpus.main.itoa(7)
+    assert set(seen) == {("annotation", "main.itoa"), ("text", "main.itoa"), ("none", None)} and len(seen) == 6
+
+
+def test_a_watcher_changes_results_in_place(corpus):
+    def doubles(call, *, context):
+        if call.results:
+            context.reg.rax *= 2
+
+    corpus.watch("main.add", doubles)
+    by_register = corpus.path.endswith("1.27")
+    assert corpus.main.add(20, 1) == (42 if by_register else 21)
+
+
+def test_mistakes_with_a_context_are_python_s_own_exceptions(corpus):
+    mistakes = {
+        AttributeError: lambda context: setattr(context.reg, "rip", 5),
+        goemu.MemoryFault: lambda context: context.mem[0:8],
+        OverflowError: lambda context: setattr(context.reg, "al", 256),
+        RuntimeError: lambda context: corpus.main.fib(3),
+        ValueError: lambda context: context.mem.__setitem__(slice(0, 4), b"x"),
+    }
+    for kind, mistake in mistakes.items():
+
+        def wrong(n, *, context):
+            mistake(context)
+
+        hook = corpus.replace("main.itoa", wrong)
+        with pytest.raises(kind):
+            corpus.main.itoa(7)
+        hook.remove()
+        assert corpus.main.itoa(7) == "7", "the guest has its memory again"
+
+
+def test_contexts_of_two_programs_at_once_and_of_another_thread(corpus):
+    other = corpus.clone()
+    texts = []
+
+    @other.replace("main.itoa")
+    def inner(n, *, context):
+        texts.append((n, context.func))
+        return goemu.original
+
+    @corpus.replace("main.itoa")
+    def outer(n, *, context):
+        before = context.reg.rsp
+        assert other.main.itoa(n + 1) == str(n + 1)
+        found = []
+        thread = threading.Thread(target=lambda: found.append((context.reg.rsp, context.mem.word(context.reg.rsp))))
+        thread.start()
+        thread.join()
+        assert found == [(before, context.return_address)]
+        return goemu.original
+
+    assert corpus.main.itoa(7) == "7" and texts == [(8, "main.itoa")]

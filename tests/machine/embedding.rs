@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use goemu::machine::Interrupt;
+use goemu::outcome::Runtime;
 use goemu::prepared::{Given, Got};
-use goemu::{Error, Machine, Stop, Value};
+use goemu::{Config, Error, Machine, Stop, Value};
+use goemu_loader::Kind;
 use goemu_tests::table::Build;
 
 /// Of the convention by stack, and of that by registers.
@@ -141,4 +143,66 @@ fn a_function_value_can_be_called_where_its_state_was_kept() {
     let add = machine.function(&code, Some("func(int) int")).unwrap().with_closure_at(func.closure);
     let report = add.call(&mut machine, &[37.into()]).unwrap();
     assert_eq!(report.outcome.to_string(), "42");
+}
+
+#[test]
+fn the_guest_calls_functions_of_the_host() {
+    for build in BUILDS {
+        for runtime in [None, Some(Runtime::Real)] {
+            let config = Config { runtime, ..Config::default() };
+            let mut machine =
+                Machine::with_config(Arc::clone(Build::new(build).machine().image()), config).unwrap();
+            let asked = Arc::new(AtomicU32::new(0));
+            let counter = Arc::clone(&asked);
+            let double = machine
+                .host_function("func(int) int", move |_, args| match args {
+                    [Value::Int(13)] => Err(Error::Hook("thirteen".to_owned())),
+                    [Value::Int(n)] => {
+                        counter.fetch_add(1, Ordering::Relaxed);
+                        Ok(vec![Value::Int(2 * n)])
+                    }
+                    _ => Ok(Vec::new()),
+                })
+                .unwrap();
+            let chain = |machine: &mut Machine, fs: Vec<Value>, n: i64| {
+                machine
+                    .call("main.chain")
+                    .unwrap()
+                    .arg(fs)
+                    .arg(n)
+                    .run()
+                    .map(|report| report.outcome.to_string())
+            };
+            let fs = vec![double.clone(), double.clone(), double.clone()];
+            assert_eq!(chain(&mut machine, fs, 5).unwrap(), "40", "{build}");
+            assert_eq!(asked.load(Ordering::Relaxed), 3, "{build}: each call is seen once");
+            let error = chain(&mut machine, vec![double.clone()], 13).unwrap_err();
+            assert_eq!(error.to_string(), "a hook ended the call: thirteen");
+
+            let wrong = machine.host_function("func(int) int", |_, _| Ok(vec![Value::from("x")])).unwrap();
+            let error = chain(&mut machine, vec![wrong], 1).unwrap_err().to_string();
+            assert!(error.contains("result 1"), "{error}");
+            let mut forked = machine.fork().unwrap();
+            assert_eq!(chain(&mut forked, vec![double], 1).unwrap(), "2", "{build}: a fork has them");
+        }
+    }
+}
+
+#[test]
+fn host_functions_are_of_a_type_and_bounded() {
+    let mut machine = Build::new("corpus-go1.27").machine();
+    let chain = machine.function("main.chain", None).unwrap();
+    let params = chain.signature().unwrap().params.clone();
+    assert!(
+        machine.host_function_of(&params[0].ty, |_, _| Ok(Vec::new())).is_err(),
+        "a slice is no function"
+    );
+    let Kind::Slice(elem) = &params[0].ty.kind else { panic!("{:?}", params[0].ty) };
+    let elem = machine.image().resolve(elem).unwrap();
+    let one = machine.host_function_of(&elem, |_, args| Ok(args.to_vec())).unwrap();
+    let same = machine.call("main.chain").unwrap().arg(vec![one]).arg(7).run().unwrap();
+    assert_eq!(same.outcome.to_string(), "7");
+    assert!(machine.host_function("func(", |_, _| Ok(Vec::new())).is_err());
+    let full = (0..5000).find_map(|_| machine.host_function("func()", |_, _| Ok(Vec::new())).err());
+    assert!(full.unwrap().to_string().contains("no room"));
 }

@@ -3,7 +3,8 @@
 mod changed;
 pub mod function;
 pub(crate) mod happened;
-mod history;
+pub(crate) mod history;
+pub mod host_function;
 pub mod init;
 pub mod intercept;
 pub(crate) mod invoke;

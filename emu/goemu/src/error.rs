@@ -68,6 +68,9 @@ pub enum Error {
         /// A function that every Go program has.
         missing: &'static str,
     },
+    /// All addresses of host functions are taken.
+    #[error("the machine has no room for another host function: 4,096 are there")]
+    HostFunctions,
     /// A session's call could not go on, as an earlier error of the session said.
     #[error("this call could not go on: start it again")]
     SessionOver,

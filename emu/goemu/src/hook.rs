@@ -233,6 +233,8 @@ pub const INT_REGISTERS: [u8; 9] =
 /// A user's hook, which is not asked while the gate is shut: the machine then only looks how a call will end.
 pub(crate) struct Gated {
     pub(crate) hook: Arc<dyn Hook>,
+    /// What is asked instead while the gate is shut; the function itself runs where there is nothing.
+    pub(crate) instead: Option<Arc<dyn Hook>>,
     pub(crate) gate: Gate,
 }
 
@@ -250,7 +252,11 @@ impl Gate {
 
 impl Hook for Gated {
     fn call(&self, cx: &mut HookContext<'_>) -> Result<Action, HookError> {
-        if self.gate.shut.load(Ordering::Relaxed) { Ok(Action::Run) } else { self.hook.call(cx) }
+        match &self.instead {
+            _ if !self.gate.shut.load(Ordering::Relaxed) => self.hook.call(cx),
+            Some(instead) => instead.call(cx),
+            None => Ok(Action::Run),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod whole;
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use goemu_loader::{Func, Image};
@@ -324,7 +325,17 @@ impl Machine {
 
     /// Puts a hook on addresses where instructions begin.
     pub(crate) fn hook_at(&mut self, addrs: impl IntoIterator<Item = u64>, hook: impl Hook + 'static) {
-        let own = Arc::new(Gated { hook: Arc::new(hook), gate: self.gate.clone() });
+        self.hook_or_instead(addrs, Arc::new(hook), None);
+    }
+
+    /// The same; `instead` is asked while the users' hooks are shut.
+    pub(crate) fn hook_or_instead(
+        &mut self,
+        addrs: impl IntoIterator<Item = u64>,
+        hook: Arc<dyn Hook>,
+        instead: Option<Arc<dyn Hook>>,
+    ) {
+        let own = Arc::new(Gated { hook, instead, gate: self.gate.clone() });
         for addr in addrs {
             let hook: Arc<dyn Hook> = Arc::clone(&own) as _;
             self.hooks.add(addr, Arc::clone(&hook));
@@ -346,6 +357,11 @@ impl Machine {
     /// What the user changes of the program.
     pub(crate) fn user_changes(&self) -> &Arc<Resolved> {
         &self.changes
+    }
+
+    /// An address of a range at which no hook stands, where there is one; they are `step` bytes apart.
+    pub(crate) fn free_of_hooks(&self, range: Range<u64>, step: usize) -> Option<u64> {
+        range.step_by(step).find(|addr| self.hooks.at(*addr).is_none())
     }
 
     /// Whether users' hooks are passed over.

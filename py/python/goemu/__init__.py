@@ -35,6 +35,7 @@ from ._goemu import (
     GoFunc,
     GoType,
     Hook,
+    HookContext,
     Memory,
     Opaque,
     Package,
@@ -61,7 +62,7 @@ if hasattr(_os, "register_at_fork"):
 
 __all__ = [
     "CallError", "CheckFailed", "Coverage", "Deadlock", "Function", "FunctionInfo", "GoError", "GoExit", "GoFatal", "GoFault", "GoFunc",
-    "GoPanic", "GoType", "GoemuError", "Hook", "Interrupted", "Listing", "LoadError", "Memory", "MemoryFault",
+    "GoPanic", "GoType", "GoemuError", "Hook", "HookContext", "Interrupted", "Listing", "LoadError", "Memory", "MemoryFault",
     "NoSuchFunction", "Opaque", "OutOfFuel", "OutOfTime", "OutcomeError", "Package", "Pointer", "Pool", "Program", "Record",
     "Registers", "Report", "Session", "Trace", "TraceRecord", "Truncated", "Typed", "Types", "WatchedCall", "__version__",
     "lit", "open", "original",

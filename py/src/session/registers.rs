@@ -1,14 +1,47 @@
-//! The registers of a session.
+//! The registers of a session, or of the guest at a hook.
 
 use pyo3::exceptions::{PyAttributeError, PyOverflowError};
 use pyo3::prelude::*;
 
-use super::Session;
+use goemu::cpu::Cpu;
 
-/// The registers of a session, by lower-case name.
+use super::Session;
+use crate::context::Context;
+
+/// Whose registers.
+enum Of {
+    Session(Py<Session>),
+    Hook(Py<Context>),
+}
+
+/// The registers of a session, or of the guest at a hook, by lower-case name.
 #[pyclass(module = "goemu", frozen)]
 pub(crate) struct Registers {
-    pub(super) session: Py<Session>,
+    of: Of,
+}
+
+impl Registers {
+    pub(super) fn of_session(session: Py<Session>) -> Registers {
+        Registers { of: Of::Session(session) }
+    }
+
+    pub(crate) fn of_hook(context: Py<Context>) -> Registers {
+        Registers { of: Of::Hook(context) }
+    }
+
+    fn see<T: Send>(&self, py: Python<'_>, act: impl FnOnce(&Cpu) -> T + Send) -> PyResult<T> {
+        match &self.of {
+            Of::Session(session) => session.get().with(py, |session| act(session.machine().cpu())),
+            Of::Hook(context) => context.get().with(|guest| act(&guest.cpu)),
+        }
+    }
+
+    fn change<T: Send>(&self, py: Python<'_>, act: impl FnOnce(&mut Cpu) -> T + Send) -> PyResult<T> {
+        match &self.of {
+            Of::Session(session) => session.get().with(py, |session| act(session.cpu_mut())),
+            Of::Hook(context) => context.get().with(|guest| act(&mut guest.cpu)),
+        }
+    }
 }
 
 /// General-purpose registers in the processor's order.
@@ -71,19 +104,16 @@ fn known(name: &str) -> PyResult<Register> {
 impl Registers {
     fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
         let register = known(name)?;
-        let words = self.session.get().with(py, move |session| {
-            let cpu = session.machine().cpu();
-            match register {
-                Register::General(n, bits, shift) => {
-                    let value = cpu.gpr(n) >> shift;
-                    [u128::from(if bits == 64 { value } else { value & ((1 << bits) - 1) }), 0]
-                }
-                Register::Rip => [cpu.rip.into(), 0],
-                Register::Rflags => [cpu.rflags().into(), 0],
-                Register::Vector(n, wide) => {
-                    let value = cpu.ymm[n];
-                    [value[0], if wide { value[1] } else { 0 }]
-                }
+        let words = self.see(py, move |cpu| match register {
+            Register::General(n, bits, shift) => {
+                let value = cpu.gpr(n) >> shift;
+                [u128::from(if bits == 64 { value } else { value & ((1 << bits) - 1) }), 0]
+            }
+            Register::Rip => [cpu.rip.into(), 0],
+            Register::Rflags => [cpu.rflags().into(), 0],
+            Register::Vector(n, wide) => {
+                let value = cpu.ymm[n];
+                [value[0], if wide { value[1] } else { 0 }]
             }
         })?;
         let low = words[0].into_pyobject(py)?.into_any();
@@ -114,8 +144,11 @@ impl Registers {
             }
             Register::Rip | Register::Rflags => [value.extract::<u64>().map_err(over)?.into(), 0],
         };
-        self.session.get().with(py, move |session| {
-            let cpu = session.cpu_mut();
+        if matches!((&self.of, register), (Of::Hook(_), Register::Rip)) {
+            let text = "a hook cannot set rip: it gives results, or goemu.original to let the function run";
+            return Err(PyAttributeError::new_err(text));
+        }
+        self.change(py, move |cpu| {
             match register {
                 Register::General(n, bits, shift) => {
                     let (old, number) = (cpu.gpr(n), words[0] as u64);
@@ -151,10 +184,7 @@ impl Registers {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let all = self.session.get().with(py, |session| {
-            let cpu = session.machine().cpu();
-            (cpu.gprs(), cpu.rip, cpu.rflags())
-        })?;
+        let all = self.see(py, |cpu| (cpu.gprs(), cpu.rip, cpu.rflags()))?;
         let mut parts: Vec<String> =
             NAMES.iter().zip(all.0).map(|(name, value)| format!("{name}={value:#x}")).collect();
         parts.push(format!("rip={:#x} rflags={:#x}", all.1, all.2));

@@ -54,10 +54,10 @@ impl fmt::Display for WatchedCall<'_> {
 }
 
 /// Where a function's arguments and results are.
-struct Convention {
-    name: String,
-    signature: Signature,
-    places: Assignment,
+pub(crate) struct Convention {
+    pub(crate) name: String,
+    pub(crate) signature: Signature,
+    pub(crate) places: Assignment,
 }
 
 impl Machine {
@@ -129,7 +129,7 @@ impl Machine {
         &mut self,
         func: &str,
         signature: Option<&str>,
-        see: impl FnMut(&HookContext<'_>, &WatchedCall<'_>) -> Result<(), Error> + Send + 'static,
+        see: impl FnMut(&mut HookContext<'_>, &WatchedCall<'_>) -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
         let func = self.find(func)?;
         let (entry, ends) = (func.entry(), returns(&func));
@@ -161,11 +161,11 @@ fn returns(func: &Func<'_>) -> Vec<u64> {
 
 impl Convention {
     /// The frame of the call whose return address RSP points at.
-    fn frame(&self, cx: &HookContext<'_>) -> Frame {
+    pub(crate) fn frame(&self, cx: &HookContext<'_>) -> Frame {
         frame_at(cx.cpu, cx.memory, cx.caller_sp(), self.places.stack_size)
     }
 
-    fn arguments(&self, cx: &HookContext<'_>) -> Result<Vec<Value>, HookError> {
+    pub(crate) fn arguments(&self, cx: &HookContext<'_>) -> Result<Vec<Value>, HookError> {
         let reader = Reader::new(cx.memory, cx.image);
         let values = passing::arguments(&self.signature, &self.places, &self.frame(cx), &reader);
         Ok(values.map_err(Error::from)?)
@@ -178,7 +178,7 @@ impl Convention {
     }
 
     /// Puts the results where the caller looks for them.
-    fn give(&self, cx: &mut HookContext<'_>, results: &[Value]) -> Result<(), HookError> {
+    pub(crate) fn give(&self, cx: &mut HookContext<'_>, results: &[Value]) -> Result<(), HookError> {
         let mut frame = self.frame(cx);
         let mut heap = HookHeap { memory: cx.memory, world: cx.world };
         passing::give(&self.signature, &self.places, results, &mut frame, &mut heap, cx.image)
@@ -198,8 +198,8 @@ struct State<F> {
     calls: Vec<(u64, Vec<Value>)>,
 }
 
-impl<F: FnMut(&HookContext<'_>, &WatchedCall<'_>) -> Result<(), Error>> Watcher<F> {
-    fn begins(&self, cx: &HookContext<'_>) -> HookResult {
+impl<F: FnMut(&mut HookContext<'_>, &WatchedCall<'_>) -> Result<(), Error>> Watcher<F> {
+    fn begins(&self, cx: &mut HookContext<'_>) -> HookResult {
         let (sp, args) = (cx.cpu.gpr(gpr::RSP), self.convention.arguments(cx)?);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.gone(sp);
@@ -210,7 +210,7 @@ impl<F: FnMut(&HookContext<'_>, &WatchedCall<'_>) -> Result<(), Error>> Watcher<
         Ok(Action::Run)
     }
 
-    fn ends(&self, cx: &HookContext<'_>) -> HookResult {
+    fn ends(&self, cx: &mut HookContext<'_>) -> HookResult {
         let (sp, results) = (cx.cpu.gpr(gpr::RSP), self.convention.results(cx)?);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let args =

@@ -19,6 +19,8 @@ pub(crate) const SEND_FAILED: u64 = 0x7e_0000_4000;
 pub(crate) const DEFERRED_RETURNED: u64 = 0x7e_0000_5000;
 /// The functions of other files: a stub each.
 pub(crate) const STUBS: Range<u64> = 0x7e_1000_0000..0x7e_1101_0000;
+/// Functions of the host that are values of functions in the guest: a hook each.
+pub(crate) const HOST_FUNCTIONS: Range<u64> = 0x7e_2000_0000..0x7e_2001_0000;
 /// Linux's page of calls into the kernel that need no switch, at `gettimeofday`. Up to Go 1.15 the clock is read there.
 pub(crate) const VSYSCALL: u64 = 0xffff_ffff_ff60_0000;
 
@@ -50,7 +52,7 @@ mod tests {
 
     #[test]
     fn nothing_overlaps() {
-        let always = || TRAPS.iter().map(|trap| *trap..trap + 0x1000).chain([STUBS]);
+        let always = || TRAPS.iter().map(|trap| *trap..trap + 0x1000).chain([STUBS, HOST_FUNCTIONS]);
         let hooked: Vec<_> = always().chain([STRUCTS..STACK_END, HEAP, MAPPINGS]).collect();
         assert_eq!(overlap(&hooked), None);
         let first_stack = STACK_END - (1 << 30)..STACK_END;

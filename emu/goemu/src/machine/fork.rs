@@ -78,7 +78,8 @@ impl Machine {
     fn take_hooks(&mut self, others: &[(u64, Arc<Gated>)]) {
         let gate = &self.gate;
         let own = |(addr, other): &(u64, Arc<Gated>)| {
-            (*addr, Arc::new(Gated { hook: Arc::clone(&other.hook), gate: gate.clone() }))
+            let (hook, instead) = (Arc::clone(&other.hook), other.instead.clone());
+            (*addr, Arc::new(Gated { hook, instead, gate: gate.clone() }))
         };
         let own: Vec<_> = others.iter().map(own).collect();
         self.exchange_hooks(others, &own);
