@@ -1,6 +1,7 @@
 //! goemu in Python: `goemu._goemu`, the part that is in Rust. The package `goemu` around it is in `python/goemu`.
 
 mod callables;
+mod changes;
 mod context;
 mod convert;
 mod errors;

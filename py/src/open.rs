@@ -97,12 +97,14 @@ pub(crate) fn checksum_of(paths: Vec<PathBuf>) -> PyResult<String> {
 pub(crate) fn settings<'py>(
     py: Python<'py>,
     config: &Config,
+    changes: &[String],
     fuel: u64,
     timeout: Option<f64>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("fuel", fuel)?;
     dict.set_item("timeout", timeout)?;
+    dict.set_item("changes", changes)?;
     dict.set_item("seed", config.seed)?;
     dict.set_item("max_memory", config.max_memory)?;
     dict.set_item("max_stack", config.max_stack)?;
@@ -126,7 +128,8 @@ pub(crate) fn settings<'py>(
 /// `fuel` is the number of instructions that a call may execute, `timeout` the seconds that it may take, `seed` what everything
 /// random follows from, `runtime` what serves calls (`None`, "hooked", "real"), `engine` what runs them ("interpreter", "auto",
 /// "translator"); `args`, `env` and `stdin` are what the program is given. `base` moves a position-independent program, `dump_base`
-/// takes a file for a dump of memory.
+/// takes a file for a dump of memory. `changes` are texts: `stub main.roll=4`, `set main.debug=true`, `patch main.f=90 90`,
+/// `map FILE@ADDRESS:rx`, `reg DX=5`, `skip-init PACKAGE`, `stop ADDRESS`.
 ///
 /// >>> p = goemu.open("prog")
 /// >>> p.main.fib(20)
@@ -137,7 +140,7 @@ pub(crate) fn settings<'py>(
 /// goemu._errors.LoadError: cannot read nothing: No such file or directory (os error 2)
 #[pyfunction]
 #[pyo3(signature = (source, *, fuel=None, timeout=None, seed=None, runtime=None, engine=None, cpu=None, max_memory=None, max_stack=None,
-                    args=None, env=None, stdin=None, base=None, dump_base=None))]
+                    args=None, env=None, stdin=None, base=None, dump_base=None, changes=None))]
 #[allow(clippy::too_many_arguments, reason = "keywords of a Python function")]
 pub(crate) fn open(
     py: Python<'_>,
@@ -155,6 +158,7 @@ pub(crate) fn open(
     stdin: Option<Vec<u8>>,
     base: Option<u64>,
     dump_base: Option<u64>,
+    changes: Option<Vec<String>>,
 ) -> PyResult<Program> {
     let default = Config::default();
     let stdin = stdin.map_or_else(|| Arc::clone(&default.process.stdin), Arc::from);
@@ -184,6 +188,7 @@ pub(crate) fn open(
             Some("v3") => Level::V3,
             Some(other) => return Err(unknown("cpu", other, "v1, v2, v3")),
         },
+        changes: crate::changes::parse(py, changes.as_deref().unwrap_or_default())?,
         process: Process { args: args.unwrap_or_default(), env, stdin, ..Process::default() },
         ..default
     };
@@ -196,7 +201,7 @@ pub(crate) fn open(
         "" => errors::load(py, &error),
         path => errors::own(py, "LoadError", &format!("{path}{error}")),
     })?;
-    let program = Program::new(image, config, source);
+    let program = Program::new(image, config, source, changes.unwrap_or_default());
     program.set_timeout(timeout)?;
     Ok(program)
 }

@@ -4,6 +4,7 @@ import doctest
 import json
 import os
 import pathlib
+import pickle
 import re
 import subprocess
 import sys
@@ -136,3 +137,15 @@ def test_importing_is_quick():
         [sys.executable, "-c", "import goemu, sys; print(' '.join(sys.modules))"], capture_output=True, text=True, check=True)
     assert not {"hypothesis", "tqdm", "numpy", "multiprocessing"} & set(modules.stdout.split())
     assert min(times) < 1
+
+
+def test_programs_are_changed_as_on_the_command_line(corpus_path):
+    p = goemu.open(corpus_path, changes=['stub main.itoa="n"', "reg R12=5"])
+    for one in (p, p.clone(), pickle.loads(pickle.dumps(p))):
+        assert one.main.concatMany("a", "b", 7) == "a-b-nab"
+    with pytest.raises(ValueError, match="stub, set, patch"):
+        goemu.open(corpus_path, changes=["stubb main.itoa=5"])
+    with pytest.raises(goemu.GoemuError, match="reg"):
+        goemu.open(corpus_path, changes=["reg XX=5"])
+    with pytest.raises(goemu.GoemuError, match="cannot read /nowhere"):
+        goemu.open(corpus_path, changes=["map /nowhere@0x1000"])
