@@ -126,15 +126,15 @@ struct Told {
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
-    let binary = args.binary();
+    let binary = Binary::named(Some(args.program.clone())).with_notes(args.notes.clone());
     let image = binary.open()?;
     if args.debug {
-        return debugged::main(args, image);
+        return debugged::main(args, &binary, image);
     }
     if let Some(option) = args.door.wanted() {
         bail!("{option} needs --debug");
     }
-    let mut config = args.config(&args.args)?;
+    let mut config = args.config(&binary, &args.args)?;
     let schedule = args.schedule(config.seed)?;
     if schedule.is_some() {
         // What happens before main.main is the same for all seeds.
@@ -253,17 +253,12 @@ impl Args {
         std::fs::write(path, format!("{object}\n")).with_context(|| format!("--json {}", path.display()))
     }
 
-    /// The program with what is noted of it.
-    fn binary(&self) -> Binary {
-        Binary::named(Some(self.program.clone())).with_notes(self.notes.clone())
-    }
-
-    fn config(&self, given: &[String]) -> Result<Config> {
+    fn config(&self, binary: &Binary, given: &[String]) -> Result<Config> {
         let default = Config::default();
         // A debugger's session keeps what is printed.
         let max_output = if self.debug { default.max_output } else { u64::MAX };
         let own = Config { fuel: u64::MAX, max_output, ..default };
-        Ok(self.binary().config(self.started.config(&self.program, given, own)?))
+        Ok(binary.config(self.started.config(&self.program, given, own)?))
     }
 }
 

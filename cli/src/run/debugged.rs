@@ -10,23 +10,24 @@ use goemu_debug::dap;
 use serde_json::Value as Json;
 
 use super::{Args, Told, status_or_complaint};
+use crate::binary::Binary;
 use crate::output;
 
 /// The program shares nothing with this computer but files: what was read from a terminal could not be gone back over.
-pub(super) fn main(args: &Args, image: Image) -> Result<u8> {
+pub(super) fn main(args: &Args, binary: &Binary, image: Image) -> Result<u8> {
     if args.door.dap {
-        return adapt(args, image);
+        return adapt(args, binary, image);
     }
-    let mut program = Program::load(image, args.config(&args.args)?)?;
+    let mut program = Program::load(image, args.config(binary, &args.args)?)?;
     let report = args.door.gdb(program.begin()?, Some(&args.program))?;
     report.map_or(Ok(0), |report| args.end(&program, &report))
 }
 
 /// Serves an editor, whose launch may give the program other arguments.
-fn adapt(args: &Args, image: Image) -> Result<u8> {
+fn adapt(args: &Args, binary: &Binary, image: Image) -> Result<u8> {
     let mut editor = dap::Editor::new(io::stdin(), io::stdout());
     let Some(launch) = editor.launch() else { return Ok(0) };
-    let mut program = match args.launched(&launch, image) {
+    let mut program = match args.launched(binary, &launch, image) {
         Ok(program) => program,
         Err(error) => {
             editor.refuse(&output::message(&error));
@@ -42,14 +43,14 @@ fn adapt(args: &Args, image: Image) -> Result<u8> {
 }
 
 impl Args {
-    fn launched(&self, launch: &Json, image: Image) -> Result<Program> {
+    fn launched(&self, binary: &Binary, launch: &Json, image: Image) -> Result<Program> {
         let same = |other: &str| Path::new(other).file_name() == self.program.file_name();
         if let Some(other) = launch["program"].as_str().filter(|other| !same(other)) {
             bail!("the command line says {}, and the launch {other}", self.program.display());
         }
         let text = |arg: &Json| arg.as_str().map_or_else(|| arg.to_string(), str::to_owned);
         let given = launch["args"].as_array().map(|given| given.iter().map(text).collect());
-        Ok(Program::load(image, self.config(&given.unwrap_or_else(|| self.args.clone()))?)?)
+        Ok(Program::load(image, self.config(binary, &given.unwrap_or_else(|| self.args.clone()))?)?)
     }
 
     fn end(&self, program: &Program, report: &Report) -> Result<u8> {

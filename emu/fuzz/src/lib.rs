@@ -72,7 +72,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { corpus: None, runs: None, jobs: 1, keep_going: false, join: None, listen: None, cover: None }
+        Options {
+            corpus: None,
+            runs: None,
+            jobs: 1,
+            keep_going: false,
+            join: None,
+            listen: None,
+            cover: None,
+        }
     }
 }
 
