@@ -200,7 +200,8 @@ fn what_cannot_be_changed_is_said() {
         } else {
             ("corpus-go1.27", change)
         };
-        let error = machine(change.0, None, &[change.1.clone()]).err().map(|error| error.to_string());
+        let error =
+            machine(change.0, None, std::slice::from_ref(&change.1)).err().map(|error| error.to_string());
         assert!(error.as_ref().is_some_and(|error| error.contains(message)), "{}: {error:?}", change.1);
     }
 }
