@@ -1,6 +1,7 @@
 //! What a program's own types say of the runtime's structures: a check of what is known, and all that can be known of a
 //! release that is newer.
 
+use crate::version::GoVersion;
 use std::sync::Arc;
 
 use super::{Facts, NEWEST, Row};
@@ -46,6 +47,11 @@ fn offset_of(ty: &Type, path: &str) -> Option<u64> {
 }
 
 impl Facts {
+    /// Whether these are the facts of this release, whichever patch of it.
+    pub fn are_of(&self, version: GoVersion) -> bool {
+        self.version.minor == version.minor
+    }
+
     /// Whether the release is newer than all that the rows know.
     pub fn is_newer(&self) -> bool {
         self.version.minor > NEWEST

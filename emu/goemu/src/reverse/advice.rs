@@ -55,7 +55,7 @@ fn suspicions(image: &Image) -> Vec<String> {
     let facts = image.facts();
     let tables = facts.version.minor;
     match image.go_version() {
-        Some(version) if version.minor != tables && !facts.is_newer() && !facts.guessed => {
+        Some(version) if !facts.are_of(version) && !facts.is_newer() && !facts.guessed => {
             found.push(format!(
                 "it says that Go 1.{} built it, and its tables are those of Go 1.{tables}",
                 version.minor
