@@ -16,7 +16,7 @@
 //! # Ok::<(), goemu::Error>(())
 //! ```
 //!
-//! A seed and a strategy are one run, on any machine: [`Run`] names them. [`minimise`] makes the schedule of a failure smaller, and
+//! A seed and a strategy are one run, on any machine: [`RunId`] names them. [`minimise`] makes the schedule of a failure smaller, and
 //! [`tale`] tells what its goroutines do in it.
 
 mod blocked;
