@@ -27,8 +27,9 @@ const LATE: u64 = 1 << 16;
 /// Instructions after which a thread that looks for work is looked at.
 const LOOK: i64 = 64;
 
-/// Instructions of others for which a thread that looks for work has given way.
-const WAY: u64 = 1000;
+/// Instructions of others for which a thread that looks for work has given way. The seed chooses: soon, much is in doubt at once; late,
+/// a few goroutines go far before the next begins.
+const WAYS: [u64; 4] = [1000, 16_000, 256_000, u64::MAX];
 
 /// A thread that runs or can run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +79,8 @@ pub(crate) struct Schedule {
     searching: bool,
     /// The thread that was stopped so that another finds work.
     interrupted: Option<u32>,
+    /// One of [`WAYS`]. It follows from the seed alone, so that decisions repeat a run.
+    way: u64,
     /// Threads that gave way and have not run since, and when that was.
     gave_way: Vec<(u32, u64)>,
     plan: Plan,
@@ -97,6 +100,7 @@ impl Schedule {
         let mut schedule = Schedule {
             strategy: strategy.clone(),
             random: seed ^ 0x005c_ed01_e000_0000,
+            way: WAYS[(seed % WAYS.len() as u64) as usize],
             ..Schedule::default()
         };
         match strategy {
@@ -200,7 +204,7 @@ impl Schedule {
 
     /// Whether a thread is to find work before others go on.
     fn searches(&self, place: &Place) -> bool {
-        let gave_way = |(thread, at): &(u32, u64)| *thread == place.thread && self.contended - at < WAY;
+        let gave_way = |(thread, at): &(u32, u64)| *thread == place.thread && self.contended - at < self.way;
         place.goroutine == 0 && !self.gave_way.iter().any(gave_way)
     }
 
@@ -220,7 +224,10 @@ impl Schedule {
             return 1;
         }
         let point = self.points.last().map_or(i64::MAX, |at| until(*at, self.contended));
-        let way = self.gave_way.last().map_or(i64::MAX, |(_, at)| until(at + WAY, self.contended).max(1));
+        let way = self
+            .gave_way
+            .last()
+            .map_or(i64::MAX, |(_, at)| until(at.saturating_add(self.way), self.contended).max(1));
         self.left.min(point).min(planned).min(way).max(1)
     }
 
