@@ -152,7 +152,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
         },
     };
     match printed {
-        // What became of the call is said by the status, though nobody reads the rest.
+        // What became of the call is said by the status, though the reader is gone.
         Err(error) if !output::is_broken_pipe(&error) => Err(error),
         _ => Ok(status),
     }

@@ -67,7 +67,7 @@ impl Called {
     /// The guest's output where it belongs, then the results, or why there are none.
     pub(crate) fn print(&self, format: Format) -> Result<()> {
         let Report { outcome, stdout, stderr, .. } = &self.report;
-        // The guest's bytes as they are. Its results are shown also where nobody reads its standard error.
+        // The guest's bytes as they are. Its results are shown also where its standard error has no reader.
         let _ = io::stderr().write_all(stderr);
         io::stdout().write_all(stdout)?;
         let mut out = output::stdout();

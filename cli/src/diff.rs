@@ -208,7 +208,7 @@ fn case(name: &str, began: Instant, compared: Result<&Compared, String>) -> Case
 struct Tested {
     case: Case,
     runs: u64,
-    /// Whether nobody interrupted it.
+    /// Whether it was not interrupted.
     complete: bool,
 }
 

@@ -174,7 +174,7 @@ fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
 fn usage(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // Nobody is left to be told that printing failed.
+            // There is no output left to report this on.
             let _ = error.print();
             return ExitCode::SUCCESS;
         }

@@ -1,4 +1,4 @@
-//! Where output goes: plain where it is no terminal or NO_COLOR is set, and quiet when nobody reads on.
+//! Where output goes: plain where it is no terminal or NO_COLOR is set, and quiet when the reader is gone.
 
 use std::io::{self, BufWriter, Write};
 
@@ -16,7 +16,7 @@ pub(crate) fn stdout() -> impl Write {
     BufWriter::with_capacity(64 << 10, anstream::stdout().lock())
 }
 
-/// The same for what has no colours, and may be long: nobody looks for any.
+/// The same for what has no colours, and may be long.
 pub(crate) fn plain() -> impl Write {
     BufWriter::with_capacity(64 << 10, io::stdout().lock())
 }
@@ -34,7 +34,7 @@ pub(crate) fn escaped_lines(text: &str) -> String {
 
 /// Says something on standard error, as it is.
 pub(crate) fn say(text: &str) {
-    // Nobody is left to be told that this failed.
+    // There is no output left to report this on.
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn note(message: &str) {
     say(&format!("{DIM}goemu: {message}{DIM:#}"));
 }
 
-/// Whether the error is that nobody reads the output any more.
+/// Whether the error is that the output has no reader any more.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| cause.downcast_ref().is_some_and(broken))

@@ -64,7 +64,7 @@ impl Told {
         }
         if !self.quiet && (self.terminal || self.last.elapsed() >= LOG) {
             self.last = Instant::now();
-            // Nobody is left to be told that this failed.
+            // There is no output left to report this on.
             let mut out = std::io::stderr().lock();
             if self.terminal {
                 let _ = write!(out, "\r\x1b[K{}", line()).and_then(|()| out.flush());

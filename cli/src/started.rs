@@ -8,7 +8,7 @@ use goemu::machine::{Access, Dir, EngineChoice, Files, Process};
 
 use crate::guest::Limits;
 
-/// What a program's environment has, where nobody says.
+/// What a program's environment has by default.
 const ENVIRONMENT: [(&str, &str); 4] =
     [("HOME", "/root"), ("PATH", "/usr/bin:/bin"), ("TMPDIR", "/tmp"), ("USER", "root")];
 

@@ -153,7 +153,7 @@ fn is_own(image: &Image, found: &Found) -> bool {
         let func = place.func.and_then(|func| image.func_at(func));
         func.map_or(found.origin != Origin::Constant, |func| is_own_package(package(func.name())))
     };
-    // What nobody names is as likely theirs.
+    // What has no name is as likely theirs.
     found.origin != Origin::Initialised && found.users.iter().all(own)
         || found.origin == Origin::Constant && found.users.iter().all(|place| place.func.is_none())
 }

@@ -167,7 +167,7 @@ impl Watching {
 }
 
 impl Watched {
-    /// The run is over, and nobody observes any more: writes what was asked for.
+    /// The run is over, and its observers are gone: writes what was asked for.
     pub(crate) fn end(self, machine: &mut Machine) -> Result<()> {
         for (writes, path) in self.written {
             if let Some(error) = writes.error() {

@@ -87,7 +87,7 @@ pub struct Case {
 pub enum Outcome {
     /// It returned these results, as Go source, separated by `, `.
     Returned(String),
-    /// Nobody recovered its panic.
+    /// Its panic was not recovered.
     Panicked {
         /// What Go prints after `panic: `.
         text: String,

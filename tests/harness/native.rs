@@ -226,7 +226,7 @@ fn write_code(at: u64, bytes: &[u8]) {
 }
 
 fn load(state: &State) {
-    // SAFETY: the caller holds the lock, so nobody else uses the area or the window.
+    // SAFETY: the caller holds the lock, so nothing else uses the area or the window.
     unsafe {
         let area = &mut *AREA.0.get();
         area.gpr = state.gpr;

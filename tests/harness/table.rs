@@ -57,7 +57,7 @@ impl Build {
         })
     }
 
-    /// Whether it is a program for Linux that needs nobody's libraries.
+    /// Whether it is a program for Linux that needs no libraries.
     pub fn can_start(&self) -> bool {
         let foreign = ["-gcc", "-plugin", "-shared"].iter().any(|mode| self.name.contains(mode));
         self.image().target().os == goemu_loader::Os::Linux && !foreign

@@ -71,7 +71,7 @@ fn more_goroutines_than_there_is_room_for_are_out_of_memory() {
     }
 }
 
-/// Functions of timers run on the system's stack: what they start is nobody's.
+/// Functions of timers run on the system's stack: what they start has no creator.
 #[test]
 fn a_timer_is_no_goroutine() {
     let image = Image::open(binary("world-go1.27").unwrap()).unwrap();

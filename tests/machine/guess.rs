@@ -69,7 +69,7 @@ fn stack_arguments_lie_before_the_results() {
         match found.cmp(&end) {
             std::cmp::Ordering::Equal => right += 1,
             std::cmp::Ordering::Greater => panic!("{} {signature} is not {guess}", func.name()),
-            // Nobody reads the last arguments.
+            // The last arguments are not read.
             std::cmp::Ordering::Less => less += 1,
         }
     }

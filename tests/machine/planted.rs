@@ -115,7 +115,7 @@ fn many_machines_find_what_one_finds() {
     assert_eq!((one.runs, one.finding), (many.runs, many.finding));
 }
 
-/// The same of two builds, and where nobody wants more.
+/// The same of two builds, and without further options.
 #[test]
 fn many_machines_compare_as_two_do() {
     let open = |name: &str| Machine::new(Image::open(binary(name).unwrap()).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! What a panic that nobody recovers prints, frame by frame, against what Go itself printed for every build.
+//! What an unrecovered panic prints, frame by frame, against what Go itself printed for every build.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;

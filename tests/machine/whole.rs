@@ -77,7 +77,7 @@ fn output_goes_to_a_sink_as_it_comes() {
     assert_eq!(whole_text, whole(Config::default()).stderr);
 }
 
-/// A signal that nobody handles ends a program as Go's runtime ends it.
+/// An unhandled signal ends a program as Go's runtime ends it.
 #[test]
 fn a_signal_comes_from_outside() {
     let mut program = load("bad-go1.27-stripped", Config::default());

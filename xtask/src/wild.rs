@@ -1,4 +1,4 @@
-//! `cargo xtask wild DIR`: programs that nobody here has built, one row of a table each.
+//! `cargo xtask wild DIR`: programs that were built elsewhere, one row of a table each.
 //!
 //! Of every file in the folder that is a Go program: what it is, whether all of its functions can be listed and a
 //! sample of them disassembled, and whether functions of the standard library give the right values when called

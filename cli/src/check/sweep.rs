@@ -23,7 +23,7 @@ const SWEPT: u64 = 1000;
 struct Tested {
     case: Case,
     runs: u64,
-    /// Whether nobody interrupted it.
+    /// Whether it was not interrupted.
     complete: bool,
 }
 

@@ -114,7 +114,7 @@ fn two_processes_share_what_they_find() {
     }
     assert_eq!(json(&second)["lost_broker"], false, "{second:?}");
     assert!(files(&one) > 0 && files(&two) > 0);
-    // Nobody is there any more.
+    // The other end is gone.
     let late = ran(&mut options(&two, "--join"));
     assert!(late.status == 1 && late.stdout.contains("error"), "{late:?}");
 }

@@ -1,4 +1,4 @@
-//! Programs of releases of Go that nobody knows yet: what the debug information says, else what the newest known has,
+//! Programs of releases of Go newer than those that goemu knows: what the debug information says, else what the newest known has,
 //! and a warning. They are fixtures that claim to be newer than they are.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its file has failed")]

@@ -78,7 +78,7 @@ impl<W: Write> Editor<W> {
     /// Tells the editor why there is nothing to be debugged.
     pub fn refuse(mut self, why: &str) {
         if let Some(request) = self.launch.take() {
-            // Where nobody reads any more, nobody is left to be told.
+            // A closed output cannot be reported anywhere.
             let _ = self.out.failure(&request, why);
         }
     }
@@ -95,7 +95,7 @@ impl<W: Write> Editor<W> {
         }
         let (runner, breakpoints) = (Runner::new(session), breakpoints::Breakpoints::default());
         let mut adapter = Adapter { runner, messages, out, breakpoints, shown: (0, 0) };
-        // Where nobody reads any more, nobody is left to be told.
+        // A closed output cannot be reported anywhere.
         let _ = adapter.run();
         let session = adapter.runner.into_session();
         if session.is_over() { Ok(Left::Ended(Box::new(session.finish()?))) } else { Ok(Left::Gone) }

@@ -287,7 +287,7 @@ fn broker(shared: &Shared) -> Result<String, Error> {
         std::net::TcpListener::bind(shared.options.listen.unwrap_or(here)).map_err(libafl::Error::from)?;
     listener.set_nonblocking(true).map_err(libafl::Error::from)?;
     let address = listener.local_addr().map_err(libafl::Error::from)?.to_string();
-    // With a number of clients, a broker ends when they have, and lets nobody else in. One that others may join stays until the
+    // With a number of clients, a broker ends when they have, and lets no other in. One that others may join stays until the
     // process ends.
     let jobs = NonZeroUsize::new(shared.options.jobs.max(1)).filter(|_| shared.options.listen.is_none());
     thread::spawn(move || {

@@ -75,7 +75,7 @@ impl Default for Options {
     }
 }
 
-/// The strategies that are used where nobody says.
+/// The strategies that are used by default.
 pub fn mix() -> Vec<Strategy> {
     vec![
         Strategy::Random,

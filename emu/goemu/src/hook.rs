@@ -267,7 +267,7 @@ pub(crate) type Chain = Arc<[Arc<dyn Hook>]>;
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     by_addr: FxHashMap<u64, Chain>,
-    /// Addresses whose hooks only tell observers: passed over while nobody wants to be told.
+    /// Addresses whose hooks only tell observers: passed over while no observer wants events.
     quiet: FxHashSet<u64>,
 }
 

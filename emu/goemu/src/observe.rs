@@ -297,7 +297,7 @@ impl Observers {
         self.list.push(Wanting { wants: observer.interest(), chooser, observer });
     }
 
-    /// Whether nobody watches.
+    /// Whether there is no observer.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

@@ -68,7 +68,7 @@ pub struct Progress {
 pub struct Ended {
     /// Jobs whose results were given.
     pub done: usize,
-    /// Whether that is all of them: nobody interrupted, and no result was the last one wanted.
+    /// Whether that is all of them: no interrupt came, and no result was the last one wanted.
     pub complete: bool,
     /// How long it took.
     pub elapsed: Duration,
@@ -210,7 +210,7 @@ impl Pool {
         let (done, wanted) = (delivery.done, delivery.wanted);
         let complete = wanted && queue.is_empty() && !interrupt.is_raised();
         if !wanted && !was_raised {
-            // It was raised here, to end what nobody wants.
+            // It was raised here, to end what is not wanted any more.
             interrupt.clear();
         }
         Ok(Ended { done, complete, elapsed: began.elapsed() })

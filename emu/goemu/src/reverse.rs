@@ -1,4 +1,4 @@
-//! Reading programs that nobody explains: who calls what with which constants, which strings there are, and which strings
+//! Reading programs without their sources: who calls what with which constants, which strings there are, and which strings
 //! a program makes of itself. [`memory_watch`] tells who writes where, [`export`] gives all to
 //! disassemblers, [`advice`] says what to do first.
 //!

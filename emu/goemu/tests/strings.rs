@@ -121,7 +121,7 @@ fn users_of_a_text_and_of_function_values() {
             text.iter().any(|(name, xref)| name == "main.plain" && matches!(xref.kind, XrefKind::Text(..))),
             "{build}: {text:?}"
         );
-        // It is in the list that init makes, and nobody calls it.
+        // It is in the list that init makes, and it is never called.
         let entry = image.funcs_named("main.byXor")[0].entry();
         let value = users(&image, &Target::Function(entry));
         assert!(

@@ -55,7 +55,7 @@ bitflags! {
         const DIRTY = 16;
         /// Some of it was decoded: writes must be told.
         const CODE = 32;
-        /// Nobody could write it yet: it is zero, and the host has no memory for it.
+        /// It could not be written yet: it is zero, and the host has no memory for it.
         const UNTOUCHED = 64;
         const PERMISSIONS = 15 | 64;
     }
@@ -205,7 +205,7 @@ impl Memory {
         self.region.size()
     }
 
-    /// Bytes mapped, without those that are zero because nobody could write them yet.
+    /// Bytes mapped, without those that are zero because they could not be written yet.
     pub fn mapped(&self) -> u64 {
         self.mapped
     }

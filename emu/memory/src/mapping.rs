@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{Contents, Memory, MemoryError, PAGE, PageFlags, Perm};
 
-/// Bytes of zero pages that nobody can write: they take a byte of flags each, and count as nothing else.
+/// Bytes of zero pages that cannot be written: they take a byte of flags each, and count as nothing else.
 const MOST_UNTOUCHED: u64 = 1 << 36;
 
 impl Memory {

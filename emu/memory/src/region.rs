@@ -185,7 +185,7 @@ impl Region {
         self.exact
     }
 
-    /// The end of that: nobody needs it, or the host would not protect any more (it limits how often protection may change
+    /// The end of that: it is not needed, or the host would not protect any more (it limits how often protection may change
     /// along the space).
     pub(super) fn protect_loosely(&mut self) {
         self.exact = false;

@@ -63,7 +63,7 @@ struct Layer {
     sizes: Sizes,
 }
 
-/// Bytes that are mapped: those that count, and those that are zero because nobody could write them yet.
+/// Bytes that are mapped: those that count, and those that are zero because they could not be written yet.
 pub(super) type Sizes = (u64, u64);
 
 /// The snapshots of a memory, oldest first, and what changed since each.

@@ -213,7 +213,7 @@ fn a_page_that_a_gone_snapshot_left_dirty_is_saved_again() {
     assert_eq!(memory.read::<1>(0x10).unwrap(), [0]);
 }
 
-/// Zero pages that nobody can write count when somebody can: also when the host writes them.
+/// Zero pages that cannot be written count when they can: also when the host writes them.
 #[test]
 fn pages_that_cannot_be_written_cost_nothing_until_they_can() {
     let mut memory = Memory::new(4 * PAGE).expect("a space");

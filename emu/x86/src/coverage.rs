@@ -145,7 +145,7 @@ impl Coverage {
         self.drain(|_, _| {});
     }
 
-    /// The counts as they are, for [`Coverage::restore`]: runs that nobody is to see leave none.
+    /// The counts as they are, for [`Coverage::restore`]: hidden runs leave none.
     pub fn save(&self) -> Saved {
         if !self.used.load(Ordering::Relaxed) {
             return Saved::default();

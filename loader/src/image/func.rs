@@ -186,7 +186,7 @@ impl<'i> Func<'i> {
     /// What the user calls it.
     fn given_name(&self) -> Option<&'i str> {
         let names = &self.image.given().names;
-        // Nobody gives any, as a rule, and then its address need not be read.
+        // None is given, as a rule, and then its address need not be read.
         if names.is_empty() { None } else { names.get(&self.entry()).map(String::as_str) }
     }
 

@@ -32,7 +32,7 @@ pub(crate) struct History {
     checkpoints: Vec<Checkpoint>,
     /// What the machine had answered when the call began.
     answered: u64,
-    /// Nobody goes back any more.
+    /// The way back is not needed any more.
     over: bool,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! These are [`Hook`](crate::hook::Hook)s that know the calling convention. A replaced function is hooked where it
 //! begins, a watched one also at each of its RET instructions, where the results are in their places. Calls that the
-//! compiler has inlined are no calls, and nobody sees them.
+//! compiler has inlined are no calls, and are not seen.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Calls of which nobody wants to know more than that they return, for who makes very many of them: nothing is read of the
+//! Calls of which only their return matters, made very often: nothing is read of the
 //! guest, and there is no report.
 
 use crate::call::function::Function;

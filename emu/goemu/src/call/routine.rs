@@ -1,6 +1,6 @@
 //! A function of the guest that goemu itself runs in between: to hash a key, to ask an error for its text.
 //!
-//! It takes and gives words. Nobody watches it, what it prints is dropped, and its instructions are not those of the
+//! It takes and gives words. Observers do not see it, what it prints is dropped, and its instructions are not those of the
 //! call that it serves. Everything that runs guest code on goemu's own account goes this way.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Captured variables: code of a closure finds them behind a pointer in DX, and not among its parameters.
 //!
 //! A closure is a pointer to its code and the captured variables, one behind the other like fields of a struct: the
-//! variable itself where nobody changes it, a pointer to it where it is shared. Debug information of Go 1.23 and later
+//! variable itself where it is not changed, a pointer to it where it is shared. Debug information of Go 1.23 and later
 //! says where most are; others lie in the order in which they are given here. What was made in a generic function also
 //! has that function's dictionary: behind the variables, and up to Go 1.19 in front of them.
 

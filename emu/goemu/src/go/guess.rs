@@ -2,7 +2,7 @@
 //!
 //! Since Go 1.17 the sizes of arguments are noted for tracebacks, and a function that may need more stack first
 //! saves the registers that its arguments came in: together these tell where every part of every argument is, and
-//! whether it is a floating-point number. What the parts mean nobody says: two words may be a string or an
+//! whether it is a floating-point number. What the parts mean is not known: two words may be a string or an
 //! interface. Functions that save nothing, and all code before, tell by what they read before they write it.
 //!
 //! Of results there is no trace but the code that sets them.
@@ -49,7 +49,7 @@ pub struct Guess {
     pub result_words: Vec<u64>,
     /// Bytes of the block above the return address.
     pub block: u64,
-    /// The dictionary of a generic function: which parameter it is, and its address if that is known. Nobody gives it.
+    /// The dictionary of a generic function: which parameter it is, and its address if that is known. Callers do not give it.
     pub dictionary: Option<(usize, Option<u64>)>,
 }
 
@@ -193,7 +193,7 @@ fn from_registers(flow: &Flow) -> Vec<GuessedParam> {
     ints.chain(floats).map(|place| GuessedParam { parts: vec![GuessedPart::new(8, place)] }).collect()
 }
 
-/// Up to the last place on the stack that is read before it is written; words between that nobody reads as well.
+/// Up to the last place on the stack that is read before it is written; words between that are not read as well.
 fn from_stack(flow: &Flow) -> Vec<GuessedParam> {
     let mut params = Vec::new();
     let mut next = 0;

@@ -3,7 +3,7 @@
 /// Why a program is ending, and where in its standard error the runtime says so.
 #[derive(Clone, Debug)]
 pub(crate) struct Dying {
-    /// The fatal error; none for a panic that nobody recovered.
+    /// The fatal error; none for a panic that was not recovered.
     pub(crate) fatal: Option<String>,
     /// Where the text begins.
     pub(crate) from: usize,

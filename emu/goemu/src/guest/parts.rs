@@ -25,7 +25,7 @@ pub(crate) trait Part: Clone {
 /// What the collector and the program owe each other: finalizers, cleanups, weak pointers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lifetimes {
-    /// Whether the call has asked to be told of what a collection frees: hooks tell nobody.
+    /// Whether the call has asked to be told of what a collection frees, which hooks do not tell.
     pub(crate) watched: bool,
     /// Collections that the program has asked for.
     pub(crate) collections: u32,
@@ -129,7 +129,7 @@ pub(crate) struct Output {
     pub(crate) left: u64,
     /// Whether the guest wrote more than that.
     pub(crate) spent: bool,
-    /// Outputs that nobody reads any more: bits 1 and 2.
+    /// Outputs without a reader: bits 1 and 2.
     pub(crate) closed: u8,
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 
-/// `os.Args[0]`, where nobody says.
+/// `os.Args[0]` by default.
 const PROGRAM: &str = "goemu";
 
 /// What the program is given, as whoever starts a process does. By default that is nothing.

@@ -110,7 +110,7 @@ impl Scheduler {
         1 + self.started
     }
 
-    /// A place for a stack, counted from the first, that nobody had before.
+    /// A place for a stack, counted from the first, that was not used before.
     pub(crate) fn new_stack(&mut self) -> u64 {
         self.stacks += 1;
         self.stacks - 1
@@ -121,7 +121,7 @@ impl Scheduler {
         self.free.pop()
     }
 
-    /// Nobody is on this stack any more, or needs this `g`.
+    /// This stack and this `g` are not needed any more.
     pub(crate) fn give_back(&mut self, stack: u64, g: u64) {
         self.free.push((stack, g));
     }

@@ -14,7 +14,7 @@ pub(crate) enum Direction {
 #[derive(Clone, Debug)]
 pub(crate) struct Waiter {
     pub(crate) g: u64,
-    /// Where the value is that it sends, or goes that it receives; 0 where nobody wants it.
+    /// Where the value is that it sends, or goes that it receives; 0 where it is not wanted.
     pub(crate) elem: u64,
     pub(crate) wants: Wants,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Waiters {
 }
 
 impl Waiters {
-    /// Whether nobody waits.
+    /// Whether no goroutine waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.queues.is_empty()
     }

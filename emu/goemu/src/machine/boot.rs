@@ -221,7 +221,7 @@ impl Machine {
         Ok(self.real_only.contains(&func))
     }
 
-    /// Whether nobody watches a call of this function, and it has not been found to need more than hooks.
+    /// Whether no observer or hook watches a call of this function, and it has not been found to need more than hooks.
     #[inline]
     pub(crate) fn is_plain(&self, func: u64) -> bool {
         let nobody = self.observers.is_empty() && self.own_hooks.is_empty() && !self.changes.has_registers();

@@ -50,12 +50,12 @@ impl Machine {
         }
     }
 
-    /// The counts before a run that perhaps nobody is to see.
+    /// The counts before a run that may have to be hidden.
     pub(super) fn save_counts(&self) -> Option<Saved> {
         self.coverage.as_ref().map(|coverage| coverage.save())
     }
 
-    /// The counts before a run that nobody sees, where that is one.
+    /// The counts before a hidden run, where that is one.
     #[inline]
     pub(super) fn save_hidden(&self) -> Option<Saved> {
         if self.observers.covers { None } else { self.save_counts() }

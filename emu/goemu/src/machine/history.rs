@@ -39,7 +39,7 @@ impl Machine {
         self.answered
     }
 
-    /// Nobody watches what is done again.
+    /// Observers do not see what is done again.
     pub(crate) fn take_observers(&mut self) -> Observers {
         std::mem::take(&mut self.observers)
     }

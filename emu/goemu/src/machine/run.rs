@@ -130,7 +130,7 @@ impl Machine {
             let call_goroutine = self.call_goroutine;
             return Ok(Some(call_goroutine.ended(&mut self.cx(), outcome)));
         }
-        // A part of a slice is nobody's turn to end.
+        // A part of a slice ends no turn.
         if !whole && matches!(exit, Exit::OutOfFuel) {
             return Ok(None);
         }

@@ -13,7 +13,7 @@ use crate::os::{Prepared, Scheduled, Scheduling, Stopped};
 use crate::outcome::{Outcome, Runtime};
 use crate::runtime::real;
 
-/// Nobody calls a function: the program runs, and its outputs are kept whole.
+/// No function is called: the program runs, and its outputs are kept whole.
 struct Whole;
 
 impl CallGoroutine for Whole {

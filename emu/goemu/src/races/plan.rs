@@ -249,7 +249,7 @@ impl Planner {
         })
     }
 
-    /// Whether an operand is in memory that nobody writes.
+    /// Whether an operand is in memory that is not written.
     fn is_constant(&self, operand: &Operand) -> bool {
         let fixed = operand.base.is_none() && operand.index.is_none();
         fixed

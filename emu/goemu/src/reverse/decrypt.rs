@@ -1,7 +1,7 @@
 //! Strings that a program makes of constants: its decoders are run, each in isolation.
 //!
 //! A *candidate* is a call whose arguments are all known, or a piece of a function that ends in the conversion of bytes to a string.
-//! Each is run from the same state, with fuel of its own, and nobody sees what it writes. It counts if text comes out that the file
+//! Each is run from the same state, with fuel of its own, and what it writes is dropped. It counts if text comes out that the file
 //! does not have there. So the shape of a decoder does not matter.
 
 use std::collections::HashMap;

@@ -24,7 +24,7 @@ const MAX_CANDIDATES: usize = 1 << 20;
 /// Beginnings that are tried for a piece that ends in a conversion to a string, and for one that ends in another call.
 const CONVERSION_STARTS: usize = 24;
 const CALL_STARTS: usize = 3;
-/// The same where nobody knows what is called.
+/// The same where the callee is not known.
 const UNKNOWN_STARTS: usize = 6;
 /// A piece has this part of the instructions of a call: it is run often.
 const PART_OF_FUEL: u64 = 10;

@@ -39,7 +39,7 @@ pub enum Target {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Xref {
-    /// Where the instruction is; of a word of data that nobody names, where that is.
+    /// Where the instruction is; of a word of data without a name, where that is.
     pub at: u64,
     /// The function that it is in, by its entry.
     pub func: Option<u64>,

@@ -28,7 +28,7 @@ pub(crate) fn deferreturn(cx: &mut HookContext<'_>) -> HookResult {
     defers::deferreturn(cx)
 }
 
-/// Ends the call as a panic that nobody recovered; `at`: where it began, as address and stack pointer.
+/// Ends the call as a panic that was not recovered; `at`: where it began, as address and stack pointer.
 pub(crate) fn panicked(cx: &mut HookContext<'_>, at: (u64, u64), text: String) -> Action {
     cx.world.ending.panic_at = Start { pc: at.0, sp: at.1, trap: false };
     fatal::panicked(cx, text)

@@ -72,7 +72,7 @@ pub struct Checked {
     pub refusal: Option<String>,
     /// What was found.
     pub finding: Option<Finding>,
-    /// Whether all runs were made, or something was found: nobody interrupted.
+    /// Whether all runs were made, or something was found: no interrupt came.
     pub complete: bool,
     /// How long it took.
     pub elapsed: Duration,

@@ -60,7 +60,7 @@ pub struct Compared {
     pub refusal: Option<String>,
     /// The difference that was found.
     pub finding: Option<Finding>,
-    /// Whether all runs were made, or a difference was found: nobody interrupted.
+    /// Whether all runs were made, or a difference was found: no interrupt came.
     pub complete: bool,
 }
 

@@ -180,7 +180,7 @@ struct Planner<'p> {
     /// What was found for interfaces and function types, by their names.
     interfaces: HashMap<String, Vec<Arc<Type>>>,
     functions: HashMap<String, Vec<(String, u64)>>,
-    /// Pointers in interfaces, which are not nil: such values have methods that nobody is to call.
+    /// Pointers in interfaces, which are not nil: methods of such values are not to be called.
     held: Vec<Id>,
 }
 

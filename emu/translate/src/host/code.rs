@@ -61,7 +61,7 @@ impl CodeMemory {
 
     fn write_at(&mut self, at: usize, bytes: &[u8]) {
         debug_assert!(at + bytes.len() <= SIZE);
-        // SAFETY: callers keep the range inside the mapping, which nobody else writes or refers to.
+        // SAFETY: callers keep the range inside the mapping, which nothing else writes or refers to.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.write.add(at), bytes.len()) }
     }
 

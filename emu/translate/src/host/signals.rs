@@ -202,7 +202,7 @@ impl Inside {
         Some(Inside { mask, stack: before, gs, current, outer, base, thread: this_thread(), used: stack })
     }
 
-    /// Whether it is for the space that begins there and for this thread, and nobody has prepared the thread for another since.
+    /// Whether it is for the space that begins there and for this thread, and the thread was not prepared for another since.
     pub(crate) fn is_for(&self, base: *mut u8) -> bool {
         self.base == base as u64 && self.thread == this_thread() && CURRENT.get() == self.current
     }

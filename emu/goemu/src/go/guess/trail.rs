@@ -85,7 +85,7 @@ pub(super) struct Trail {
 /// Who has set a register that was not read since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Set {
-    /// Nobody.
+    /// None.
     No,
     /// A function that was called last may have.
     Perhaps,

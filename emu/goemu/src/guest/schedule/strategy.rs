@@ -43,7 +43,7 @@ pub enum Strategy {
     Replay(Arc<[Decision]>),
 }
 
-/// What a strategy has where nobody says.
+/// The defaults of a strategy.
 const DEPTH: u32 = 3;
 const DELAYS: u32 = 2;
 

@@ -56,7 +56,7 @@ pub(super) enum Device {
     Full,
     /// `/dev/urandom`, `/dev/random`
     Random,
-    /// `/dev/tty`, which nobody has.
+    /// `/dev/tty`, which no guest has.
     Terminal,
 }
 
@@ -65,11 +65,11 @@ pub(super) enum Device {
 pub(super) enum Kind {
     /// A folder: names and nodes, and the folder that it is in.
     Folder { entries: BTreeMap<Vec<u8>, Id>, parent: Id },
-    /// A folder of the host that nobody has looked into.
+    /// A folder of the host that was not read yet.
     FolderOfHost { parent: Id },
     /// A regular file.
     File(Arc<Vec<u8>>),
-    /// A file of the host that nobody has opened, and its size.
+    /// A file of the host that was not opened yet, and its size.
     FileOfHost(u64),
     /// A symbolic link.
     Link(Vec<u8>),
@@ -300,7 +300,7 @@ impl Disk {
         self.sweep(id);
     }
 
-    /// Forgets a node that nobody can reach.
+    /// Forgets a node that cannot be reached.
     fn sweep(&mut self, id: Id) {
         let gone = self.nodes.get(&id).is_some_and(|node| node.names == 0 && node.opens == 0);
         if !gone || id == ROOT {

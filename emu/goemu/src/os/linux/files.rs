@@ -174,7 +174,7 @@ impl Files {
         Ok(at as u64)
     }
 
-    /// Takes a number away. The file, where nobody has it any more.
+    /// Takes a number away. The file, where that was its last number.
     fn take(&mut self, number: u64) -> Result<Option<File>, i64> {
         let slot = usize::try_from(number).ok().and_then(|number| self.numbers.get_mut(number));
         let at = slot.and_then(Option::take).ok_or(errno::EBADF)?.open;

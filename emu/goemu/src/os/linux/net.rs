@@ -9,9 +9,9 @@ use super::socket_address::Address;
 use super::socket_options as options;
 use super::{Kernel, errno};
 
-/// Bytes that a socket holds which nobody has received.
+/// Bytes that a socket holds until they are received.
 pub(super) const ROOM: usize = 256 << 10;
-/// Sockets that a listener holds which nobody has accepted, at most.
+/// Sockets that a listener holds until they are accepted, at most.
 pub(super) const MOST_BACKLOG: usize = 4096;
 /// The first port that is given to whoever asks for none.
 const FIRST_PORT: u16 = 32_768;
@@ -71,7 +71,7 @@ pub(super) struct Socket {
     pub(super) broken: bool,
     pub(super) changes: (u64, u64),
     pub(super) options: BTreeMap<(u64, u64), Vec<u8>>,
-    /// For a connection that nobody has accepted, it has no number yet.
+    /// For a connection that was not accepted yet, it has no number yet.
     pub(super) node: Option<Id>,
 }
 
@@ -133,7 +133,7 @@ impl Net {
         self.sockets.get_mut(&socket).ok_or(errno::EBADF)
     }
 
-    /// A port that nobody has.
+    /// A free port.
     pub(super) fn free_port(&mut self, kind: Kind) -> Result<u16, i64> {
         for _ in 0..=u16::MAX - FIRST_PORT {
             let port = FIRST_PORT + self.ports % (u16::MAX - FIRST_PORT);

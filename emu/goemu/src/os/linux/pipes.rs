@@ -89,7 +89,7 @@ impl Pipes {
     pub(super) fn take(&mut self, number: usize, most: usize) -> Result<Vec<u8>, i64> {
         let pipe = self.pipes.get_mut(&number).ok_or(errno::EBADF)?;
         if pipe.held.is_empty() && most > 0 {
-            // A named one that nobody has written yet is at its end, too.
+            // A named one that was not written yet is at its end, too.
             return if pipe.writers > 0 { Err(errno::EAGAIN) } else { Ok(Vec::new()) };
         }
         let full = pipe.held.len() == SIZE;

@@ -168,7 +168,7 @@ pub(super) fn kill(
     Ok(send(&signals, kernel.threads.running(), signal))
 }
 
-/// A write where nobody reads: the signal, and its error.
+/// A write to a pipe without readers: the signal, and its error.
 pub(super) fn broken_pipe(kernel: &mut Kernel, _: &mut HookContext<'_>) -> Result<SyscallReturn, HookError> {
     const SIGPIPE: u64 = 13;
     let threads = &mut kernel.threads;

@@ -120,7 +120,7 @@ fn put(kernel: &mut Kernel, number: usize, bytes: &[u8]) -> Result<usize, i64> {
     match socket.state {
         State::Connected(Some(_)) => {}
         State::Connected(None) if family == Family::Unix => return Err(errno::EPIPE),
-        // The first goes out, and its answer is that nobody is there.
+        // The first goes out, and its answer is that there is no receiver.
         State::Connected(None) => {
             socket.broken = true;
             return Ok(bytes.len());
@@ -179,7 +179,7 @@ fn send_datagram(
     let from = sender(kernel.net.get(number)?.local.clone(), family, &to);
     let receiver = match connect::find(kernel, Kind::Datagram, &to, Some(&from)) {
         Ok(receiver) => receiver,
-        // Nobody is there: a connected socket learns of it with its next call.
+        // There is no receiver: a connected socket learns of it with its next call.
         Err(errno::ECONNREFUSED) if family != Family::Unix => {
             let socket = kernel.net.get(number)?;
             if socket.remote.is_some() {

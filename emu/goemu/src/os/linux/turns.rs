@@ -70,7 +70,7 @@ impl Threads {
         }
         self.wake_late(clock::now(cx.cpu));
         if self.ready().next().is_none() {
-            // Nobody but one that is stopped can do what is waited for.
+            // Only a stopped thread can do what is waited for.
             let stalls = self
                 .list
                 .iter()

@@ -1,4 +1,4 @@
-//! The ends of a program: a panic that nobody recovered, fatal errors, exit.
+//! The ends of a program: a panic that was not recovered, fatal errors, exit.
 
 use std::ops::Range;
 

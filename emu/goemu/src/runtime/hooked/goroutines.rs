@@ -71,7 +71,7 @@ pub(in crate::runtime) fn newproc1(cx: &mut HookContext<'_>) -> HookResult {
 }
 
 /// The number of the goroutine that a `go` statement is on. Functions of timers run on the system's stack, which has none;
-/// here they have goroutines that nobody created.
+/// here they have goroutines without a creator.
 fn present(cx: &HookContext<'_>) -> u64 {
     let of_timer = cx.goroutine.stack.is_some() && cx.goroutine.creator.is_none();
     if of_timer { 0 } else { cx.goroutine.id }
@@ -102,7 +102,7 @@ fn go(
     Ok(None)
 }
 
-/// A goroutine that is to run a closure with arguments: nobody knows of it yet. None where there is no room.
+/// A goroutine that is to run a closure with arguments, which is not in any list yet. None where there is no room.
 pub(in crate::runtime) fn make(
     cx: &mut HookContext<'_>,
     closure: u64,
@@ -159,7 +159,7 @@ pub(in crate::runtime) fn gopark(cx: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Resume)
 }
 
-/// `gopark` in a program without names, where nobody knows how long a goroutine sleeps.
+/// `gopark` in a program without names, where the time that a goroutine sleeps is not known.
 pub(in crate::runtime) fn gopark_unnamed(cx: &mut HookContext<'_>) -> HookResult {
     if cx.image.facts().numbers.wait_sleep == Some(cx.arg(2)? & 0xff) {
         return Err(cannot(cx, "sleeping in a program without names"));
@@ -321,7 +321,7 @@ fn by_call(goroutine: Goroutine, (pc, sp, bp): (u64, u64, u64), status: Status) 
 }
 
 /// The present goroutine has had its turn, and others go on. Not where it is in the runtime, whose locks they might
-/// need, nor at an address of goemu's, where a hook is about to park it; in a program without names nobody knows where the
+/// need, nor at an address of goemu's, where a hook is about to park it; in a program without names it is not known where the
 /// runtime is.
 pub(crate) fn preempt(cx: &mut HookContext<'_>) -> HookResult {
     cx.memory.charge(STEP);

@@ -20,7 +20,7 @@ pub(in crate::runtime) fn start(cx: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
 
-/// `time.stopTimer(t) bool`: whether it would still have fired. What nobody has received yet was not sent.
+/// `time.stopTimer(t) bool`: whether it would still have fired. What was not received yet was not sent.
 pub(in crate::runtime) fn stop(cx: &mut HookContext<'_>) -> HookResult {
     let at = cx.arg(0)?;
     let stopped = cx.world.scheduler.stop_timer(at) | drain(cx, at)?;

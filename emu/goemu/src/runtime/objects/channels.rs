@@ -16,7 +16,7 @@ const MAX_ALLOC: u64 = 1 << 48;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::runtime) struct Operation {
     pub(in crate::runtime) channel: u64,
-    /// Where the value is, or goes; 0 where nobody wants it.
+    /// Where the value is, or goes; 0 where it is not wanted.
     pub(in crate::runtime) elem: u64,
     pub(in crate::runtime) direction: Direction,
 }
@@ -26,7 +26,7 @@ pub(in crate::runtime) struct Operation {
 pub(in crate::runtime) enum Tried {
     /// It is done; whether a value was sent or received.
     Done(bool),
-    /// Nobody sends to a channel that is closed.
+    /// A closed channel gets no more values.
     Closed,
     Blocks,
 }

@@ -316,7 +316,7 @@ pub(in crate::runtime) fn deferreturn(cx: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Resume)
 }
 
-/// Nobody recovered the panic: the call ends. An error is asked for its text first.
+/// The panic was not recovered: the call ends. An error is asked for its text first.
 fn end(cx: &mut HookContext<'_>, panic: &Panicking) -> HookResult {
     let said = errors::text_of(cx, panic.ty, panic.data)?;
     if said.is_none()

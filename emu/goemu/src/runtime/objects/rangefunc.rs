@@ -12,7 +12,7 @@ use crate::runtime::hooked;
 /// Records that are looked at before the frame's own: what is deferred in frames below it.
 const MAX_RECORDS: usize = 1 << 20;
 
-/// `deferrangefunc() any`: a token for the caller's frame, which nobody but [`deferprocat`] looks into.
+/// `deferrangefunc() any`: a token for the caller's frame, which only [`deferprocat`] looks into.
 pub(in crate::runtime) fn deferrangefunc(cx: &mut HookContext<'_>) -> HookResult {
     let frame = cx.caller_sp();
     let token = room!(cx, 8, 0);

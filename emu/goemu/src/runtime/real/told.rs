@@ -3,7 +3,7 @@
 //!
 //! Where a record or an object is, is known when the function returns that made it. So these hooks are at RET
 //! instructions, too; what they saw at the entry waits in [`UnderWay`]. They are set once somebody wants events, and
-//! passed over while nobody does. What such a function asks for itself (`deferproc` gets its record from the allocator)
+//! passed over while none does. What such a function asks for itself (`deferproc` gets its record from the allocator)
 //! is not told: hooks in its place do not ask.
 
 use std::sync::Arc;

@@ -96,7 +96,7 @@ impl Disk {
         Node { host: Some(Origin { mount, path }), ..Node::new(kind, entry.permissions, entry.time) }
     }
 
-    /// Reads a folder of the host, if it is one that nobody has looked into.
+    /// Reads a folder of the host, if it was not read yet.
     pub(super) fn look_into(&mut self, folder: Id) -> Result<(), i64> {
         let node = self.node(folder)?;
         let Kind::FolderOfHost { parent } = node.kind else { return Ok(()) };
@@ -111,7 +111,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Reads a file of the host, if it is one that nobody has opened.
+    /// Reads a file of the host, if it was not opened yet.
     pub(super) fn fetch(&mut self, id: Id) -> Result<(), i64> {
         let node = self.node(id)?;
         let (Kind::FileOfHost(_), Some(origin)) = (&node.kind, node.host.clone()) else { return Ok(()) };
