@@ -6,9 +6,22 @@
 //! from types, no machine.
 
 use goemu_loader::{Abi, Kind, Param, Signature, Type};
+use iced_x86::Register;
 
 /// Integer registers of ABIInternal: AX BX CX DI SI R8 R9 R10 R11.
 pub const INT_REGS: usize = 9;
+/// Those registers, in the order in which Go hands them out.
+pub(crate) const INTS: [Register; INT_REGS] = [
+    Register::RAX,
+    Register::RBX,
+    Register::RCX,
+    Register::RDI,
+    Register::RSI,
+    Register::R8,
+    Register::R9,
+    Register::R10,
+    Register::R11,
+];
 /// Floating-point registers of ABIInternal: X0 to X14.
 pub const FLOAT_REGS: usize = 15;
 

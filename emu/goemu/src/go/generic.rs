@@ -14,7 +14,7 @@ use goemu_loader::{Func, Image, Kind, Param, Signature, Type, TypeRef};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Mnemonic, OpKind, Register};
 
 use crate::error::Error;
-use crate::go::abi::{Piece, Place, assign};
+use crate::go::abi::{INTS, Piece, Place, assign};
 use crate::go::guest::Types;
 use crate::go::names::{full_name, split, without_number};
 use crate::go::value::Value;
@@ -328,7 +328,7 @@ pub(crate) fn made_for(image: &Image, func: &Func<'_>, arguments: &str) -> bool 
 /// The dictionaries that calls of a function load: `LEAQ main..dict.f[int](SB), AX; CALL main.f[go.shape.int]`.
 fn callers(image: &Image, func: &Func<'_>, register: usize) -> BTreeSet<u64> {
     let mut found = BTreeSet::new();
-    let Some(register) = REGISTERS.get(register) else { return found };
+    let Some(register) = INTS.get(register) else { return found };
     let mut left = MAX_CODE;
     for caller in image.funcs() {
         let size = caller.end().saturating_sub(caller.entry());
@@ -373,16 +373,3 @@ fn loaded(code: &[u8], start: u64, target: u64, register: Register, found: &mut 
         }
     }
 }
-
-/// Integer registers as ABIInternal hands them out.
-const REGISTERS: [Register; 9] = [
-    Register::RAX,
-    Register::RBX,
-    Register::RCX,
-    Register::RDI,
-    Register::RSI,
-    Register::R8,
-    Register::R9,
-    Register::R10,
-    Register::R11,
-];

@@ -12,6 +12,7 @@ use iced_x86::{
 use rustc_hash::FxHashSet;
 
 use crate::disasm::Walk;
+use crate::go::abi::INTS;
 
 /// Instructions looked at in one function.
 const MAX_INSNS: usize = 200_000;
@@ -21,19 +22,6 @@ const MAX_SLOTS: usize = 4096;
 const MAX_STRING: u64 = 1 << 20;
 /// Instructions between the pointer and the length of one string.
 const NEAR: usize = 6;
-
-/// AX BX CX DI SI R8 R9 R10 R11: integer registers in the order in which Go hands them out.
-const INTS: [Register; 9] = [
-    Register::RAX,
-    Register::RBX,
-    Register::RCX,
-    Register::RDI,
-    Register::RSI,
-    Register::R8,
-    Register::R9,
-    Register::R10,
-    Register::R11,
-];
 
 /// What is known of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use iced_x86::{
 };
 
 use crate::disasm::Walk;
-use crate::go::abi::{FLOAT_REGS, INT_REGS, Place};
+use crate::go::abi::{FLOAT_REGS, INT_REGS, INTS, Place};
 
 /// Instructions looked at in one function; longer functions are looked at up to there.
 const MAX_INSNS: usize = 50_000;
@@ -289,18 +289,8 @@ fn register(register: Register) -> Option<Place> {
             .filter(|n| usize::from(*n) < FLOAT_REGS)
             .map(Place::Float);
     }
-    Some(Place::Int(match register.full_register() {
-        Register::RAX => 0,
-        Register::RBX => 1,
-        Register::RCX => 2,
-        Register::RDI => 3,
-        Register::RSI => 4,
-        Register::R8 => 5,
-        Register::R9 => 6,
-        Register::R10 => 7,
-        Register::R11 => 8,
-        _ => return None,
-    }))
+    let n = INTS.iter().position(|int| *int == register.full_register())?;
+    u8::try_from(n).ok().map(Place::Int)
 }
 
 fn is_vector(register: Register) -> bool {

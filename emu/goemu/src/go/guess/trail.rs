@@ -12,7 +12,7 @@ use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, Mnemonic as M, 
 use super::Guess;
 use super::callees::{Callee, callee};
 use crate::disasm::Walk;
-use crate::go::abi::{INT_REGS, Place};
+use crate::go::abi::{INTS, Place};
 
 /// Instructions looked at in one function.
 const MAX_INSNS: usize = 20_000;
@@ -20,19 +20,6 @@ const MAX_INSNS: usize = 20_000;
 const MAX_SLOTS: usize = 1024;
 /// Uses that are remembered of one part.
 const MAX_USES: usize = 64;
-
-/// Registers in the order in which Go hands them out.
-pub(super) const INTS: [Register; INT_REGS] = [
-    Register::RAX,
-    Register::RBX,
-    Register::RCX,
-    Register::RDI,
-    Register::RSI,
-    Register::R8,
-    Register::R9,
-    Register::R10,
-    Register::R11,
-];
 
 /// What a word is.
 #[derive(Clone, Debug, PartialEq, Eq)]
