@@ -37,6 +37,25 @@ pub(crate) struct Changing {
 }
 
 impl Changing {
+    /// These options again, for a command that repeats something.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let Changing { stub, set, patch, reg, map, skip_init, stop } = self;
+        let options = [
+            ("--stub", stub),
+            ("--set", set),
+            ("--patch", patch),
+            ("--reg", reg),
+            ("--map", map),
+            ("--stop", stop),
+        ];
+        let each = |(name, texts): (&str, &Vec<String>)| -> Vec<String> {
+            texts.iter().flat_map(|text| [name.to_owned(), text.clone()]).collect()
+        };
+        let mut words: Vec<String> = options.into_iter().flat_map(each).collect();
+        words.extend(skip_init.iter().map(|package| format!("--skip-init={package}")));
+        words
+    }
+
     /// All of them.
     pub(crate) fn changes(&self) -> Result<Changes> {
         let mut changes = Changes::default();

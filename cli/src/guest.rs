@@ -183,6 +183,7 @@ impl Limits {
             };
             words.extend(["--dir".to_owned(), format!("{}:{}{access}", dir.host.display(), dir.guest)]);
         }
+        words.extend(self.changing.words());
         words
     }
 

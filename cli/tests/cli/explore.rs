@@ -53,6 +53,19 @@ fn a_failure_is_told_and_its_command_repeats_it() {
     std::fs::remove_file(schedule).unwrap();
 }
 
+/// What was changed of the program is part of the command, which finds the same.
+#[test]
+fn the_command_that_repeats_has_the_changes() {
+    let change = ["--patch", "runtime.memequal_varlen=90"];
+    let mut explore = command();
+    explore.args(["explore", "-q", "--seeds", "2", "--test", "TestLoopVariableBug$"]).args(change);
+    let found = ran(explore.arg(program()));
+    let commands = found.stdout.lines().filter(|line| line.contains("first with seed"));
+    let told: Vec<&str> = commands.collect();
+    assert!(!told.is_empty(), "{}{}", found.stdout, found.stderr);
+    assert!(told.iter().all(|line| line.contains(&change.join(" "))), "{told:?}");
+}
+
 #[test]
 fn shards_put_together_are_the_whole() {
     let explore = |shard: Option<&str>| {
