@@ -167,15 +167,16 @@ pub fn explore(
         .jobs(options.jobs)
         .time_each(options.time_each)
         .interrupted_by(options.interrupt.clone());
-    let mut told = Told { outcomes: Outcomes::default(), follow, first_failure: options.first_failure };
+    let mut following =
+        Following { outcomes: Outcomes::default(), follow, first_failure: options.first_failure };
     let work = |machine: &mut Machine, seed: u64| {
         let id = how.id(seed);
         let mut observed = how.run(machine, &id);
         observed.decisions = Vec::new();
         (id, observed)
     };
-    let ended = pool.run(options.own_seeds(), work, &mut told)?;
-    let mut outcomes = told.outcomes;
+    let ended = pool.run(options.own_seeds(), work, &mut following)?;
+    let mut outcomes = following.outcomes;
     outcomes.name_outputs();
     Ok(Found { outcomes, complete: ended.complete, elapsed: ended.elapsed, machine: pool.into_machine() })
 }
@@ -193,13 +194,13 @@ fn how(machine: &mut Machine, strategies: &[Strategy], leaks: Option<bool>) -> R
 }
 
 /// Counts what comes of runs.
-struct Told<'f> {
+struct Following<'f> {
     outcomes: Outcomes,
     follow: &'f mut dyn FnMut(&Outcomes, Progress) -> ControlFlow<()>,
     first_failure: bool,
 }
 
-impl Follow<(RunId, Observed)> for Told<'_> {
+impl Follow<(RunId, Observed)> for Following<'_> {
     fn result(&mut self, (id, observed): (RunId, Observed)) -> ControlFlow<()> {
         let failed = observed.seen.iter().any(|seen| seen.kind.is_failure());
         self.outcomes.add(&id, observed.seen, observed.instructions);

@@ -191,13 +191,13 @@ impl<'a> HookContext<'a> {
     /// At `morestack`: its caller will begin again.
     pub(crate) fn begins_again(&mut self) {
         let caller = self.return_address().map(|pc| self.entry_of(pc));
-        self.world.told.begins_again = caller.ok().map(|entry| (entry, self.depth(self.caller_sp())));
+        self.world.pending.begins_again = caller.ok().map(|entry| (entry, self.depth(self.caller_sp())));
     }
 
     /// At a function's entry: whether it begins again, and was told before.
     pub(crate) fn has_begun(&mut self) -> bool {
         let now = (self.cpu.rip, self.depth(self.cpu.gpr(gpr::RSP)));
-        self.world.told.begins_again.take_if(|again| *again == now).is_some()
+        self.world.pending.begins_again.take_if(|again| *again == now).is_some()
     }
 
     /// A word of guest memory.
@@ -268,7 +268,7 @@ pub(crate) type Chain = Arc<[Arc<dyn Hook>]>;
 pub(crate) struct Hooks {
     by_addr: FxHashMap<u64, Chain>,
     /// Addresses whose hooks only tell observers: passed over while no observer wants events.
-    quiet: FxHashSet<u64>,
+    observer_only: FxHashSet<u64>,
 }
 
 impl Hooks {
@@ -277,14 +277,14 @@ impl Hooks {
         let others = self.by_addr.get(&addr).into_iter().flat_map(|chain| chain.iter().cloned());
         let chain: Chain = std::iter::once(hook).chain(others).collect();
         self.by_addr.insert(addr, chain);
-        self.quiet.remove(&addr);
+        self.observer_only.remove(&addr);
     }
 
     /// Puts a hook behind those that are there. It only tells observers.
-    pub(crate) fn add_quiet(&mut self, addr: u64, hook: Arc<dyn Hook>) {
+    pub(crate) fn add_observer_only(&mut self, addr: u64, hook: Arc<dyn Hook>) {
         let others = self.by_addr.get(&addr);
         if others.is_none() {
-            self.quiet.insert(addr);
+            self.observer_only.insert(addr);
         }
         let chain: Chain = others.into_iter().flat_map(|chain| chain.iter().cloned()).chain([hook]).collect();
         self.by_addr.insert(addr, chain);
@@ -302,8 +302,12 @@ impl Hooks {
         self.by_addr.get(&addr).cloned()
     }
 
-    /// The addresses at which the engine must leave; `told`: whether somebody wants to be told of events.
-    pub(crate) fn stops(&self, told: bool) -> Stops {
-        self.by_addr.keys().filter(|addr| told || !self.quiet.contains(addr)).copied().collect()
+    /// The addresses at which the engine must leave; `events_wanted`: whether an observer wants events.
+    pub(crate) fn stops(&self, events_wanted: bool) -> Stops {
+        self.by_addr
+            .keys()
+            .filter(|addr| events_wanted || !self.observer_only.contains(addr))
+            .copied()
+            .collect()
     }
 }

@@ -84,7 +84,7 @@ pub struct Machine {
     /// The address that calls return to.
     pub(crate) return_addr: u64,
     /// Whether the engine leaves at hooks that only tell observers.
-    told: bool,
+    events_wanted: bool,
     /// Whether the engine shows instructions that observers have chosen.
     chooses: bool,
     /// Addresses at which a session wants to stop.
@@ -219,7 +219,7 @@ impl Machine {
             os,
             call_goroutine,
             return_addr: RETURN_ADDR,
-            told: false,
+            events_wanted: false,
             chooses: false,
             breakpoints: HashSet::new(),
             sink: None,
@@ -389,8 +389,8 @@ impl Machine {
             self.engine.set_chooser(chooser);
         }
         let wanted = self.observers.want(Interest::EVENTS);
-        if self.booted.is_some() && wanted != self.told {
-            self.told = wanted;
+        if self.booted.is_some() && wanted != self.events_wanted {
+            self.events_wanted = wanted;
             if wanted {
                 real::tell_events(&self.guest.image, &mut self.hooks);
             }
@@ -412,7 +412,7 @@ impl Machine {
     }
 
     fn set_stops(&mut self) {
-        let mut stops = self.hooks.stops(self.told);
+        let mut stops = self.hooks.stops(self.events_wanted);
         stops.insert(self.return_addr);
         stops.extend(&self.breakpoints);
         self.engine.set_stops(stops);

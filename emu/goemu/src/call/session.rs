@@ -462,7 +462,7 @@ impl<'m> Session<'m> {
         let Session { real, machine, run, .. } = &mut self;
         let serving = serving(real, machine);
         match run {
-            Run::Program => Ok(told(serving, under_way.instructions(serving), ended)),
+            Run::Program => Ok(program_report(serving, under_way.instructions(serving), ended)),
             Run::Call(function) => {
                 let mut report = function.finish(serving, &under_way, ended);
                 serving.prepend_startup_output(function.entry(), &mut report);
@@ -491,8 +491,8 @@ fn serving<'a>(real: &'a mut Option<Box<Machine>>, machine: &'a mut Machine) -> 
     }
 }
 
-/// What is to be told of a whole program that has come to its end.
-fn told(machine: &Machine, instructions: u64, ended: Option<Outcome>) -> Report {
+/// The report of a whole program that has come to its end.
+fn program_report(machine: &Machine, instructions: u64, ended: Option<Outcome>) -> Report {
     let (stdout, stderr) = (machine.guest.world.stdout.clone(), machine.guest.world.stderr.clone());
     Report {
         outcome: ended.unwrap_or(Outcome::Exited { code: 0, fatal: None }),

@@ -108,7 +108,7 @@ impl Part for Ending {
 
 /// What observers will be told of a started program's runtime when its calls end.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct Pending {
     /// Calls that are reported when they end.
     pub(crate) under_way: Vec<UnderWay>,
     /// The function that restarts on a larger stack, and the offset of its frame from the stack's end: its call is not
@@ -116,7 +116,7 @@ pub(crate) struct Told {
     pub(crate) begins_again: Option<(u64, u64)>,
 }
 
-impl Part for Told {
+impl Part for Pending {
     fn is_empty(&self) -> bool {
         self.under_way.is_empty() && self.begins_again.is_none()
     }

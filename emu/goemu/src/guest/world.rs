@@ -10,7 +10,7 @@ use crate::guest::address_map::{BESIDE, HEAP, MAPPINGS};
 use crate::guest::arena::Arena;
 use crate::guest::heap::{Heap, Kind};
 use crate::guest::outside::Outside;
-use crate::guest::parts::{Ending, Libraries, Lifetimes, Linked, Output, Part, Told};
+use crate::guest::parts::{Ending, Libraries, Lifetimes, Linked, Output, Part, Pending};
 use crate::guest::process::Process;
 use crate::guest::scheduler::Scheduler;
 use crate::memory::Memory;
@@ -57,7 +57,7 @@ pub struct World {
     pub(crate) linked: Linked,
     pub(crate) libraries: Libraries,
     pub(crate) ending: Ending,
-    pub(crate) told: Told,
+    pub(crate) pending: Pending,
 }
 
 impl World {
@@ -105,7 +105,7 @@ impl World {
             linked: Linked::default(),
             libraries: Libraries::default(),
             ending: Ending::default(),
-            told: Told::default(),
+            pending: Pending::default(),
         }
     }
 
@@ -237,7 +237,7 @@ impl Clone for World {
             linked,
             libraries,
             ending,
-            told,
+            pending,
         } = from;
         self.heap.clone_from(heap);
         self.mappings.clone_from(mappings);
@@ -259,6 +259,6 @@ impl Clone for World {
         self.linked.restore(linked);
         self.libraries.restore(libraries);
         self.ending.restore(ending);
-        self.told.restore(told);
+        self.pending.restore(pending);
     }
 }

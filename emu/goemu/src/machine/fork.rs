@@ -40,7 +40,7 @@ impl Machine {
             os: self.os.fork(),
             call_goroutine: self.call_goroutine,
             return_addr: self.return_addr,
-            told: self.told,
+            events_wanted: self.events_wanted,
             chooses: false,
             breakpoints: HashSet::new(),
             sink: None,

@@ -198,8 +198,8 @@ impl Os for Linux {
         if let Some(outcome) = signal::from_outside(&mut self.now.threads, cx) {
             return Some(Ok(Action::End(outcome)));
         }
-        let (before, told) = (self.now.threads.schedule.made(), self.stops.is_some());
-        let at = told.then(|| self.stack(cx));
+        let (before, stops_wanted) = (self.now.threads.schedule.made(), self.stops.is_some());
+        let at = stops_wanted.then(|| self.stack(cx));
         let turned = self.now.threads.turn(cx);
         if let (Some(Some((stack, time))), Some(stops)) = (at, &mut self.stops)
             && self.now.threads.schedule.made() > before

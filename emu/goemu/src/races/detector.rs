@@ -31,7 +31,7 @@ pub(super) struct Detector {
     /// Whether the program's own code is at an address to which a call returns.
     callers: FxHashMap<u64, bool>,
     /// Races by the ends of their stacks, in both orders.
-    told: FxHashSet<[[u64; 2]; 2]>,
+    reported: FxHashSet<[[u64; 2]; 2]>,
     limits: Limits,
     shared: Arc<Shared>,
     pub(super) run: Run,
@@ -65,7 +65,7 @@ impl Detector {
             image,
             plans: FxHashMap::default(),
             callers: FxHashMap::default(),
-            told: FxHashSet::default(),
+            reported: FxHashSet::default(),
             run: Run::new(&limits),
             limits,
             shared,
@@ -169,28 +169,28 @@ impl Detector {
     fn found(&mut self, addr: u64, new: &Cell, old: &Cell) {
         let (one, other) = (self.run.stacks.ends(new.stack), self.run.stacks.ends(old.stack));
         let ends = if one <= other { [one, other] } else { [other, one] };
-        if self.told.len() >= self.limits.reports || !self.told.insert(ends) {
+        if self.reported.len() >= self.limits.reports || !self.reported.insert(ends) {
             return;
         }
         let location = self.location(addr);
-        let race = Race { addr, access: self.told_access(new), previous: self.told_access(old), location };
+        let race = Race { addr, access: self.access_of(new), previous: self.access_of(old), location };
         if let Some(listener) = &mut *self.shared.listener.lock().unwrap_or_else(PoisonError::into_inner) {
             listener(&race);
         }
         self.shared.races.lock().unwrap_or_else(PoisonError::into_inner).push(race);
     }
 
-    fn told_access(&self, cell: &Cell) -> Access {
+    fn access_of(&self, cell: &Cell) -> Access {
         let who = self.run.goroutines.who(cell.slot, cell.count).unwrap_or_default();
         Access {
             write: cell.kind.write,
             atomic: cell.kind.atomic,
-            goroutine: self.told_goroutine(who),
+            goroutine: self.goroutine_of(who),
             stack: self.places(cell.stack),
         }
     }
 
-    fn told_goroutine(&self, who: Who) -> Goroutine {
+    fn goroutine_of(&self, who: Who) -> Goroutine {
         Goroutine {
             id: who.id,
             finished: who.ended,
@@ -277,7 +277,7 @@ impl Observer for Detector {
     fn chosen(&mut self, at: &View<'_>, insn: &Instruction) {
         if self.shared.restart.load(Ordering::Relaxed) && self.shared.restart.swap(false, Ordering::Relaxed) {
             self.run = Run::new(&self.limits);
-            self.told.clear();
+            self.reported.clear();
         }
         let Some(plan) = self.plan(insn) else { return };
         let (index, depth) = (self.run.goroutines.index(at.g), plan.depth);

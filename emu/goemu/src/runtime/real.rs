@@ -1,6 +1,6 @@
 //! A program that was started serves itself: these hooks watch, and see how it ends.
 
-mod told;
+mod events;
 
 use super::hooked::{fatal, panics};
 use crate::cpu::gpr;
@@ -14,7 +14,7 @@ use crate::memory::MemFault;
 use crate::os::linux::put_time_of_day;
 use crate::outcome::{Fatal, Outcome, Panic};
 
-pub(crate) use told::install as tell_events;
+pub(crate) use events::install as tell_events;
 
 /// Bytes of a fatal error's text that are read.
 const MAX_TEXT: u64 = 4096;
@@ -26,7 +26,7 @@ const DEADLOCK: &str = "all goroutines are asleep";
 /// `gopanic(e any)`, of any goroutine: the newest is the one that the program may end by.
 pub(super) fn gopanic(cx: &mut HookContext<'_>) -> HookResult {
     if cx.is_of_call() {
-        cx.world.told.under_way.retain(UnderWay::goes_on);
+        cx.world.pending.under_way.retain(UnderWay::goes_on);
         return panics::gopanic(cx);
     }
     cx.world.ending.panic_value = Some((cx.arg(0)?, cx.arg(1)?));

@@ -232,7 +232,7 @@ struct Search<'s, W> {
     /// What the machines read of values otherwise.
     usual: (ReadOptions, ReadOptions),
     began: Instant,
-    told: Instant,
+    last_progress: Instant,
     done: Compared,
 }
 
@@ -240,7 +240,7 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
     fn new(diff: &'s Diff, old: &'s mut Machine, new: &'s mut Machine, watch: W) -> Search<'s, W> {
         let now = Instant::now();
         let usual = (with_errors(old), with_errors(new));
-        Search { diff, old, new, watch, usual, began: now, told: now, done: Compared::default() }
+        Search { diff, old, new, watch, usual, began: now, last_progress: now, done: Compared::default() }
     }
 
     /// Compares calls with the arguments of one part. Whether that was the last.
@@ -249,7 +249,9 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
         for round in 0..part.runs {
             let size = part.size(round, &mut random);
             let args = self.diff.old.make(&mut random, size);
-            if (self.told.elapsed() >= TICK && self.tell().is_break()) || self.one(args, part.is_first())? {
+            if (self.last_progress.elapsed() >= TICK && self.tell().is_break())
+                || self.one(args, part.is_first())?
+            {
                 return Ok(true);
             }
         }
@@ -279,7 +281,7 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
     }
 
     fn tell(&mut self) -> ControlFlow<()> {
-        self.told = Instant::now();
+        self.last_progress = Instant::now();
         let progress = Progress { runs: self.done.runs, shrinking: false, elapsed: self.began.elapsed() };
         (self.watch)(progress)
     }

@@ -27,7 +27,7 @@ pub(super) struct Search<'s, W> {
     runner: Runner<'s>,
     watch: W,
     began: Instant,
-    told: Instant,
+    last_progress: Instant,
     done: Checked,
 }
 
@@ -43,7 +43,7 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
             complete: false,
             elapsed: Duration::ZERO,
         };
-        Search { check, machine, runner: Runner::new(check), watch, began: now, told: now, done }
+        Search { check, machine, runner: Runner::new(check), watch, began: now, last_progress: now, done }
     }
 
     /// Searches in these parts, one after the other.
@@ -131,14 +131,14 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
 
     /// Tells of the progress, if it is time. Whether that is to be the end.
     fn tick(&mut self, shrinking: bool) -> bool {
-        if self.told.elapsed() < TICK {
+        if self.last_progress.elapsed() < TICK {
             return false;
         }
         self.tell(shrinking).is_break()
     }
 
     fn tell(&mut self, shrinking: bool) -> ControlFlow<()> {
-        self.told = Instant::now();
+        self.last_progress = Instant::now();
         (self.watch)(Progress { runs: self.done.runs, shrinking, elapsed: self.began.elapsed() })
     }
 

@@ -30,7 +30,7 @@ pub(super) struct Interest {
     events: u32,
     data: u64,
     /// The events that were reported.
-    told: u32,
+    delivered: u32,
     /// The changes of the file at that time.
     seen: (u64, u64),
 }
@@ -87,7 +87,7 @@ pub(super) fn control(
     if operation != DELETE {
         let events = u32::from_le_bytes(cx.memory.read(event)?);
         let data = cx.word(event.wrapping_add(4))?;
-        interests.push(Interest { file, events, data, told: 0, seen: (0, 0) });
+        interests.push(Interest { file, events, data, delivered: 0, seen: (0, 0) });
     }
     changed(kernel, cx)?;
     Ok(SyscallReturn::Return(0))
@@ -138,14 +138,14 @@ fn tell(
         let ready = readiness(kernel, interest.file);
         let holds = ready.events & (interest.events | ERROR | HANGUP);
         let fresh = if interest.events & EDGE != 0 { interest.fresh(holds, ready.changes) } else { holds };
-        interest.told &= holds;
+        interest.delivered &= holds;
         if fresh == 0 || count >= room || interest.events == 0 {
             continue;
         }
         let at = to.wrapping_add(EVENT * count);
         cx.memory.write(at, holds.to_le_bytes())?;
         cx.set_word(at.wrapping_add(4), interest.data)?;
-        interest.told |= holds;
+        interest.delivered |= holds;
         interest.seen = ready.changes;
         count += 1;
         if interest.events & ONCE != 0 {
@@ -165,7 +165,7 @@ fn tell(
 impl Interest {
     /// The events that hold and were not reported since they last changed.
     fn fresh(&self, holds: u32, changes: (u64, u64)) -> u32 {
-        let mut fresh = holds & !self.told;
+        let mut fresh = holds & !self.delivered;
         if changes.0 != self.seen.0 {
             fresh |= holds & READS;
         }

@@ -28,7 +28,18 @@ fn hex(value: u64) -> String {
 /// Everything that a page shows.
 pub(super) fn of(data: &Data, image: &Image, report: &Report, source: Source<'_>) -> Json {
     let Data {
-        insns, registers, vectors, flags, words, reads, calls, told, variables, objects, labels, ..
+        insns,
+        registers,
+        vectors,
+        flags,
+        words,
+        reads,
+        calls,
+        events,
+        variables,
+        objects,
+        labels,
+        ..
     } = data;
     let mut files: BTreeMap<&str, usize> = BTreeMap::new();
     for insn in insns {
@@ -86,7 +97,7 @@ pub(super) fn of(data: &Data, image: &Image, report: &Report, source: Source<'_>
             "start": call.start, "end": call.end, "parent": call.parent, "func": call.func, "args": call.args,
             "names": parameters(image, call.entry), "results": call.results, "sp": hex(call.sp), "why": call.why,
         })).collect::<Vec<_>>(),
-        "events": told.iter().map(|told| json!([told.step, told.kind, told.text])).collect::<Vec<_>>(),
+        "events": events.iter().map(|event| json!([event.step, event.kind, event.text])).collect::<Vec<_>>(),
         "variables": variables.iter().map(|v| json!([v.step, v.call, v.name, v.value])).collect::<Vec<_>>(),
         "objects": objects.iter().map(|o| json!([o.step, hex(o.addr), o.size, o.ty])).collect::<Vec<_>>(),
         "labels": labels.iter().map(|l| json!([l.step, hex(l.addr), l.text])).collect::<Vec<_>>(),

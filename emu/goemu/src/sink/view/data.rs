@@ -42,7 +42,7 @@ pub(super) struct Call {
 }
 
 /// Something that Go did.
-pub(super) struct Told {
+pub(super) struct Marked {
     pub(super) step: u32,
     pub(super) kind: &'static str,
     pub(super) text: String,
@@ -84,7 +84,7 @@ pub(super) struct Data {
     pub(super) reads: Vec<(u32, u64)>,
     pub(super) calls: Vec<Call>,
     open: Vec<usize>,
-    pub(super) told: Vec<Told>,
+    pub(super) events: Vec<Marked>,
     pub(super) variables: Vec<Variable>,
     pub(super) objects: Vec<Object>,
     pub(super) labels: Vec<Label>,
@@ -113,7 +113,7 @@ impl Data {
             reads: Vec::new(),
             calls: Vec::new(),
             open: Vec::new(),
-            told: Vec::new(),
+            events: Vec::new(),
             variables: Vec::new(),
             objects: Vec::new(),
             labels: Vec::new(),
@@ -140,7 +140,7 @@ impl Data {
             self.begin(at, moment);
         }
         let ends = matches!(record, Record::Event(event) if matches!(event.event, Event::CallEnded(_)));
-        self.cut |= self.next() >= self.limit || self.told.len() / RECORDS > self.limit as usize;
+        self.cut |= self.next() >= self.limit || self.events.len() / RECORDS > self.limit as usize;
         if self.cut && !ends {
             return;
         }
@@ -260,7 +260,7 @@ impl Data {
 
     fn tell(&mut self, kind: &'static str, text: String) {
         // What follows an instruction belongs to it; what comes before the first one, to that.
-        self.told.push(Told { step: self.next().saturating_sub(1), kind, text });
+        self.events.push(Marked { step: self.next().saturating_sub(1), kind, text });
     }
 
     fn call(&mut self, change: &CallChange, moment: Moment, image: &Image) {

@@ -72,7 +72,7 @@ fn add(hooks: &mut Hooks, addrs: impl IntoIterator<Item = u64>, body: Body) {
         }
         Ok(Action::Run)
     });
-    addrs.into_iter().for_each(|addr| hooks.add_quiet(addr, Arc::clone(&hook)));
+    addrs.into_iter().for_each(|addr| hooks.add_observer_only(addr, Arc::clone(&hook)));
 }
 
 fn allocates(name: &str) -> bool {
@@ -126,7 +126,7 @@ fn newest(cx: &HookContext<'_>) -> Result<u64, MemFault> {
 /// A call begins, or begins again on a larger stack. One that is not told is passed over.
 fn begins(cx: &mut HookContext<'_>, what: What) -> Result<(), MemFault> {
     let depth = cx.depth(cx.cpu.gpr(gpr::RSP));
-    let calls = &mut cx.world.told.under_way;
+    let calls = &mut cx.world.pending.under_way;
     calls.retain(|call| call.depth < depth);
     if calls.last().is_none_or(UnderWay::goes_on) {
         calls.push(UnderWay { depth, what });
@@ -137,7 +137,7 @@ fn begins(cx: &mut HookContext<'_>, what: What) -> Result<(), MemFault> {
 /// At a RET instruction: what the call has done.
 fn ends(cx: &mut HookContext<'_>) -> Result<(), MemFault> {
     let depth = cx.depth(cx.cpu.gpr(gpr::RSP));
-    let calls = &mut cx.world.told.under_way;
+    let calls = &mut cx.world.pending.under_way;
     calls.retain(|call| call.depth <= depth);
     let Some(UnderWay { what, .. }) = calls.pop_if(|call| call.depth == depth) else {
         return Ok(());
@@ -195,7 +195,7 @@ fn jmpdefer(cx: &mut HookContext<'_>) -> Result<(), MemFault> {
 fn runs(cx: &mut HookContext<'_>, frame: u64, closure: u64, sp: u64) -> Result<(), MemFault> {
     // The record is not in the list any more.
     let (depth, next) = (cx.depth(frame), newest(cx)?);
-    let call = cx.world.told.under_way.iter_mut().find(|call| call.depth == depth);
+    let call = cx.world.pending.under_way.iter_mut().find(|call| call.depth == depth);
     if let Some(UnderWay { what: What::Runs { record }, .. }) = call {
         let record = std::mem::replace(record, next);
         let func = cx.word(closure)?;
