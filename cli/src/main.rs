@@ -154,7 +154,7 @@ fn run() -> ExitCode {
     };
     match done {
         Ok(status) => ExitCode::from(status),
-        // Whoever reads has seen enough: `goemu funcs | head`.
+        // The reader has seen enough: `goemu funcs | head`.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&output::message(&error));

@@ -34,7 +34,7 @@ use crate::{Error, Shared, lock};
 
 /// Inputs that are made where there are none.
 const FIRST: usize = 64;
-/// Inputs of the corpus that are run again to leave some out, and how long that may take: somebody may wait who pressed Ctrl-C.
+/// Inputs of the corpus that are run again to leave some out, and how long that may take: a user may have pressed Ctrl-C and wait.
 const MINIMISED: usize = 4096;
 const MINIMISING: Duration = Duration::from_secs(2);
 

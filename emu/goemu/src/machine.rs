@@ -348,7 +348,7 @@ impl Machine {
         self.set_stops();
     }
 
-    /// Puts a hook on an address for good: the program is as the user has changed it, whoever asks.
+    /// Puts a hook on an address for good: the program is as the user has changed it, in every call.
     pub(crate) fn add_change(&mut self, addr: u64, hook: impl Hook + 'static) {
         self.hooks.add(addr, Arc::new(hook));
         self.set_stops();

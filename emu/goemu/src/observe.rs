@@ -108,7 +108,7 @@ pub enum Event {
     },
     /// A deferred call was registered.
     DeferPushed {
-        /// Who did it: `deferproc`, `deferprocStack`.
+        /// The function of the runtime: `deferproc`, `deferprocStack`.
         by: &'static str,
         /// Address of the `_defer` record.
         record: u64,

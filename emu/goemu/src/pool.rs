@@ -74,7 +74,7 @@ pub struct Ended {
     pub elapsed: Duration,
 }
 
-/// Who is given results and told of progress, on the thread that runs the pool.
+/// Receives results and progress, on the thread that runs the pool.
 pub trait Follow<R> {
     /// The next result, in the order of the jobs. `Break` ends the work.
     fn result(&mut self, result: R) -> ControlFlow<()>;

@@ -1,5 +1,5 @@
-//! Reading programs without their sources: who calls what with which constants, which strings there are, and which strings
-//! a program makes of itself. [`memory_watch`] tells who writes where, [`export`] gives all to
+//! Reading programs without their sources: calls and their constants, which strings there are, and which strings
+//! a program makes of itself. [`memory_watch`] tells which code writes where, [`export`] gives all to
 //! disassemblers, [`advice`] says what to do first.
 //!
 //! [`constants`] follows constants through the code of one function; [`xrefs`] and [`strings`] put together what it finds in

@@ -104,7 +104,7 @@ impl Coverage {
         self.counter(number as u32).map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
-    /// Shows every edge that was taken: its number and how often. This is the cheap way, for who looks after each call.
+    /// Shows every edge that was taken: its number and how often. This is the cheap way, for a look after each call.
     pub fn each(&self, mut show: impl FnMut(usize, u64)) {
         self.counters().for_each(|(at, counter)| match counter.load(Ordering::Relaxed) {
             0 => {}

@@ -59,7 +59,7 @@ impl Block {
 }
 
 /// Whether fuel is tested after an instruction that went to `target`: a call, a return, an indirect jump, or a branch
-/// whose target does not lie behind it. The rule of [`Block::polls`], for whoever executes single instructions.
+/// whose target does not lie behind it. The rule of [`Block::polls`], for callers that execute single instructions.
 pub fn polls(insn: &Instruction, target: u64) -> bool {
     match insn.flow_control() {
         FlowControl::Call | FlowControl::IndirectCall | FlowControl::IndirectBranch | FlowControl::Return => {

@@ -82,7 +82,7 @@ pub trait Watch {
 
 /// Runs guest code until there is a reason to leave.
 ///
-/// Engines know stop addresses, not hooks; whoever runs them answers the [`Exit`].
+/// Engines know stop addresses, not hooks; the caller answers the [`Exit`].
 pub trait Engine: Send {
     /// From now on runs follow each other on this thread, with little work between them that is not the guest's: what a run
     /// prepares on the host may stay until the next one, for a while. With `false`, all is as it was, at once. An engine that

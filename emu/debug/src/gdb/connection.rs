@@ -63,7 +63,7 @@ impl Connection {
     }
 }
 
-/// A socket that is closed when this is dropped, whoever else has it.
+/// A socket that is closed when this is dropped, even if others hold it.
 struct Socket(TcpStream);
 
 impl Drop for Socket {

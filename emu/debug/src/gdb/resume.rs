@@ -136,7 +136,7 @@ impl MultiThreadSingleStep for Guest<'_> {
     }
 }
 
-/// gdb asks for it when it steps off a breakpoint. One goroutine runs at a time, and a step is one step: who runs next is for the
+/// gdb asks for it when it steps off a breakpoint. One goroutine runs at a time, and a step is one step: which one runs next is for the
 /// program's scheduler to say.
 impl MultiThreadSchedulerLocking for Guest<'_> {
     fn set_resume_action_scheduler_lock(&mut self) -> Result<(), Error> {

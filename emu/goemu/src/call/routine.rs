@@ -65,7 +65,7 @@ impl Routine {
     ) -> Result<Vec<u64>, String> {
         let watching = std::mem::take(machine.observers());
         let printed = (machine.guest.world.stdout.len(), machine.guest.world.stderr.len());
-        // Whoever asks has addresses of its own.
+        // The caller has addresses of its own.
         let held = std::mem::replace(&mut machine.guest.world.heap.held, true);
         let ended = self.call(machine, context, words, fuel);
         machine.guest.world.heap.held = held;

@@ -1,6 +1,6 @@
 //! The bytes of one call: argument registers and the stack block, as the assigner laid them out.
 //!
-//! A frame is filled from values before a call and read after it. It is no machine: whoever runs the call
+//! A frame is filled from values before a call and read after it. It is no machine: the code that runs the call
 //! copies it into the processor and onto the guest's stack, and back.
 
 use smallvec::{SmallVec, smallvec};

@@ -73,7 +73,7 @@ pub struct Elided {
     pub count: Option<u64>,
 }
 
-/// Who started a goroutine.
+/// The function that started a goroutine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Creator {
     /// The function with the `go` statement.

@@ -38,7 +38,7 @@ impl Types for Image {
         if let Some(variable) = exact(name).or_else(|| exact(&in_main(name))) {
             return Some((variable.address, Some(variable.ty)));
         }
-        // Without debug information a symbol has the address, and whoever asks may know the type.
+        // Without debug information a symbol has the address, and the caller may know the type.
         let symbol = |name: &str| self.symbol(name).filter(|symbol| symbol.kind != SymbolKind::Func);
         let symbol = symbol(name).or_else(|| symbol(&in_main(name)))?;
         self.func_at(symbol.addr).is_none().then_some((symbol.addr, None))

@@ -188,7 +188,7 @@ impl Goroutine {
             mapped: stack_hi,
             ..*self
         };
-        // Who had this stack before has left its pages.
+        // The goroutine that had this stack before has left its pages.
         while memory.perm(other.mapped - PAGE).is_some() && other.mapped > stack_hi - room {
             other.mapped -= PAGE;
         }

@@ -236,7 +236,7 @@ impl Heap {
         })
     }
 
-    /// Whether objects of this address stay, whoever refers to them.
+    /// Whether objects of this address stay without references.
     pub(crate) fn is_kept(&self, addr: u64) -> bool {
         addr < self.kept
     }

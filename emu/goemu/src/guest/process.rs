@@ -7,7 +7,7 @@ use crate::error::Error;
 /// `os.Args[0]` by default.
 const PROGRAM: &str = "goemu";
 
-/// What the program is given, as whoever starts a process does. By default that is nothing.
+/// What the program gets from its parent process. By default that is nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     /// `os.Args[0]`: the program's name, `goemu` by default.

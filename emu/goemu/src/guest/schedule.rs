@@ -266,7 +266,7 @@ impl Schedule {
             if place.goroutine == 0 && self.left > 0 {
                 return Turn::GoOn;
             }
-            // It has found work, or takes too long: who goes on?
+            // It has found work, or takes too long: choose the next thread.
             self.searching = false;
             return self.decide(place, ready);
         }

@@ -1,8 +1,8 @@
-//! Goroutines that do not run: who is ready, who waits, who sleeps until when; and timers. Data alone; the hooks in
+//! Goroutines that do not run (ready, waiting, sleeping), and timers. Data alone; the hooks in
 //! [`runtime::goroutines`](crate::runtime::hooked) act on it.
 //!
 //! There is one processor, as with GOMAXPROCS=1, and a goroutine runs until it waits, yields, ends, or has had its turn.
-//! Whoever was made ready last runs next, the others in their order, as Go has it.
+//! The goroutine that was made ready last runs next, the others in their order, as Go has it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -1,4 +1,4 @@
-//! Who waits at channels. Data alone: the goroutines themselves rest in the scheduler.
+//! Goroutines that wait at channels. Data alone: they are suspended in the scheduler.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl Queues {
     }
 }
 
-/// Who waits, by the addresses of the channels.
+/// Waiting goroutines, by the addresses of the channels.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waiters {
     queues: BTreeMap<u64, Queues>,
@@ -66,7 +66,7 @@ impl Waiters {
         self.queues.entry(channel).or_default().queue(direction).push_back(waiter);
     }
 
-    /// The one who has waited longest; it waits nowhere any more.
+    /// The one that has waited longest; it waits nowhere any more.
     pub(crate) fn take(&mut self, channel: u64, direction: Direction) -> Option<Waiter> {
         let waiter = self.queues.get_mut(&channel)?.queue(direction).pop_front()?;
         self.forget(channel, waiter.g);

@@ -263,7 +263,7 @@ impl Machine {
         served
     }
 
-    /// A hooked call. Whoever watches must see one call only, and users' hooks be asked once, so where this one may end
+    /// A hooked call. Observers must see one call only, and users' hooks be asked once, so where this one may end
     /// in nothing they are asked when it is made again. Without them it is the same run, but for what users' hooks
     /// replace. That costs a run: nothing may where packages are initialised and nothing but hooks is to serve.
     fn try_hooked(&mut self, call: &dyn Fn(&mut Machine) -> Result<Report, Error>) -> Result<Report, Error> {

@@ -1,4 +1,4 @@
-//! The goroutines of a machine, for those who look into a stopped call.
+//! The goroutines of a machine, for debuggers that look into a stopped call.
 
 use goemu_loader::Image;
 

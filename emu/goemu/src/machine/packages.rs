@@ -95,7 +95,7 @@ impl Machine {
         if matches!(self.packages, Packages::Failed(_)) {
             return Ok(false);
         }
-        // Whoever watches calls sees calls alone.
+        // Observers of calls see calls alone.
         let observers = std::mem::take(&mut self.observers);
         let done = self.off_the_clock(|machine| machine.initialise_with(FUEL));
         self.observers = observers;

@@ -309,7 +309,7 @@ impl Machine {
 
     fn answer_hook(&mut self, hook: &dyn Hook) -> Result<Next, Error> {
         let answer = hook.call(&mut self.cx());
-        // Who only watches costs no fuel: the call ends as it does unwatched.
+        // An observer costs no fuel: the call ends as it does unwatched.
         if !matches!(answer, Ok(Action::Run)) {
             self.guest.memory.charge(HOOK);
         }

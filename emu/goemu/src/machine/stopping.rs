@@ -1,6 +1,6 @@
 //! What ends a call from outside: an interrupt, or a deadline.
 //!
-//! Whoever wants neither pays nothing. Otherwise the machine looks after so many instructions, which changes nothing of
+//! A call with neither pays nothing. Otherwise the machine looks after so many instructions, which changes nothing of
 //! the run: goroutines and threads change at the same places.
 
 use std::fmt;

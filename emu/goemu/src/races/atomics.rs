@@ -1,7 +1,7 @@
 //! Atomic instructions, and the locks of package sync that are made of them.
 //!
 //! Go's memory model orders atomic operations as they are executed: each that reads comes after those that wrote what it reads. Locks
-//! order less than their instructions would: who unlocks comes before who locks, and nothing else.
+//! order less than their instructions would: an unlock comes before the next lock, and nothing else.
 
 use super::class::{self, Class};
 use super::detector::{Detector, word};
@@ -37,7 +37,7 @@ impl Detector {
         true
     }
 
-    /// Lets those know who come after at a point; what others let known there before is forgotten.
+    /// Publishes a goroutine's clock at a point for those that come after; what was published there before is forgotten.
     pub(super) fn release(&mut self, index: usize, addr: u64, point: Point) {
         let Some(goroutine) = &mut self.run.goroutines.all[index].goroutine else { return };
         let clock = goroutine.knows.release();
@@ -135,7 +135,7 @@ impl Detector {
             }
             SyncAtomic::WaitGroupAdd if adds => self.wait_group_add(at, index, depth, addr, (old, added)),
             SyncAtomic::WaitGroupWait if exchanged && old as u32 & 0x7fff_ffff == 0 => {
-                // The first one who waits must come after those who have begun to count.
+                // The first waiter must come after the goroutines that have begun to count.
                 let write = Kind { write: true, atomic: false };
                 self.access(at, index, depth, (addr.wrapping_add(WAIT_SEMAPHORE), 4), write);
             }
@@ -173,7 +173,7 @@ impl Detector {
         if delta < 0 {
             self.release_merged(index, addr, Point::Word);
         } else if count == 0 {
-            // Must come before the first who waits.
+            // Must come before the first waiter.
             self.access(at, index, depth, (addr.wrapping_add(WAIT_SEMAPHORE), 4), Kind::default());
         }
     }

@@ -1,4 +1,4 @@
-//! The goroutines of a run: who they are, what each knows, which calls of the runtime it is in.
+//! The goroutines of a run: their identities, what each knows, which calls of the runtime it is in.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ const SLOTS: usize = 1024;
 /// Goroutines of one slot whose names are kept.
 const NAMES: usize = 8;
 
-/// Who a goroutine is.
+/// The identity of a goroutine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Who {
     pub(super) id: u64,
@@ -136,7 +136,7 @@ impl Goroutines {
         self.free.push_back(old.knows);
     }
 
-    /// Who used a slot at a count.
+    /// The goroutine that used a slot at a count.
     pub(super) fn who(&self, slot: u16, count: u32) -> Option<Who> {
         let owners = &self.slots.get(usize::from(slot))?.owners;
         owners.iter().rev().find(|(from, _)| *from <= count).map(|(_, who)| *who)

@@ -1,4 +1,4 @@
-//! Objects of the guest's heap, and who allocated them.
+//! Objects of the guest's heap, and the code that allocated them.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -28,7 +28,7 @@ pub struct Access {
     pub write: bool,
     /// Whether it is atomic.
     pub atomic: bool,
-    /// Who makes it.
+    /// The goroutine that makes it.
     pub goroutine: Goroutine,
     /// Where, the innermost call first; empty if that was forgotten.
     pub stack: Vec<Place>,

@@ -167,7 +167,7 @@ impl Detector {
         self.run.objects.add(Object { addr, size, ty, stack, goroutine });
     }
 
-    /// An access by a function of the runtime, at its entry, for whoever calls it.
+    /// An access by a function of the runtime, at its entry, for its caller.
     fn for_caller(&mut self, at: &View<'_>, index: usize, range: (u64, u64), kind: Kind) {
         self.access(at, index, 0, range, kind);
     }
@@ -265,7 +265,7 @@ impl Detector {
         }
     }
 
-    /// A place of a channel's buffer is filled or emptied: its number is about to go up. Who uses a place comes after who used it
+    /// A place of a channel's buffer is filled or emptied: its number is about to go up. A use of a place comes after the use
     /// before.
     pub(super) fn channel_index(&mut self, at: &View<'_>, index: usize, operand: &Operand, send: bool) {
         let facts = &self.image.facts().hchan;
@@ -344,7 +344,7 @@ impl Detector {
         }
     }
 
-    /// Who writes to a file comes before who reads from one, as Go's race detector has it.
+    /// A write to a file comes before a read from one, as Go's race detector has it.
     pub(super) fn syscall(&mut self, at: &View<'_>, index: usize, depth: u64) {
         let (number, data, size) = (at.cpu.gpr(gpr::RAX), at.cpu.gpr(gpr::RSI), at.cpu.gpr(gpr::RDX));
         self.run.goroutines.all[index].syscall = (number, data);

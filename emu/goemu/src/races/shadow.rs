@@ -44,7 +44,7 @@ impl Kind {
         }
     }
 
-    /// Whether whoever conflicts with the other one conflicts with this one.
+    /// Whether every access that conflicts with the other one conflicts with this one.
     fn covers(self, other: Kind) -> bool {
         (self.write || !other.write) && (!self.atomic || other.atomic)
     }

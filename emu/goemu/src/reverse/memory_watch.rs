@@ -1,4 +1,4 @@
-//! Who changes memory: the instructions that do, with the calls that they are in.
+//! The instructions that change memory, with the calls that they are in.
 //!
 //! ```
 //! use goemu::reverse::memory_watch::MemoryWatch;

@@ -100,7 +100,7 @@ pub struct Found {
     pub origin: Origin,
     /// Where it is in memory; of decoded ones, the entry of the function that makes it.
     pub addr: u64,
-    /// Who names it, or calls the decoder.
+    /// The code that names it, or calls the decoder.
     pub users: Vec<Place>,
     /// How sure that is.
     pub certainty: Certainty,
@@ -156,9 +156,9 @@ pub fn list(
 /// What one pass over all code finds.
 struct Survey {
     literals: Vec<(u64, Literal)>,
-    /// Addresses of data that instructions name: by address, who.
+    /// Addresses of data that instructions name: by address, the instructions.
     uses: HashMap<u64, Vec<Place>>,
-    /// Calls, by who makes them.
+    /// Calls, by the function that makes them.
     sites: Vec<(u64, Site)>,
 }
 
@@ -213,7 +213,7 @@ pub fn is_own(image: &Image, entry: u64) -> bool {
     })
 }
 
-/// Calls with known arguments of functions that may give text, and pieces that end in one; each with those who make it.
+/// Calls with known arguments of functions that may give text, and pieces that end in one; each with its callers.
 fn candidates(image: &Image, survey: &Survey) -> Vec<(Candidate, Vec<Place>)> {
     let (mut guesses, converters) = (Guesses::default(), converters(image));
     let mut found: HashMap<Candidate, Vec<Place>> = HashMap::new();
@@ -243,7 +243,7 @@ fn candidates(image: &Image, survey: &Survey) -> Vec<(Candidate, Vec<Place>)> {
         found.entry(candidate).or_default().push(Place { at: site.at, func: Some(*entry) });
     }
     for func in image.defined_funcs().filter(|func| !is_own(image, func.entry())) {
-        // Whoever calls it, through a variable perhaps: it is given nothing.
+        // It may be called through a variable: it gets no arguments.
         let entry = func.entry();
         if let Some(call) = guesses.without_arguments(image, entry) {
             found.entry(call).or_insert_with(|| vec![Place { at: entry, func: Some(entry) }]);
@@ -255,7 +255,7 @@ fn candidates(image: &Image, survey: &Survey) -> Vec<(Candidate, Vec<Place>)> {
     candidates
 }
 
-/// A candidate that was run, with those who make it.
+/// A candidate that was run, with its callers.
 struct Ran {
     candidate: Candidate,
     users: Vec<Place>,
@@ -434,7 +434,7 @@ impl Strings {
     }
 }
 
-/// A literal's words, for whoever shows calls: a string where an address and a length stand side by side.
+/// A literal's words, to show calls: a string where an address and a length stand side by side.
 #[must_use]
 pub fn text_of(image: &Image, pair: [Option<Known>; 2]) -> Option<Vec<u8>> {
     let [Some(Known::Address(addr)), Some(Known::Number(len))] = pair else { return None };

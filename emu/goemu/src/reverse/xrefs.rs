@@ -1,4 +1,4 @@
-//! Who uses a function, an address or a string, and with which constants.
+//! The code that uses a function, an address or a string, and with which constants.
 
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};

@@ -1,4 +1,4 @@
-//! How the functions of Go's runtime are found in a program, for who wants to know before a call.
+//! How the functions of Go's runtime are found in a program, for callers that want to know before a call.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Timelines for Perfetto and `chrome://tracing`: goroutines as tracks, calls nested, who started and woke whom as
+//! Timelines for Perfetto and `chrome://tracing`: goroutines as tracks, calls nested, starts and wake-ups as
 //! arrows, allocations as counters.
 //!
 //! Time is the number of instructions, a microsecond each, so that the same call is the same picture.

@@ -287,7 +287,7 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
     }
 
     fn ended(mut self) -> Compared {
-        // Who counts the runs of several searches is told of the last ones, too.
+        // A watcher that adds up several searches needs the last runs, too.
         let _ = self.tell();
         self.old.set_reading(self.usual.0);
         self.new.set_reading(self.usual.1);

@@ -99,7 +99,7 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
     }
 
     fn ended(mut self) -> Checked {
-        // Who counts the runs of several searches is told of the last ones, too.
+        // A watcher that adds up several searches needs the last runs, too.
         let _ = self.tell(false);
         self.done.elapsed = self.began.elapsed();
         self.done

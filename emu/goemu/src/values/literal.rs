@@ -10,7 +10,7 @@ use super::source::{self, Unwritable};
 use crate::go::print::Quoted;
 use crate::go::value::{Interface, Pointer, Struct, Value};
 
-/// Who is to read a literal.
+/// The reader that a literal is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader<'p> {
     /// [`literal`](crate::go::literal), which names types by their whole paths, and has `&int(5)`.

@@ -65,11 +65,11 @@ pub(super) enum Use {
 #[derive(Default)]
 pub(super) struct Trail {
     pub(super) uses: BTreeMap<usize, Vec<Use>>,
-    /// The integer registers at each return: who set them, and what is known of them.
+    /// The integer registers at each return: which instruction set them, and what is known of them.
     pub(super) returns: Vec<Vec<(Set, Option<Word>)>>,
 }
 
-/// Who has set a register that was not read since.
+/// The instruction that has set a register which was not read since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Set {
     /// None.

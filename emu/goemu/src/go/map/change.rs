@@ -157,7 +157,7 @@ impl Builder<'_> {
         self.heap.write(place.group.wrapping_add(place.index), &[control])
     }
 
-    /// Takes all entries out. Whoever walks the map keeps what it has seen, so the old place stays as it is.
+    /// Takes all entries out. An iterator keeps what it has seen, so the old place stays as it is.
     pub(crate) fn clear(&mut self, map: u64) -> Built<()> {
         if map == 0 || self.word(map)? == 0 {
             return Ok(());

@@ -62,7 +62,7 @@ pub(super) struct OfNode {
     pub(super) listing: Option<Listing>,
 }
 
-/// An open file, with what those share who have it.
+/// An open file, with the state that its descriptors share.
 #[derive(Clone, Debug)]
 pub(super) struct Open {
     pub(super) file: File,

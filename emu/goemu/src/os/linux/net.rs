@@ -13,7 +13,7 @@ use super::{Kernel, errno};
 pub(super) const ROOM: usize = 256 << 10;
 /// Sockets that a listener holds until they are accepted, at most.
 pub(super) const MOST_BACKLOG: usize = 4096;
-/// The first port that is given to whoever asks for none.
+/// The first port that a socket gets which asks for none.
 const FIRST_PORT: u16 = 32_768;
 
 /// The kind of addresses.
@@ -220,7 +220,7 @@ pub(super) fn closed(kernel: &mut Kernel, number: usize) {
     }
 }
 
-/// The state of a socket, for those who wait for it.
+/// The state of a socket, for threads that wait for it.
 pub(super) fn readiness(net: &Net, number: usize) -> Ready {
     let Some(socket) = net.sockets.get(&number) else { return Ready::default() };
     let when = |holds: bool, event: u32| if holds { event } else { 0 };

@@ -41,7 +41,7 @@ pub(super) struct Threads {
     pub(super) g_slot: i64,
     /// The user's code.
     pub(super) own_code: OwnCode,
-    /// Who decides, if not their order alone.
+    /// What decides which thread runs, if not their order alone.
     pub(super) schedule: Schedule,
     /// The program has ended, and what is left of it runs on for a while.
     pub(super) ending: Option<Ending>,
@@ -292,7 +292,7 @@ impl Threads {
         self.wait_for_change(cx, deadline)
     }
 
-    /// A file has changed: who waits for that tries again.
+    /// A file has changed: threads that wait for that try again.
     pub(super) fn try_again(&mut self) {
         self.wake(On::Change, u64::MAX, 0);
     }

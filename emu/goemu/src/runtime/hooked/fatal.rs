@@ -94,7 +94,7 @@ pub(in crate::runtime) fn running(cx: &HookContext<'_>, start: Start, runtime: b
     stack
 }
 
-/// What a fatal error shows beside the stack of who had it.
+/// What a fatal error shows beside the stack of its goroutine.
 #[derive(Clone, Copy)]
 struct Shows {
     /// Functions of the runtime, too.

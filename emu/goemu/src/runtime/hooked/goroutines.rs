@@ -25,7 +25,7 @@ use crate::outcome::{Fatal, Outcome};
 
 /// Bytes of arguments that a `go` statement may have (up to Go 1.16).
 const MAX_ARGS: u64 = 1 << 16;
-/// Nanoseconds that going on with another goroutine takes, so that who waits for a time by yielding meets it.
+/// Nanoseconds that going on with another goroutine takes, so that a goroutine that waits for a time by yielding reaches it.
 const SWITCH: u64 = 1000;
 /// What a step of the scheduler takes, and making a goroutine, in instructions.
 const STEP: u64 = 50;
@@ -361,7 +361,7 @@ fn schedule(cx: &mut HookContext<'_>) -> HookResult {
     }
 }
 
-/// Who has slept long enough is ready, and timers fire whose time has come. None where there is no room for that.
+/// Goroutines that have slept long enough become ready, and due timers fire. None where there is no room for that.
 fn wake_due(cx: &mut HookContext<'_>) -> Result<Option<()>, HookError> {
     while let Some(due) = cx.world.scheduler.take_due(clock::now(cx.cpu)) {
         match due {

@@ -1,6 +1,6 @@
 //! Channels (`runtime/chan.go`), on the runtime's own layout, since compiled code reads lengths and capacities itself.
 //!
-//! Whoever has to wait rests in the scheduler, and is given the results of the function that it waits in when another
+//! A goroutine that has to wait is suspended in the scheduler, and gets the results of the function that it waits in when another
 //! goroutine sends, receives or closes: values go from one to the other directly.
 
 use super::{errors, memory, room, size_of, type_word};

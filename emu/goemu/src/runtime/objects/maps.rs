@@ -1,6 +1,6 @@
 //! Maps (`runtime/map.go`, `internal/runtime/maps`), on the runtime's own layouts.
 //!
-//! Whoever ranges over a map is given the entries that it had at first, as far as they are still there, in the order of
+//! A range over a map gets the entries that it had at first, as far as they are still there, in the order of
 //! memory; Go leaves the order open, and whether new ones are seen.
 
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! Who the process is to Windows: a session with a user, about whom nothing more is known. Services ask for it as they are
+//! The process's identity on Windows: a session with a user, of which nothing more is known. Services ask for it as they are
 //! initialised.
 
 use crate::hook::{HookContext, HookError};
@@ -12,7 +12,7 @@ const GROUPS: u64 = 2;
 const ERROR_INSUFFICIENT_BUFFER: u64 = 122;
 /// `SE_GROUP_MANDATORY | SE_GROUP_ENABLED_BY_DEFAULT | SE_GROUP_ENABLED`
 const ENABLED: u64 = 7;
-/// S-1-5-4: whoever is logged on interactively.
+/// S-1-5-4: users who are logged on interactively.
 const INTERACTIVE: [u8; 12] = [1, 1, 0, 0, 0, 0, 0, 5, 4, 0, 0, 0];
 /// The most numbers of a SID.
 const NUMBERS: u64 = 15;

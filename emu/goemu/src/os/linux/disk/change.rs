@@ -62,7 +62,7 @@ impl Disk {
         Ok(id)
     }
 
-    /// Makes a file without a name; whoever opens it keeps it.
+    /// Makes a file without a name; its descriptors keep it.
     pub(in crate::os) fn make_unnamed(&mut self, now: u64) -> Result<Id, i64> {
         self.add(Node::new(Kind::File(Arc::default()), 0o777, now))
     }

@@ -28,7 +28,7 @@ pub(super) struct Root {
 }
 
 impl Root {
-    /// Opens it, and tells what it is. Here alone links of the host are followed: whoever gives the folder names it.
+    /// Opens it, and tells what it is. Here alone links of the host are followed: the user names the folder.
     pub(super) fn open(path: &Path, write: bool) -> io::Result<(Root, Entry)> {
         let way = |flags| fs::openat(CWD, path, flags | OFlags::CLOEXEC, Mode::empty());
         let status = fs::stat(path)?;
