@@ -3,7 +3,7 @@
 use goemu_loader::Image;
 use rustc_hash::FxHashMap;
 
-use super::labels::{self, Label};
+use super::labels::{self, Label, Shapes};
 use super::locals::Locals;
 use crate::cpu::{Cpu, Ymm, gpr};
 use crate::memory::Memory;
@@ -64,6 +64,13 @@ pub(super) struct Object {
     pub(super) ty: String,
 }
 
+/// Registers, vector registers and flags after a step.
+struct Last {
+    registers: [u64; 16],
+    vectors: [Ymm; 16],
+    flags: u16,
+}
+
 /// A run.
 pub(super) struct Data {
     limit: u32,
@@ -80,8 +87,6 @@ pub(super) struct Data {
     pub(super) flags: Vec<(u32, u16)>,
     /// Words of memory that a step wrote or that were found to have changed: step, address, value, whether it wrote it.
     pub(super) words: Vec<(u32, u64, u64, bool)>,
-    /// Addresses that a step read: step, address.
-    pub(super) reads: Vec<(u32, u64)>,
     pub(super) calls: Vec<Call>,
     open: Vec<usize>,
     pub(super) events: Vec<Marked>,
@@ -90,12 +95,13 @@ pub(super) struct Data {
     pub(super) labels: Vec<Label>,
     /// The goroutine that runs from a step on.
     pub(super) goroutines: Vec<(u32, u64)>,
-    last: Option<([u64; 16], [Ymm; 16], u16)>,
+    last: Option<Last>,
     /// The memory as the page knows it.
     memory: FxHashMap<u64, u64>,
     /// goemu itself may have changed the stack.
     unseen: bool,
     locals: Locals,
+    shapes: Shapes,
 }
 
 impl Data {
@@ -110,7 +116,6 @@ impl Data {
             vectors: Vec::new(),
             flags: Vec::new(),
             words: Vec::new(),
-            reads: Vec::new(),
             calls: Vec::new(),
             open: Vec::new(),
             events: Vec::new(),
@@ -122,6 +127,7 @@ impl Data {
             memory: FxHashMap::default(),
             unseen: false,
             locals: Locals::default(),
+            shapes: Shapes::default(),
         }
     }
 
@@ -181,24 +187,30 @@ impl Data {
 
     /// Tells of registers that differ from what the page knows.
     fn registers_of(&mut self, cpu: &Cpu, step: u32) {
-        let now: [u64; 16] = std::array::from_fn(|n| cpu.gpr(n as u8));
-        let flags = cpu.rflags() as u16;
-        let (registers, vectors, old_flags) = self.last.unwrap_or(([0; 16], [[0; 2]; 16], 0));
         let first = self.last.is_none();
-        for (n, (old, new)) in registers.iter().zip(now).enumerate() {
-            if first || *old != new {
-                self.registers.push((step, n as u8, new));
+        let last = self.last.get_or_insert(Last { registers: [0; 16], vectors: [[0; 2]; 16], flags: 0 });
+        let now: [u64; 16] = std::array::from_fn(|n| cpu.gpr(n as u8));
+        if first || last.registers != now {
+            for (n, (old, new)) in last.registers.iter_mut().zip(now).enumerate() {
+                if first || *old != new {
+                    self.registers.push((step, n as u8, new));
+                    *old = new;
+                }
             }
         }
-        for (n, (old, new)) in vectors.iter().zip(cpu.ymm).enumerate() {
-            if *old != new {
-                self.vectors.push((step, n as u8, new));
+        if last.vectors != cpu.ymm {
+            for (n, (old, new)) in last.vectors.iter_mut().zip(cpu.ymm).enumerate() {
+                if *old != new {
+                    self.vectors.push((step, n as u8, new));
+                    *old = new;
+                }
             }
         }
-        if first || old_flags != flags {
+        let flags = cpu.rflags() as u16;
+        if first || last.flags != flags {
             self.flags.push((step, flags));
+            last.flags = flags;
         }
-        self.last = Some((now, cpu.ymm, flags));
     }
 
     fn step(&mut self, step: &Step<'_>) {
@@ -210,9 +222,6 @@ impl Data {
         self.unseen = !step.finished;
         let number = self.next();
         for effect in step.memory() {
-            if !effect.written {
-                self.reads.push((number, effect.addr));
-            }
             let end = effect.addr.saturating_add(effect.size as u64);
             (effect.addr & !7..end).step_by(8).for_each(|addr| self.word(memory, addr, effect.written));
         }
@@ -293,7 +302,7 @@ impl Data {
         }
         let own = |open: &&usize| self.calls[**open].goroutine == moment.goroutine;
         let parent = self.open.iter().rev().find(own).copied();
-        self.labels.extend(labels::of_call(image, *entry, *sp, step));
+        self.labels.extend(self.shapes.of_call(image, *entry, *sp, step));
         let number = self.calls.len();
         self.open.push(number);
         self.calls.push(Call {

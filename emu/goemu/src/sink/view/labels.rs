@@ -1,6 +1,9 @@
 //! What words of the stack are.
 
+use std::sync::Arc;
+
 use goemu_loader::Image;
+use rustc_hash::FxHashMap;
 
 use crate::go::abi::{Place, assign};
 
@@ -8,20 +11,41 @@ use crate::go::abi::{Place, assign};
 pub(super) struct Label {
     pub(super) step: u32,
     pub(super) addr: u64,
-    pub(super) text: String,
+    pub(super) text: Arc<str>,
 }
 
-/// The words around a call's return address, at `sp`: that, and the arguments and results that are on the stack.
-pub(super) fn of_call(image: &Image, entry: u64, sp: u64, step: u32) -> Vec<Label> {
-    let label = |addr: u64, text: String| Label { step, addr: addr & !7, text };
+/// By function: what the words around the return address of its calls are, and how far above it they lie.
+#[derive(Default)]
+pub(super) struct Shapes(FxHashMap<u64, Vec<(u64, Arc<str>)>>);
+
+impl Shapes {
+    /// The words around a call's return address, at `sp`: that, and the arguments and results that are on the stack.
+    pub(super) fn of_call(
+        &mut self,
+        image: &Image,
+        entry: u64,
+        sp: u64,
+        step: u32,
+    ) -> impl Iterator<Item = Label> {
+        let shape = self.0.entry(entry).or_insert_with(|| shape(image, entry));
+        let label = move |(above, text): &(u64, Arc<str>)| Label {
+            step,
+            addr: sp.wrapping_add(*above) & !7,
+            text: Arc::clone(text),
+        };
+        shape.iter().map(label)
+    }
+}
+
+fn shape(image: &Image, entry: u64) -> Vec<(u64, Arc<str>)> {
     let Some(func) = image.func_at(entry) else { return Vec::new() };
     let name = func.name();
-    let mut labels = vec![label(sp, format!("return address of {name}"))];
+    let mut words: Vec<(u64, Arc<str>)> = vec![(0, format!("return address of {name}").into())];
     let signature = image.signature(&func).ok().flatten();
     let Some((signature, places)) =
         signature.and_then(|s| Some((assign(func.abi(), &s).ok()?, s))).map(|(p, s)| (s, p))
     else {
-        return labels;
+        return words;
     };
     let params = signature.params.iter().zip(&places.params).map(|pair| ("argument", pair));
     let results = signature.results.iter().zip(&places.results).map(|pair| ("result", pair));
@@ -29,13 +53,12 @@ pub(super) fn of_call(image: &Image, entry: u64, sp: u64, step: u32) -> Vec<Labe
         for piece in pieces {
             if let Place::Stack(offset) = piece.place {
                 let part = if piece.offset == 0 { String::new() } else { format!(" +{}", piece.offset) };
-                let param_name = if param.name.is_empty() { "" } else { &param.name };
-                let text = format!("{what} {param_name} {}{part} of {name}", param.ty.name);
-                labels.push(label(sp.wrapping_add(8).wrapping_add(offset), text));
+                let text = format!("{what} {} {}{part} of {name}", param.name, param.ty.name);
+                words.push((offset.wrapping_add(8), text.into()));
             }
         }
     }
-    labels
+    words
 }
 
 /// The words of a record of a deferred call.
@@ -45,7 +68,7 @@ pub(super) fn of_defer(image: &Image, record: u64, step: u32) -> Vec<Label> {
     let label = |(offset, name): (u64, &str)| Label {
         step,
         addr: record.wrapping_add(offset) & !7,
-        text: format!("defer record: {name}"),
+        text: format!("defer record: {name}").into(),
     };
     fields.into_iter().map(label).collect()
 }

@@ -1,10 +1,11 @@
 //! The page: one file, with its style, its script and the run, compressed.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use goemu_loader::Image;
+use serde_json::Value as Json;
 
 use super::data::Data;
 use super::{Source, columns};
@@ -15,6 +16,8 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 const STATE: &str = include_str!("state.js");
 
+/// Bytes that are compressed at once.
+const PIECE: usize = 1 << 18;
 /// Letters of the encoding of bytes as text.
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -27,9 +30,7 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let run = columns::of(data, image, report, source);
     let title = escaped(run["func"].as_str().unwrap_or("a run"));
-    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-    serde_json::to_writer(&mut packed, &run)?;
-    let packed = base64(&packed.finish()?);
+    let packed = base64(&packed(&run)?);
     let parts: [(&str, &str); 5] =
         [("TITLE", &title), ("STYLE", STYLE), ("STATE", STATE), ("SCRIPT", SCRIPT), ("RUN", &packed)];
     let mut rest = PAGE;
@@ -42,6 +43,13 @@ pub(super) fn write(
     }
     to.write_all(rest.as_bytes())?;
     to.flush()
+}
+
+/// The run, compressed. The encoder costs much for each piece that it is given, so it is given large ones.
+fn packed(run: &Json) -> io::Result<Vec<u8>> {
+    let mut to = BufWriter::with_capacity(PIECE, GzEncoder::new(Vec::new(), Compression::default()));
+    serde_json::to_writer(&mut to, run)?;
+    to.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
 }
 
 /// Text in HTML.

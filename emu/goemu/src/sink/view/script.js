@@ -176,7 +176,7 @@ function showEvents() {
 }
 
 function showHeap() {
-  const objects = run.data.objects, known = count(objects.map(object => object[0]), step);
+  const objects = run.data.objects, known = count(run.objectSteps, step);
   const rows = [];
   for (let i = known - 1; i >= 0 && rows.length < 60; i--) {
     const [at, addr, size, type] = objects[i], words = [];

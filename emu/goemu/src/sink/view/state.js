@@ -1,13 +1,27 @@
 'use strict';
 // The state of the run at each step, from what the steps changed.
 
-// Numbers of steps are stored as differences.
-function absolute(differences) {
-  const steps = new Uint32Array(differences.length);
-  let step = 0;
-  for (let i = 0; i < steps.length; i++) { step = (step + differences[i]) >>> 0; steps[i] = step; }
-  return steps;
+// Numbers are one text, with commas between them. Some are stored as differences.
+function numbers(text, differences) {
+  if (!text) return new Uint32Array(0);
+  let length = 1;
+  for (let i = text.indexOf(','); i >= 0; i = text.indexOf(',', i + 1)) length++;
+  const all = new Uint32Array(length);
+  let n = 0, value = 0, sign = 1, last = 0;
+  for (let i = 0; i <= text.length; i++) {
+    const code = i < text.length ? text.charCodeAt(i) : 44;
+    if (code === 44) {
+      last = sign * value + (differences ? last : 0);
+      all[n++] = last;
+      value = 0; sign = 1;
+    } else if (code === 45) sign = -1;
+    else value = value * 10 + code - 48;
+  }
+  return all;
 }
+
+const absolute = text => numbers(text, true);
+const words = text => text ? text.split(',') : [];
 
 // How many of the sorted numbers are at most this one.
 function count(sorted, most) {
@@ -34,27 +48,58 @@ function histories(steps, keys) {
 class Run {
   constructor(data) {
     this.data = data;
-    this.length = data.steps.length;
-    this.steps = Uint32Array.from(data.steps);
+    this.texts = data.texts;
+    this.steps = numbers(data.steps);
+    this.length = this.steps.length;
+    data.insns.file = numbers(data.insns.file);
+    data.insns.line = numbers(data.insns.line);
     for (const name of ['registers', 'vectors', 'words']) {
       const column = data[name];
-      column.history = histories(absolute(column.step), column.number || column.addr);
+      column.value = words(column.value);
+      column.history = histories(absolute(column.step), column.number === undefined ? words(column.addr) : numbers(column.number));
     }
+    data.words.written = numbers(data.words.written);
     data.flags.steps = absolute(data.flags.step);
-    this.labels = new Map();
-    for (const [step, addr, text] of data.labels) {
-      if (!this.labels.has(addr)) this.labels.set(addr, { steps: [], texts: [] });
-      const label = this.labels.get(addr);
-      label.steps.push(step);
-      label.texts.push(text);
-    }
-    this.eventSteps = data.events.map(event => event[0]);
+    data.flags.value = numbers(data.flags.value);
+    data.calls = this.readCalls(data.calls);
+    const events = data.events, kinds = numbers(events.kind), told = numbers(events.text);
+    this.eventSteps = absolute(events.step);
+    data.events = Array.from(this.eventSteps, (step, i) => [step, this.texts[kinds[i]], this.texts[told[i]]]);
+    const objects = data.objects, sizes = words(objects.size), types = numbers(objects.type), places = words(objects.addr);
+    data.objects = Array.from(absolute(objects.step), (step, i) => [step, places[i], Number(sizes[i]), this.texts[types[i]]]);
+    this.objectSteps = data.objects.map(object => object[0]);
+    const variables = data.variables;
+    variables.steps = absolute(variables.step);
+    variables.names = numbers(variables.name);
+    variables.values = numbers(variables.value);
+    variables.history = histories(variables.steps, absolute(variables.call));
+    const labels = data.labels;
+    labels.texts = numbers(labels.text);
+    labels.history = histories(absolute(labels.step), words(labels.addr));
     this.findCalls();
     this.listing = new Map();
     for (const row of data.listing) {
       if (!this.listing.has(row[1])) this.listing.set(row[1], []);
       this.listing.get(row[1]).push(row);
     }
+  }
+
+  // Calls as objects. What may be missing is stored as 0, all else as one more.
+  readCalls(columns) {
+    const { texts } = this, { functions } = columns;
+    const start = absolute(columns.start), length = numbers(columns.length), parent = numbers(columns.parent), func = numbers(columns.func);
+    const count = numbers(columns.count), args = numbers(columns.args), results = numbers(columns.results), why = numbers(columns.why);
+    let first = 0;
+    return Array.from(start, (begin, i) => ({
+      start: begin,
+      end: length[i] ? begin + length[i] - 1 : null,
+      parent: parent[i] ? parent[i] - 1 : null,
+      func: functions[func[i]].name,
+      names: functions[func[i]].parameters,
+      args: Array.from(args.subarray(first, first += count[i]), text => texts[text]),
+      results: results[i] ? texts[results[i] - 1] : null,
+      why: texts[why[i]],
+    }));
   }
 
   // The innermost call of each step.
@@ -89,9 +134,9 @@ class Run {
   }
 
   labelAt(addr, step) {
-    const label = this.labels.get(addr);
+    const { history, texts } = this.data.labels, label = history.get(addr);
     const n = label ? count(label.steps, step + 1) : 0;
-    return n ? label.texts[n - 1] : '';
+    return n ? this.texts[texts[label.rows[n - 1]]] : '';
   }
 
   // The calls around a step, innermost first.
@@ -101,14 +146,15 @@ class Run {
     return frames;
   }
 
-  // Named results of a call, as they are at a step.
+  // Variables of a call, as they are at a step.
   variables(call, step) {
-    const values = new Map();
-    for (const [at, of, name, value] of this.data.variables) {
-      if (at > step) break;
-      if (of === call) values.set(name, { value, changed: at === step });
+    const { history, names, values } = this.data.variables, found = new Map(), own = history.get(call);
+    const known = own ? count(own.steps, step) : 0;
+    for (let i = 0; i < known; i++) {
+      const row = own.rows[i];
+      found.set(this.texts[names[row]], { value: this.texts[values[row]], changed: own.steps[i] === step });
     }
-    return values;
+    return found;
   }
 
   depth(step) { return this.frames(step).length; }
