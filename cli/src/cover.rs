@@ -40,7 +40,14 @@ enum CoverFormat {
 /// Coverage that is being counted.
 #[must_use]
 #[derive(Default)]
-pub(crate) struct Covered(Option<(Arc<Coverage>, CoverFormat, Scope, Target)>);
+pub(crate) struct Covered(Option<(Arc<Coverage>, Written)>);
+
+/// Where coverage goes, and which of it.
+pub(crate) struct Written {
+    format: CoverFormat,
+    scope: Scope,
+    target: Target,
+}
 
 /// A file that is written when a run is over. It is made before, so that a run is not lost for a wrong name.
 pub(crate) struct Target {
@@ -68,11 +75,17 @@ impl Covering {
 
     /// Counts what this machine runs from now on; `func` is what it calls.
     pub(crate) fn begin(&self, machine: &mut Machine, func: &str) -> Result<Covered> {
-        let Some(path) = &self.cover else { return Ok(Covered::default()) };
-        let target = Target::new(path, "the coverage")?;
+        let Some(written) = self.written(package(func))? else { return Ok(Covered::default()) };
         let coverage = Arc::new(Coverage::new());
         machine.set_coverage(Some(Arc::clone(&coverage)));
-        Ok(Covered(Some((coverage, self.format(path), self.scope(func), target))))
+        Ok(Covered(Some((coverage, written))))
+    }
+
+    /// Where it is to be written, if it is wanted; `package` is shown unless others were named.
+    pub(crate) fn written(&self, package: &str) -> Result<Option<Written>> {
+        let Some(path) = &self.cover else { return Ok(None) };
+        let target = Target::new(path, "the coverage")?;
+        Ok(Some(Written { format: self.format(path), scope: self.scope(package), target }))
     }
 
     fn format(&self, path: &Path) -> CoverFormat {
@@ -83,9 +96,9 @@ impl Covering {
         })
     }
 
-    fn scope(&self, func: &str) -> Scope {
+    fn scope(&self, package: &str) -> Scope {
         if self.cover_pkg.is_empty() {
-            return Scope::Packages(vec![package(func).to_owned()]);
+            return Scope::Packages(vec![package.to_owned()]);
         }
         Scope::Packages(self.cover_pkg.clone())
     }
@@ -100,9 +113,21 @@ impl Covered {
 
     /// Writes what has run.
     pub(crate) fn end(self, machine: &mut Machine) -> Result<()> {
-        let Some((coverage, format, scope, target)) = self.0 else { return Ok(()) };
+        let Some((coverage, written)) = self.0 else { return Ok(()) };
         machine.set_coverage(None);
-        let (image, blocks) = (machine.image(), Blocks::of(&coverage, machine.memory()));
+        written.write(machine, [&*coverage])
+    }
+}
+
+impl Written {
+    /// Writes what machines that run this one's program have counted, together.
+    pub(crate) fn write<'c>(
+        self,
+        machine: &Machine,
+        counted: impl IntoIterator<Item = &'c Coverage>,
+    ) -> Result<()> {
+        let Written { format, scope, target } = self;
+        let (image, blocks) = (machine.image(), Blocks::of_all(counted, machine.memory()));
         target.write(|out| match format {
             CoverFormat::Go => blocks.lines(image, &scope).write_profile(out),
             CoverFormat::Lcov => blocks.lines(image, &scope).write_lcov(out),

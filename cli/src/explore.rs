@@ -16,6 +16,7 @@ use goemu::{Config, Image};
 use goemu_loader::Image as Loaded;
 
 use crate::binary::warning;
+use crate::cover::Covering;
 use crate::progress::Told;
 use crate::started::Started;
 use crate::tested::{self, FOUND, shell};
@@ -55,6 +56,7 @@ Examples:
   goemu explore --test 'TestCache$' --seeds 1..5000 pkg.test
   goemu explore --budget 10m --first-failure pkg.test -test.short
   goemu explore --strategy pct:5 --processors 8 ./server --selftest
+  goemu explore --cover pkg.out pkg.test      then: go tool cover -html pkg.out
   goemu explore --shard 3/8 --json pkg.test > 3.json      one of eight machines
   goemu explore merge *.json --junit report.xml           what all of them found")]
 pub(crate) struct Args {
@@ -104,6 +106,8 @@ pub(crate) struct Args {
     timeout: Option<Duration>,
     #[command(flatten)]
     started: Started,
+    #[command(flatten)]
+    covering: Covering,
     #[command(flatten)]
     output: Output,
 }
@@ -156,11 +160,16 @@ fn explored(args: &Args) -> Result<u8> {
     let mut told = Told::new(args.output.quiet, args.budget.and_then(Budget::time))?;
     let mut options = options(args);
     options.interrupt = told.interrupt();
+    options.cover = args.covering.is_wanted();
+    let covered = args.covering.written(tested_package(&image))?;
     let wanted = options.count();
     let began = Instant::now();
     let mut follow = |outcomes: &Outcomes, progress: Progress| told.tell(|| line(outcomes, progress, wanted));
     let mut found = explore::explore(Program::load(image, config)?, &options, &mut follow)?;
     told.done();
+    if let Some(covered) = covered {
+        covered.write(&found.machine, found.coverage.iter().map(|coverage| &**coverage))?;
+    }
     if args.same_output {
         found.outcomes.fail_outputs();
     }
@@ -177,6 +186,11 @@ fn explored(args: &Args) -> Result<u8> {
     };
     report.write(args.output.json, args.output.junit.as_deref())?;
     Ok(if report.outcomes.failed > 0 { FOUND } else { 0 })
+}
+
+/// The package that a test binary tests; of other programs, main.
+fn tested_package(image: &Loaded) -> &str {
+    image.build_info().path.strip_suffix(".test").unwrap_or("main")
 }
 
 /// What is explored, in words that repeat it.

@@ -129,3 +129,38 @@ fn what_cannot_be_explored_is_said_on_one_line() {
     }
     std::fs::remove_file(no_report).unwrap();
 }
+
+/// What all runs together executed: a branch that one schedule takes is there, whichever machine ran it.
+#[test]
+fn coverage_is_that_of_all_runs() {
+    let cover = |name: &str, seeds: &str, jobs: &str| {
+        let out = file(name);
+        let mut explore = command();
+        explore.args(["explore", "-q", "--no-minimise", "--seeds", seeds, "--jobs", jobs]);
+        explore.args(["--test", "TestMapWritesBug$", "--cover"]).arg(&out);
+        let ran = ran(explore.arg(program()));
+        assert!(matches!(ran.status, 0 | 2), "{}", ran.stderr);
+        let text = std::fs::read_to_string(&out).unwrap();
+        std::fs::remove_file(out).unwrap();
+        text
+    };
+    let counts = |text: &str| -> Vec<(String, u64)> {
+        let count = |line: &str| line.rsplit_once(' ').map(|(at, n)| (at.to_owned(), n.parse().unwrap()));
+        text.lines().skip(1).filter_map(count).collect()
+    };
+    let alone = counts(&cover("cover-1.out", "6", "1"));
+    let together = counts(&cover("cover-2.out", "6", "2"));
+    let ran = |all: &[(String, u64)]| all.iter().filter(|(_, count)| *count > 0).count();
+    assert!(ran(&alone) > 3 && ran(&alone) < alone.len(), "{} of {}", ran(&alone), alone.len());
+    assert!(alone == together, "as many machines as there are, the runs are the same");
+    let (first, both) =
+        (counts(&cover("cover-3.out", "1..3", "2")), counts(&cover("cover-4.out", "4..6", "2")));
+    // The start, which comes to main, is in both.
+    let runs = |all: &[(String, u64)]| -> Vec<(String, u64)> {
+        all.iter().filter(|(at, _)| !at.contains("main.go")).cloned().collect()
+    };
+    let sum: Vec<_> = first.iter().zip(&both).map(|((at, a), (_, b))| (at.clone(), a + b)).collect();
+    assert!(runs(&sum) == runs(&alone), "the parts together are the whole");
+    let info = cover("cover.info", "2", "2");
+    assert!(info.starts_with("TN:") && info.contains("\nDA:"), "{info}");
+}

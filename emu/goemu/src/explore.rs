@@ -26,8 +26,10 @@ mod seen;
 mod tale;
 
 use std::ops::{ControlFlow, RangeInclusive};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::coverage::Coverage;
 use crate::error::Error;
 use crate::go::own::Own;
 use crate::machine::{Interrupt, Machine};
@@ -58,6 +60,8 @@ pub struct Options {
     pub time_each: Option<Duration>,
     /// What ends it from outside.
     pub interrupt: Interrupt,
+    /// Whether it is counted what the runs execute.
+    pub cover: bool,
 }
 
 impl Default for Options {
@@ -71,6 +75,7 @@ impl Default for Options {
             jobs: crate::pool::cores(),
             time_each: None,
             interrupt: Interrupt::default(),
+            cover: false,
         }
     }
 }
@@ -112,6 +117,8 @@ pub struct Found {
     pub elapsed: Duration,
     /// The machine, to look closer at one of the runs.
     pub machine: Machine,
+    /// What the start and the runs executed, where it was asked for: one for the start, and one for each machine at work.
+    pub coverage: Vec<Arc<Coverage>>,
 }
 
 /// How runs are made, and what is looked at.
@@ -160,8 +167,12 @@ pub fn explore(
     follow: &mut dyn FnMut(&Outcomes, Progress) -> ControlFlow<()>,
 ) -> Result<Found, Error> {
     program.machine().set_interrupt(options.interrupt.clone());
+    let covers = Covers(options.cover.then(Mutex::default));
+    covers.begin(program.machine());
     program.start()?;
     let mut machine = program.into_machine();
+    // What follows is done again by each machine that runs seeds, or is not a run that was asked for.
+    machine.set_coverage(None);
     let how = how(&mut machine, &options.strategies, options.leaks)?;
     let mut pool = Pool::new(machine)
         .jobs(options.jobs)
@@ -170,6 +181,7 @@ pub fn explore(
     let mut following =
         Following { outcomes: Outcomes::default(), follow, first_failure: options.first_failure };
     let work = |machine: &mut Machine, seed: u64| {
+        covers.begin(machine);
         let id = how.id(seed);
         let mut observed = how.run(machine, &id);
         observed.decisions = Vec::new();
@@ -178,12 +190,32 @@ pub fn explore(
     let ended = pool.run(options.own_seeds(), work, &mut following)?;
     let mut outcomes = following.outcomes;
     outcomes.name_outputs();
-    Ok(Found { outcomes, complete: ended.complete, elapsed: ended.elapsed, machine: pool.into_machine() })
+    let mut machine = pool.into_machine();
+    machine.set_coverage(None);
+    let coverage = covers.end();
+    Ok(Found { outcomes, complete: ended.complete, elapsed: ended.elapsed, machine, coverage })
+}
+
+/// Counts of the machines at work, one each: a count belongs to one thread.
+struct Covers(Option<Mutex<Vec<Arc<Coverage>>>>);
+
+impl Covers {
+    /// Counts what this machine runs from now on, if that is wanted and not done.
+    fn begin(&self, machine: &mut Machine) {
+        let Some(all) = self.0.as_ref().filter(|_| machine.coverage().is_none()) else { return };
+        let coverage = Arc::new(Coverage::new());
+        all.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&coverage));
+        machine.set_coverage(Some(coverage));
+    }
+
+    fn end(self) -> Vec<Arc<Coverage>> {
+        self.0.map(|all| all.into_inner().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default()
+    }
 }
 
 /// How runs of a started program are made. Strategies that need to know how long a run is are told.
 fn how(machine: &mut Machine, strategies: &[Strategy], leaks: Option<bool>) -> Result<How, Error> {
-    let image = std::sync::Arc::clone(machine.image());
+    let image = Arc::clone(machine.image());
     let leaks = leaks.unwrap_or_else(|| seen::is_test(&image));
     let strategy = Strategy::Delay { delays: 0, length: 1 };
     let schedule = Schedule { settles: leaks, seed: 1, strategy };

@@ -21,6 +21,8 @@
 mod drcov;
 mod lines;
 
+use std::collections::BTreeMap;
+
 use iced_x86::FlowControl;
 
 pub use lines::{FileLines, FuncLine, Lines, Scope};
@@ -51,7 +53,17 @@ impl Blocks {
     /// The blocks that were counted. Their code is looked up in the memory, as it is now. A block that faulted in its middle
     /// counts whole.
     pub fn of(coverage: &Coverage, memory: &Memory) -> Blocks {
-        let blocks = coverage.blocks().into_iter();
+        Blocks::of_all([coverage], memory)
+    }
+
+    /// The same of several: what machines that run the same program have counted, together.
+    pub fn of_all<'c>(coverages: impl IntoIterator<Item = &'c Coverage>, memory: &Memory) -> Blocks {
+        let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+        for (start, count) in coverages.into_iter().flat_map(Coverage::blocks) {
+            let sum = counts.entry(start).or_default();
+            *sum = sum.saturating_add(count);
+        }
+        let blocks = counts.into_iter();
         Blocks(blocks.map(|(start, count)| Block { start, end: end(memory, start), count }).collect())
     }
 }
