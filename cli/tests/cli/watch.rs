@@ -208,6 +208,54 @@ fn timelines_are_balanced() {
     }
 }
 
+/// What Perfetto's importer and Chrome's format ask of each event: an arrow begins in an open slice, and ends in one, or, without `bp`,
+/// in the next one of its track.
+#[test]
+fn timelines_have_the_form_that_perfetto_reads() {
+    let (mut arrows, mut to_new) = (0, 0);
+    for func in ["main.pipeline 3 5", "main.mutexCount 3 4", "main.panicNested"] {
+        let file: Json = serde_json::from_slice(&written("form.json", "--timeline", func)).unwrap();
+        assert_eq!(file["displayTimeUnit"], "ns");
+        let (mut depth, mut begun) = (std::collections::HashMap::new(), std::collections::HashMap::new());
+        let mut awaited: Vec<u64> = Vec::new();
+        for event in file["traceEvents"].as_array().unwrap() {
+            let (tid, what) = (event["tid"].as_u64().unwrap(), event.to_string());
+            assert!(event["pid"].is_u64() && event["ts"].is_u64(), "{what}");
+            let depth = depth.entry(tid).or_insert(0_u32);
+            match event["ph"].as_str().unwrap() {
+                "M" => assert!(event["name"] == "thread_name" && event["args"]["name"].is_string(), "{what}"),
+                "B" => {
+                    assert!(event["name"].is_string() && event["cat"].is_string(), "{what}");
+                    awaited.retain(|waiting| *waiting != tid);
+                    *depth += 1;
+                }
+                "E" => *depth -= 1,
+                "i" => assert!(event["name"].is_string() && event["s"] == "t", "{what}"),
+                "C" => assert!(event["args"].as_object().unwrap().values().all(Json::is_u64), "{what}"),
+                "s" => {
+                    assert!(*depth > 0, "{what}");
+                    assert!(begun.insert(event["id"].as_u64().unwrap(), tid).is_none(), "{what}");
+                }
+                "f" => {
+                    let from = begun.remove(&event["id"].as_u64().unwrap());
+                    assert!(from.is_some_and(|from| from != tid), "{what}");
+                    if event["bp"] == "e" {
+                        assert!(*depth > 0, "{what}");
+                    } else {
+                        assert_eq!(*depth, 0, "{what}");
+                        awaited.push(tid);
+                        to_new += 1;
+                    }
+                    arrows += 1;
+                }
+                _ => panic!("{what}"),
+            }
+        }
+        assert!(awaited.is_empty(), "{func}: arrows to goroutines that call nothing: {awaited:?}");
+    }
+    assert!(arrows > 10 && to_new > 3, "{arrows} {to_new}");
+}
+
 #[test]
 fn files_that_cannot_be_written_are_named_before_the_call() {
     for option in ["--trace-out", "--cover", "--profile", "--timeline"] {

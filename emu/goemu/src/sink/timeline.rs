@@ -141,7 +141,12 @@ impl<W: Write> Timeline<W> {
             self.write(json!({ "ph": "E" }), to);
         }
         if let Some(id) = self.track(to).arrow.take() {
-            self.write(json!({ "ph": "f", "bp": "e", "cat": "go", "name": "go", "id": id }), to);
+            let mut end = json!({ "ph": "f", "cat": "go", "name": "go", "id": id });
+            // An arrow ends in the call that is open, or, without "bp", in the next one: a new goroutine has none yet.
+            if !self.track(to).calls.is_empty() {
+                end["bp"] = "e".into();
+            }
+            self.write(end, to);
         }
     }
 
