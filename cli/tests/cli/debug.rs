@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot run its program has failed")]
 #![allow(clippy::print_stderr, reason = "a test says why it is skipped")]
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
@@ -21,6 +22,48 @@ fn what_cannot_be_debugged_is_said() {
     assert!(ran.status == 1 && ran.stderr.contains("no function main.nosuch"), "{ran:?}");
     let Ran { status, stderr, .. } = goemu(["debug"]);
     assert!(status == 1 && stderr.contains("FUNC"), "{stderr}");
+}
+
+/// Sends a packet, and gives the answer to it.
+fn ask(client: &mut TcpStream, packet: &str) -> String {
+    let sum = packet.bytes().fold(0_u8, u8::wrapping_add);
+    write!(client, "${packet}#{sum:02x}").unwrap();
+    let (mut answer, mut byte) = (Vec::new(), [0]);
+    while !(answer.len() >= 3 && answer[answer.len() - 3] == b'#') {
+        client.read_exact(&mut byte).unwrap();
+        answer.push(byte[0]);
+    }
+    client.write_all(b"+").unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// One debugger is served. Another is turned away at once, and the first one does not notice.
+#[test]
+fn a_second_debugger_is_turned_away() {
+    let mut child = command()
+        .env("GOEMU_BINARY", corpus("go1.27"))
+        .args(["debug", "main.fib", "5"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut line, mut stdout) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+    stdout.read_line(&mut line).unwrap();
+    let port = line.trim_end().trim_end_matches('\'').rsplit(':').next().unwrap().parse::<u16>().unwrap();
+    let connect = || {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        Ok::<_, std::io::Error>(stream)
+    };
+    let mut first = connect().unwrap();
+    assert!(ask(&mut first, "?").contains("$T05"), "it stands at the first instruction");
+    // Refused, closed or reset: what is not there is an answer.
+    let second = connect().and_then(|mut second| second.read(&mut [0]));
+    assert!(!matches!(second, Ok(1..)), "{second:?}");
+    assert!(second.err().is_none_or(|error| error.kind() != ErrorKind::WouldBlock));
+    assert!(ask(&mut first, "?").contains("$T05"));
+    // It vanishes, and the command ends.
+    drop(first);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]
