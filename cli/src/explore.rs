@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use goemu::explore::{self, Distinct, Found, Minimal, Options, Outcomes, Tale};
 use goemu::pool::{self, Progress};
 use goemu::program::{Program, Strategy};
+use goemu::races;
 use goemu::{Config, Image};
 use goemu_loader::Image as Loaded;
 
@@ -55,6 +56,7 @@ Examples:
   go test -c ./pkg && goemu explore pkg.test
   goemu explore --test 'TestCache$' --seeds 1..5000 pkg.test
   goemu explore --budget 10m --first-failure pkg.test -test.short
+  goemu explore --races --seeds 1..100 pkg.test            data races, without -race
   goemu explore --strategy pct:5 --processors 8 ./server --selftest
   goemu explore --cover pkg.out pkg.test      then: go tool cover -html pkg.out
   goemu explore --shard 3/8 --json pkg.test > 3.json      one of eight machines
@@ -89,6 +91,12 @@ pub(crate) struct Args {
     /// Runs at the same time [default: one for each processor of this computer]
     #[arg(long, short, value_name = "N")]
     jobs: Option<usize>,
+    /// Look for data races in every run, too; the program need not be built with -race
+    #[arg(long)]
+    races: bool,
+    /// Memory for accesses that may race, in MiB, of each run at the same time; older ones are forgotten beyond it [default: 512]
+    #[arg(long, value_name = "MIB", value_parser = number::count, requires = "races")]
+    races_memory: Option<u64>,
     /// Another output than that of most runs is a failure, too
     #[arg(long)]
     same_output: bool,
@@ -207,6 +215,8 @@ fn given(args: &Args, path: &Path, image: &Loaded) -> Result<Given> {
     after.extend(program.iter().cloned());
     let mut before = vec!["goemu".to_owned(), "run".to_owned()];
     before.extend(args.started.words(PROCESSORS));
+    before.extend(args.races.then(|| "--races".to_owned()));
+    before.extend(args.races_memory.iter().flat_map(|mib| ["--races-memory".to_owned(), mib.to_string()]));
     let shard = args.shard.map_or((1, 1), |(k, n)| (k, n));
     Ok(Given { program: name, args: program, before: shell(&before), after: shell(&after), shard })
 }
@@ -233,6 +243,11 @@ fn options(args: &Args) -> Options {
         Leaks::All => Some(true),
         Leaks::None => Some(false),
     };
+    if args.races {
+        let mut limits = races::Limits::default();
+        limits.shadow = args.races_memory.map_or(limits.shadow, |mib| mib.saturating_mul(1 << 20));
+        options.races = Some(limits);
+    }
     options.first_failure = args.first_failure;
     options.jobs = args.jobs.unwrap_or_else(pool::cores);
     options.time_each = Some(args.timeout.unwrap_or(Duration::from_secs(60)));

@@ -1,9 +1,12 @@
 //! Data races: programs that have one each, and programs that have none.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use goemu::Image;
+use goemu::explore::{self, SeenKind};
 use goemu::machine::{Config, EngineChoice, Process};
 use goemu::program::Program;
 use goemu::races::{Limits, Location, Race, Races};
@@ -155,7 +158,6 @@ fn a_run_after_another_has_no_past() {
     program.run().unwrap();
     let first = races.take();
     assert!(!first.is_empty());
-    races.restart();
     program.run().unwrap();
     assert_eq!(races.take(), first);
     assert_eq!(*heard.lock().unwrap(), 2 * first.len());
@@ -176,4 +178,30 @@ fn programs_without_names_are_refused() {
     let mut hashed = Program::load(Image::parse(bytes).unwrap(), Config::default()).unwrap();
     let error = Races::watch(hashed.machine(), Limits::default()).err().unwrap();
     assert!(error.to_string().contains("runtime.newproc1"), "{error}");
+}
+
+fn explored(image: &Arc<Image>, function: &str, seeds: u64) -> explore::Found {
+    let config = Config { processors: 4, ..Config::default() };
+    let mut options = explore::Options::default();
+    (options.seeds, options.races, options.jobs) = (1..=seeds, Some(Limits::default()), 2);
+    let program = program(image, number_of(function), config);
+    explore::explore(program, &options, &mut |_, _| ControlFlow::Continue(())).unwrap()
+}
+
+/// Each of many schedules tells its races, on any of the machines; what was known before `main.main` counts.
+#[test]
+fn exploring_tells_races_too() {
+    let image = newest();
+    let mut found = explored(&image, "main.counter", 6);
+    assert_eq!((found.outcomes.runs, found.outcomes.failed), (6, 6), "{:?}", found.outcomes.list);
+    let race = found.outcomes.failures().find(|one| one.seen.kind == SeenKind::Race).unwrap().clone();
+    assert!(race.seen.what.contains("write in main.counter"), "{}", race.seen.what);
+    assert!(race.seen.stacks.contains("WARNING: DATA RACE"), "{}", race.seen.stacks);
+    let minimal = explore::minimise(&mut found.machine, &race, 50, Duration::from_secs(60)).unwrap().unwrap();
+    let tale = explore::tale(&mut found.machine, &race, Some(&minimal)).unwrap();
+    assert!(tale.same && minimal.preemptions.1 <= minimal.preemptions.0);
+    for function in ["main.cleanMutex", "main.cleanOnce", "main.cleanSelect", "main.cleanPool"] {
+        let found = explored(&image, function, 6);
+        assert_eq!((found.outcomes.runs, found.outcomes.failed), (6, 0), "{:?}", found.outcomes.list);
+    }
 }

@@ -26,6 +26,7 @@ mod objdump_diff;
 mod oracle;
 mod python;
 mod run;
+mod stdtest;
 #[cfg(feature = "goemu")]
 mod signatures;
 mod toolchains;
@@ -61,6 +62,8 @@ enum Task {
     Walls,
     /// Run random instruction sequences on both engines, and compare all that they do.
     Lockstep(lockstep::Args),
+    /// Run the tests of Go's standard library natively and under `goemu run`, and write docs/stdtest.md.
+    Stdtest(stdtest::Args),
     /// Accept what the golden tests see now as what they expect.
     Bless,
     /// Build the Python package and test it in a clean environment.
@@ -104,6 +107,7 @@ fn main() -> anyhow::Result<()> {
         Task::Tracebacks => fixtures::tracebacks::main(),
         Task::Walls => walls::main(),
         Task::Lockstep(args) => lockstep::main(&args),
+        Task::Stdtest(args) => stdtest::main(&args),
         Task::Bless => ci::bless(),
         Task::Python => python::main(),
         Task::Ci => ci::main(),

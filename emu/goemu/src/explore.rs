@@ -35,6 +35,7 @@ use crate::go::own::Own;
 use crate::machine::{Interrupt, Machine};
 use crate::pool::{Follow, Pool, Progress};
 use crate::program::{self, Program, Schedule, Strategy};
+use crate::races::{self, Races};
 pub use minimise::{Minimal, minimise};
 pub use outcomes::{Distinct, Outcomes, RunId};
 pub use seen::{Seen, SeenKind};
@@ -58,6 +59,8 @@ pub struct Options {
     pub jobs: usize,
     /// Time of the host for each run.
     pub time_each: Option<Duration>,
+    /// Whether data races are looked for too, and what may be remembered of each run.
+    pub races: Option<races::Limits>,
     /// What ends it from outside.
     pub interrupt: Interrupt,
     /// Whether it is counted what the runs execute.
@@ -74,6 +77,7 @@ impl Default for Options {
             first_failure: false,
             jobs: crate::pool::cores(),
             time_each: None,
+            races: None,
             interrupt: Interrupt::default(),
             cover: false,
         }
@@ -127,6 +131,8 @@ struct How {
     strategies: Vec<Strategy>,
     leaks: bool,
     own: Own,
+    /// The detector of the machine that others are forked from.
+    races: Option<Races>,
 }
 
 impl How {
@@ -136,10 +142,12 @@ impl How {
     }
 
     fn run(&self, machine: &mut Machine, id: &RunId) -> Observed {
+        let races = self.watched(machine);
         let schedule = Schedule { strategy: id.strategy.clone(), seed: id.seed, settles: self.leaks };
         match program::run_scheduled(machine, &schedule) {
             Ok(run) => {
-                let seen = seen::seen(machine, &self.own, &run, self.leaks);
+                let mut seen = seen::seen(machine, &self.own, &run, self.leaks);
+                seen.extend(races.iter().flat_map(Races::take).map(|race| seen::raced(&race)));
                 Observed { seen, instructions: run.instructions, decisions: run.decisions }
             }
             Err(error) => {
@@ -147,6 +155,14 @@ impl How {
                 Observed { seen, instructions: 0, decisions: Vec::new() }
             }
         }
+    }
+}
+
+impl How {
+    /// The detector of a machine, if there is to be one.
+    fn watched(&self, machine: &mut Machine) -> Option<Races> {
+        let first = self.races.as_ref()?;
+        Some(machine.races.clone().unwrap_or_else(|| first.watch_fork(machine)))
     }
 }
 
@@ -169,6 +185,9 @@ pub fn explore(
     program.machine().set_interrupt(options.interrupt.clone());
     let covers = Covers(options.cover.then(Mutex::default));
     covers.begin(program.machine());
+    if let Some(limits) = options.races {
+        Races::watch(program.machine(), limits)?;
+    }
     program.start()?;
     let mut machine = program.into_machine();
     // What follows is done again by each machine that runs seeds, or is not a run that was asked for.
@@ -217,12 +236,13 @@ impl Covers {
 fn how(machine: &mut Machine, strategies: &[Strategy], leaks: Option<bool>) -> Result<How, Error> {
     let image = Arc::clone(machine.image());
     let leaks = leaks.unwrap_or_else(|| seen::is_test(&image));
+    let races = machine.races.clone();
     let strategy = Strategy::Delay { delays: 0, length: 1 };
     let schedule = Schedule { settles: leaks, seed: 1, strategy };
     let usual = program::run_scheduled(machine, &schedule)?;
     let length = usual.contended.max(1000);
     let strategies = strategies.iter().map(|strategy| strategy.clone().for_length(length)).collect();
-    Ok(How { strategies, leaks, own: Own::of(&image) })
+    Ok(How { strategies, leaks, own: Own::of(&image), races })
 }
 
 /// Counts what comes of runs.

@@ -24,6 +24,7 @@ pub(crate) mod implement;
 pub mod literal;
 pub mod locals;
 pub(crate) mod map;
+pub(crate) mod meeting;
 pub mod names;
 mod order;
 pub(crate) mod own;

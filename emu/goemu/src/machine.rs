@@ -42,9 +42,10 @@ use crate::guest::state::{Guest, State};
 use crate::guest::world::World;
 use crate::hook::{Gate, Gated, Hook, HookContext, Hooks};
 use crate::memory::Memory;
-use crate::observe::{Interest, Observer, Observers};
+use crate::observe::{Interest, Observer, Observers, Phase};
 use crate::os::{NoOs, Os};
 use crate::outcome::{Report, Runtime};
+use crate::races::Races;
 use crate::runtime::{install, real};
 pub use boot::Booted;
 use call_goroutine::{CallGoroutine, FreshGoroutine};
@@ -79,6 +80,8 @@ pub struct Machine {
     changes: Arc<Resolved>,
     /// Where the engine counts edges.
     coverage: Option<Arc<Coverage>>,
+    /// The detector among the observers.
+    pub(crate) races: Option<Races>,
     os: Box<dyn Os>,
     call_goroutine: &'static dyn CallGoroutine,
     /// The address that calls return to.
@@ -216,6 +219,7 @@ impl Machine {
             observers: Observers::default(),
             changes,
             coverage: None,
+            races: None,
             os,
             call_goroutine,
             return_addr: RETURN_ADDR,
@@ -378,6 +382,7 @@ impl Machine {
     /// Sends all observers away.
     pub fn unobserve(&mut self) {
         self.observers.clear();
+        self.races = None;
         self.mind_observers();
     }
 
@@ -429,6 +434,7 @@ impl Machine {
         }
         self.guest.restore(&self.start)?;
         self.os.reset();
+        self.observers.phase(Phase::Restored);
         self.resets = self.resets.wrapping_add(1);
         Ok(())
     }
@@ -446,6 +452,7 @@ impl Machine {
         self.guest.world.keep();
         self.os.keep();
         self.start = self.guest.rebase();
+        self.observers.phase(Phase::Kept);
     }
 
     pub(crate) fn observers(&mut self) -> &mut Observers {

@@ -238,6 +238,18 @@ impl Event {
     }
 }
 
+/// What becomes of a run as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// The state that has been reached is the one that runs start from, from now on.
+    Kept,
+    /// The machine went back to that state.
+    Restored,
+    /// The program has ended; its threads go on for a while.
+    Ended,
+}
+
 /// Watches a call.
 pub trait Observer {
     /// What it wants to be told. Asked once, when it is given to the machine.
@@ -273,6 +285,11 @@ pub trait Observer {
     /// Something happened in Go's runtime.
     fn event(&mut self, at: &View<'_>, event: &Event) {
         let _ = (at, event);
+    }
+
+    /// Something happened to the run as a whole.
+    fn phase(&mut self, phase: Phase) {
+        let _ = phase;
     }
 }
 
@@ -319,6 +336,11 @@ impl Observers {
                 observer.event(at, event);
             }
         }
+    }
+
+    /// Tells all of them what becomes of the run.
+    pub(crate) fn phase(&mut self, phase: Phase) {
+        self.list.iter_mut().for_each(|one| one.observer.phase(phase));
     }
 
     /// Everything that somebody wants.

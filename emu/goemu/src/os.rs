@@ -18,6 +18,7 @@ use self::linux::Kernel;
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::chance::Chance;
+use crate::go::meeting::Meetings;
 use crate::go::own::OwnCode;
 use crate::go::traceback::Stack;
 use crate::guest::clock;
@@ -54,7 +55,7 @@ pub trait Os: Send {
     }
 
     /// How many instructions may run before its next [turn](Os::turn).
-    fn slice(&self, cx: &HookContext<'_>) -> i64 {
+    fn slice(&mut self, cx: &HookContext<'_>) -> i64 {
         let _ = cx;
         i64::MAX
     }
@@ -156,11 +157,14 @@ pub(crate) struct Prepared {
     pub(crate) chance: Option<Chance>,
     /// The user's code.
     pub(crate) own_code: OwnCode,
+    /// Where its goroutines meet.
+    pub(crate) meetings: Meetings,
 }
 
 impl Prepared {
     pub(crate) fn of(image: &Image) -> Prepared {
-        Prepared { chance: Some(Chance::of(image)), own_code: OwnCode::of(image) }
+        let own_code = OwnCode::of(image);
+        Prepared { chance: Some(Chance::of(image)), meetings: Meetings::of(image, &own_code), own_code }
     }
 }
 
@@ -301,7 +305,7 @@ impl Os for NoOs {
         self.kernel.clone_from(&self.kept);
     }
 
-    fn slice(&self, cx: &HookContext<'_>) -> i64 {
+    fn slice(&mut self, cx: &HookContext<'_>) -> i64 {
         cx.world.scheduler.slice(cx.cpu)
     }
 

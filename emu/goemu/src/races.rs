@@ -34,12 +34,12 @@ mod runtime;
 mod shadow;
 mod stacks;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Error;
 use crate::machine::Machine;
-use detector::Detector;
+use detector::{Detector, Kept};
+use plan::Planner;
 pub use report::{Access, Goroutine, Location, Place, Race};
 
 /// What the detector may keep. What is forgotten can hide a race, and never makes one.
@@ -71,18 +71,21 @@ type Listener = Box<dyn FnMut(&Race) + Send>;
 struct Shared {
     races: Mutex<Vec<Race>>,
     listener: Mutex<Option<Listener>>,
-    /// Another run is about to begin.
-    restart: AtomicBool,
+    /// What was known in the state that runs start from.
+    kept: Mutex<Option<Arc<Kept>>>,
 }
 
 /// A detector that watches a machine, from outside.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Races {
+    limits: Limits,
+    planner: Arc<Planner>,
     shared: Arc<Shared>,
 }
 
 impl Races {
-    /// Lets a detector watch a machine from now on. The run must be a whole one: what was done before is not known.
+    /// Lets a detector watch a machine from now on. The run must be a whole one: what was done before is not known. Where the
+    /// machine starts another run, accesses and reports of the one before are forgotten.
     ///
     /// # Errors
     /// The program's functions do not have their names.
@@ -91,26 +94,33 @@ impl Races {
         if let Some(missing) = NEEDED.iter().find(missing) {
             return Err(Error::NoRaces { missing });
         }
-        let races = Races::default();
-        let image = Arc::clone(&machine.guest.image);
-        machine.observe(Detector::new(image, limits, Arc::clone(&races.shared)));
-        Ok(races)
+        let planner = Arc::new(Planner::new(Arc::clone(&machine.guest.image)));
+        Ok(Races { limits, planner, shared: Arc::default() }.attached(machine))
+    }
+
+    /// The detector of a machine that was forked from the watched one: it knows what this one knew where runs start.
+    pub(crate) fn watch_fork(&self, machine: &mut Machine) -> Races {
+        let shared = Shared { kept: Mutex::new(lock(&self.shared.kept).clone()), ..Shared::default() };
+        Races { shared: Arc::new(shared), ..self.clone() }.attached(machine)
+    }
+
+    fn attached(self, machine: &mut Machine) -> Races {
+        machine.observe(Detector::new(Arc::clone(&machine.guest.image), self.clone()));
+        machine.races = Some(self.clone());
+        self
     }
 
     /// Tells each race as it is found.
     pub fn listen(&self, listener: impl FnMut(&Race) + Send + 'static) {
-        let mut place = self.shared.listener.lock().unwrap_or_else(PoisonError::into_inner);
-        *place = Some(Box::new(listener));
+        *lock(&self.shared.listener) = Some(Box::new(listener));
     }
 
-    /// The races that were found since this was asked last, each pair of places once.
+    /// The races that were found since this was asked last in this run, each pair of places once.
     pub fn take(&self) -> Vec<Race> {
-        std::mem::take(&mut *self.shared.races.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.shared.races))
     }
+}
 
-    /// Forgets all accesses and which races were told: the machine is about to run from its beginning again.
-    pub fn restart(&self) {
-        self.shared.races.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.shared.restart.store(true, Ordering::Relaxed);
-    }
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

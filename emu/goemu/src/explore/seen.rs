@@ -10,6 +10,7 @@ use crate::go::traceback::{Frame, Stack, Traceback};
 use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::program::Run;
+use crate::races::{Access, Race};
 
 /// One thing that was seen in a run: how it ended, or what it left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub enum SeenKind {
     Panicked,
     /// Go's runtime ended it: concurrent map writes.
     Fatal,
+    /// Accesses of different goroutines to the same memory, without order between them.
+    Race,
     /// Nothing went on any more.
     Deadlock,
     /// Goroutines wait for ever though the program has ended.
@@ -55,13 +58,14 @@ pub enum SeenKind {
 
 impl SeenKind {
     /// All, with their words.
-    pub const WORDS: [(SeenKind, &str); 11] = [
+    pub const WORDS: [(SeenKind, &str); 12] = [
         (SeenKind::Passed, "passed"),
         (SeenKind::Output, "output"),
         (SeenKind::Differs, "differs"),
         (SeenKind::Exited, "exited"),
         (SeenKind::Panicked, "panicked"),
         (SeenKind::Fatal, "fatal"),
+        (SeenKind::Race, "race"),
         (SeenKind::Deadlock, "deadlock"),
         (SeenKind::Leak, "leak"),
         (SeenKind::Limit, "limit"),
@@ -99,6 +103,21 @@ pub(super) fn seen(machine: &mut Machine, own: &Own, run: &Run, leaks: bool) -> 
         all.extend(leak(machine, own));
     }
     all
+}
+
+/// A data race: known again by its two places.
+pub(super) fn raced(race: &Race) -> Seen {
+    let at = |access: &Access| match access.stack.first() {
+        Some(at) => format!("{} ({}:{})", at.func, base(&at.file), at.line),
+        None => "a forgotten place".to_owned(),
+    };
+    let word = |access: &Access| if access.write { "write" } else { "read" };
+    let mut both = [&race.access, &race.previous].map(|access| format!("{} in {}", word(access), at(access)));
+    both.sort();
+    let both = both.join(", ");
+    let mut seen = Seen::new(SeenKind::Race, format!("race {both}"), format!("data race: {both}"));
+    seen.stacks = race.to_string();
+    seen
 }
 
 fn ended(machine: &mut Machine, own: &Own, run: &Run) -> Seen {

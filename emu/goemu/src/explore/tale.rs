@@ -91,6 +91,7 @@ pub fn tale(machine: &mut Machine, failure: &Distinct, minimal: Option<&Minimal>
     machine.tell_stops(true);
     let observed = how.run(machine, &id);
     machine.unobserve();
+    how.watched(machine);
     let stopped = machine.tell_stops(false);
     let same = |seen: &super::Seen| seen.kind == failure.seen.kind && seen.key == failure.seen.key;
     let same = observed.seen.iter().any(same);

@@ -51,8 +51,20 @@ impl OwnCode {
     pub(crate) fn of(image: &Image) -> OwnCode {
         let own = Own::of(image);
         let file = |func: &Func<'_>| image.line_at(func.entry()).map_or("", |line| line.file);
-        let mine = image.defined_funcs().filter(|func| own.has(func.name(), file(func)));
-        let mut ranges: Vec<Range<u64>> = mine.map(|func| func.entry()..func.end()).collect();
+        OwnCode::with(image, |func| own.has(func.name(), file(func)))
+    }
+
+    /// The functions that are wanted.
+    pub(super) fn with(image: &Image, wanted: impl Fn(&Func<'_>) -> bool) -> OwnCode {
+        let wanted = image.defined_funcs().filter(wanted);
+        let mut ranges: Vec<Range<u64>> = wanted.map(|func| func.entry()..func.end()).collect();
+        ranges.sort_by_key(|range| range.start);
+        OwnCode(ranges.into())
+    }
+
+    /// These functions, and others.
+    pub(super) fn and(&self, others: &OwnCode) -> OwnCode {
+        let mut ranges: Vec<Range<u64>> = self.0.iter().chain(&*others.0).cloned().collect();
         ranges.sort_by_key(|range| range.start);
         OwnCode(ranges.into())
     }

@@ -15,6 +15,8 @@ pub use strategy::Strategy;
 pub(crate) const TURN: i64 = 1_000_000;
 /// The most instructions that a thread executes one by one before it is stopped, so that it is stopped anywhere.
 const STEPS: u64 = 24;
+/// The most instructions that it executes to come to a place where goroutines meet.
+const WAY_TO_MEETING: u32 = 256;
 /// The quanta of a run are 2 to a power between one that is drawn of the first and one of the second.
 const QUANTA: [(u64, u64); 2] = [(3, 7), (8, 14)];
 /// The most often that a stop is put off until the thread is in the user's code.
@@ -64,6 +66,8 @@ pub(crate) struct Schedule {
     powers: (u64, u64),
     /// Whether threads are stopped in the user's code, if they get there soon.
     focuses: bool,
+    /// Whether half of these stops are right after a place where goroutines meet.
+    aims: bool,
     put_off: u32,
     /// Instructions of the turn that are left, counted while others could run.
     left: i64,
@@ -93,6 +97,8 @@ struct Stepping {
     at: u64,
     steps: u32,
     left: u32,
+    /// Whether it is stopped after the next place where goroutines meet, if that comes first.
+    aims: bool,
 }
 
 impl Schedule {
@@ -115,7 +121,8 @@ impl Schedule {
             Strategy::Delay { delays, length } => schedule.points = schedule.draw_points(*delays, *length),
             Strategy::Replay(decisions) => schedule.plan = Plan::new(decisions),
         }
-        schedule.focuses = schedule.below(4) != 0;
+        let where_it_stops = schedule.below(4);
+        (schedule.focuses, schedule.aims) = (where_it_stops != 0, where_it_stops > 1);
         schedule.draw();
         schedule
     }
@@ -202,6 +209,19 @@ impl Schedule {
         self.stepping.map_or(0, |stepping| i64::from(stepping.left))
     }
 
+    /// Whether the running thread is about to be stopped after the next place where goroutines meet.
+    pub(crate) fn aims(&self) -> bool {
+        self.stepping.is_some_and(|stepping| stepping.aims)
+    }
+
+    /// The instruction that comes next is such a place: the thread is stopped after it.
+    pub(crate) fn aimed(&mut self) {
+        if let Some(stepping) = &mut self.stepping {
+            stepping.steps -= stepping.left.saturating_sub(1);
+            (stepping.left, stepping.aims) = (1, false);
+        }
+    }
+
     /// Whether a thread is to find work before others go on.
     fn searches(&self, place: &Place) -> bool {
         let gave_way = |(thread, at): &(u32, u64)| *thread == place.thread && self.contended - at < self.way;
@@ -252,7 +272,7 @@ impl Schedule {
 
     /// A slice is over.
     pub(crate) fn turn(&mut self, place: Place, ready: &[Place]) -> Turn {
-        if let Some(Stepping { at, steps, left }) = self.stepping {
+        if let Some(Stepping { at, steps, left, .. }) = self.stepping {
             if left > 0 {
                 return Turn::GoOn;
             }
@@ -285,6 +305,11 @@ impl Schedule {
             return Turn::GoOn;
         }
         self.put_off = 0;
+        if self.aims && place.in_own && self.below(2) == 0 {
+            let steps = WAY_TO_MEETING;
+            self.stepping = Some(Stepping { at: place.ran, steps, left: steps, aims: true });
+            return Turn::GoOn;
+        }
         let steps = self.below(2 * STEPS).saturating_sub(STEPS) as u32;
         self.stop_after(place, steps, ready)
     }
@@ -305,7 +330,7 @@ impl Schedule {
         if steps == 0 {
             return self.stop(place, 0, ready);
         }
-        self.stepping = Some(Stepping { at: place.ran, steps, left: steps });
+        self.stepping = Some(Stepping { at: place.ran, steps, left: steps, aims: false });
         Turn::GoOn
     }
 

@@ -37,6 +37,7 @@ impl Machine {
             observers: Observers::default(),
             changes: Arc::clone(&self.changes),
             coverage: None,
+            races: None,
             os: self.os.fork(),
             call_goroutine: self.call_goroutine,
             return_addr: self.return_addr,

@@ -185,7 +185,7 @@ impl Os for Linux {
         matches!(number, 14 | 39 | 96 | 186 | 228)
     }
 
-    fn slice(&self, cx: &HookContext<'_>) -> i64 {
+    fn slice(&mut self, cx: &HookContext<'_>) -> i64 {
         self.now.threads.slice(cx).min(cx.world.outside.slice())
     }
 
@@ -225,6 +225,7 @@ impl Os for Linux {
         threads.schedule = Schedule::new(&how.strategy, how.seed);
         threads.settles = how.settles;
         threads.own_code = how.prepared.own_code;
+        threads.meetings = how.prepared.meetings;
         self.chance = how.prepared.chance;
         self.seed = how.seed;
         self.seed_thread(cx)?;

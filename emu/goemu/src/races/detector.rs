@@ -1,7 +1,6 @@
 //! The detector: follows a run instruction by instruction.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use goemu_loader::Image;
 use iced_x86::Instruction;
@@ -11,14 +10,14 @@ use super::class::{self, Class};
 use super::goroutines::{Goroutines, Who};
 use super::objects::Objects;
 use super::orders::Orders;
-use super::plan::{Does, Operand, Plan, Planner};
+use super::plan::{Does, Operand, Plan};
 use super::report::{self, Access, Goroutine, Location, Race};
 use super::shadow::{Cell, Kind, Shadow};
 use super::stacks::{Here, Stacks};
-use super::{Limits, Shared};
+use super::{Limits, Races, lock};
 use crate::cpu::gpr;
 use crate::hook::INT_REGISTERS;
-use crate::observe::{Chooser, Interest, Observer, View};
+use crate::observe::{Chooser, Interest, Observer, Phase, View};
 
 /// Below are pages that are never mapped.
 const NIL_PAGE: u64 = 4096;
@@ -26,24 +25,33 @@ const NIL_PAGE: u64 = 4096;
 /// Watches a machine for data races.
 pub(super) struct Detector {
     pub(super) image: Arc<Image>,
-    planner: Arc<Planner>,
     plans: FxHashMap<u64, Option<Arc<Plan>>>,
     /// Whether the program's own code is at an address to which a call returns.
     callers: FxHashMap<u64, bool>,
     /// Races by the ends of their stacks, in both orders.
     reported: FxHashSet<[[u64; 2]; 2]>,
-    limits: Limits,
-    shared: Arc<Shared>,
+    /// Whether the program has ended: what its threads do then is not told.
+    ended: bool,
+    races: Races,
     pub(super) run: Run,
 }
 
 /// What is known of a run.
+#[derive(Clone)]
 pub(super) struct Run {
     pub(super) goroutines: Goroutines,
     pub(super) shadow: Shadow,
     pub(super) orders: Orders,
     pub(super) stacks: Stacks,
     pub(super) objects: Objects,
+}
+
+/// What is known where runs start.
+#[derive(Clone)]
+pub(super) struct Kept {
+    run: Run,
+    reported: FxHashSet<[[u64; 2]; 2]>,
+    races: Vec<Race>,
 }
 
 impl Run {
@@ -58,17 +66,22 @@ impl Run {
     }
 }
 
+impl Kept {
+    fn nothing(limits: &Limits) -> Kept {
+        Kept { run: Run::new(limits), reported: FxHashSet::default(), races: Vec::new() }
+    }
+}
+
 impl Detector {
-    pub(super) fn new(image: Arc<Image>, limits: Limits, shared: Arc<Shared>) -> Detector {
+    pub(super) fn new(image: Arc<Image>, races: Races) -> Detector {
         Detector {
-            planner: Arc::new(Planner::new(Arc::clone(&image))),
             image,
             plans: FxHashMap::default(),
             callers: FxHashMap::default(),
             reported: FxHashSet::default(),
-            run: Run::new(&limits),
-            limits,
-            shared,
+            ended: false,
+            run: Run::new(&races.limits),
+            races,
         }
     }
 
@@ -76,7 +89,7 @@ impl Detector {
         if let Some(plan) = self.plans.get(&insn.ip()) {
             return plan.clone();
         }
-        let plan = self.planner.plan(insn).map(Arc::new);
+        let plan = self.races.planner.plan(insn).map(Arc::new);
         self.plans.insert(insn.ip(), plan.clone());
         plan
     }
@@ -169,15 +182,15 @@ impl Detector {
     fn found(&mut self, addr: u64, new: &Cell, old: &Cell) {
         let (one, other) = (self.run.stacks.ends(new.stack), self.run.stacks.ends(old.stack));
         let ends = if one <= other { [one, other] } else { [other, one] };
-        if self.reported.len() >= self.limits.reports || !self.reported.insert(ends) {
+        if self.ended || self.reported.len() >= self.races.limits.reports || !self.reported.insert(ends) {
             return;
         }
         let location = self.location(addr);
         let race = Race { addr, access: self.access_of(new), previous: self.access_of(old), location };
-        if let Some(listener) = &mut *self.shared.listener.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(listener) = &mut *lock(&self.races.shared.listener) {
             listener(&race);
         }
-        self.shared.races.lock().unwrap_or_else(PoisonError::into_inner).push(race);
+        lock(&self.races.shared.races).push(race);
     }
 
     fn access_of(&self, cell: &Cell) -> Access {
@@ -270,15 +283,28 @@ impl Observer for Detector {
     }
 
     fn chooser(&self) -> Option<Chooser> {
-        let planner = Arc::clone(&self.planner);
+        let planner = Arc::clone(&self.races.planner);
         Some(Arc::new(move |insn| planner.plan(insn).is_some()))
     }
 
-    fn chosen(&mut self, at: &View<'_>, insn: &Instruction) {
-        if self.shared.restart.load(Ordering::Relaxed) && self.shared.restart.swap(false, Ordering::Relaxed) {
-            self.run = Run::new(&self.limits);
-            self.reported.clear();
+    fn phase(&mut self, phase: Phase) {
+        match phase {
+            Phase::Kept => {
+                let races = lock(&self.races.shared.races).clone();
+                let kept = Kept { run: self.run.clone(), reported: self.reported.clone(), races };
+                *lock(&self.races.shared.kept) = Some(Arc::new(kept));
+            }
+            Phase::Restored => {
+                let kept = lock(&self.races.shared.kept).clone();
+                let kept = kept.map_or_else(|| Kept::nothing(&self.races.limits), |kept| Kept::clone(&kept));
+                (self.run, self.reported, self.ended) = (kept.run, kept.reported, false);
+                *lock(&self.races.shared.races) = kept.races;
+            }
+            Phase::Ended => self.ended = true,
         }
+    }
+
+    fn chosen(&mut self, at: &View<'_>, insn: &Instruction) {
         let Some(plan) = self.plan(insn) else { return };
         let (index, depth) = (self.run.goroutines.index(at.g), plan.depth);
         let is_goroutine = self.run.goroutines.all[index].goroutine.is_some();

@@ -39,7 +39,7 @@ pub(super) struct Pending {
 }
 
 /// A `g` of the guest.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct G {
     /// Which goroutine it is now; `None` for those of threads.
     pub(super) goroutine: Option<Goroutine>,
@@ -58,21 +58,21 @@ pub(super) struct G {
 }
 
 /// A goroutine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Goroutine {
     pub(super) knows: Knowledge,
     pub(super) id: u64,
 }
 
 /// A slot of vector clocks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Slot {
     /// Whose it was, from which count on.
     owners: VecDeque<(u32, Who)>,
 }
 
 /// All goroutines.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Goroutines {
     by_addr: FxHashMap<u64, usize>,
     pub(super) all: Vec<G>,

@@ -16,7 +16,7 @@ pub(super) struct Object {
 }
 
 /// The newest objects.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Objects {
     by_addr: BTreeMap<u64, Object>,
     order: VecDeque<u64>,

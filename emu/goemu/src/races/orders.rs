@@ -25,7 +25,7 @@ pub(super) enum Point {
 pub(super) const FILES: u64 = 0;
 
 /// All such points.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Orders {
     clocks: BTreeMap<(u64, Point), Clock>,
 }

@@ -50,12 +50,14 @@ impl Kind {
     }
 }
 
+#[derive(Clone)]
 struct Page {
     number: u64,
     words: [[Cell; CELLS]; WORDS],
 }
 
 /// Shadow memory.
+#[derive(Clone)]
 pub(super) struct Shadow {
     pages: Vec<Page>,
     by_number: FxHashMap<u64, u32>,

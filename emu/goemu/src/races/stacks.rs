@@ -15,6 +15,7 @@ const DEEPEST: usize = 64;
 pub(super) const UNKNOWN: u32 = 0;
 
 /// All stacks.
+#[derive(Clone)]
 pub(super) struct Stacks {
     /// Each with what is around it, and its innermost address.
     nodes: Vec<(u32, u64)>,

@@ -5,12 +5,14 @@ use super::ending::Ending;
 use super::signal::{self, AltStack, OfThread, Signals};
 use super::{Args, Kernel, errno, futex};
 use crate::cpu::{Cpu, gpr};
+use crate::go::meeting::Meetings;
 use crate::go::own::OwnCode;
 use crate::go::tls;
 use crate::go::traceback::Traceback;
 use crate::guest::clock;
 use crate::guest::schedule::{Place, Schedule, TURN};
 use crate::hook::{HookContext, HookError};
+use crate::observe::Phase;
 use crate::os::SyscallReturn;
 use crate::outcome::Outcome;
 
@@ -41,6 +43,8 @@ pub(super) struct Threads {
     pub(super) g_slot: i64,
     /// The user's code.
     pub(super) own_code: OwnCode,
+    /// Where its goroutines meet.
+    pub(super) meetings: Meetings,
     /// What decides which thread runs, if not their order alone.
     pub(super) schedule: Schedule,
     /// The program has ended, and what is left of it runs on for a while.
@@ -108,6 +112,7 @@ impl Default for Threads {
             next_tid: 2,
             g_slot: 0,
             own_code: OwnCode::default(),
+            meetings: Meetings::default(),
             schedule: Schedule::default(),
             ending: None,
             settles: false,
@@ -148,7 +153,10 @@ impl Threads {
     }
 
     /// Instructions that the running thread may execute before the scheduler checks the others.
-    pub(super) fn slice(&self, cx: &HookContext<'_>) -> i64 {
+    pub(super) fn slice(&mut self, cx: &HookContext<'_>) -> i64 {
+        if self.schedule.aims() && self.meetings.has(cx.memory, cx.cpu.rip) {
+            self.schedule.aimed();
+        }
         let turn = if self.schedule.is_usual() {
             let left = TURN.saturating_sub(self.used).max(1);
             if self.ready().next().is_some() { left } else { i64::MAX }
@@ -487,6 +495,7 @@ pub(super) fn exit_group(
     }
     let printed = (cx.world.stdout.len(), cx.world.stderr.len());
     threads.ending = Some(Ending::new(outcome, clock::now(cx.cpu), printed));
+    cx.observers.phase(Phase::Ended);
     threads.wait(cx, Wait { on: On::Time, deadline: None, late: 0 })
 }
 

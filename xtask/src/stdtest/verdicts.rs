@@ -1,0 +1,148 @@
+//! What became of a package's tests, in both runs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// What begins the line after the output of a run.
+pub(super) const END: &str = "#### ended: ";
+
+/// What became of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Pass,
+    Fail,
+    Skip,
+}
+
+/// A run of a test binary.
+pub(super) struct Ran {
+    /// Tests, also those inside of others, by name.
+    pub(super) tests: BTreeMap<String, Verdict>,
+    /// What tests wrote that did not pass.
+    said: BTreeMap<String, String>,
+    /// Whether it came to its summary.
+    pub(super) whole: bool,
+    /// How it ended.
+    pub(super) ended: String,
+    /// Seconds of processor time.
+    pub(super) seconds: f64,
+}
+
+/// A test that passes natively, and not here.
+pub(super) struct Other {
+    pub(super) name: String,
+    /// `None`: there is none.
+    pub(super) verdict: Option<Verdict>,
+    /// What it said, if anything.
+    pub(super) said: String,
+}
+
+/// Both runs of a package.
+pub(super) struct Compared {
+    pub(super) native: Ran,
+    pub(super) here: Ran,
+}
+
+impl Ran {
+    fn read(path: &Path) -> Result<Ran> {
+        let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
+        let (output, end) = text.rsplit_once(END).with_context(|| format!("{} is cut", path.display()))?;
+        let (ended, seconds) = end.trim().split_once('\n').unwrap_or((end, "0"));
+        let mut ran = Ran::of(output);
+        (ran.ended, ran.seconds) = (ended.to_owned(), seconds.trim().parse().unwrap_or(0.0));
+        Ok(ran)
+    }
+
+    /// The tests of `-test.v`. A verdict may follow other output in its line.
+    fn of(output: &str) -> Ran {
+        const WORDS: [(&str, Verdict); 3] =
+            [("--- PASS: ", Verdict::Pass), ("--- FAIL: ", Verdict::Fail), ("--- SKIP: ", Verdict::Skip)];
+        let (mut tests, mut said) = (BTreeMap::new(), BTreeMap::<String, String>::new());
+        let (mut running, mut before) = (String::new(), String::new());
+        for line in output.lines() {
+            if let Some((_, name)) = line.split_once("=== RUN   ") {
+                (running, before) = (name.trim().to_owned(), String::new());
+                continue;
+            }
+            let found = WORDS.iter().find_map(|(word, verdict)| Some((line.split_once(word)?.1, *verdict)));
+            let Some((name, verdict)) = found.filter(|(rest, _)| rest.ends_with("s)")) else {
+                // Go up to 1.13 writes it after the verdict, later releases before.
+                if !line.starts_with("===") && before.len() < 400 {
+                    before += line.trim();
+                    before.push(' ');
+                }
+                continue;
+            };
+            let name = name.rsplit_once(" (").map_or(name, |(name, _)| name).to_owned();
+            if verdict != Verdict::Pass {
+                said.insert(name.clone(), std::mem::take(&mut before));
+            }
+            tests.insert(name, verdict);
+        }
+        if !running.is_empty() && !tests.contains_key(&running) {
+            said.insert(running, before);
+        }
+        let last = output.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+        Ran { tests, said, whole: matches!(last, "PASS" | "FAIL"), ended: String::new(), seconds: 0.0 }
+    }
+}
+
+impl Compared {
+    /// Reads what two runs have left.
+    pub(super) fn read(base: &Path) -> Result<Compared> {
+        let native = Ran::read(&base.with_extension("native"))?;
+        Ok(Compared { native, here: Ran::read(&base.with_extension("goemu"))? })
+    }
+
+    /// How many pass natively.
+    pub(super) fn passed(&self) -> usize {
+        self.native.tests.values().filter(|verdict| **verdict == Verdict::Pass).count()
+    }
+
+    /// Those of them that do not here. Of a test and what is inside of it, the innermost.
+    pub(super) fn others(&self) -> Vec<Other> {
+        let passed = self.native.tests.iter().filter(|(_, verdict)| **verdict == Verdict::Pass);
+        let other = |(name, _): (&String, _)| {
+            let verdict = self.here.tests.get(name).copied();
+            let said = self.here.said.get(name).cloned().unwrap_or_default();
+            (verdict != Some(Verdict::Pass)).then(|| Other { name: name.clone(), verdict, said })
+        };
+        passed.filter_map(other).collect()
+    }
+
+    /// A line that says it.
+    pub(super) fn line(&self) -> String {
+        let (passed, others) = (self.passed(), self.others());
+        let whole = if self.here.whole { String::new() } else { format!(", not to its end ({})", self.here.ended) };
+        format!(
+            "{} of {passed}{whole}, {:.2} s natively, {:.2} s here",
+            passed - others.len(),
+            self.native.seconds,
+            self.here.seconds
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ran, Verdict};
+
+    #[test]
+    fn verdicts_are_read() {
+        let ran = Ran::of(
+            "=== RUN   TestA\n--- PASS: TestA (0.00s)\n=== RUN   TestB\n=== RUN   TestB/x y\n    b_test.go:1: bad\n\
+             noise--- FAIL: TestB (0.01s)\n    --- FAIL: TestB/x y (0.01s)\n=== RUN   TestC\n    c_test.go:3: why\n\
+             --- SKIP: TestC (0.00s)\nFAIL\n",
+        );
+        assert_eq!(ran.tests["TestA"], Verdict::Pass);
+        assert_eq!((ran.tests["TestB"], ran.tests["TestB/x y"]), (Verdict::Fail, Verdict::Fail));
+        assert_eq!(ran.tests["TestC"], Verdict::Skip);
+        assert_eq!(ran.said["TestC"].trim(), "c_test.go:3: why");
+        assert!(ran.whole);
+        let cut = Ran::of("=== RUN   TestD\nd_test.go: panic\n");
+        assert!(!cut.whole && cut.said["TestD"].contains("panic"));
+    }
+}
