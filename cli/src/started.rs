@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use goemu::Config;
-use goemu::machine::{Access, Dir, EngineChoice, Files, Process};
+use goemu::machine::{Access, Dir, EngineChoice, Faults, Files, Process};
 
 use crate::guest::Limits;
 
@@ -23,6 +23,9 @@ pub(crate) struct Started {
     /// Processors that the program sees, 1 to 64; its threads take turns on one [default: 1; explore: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     processors: Option<u32>,
+    /// What goes wrong on purpose, by the seed: delays, drops (of connections), short (reads and writes), full (disk), clock (that jumps), all
+    #[arg(long, value_name = "LIST")]
+    faults: Option<Faults>,
 }
 
 impl Started {
@@ -39,6 +42,7 @@ impl Started {
         let processors = self.processors.unwrap_or(own.processors);
         let own = Config { engine: EngineChoice::Auto, processors, process, ..own };
         let mut config = self.limits.config(&own)?;
+        config.faults = self.faults.unwrap_or_default();
         let path = path_in_guest(program)?;
         config.files = Files {
             current: self.cwd.clone().unwrap_or_else(|| "/".to_owned()),
@@ -54,6 +58,7 @@ impl Started {
     pub(crate) fn words(&self, processors: u32) -> Vec<String> {
         let mut words = vec!["--processors".to_owned(), processors.to_string()];
         words.extend(self.cwd.iter().flat_map(|dir| ["--cwd".to_owned(), dir.clone()]));
+        words.extend(self.faults.iter().flat_map(|faults| ["--faults".to_owned(), faults.to_string()]));
         words.extend(self.limits.words());
         words
     }

@@ -1,7 +1,7 @@
 //! Whole programs, from their entry to their end.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use goemu::machine::{Access, Config, Dir, EngineChoice, Files, Process, Signals};
+use goemu::machine::{Access, Config, Dir, EngineChoice, Faults, Files, Process, Signals};
 use goemu::program::{Program, Run, Stream};
 use goemu::{Image, Outcome};
 use goemu_tests::fixtures::{self, binary, cases};
@@ -41,6 +41,31 @@ fn a_seed_is_one_run_on_either_engine() {
         assert_eq!(first, run(3, EngineChoice::Interpreter, processors));
         assert_eq!(first, run(3, EngineChoice::Auto, processors));
     }
+}
+
+#[test]
+fn faults_follow_from_the_seed() {
+    let run = |faults: &str, seed, engine| {
+        let faults: Faults = faults.parse().unwrap();
+        whole(Config { faults, seed, engine, ..Config::default() })
+    };
+    let usual = whole(Config::default());
+    // A program that does it right is not disturbed by these.
+    for seed in 1..4 {
+        let disturbed = run("short,delays", seed, EngineChoice::Auto);
+        assert_eq!(returned(&disturbed), returned(&usual));
+        assert_ne!(disturbed.instructions, usual.instructions);
+    }
+    let all = run("all", 5, EngineChoice::Auto);
+    assert_eq!(all, run("all", 5, EngineChoice::Interpreter));
+    let says = |faults: &str, text: &str| {
+        (1..40).any(|seed| {
+            let run = run(faults, seed, EngineChoice::Auto);
+            String::from_utf8_lossy(&run.stderr).contains(text)
+        })
+    };
+    assert!(says("full", "no space left on device"));
+    assert!(says("drops", "connection reset by peer"));
 }
 
 #[test]

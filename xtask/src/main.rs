@@ -26,9 +26,9 @@ mod objdump_diff;
 mod oracle;
 mod python;
 mod run;
-mod stdtest;
 #[cfg(feature = "goemu")]
 mod signatures;
+mod stdtest;
 mod toolchains;
 mod walls;
 #[cfg(feature = "goemu")]

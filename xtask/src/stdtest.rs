@@ -112,14 +112,16 @@ fn work() -> PathBuf {
 
 /// The packages of a tree that have tests.
 fn packages(tree: &Path, only: &[String]) -> Result<Vec<String>> {
-    let known = |pattern: &&str| tree.join("src").join(pattern.trim_end_matches("/...")).is_dir();
+    let known = |pattern: &&&str| tree.join("src").join(pattern.trim_end_matches("/...")).is_dir();
     let format = "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}";
     let mut go = go_command(tree);
     go.args(["list", "-f", format]).args(PATTERNS.iter().filter(known));
     let list = output(go.current_dir(tree.join("src")))?;
     let internal = |package: &str| package.split('/').any(|part| part == "internal");
     let wanted = |package: &&str| {
-        !package.is_empty() && !internal(package) && (only.is_empty() || only.iter().any(|one| one == package))
+        !package.is_empty()
+            && !internal(package)
+            && (only.is_empty() || only.iter().any(|one| one == package))
     };
     Ok(list.lines().filter(wanted).map(str::to_owned).collect())
 }

@@ -5,6 +5,7 @@ pub(crate) mod address_map;
 pub(crate) mod arena;
 pub(crate) mod clock;
 pub(crate) mod ending;
+pub(crate) mod faults;
 pub(crate) mod files;
 pub mod goroutine;
 pub(crate) mod heap;

@@ -33,6 +33,7 @@ use crate::go::chance::Chance;
 use crate::go::names;
 use crate::go::read::ReadOptions;
 use crate::guest::address_map::RETURN_ADDR;
+pub use crate::guest::faults::Faults;
 pub use crate::guest::files::{Access, Changed, ChangedKind, Dir, Files};
 use crate::guest::goroutine::{Goroutine, TOP_BLOCK};
 pub use crate::guest::outside::Signals;

@@ -85,7 +85,10 @@ fn put(out: &mut String, release: &str, packages: &[(String, Compared)]) -> std:
         percent(same, passed),
         percent(same, passed - processes)
     )?;
-    writeln!(out, "| package | pass natively | the same | start programs | others | time, native = 1 | ended |")?;
+    writeln!(
+        out,
+        "| package | pass natively | the same | start programs | others | time, native = 1 | ended |"
+    )?;
     writeln!(out, "|---|--:|--:|--:|--:|--:|---|\n{rows}")?;
     writeln!(out, "### Other than natively\n\n| package | test | here |\n|---|---|---|\n{names}")
 }

@@ -116,7 +116,8 @@ impl Compared {
     /// A line that says it.
     pub(super) fn line(&self) -> String {
         let (passed, others) = (self.passed(), self.others());
-        let whole = if self.here.whole { String::new() } else { format!(", not to its end ({})", self.here.ended) };
+        let whole =
+            if self.here.whole { String::new() } else { format!(", not to its end ({})", self.here.ended) };
         format!(
             "{} of {passed}{whole}, {:.2} s natively, {:.2} s here",
             passed - others.len(),

@@ -36,7 +36,7 @@ pub(super) fn all(machine: &mut Machine, image: &Image) -> Traceback {
     Traceback { goroutines: stacks.collect() }
 }
 
-/// Those that wait for others of the program, beside the main one, in or for the user's code.
+/// Those that wait for others of the program, or go on, beside the main one, in or for the user's code.
 pub(super) fn leaked(machine: &mut Machine, image: &Image, own: &Own) -> Traceback {
     let mut found = all(machine, image);
     found.goroutines.retain(|stack| {
@@ -46,9 +46,14 @@ pub(super) fn leaked(machine: &mut Machine, image: &Image, own: &Own) -> Traceba
             let creator = stack.created_by.as_ref().is_some_and(|by| own.has(&by.func, &by.line.file));
             creator || super::seen::own_frame(own, stack).is_some()
         };
-        stack.goroutine != 1 && waits && of_user()
+        stack.goroutine != 1 && (waits || goes_on(&stack.status)) && of_user()
     });
     found
+}
+
+/// Whether a goroutine of this status runs or could run.
+pub(super) fn goes_on(status: &str) -> bool {
+    matches!(status, "running" | "runnable")
 }
 
 /// The calls of a goroutine; none of one of Go's own.

@@ -213,8 +213,11 @@ fn leak(machine: &mut Machine, own: &Own) -> Option<Seen> {
     }
     let places = places(own, traceback.goroutines.iter());
     let count = traceback.goroutines.len();
-    let who = if count == 1 { "a goroutine waits".to_owned() } else { format!("{count} goroutines wait") };
-    let mut seen = Seen::new(SeenKind::Leak, format!("leak {places}"), format!("{who} for ever: {places}"));
+    let (who, s) =
+        if count == 1 { ("a goroutine".to_owned(), "s") } else { (format!("{count} goroutines"), "") };
+    let all_wait = traceback.goroutines.iter().all(|stack| !blocked::goes_on(&stack.status));
+    let what = if all_wait { format!("{who} wait{s} for ever") } else { format!("{who} did not end") };
+    let mut seen = Seen::new(SeenKind::Leak, format!("leak {places}"), format!("{what}: {places}"));
     seen.stacks = traceback.to_string();
     Some(seen)
 }
@@ -222,6 +225,10 @@ fn leak(machine: &mut Machine, own: &Own) -> Option<Seen> {
 /// Where goroutines wait: each place once, in an order that does not depend on the run.
 fn places<'s>(own: &Own, stacks: impl Iterator<Item = &'s Stack>) -> String {
     let name = |stack: &Stack| {
+        // Where one is that runs is chance.
+        if let (true, Some(by)) = (blocked::goes_on(&stack.status), &stack.created_by) {
+            return format!("running, started by {}", by.func);
+        }
         let at = own_frame(own, stack).map(place);
         let at = at.or_else(|| stack.created_by.as_ref().map(|by| format!("what {} started", by.func)));
         format!("{} in {}", waits_for(&stack.status), at.unwrap_or_else(|| "Go's library".to_owned()))

@@ -405,7 +405,8 @@ pub(super) fn process(image: &Arc<Image>, config: &Config, entry: Entry) -> Resu
     let mut mapped = mapped(image, stack, &world);
     mapped.extend(changes.mapped());
     let os =
-        Linux::new(memory.space(), &mapped, &config.files, config.processors, (tls::slot(image), c_blocks))?;
+        Linux::new(memory.space(), &mapped, &config.files, config.processors, (tls::slot(image), c_blocks))?
+            .with_faults(config.faults);
     let mut hooks = Hooks::default();
     install::started(image, &mut hooks);
     let goroutine = Goroutine::unknown(config.max_stack);

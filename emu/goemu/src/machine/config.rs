@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{EngineChoice, Files, Process};
+use super::{EngineChoice, Faults, Files, Process};
 use crate::changes::Changes;
 use crate::cpu::Level;
 use crate::outcome::Runtime;
@@ -37,6 +37,8 @@ pub struct Config {
     pub files: Files,
     /// Processors that the program sees (`runtime.NumCPU`), 1 to 64. Its threads take turns on one.
     pub processors: u32,
+    /// What goes wrong on purpose in the system of a started program.
+    pub faults: Faults,
     /// What is changed of the program.
     pub changes: Changes,
 }
@@ -56,6 +58,7 @@ impl Default for Config {
             process: Process::default(),
             files: Files::default(),
             processors: 1,
+            faults: Faults::default(),
             changes: Changes::default(),
         }
     }

@@ -12,6 +12,7 @@ mod connect;
 pub mod disk;
 mod ending;
 mod epoll;
+mod faults;
 mod files;
 mod futex;
 mod identity;
@@ -22,12 +23,14 @@ mod paths;
 mod pipes;
 mod ranges;
 mod signal;
+mod signal_vectors;
 mod socket_address;
 mod socket_options;
 mod sockets;
 mod status;
 pub mod table;
 mod threads;
+mod traits;
 mod transfer;
 mod turns;
 
@@ -41,6 +44,7 @@ use crate::error::Error;
 use crate::go::chance::Chance;
 use crate::go::traceback::Stack;
 use crate::go::traceback::unwind::Start;
+use crate::guest::faults::Faults;
 use crate::guest::files::{Changed, Files};
 use crate::guest::schedule::Schedule;
 use crate::hook::{Action, HookContext, HookError, HookResult};
@@ -72,6 +76,7 @@ pub(super) struct Kernel {
     files: files::Files,
     disk: Arc<disk::Disk>,
     net: net::Net,
+    faults: faults::Faulty,
     /// Whether a C linker has placed `g` among C's thread-local variables, so that threads need memory for those.
     c_blocks: bool,
 }
@@ -93,6 +98,7 @@ impl Kernel {
             files: files::Files::default(),
             disk: Arc::new(disk),
             net: net::Net::default(),
+            faults: faults::Faulty::default(),
             c_blocks: false,
         })
     }
@@ -131,6 +137,12 @@ impl Linux {
         Ok(Linux { kept: now.clone(), now, g_slot, chance: None, seed: 0, stops: None })
     }
 
+    /// The same with faults on purpose.
+    pub(crate) fn with_faults(mut self, faults: Faults) -> Linux {
+        (self.now.faults.given, self.kept.faults.given) = (faults, faults);
+        self
+    }
+
     /// The running goroutine's calls, and the time.
     fn stack(&self, cx: &HookContext<'_>) -> Option<(Stack, u64)> {
         let g = self.g(cx.cpu, cx.memory)?;
@@ -158,13 +170,18 @@ impl Os for Linux {
         // The others are asked when they want to run next.
         cx.memory.charge(self.now.threads.cost());
         self.seed_thread(cx)?;
-        let Some(entry) = table::find(cx.cpu.gpr(gpr::RAX)) else {
+        let number = cx.cpu.gpr(gpr::RAX);
+        let Some(entry) = table::find(number) else {
             return Ok(SyscallReturn::Return(-errno::EPERM));
         };
         if let Some(outcome) = signal::from_outside(&mut self.now.threads, cx) {
             return Ok(SyscallReturn::End(outcome));
         }
-        match (entry.body)(&mut self.now, cx, args) {
+        let answer = match faults::before(&mut self.now, cx, number, args)? {
+            Ok(args) => (entry.body)(&mut self.now, cx, args),
+            Err(instead) => Ok(instead),
+        };
+        match answer {
             // An address that the kernel cannot use is an error number, not a fault.
             Err(HookError::Fault(_)) => Ok(SyscallReturn::Return(-errno::EFAULT)),
             Ok(SyscallReturn::Return(result)) if self.now.threads.running().signals.waits() => {

@@ -256,28 +256,46 @@ fn write_from(
     buffers: &[(u64, u64)],
     at: At,
 ) -> Result<SyscallReturn, HookError> {
-    let flags = match kernel.files.open(number) {
-        Ok(open) if open.flags & flag::ACCESS == 0 => return Ok(SyscallReturn::Return(-errno::EBADF)),
-        Ok(open) => open.flags,
+    if let Err(error) = flags_of_written(kernel, number) {
+        return Ok(SyscallReturn::Return(-error));
+    }
+    let bytes = gather(cx, buffers)?;
+    write_bytes(kernel, cx, number, &bytes, at)
+}
+
+/// The flags of a file that may be written.
+fn flags_of_written(kernel: &mut Kernel, number: u64) -> Result<u64, i64> {
+    let flags = kernel.files.open(number)?.flags;
+    if flags & flag::ACCESS == 0 { Err(errno::EBADF) } else { Ok(flags) }
+}
+
+fn write_bytes(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    number: u64,
+    bytes: &[u8],
+    at: At,
+) -> Result<SyscallReturn, HookError> {
+    let flags = match flags_of_written(kernel, number) {
+        Ok(flags) => flags,
         Err(error) => return Ok(SyscallReturn::Return(-error)),
     };
-    let bytes = gather(cx, buffers)?;
     match kernel.files.get(number) {
         Some(&mut File::Output(which)) if cx.world.output.closed & 1 << which != 0 => {
             return signal::broken_pipe(kernel, cx);
         }
         Some(&mut File::Output(which)) => {
-            cx.world.print(which, &bytes);
+            cx.world.print(which, bytes);
             return Ok(SyscallReturn::Return(bytes.len() as i64));
         }
         Some(&mut File::Socket(socket)) => {
-            return transfer::send(kernel, cx, (number, socket), &bytes, None);
+            return transfer::send(kernel, cx, (number, socket), bytes, None);
         }
         Some(File::Node(_)) => {}
         Some(_) if at.is_some() => return Ok(SyscallReturn::Return(-errno::ESPIPE)),
         _ => {}
     }
-    match put(kernel, cx, number, &bytes, (at, flags & flag::APPEND != 0)) {
+    match put(kernel, cx, number, bytes, (at, flags & flag::APPEND != 0)) {
         Ok(count) => {
             if !matches!(kernel.files.get(number), Some(File::Node(_))) {
                 epoll::changed(kernel, cx)?;
@@ -314,13 +332,15 @@ fn put(
                 Kind::Folder { .. } => return Err(errno::EISDIR),
                 _ => {}
             }
-            let at = match at {
+            let from = match at {
                 Some(at) => at,
                 None if append => disk.node(node.id)?.size(),
                 None => node.at,
             };
-            let count = disk.write(node.id, at, bytes, now)?;
-            node.at = at + count as u64;
+            let count = disk.write(node.id, from, bytes, now)?;
+            if at.is_none() {
+                node.at = from + count as u64;
+            }
             Ok(count)
         }
         Some(_) => Err(errno::EINVAL),
@@ -364,7 +384,42 @@ fn seek(kernel: &mut Kernel, number: u64, offset: i64, whence: u64) -> Result<u6
     Ok(node.at)
 }
 
-/// `sendfile`, `splice`: no file's pages can be moved. Programs copy them.
+/// `sendfile(to, from, offset, size)`: of a file's contents.
+pub(super) fn sendfile(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
+    let [to, from, offset, size, ..] = args;
+    let (id, place) = match kernel.files.get(from) {
+        Some(File::Node(node)) => (node.id, node.at),
+        Some(_) => return Ok(SyscallReturn::Return(-errno::EINVAL)),
+        None => return Ok(SyscallReturn::Return(-errno::EBADF)),
+    };
+    let at = if offset == 0 { place } else { cx.word(offset)? };
+    let size = size.min(MOST_BYTES) as usize;
+    let bytes = match kernel.disk.node(id).map(|node| &node.kind) {
+        Ok(Kind::File(_)) => take(kernel, cx, from, size, Some(at)),
+        _ => Err(errno::EINVAL),
+    };
+    let bytes = match bytes {
+        Ok(bytes) if bytes.is_empty() => return Ok(SyscallReturn::Return(0)),
+        Ok(bytes) => bytes,
+        Err(error) => return Ok(SyscallReturn::Return(-error)),
+    };
+    let written = write_bytes(kernel, cx, to, &bytes, None)?;
+    if let SyscallReturn::Return(count @ 1..) = written {
+        let after = at.wrapping_add(count as u64);
+        match kernel.files.get(from) {
+            _ if offset != 0 => cx.set_word(offset, after)?,
+            Some(File::Node(node)) => node.at = after,
+            _ => {}
+        }
+    }
+    Ok(written)
+}
+
+/// `splice`: no file's pages can be moved. Programs copy them.
 pub(super) fn no_pages(_: &mut Kernel, _: &mut HookContext<'_>, _: Args) -> Result<SyscallReturn, HookError> {
     Ok(SyscallReturn::Return(-errno::EINVAL))
 }

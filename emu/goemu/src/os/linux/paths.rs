@@ -56,9 +56,15 @@ pub(super) fn node(kernel: &mut Kernel, from: u64, path: &[u8], flags: u64) -> R
     find(kernel, from, path, flags & NO_FOLLOW == 0)
 }
 
-/// Where a new node is to be made.
+/// Where a new node is to be made. A link that is there already is not followed, whatever comes after its name.
 fn place(kernel: &mut Kernel, from: u64, path: &[u8], is_folder: bool) -> Result<super::disk::Place, i64> {
-    let found = walk(kernel, from, path, false)?;
+    let slashes = path.iter().rev().take_while(|byte| **byte == b'/').count();
+    let name = match &path[..path.len() - slashes] {
+        [] => path,
+        name => name,
+    };
+    let mut found = walk(kernel, from, name, false)?;
+    found.slash |= slashes > 0;
     kernel.disk.free_place(found, is_folder)
 }
 

@@ -4,6 +4,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use super::signal_vectors;
 use super::threads::{Thread, Threads};
 use super::{Args, Kernel, errno};
 use crate::cpu::{Cpu, gpr};
@@ -137,6 +138,8 @@ mod ucontext {
     pub(super) const RIP: u64 = REGISTERS + 128;
     pub(super) const RFLAGS: u64 = RIP + 8;
     pub(super) const SEGMENTS: u64 = RFLAGS + 8;
+    /// The address of the vector registers.
+    pub(super) const VECTORS: u64 = REGISTERS + 184;
     pub(super) const HELD: u64 = 296;
     pub(super) const SIZE: u64 = 304;
 }
@@ -212,6 +215,7 @@ pub(super) fn send(signals: &Signals, thread: &mut Thread, signal: u64) -> Sysca
         Some(SIG_DFL | SIG_IGN) => SyscallReturn::Return(0),
         Some(_) => {
             thread.signals.sent |= 1 << (signal - 1);
+            thread.notice();
             SyscallReturn::Return(0)
         }
     }
@@ -255,8 +259,11 @@ pub(super) fn deliver(kernel: &mut Kernel, cx: &mut HookContext<'_>) -> Result<(
         Some(top) if action.flags & SA_ONSTACK != 0 => top,
         _ => sp.wrapping_sub(RED_ZONE),
     };
+    let area = top.wrapping_sub(signal_vectors::SIZE) & !63;
+    cx.memory.write_bytes(area, &[0; signal_vectors::SIZE as usize])?;
+    signal_vectors::save(cx, area)?;
     // The handler starts as if the restorer had called it.
-    let context = top.wrapping_sub(ucontext::SIZE + SIGINFO) & !15;
+    let context = area.wrapping_sub(ucontext::SIZE + SIGINFO) & !15;
     let (info, frame) = (context.wrapping_add(ucontext::SIZE), context.wrapping_sub(8));
     cx.set_word(frame, action.restorer)?;
     cx.memory.write_bytes(context, &[0; (ucontext::SIZE + SIGINFO) as usize])?;
@@ -270,6 +277,7 @@ pub(super) fn deliver(kernel: &mut Kernel, cx: &mut HookContext<'_>) -> Result<(
     cx.set_word(context + ucontext::RFLAGS, cx.cpu.rflags())?;
     // CS, GS, FS and SS of a Linux process.
     cx.set_word(context + ucontext::SEGMENTS, 0x33 | 0x2b << 48)?;
+    cx.set_word(context + ucontext::VECTORS, area)?;
     cx.set_word(context + ucontext::HELD, thread.signals.held)?;
     cx.memory.write(info, (number as u32).to_le_bytes())?;
     cx.memory.write(info + 8, SI_TKILL.to_le_bytes())?;
@@ -301,9 +309,10 @@ pub(super) fn rt_sigreturn(
     for (register, n) in registers.iter_mut().zip(0..) {
         *register = word(ucontext::REGISTERS + 8 * n)?;
     }
+    let area = word(ucontext::VECTORS)?;
     let signals = &mut kernel.threads.running().signals;
     if let Some(before) = signals.interrupted.pop() {
-        (cx.cpu.ymm, cx.cpu.mxcsr, cx.cpu.x87) = (before.ymm, before.mxcsr, before.x87);
+        signal_vectors::restore(cx, area, &before)?;
     }
     signals.held = held;
     for (register, value) in ucontext::ORDER.into_iter().zip(registers) {

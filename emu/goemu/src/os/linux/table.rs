@@ -3,7 +3,7 @@
 
 use super::{
     Args, Kernel, clock, epoll, files, futex, identity, io, memory, paths, pipes, signal, sockets, status,
-    threads,
+    threads, traits,
 };
 use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
@@ -64,7 +64,7 @@ calls! {
     33  dup2(file, number) => files::dup2;
     35  nanosleep(request, rest) => clock::nanosleep;
     39  getpid() => identity::getpid;
-    40  sendfile(to, from, at, size) => io::no_pages;
+    40  sendfile(to, from, at, size) => io::sendfile;
     41  socket(family, kind, protocol) => sockets::socket;
     42  connect(socket, address, size) => sockets::connect;
     43  accept(socket, address, size) => sockets::accept;
@@ -128,6 +128,7 @@ calls! {
     137 statfs(path, to) => status::statfs;
     138 fstatfs(file, to) => status::fstatfs;
     140 getpriority(which, who) => identity::getpriority;
+    157 prctl(operation, value) => traits::prctl;
     158 arch_prctl(code, address) => threads::arch_prctl;
     160 setrlimit(resource, limits) => identity::zero;
     162 sync() => identity::zero;

@@ -3,6 +3,7 @@
 
 use super::ending::Ending;
 use super::signal::{self, AltStack, OfThread, Signals};
+use super::traits::Traits;
 use super::{Args, Kernel, errno, futex};
 use crate::cpu::{Cpu, gpr};
 use crate::go::meeting::Meetings;
@@ -71,6 +72,9 @@ pub(super) struct Thread {
     pub(super) ran: u64,
     /// Whether its source of random numbers was not set by the seed yet.
     pub(super) is_new: bool,
+    pub(super) traits: Traits,
+    /// Whether its system call has come late on purpose.
+    pub(super) late: bool,
 }
 
 /// A thread's wait.
@@ -103,7 +107,20 @@ impl Default for Threads {
         let (alt_stack, signals) = (AltStack::default(), OfThread::default());
         let (cpu, wait) = (Cpu::default(), None);
         let (memo, ran, is_new) = (None, 0, true);
-        let first = Thread { tid: 1, cpu, wait, clear_tid: 0, alt_stack, signals, memo, ran, is_new };
+        let traits = Traits::default();
+        let first = Thread {
+            tid: 1,
+            cpu,
+            wait,
+            clear_tid: 0,
+            alt_stack,
+            signals,
+            memo,
+            ran,
+            is_new,
+            traits,
+            late: false,
+        };
         Threads {
             signals: Signals::default(),
             list: vec![first],
@@ -165,7 +182,8 @@ impl Threads {
             self.schedule.slice(self.place(self.running, cx), &self.places(&ready, cx))
         };
         let deadlines = self.deadlines().map(|deadline| clock::until(cx.cpu, deadline));
-        deadlines.fold(turn, i64::min)
+        let work = self.ending.as_ref().map_or(i64::MAX, Ending::left);
+        deadlines.fold(turn.min(work), i64::min)
     }
 
     /// When others want to run again, and when what is left of a program that has ended is stopped.
@@ -180,6 +198,9 @@ impl Threads {
         self.used = self.used.saturating_add(instructions);
         let contended = !self.schedule.is_usual() && self.ready().next().is_some();
         self.schedule.ran(instructions, contended);
+        if let Some(ending) = &mut self.ending {
+            ending.ran(instructions);
+        }
         let running = self.running();
         running.ran = running.ran.saturating_add(instructions.unsigned_abs());
     }
@@ -189,7 +210,7 @@ impl Threads {
         cx.memory.charge(self.list.len() as u64);
         let now = clock::now(cx.cpu);
         let woken = self.wake_late(now);
-        if self.ending.as_ref().is_some_and(|ending| ending.deadline() <= now) {
+        if self.ending.as_ref().is_some_and(|ending| ending.is_late(now)) {
             return Ok(self.ended());
         }
         if !self.schedule.is_usual() {
@@ -214,9 +235,7 @@ impl Threads {
         if let SyscallReturn::End(outcome) = signal::send(&self.signals, thread, signal) {
             return Some(outcome);
         }
-        if thread.signals.waits() && thread.wait.is_some() {
-            thread.resume(-errno::EINTR);
-        }
+        thread.notice();
         None
     }
 
@@ -360,6 +379,14 @@ impl Threads {
 }
 
 impl Thread {
+    /// A signal has come: a system call that waits ends, or is made again after the handler. A thread that was stopped stays so.
+    pub(super) fn notice(&mut self) {
+        let waits = self.wait.is_some_and(|wait| wait.on != On::Stall);
+        if waits && self.signals.waits() {
+            self.resume(-errno::EINTR);
+        }
+    }
+
     /// Its system call returns.
     fn resume(&mut self, result: i64) {
         if self.wait.take().is_some_and(|wait| !matches!(wait.on, On::Change | On::Stall)) {
@@ -418,8 +445,20 @@ pub(super) fn clone(
     threads.next_tid = tid.wrapping_add(1).max(2);
     let clear_tid = if flags & CLONE_CHILD_CLEARTID != 0 { child_tid } else { 0 };
     let (alt_stack, signals) = (AltStack::default(), threads.running().signals.inherited());
-    let (wait, memo, ran, is_new) = (None, None, 0, true);
-    threads.list.push(Thread { tid, cpu, wait, clear_tid, alt_stack, signals, memo, ran, is_new });
+    let (wait, memo, ran, is_new, traits) = (None, None, 0, true, threads.running().traits);
+    threads.list.push(Thread {
+        tid,
+        cpu,
+        wait,
+        clear_tid,
+        alt_stack,
+        signals,
+        memo,
+        ran,
+        is_new,
+        traits,
+        late: false,
+    });
     Ok(SyscallReturn::Return(i64::from(tid)))
 }
 

@@ -15,7 +15,7 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/group", "root:x:0:\nnogroup:x:65534:\n"),
     ("/etc/hostname", "goemu\n"),
     ("/etc/hosts", "127.0.0.1\tlocalhost goemu\n::1\tlocalhost ip6-localhost ip6-loopback\n"),
-    ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+    ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
     ("/etc/os-release", "NAME=\"goemu\"\nID=goemu\nPRETTY_NAME=\"goemu\"\n"),
     (
         "/etc/passwd",
@@ -41,12 +41,13 @@ const FILES: &[(&str, &str)] = &[
     ("/proc/self/mounts", "tmpfs / tmpfs rw 0 0\n"),
     (
         "/proc/self/status",
-        "Name:\tgoemu\nPid:\t1\nPPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nThreads:\t1\n",
+        "Name:\tgoemu\nPid:\t1\nPPid:\t0\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nThreads:\t1\n",
     ),
     ("/proc/stat", "cpu  0 0 0 0 0 0 0 0 0 0\n"),
     ("/proc/sys/kernel/hostname", "goemu\n"),
     ("/proc/sys/kernel/ostype", "Linux\n"),
     ("/proc/sys/kernel/osrelease", "6.1.0\n"),
+    ("/proc/sys/fs/pipe-max-size", "1048576\n"),
     ("/proc/sys/net/core/somaxconn", "4096\n"),
     ("/proc/uptime", "1.00 1.00\n"),
     ("/proc/version", "Linux version 6.1.0\n"),
