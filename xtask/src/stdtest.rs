@@ -43,7 +43,7 @@ pub(crate) struct Args {
 }
 
 /// The packages whose tests are run.
-const PATTERNS: [&str; 43] = [
+const PATTERNS: [&str; 45] = [
     "strings",
     "bytes",
     "sort",
@@ -63,7 +63,9 @@ const PATTERNS: [&str; 43] = [
     "regexp/...",
     "bufio",
     "io/...",
-    "os/...",
+    "os",
+    "os/signal",
+    "os/user",
     "path/...",
     "time/...",
     "context",
@@ -142,7 +144,7 @@ fn run(args: &Args, release: &str, tree: &Path, package: &str) -> Result<String>
         let tree = tree.display();
         let mut emulated = Command::new(&args.goemu);
         emulated.args(["run", "--timeout", &args.timeout.to_string(), "--dir", &format!("{tree}:{tree}")]);
-        emulated.arg("--cwd").arg(&folder);
+        emulated.args(["--processors", "4"]).arg("--cwd").arg(&folder);
         for (name, value) in environment(Path::new(&tree.to_string())) {
             emulated.arg("--env").arg(format!("{name}={value}"));
         }

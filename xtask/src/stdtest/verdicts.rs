@@ -64,7 +64,7 @@ impl Ran {
         let (mut running, mut before) = (String::new(), String::new());
         for line in output.lines() {
             if let Some((_, name)) = line.split_once("=== RUN   ") {
-                (running, before) = (name.trim().to_owned(), String::new());
+                (running, before) = (without_addresses(name.trim()), String::new());
                 continue;
             }
             let found = WORDS.iter().find_map(|(word, verdict)| Some((line.split_once(word)?.1, *verdict)));
@@ -76,7 +76,7 @@ impl Ran {
                 }
                 continue;
             };
-            let name = name.rsplit_once(" (").map_or(name, |(name, _)| name).to_owned();
+            let name = without_addresses(name.rsplit_once(" (").map_or(name, |(name, _)| name));
             if verdict != Verdict::Pass {
                 said.insert(name.clone(), std::mem::take(&mut before));
             }
@@ -85,9 +85,21 @@ impl Ran {
         if !running.is_empty() && !tests.contains_key(&running) {
             said.insert(running, before);
         }
-        let last = output.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-        Ran { tests, said, whole: matches!(last, "PASS" | "FAIL"), ended: String::new(), seconds: 0.0 }
+        let last = output.lines().rev().take_while(|line| !line.starts_with("=== RUN"));
+        let whole = last.into_iter().any(|line| matches!(line, "PASS" | "FAIL"));
+        Ran { tests, said, whole, ended: String::new(), seconds: 0.0 }
     }
+}
+
+/// Some tests are named by values, and these by their addresses.
+fn without_addresses(name: &str) -> String {
+    let mut parts = name.split("0x");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain += "0x";
+        plain += part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+    }
+    plain
 }
 
 impl Compared {
@@ -143,6 +155,7 @@ mod tests {
         assert_eq!(ran.tests["TestC"], Verdict::Skip);
         assert_eq!(ran.said["TestC"].trim(), "c_test.go:3: why");
         assert!(ran.whole);
+        assert!(Ran::of("--- PASS: TestE/0xc000 (0.00s)\nPASS\n").tests.contains_key("TestE/0x"));
         let cut = Ran::of("=== RUN   TestD\nd_test.go: panic\n");
         assert!(!cut.whole && cut.said["TestD"].contains("panic"));
     }
