@@ -8,6 +8,7 @@
 
 mod die;
 mod func;
+mod func_name;
 mod names;
 mod order;
 mod placed;

@@ -129,6 +129,9 @@ pub struct FuncType {
     pub results: Vec<TypeRef>,
     /// Whether the last parameter is `...T` (its type is then `[]T`).
     pub variadic: bool,
+    /// Whether parameters and results are known apart. Where they are not, all are parameters: debug information of
+    /// Go 1.24 and older lists both alike, and neither a descriptor nor the type's name tells.
+    pub results_known: bool,
 }
 
 /// A type that is named here and defined elsewhere.

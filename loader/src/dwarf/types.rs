@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::func_name;
 use crate::error::DwarfError;
 use crate::gotype::{self, ChanDir, Field, FuncType, Kind, Nest, Type, TypeRef};
 
@@ -55,7 +56,7 @@ impl<'a> Builder<'_, 'a, '_> {
         };
         let align = gotype::align(&kind, size);
         let rtype = self.descriptor(&die);
-        let kind = self.complete(kind, rtype);
+        let kind = self.complete(kind, rtype, die.name.as_deref().unwrap_or_default());
         Ok(Type { name: die.name.unwrap_or_default(), size, align, kind, rtype })
     }
 
@@ -80,7 +81,7 @@ impl<'a> Builder<'_, 'a, '_> {
 
     /// Adds what only the runtime's descriptor knows: methods, the direction of a named channel type, and up to
     /// Go 1.24 where a function type's results begin.
-    fn complete(&self, kind: Kind, rtype: Option<u64>) -> Kind {
+    fn complete(&self, kind: Kind, rtype: Option<u64>, name: &str) -> Kind {
         let known = || rtype.and_then(|addr| self.dwarf.rtypes?.ty(addr).ok()).map(|ty| ty.kind.clone());
         match kind {
             Kind::Interface { empty: false, .. } => match known() {
@@ -91,13 +92,12 @@ impl<'a> Builder<'_, 'a, '_> {
                 Some(Kind::Chan { dir, .. }) => Kind::Chan { elem, dir },
                 _ => Kind::Chan { elem, dir },
             },
-            Kind::Func(mut func) => {
-                if let Some(Kind::Func(known)) = known()
-                    && func.results.is_empty()
-                {
-                    func.results = func.params.split_off(known.params.len().min(func.params.len()));
-                }
-                Kind::Func(func)
+            Kind::Func(func) if func.results.is_empty() && !func.params.is_empty() => {
+                let results = match known() {
+                    Some(Kind::Func(known)) => Some(known.results.len()),
+                    _ => func_name::results(name),
+                };
+                Kind::Func(with_results(func, results))
             }
             kind => kind,
         }
@@ -164,7 +164,8 @@ impl<'a> Builder<'_, 'a, '_> {
     }
 
     fn func(&self, unit: &Unit<'a>, die: &Die) -> Result<Kind> {
-        let mut func = FuncType { params: Vec::new(), results: Vec::new(), variadic: false };
+        let (params, results) = (Vec::new(), Vec::new());
+        let mut func = FuncType { params, results, variadic: false, results_known: true };
         self.dwarf.each_child(unit, die.offset, |child| {
             match child.tag {
                 gimli::DW_TAG_formal_parameter if child.result => func.results.push(refer(child.ty)),
@@ -182,6 +183,14 @@ impl<'a> Builder<'_, 'a, '_> {
         let Some(words) = die.ty else { return malformed(die.offset, "an interface without a type") };
         Ok(self.dwarf.die_at(words)?.1.name.as_deref() == Some("runtime.eface"))
     }
+}
+
+/// A type whose results are the last of what is listed.
+fn with_results(mut func: FuncType, results: Option<usize>) -> FuncType {
+    func.results_known = results.is_some();
+    let first = func.params.len().saturating_sub(results.unwrap_or(0));
+    func.results = func.params.split_off(first);
+    func
 }
 
 fn array_size(kind: &Kind) -> Option<u64> {

@@ -105,7 +105,7 @@ impl Rtypes<'_> {
             refs.push(TypeRef::Rtype(self.word(pointer, Some(0))?));
         }
         let results = refs.split_off(usize::from(params).min(refs.len()));
-        Ok(FuncType { params: refs, results, variadic })
+        Ok(FuncType { params: refs, results, variadic, results_known: true })
     }
 
     pub(super) fn method_signature(&self, method: Methods) -> Result<Signature> {
@@ -113,7 +113,7 @@ impl Rtypes<'_> {
         if func.kind != gotype::FUNC {
             return self.fail(method.ty, "a method's type is not a function's");
         }
-        let FuncType { params, results, variadic } = self.func(&func)?;
+        let FuncType { params, results, variadic, .. } = self.func(&func)?;
         let mut signature = Signature { params: vec![self.receiver(method)?], results: Vec::new(), variadic };
         for param in params {
             signature.params.push(self.param(&param)?);

@@ -88,6 +88,7 @@ pub(super) fn func(signature: &Signature) -> Arc<Type> {
         params: refs(&signature.params),
         results: refs(&signature.results),
         variadic: signature.variadic,
+        results_known: true,
     };
     fixed(unnamed.to_string(), Kind::Func(func))
 }

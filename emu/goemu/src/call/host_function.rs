@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use goemu_loader::{Abi, Image, Kind, Signature, Type};
+use goemu_loader::{Abi, Image, Kind, Param, Signature, Type, TypeRef};
 
 use crate::call::changed::put;
 use crate::call::intercept::Convention;
@@ -49,7 +49,7 @@ impl Machine {
         self.place_host_function(signature, with)
     }
 
-    /// [`Machine::host_function`] of a type as the program has it: `func(int) int`, not one with a name of its own.
+    /// [`Machine::host_function`] of a type as the program has it: `func(int) int`, or one with a name of its own.
     ///
     /// # Errors
     /// When it is another type, types in it are not known, or there is no room for another function.
@@ -94,13 +94,48 @@ fn give_zeros(convention: &Convention, cx: &mut HookContext<'_>) -> Result<Actio
     put(cx, &frame).map(|()| Action::Return)
 }
 
-/// What a function of a type takes and gives, by its name: up to Go 1.24, debug information does not tell parameters from results.
+/// What a function of a type takes and gives.
 ///
 /// # Errors
-/// When it is no type of functions, has a name of its own, or types in it are not known.
+/// When it is no type of functions, parameters and results are not known apart, or types in it are not known.
 pub fn signature_of(image: &Image, ty: &Type) -> Result<Signature, Error> {
-    match ty.kind {
+    let unknown = || Error::NoSignature(ty.name.clone());
+    match &ty.kind {
         Kind::Func(_) if ty.name.starts_with("func(") => signature::parse(image, &ty.name, ""),
-        _ => Err(Error::NoSignature(ty.name.clone())),
+        Kind::Func(func) if func.results_known => {
+            let params = |list: &[TypeRef]| {
+                let known =
+                    list.iter().map(|ty| Some(Param { name: String::new(), ty: image.resolve(ty).ok()? }));
+                known.collect::<Option<Vec<_>>>().ok_or_else(unknown)
+            };
+            let (params, results) = (params(&func.params)?, params(&func.results)?);
+            Ok(Signature { params, results, variadic: func.variadic })
+        }
+        _ => Err(unknown()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use goemu_loader::{FuncType, Image, Kind, Type};
+
+    use super::signature_of;
+    use crate::go::testing;
+
+    #[test]
+    fn types_with_names_have_signatures_where_results_are_known() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/bin/corpus-go1.27-stripped");
+        let image = Image::open(path).expect("a fixture");
+        let int = testing::basic("int");
+        let of = |name: &str, results_known| {
+            let here = || vec![testing::here(&int)];
+            let func = FuncType { params: here(), results: here(), variadic: false, results_known };
+            signature_of(&image, &Type { name: name.to_owned(), kind: Kind::Func(func), ..Type::clone(&int) })
+        };
+        let known = of("main.step", true).expect("all is known");
+        assert_eq!(known.to_string(), "func(int) int");
+        assert!(of("main.step", false).is_err(), "what is listed may be results");
+        assert_eq!(of("func(int) int", false).expect("the name tells").to_string(), "func(int) int");
+        assert!(signature_of(&image, &int).is_err());
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn chan(elem: &Ty) -> Ty {
 pub(crate) fn func(params: &[&Ty]) -> Ty {
     let names: Vec<_> = params.iter().map(|p| p.name.as_str()).collect();
     let params = params.iter().map(|p| here(p)).collect();
-    let kind = Kind::Func(FuncType { params, results: Vec::new(), variadic: false });
+    let kind = Kind::Func(FuncType { params, results: Vec::new(), variadic: false, results_known: true });
     ty(&format!("func({})", names.join(", ")), 8, 8, kind)
 }
 
