@@ -5,6 +5,7 @@ mod changes;
 mod context;
 mod convert;
 mod errors;
+mod files;
 mod function;
 mod hooks;
 mod observe;
@@ -17,6 +18,8 @@ mod session;
 mod strings;
 mod types;
 mod values;
+mod view;
+mod xrefs;
 
 use pyo3::prelude::*;
 
@@ -48,6 +51,7 @@ fn _goemu(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<session::Session>()?;
     module.add_class::<session::Registers>()?;
     module.add_class::<session::Memory>()?;
+    module.add_class::<view::MemoryView>()?;
     module.add_class::<query::FunctionInfo>()?;
     module.add_class::<query::Line>()?;
     Ok(())

@@ -93,18 +93,26 @@ pub(crate) fn checksum_of(paths: Vec<PathBuf>) -> PyResult<String> {
     checksum(&paths)
 }
 
+/// Where the program is to be, and what is changed of it, as `open` was told.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    base: Option<u64>,
+    dump_base: Option<u64>,
+    changes: Vec<String>,
+}
+
 /// What `open` was told, for another process.
 pub(crate) fn settings<'py>(
     py: Python<'py>,
     config: &Config,
-    changes: &[String],
+    asked: &Asked,
     fuel: u64,
     timeout: Option<f64>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("fuel", fuel)?;
     dict.set_item("timeout", timeout)?;
-    dict.set_item("changes", changes)?;
+    dict.set_item("changes", &asked.changes)?;
     dict.set_item("seed", config.seed)?;
     dict.set_item("max_memory", config.max_memory)?;
     dict.set_item("max_stack", config.max_stack)?;
@@ -117,9 +125,22 @@ pub(crate) fn settings<'py>(
             EngineChoice::Translator => "translator",
         },
     )?;
+    dict.set_item(
+        "cpu",
+        match config.cpu {
+            Level::V1 => "v1",
+            Level::V2 => "v2",
+            Level::V3 => "v3",
+        },
+    )?;
+    dict.set_item("base", asked.base)?;
+    dict.set_item("dump_base", asked.dump_base)?;
     dict.set_item("args", config.process.args.clone())?;
     dict.set_item("env", config.process.env.iter().cloned().collect::<std::collections::BTreeMap<_, _>>())?;
     dict.set_item("stdin", PyBytes::new(py, &config.process.stdin))?;
+    dict.set_item("max_output", config.max_output)?;
+    dict.set_item("processors", config.processors)?;
+    crate::files::settings(py, &config.files, &dict)?;
     Ok(dict)
 }
 
@@ -128,7 +149,10 @@ pub(crate) fn settings<'py>(
 /// `fuel` is the number of instructions that a call may execute, `timeout` the seconds that it may take, `seed` what everything
 /// random follows from, `runtime` what serves calls (`None`, "hooked", "real"), `engine` what runs them ("interpreter", "auto",
 /// "translator"); `args`, `env` and `stdin` are what the program is given. `base` moves a position-independent program, `dump_base`
-/// takes a file for a dump of memory. `changes` are texts: `stub main.roll=4`, `set main.debug=true`, `patch main.f=90 90`,
+/// takes a file for a dump of memory. `dirs` are files and folders that the program is given: paths in the guest with paths of this
+/// computer, or with a pair of one and "ro", "overlay" (it writes to a copy in memory; the default) or "rw"; `cwd` is its working
+/// directory, `max_files` the bytes that its files may have, `max_output` those that a call may print, `processors` the number that
+/// it sees. `changes` are texts: `stub main.roll=4`, `set main.debug=true`, `patch main.f=90 90`,
 /// `map FILE@ADDRESS:rx`, `reg DX=5`, `skip-init PACKAGE`, `stop ADDRESS`.
 ///
 /// >>> p = goemu.open("prog")
@@ -140,7 +164,8 @@ pub(crate) fn settings<'py>(
 /// goemu._errors.LoadError: cannot read nothing: No such file or directory (os error 2)
 #[pyfunction]
 #[pyo3(signature = (source, *, fuel=None, timeout=None, seed=None, runtime=None, engine=None, cpu=None, max_memory=None, max_stack=None,
-                    args=None, env=None, stdin=None, base=None, dump_base=None, changes=None))]
+                    args=None, env=None, stdin=None, base=None, dump_base=None, changes=None, dirs=None, cwd=None, max_files=None,
+                    max_output=None, processors=None))]
 #[allow(clippy::too_many_arguments, reason = "keywords of a Python function")]
 pub(crate) fn open(
     py: Python<'_>,
@@ -159,6 +184,11 @@ pub(crate) fn open(
     base: Option<u64>,
     dump_base: Option<u64>,
     changes: Option<Vec<String>>,
+    dirs: Option<&Bound<'_, PyDict>>,
+    cwd: Option<String>,
+    max_files: Option<u64>,
+    max_output: Option<u64>,
+    processors: Option<u32>,
 ) -> PyResult<Program> {
     let default = Config::default();
     let stdin = stdin.map_or_else(|| Arc::clone(&default.process.stdin), Arc::from);
@@ -189,6 +219,14 @@ pub(crate) fn open(
             Some(other) => return Err(unknown("cpu", other, "v1, v2, v3")),
         },
         changes: crate::changes::parse(py, changes.as_deref().unwrap_or_default())?,
+        max_output: max_output.unwrap_or(default.max_output),
+        processors: match processors {
+            Some(count) if !(1..=64).contains(&count) => {
+                return Err(PyValueError::new_err("a program sees 1 to 64 processors"));
+            }
+            given => given.unwrap_or(default.processors),
+        },
+        files: crate::files::given(dirs, cwd, max_files)?,
         process: Process { args: args.unwrap_or_default(), env, stdin, ..Process::default() },
         ..default
     };
@@ -201,7 +239,8 @@ pub(crate) fn open(
         "" => errors::load(py, &error),
         path => errors::own(py, "LoadError", &format!("{path}{error}")),
     })?;
-    let program = Program::new(image, config, source, changes.unwrap_or_default());
+    let asked = Asked { base, dump_base, changes: changes.unwrap_or_default() };
+    let program = Program::new(image, config, source, asked);
     program.set_timeout(timeout)?;
     Ok(program)
 }

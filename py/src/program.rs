@@ -18,7 +18,7 @@ use crate::errors;
 use crate::function::Function;
 use crate::hooks::HookTable;
 use crate::observe::Watchers;
-use crate::open::Source;
+use crate::open::{Asked, Source};
 use crate::types::Types;
 
 /// Time between two looks for Ctrl-C.
@@ -62,8 +62,7 @@ pub(crate) struct Program {
     image: Arc<Image>,
     pub(crate) config: Config,
     pub(crate) source: Source,
-    /// Changes, as they were given.
-    changes: Vec<String>,
+    asked: Asked,
     slot: Mutex<Slot>,
     /// The thread that uses the machine: 0 for none.
     owner: AtomicU64,
@@ -114,14 +113,14 @@ pub(crate) fn reading() -> ReadOptions {
 }
 
 impl Program {
-    pub(crate) fn new(image: Image, config: Config, source: Source, changes: Vec<String>) -> Program {
+    pub(crate) fn new(image: Image, config: Config, source: Source, asked: Asked) -> Program {
         Program {
             image: Arc::new(image),
             fuel: AtomicU64::new(config.fuel),
             timeout: AtomicU64::new(0),
             config,
             source,
-            changes,
+            asked,
             slot: Mutex::new(Slot::NotMade),
             owner: AtomicU64::new(0),
             in_session: AtomicBool::new(false),
@@ -142,7 +141,7 @@ impl Program {
             timeout: AtomicU64::new(self.timeout.load(Ordering::Relaxed)),
             config: self.config.clone(),
             source: self.source.clone(),
-            changes: self.changes.clone(),
+            asked: self.asked.clone(),
             slot: Mutex::new(Slot::NotMade),
             owner: AtomicU64::new(0),
             in_session: AtomicBool::new(false),
@@ -457,8 +456,7 @@ impl Program {
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let make = py.import("goemu._pickle")?.getattr("program")?;
         let (source, checksum) = self.source.pickled(py, &self.image)?;
-        let settings =
-            crate::open::settings(py, &self.config, &self.changes, self.fuel_now(), self.timeout())?;
+        let settings = crate::open::settings(py, &self.config, &self.asked, self.fuel_now(), self.timeout())?;
         Ok((make, (source, checksum, settings).into_pyobject(py)?))
     }
 

@@ -1,9 +1,8 @@
 //! Questions about the whole file: functions, disassembly, how it was built.
 
-use goemu::disasm::{Walk, disassemble};
+use goemu::disasm::disassemble;
 use goemu::go::names::{are_hashed, find, package};
 use goemu_loader::{Abi, Func, Signature};
-use iced_x86::FlowControl;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -114,29 +113,6 @@ impl Line {
     }
 }
 
-/// The instructions of a function that name an address.
-fn references(func: &Func<'_>, wanted: u64) -> Vec<(String, u64, &'static str)> {
-    let (entry, size) = (func.entry(), func.end().saturating_sub(func.entry()));
-    let size = usize::try_from(size).unwrap_or(0);
-    let code = func.image().bytes(entry, size).unwrap_or_default();
-    let mut found = Vec::new();
-    for step in Walk::new(code, entry, size) {
-        let insn = &step.insn;
-        let near = insn.near_branch_target();
-        let kind = match insn.flow_control() {
-            FlowControl::Call if near == wanted => "call",
-            FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch if near == wanted => "jump",
-            _ if insn.is_ip_rel_memory_operand() && insn.ip_rel_memory_address() == wanted => "address",
-            _ => continue,
-        };
-        // A function that begins again does not refer to itself.
-        if kind != "jump" || wanted != entry {
-            found.push((func.name().to_owned(), insn.ip(), kind));
-        }
-    }
-    found
-}
-
 #[pymethods]
 impl Program {
     /// The functions whose names match a pattern (`main.*`), in order of address; all without one.
@@ -169,35 +145,6 @@ impl Program {
         });
         let lines: Vec<Line> = lines.collect();
         py.import("goemu._watch")?.getattr("Listing")?.call1((func.name(), lines))
-    }
-
-    /// Who refers to a function or an address: dicts of `func`, `address` and `kind` (`call`, `jump`, `address`), of direct
-    /// references in code.
-    ///
-    /// >>> sorted({call["func"] for call in p.xrefs("main.fib")})[:1]
-    /// ['main.fib']
-    fn xrefs<'py>(&self, py: Python<'py>, target: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let image = self.image();
-        let wanted = match target.cast::<crate::function::Function>() {
-            Ok(function) => function.get().entry(),
-            Err(_) => match target.extract::<u64>() {
-                Ok(address) => address,
-                Err(_) => {
-                    let found = find(image, &target.extract::<String>()?);
-                    found.map_err(|error| errors::from(py, &error))?.entry()
-                }
-            },
-        };
-        let found: Vec<(String, u64, &str)> =
-            py.detach(|| image.defined_funcs().flat_map(|func| references(&func, wanted)).collect());
-        let dict = |(func, address, kind)| {
-            let dict = PyDict::new(py);
-            dict.set_item("func", func)?;
-            dict.set_item("address", address)?;
-            dict.set_item("kind", kind)?;
-            Ok(dict)
-        };
-        found.into_iter().map(dict).collect()
     }
 
     /// How the program was built, and what was found in it: a dict.

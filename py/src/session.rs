@@ -316,7 +316,7 @@ enum Of {
 }
 
 /// Guest memory: of a session, at a hook, or of a program after its last call. `mem[a:b]` is bytes, `mem[a]` one of them; both can be
-/// assigned. `numpy.frombuffer(mem[a:b], dtype)` makes no further copy.
+/// assigned. `numpy.frombuffer(mem[a:b], dtype)` makes no further copy; `mem.view(a, size)` is a buffer that can be written.
 #[pyclass(module = "goemu", frozen)]
 pub(crate) struct Memory {
     of: Of,
@@ -343,7 +343,7 @@ impl Memory {
         }
     }
 
-    fn load(&self, py: Python<'_>, address: u64, len: u64) -> PyResult<Vec<u8>> {
+    pub(crate) fn load(&self, py: Python<'_>, address: u64, len: u64) -> PyResult<Vec<u8>> {
         if len > MOST {
             return Err(PyValueError::new_err(format!("{len} bytes are too many at once")));
         }
@@ -361,7 +361,7 @@ impl Memory {
         read.map_err(|why| errors::own(py, "MemoryFault", &why))
     }
 
-    fn store(&self, py: Python<'_>, address: u64, bytes: &[u8]) -> PyResult<()> {
+    pub(crate) fn store(&self, py: Python<'_>, address: u64, bytes: &[u8]) -> PyResult<()> {
         fn put(memory: &mut GuestMemory, address: u64, bytes: &[u8]) -> Result<(), String> {
             if let Err(fault) = memory.write_bytes(address, bytes) {
                 // What the guest may not write, its owner may, where there is memory.

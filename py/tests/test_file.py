@@ -139,13 +139,27 @@ def test_importing_is_quick():
     assert min(times) < 1
 
 
-def test_programs_are_changed_as_on_the_command_line(corpus_path):
-    p = goemu.open(corpus_path, changes=['stub main.itoa="n"', "reg R12=5"])
-    for one in (p, p.clone(), pickle.loads(pickle.dumps(p))):
-        assert one.main.concatMany("a", "b", 7) == "a-b-nab"
-    with pytest.raises(ValueError, match="stub, set, patch"):
-        goemu.open(corpus_path, changes=["stubb main.itoa=5"])
-    with pytest.raises(goemu.GoemuError, match="reg"):
-        goemu.open(corpus_path, changes=["reg XX=5"])
-    with pytest.raises(goemu.GoemuError, match="cannot read /nowhere"):
-        goemu.open(corpus_path, changes=["map /nowhere@0x1000"])
+def test_uses_have_constant_arguments(bin_dir):
+    p = goemu.open(bin_dir / "decoders-go1.27-stripped")
+    calls = [use for decoder in p.functions("main.*") for use in p.xrefs(decoder.name, call=True) if use["kind"] == "call"]
+    assert calls and all(use.keys() == {"func", "address", "kind", "to", "args", "shown", "result"} for use in calls)
+    known = [arg for use in calls for arg in use["args"] if arg is not None]
+    assert any(isinstance(arg, (str, bytes)) for arg in known) or any(isinstance(arg, int) for arg in known)
+    assert any(isinstance(use["result"], str) for use in calls)
+    assert all(len(use["args"]) == len(use["shown"]) for use in calls)
+    decode = p.function("main.unxor", sig="func(text string) string")
+    made = {decode(*use["args"]) for use in p.xrefs(decode) if use["kind"] == "call" and None not in use["args"]}
+    assert {"c3.hidden.example", "value in a map"} <= made
+
+
+def test_uses_of_text_and_of_addresses(corpus):
+    (use, *_) = [use for use in corpus.xrefs(b"hello") if use["kind"] == "text"]
+    assert use["address"] and use["to"]
+    uses = corpus.xrefs("main.numbers")
+    assert {use["kind"] for use in uses} == {"read"} and all(use["func"] for use in uses)
+    assert corpus.xrefs(uses[0]["to"])
+    assert any(use["kind"] == "call" and use["func"] == "main.fib" for use in corpus.xrefs(corpus.main.fib))
+    with pytest.raises(ValueError, match="empty"):
+        corpus.xrefs(b"")
+    with pytest.raises(goemu.NoSuchFunction):
+        corpus.xrefs("main.nosuch")

@@ -26,6 +26,36 @@ def test_a_pool_gives_results_in_order(corpus):
         assert [report.value for report in reports] == [2, 3]
 
 
+def test_results_come_before_all_items_are_taken(corpus):
+    taken = []
+
+    def endless():
+        n = 0
+        while True:
+            taken.append(n)
+            yield n % 10
+            n += 1
+
+    results = goemu.Pool(corpus, 2).imap(corpus.main.fib, endless())
+    assert [next(results) for _ in range(12)] == [0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 0, 1] and len(taken) < 100
+
+    def slow():
+        for n in range(4):
+            time.sleep(0.08)
+            taken.append(n)
+            yield n
+
+    taken.clear()
+    assert next(goemu.Pool(corpus, 2).imap(corpus.main.fib, slow())) == 0 and len(taken) < 4
+
+    def broken():
+        yield 1
+        raise KeyError("items")
+
+    with pytest.raises(KeyError, match="items"):
+        goemu.Pool(corpus, 2).map(corpus.main.fib, broken())
+
+
 def test_a_call_of_a_pool_has_its_time(bin_dir):
     p = goemu.open(bin_dir / "bad-go1.27-stripped", fuel=1 << 60)
     spin = p.function("main.spin", sig="func()")

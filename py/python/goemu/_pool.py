@@ -1,11 +1,13 @@
 """Many calls on many cores."""
 
 import os
+import time
 from typing import Any, Callable, Iterable, Iterator, List, Optional
 
 from . import _goemu
 
-_CHUNK = 4096
+# Items that are taken at a time: few at first, so that results of slow calls come soon, and no more than come within a moment.
+_FIRST, _MOST, _MOMENT = 16, 4096, 0.1
 
 
 class Pool:
@@ -45,7 +47,7 @@ class Pool:
         return list(self._run(function, ((item,) for item in items), True))
 
     def imap(self, function: Any, items: Iterable[Any]) -> Iterator[Any]:
-        """`map`, a few thousand items at a time."""
+        """`map` whose results come while others are worked on: items are taken as they are needed, so they may be without end."""
         return self._run(function, ((item,) for item in items), False)
 
     def _run(self, function: Any, jobs: Iterable[Any], reports: bool) -> Iterator[Any]:
@@ -53,12 +55,13 @@ class Pool:
             function = self.program[function]
         if not isinstance(function, _goemu.Function):
             raise TypeError("a pool calls functions of a program")
-        jobs = iter(jobs)
+        jobs, most = iter(jobs), _FIRST
         with _Bar(self.progress) as bar:
             while True:
-                chunk = [job for _, job in zip(range(_CHUNK), jobs)]
+                chunk = _some(jobs, most)
                 if not chunk:
                     return
+                most = min(2 * most, _MOST)
                 yield from _goemu._pool_run(function, chunk, self.threads, self.timeout, reports, bar.tell)
                 bar.done(len(chunk))
 
@@ -67,6 +70,17 @@ class Pool:
 
     def __exit__(self, *_: Any) -> None:
         pass
+
+
+def _some(jobs: Iterator[Any], most: int) -> List[Any]:
+    """The next jobs."""
+    chunk: List[Any] = []
+    end = time.monotonic() + _MOMENT
+    for job in jobs:
+        chunk.append(job)
+        if len(chunk) >= most or time.monotonic() >= end:
+            break
+    return chunk
 
 
 class _Bar:
