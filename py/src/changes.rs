@@ -17,7 +17,10 @@ fn one(py: Python<'_>, text: &str) -> PyResult<Change> {
     let change = match kind {
         "stub" => Change::stub(rest),
         "set" => Change::set(rest),
-        "patch" => Change::patch(rest, bytes),
+        "patch" => Change::patch(rest, |given| match given.strip_prefix('@') {
+            Some(file) => contents(file),
+            None => bytes(given),
+        }),
         "map" => Change::map(rest, contents),
         "reg" => Change::register(rest),
         "skip-init" => Ok(Change::SkipInit((!rest.is_empty()).then(|| rest.to_owned()))),

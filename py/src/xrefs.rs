@@ -1,5 +1,6 @@
 //! Who uses a function, an address or a string, and with which constants.
 
+use goemu::go::print::Quoted;
 use goemu::machine::Interrupt;
 use goemu::reverse::constants::{Known, Site};
 use goemu::reverse::decrypt::{Guesses, call_text};
@@ -9,7 +10,7 @@ use goemu::{Image, Machine, go::names};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::convert::text;
 use crate::errors;
@@ -17,13 +18,15 @@ use crate::program::Program;
 
 /// Instructions that a call of a site may execute.
 const FUEL: u64 = 10_000_000;
+/// Bytes of a constant argument.
+const MAX_BYTES: usize = 1 << 20;
 
 #[pymethods]
 impl Program {
     /// Who uses a function (a name or a function), an address, or text constants that have these bytes in them: dicts of `func`,
     /// `address`, `kind` (`call`, `closure`, `value`, `table`, `taken`, `read`, `written`, `text`, `word`) and `to`, the address
-    /// that is used. Calls have `args`, too: a text, a number, or None for each argument of which nothing is known; what is known
-    /// but no constant is a text in `shown`, which has all of them.
+    /// that is used. Calls have `args`, too: str or bytes, a number, or None for each argument that is no known constant, and
+    /// `shown`: what is known of each, as text.
     ///
     /// With `call`, the function is called as each site does, where all arguments are known, and `result` is the text that it gives.
     ///
@@ -122,36 +125,63 @@ fn object<'py>(
     dict.set_item("kind", kind)?;
     dict.set_item("to", to)?;
     if let Some(site) = site(xref) {
-        let (args, shown) = arguments(py, image, &guesses.words(image, site))?;
-        dict.set_item("args", args)?;
+        let Arguments { values, shown } = Arguments::of(py, image, guesses, site)?;
+        dict.set_item("args", values)?;
         dict.set_item("shown", shown)?;
     }
     Ok(dict)
 }
 
-/// The arguments of a call by its words: an address and a length of text are one.
-fn arguments<'py>(
-    py: Python<'py>,
-    image: &Image,
-    words: &[Option<Known>],
-) -> PyResult<(Bound<'py, PyList>, Vec<String>)> {
-    let (args, mut shown) = (PyList::empty(py), Vec::new());
-    let mut rest = words;
-    while let [first, after @ ..] = rest {
-        rest = after;
-        let next = after.first().copied().flatten();
-        if let Some(bytes) = text_of(image, [*first, next]) {
-            args.append(text(py, &bytes))?;
-            shown.push(goemu::go::print::Quoted(&bytes).to_string());
-            rest = after.get(1..).unwrap_or_default();
-            continue;
+/// The arguments of a call: constants, and what is known of each as text.
+#[derive(Default)]
+struct Arguments<'py> {
+    values: Vec<Bound<'py, PyAny>>,
+    shown: Vec<String>,
+}
+
+impl<'py> Arguments<'py> {
+    /// Those of a site, by the words that each parameter has. Where the function does not tell parameters apart, an address and a
+    /// length of text are one.
+    fn of(py: Python<'py>, image: &Image, guesses: &mut Guesses, site: &Site) -> PyResult<Arguments<'py>> {
+        let words = guesses.words(image, site);
+        let guess = site.callee_entry().and_then(|entry| guesses.of(image, entry));
+        let sizes: Vec<usize> = guess
+            .map(|guess| guess.params.iter().map(|param| param.parts.len()).collect())
+            .unwrap_or_default();
+        let is_grouped = sizes.iter().any(|size| *size > 1) && sizes.iter().sum::<usize>() == words.len();
+        let mut all = Arguments::default();
+        let (mut rest, mut sizes) = (words.as_slice(), sizes.into_iter());
+        while !rest.is_empty() {
+            let pair = [rest.first().copied().flatten(), rest.get(1).copied().flatten()];
+            let size = match is_grouped {
+                true => sizes.next().unwrap_or(1),
+                false if text_of(image, pair).is_some() => 2,
+                false => 1,
+            };
+            let (own, after) = rest.split_at(size.min(rest.len()));
+            all.add(py, image, own)?;
+            rest = after;
         }
-        let number = match first {
-            Some(Known::Number(number)) => number.into_bound_py_any(py)?,
-            _ => py.None().into_bound(py),
-        };
-        args.append(number)?;
-        shown.push(first.map_or_else(|| "?".to_owned(), |known| word_text(image, known)));
+        Ok(all)
     }
-    Ok((args, shown))
+
+    fn add(&mut self, py: Python<'py>, image: &Image, words: &[Option<Known>]) -> PyResult<()> {
+        let bytes = |addr, len| image.bytes(addr, usize::try_from(len).ok().filter(|len| *len <= MAX_BYTES)?);
+        let (value, shown) = match words {
+            [Some(Known::Number(number))] => (number.into_bound_py_any(py)?, None),
+            [Some(Known::Address(addr)), Some(Known::Number(len)), rest @ ..] if rest.len() < 2 => {
+                match (bytes(*addr, *len), rest) {
+                    (Some(bytes), []) => (text(py, bytes), Some(Quoted(bytes).to_string())),
+                    (Some(bytes), _) => (PyBytes::new(py, bytes).into_any(), Some(Quoted(bytes).to_string())),
+                    (None, _) => (py.None().into_bound(py), None),
+                }
+            }
+            _ => (py.None().into_bound(py), None),
+        };
+        let word =
+            |word: &Option<Known>| word.map_or_else(|| "?".to_owned(), |known| word_text(image, known));
+        self.values.push(value);
+        self.shown.push(shown.unwrap_or_else(|| words.iter().map(word).collect::<Vec<_>>().join(" ")));
+        Ok(())
+    }
 }

@@ -6,6 +6,9 @@ import pytest
 
 import goemu
 
+SEVEN = bytes.fromhex("b807000000c3")
+
+
 def test_functions_are_stubbed(corpus_path):
     p = goemu.open(corpus_path, changes=['stub main.itoa="n"', "reg R12=5"])
     for one in (p, p.clone(), pickle.loads(pickle.dumps(p))):
@@ -19,8 +22,10 @@ def test_variables_are_set(bin_dir, runtime):
     assert p.main.initialised(3) != plain and 1000 in p.main.initialised(3)
 
 
-def test_code_is_patched(corpus_path):
-    for change in ("patch main.fib=b807000000c3",):
+def test_code_is_patched(corpus_path, tmp_path):
+    code = tmp_path / "seven.bin"
+    code.write_bytes(SEVEN)
+    for change in ("patch main.fib=b807000000c3", f"patch main.fib=@{code}"):
         p = goemu.open(corpus_path, changes=[change])
         assert p.main.fib(20) == 7 and p.main.add(1, 2) == 3
         assert pickle.loads(pickle.dumps(p)).main.fib(20) == 7
