@@ -487,7 +487,8 @@ impl Memory {
     /// Prepares the space for code that runs on the host and accesses it directly: guest address `a` at host address
     /// `base + a`, which is what this gives. From now on the host lets through only accesses that need no attention: not
     /// the first write to a page after a snapshot, nor one to decoded code. Everything else must be carried out through
-    /// this type when the host has refused it. The first time, `state` is committed, zero, in the guard below the space: the guest
+    /// this type when the host has refused it. It is to be called again before such code is entered: what was written through this
+    /// type in between may have left a page writable. The first time, `state` is committed, zero, in the guard below the space: the guest
     /// cannot reach it, as long as that code keeps to its bounds.
     pub fn host_code(&mut self, state: &[HostPages]) -> Option<*mut u8> {
         if !self.region.is_exact() {

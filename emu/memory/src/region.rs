@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code, reason = "owns the host mapping; every block states why it is sound")]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::fs::File;
@@ -68,6 +69,8 @@ pub(super) struct Region {
     guarded: bool,
     /// Whether the host's protection is exactly what the flags allow at once: see [`Region::protect_exactly`].
     exact: bool,
+    /// While it is, a page that was made writable for us and stays so: the next write may be to the same one.
+    unlocked: Cell<Option<u64>>,
     /// What is mapped: first pages and ends.
     runs: BTreeMap<u64, u64>,
     _space: Reservation,
@@ -103,6 +106,7 @@ impl Region {
             mirror,
             guarded: below > 0,
             exact: false,
+            unlocked: Cell::new(None),
             runs: BTreeMap::new(),
             _space: space,
             _table: table,
@@ -176,6 +180,7 @@ impl Region {
     /// be read there if it has `READ`, and written if it has `WRITE`, was written since the last snapshot, and holds no
     /// decoded code. So code that accesses the space without looking at flags faults where somebody must look.
     pub(super) fn protect_exactly(&mut self) -> bool {
+        self.relock();
         if self.can_be_exact() && !self.exact {
             self.exact = true;
             if self.protect_runs().is_err() {
@@ -192,6 +197,15 @@ impl Region {
         // This joins what the host had to keep apart, so that it takes nothing from it. Were it refused all the same, the
         // next write would end the process: nothing worse.
         let _ = self.protect_runs();
+    }
+
+    /// Protects the page again that was left writable.
+    fn relock(&mut self) {
+        if let Some(page) = self.unlocked.take()
+            && self.host_protect(page, 1, self.prot(self.flags(page))).is_err()
+        {
+            self.protect_loosely();
+        }
     }
 
     fn protect_runs(&self) -> Result<(), MemoryError> {
@@ -271,6 +285,7 @@ impl Region {
             return Err(MemoryError::OutOfSpace { addr: first.saturating_mul(PAGE), size: self.size() });
         }
         let (at, len) = (self.host(first), (count * PAGE) as usize);
+        self.settled(first..first + count);
         let (prot, fixed) = (self.prot(flags), MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE);
         // SAFETY: the range lies inside our own reservation (checked above), so FIXED replaces nothing
         // of anybody else's; no reference into guest memory outlives a call that takes `&mut self`.
@@ -307,11 +322,19 @@ impl Region {
         if !self.inside(first, count) {
             return Err(MemoryError::OutOfSpace { addr: first.saturating_mul(PAGE), size: self.size() });
         }
+        self.settled(first..first + count);
         let prot = MprotectFlags::from_bits_retain(prot.bits());
         // SAFETY: the range lies inside our own reservation. Taking permissions away cannot break the
         // invariant for longer than a call: callers set the flags to match.
         unsafe { mprotect(self.host(first), (count * PAGE) as usize, prot) }
             .map_err(|e| MemoryError::Commit { addr: first * PAGE, len: count * PAGE, source: e.into() })
+    }
+
+    /// These pages get a protection: none of them is left writable by [`Region::patch`] any more.
+    fn settled(&self, pages: Range<u64>) {
+        if self.unlocked.get().is_some_and(|page| pages.contains(&page)) {
+            self.unlocked.set(None);
+        }
     }
 
     fn host(&self, page: u64) -> *mut c_void {
@@ -399,8 +422,9 @@ impl Region {
             return Err(MemoryError::NotMapped { addr: page.saturating_mul(PAGE) });
         }
         let prot = self.prot(flags);
-        let locked = !prot.contains(ProtFlags::WRITE);
+        let locked = !prot.contains(ProtFlags::WRITE) && self.unlocked.get() != Some(page);
         if locked {
+            self.relock();
             self.host_protect(page, 1, ProtFlags::READ | ProtFlags::WRITE)?;
         }
         // SAFETY: the page is mapped and now writable on the host; the range was checked against its
@@ -409,6 +433,12 @@ impl Region {
             let to = self.base.add((page * PAGE) as usize + at);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
         }
-        if locked { self.host_protect(page, 1, prot) } else { Ok(()) }
+        match locked {
+            // Until translated code is entered again.
+            true if self.exact => self.unlocked.set(Some(page)),
+            true => self.host_protect(page, 1, self.prot(flags))?,
+            false => {}
+        }
+        Ok(())
     }
 }
