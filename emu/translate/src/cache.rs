@@ -2,7 +2,7 @@
 
 use std::io;
 
-use iced_x86::Register;
+use iced_x86::{MemoryOperand, Register};
 use rustc_hash::FxHashMap;
 
 use crate::emit::{Emitter, operand};
@@ -78,8 +78,10 @@ pub(crate) struct Cache {
     waiting: FxHashMap<u64, Vec<u32>>,
     /// Entries through the tables.
     entries: FxHashMap<(u64, bool), u32>,
-    /// Where missing entries of the tables go: of returns, of jumps.
+    /// What the tables have where they have no entry: of returns, of jumps.
     misses: (u32, u32),
+    /// What they have where addresses share an entry: this looks into the second table.
+    shared: (u32, u32),
     /// Blocks that are kept.
     blocks: usize,
 }
@@ -94,6 +96,7 @@ impl Cache {
             waiting: FxHashMap::default(),
             entries: FxHashMap::default(),
             misses: (0, 0),
+            shared: (0, 0),
             blocks: 0,
         };
         cache.clear();
@@ -115,8 +118,18 @@ impl Cache {
         self.misses.1 = emitter.here();
         emit_stub(&mut emitter, 1);
         self.stubs.extend([Stub::Return, Stub::Jump]);
+        self.shared = (self.emit_shared(&mut emitter, true), self.emit_shared(&mut emitter, false));
         let code = emitter.finish().unwrap_or_default();
         self.code.append(&code);
+    }
+
+    fn emit_shared(&mut self, emitter: &mut Emitter, returns: bool) -> u32 {
+        let (at, addr) = found(returns);
+        let place = emitter.here();
+        self.spots.push(Spot { place, pc: 0, pending: 0, off: 0, at });
+        emitter.second_slot(addr);
+        emitter.jump_by_table(if returns { layout::SECOND_RETURNS } else { layout::SECOND_JUMPS });
+        place
     }
 
     /// Whether so many blocks and ways out are kept that all should be forgotten: such code may take no bytes.
@@ -127,6 +140,11 @@ impl Cache {
     /// The host's addresses for what the tables do not have.
     pub(crate) fn misses(&self) -> (u64, u64) {
         (self.address(self.misses.0), self.address(self.misses.1))
+    }
+
+    /// The host's address for entries of a table that several addresses share.
+    pub(crate) fn shared(&self, returns: bool) -> u64 {
+        self.address(if returns { self.shared.0 } else { self.shared.1 })
     }
 
     pub(crate) fn address(&self, place: u32) -> u64 {
@@ -189,11 +207,7 @@ impl Cache {
         emitter.align(16);
         let entry = emitter.here();
         let constant = emitter.label();
-        let (at, found) = if returns {
-            (At::Return, operand(Register::RSP, -8))
-        } else {
-            (At::Jump, crate::emit::at(layout::STATE + crate::host::enter::JUMP))
-        };
+        let (at, found) = found(returns);
         let spot = Spot { place: entry, pc, pending: 0, off: 0, at };
         emitter.expect(found, constant);
         if let Some(counter) = counter {
@@ -222,6 +236,15 @@ impl Cache {
         let place = u32::try_from(address.checked_sub(self.code.start())?).ok()?;
         let after = self.spots.partition_point(|spot| spot.place <= place);
         self.spots.get(after.checked_sub(1)?).copied()
+    }
+}
+
+/// Where control finds the guest's address that it goes to: after a return, after an indirect jump.
+fn found(returns: bool) -> (At, MemoryOperand) {
+    if returns {
+        (At::Return, operand(Register::RSP, -8))
+    } else {
+        (At::Jump, crate::emit::at(layout::STATE + crate::host::enter::JUMP))
     }
 }
 

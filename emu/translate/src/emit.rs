@@ -195,10 +195,21 @@ impl Emitter {
         self.load_byte(indexed(layout::ALL_ONES));
     }
 
-    /// T becomes the number of an entry in the table of jumps: [`layout::slot_of_jump`] of what lies there. Flags stay.
-    pub(crate) fn slot_of_jump(&mut self, addr: MemoryOperand) {
+    fn crc(&mut self, addr: MemoryOperand) {
         self.set(T, 0);
         self.made(Instruction::with2(Code::Crc32_r64_rm64, T, addr));
+    }
+
+    /// T becomes the number of an entry in a second table: [`layout::second_slot`] of what lies there. Flags stay.
+    pub(crate) fn second_slot(&mut self, addr: MemoryOperand) {
+        self.crc(addr);
+        let mask = at(layout::STATE + crate::host::enter::SECOND_BITS);
+        self.made(Instruction::with3(Code::VEX_Pext_r64_r64_rm64, T, T, mask));
+    }
+
+    /// T, an address, becomes the number of its entry in the table of jumps: [`layout::slot_of_jump`]. Flags stay.
+    pub(crate) fn slot_of_jump(&mut self) {
+        self.made(Instruction::with2(Code::Crc32_r64_rm64, T, at(layout::number(0))));
         self.made(Instruction::with2(Code::Movzx_r32_rm16, Register::R14D, Register::R14W));
     }
 

@@ -316,8 +316,11 @@ impl Translator {
             let counter = coverage.counter(coverage.number(Edge { from: 0, to: pc })?)?;
             Some(counter.as_ptr() as u64)
         });
-        if let Some(entry) = parts.cache.entry(pc, table == layout::RETURNS, counter) {
-            window.set_entry(table, pc, parts.cache.address(entry));
+        let returns = table == layout::RETURNS;
+        if let Some(entry) = parts.cache.entry(pc, returns, counter) {
+            let ((of_returns, of_jumps), cache) = (parts.cache.misses(), &parts.cache);
+            let miss = if returns { of_returns } else { of_jumps };
+            window.set_entry(table, pc, cache.address(entry), miss, cache.shared(returns));
         }
     }
 

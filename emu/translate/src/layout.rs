@@ -22,6 +22,14 @@ pub(crate) const JUMPS: i32 = START + 0xa_0000;
 /// Entries of each table.
 pub(crate) const TABLE_LEN: usize = 0x1_0000;
 
+/// Where addresses go that share an entry of those tables: by [`second_slot`].
+pub(crate) const SECOND_RETURNS: i32 = START + 0x12_0000;
+pub(crate) const SECOND_JUMPS: i32 = START + 0x12_8000;
+/// Entries of each of these.
+pub(crate) const SECOND_LEN: usize = 0x1000;
+/// The bits of CRC32 that number them. Addresses below 2^32 that share an entry of [`JUMPS`] differ in the upper half.
+pub(crate) const SECOND_BITS: u64 = (SECOND_LEN as u64 - 1) << 16;
+
 /// Readable bytes with nothing before them: the count of instructions left, used as an index, faults at 0 and below.
 const POLL: i32 = START + 0x80_0000;
 /// Instructions that code runs for before it is asked, at most.
@@ -49,11 +57,24 @@ pub(crate) fn poll(pending: i32) -> i32 {
     POLL - 1 - pending
 }
 
-/// The entry for an address in the table of jumps: the low half of what the instruction CRC32 makes of it.
-pub(crate) fn slot_of_jump(addr: u64) -> u16 {
+/// What the instruction CRC32 makes of 0 and an address, or of the low half of an address and 0.
+fn crc(addr: u64) -> u64 {
     const POLYNOMIAL: u64 = 0x82f6_3b78;
-    (0..64).fold(addr, |crc, _| crc >> 1 ^ if crc & 1 != 0 { POLYNOMIAL } else { 0 }) as u16
+    (0..64).fold(addr, |crc, _| crc >> 1 ^ if crc & 1 != 0 { POLYNOMIAL } else { 0 })
 }
+
+/// The entry for an address in the table of jumps: the low bits of the CRC of its low half.
+pub(crate) fn slot_of_jump(addr: u64) -> u16 {
+    crc(addr & 0xffff_ffff) as u16
+}
+
+/// The entry for an address in a second table.
+pub(crate) fn second_slot(addr: u64) -> u16 {
+    ((crc(addr) & SECOND_BITS) >> SECOND_BITS.trailing_zeros()) as u16
+}
+
+/// Where the last table ends, from the state on.
+pub(crate) const TABLES_END: usize = (SECOND_JUMPS - START) as usize + 8 * SECOND_LEN;
 
 /// The displacement of a number.
 pub(crate) fn number(n: i32) -> i32 {
@@ -63,9 +84,8 @@ pub(crate) fn number(n: i32) -> i32 {
 /// All that is committed; the rest of the guard stays without memory.
 pub(crate) fn pages() -> [HostPages; 3] {
     let below = |at: i32| u64::from(at.unsigned_abs());
-    let tables = (JUMPS - START) as u64 + 8 * TABLE_LEN as u64;
     [
-        HostPages { below: below(STATE), len: tables, write: true },
+        HostPages { below: below(STATE), len: TABLES_END as u64, write: true },
         HostPages { below: below(POLL), len: CHUNK as u64, write: false },
         HostPages { below: below(TRIP), len: PAGE, write: false },
     ]

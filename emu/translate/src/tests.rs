@@ -2,9 +2,11 @@
 
 mod escape;
 mod faults;
+mod inline;
 mod lockstep;
 mod loops;
 mod random;
+mod tables;
 
 use goemu_x86::cpu::{Cpu, gpr};
 use goemu_x86::engine::Engine;

@@ -4,6 +4,7 @@
 //! version of it, up to a few; so a loop's first round makes the checks, and its later ones need none.
 
 mod edges;
+mod inline;
 mod live;
 
 use std::collections::VecDeque;
@@ -22,6 +23,7 @@ use crate::host::enter::{JUMP, R14};
 use crate::kind::{Kind, kind};
 use crate::layout::{self, ARRIVED};
 use edges::Edge;
+use inline::{Callee, Callers};
 
 /// Instructions that are translated at once, at most.
 const MOST: usize = 3000;
@@ -47,6 +49,8 @@ struct Begun {
     since: i32,
     /// The short loop of which it is a further round.
     round: Option<Range<u64>>,
+    /// The calls that it is translated in.
+    callers: Callers,
     label: Label,
 }
 
@@ -82,6 +86,9 @@ pub(crate) struct Unit<'a> {
     since: i32,
     /// The short loop of which that block is a further round.
     round: Option<Range<u64>>,
+    /// The calls that it is translated in, as they are at the instruction that is being emitted.
+    callers: Callers,
+    callees: FxHashMap<u64, Callee>,
     /// Where calls return to, and the entries for returns that were emitted before such blocks.
     returns: FxHashSet<u64>,
     decoded: FxHashMap<u64, Option<live::Decoded>>,
@@ -132,6 +139,8 @@ impl<'a> Unit<'a> {
             left: MOST,
             since: 0,
             round: None,
+            callers: Callers::default(),
+            callees: FxHashMap::default(),
             returns: FxHashSet::default(),
             decoded: FxHashMap::default(),
             live: FxHashMap::default(),
@@ -160,7 +169,7 @@ impl<'a> Unit<'a> {
             if self.emitter.place(label).is_some() {
                 return;
             }
-            (self.since, self.round) = (begun.since, begun.round.clone());
+            (self.since, self.round, self.callers) = (begun.since, begun.round.clone(), begun.callers);
             self.emitter.bind(label);
             let Some(next) = self.block(pc, facts, pending) else { return };
             (pc, at) = next;
@@ -188,8 +197,10 @@ impl<'a> Unit<'a> {
         if let Some(pop) = pop {
             self.spot(pop.ip(), done, At::Pc);
             self.emitter.load(pop.op0_register(), operand(Register::RSP, 0));
-            self.ret(last, done + 2, 8);
-            return None;
+            facts.prove_rsp(0);
+            facts.after(pop, std::iter::once(pop.op0_register()));
+            self.callers.after(pop, &mut self.info);
+            return self.ret(last, facts, done + 2, 8);
         }
         self.end(&block, last, facts, done)
     }
@@ -218,7 +229,10 @@ impl<'a> Unit<'a> {
     /// Before a block that calls return to, the way that returns take to it through their table.
     fn entry_of_return(&mut self, pc: u64, at: usize) {
         let begun = &self.begun[&pc][at];
-        let arrives = begun.facts.weight() == 0 && begun.since == ARRIVED && begun.pending == 0;
+        let arrives = begun.facts.weight() == 0
+            && begun.since == ARRIVED
+            && begun.pending == 0
+            && begun.callers.is_empty();
         if !arrives || self.limits.coverage.is_some() || !self.returns.remove(&pc) {
             return;
         }
@@ -234,7 +248,10 @@ impl<'a> Unit<'a> {
         let kind = if (self.limits.guarded)(insn) { Kind::Interpreted } else { kind(insn) };
         self.spot(insn.ip(), pending, At::Pc);
         match self.copy(kind, insn, facts, pending) {
-            Some(()) => Next::Go,
+            Some(()) => {
+                self.callers.after(insn, &mut self.info);
+                Next::Go
+            }
             None => {
                 self.interpret(insn.ip(), pending);
                 Next::End
@@ -261,6 +278,11 @@ impl<'a> Unit<'a> {
             (Kind::Branch(condition), BlockEnd::Branch(to)) => {
                 self.branch(block, last, (to, condition), &facts, done)
             }
+            (Kind::Call, BlockEnd::Call(to)) if self.call_in_place(last, to).is_some() => {
+                facts.move_rsp(8);
+                facts.prove_rsp(0);
+                self.fall(&self.edge_to(to, &facts, done))
+            }
             (Kind::Call, BlockEnd::Call(to)) => {
                 self.begin_leaving(last, done);
                 self.push_return(last.next_ip());
@@ -270,10 +292,7 @@ impl<'a> Unit<'a> {
                 self.prepare_return(last.next_ip());
                 None
             }
-            (Kind::Return, _) => {
-                self.ret(last, done, 0);
-                None
-            }
+            (Kind::Return, _) => self.ret(last, facts, done, 0),
             (Kind::IndirectJump | Kind::IndirectCall, _) => {
                 if self.indirect(kind, last, &mut facts, done).is_none() {
                     self.interpret(last.ip(), pending);
@@ -286,6 +305,7 @@ impl<'a> Unit<'a> {
             }
             _ => match self.copy(kind, last, &mut facts, pending) {
                 Some(()) => {
+                    self.callers.after(last, &mut self.info);
                     self.spot(last.next_ip(), done, At::Pc);
                     self.settle_rsp(&mut facts);
                     self.fall(&self.edge_to(block.next(), &facts, done))
@@ -309,6 +329,17 @@ impl<'a> Unit<'a> {
     fn count_edge(&mut self, from: &Instruction, to: u64) {
         if let Some(counter) = self.edge(from, to) {
             self.emitter.add_one(counter);
+        }
+    }
+
+    /// Emits what counts an arrival from nowhere.
+    fn count_arrival(&mut self, to: u64) {
+        let counter = self
+            .limits
+            .coverage
+            .and_then(|coverage| coverage.counter(coverage.number(coverage::Edge { from: 0, to })?));
+        if let Some(counter) = counter {
+            self.emitter.add_one(counter.as_ptr() as u64);
         }
     }
 
@@ -356,29 +387,33 @@ impl<'a> Unit<'a> {
     }
 
     /// A return. RSP is that much lower than it should be, where a POP has not moved it.
-    fn ret(&mut self, insn: &Instruction, done: i32, off: i32) {
-        self.emitter.count(-done);
-        self.spot(insn.ip(), -1, At::Pc);
-        if let Some(spot) = self.spots.last_mut() {
-            spot.off = off as u8;
+    fn ret(&mut self, insn: &Instruction, mut facts: Facts, done: i32, off: i32) -> Option<(u64, usize)> {
+        if let Some(back) = self.return_in_place(insn, &mut facts, done - 1, off) {
+            self.spot(back, done, At::Pc);
+            self.settle_rsp(&mut facts);
+            return self.fall(&self.edge_to(back, &facts, done));
         }
+        self.emitter.count(-done);
+        self.spot_below(insn.ip(), -1, off);
         if self.since > ARRIVED {
             self.emitter.poll(0);
         }
         if insn.code() == Code::Retnq {
             self.emitter.load_word(operand(Register::RSP, off));
             self.emitter.lea(Register::RSP, Register::RSP, off + 8);
-            return self.emitter.jump_by_table(layout::RETURNS);
+            self.emitter.jump_by_table(layout::RETURNS);
+            return None;
         }
         self.emitter.load(T, operand(Register::RSP, 0));
         self.emitter.lea(Register::RSP, Register::RSP, 8 + i32::from(insn.immediate16()));
         self.jump_by_t();
+        None
     }
 
     /// Goes where T says.
     fn jump_by_t(&mut self) {
         self.emitter.store(at(layout::STATE + JUMP), T);
-        self.emitter.slot_of_jump(at(layout::STATE + JUMP));
+        self.emitter.slot_of_jump();
         self.emitter.jump_by_table(layout::JUMPS);
     }
 
@@ -391,19 +426,30 @@ impl<'a> Unit<'a> {
             OpKind::Register => None,
             _ => Some(self.address(insn, facts)?),
         };
+        let by_t = target.is_some_and(|from| from.base == T);
+        if !by_t {
+            self.begin_leaving(insn, done);
+        }
         match target {
             Some(from) => self.emitter.load(T, from),
             None if insn.op0_register() == Register::R14 => self.emitter.load(T, at(layout::STATE + R14)),
             None => self.emitter.copy(T, insn.op0_register()),
         }
         self.emitter.store(at(layout::STATE + JUMP), T);
-        self.begin_leaving(insn, done);
-        if kind == Kind::IndirectCall {
+        if by_t {
+            self.begin_leaving(insn, done);
+        }
+        let calls = kind == Kind::IndirectCall;
+        if calls {
             self.push_return(insn.next_ip());
         }
-        self.emitter.slot_of_jump(at(layout::STATE + JUMP));
+        if by_t || (calls && i32::try_from(insn.next_ip()).is_err()) {
+            // T was needed for something else.
+            self.emitter.load(T, at(layout::STATE + JUMP));
+        }
+        self.emitter.slot_of_jump();
         self.emitter.jump_by_table(layout::JUMPS);
-        if kind == Kind::IndirectCall {
+        if calls {
             self.prepare_return(insn.next_ip());
         }
         Some(())
@@ -428,6 +474,14 @@ impl<'a> Unit<'a> {
             self.spots.pop();
         }
         self.spots.push(Spot { place, pc, pending, off: 0, at });
+    }
+
+    /// The same, where RSP is `off` lower than it should be.
+    fn spot_below(&mut self, pc: u64, pending: i32, off: i32) {
+        self.spot(pc, pending, At::Pc);
+        if let Some(spot) = self.spots.last_mut() {
+            spot.off = off as u8;
+        }
     }
 
     /// Emits the ways out, and gives what there is.
@@ -473,6 +527,8 @@ impl<'a> Unit<'a> {
         }
         let emitter = &self.emitter;
         let begun = self.begun.into_iter().flat_map(|(pc, all)| all.into_iter().map(move |one| (pc, one)));
+        // Control comes to those inside calls from nowhere else.
+        let begun = begun.filter(|(_, one)| one.callers.is_empty());
         let versions = begun.filter_map(|(pc, Begun { facts, pending, since, label, .. })| {
             Some((pc, Version { facts, pending, since, place: emitter.place(label)? }))
         });

@@ -44,6 +44,8 @@ pub(crate) struct State {
     high_bits: u64,
     /// The bits that a small number has not.
     not_small: u64,
+    /// [`layout::SECOND_BITS`]
+    second_bits: u64,
     pub(crate) mxcsr: u32,
     /// Which translator filled the tables.
     pub(crate) owner: u64,
@@ -55,6 +57,7 @@ pub(crate) const JUMP: i32 = offset_of!(State, jump) as i32;
 pub(crate) const FS_BASE: i32 = offset_of!(State, fs_base) as i32;
 pub(crate) const SAFE_R14: i32 = offset_of!(State, safe_r14) as i32;
 pub(crate) const NOT_SMALL: i32 = offset_of!(State, not_small) as i32;
+pub(crate) const SECOND_BITS: i32 = offset_of!(State, second_bits) as i32;
 pub(crate) const HIGH_BITS: i32 = offset_of!(State, high_bits) as i32;
 
 /// An address that no access of translated code may reach: it lies in the guard below the space, out of reach of the state.
@@ -98,6 +101,7 @@ impl Window {
     pub(crate) fn prepare(&mut self, owner: u64, misses: (u64, u64)) {
         let state = self.state();
         (state.owner, state.high_bits, state.not_small) = (owner, !0 << 40, !0 << SMALL_BITS);
+        state.second_bits = layout::SECOND_BITS;
         state.leave = leave as *const () as u64;
         for n in 0..layout::NUMBERS_LEN {
             let value = n as i64 - layout::NUMBERS_LEN as i64 / 2;
@@ -107,19 +111,40 @@ impl Window {
             self.put(layout::RETURNS + 8 * n as i32, misses.0);
             self.put(layout::JUMPS + 8 * n as i32, misses.1);
         }
+        for n in 0..layout::SECOND_LEN {
+            self.put(layout::SECOND_RETURNS + 8 * n as i32, misses.0);
+            self.put(layout::SECOND_JUMPS + 8 * n as i32, misses.1);
+        }
     }
 
-    /// Sets one entry of a table: that of a guest address.
-    pub(crate) fn set_entry(&mut self, table: i32, addr: u64, place: u64) {
-        let at = if table == layout::JUMPS { layout::slot_of_jump(addr) } else { addr as u16 };
-        self.put(table + 8 * i32::from(at), place);
+    /// Sets the entry of a guest address in a table. `miss` is what it has where there is none, `shared` where another address
+    /// has it: then both are found through the second table.
+    pub(crate) fn set_entry(&mut self, table: i32, addr: u64, place: u64, miss: u64, shared: u64) {
+        let jumps = table == layout::JUMPS;
+        let at = table + 8 * i32::from(if jumps { layout::slot_of_jump(addr) } else { addr as u16 });
+        if [miss, place].contains(&self.get(at)) {
+            return self.put(at, place);
+        }
+        self.put(at, shared);
+        let second = if jumps { layout::SECOND_JUMPS } else { layout::SECOND_RETURNS };
+        self.put(second + 8 * i32::from(layout::second_slot(addr)), place);
+    }
+
+    fn get(&mut self, displacement: i32) -> u64 {
+        // SAFETY: as for `put`.
+        unsafe { self.quadword(displacement).read() }
     }
 
     fn put(&mut self, displacement: i32, value: u64) {
+        // SAFETY: callers stay in the tables; `&mut self` as above.
+        unsafe { self.quadword(displacement).write(value) }
+    }
+
+    fn quadword(&mut self, displacement: i32) -> *mut u64 {
         let at = (i64::from(displacement) - i64::from(layout::STATE)) as usize;
-        debug_assert!(at < (layout::JUMPS - layout::STATE) as usize + 8 * TABLE_LEN);
-        // SAFETY: the window reaches from the state to the end of the tables, and callers stay in it; `&mut self` as above.
-        unsafe { self.state.cast::<u8>().add(at).cast::<u64>().write(value) }
+        debug_assert!(at < layout::TABLES_END);
+        // SAFETY: the window reaches from the state to the end of the tables, and callers stay in it.
+        unsafe { self.state.cast::<u8>().add(at).cast() }
     }
 
     /// Runs translated code from `target`, an address of the cache.

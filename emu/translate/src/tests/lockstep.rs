@@ -232,6 +232,26 @@ fn functions_at_the_same_low_bits_are_called_without_leaving() {
     assert!(pair.other.engine.translated().1 < 100, "{:?}", pair.other.engine.translated());
 }
 
+/// What the interpreter has written to a page of code may be written again right after it by code that is translated: that leaves, and
+/// the change is seen.
+#[test]
+fn code_is_written_by_both_engines_in_turn() {
+    // l: mov ecx,8; lea rdi,[rip+f]; mov al,90h; rep stosb; mov ecx,150; k: mov word [rdi-8],inc ebx; dec ecx; jne k; call f;
+    // dec edx; jne l; hlt; f, on the next page: 8 NOPs; ret
+    let mut code = vec![
+        0xb9, 8, 0, 0, 0, 0x48, 0x8d, 0x3d, 0xf4, 0x0f, 0, 0, 0xb0, 0x90, 0xf3, 0xaa, // 0
+        0xb9, 150, 0, 0, 0, 0x66, 0xc7, 0x47, 0xf8, 0xff, 0xc3, 0xff, 0xc9, 0x75, 0xf6, // 16
+        0xe8, 0xdc, 0x0f, 0, 0, 0xff, 0xca, 0x75, 0xd8, 0xf4, // 31
+    ];
+    code.resize(0x1000, 0xcc);
+    code.extend([0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0xc3]);
+    let mut pair = Pair::with(&code, Perm::all());
+    pair.set(gpr::RDX, 20);
+    assert_eq!(to_end(&mut pair, 1 << 40, "in turn"), Exit::Halt);
+    assert_eq!(pair.other.cpu.gpr(gpr::RBX), 20);
+    assert!(pair.translated() > 100, "{}", pair.translated());
+}
+
 /// Old instructions on registers whose upper halves hold something keep them, and so do those that clear them.
 #[test]
 fn upper_halves_come_and_go() {

@@ -8,26 +8,26 @@ use iced_x86::{Code, Encoder, Instruction, MemoryOperand, Register};
 use super::{CODE, DATA, Pair};
 use crate::layout;
 
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn next(&mut self, below: u64) -> u64 {
+    pub(super) fn next(&mut self, below: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % below
     }
 
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+    pub(super) fn of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.next(all.len() as u64) as usize]
     }
 }
 
-const REGISTERS: [Register; 6] =
+pub(super) const REGISTERS: [Register; 6] =
     [Register::RAX, Register::RBX, Register::RSI, Register::RDI, Register::R8, Register::R9];
 const NUMBERS: [i32; 10] = [0, 1, 8, 0x40, 0x200, 0xfff, 0x1_0000, 0x7fff_ffff, -1, -0x1000];
 
-fn bytes(insn: Result<Instruction, iced_x86::IcedError>) -> Vec<u8> {
+pub(super) fn bytes(insn: Result<Instruction, iced_x86::IcedError>) -> Vec<u8> {
     let mut encoder = Encoder::new(64);
     encoder.encode(&insn.unwrap(), 0).unwrap();
     encoder.take_buffer()
@@ -49,7 +49,7 @@ fn operand(random: &mut Random) -> MemoryOperand {
 }
 
 /// An instruction, perhaps after a comparison and a branch over it.
-fn piece(random: &mut Random) -> Vec<u8> {
+pub(super) fn piece(random: &mut Random) -> Vec<u8> {
     let (a, b, n) = (random.of(&REGISTERS), random.of(&REGISTERS), random.of(&NUMBERS));
     let small = random.of(&[1_i32, 8, 16, 0x1000, -8]);
     let body = bytes(match random.next(14) {

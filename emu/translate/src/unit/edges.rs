@@ -11,6 +11,7 @@ use std::ops::Range;
 use goemu_x86::decode::Block;
 use iced_x86::Instruction;
 
+use super::inline::Callers;
 use super::{Begun, Cold, Unit, VERSIONS};
 use crate::cache::At;
 use crate::emit::Label;
@@ -50,6 +51,8 @@ pub(super) struct Edge<'f> {
     pub(super) since: i32,
     /// The short loop that it begins in.
     pub(super) round: Option<Range<u64>>,
+    /// The calls that it is in.
+    pub(super) callers: Callers,
     /// Whether control may come from anywhere.
     pub(super) arrives: bool,
     /// Whether it goes backwards.
@@ -59,7 +62,8 @@ pub(super) struct Edge<'f> {
 impl<'f> Edge<'f> {
     /// An edge where fuel was looked at and everything is counted.
     pub(super) fn polled(pc: u64, facts: &'f Facts) -> Edge<'f> {
-        Edge { pc, facts, pending: 0, since: 0, round: None, arrives: false, back: false }
+        let callers = Callers::default();
+        Edge { pc, facts, pending: 0, since: 0, round: None, callers, arrives: false, back: false }
     }
 }
 
@@ -72,9 +76,11 @@ impl Unit<'_> {
         }
         let polls = edge.since > MOST_SINCE;
         let since = if polls { 0 } else { edge.since };
-        let mut facts = edge.facts.settled(self.live(pc));
-        let known = self.cache.versions(pc).iter().map(|v| (&v.facts, v.pending, v.since, Err(v.place)));
-        let begun = self.begun.get(&pc).into_iter().flatten();
+        let live = edge.callers.backs().fold(self.live(pc), |all, back| all | self.live(back));
+        let mut facts = edge.facts.settled(live);
+        let known = self.cache.versions(pc).iter().filter(|_| edge.callers.is_empty());
+        let known = known.map(|v| (&v.facts, v.pending, v.since, Err(v.place)));
+        let begun = self.begun.get(&pc).into_iter().flatten().filter(|b| b.callers == edge.callers);
         let begun = begun.map(|b| (&b.facts, b.pending, b.since, Ok(b.label)));
         let all: Vec<_> = known.chain(begun).collect();
         let different: Vec<&Facts> = all.iter().map(|(have, ..)| *have).filter(|f| f.weight() > 0).collect();
@@ -107,13 +113,15 @@ impl Unit<'_> {
             return Some(Target { label, pending, polls: polls || has < since });
         }
         if spent {
-            return None;
+            let outside = || Edge { callers: Callers::default(), ..edge.clone() };
+            return if edge.callers.is_empty() { None } else { self.target(&outside()) };
         }
         let facts = if few { facts } else { Facts::default().settled(0) };
         let label = self.emitter.label();
         let round = edge.round.clone().filter(|_| inside);
         let blocks = self.begun.entry(pc).or_default();
-        blocks.push(Begun { facts, pending: edge.pending, since: rounded(since), round, label });
+        let (pending, callers) = (edge.pending, edge.callers);
+        blocks.push(Begun { facts, pending, since: rounded(since), round, callers, label });
         self.queue.push_back((pc, blocks.len() - 1));
         Some(Target { label, pending: edge.pending, polls })
     }
@@ -188,7 +196,7 @@ impl Unit<'_> {
             return None;
         }
         let round = Some(Self::short_loop(last, to)?);
-        let edge = Edge { pc: to, facts, pending: done, since, round, arrives: false, back: true };
+        let edge = Edge { since, round, back: true, ..self.edge_to(to, facts, done) };
         self.target(&edge).filter(|target| !target.polls)
     }
 
@@ -286,13 +294,14 @@ impl Unit<'_> {
         self.emitter.jump_if(condition, way);
     }
 
-    fn is_wanted(&self, pc: u64) -> bool {
+    pub(super) fn is_wanted(&self, pc: u64) -> bool {
         (self.limits.wanted)(pc)
     }
 
     /// The edge from the block that is being emitted.
     pub(super) fn edge_to<'f>(&self, pc: u64, facts: &'f Facts, pending: i32) -> Edge<'f> {
-        Edge { pc, facts, pending, since: self.since, round: self.round.clone(), arrives: false, back: false }
+        let (since, round, callers) = (self.since, self.round.clone(), self.callers);
+        Edge { pc, facts, pending, since, round, callers, arrives: false, back: false }
     }
 }
 
