@@ -25,7 +25,10 @@ use std::marker::PhantomData;
 
 use goemu_loader::{Kind, Param, Signature, Type};
 
+use smallvec::SmallVec;
+
 use crate::call::function::Function;
+use crate::call::prepared::{Given, Prepared, Results};
 use crate::error::Error;
 use crate::go::abi::Piece;
 use crate::go::arguments::{self, Argument};
@@ -59,6 +62,12 @@ pub trait GoArgs {
 
     /// Their bits, where all of them are numbers.
     fn words(given: &Self::Given<'_>) -> Option<Words>;
+
+    /// Whether all of them are numbers, text or bytes.
+    const SHORT: bool;
+
+    /// What they are then.
+    fn given<'g>(given: &'g Self::Given<'_>) -> Option<SmallVec<[Given<'g>; 8]>>;
 }
 
 /// Numbers that are arguments or results, as bits: as many as there are, in their order.
@@ -84,6 +93,15 @@ pub trait GoResults: Sized {
     /// Makes them of bits, where all of them are numbers.
     fn from_words(words: Words) -> Option<Self> {
         let _ = words;
+        None
+    }
+
+    /// Whether all of them are numbers, text or bytes, an error aside.
+    const SHORT: bool = false;
+
+    /// Makes them of what was returned then, if there is no error.
+    fn from_got(got: Results) -> Option<Self> {
+        let _ = got;
         None
     }
 }
@@ -113,6 +131,8 @@ pub struct TypedFunction<A, R> {
     errors: bool,
     /// The places of arguments and results, where they are numbers.
     words: Option<(Vec<Piece>, Vec<Piece>)>,
+    /// How it is called where they are numbers, text or bytes.
+    short: Option<Prepared>,
     types: PhantomData<fn(A) -> R>,
 }
 
@@ -122,6 +142,7 @@ impl<A, R> Clone for TypedFunction<A, R> {
             function: self.function.clone(),
             errors: self.errors,
             words: self.words.clone(),
+            short: self.short.clone(),
             types: PhantomData,
         }
     }
@@ -186,7 +207,8 @@ impl<A: GoArgs, R: GoResults> TypedFunction<A, R> {
         fits.map_err(|why| mismatch(&function, signature, why))?;
         // Which results are numbers, their types tell of any bits.
         let words = function.words().filter(|_| R::from_words(Words::default()).is_some());
-        Ok(TypedFunction { function, errors, words, types: PhantomData })
+        let short = if A::SHORT && R::SHORT && words.is_none() { function.prepared(types) } else { None };
+        Ok(TypedFunction { function, errors, words, short, types: PhantomData })
     }
 
     /// The function without types.
@@ -199,7 +221,8 @@ impl<A: GoArgs, R: GoResults> TypedFunction<A, R> {
     /// # Errors
     /// When the call cannot be made or carried out, or a result is not what its Rust type can hold.
     pub fn call(&self, machine: &mut Machine, args: A::Given<'_>) -> Result<Result<R, Outcome>, Error> {
-        if let Some(results) = self.call_words(machine, &args) {
+        let results = self.call_words(machine, &args).or_else(|| self.call_short(machine, &args));
+        if let Some(results) = results {
             return Ok(Ok(results));
         }
         let reading = machine.reading();
@@ -219,6 +242,12 @@ impl<A: GoArgs, R: GoResults> TypedFunction<A, R> {
         let (params, results) = self.words.as_ref()?;
         let args = params.iter().copied().zip(A::words(args)?);
         R::from_words(self.function.call_words(machine, args, results)?)
+    }
+
+    /// The same with text and bytes.
+    fn call_short(&self, machine: &mut Machine, args: &A::Given<'_>) -> Option<R> {
+        let short = self.short.as_ref()?;
+        R::from_got(short.call(machine, &A::given(args)?).ok()??)
     }
 }
 

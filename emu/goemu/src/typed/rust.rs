@@ -1,8 +1,10 @@
 //! Which Rust types stand for which Go types.
 
 use goemu_loader::{Kind, Param, Type};
+use smallvec::SmallVec;
 
 use super::{GoArgs, GoError, GoResults, Words, error, is_error};
+use crate::call::prepared::{Given, Got, Results};
 use crate::go::guest::Types;
 use crate::go::value::{Bytes, Value, WrongKind};
 
@@ -25,6 +27,14 @@ pub trait GoArg {
         let _ = given;
         None
     }
+
+    /// Whether it is a number, text or bytes.
+    const SHORT: bool = false;
+
+    /// What it is then.
+    fn given<'g>(given: &'g Self::Given<'_>) -> Option<Given<'g>> {
+        Self::word(given).map(Given::Bits)
+    }
 }
 
 /// A Rust type that a result may have.
@@ -46,6 +56,17 @@ pub trait GoResult: Sized {
         let _ = word;
         None
     }
+
+    /// Whether it is a number, text or bytes.
+    const SHORT: bool = false;
+
+    /// Makes it of what was returned then.
+    fn from_got(got: Got) -> Option<Self> {
+        match got {
+            Got::Bits(bits) => Self::from_word(bits),
+            Got::Bytes(_) | Got::Nil => None,
+        }
+    }
 }
 
 /// Types that are their own: no lifetimes, `From` and `TryFrom`; numbers have their bits and come from them.
@@ -64,7 +85,8 @@ macro_rules! plain {
             }
             $(fn word(&$given: &$rust) -> Option<u64> {
                 Some($bits)
-            })?
+            }
+            const SHORT: bool = true;)?
         }
         impl GoResult for $rust {
             fn fits($ty: &Type, _: &dyn Types) -> bool {
@@ -78,7 +100,8 @@ macro_rules! plain {
             }
             $(fn from_word($word: u64) -> Option<$rust> {
                 $from
-            })?
+            }
+            const SHORT: bool = true;)?
         }
     )+};
 }
@@ -106,7 +129,43 @@ plain! {
     f32 => "float32", |ty| ty.kind == Kind::Float && ty.size == 4, |n| n.to_bits().into(), |w| Some(f32::from_bits(w as u32));
     f64 => "float64", |ty| ty.kind == Kind::Float && ty.size == 8, |n| n.to_bits(), |w| Some(f64::from_bits(w));
     char => "int32", |ty| is_int(ty, 4), |c| u32::from(c).into(), |w| char::from_u32(w as u32);
-    String => "string", |ty| ty.kind == Kind::String;
+}
+
+impl GoArg for String {
+    type Given<'a> = String;
+    fn fits(ty: &Type, _: &dyn Types) -> bool {
+        ty.kind == Kind::String
+    }
+    fn go_type() -> Option<&'static str> {
+        Some("string")
+    }
+    fn value(given: String) -> Value {
+        Value::from(given)
+    }
+    const SHORT: bool = true;
+    fn given<'g>(given: &'g String) -> Option<Given<'g>> {
+        Some(Given::Bytes(given.as_bytes()))
+    }
+}
+
+impl GoResult for String {
+    fn fits(ty: &Type, _: &dyn Types) -> bool {
+        ty.kind == Kind::String
+    }
+    fn go_type() -> Option<String> {
+        Some("string".to_owned())
+    }
+    fn from_value(value: &Value) -> Result<String, WrongKind> {
+        String::try_from(value)
+    }
+    const SHORT: bool = true;
+    fn from_got(got: Got) -> Option<String> {
+        match got {
+            // What is not UTF-8 is told as an error.
+            Got::Bytes(bytes) => String::from_utf8(bytes).ok(),
+            Got::Bits(_) | Got::Nil => None,
+        }
+    }
 }
 
 impl GoArg for &str {
@@ -119,6 +178,10 @@ impl GoArg for &str {
     }
     fn value(given: &str) -> Value {
         Value::from(given)
+    }
+    const SHORT: bool = true;
+    fn given<'g>(given: &'g &str) -> Option<Given<'g>> {
+        Some(Given::Bytes(given.as_bytes()))
     }
 }
 
@@ -133,6 +196,10 @@ impl GoArg for &[u8] {
     }
     fn value(given: &[u8]) -> Value {
         Value::Bytes(Bytes { ty: None, bytes: given.to_vec() })
+    }
+    const SHORT: bool = true;
+    fn given<'g>(given: &'g &[u8]) -> Option<Given<'g>> {
+        Some(Given::Bytes(given))
     }
 }
 
@@ -254,6 +321,14 @@ impl<T: GoResult> GoResult for Vec<T> {
             _ => Err(WrongKind::new(value, "Vec")),
         }
     }
+    const SHORT: bool = T::SHORT;
+    fn from_got(got: Got) -> Option<Vec<T>> {
+        match got {
+            Got::Bytes(bytes) => bytes.into_iter().map(|byte| T::from_word(byte.into())).collect(),
+            Got::Nil => Some(Vec::new()),
+            Got::Bits(_) => None,
+        }
+    }
 }
 
 impl<T: GoResult, const N: usize> GoResult for [T; N] {
@@ -332,6 +407,11 @@ macro_rules! arguments {
                 words[..given.len()].copy_from_slice(given);
                 Some(words)
             }
+            const SHORT: bool = true $(&& $name::SHORT)*;
+            #[allow(non_snake_case, reason = "values are named like their types")]
+            fn given<'g>(($($name,)*): &'g Self::Given<'_>) -> Option<SmallVec<[Given<'g>; 8]>> {
+                Some([$($name::given($name)?),*].into_iter().collect())
+            }
         }
     )+};
 }
@@ -375,6 +455,10 @@ impl<T: GoResult> GoResults for T {
     fn from_words(words: Words) -> Option<T> {
         T::from_word(words[0])
     }
+    const SHORT: bool = T::SHORT;
+    fn from_got(got: Results) -> Option<T> {
+        T::from_got(got.into_iter().next()?)
+    }
 }
 
 macro_rules! results {
@@ -403,6 +487,12 @@ macro_rules! results {
                 let mut words = words.into_iter();
                 let _ = &mut words;
                 Some(($($name::from_word(words.next()?)?,)*))
+            }
+            const SHORT: bool = true $(&& $name::SHORT)*;
+            fn from_got(got: Results) -> Option<Self> {
+                let mut got = got.into_iter();
+                let _ = &mut got;
+                Some(($($name::from_got(got.next()?)?,)*))
             }
         }
     )+};
@@ -439,5 +529,10 @@ impl<R: GoResults> GoResults for Result<R, GoError> {
             Some(error) => Ok(Err(error)),
             None => R::from_values(before).map(Ok),
         }
+    }
+    const SHORT: bool = R::SHORT;
+    fn from_got(mut got: Results) -> Option<Self> {
+        // The short way returns no other.
+        (got.pop()? == Got::Nil).then(|| R::from_got(got).map(Ok))?
     }
 }
