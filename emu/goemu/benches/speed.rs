@@ -1,8 +1,8 @@
 //! `cargo bench`: how fast guest code runs, as a ratio to the same code run natively, in one run.
 //!
 //! Prints a table: the functions of `guest/*.go`, natively (the programs measure themselves), in both of goemu's engines, in
-//! qemu-user and Valgrind where they are installed, and in Unicorn where `python3` has it (`pip install unicorn`) for what needs
-//! no runtime; then calls a second, start-up, and what watching costs. Compare ratios, not times: machines differ, and so
+//! qemu-user and Valgrind where they are installed, and in Unicorn and icicle where `python3` has them (`pip install unicorn
+//! icicle-emu`) for what needs no runtime; then calls a second, start-up, and what watching costs. Compare ratios, not times: machines differ, and so
 //! do moments. `cargo bench -- calls` measures one part alone: functions, calls, start-up, watching; `cargo bench -- functions
 //! fib` one function.
 #![allow(clippy::print_stdout, reason = "the table is the point")]
@@ -105,8 +105,17 @@ fn fastest<E>(mut round: impl FnMut() -> Result<(), E>) -> Result<Duration, E> {
 /// Both engines and what else there is, each as often as native.
 fn functions(asked: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     println!(
-        "{:<12}{:>12}{:>14}{:>8}{:>14}{:>8}{:>8}{:>10}{:>9}",
-        "function", "native", "translator", "ratio", "interpreter", "ratio", "qemu", "valgrind", "unicorn"
+        "{:<12}{:>12}{:>14}{:>8}{:>14}{:>8}{:>8}{:>10}{:>9}{:>8}",
+        "function",
+        "native",
+        "translator",
+        "ratio",
+        "interpreter",
+        "ratio",
+        "qemu",
+        "valgrind",
+        "unicorn",
+        "icicle"
     );
     let all = PLAIN.into_iter().chain(LIBRARY);
     let known = |name: &str| PLAIN.iter().chain(&LIBRARY).any(|(known, ..)| *known == name);
@@ -138,7 +147,7 @@ fn row((name, n, file): Work) -> Result<f64, Box<dyn std::error::Error>> {
     let ratio = |time: Duration| time.as_secs_f64() / native.as_secs_f64();
     let peer = |time: Option<Duration>| time.map_or("-".to_owned(), |time| format!("{:.1}", ratio(time)));
     println!(
-        "{name:<12}{:>9.2} ms{:>11.2} ms{:>8.2}{:>11.2} ms{:>8.1}{:>8}{:>10}{:>9}",
+        "{name:<12}{:>9.2} ms{:>11.2} ms{:>8.2}{:>11.2} ms{:>8.1}{:>8}{:>10}{:>9}{:>8}",
         native.as_secs_f64() * 1e3,
         translated.as_secs_f64() * 1e3,
         ratio(translated),
@@ -146,7 +155,8 @@ fn row((name, n, file): Work) -> Result<f64, Box<dyn std::error::Error>> {
         ratio(interpreted),
         peer(by_itself(&["qemu-x86_64", "-cpu", "max"], file, name, n)),
         peer(by_itself(&["valgrind", "--tool=none", "-q"], file, name, n)),
-        peer(if file == "guest" { unicorn(name, n) } else { None }),
+        peer(by_script("in_unicorn.py", (name, n, file))),
+        peer(by_script("in_icicle.py", (name, n, file))),
     );
     Ok(ratio(translated))
 }
@@ -176,10 +186,13 @@ fn by_itself(runner: &[&str], file: &str, name: &str, n: i64) -> Option<Duration
     Some(Duration::from_nanos(text.lines().last()?.trim().parse().ok()?))
 }
 
-/// The same function in Unicorn, if there is one.
-fn unicorn(name: &str, n: i64) -> Option<Duration> {
+/// The same function in another emulator that a script drives, if that is installed. None of them has Go's runtime.
+fn by_script(script: &str, (name, n, file): Work) -> Option<Duration> {
+    if file != "guest" {
+        return None;
+    }
     let entry = machine().ok()?.find(&format!("main.{name}")).ok()?.entry();
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches/in_unicorn.py");
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches").join(script);
     let args = [script.into(), guest().into_os_string(), format!("{entry:#x}").into(), n.to_string().into()];
     let out = Command::new("python3").args(args).output().ok()?;
     let nanoseconds = String::from_utf8(out.stdout).ok()?.trim().parse().ok()?;
