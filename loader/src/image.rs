@@ -3,6 +3,7 @@
 pub(crate) mod func;
 pub(crate) mod given;
 pub(crate) mod load;
+mod named;
 mod typed;
 
 use std::borrow::Cow;
@@ -23,6 +24,7 @@ use crate::{LoadError, bytes};
 
 use self::func::{Frame, Func, Line};
 use self::given::Given;
+use self::named::Named;
 use self::typed::Typed;
 
 pub use self::load::LoadOptions;
@@ -53,6 +55,8 @@ pub struct Image {
     undefined: Undefined,
     /// What the user knows of it.
     given: Given,
+    /// Functions that were looked up by name.
+    named: Named,
 }
 
 impl Image {
@@ -265,23 +269,6 @@ impl Image {
     /// The function that contains the address.
     pub fn func_at(&self, pc: u64) -> Option<Func<'_>> {
         self.tables.pclntab.find(&self.object, pc).map(|index| Func::new(self, index))
-    }
-
-    /// The functions of exactly this name. There are two where a function exists in both calling conventions,
-    /// and more where a package has several of one name (`init.0`, instances of a generic function). Names of
-    /// the symbol table (`runtime.goexit.abi0`, `main.max[go.shape.int]`) are understood as well.
-    pub fn funcs_named<'a>(&'a self, name: &str) -> Vec<Func<'a>> {
-        let named: Vec<_> = self.funcs().filter(|func| func.is_named(name)).collect();
-        if !named.is_empty() {
-            return named;
-        }
-        let symbol =
-            self.symbol(name).and_then(|symbol| self.func_at(symbol.addr).map(|func| (func, symbol)));
-        symbol
-            .filter(|(func, symbol)| func.entry() == symbol.addr)
-            .map(|(func, _)| func)
-            .into_iter()
-            .collect()
     }
 
     /// The source line of the instruction at `pc`, as `runtime.FuncForPC(pc).FileLine(pc)` gives it: where a

@@ -29,6 +29,7 @@ const MAX_ID: usize = 256;
 impl Image {
     /// Calls the function that begins at `entry` so from now on. It is still found by its own name.
     pub fn give_name(&mut self, entry: u64, name: &str) {
+        self.named.forget();
         self.given.names.insert(entry, name.to_owned());
     }
 

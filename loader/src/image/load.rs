@@ -19,6 +19,7 @@ use crate::symbol::SymbolTable;
 
 use super::Image;
 use super::given::Given;
+use super::named::Named;
 use super::typed::{self, Typed};
 
 /// How a file is loaded, where that is not as its headers say.
@@ -217,6 +218,7 @@ fn image(mut object: Object) -> Result<Image, LoadError> {
         typed: Typed::default(),
         undefined: Undefined::default(),
         given: Given::default(),
+        named: Named::default(),
     })
 }
 
@@ -224,7 +226,15 @@ fn from_objects(linked: Linked, path: Option<PathBuf>) -> Result<Image, LoadErro
     let Linked { bytes, layout, symbols, build, undefined } = linked;
     let object = Object::made(Arc::new(Source::made(bytes, path)?), layout, symbols);
     let tables = detect::tables(&object, &build, build.go.map(Facts::of))?;
-    Ok(Image { object, build, tables, typed: Typed::default(), undefined, given: Given::default() })
+    Ok(Image {
+        object,
+        build,
+        tables,
+        typed: Typed::default(),
+        undefined,
+        given: Given::default(),
+        named: Named::default(),
+    })
 }
 
 impl Image {
