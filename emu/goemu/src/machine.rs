@@ -87,6 +87,8 @@ pub struct Machine {
     call_goroutine: &'static dyn CallGoroutine,
     /// The address that calls return to.
     pub(crate) return_addr: u64,
+    /// Whether hooks on what a started program's runtime does are set.
+    event_hooks: bool,
     /// Whether the engine leaves at hooks that only tell observers.
     events_wanted: bool,
     /// Whether the engine shows instructions that observers have chosen.
@@ -224,6 +226,7 @@ impl Machine {
             os,
             call_goroutine,
             return_addr: RETURN_ADDR,
+            event_hooks: false,
             events_wanted: false,
             chooses: false,
             breakpoints: HashSet::new(),
@@ -395,11 +398,13 @@ impl Machine {
             self.engine.set_chooser(chooser);
         }
         let wanted = self.observers.want(Interest::EVENTS);
-        if self.booted.is_some() && wanted != self.events_wanted {
+        let installs = wanted && self.booted.is_some() && !self.event_hooks;
+        if installs {
+            self.event_hooks = true;
+            real::tell_events(&self.guest.image, &mut self.hooks);
+        }
+        if installs || wanted != self.events_wanted {
             self.events_wanted = wanted;
-            if wanted {
-                real::tell_events(&self.guest.image, &mut self.hooks);
-            }
             self.set_stops();
         }
     }

@@ -41,6 +41,7 @@ impl Machine {
             os: self.os.fork(),
             call_goroutine: self.call_goroutine,
             return_addr: self.return_addr,
+            event_hooks: self.event_hooks,
             events_wanted: self.events_wanted,
             chooses: false,
             breakpoints: HashSet::new(),

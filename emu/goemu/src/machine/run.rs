@@ -15,7 +15,7 @@ use crate::memory::{MemFault, Memory};
 use crate::observe::{Event, Interest};
 use crate::os::imports;
 use crate::os::{self, Os, SyscallReturn};
-use crate::outcome::{Outcome, Runtime};
+use crate::outcome::Outcome;
 use crate::runtime::hooked;
 
 /// What answering a hook and a system call takes, in instructions, whatever it does.
@@ -28,6 +28,15 @@ pub(crate) enum Progress {
     Going,
     /// The call is over; `None` where it returned.
     Ended(Option<Outcome>),
+}
+
+/// A machine whose engine is kept ready until the run is over, also where it ends in a panic: the host's signals wait meanwhile.
+struct Ready<'m>(&'m mut Machine);
+
+impl Drop for Ready<'_> {
+    fn drop(&mut self) {
+        self.0.engine.keep_ready(false);
+    }
 }
 
 impl Machine {
@@ -46,16 +55,13 @@ impl Machine {
             return self.run_on(fuel);
         }
         self.engine.keep_ready(true);
-        let ended = self.run_on(fuel);
-        self.engine.keep_ready(false);
-        ended
+        Ready(self).0.run_on(fuel)
     }
 
     /// Whether nothing of the user's runs before the call is over, and no hook waits for anything: the engine need not
     /// put the host in order for each.
     fn runs_alone(&self) -> bool {
-        let real = self.call_goroutine.runtime() == Runtime::Real;
-        real && self.own_hooks.is_empty() && self.observers.is_empty()
+        self.own_hooks.is_empty() && self.observers.is_empty()
     }
 
     #[inline]

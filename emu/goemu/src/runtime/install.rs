@@ -82,10 +82,13 @@ pub(crate) fn objects(image: &Image, hooks: &mut Hooks) {
 /// Sets the hooks that observe a started program.
 pub(crate) fn started(image: &Image, hooks: &mut Hooks) {
     let release = Release::of(image);
-    let cases = if cgo::is_used(image) { &[When::Started, When::StartedWithC][..] } else { &[When::Started] };
+    let cases = [When::Started, When::StartedTells, When::StartedWithC];
+    let cases = if cgo::is_used(image) { &cases[..] } else { &cases[..2] };
     for func in image.funcs().filter(|func| func.func_id() != FuncId::Wrapper) {
-        if let Some(row) = table::find(func.name(), cases, release) {
-            hooks.add(func.entry(), Arc::new(row.body));
+        match table::find(func.name(), cases, release) {
+            Some(row) if row.when == When::StartedTells => hooks.add_observer_only(func.entry(), Arc::new(row.body)),
+            Some(row) => hooks.add(func.entry(), Arc::new(row.body)),
+            None => {}
         }
     }
     hooks.add(address_map::VSYSCALL, Arc::new(real::time_of_day as Body));

@@ -45,7 +45,9 @@ pub enum When {
     Object,
     /// In a started program: it observes how the program ends, and the function runs.
     Started,
-    /// The same in a program that uses C, which is started without its C runtime.
+    /// In a started program: it only tells observers of events, and is passed over while none wants any.
+    StartedTells,
+    /// As [`When::Started`] in a program that uses C, which is started without its C runtime.
     StartedWithC,
 }
 
@@ -361,8 +363,8 @@ pub const ROWS: &[Row] = &[
     row!("runtime.panicSliceConvert" (13, 25), Object objects::bounds::by_registers),
     row!("runtime.panicSliceConvertU" (13, 25), Object objects::bounds::by_registers),
     row!("runtime.gopanic" ANY, Started real::gopanic, "the newest panic is what the program may end by"),
-    row!("runtime.gorecover" ANY, Started real::gorecover, "a deferred function asks for the panic"),
-    row!("runtime.recovery" ANY, Started real::recovery, "the panic was recovered"),
+    row!("runtime.gorecover" ANY, StartedTells real::gorecover, "a deferred function asks for the panic"),
+    row!("runtime.recovery" ANY, StartedTells real::recovery, "the panic was recovered"),
     row!("runtime.fatalpanic" ANY, Started real::fatalpanic, "nobody recovered the panic"),
     row!("runtime.throw" ANY, Started real::throw, "a fatal error"),
     row!("runtime.fatal" ANY, Started real::throw, "a fatal error"),
