@@ -23,6 +23,7 @@ mod init;
 mod limits;
 mod listings;
 mod locals;
+mod lockstep;
 mod names;
 mod objects;
 mod planted;
