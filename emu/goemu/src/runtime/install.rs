@@ -86,7 +86,9 @@ pub(crate) fn started(image: &Image, hooks: &mut Hooks) {
     let cases = if cgo::is_used(image) { &cases[..] } else { &cases[..2] };
     for func in image.funcs().filter(|func| func.func_id() != FuncId::Wrapper) {
         match table::find(func.name(), cases, release) {
-            Some(row) if row.when == When::StartedTells => hooks.add_observer_only(func.entry(), Arc::new(row.body)),
+            Some(row) if row.when == When::StartedTells => {
+                hooks.add_observer_only(func.entry(), Arc::new(row.body))
+            }
             Some(row) => hooks.add(func.entry(), Arc::new(row.body)),
             None => {}
         }
