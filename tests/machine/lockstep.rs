@@ -51,7 +51,11 @@ fn program(name: &str, engine: EngineChoice, seed: u64) -> Program {
 
 /// All that an instruction can see of a processor.
 fn state(cpu: &Cpu) -> String {
-    format!("{cpu:x?}")
+    let Cpu { rip, fs_base, gs_base, ymm, mxcsr, x87, tsc, entropy, .. } = cpu;
+    let (gprs, rflags) = (cpu.gprs(), cpu.rflags());
+    format!(
+        "{gprs:x?} {rip:x} {rflags:x} {fs_base:x} {gs_base:x} {ymm:x?} {mxcsr:x} {x87:x?} {tsc:x} {entropy:x}"
+    )
 }
 
 /// A number that follows from all pages that can be read.
