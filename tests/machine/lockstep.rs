@@ -83,7 +83,8 @@ fn side_by_side(name: &str, seed: u64, until: Instant) -> (u64, u64) {
     other.forget_history();
     let (mut random, mut compared) = (Random(seed), 0);
     while Instant::now() < until {
-        let part = 1 + random.below(PARTS[random.below(PARTS.len() as u64) as usize]);
+        let most = PARTS[random.below(PARTS.len() as u64) as usize];
+        let part = 1 + random.below(most);
         let go = |session: &mut Session<'_>| session.resume_for(part).unwrap();
         let (a, b) = (go(&mut one), go(&mut other));
         compared += 1;
