@@ -52,6 +52,10 @@ impl Cost {
         self.open.get() >= MUCH
     }
 
+    pub(super) fn left(&self) -> u64 {
+        MUCH.saturating_sub(self.open.get())
+    }
+
     pub(super) fn take(&self) -> i64 {
         let open = self.open.take();
         self.taken.set(self.taken.get().saturating_add(open));

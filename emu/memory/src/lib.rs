@@ -421,6 +421,11 @@ impl Memory {
         self.cost.add(instructions);
     }
 
+    /// How much work may still be counted before engines have to check, in instructions.
+    pub fn cost_left(&self) -> u64 {
+        self.cost.left()
+    }
+
     /// The work that was counted since the last time, in instructions.
     pub fn take_cost(&self) -> i64 {
         self.cost.take()

@@ -49,6 +49,8 @@ pub(crate) enum At {
     Return,
     /// The state's field for jumps.
     Jump,
+    /// [`Spot::pc`]; RDI is one of the host's addresses.
+    Biased,
 }
 
 /// Why code leaves of itself.

@@ -4,6 +4,8 @@
 //! Nothing here changes what the guest can see before the instruction itself does, flags included: where the host refuses
 //! one, the guest stands before it.
 
+mod strings;
+
 use goemu_x86::cpu::gpr;
 use iced_x86::{Code, Instruction, MemoryOperand, Mnemonic, OpAccess, OpKind, Register};
 
@@ -48,6 +50,7 @@ impl Unit<'_> {
                 self.leave_frame(facts);
                 Some(())
             }
+            Kind::String => self.string(insn, facts, pending),
             Kind::Address => self.known_address(insn, facts),
             _ => None,
         }

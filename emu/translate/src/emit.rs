@@ -2,6 +2,7 @@
 
 use iced_x86::{Code, Encoder, Instruction, MemoryOperand, Register};
 
+use crate::host::enter;
 use crate::layout;
 
 /// The register that translated code has for itself. The guest's own R14 is in the state.
@@ -148,14 +149,14 @@ impl Emitter {
 
     /// Faults unless `address` lies in the guest's space. T is lost; flags stay.
     pub(crate) fn check(&mut self, address: Register) {
-        let mask = at(layout::STATE + crate::host::enter::HIGH_BITS);
+        let mask = at(layout::STATE + enter::HIGH_BITS);
         self.made(Instruction::with3(Code::VEX_Pext_r64_r64_rm64, T, address, mask));
         self.load(T, indexed(layout::TRIPWIRE));
     }
 
     /// Faults unless a register is small, that is below 2^34. T is lost; flags stay.
     pub(crate) fn check_small(&mut self, register: Register) {
-        let mask = at(layout::STATE + crate::host::enter::NOT_SMALL);
+        let mask = at(layout::STATE + enter::NOT_SMALL);
         self.made(Instruction::with3(Code::VEX_Pext_r64_r64_rm64, T, register, mask));
         self.load_byte(operand(T, layout::TRIPWIRE_OF_BYTES));
     }
@@ -177,6 +178,54 @@ impl Emitter {
         self.made(Instruction::with2(Code::Movq_mm_rm64, Register::MM1, counter_at));
         self.made(Instruction::with2(Code::Paddq_mm_mmm64, Register::MM1, at(layout::number(1))));
         self.made(Instruction::with2(Code::Movq_rm64_mm, counter_at, Register::MM1));
+    }
+
+    /// T gets the bits of a register from `from` on, if `from` is below 13. Flags stay.
+    pub(crate) fn high_bits(&mut self, register: Register, from: u32) {
+        let mask = at(layout::number(-1 << from));
+        self.made(Instruction::with3(Code::VEX_Pext_r64_r64_rm64, T, register, mask));
+    }
+
+    /// Goes on behind `then` where T is 0, and with it otherwise. T is lost; flags stay.
+    pub(crate) fn unless_zero(&mut self, then: impl FnOnce(&mut Emitter)) {
+        let exchange = Instruction::with2(Code::Xchg_rm64_r64, T, Register::RCX);
+        self.made(exchange);
+        // jrcxz
+        self.bytes.extend_from_slice(&[0xe3, 0]);
+        let from = self.bytes.len();
+        self.made(exchange);
+        then(self);
+        match u8::try_from(self.bytes.len() - from) {
+            Ok(by) if by < 0x80 => self.bytes[from - 1] = by,
+            _ => self.refused = true,
+        }
+        self.made(exchange);
+    }
+
+    /// Faults where work that counts as T instructions more is so much that engines check their fuel. T is lost, and MM1 has what is
+    /// left, for [`Emitter::take_cost`].
+    pub(crate) fn check_cost(&mut self) {
+        let (cost, left) = (at(layout::STATE + enter::COST), at(layout::STATE + enter::COST_LEFT));
+        self.store(cost, T);
+        self.made(Instruction::with2(Code::Movq_mm_rm64, Register::MM1, left));
+        self.made(Instruction::with2(Code::Psubq_mm_mmm64, Register::MM1, cost));
+        self.made(Instruction::with2(Code::Movq_rm64_mm, T, Register::MM1));
+        self.load_byte(operand(T, layout::poll(0)));
+    }
+
+    /// That work is done.
+    pub(crate) fn take_cost(&mut self) {
+        self.made(Instruction::with2(
+            Code::Movq_rm64_mm,
+            at(layout::STATE + enter::COST_LEFT),
+            Register::MM1,
+        ));
+    }
+
+    /// Faults where a byte cannot be written, which stays what it is. T is lost.
+    pub(crate) fn probe_write(&mut self, byte: MemoryOperand) {
+        self.load_byte(byte);
+        self.made(Instruction::with2(Code::Mov_rm8_r8, byte, Register::R14L));
     }
 
     /// Faults where none is left. `pending` of those that were counted down are still to come.
@@ -203,7 +252,7 @@ impl Emitter {
     /// T becomes the number of an entry in a second table: [`layout::second_slot`] of what lies there. Flags stay.
     pub(crate) fn second_slot(&mut self, addr: MemoryOperand) {
         self.crc(addr);
-        let mask = at(layout::STATE + crate::host::enter::SECOND_BITS);
+        let mask = at(layout::STATE + enter::SECOND_BITS);
         self.made(Instruction::with3(Code::VEX_Pext_r64_r64_rm64, T, T, mask));
     }
 

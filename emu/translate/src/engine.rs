@@ -354,17 +354,24 @@ impl Translator {
             window.prepare(parts.owner, cache.misses());
         }
         load(cpu, window, chunk + i64::from(version.pending));
+        let costs = memory.cost_left();
+        window.state().cost_left = costs;
         let entered = cpu.rip;
         parts.idle = 0;
         let left = window.enter(inside, target, &mut cpu.ymm);
         store(cpu, window);
+        memory.charge(costs.saturating_sub(window.state().cost_left));
         let (after, pc, pending) = match left {
             Left::Refused(address) => {
                 cost += REFUSAL;
                 let spot = cache.spot(address)?;
                 cpu.set_gpr(gpr::RSP, cpu.gpr(gpr::RSP).wrapping_add(spot.off.into()));
+                if spot.at == At::Biased {
+                    let base = window.base() as u64;
+                    cpu.set_gpr(gpr::RDI, cpu.gpr(gpr::RDI).wrapping_sub(base));
+                }
                 let after = match spot.at {
-                    At::Pc => After::Interpret,
+                    At::Pc | At::Biased => After::Interpret,
                     At::Return => After::Enter { table: layout::RETURNS },
                     At::Jump => After::Enter { table: layout::JUMPS },
                 };

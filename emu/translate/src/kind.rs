@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Push,
     Pop,
     Leave,
+    /// MOVS or STOS, once or repeated.
+    String,
     /// LEA of an address that is known: a number.
     Address,
     Jump,
@@ -33,6 +35,9 @@ pub(crate) enum Kind {
 
 /// The kind of an instruction that no bar forbids.
 pub(crate) fn kind(insn: &Instruction) -> Kind {
+    if is_string(insn) && supports(insn) {
+        return Kind::String;
+    }
     if !supports(insn) || has_odd_address(insn) || is_far_move(insn.code()) {
         return Kind::Interpreted;
     }
@@ -49,6 +54,20 @@ pub(crate) fn kind(insn: &Instruction) -> Kind {
         code if code.is_jcc_short_or_near() => Kind::Branch(condition(insn)),
         _ => plain(insn),
     }
+}
+
+/// MOVS and STOS that go by RSI and RDI, without a segment that has a base.
+fn is_string(insn: &Instruction) -> bool {
+    use Code::{
+        Movsb_m8_m8, Movsd_m32_m32, Movsq_m64_m64, Movsw_m16_m16, Stosb_m8_AL, Stosd_m32_EAX, Stosq_m64_RAX,
+        Stosw_m16_AX,
+    };
+    let moves = matches!(insn.code(), Movsb_m8_m8 | Movsw_m16_m16 | Movsd_m32_m32 | Movsq_m64_m64)
+        && insn.op1_kind() == OpKind::MemorySegRSI;
+    let stores = matches!(insn.code(), Stosb_m8_AL | Stosw_m16_AX | Stosd_m32_EAX | Stosq_m64_RAX);
+    (moves || stores)
+        && insn.op0_kind() == OpKind::MemoryESRDI
+        && !matches!(insn.segment_prefix(), Register::FS | Register::GS)
 }
 
 /// MOV with an address of 64 bits in the instruction.

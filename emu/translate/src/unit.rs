@@ -462,9 +462,14 @@ impl<'a> Unit<'a> {
 
     /// Leaves for the interpreter.
     fn interpret(&mut self, pc: u64, pending: i32) {
+        let way = self.way_to_interpret(pc, pending);
+        self.emitter.jump(way);
+    }
+
+    pub(crate) fn way_to_interpret(&mut self, pc: u64, pending: i32) -> Label {
         let way = self.emitter.label();
         self.cold.push(Cold::Interpret(way, pc, pending));
-        self.emitter.jump(way);
+        way
     }
 
     pub(crate) fn spot(&mut self, pc: u64, pending: i32, at: At) {

@@ -53,7 +53,7 @@ pub const MXCSR_DEFAULT: u32 = 0x1f80;
 pub const TSC_STEP: u64 = 1000;
 
 /// The state of one logical processor in 64-bit mode.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Cpu {
     /// 16 registers, then slots that stay 0. A power of two, so that an index needs no check but a mask.
     gpr: [u64; 32],
@@ -79,6 +79,27 @@ pub struct Cpu {
     pub tsc: u64,
     /// The state of RDRAND and RDSEED: the same seed gives the same numbers.
     pub entropy: u64,
+}
+
+/// Every call goes back to a state by [`Clone::clone_from`]: field by field, for the whole would be copied twice.
+impl Clone for Cpu {
+    fn clone(&self) -> Cpu {
+        let mut cpu = Cpu::default();
+        cpu.clone_from(self);
+        cpu
+    }
+
+    #[inline]
+    fn clone_from(&mut self, from: &Cpu) {
+        // All by name, so that a new one cannot be forgotten.
+        let Cpu { gpr, rip, flags, direction, fs_base, gs_base, ymm, mxcsr, x87, level, tsc, entropy } = from;
+        self.gpr[..16].copy_from_slice(&gpr[..16]);
+        (self.rip, self.flags, self.direction) = (*rip, *flags, *direction);
+        (self.fs_base, self.gs_base) = (*fs_base, *gs_base);
+        self.ymm.copy_from_slice(ymm);
+        (self.mxcsr, self.level, self.tsc, self.entropy) = (*mxcsr, *level, *tsc, *entropy);
+        self.x87.clone_from(x87);
+    }
 }
 
 impl Default for Cpu {

@@ -21,7 +21,7 @@ pub(super) fn call<const N: usize>(
     let mut fuel = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
     machine.reset().ok()?;
     enter(machine, entry, 0, frame).ok()?;
-    let returned = machine.run(&mut fuel).ok()?.is_none();
+    let returned = machine.run_short(&mut fuel).ok()?;
     let mut words = [0; N];
     for (word, piece) in words.iter_mut().zip(results) {
         *word = number(machine, piece)?;

@@ -48,6 +48,26 @@ impl Machine {
         ended
     }
 
+    /// The same for a call that most likely returns at once: whether it returned.
+    #[inline]
+    pub(crate) fn run_short(&mut self, fuel: &mut i64) -> Result<bool, Error> {
+        let plain = self.coverage.is_none() && self.os.steps() == 0 && self.runs_alone();
+        if !plain || self.hooks.at(self.guest.cpu.rip).is_some() {
+            return Ok(self.run(fuel)?.is_none());
+        }
+        self.guest.memory.forget_cost();
+        let (exit, whole) = self.run_slice(fuel);
+        let returned = matches!(exit, Exit::Stopped) && self.guest.cpu.rip == self.return_addr;
+        if returned && !self.stopping.is_due() && self.cx().is_of_call() {
+            return Ok(true);
+        }
+        if self.left(exit, whole, fuel)?.is_some() {
+            return Ok(false);
+        }
+        self.engine.keep_ready(true);
+        Ok(Ready(self).0.run_on(fuel)?.is_none())
+    }
+
     #[inline]
     fn run_to_end(&mut self, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
         self.guest.memory.forget_cost();
@@ -130,6 +150,11 @@ impl Machine {
             return self.run_one_instruction(fuel);
         }
         let (exit, whole) = self.run_slice(fuel);
+        self.left(exit, whole, fuel)
+    }
+
+    /// Answers why the engine left a slice. `Some` ends the call.
+    fn left(&mut self, exit: Exit, whole: bool, fuel: &mut i64) -> Result<Option<Outcome>, Error> {
         if self.stopping.is_due()
             && let Some(outcome) = self.stopping.look()
         {

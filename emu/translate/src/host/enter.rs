@@ -46,6 +46,11 @@ pub(crate) struct State {
     not_small: u64,
     /// [`layout::SECOND_BITS`]
     second_bits: u64,
+    /// What a repeated instruction counts for, and how much such work may still be done.
+    cost: u64,
+    pub(crate) cost_left: u64,
+    /// Where the space begins on the host, and minus that.
+    base: [u64; 2],
     pub(crate) mxcsr: u32,
     /// Which translator filled the tables.
     pub(crate) owner: u64,
@@ -57,6 +62,10 @@ pub(crate) const JUMP: i32 = offset_of!(State, jump) as i32;
 pub(crate) const FS_BASE: i32 = offset_of!(State, fs_base) as i32;
 pub(crate) const SAFE_R14: i32 = offset_of!(State, safe_r14) as i32;
 pub(crate) const NOT_SMALL: i32 = offset_of!(State, not_small) as i32;
+pub(crate) const COST: i32 = offset_of!(State, cost) as i32;
+pub(crate) const COST_LEFT: i32 = offset_of!(State, cost_left) as i32;
+pub(crate) const BASE: i32 = offset_of!(State, base) as i32;
+pub(crate) const MINUS_BASE: i32 = BASE + 8;
 pub(crate) const SECOND_BITS: i32 = offset_of!(State, second_bits) as i32;
 pub(crate) const HIGH_BITS: i32 = offset_of!(State, high_bits) as i32;
 
@@ -99,7 +108,9 @@ impl Window {
 
     /// Empties both tables and fills in what never changes.
     pub(crate) fn prepare(&mut self, owner: u64, misses: (u64, u64)) {
+        let base = self.base as u64;
         let state = self.state();
+        state.base = [base, base.wrapping_neg()];
         (state.owner, state.high_bits, state.not_small) = (owner, !0 << 40, !0 << SMALL_BITS);
         state.second_bits = layout::SECOND_BITS;
         state.leave = leave as *const () as u64;
