@@ -188,18 +188,25 @@ impl Emitter {
 
     /// Goes on behind `then` where T is 0, and with it otherwise. T is lost; flags stay.
     pub(crate) fn unless_zero(&mut self, then: impl FnOnce(&mut Emitter)) {
-        let exchange = Instruction::with2(Code::Xchg_rm64_r64, T, Register::RCX);
-        self.made(exchange);
+        let exchange = || Instruction::with2(Code::Xchg_rm64_r64, T, Register::RCX);
+        self.made(exchange());
         // jrcxz
         self.bytes.extend_from_slice(&[0xe3, 0]);
         let from = self.bytes.len();
-        self.made(exchange);
+        self.made(exchange());
         then(self);
         match u8::try_from(self.bytes.len() - from) {
             Ok(by) if by < 0x80 => self.bytes[from - 1] = by,
             _ => self.refused = true,
         }
-        self.made(exchange);
+        self.made(exchange());
+    }
+
+    /// JRCXZ, which reaches over another jump only.
+    pub(crate) fn jump_if_rcx_is_zero(&mut self, to: Label) {
+        // jrcxz 2; jmp 5
+        self.bytes.extend_from_slice(&[0xe3, 2, 0xeb, 5]);
+        self.jump(to);
     }
 
     /// Faults where work that counts as T instructions more is so much that engines check their fuel. T is lost, and MM1 has what is

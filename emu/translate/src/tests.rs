@@ -6,6 +6,7 @@ mod inline;
 mod lockstep;
 mod loops;
 mod random;
+mod strings;
 mod tables;
 
 use goemu_x86::cpu::{Cpu, gpr};

@@ -22,15 +22,22 @@ impl Unit<'_> {
         let size = insn.memory_size().size() as u32;
         let moves =
             matches!(insn.mnemonic(), Mnemonic::Movsb | Mnemonic::Movsw | Mnemonic::Movsd | Mnemonic::Movsq);
+        let repeats = insn.has_rep_prefix() || insn.has_repne_prefix();
+        let end = self.emitter.label();
+        if repeats {
+            self.emitter.jump_if_rcx_is_zero(end);
+        }
         if moves {
             self.near(Register::RSI, facts);
         }
         self.near(Register::RDI, facts);
-        if insn.has_rep_prefix() || insn.has_repne_prefix() {
+        if repeats {
             self.repeated(insn, size, moves, pending);
         } else {
             self.single(size, moves)?;
         }
+        self.emitter.bind(end);
+        self.spot(insn.next_ip(), pending + 1, At::Pc);
         for register in [Register::RCX, Register::RSI, Register::RDI] {
             facts.forget(register.number());
         }
@@ -93,6 +100,5 @@ impl Unit<'_> {
         self.emitter.insn(&copy);
         self.emitter.load(T, at(layout::STATE + MINUS_BASE));
         self.emitter.lea_of(Register::RDI, Register::RDI, T, 1, 0);
-        self.spot(insn.next_ip(), pending + 1, At::Pc);
     }
 }

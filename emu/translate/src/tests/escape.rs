@@ -7,7 +7,7 @@ use goemu_x86::exit::Exit;
 use super::{DATA, Pair, STACK};
 
 /// Addresses around every border: of the space, of the guards, of what a host uses, of 64 bits.
-fn borders() -> Vec<u64> {
+pub(super) fn borders() -> Vec<u64> {
     let at = [
         0,
         1 << 30,
@@ -24,14 +24,14 @@ fn borders() -> Vec<u64> {
         1 << 63,
     ];
     let state = (1_u64 << 31).wrapping_neg();
-    let tables =
-        [0x1000, 0x2_0000, 0xa_0000, 0x80_0000, 0x100_0000, 0x800_0000].map(|by| state.wrapping_add(by));
+    let tables = [0x1000, 0x2_0000, 0xa_0000, 0x12_0000, 0x80_0000, 0x100_0000, 0x800_0000]
+        .map(|by| state.wrapping_add(by));
     let around = |at: u64| [-4096, -33, -8, -1, 0, 1, 7, 8, 4096].map(|by: i64| at.wrapping_add_signed(by));
     at.into_iter().chain([state]).chain(tables).flat_map(around).collect()
 }
 
 /// Starts with a jump back, so that what follows is hot at once.
-fn hot(body: &[u8]) -> Vec<u8> {
+pub(super) fn hot(body: &[u8]) -> Vec<u8> {
     let mut code = vec![0xe9];
     code.extend((body.len() as i32 + 1).to_le_bytes());
     code.extend(body);
