@@ -246,6 +246,7 @@ fn code_is_written_by_both_engines_in_turn() {
     code.resize(0x1000, 0xcc);
     code.extend([0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0xc3]);
     let mut pair = Pair::with(&code, Perm::all());
+    pair.other.engine.set_heat(0);
     pair.set(gpr::RDX, 20);
     assert_eq!(to_end(&mut pair, 1 << 40, "in turn"), Exit::Halt);
     assert_eq!(pair.other.cpu.gpr(gpr::RBX), 20);
