@@ -206,3 +206,31 @@ fn host_functions_are_of_a_type_and_bounded() {
     let full = (0..5000).find_map(|_| machine.host_function("func()", |_, _| Ok(Vec::new())).err());
     assert!(full.unwrap().to_string().contains("no room"));
 }
+
+/// The signals that wait on this thread, as the system says.
+#[cfg(target_os = "linux")]
+fn waiting_signals() -> String {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    status.lines().find(|line| line.starts_with("SigBlk:")).unwrap().to_owned()
+}
+
+/// While code is translated, signals wait; not any more when a call has ended in a panic of the caller's.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_call_that_ends_in_a_panic_lets_signals_go() {
+    let build = Build::new("corpus-go1.27");
+    for mut machine in [build.machine(), build.started()] {
+        let fib = machine.function("main.fib", None).unwrap();
+        let before = waiting_signals();
+        fib.call(&mut machine, &[Value::from(15)]).unwrap();
+        machine.set_fuel(u64::MAX >> 1);
+        let asked = AtomicU32::new(0);
+        machine.set_interrupt(Interrupt::asking(move || {
+            assert!(asked.fetch_add(1, Ordering::Relaxed) < 3, "the caller's panic");
+            false
+        }));
+        let call = std::panic::AssertUnwindSafe(|| fib.call(&mut machine, &[Value::from(60)]));
+        assert!(std::panic::catch_unwind(call).is_err());
+        assert_eq!(waiting_signals(), before);
+    }
+}

@@ -104,3 +104,24 @@ fn typed_calls_can_be_replaced() {
     machine.replace("main.fib", None, |_| Some(vec![Value::from(7)])).unwrap();
     assert_eq!(fib.call(&mut machine, (10,)).unwrap(), Ok(7));
 }
+
+/// Text and bytes: a string that is no UTF-8 is an error either way, and a panic is the outcome.
+#[test]
+fn text_and_bytes_go_the_short_way() {
+    for build in BUILDS {
+        let mut machine = Build::new(build).machine();
+        let concat = machine.func::<(&str, String), String>("main.concat").unwrap();
+        for (a, b) in [("a", "bc"), ("", "x"), ("", ""), ("\u{e9}", "\u{1f600}")] {
+            assert_eq!(
+                concat.call(&mut machine, (a, b.to_owned())).unwrap(),
+                Ok(format!("{a}{b}")),
+                "{build}"
+            );
+        }
+        let bytes = machine.func::<(&[u8], &str), String>("main.concat").unwrap();
+        assert!(bytes.call(&mut machine, (b"\xc3", "\u{e9}")).is_err(), "{build}");
+        assert_eq!(bytes.call(&mut machine, (b"x", "y")).unwrap(), Ok("xy".to_owned()), "{build}");
+        let itoa = machine.func::<(i64,), String>("main.itoa").unwrap();
+        assert_eq!(itoa.call(&mut machine, (-70,)).unwrap(), Ok("-70".to_owned()), "{build}");
+    }
+}
