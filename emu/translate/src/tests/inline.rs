@@ -28,9 +28,9 @@ fn stack_piece(random: &mut Random, low: i32) -> (Vec<u8>, i32) {
     let near = i64::from(low) + random.of(&[-16, -8, -4, 8, 16]);
     let (insn, by) = match random.next(12) {
         0..=2 => (Instruction::with1(Code::Push_r64, register), 8),
-        3 | 4 if low >= 8 => (Instruction::with1(Code::Pop_r64, register), -8),
+        3 | 4 if low >= 8 || random.next(4) == 0 => (Instruction::with1(Code::Pop_r64, register), -8),
         5 => (Instruction::with2(Code::Sub_rm64_imm8, Register::RSP, 16), 16),
-        6 if low >= 16 => (Instruction::with2(Code::Add_rm64_imm8, Register::RSP, 16), -16),
+        6 if low >= 16 || random.next(4) == 0 => (Instruction::with2(Code::Add_rm64_imm8, Register::RSP, 16), -16),
         7 => (Instruction::with2(Code::Lea_r64_m, register, on_stack(near)), 0),
         8 => (Instruction::with2(Code::Mov_rm64_r64, on_stack(near), register), 0),
         9 => (Instruction::with2(Code::Mov_r64_rm64, register, on_stack(near)), 0),
@@ -57,7 +57,7 @@ fn function(random: &mut Random, n: usize) -> Vec<u8> {
         }
     }
     // Seldom it returns from where RSP should not be.
-    if random.next(24) != 0 && low > 0 {
+    if random.next(24) != 0 && low != 0 {
         code.extend(bytes(match random.next(4) {
             0 if low == 8 => Instruction::with1(Code::Pop_r64, Register::RBX),
             1 => Instruction::with2(Code::Lea_r64_m, Register::RSP, on_stack(low.into())),

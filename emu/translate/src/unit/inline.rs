@@ -55,6 +55,8 @@ impl Callers {
         if self.0[DEPTH - 1].is_some() {
             return None;
         }
+        // Below RSP may lie where other functions return to: the call writes over it.
+        self.each(|above| (above >= 0 || above <= -16).then_some(above));
         self.moved(-8);
         self.0.rotate_right(1);
         self.0[0] = Some(Caller { back, above: Some(0) });
