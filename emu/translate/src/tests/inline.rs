@@ -30,7 +30,9 @@ fn stack_piece(random: &mut Random, low: i32) -> (Vec<u8>, i32) {
         0..=2 => (Instruction::with1(Code::Push_r64, register), 8),
         3 | 4 if low >= 8 || random.next(4) == 0 => (Instruction::with1(Code::Pop_r64, register), -8),
         5 => (Instruction::with2(Code::Sub_rm64_imm8, Register::RSP, 16), 16),
-        6 if low >= 16 || random.next(4) == 0 => (Instruction::with2(Code::Add_rm64_imm8, Register::RSP, 16), -16),
+        6 if low >= 16 || random.next(4) == 0 => {
+            (Instruction::with2(Code::Add_rm64_imm8, Register::RSP, 16), -16)
+        }
         7 => (Instruction::with2(Code::Lea_r64_m, register, on_stack(near)), 0),
         8 => (Instruction::with2(Code::Mov_rm64_r64, on_stack(near), register), 0),
         9 => (Instruction::with2(Code::Mov_r64_rm64, register, on_stack(near)), 0),
