@@ -44,7 +44,7 @@ impl Random {
 }
 
 fn program(name: &str, engine: EngineChoice, seed: u64) -> Program {
-    let processors = if seed % 2 == 0 { 1 } else { 4 };
+    let processors = if seed.is_multiple_of(2) { 1 } else { 4 };
     let config = Config { engine, seed, processors, ..Config::default() };
     Program::load(Image::open(binary(name).unwrap()).unwrap(), config).unwrap()
 }
