@@ -190,6 +190,7 @@ impl Translator {
         }
         self.pages.clear();
         self.heat.clear();
+        self.before = self.translated();
         self.worth.clear();
     }
 
