@@ -129,7 +129,7 @@ fn has_room(kernel: &mut Kernel, cpu: &mut Cpu, bytes: u64) -> bool {
 }
 
 fn chance(cpu: &mut Cpu, of: u64) -> bool {
-    cpu.next_random() % of == 0
+    cpu.next_random().is_multiple_of(of)
 }
 
 /// A number of a random power of two.
