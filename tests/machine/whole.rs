@@ -102,6 +102,14 @@ fn output_goes_to_a_sink_as_it_comes() {
     assert_eq!(whole_text, whole(Config::default()).stderr);
 }
 
+/// Calls into C become what they are in calls: the runtime has no C of its own.
+#[test]
+fn programs_with_c_run_whole() {
+    let run = load("cgo-go1.27-gcc-pie", Config::default()).run().unwrap();
+    assert_eq!(run.outcome, Outcome::Exited { code: 0, fatal: None });
+    assert!(returned(&run).len() > 20, "{}", String::from_utf8_lossy(&run.stderr));
+}
+
 /// An unhandled signal ends a program as Go's runtime ends it.
 #[test]
 fn a_signal_comes_from_outside() {

@@ -16,6 +16,8 @@ mod outcome;
 mod reverse;
 mod run;
 mod tested;
+#[cfg(target_os = "linux")]
+mod traced;
 mod values;
 mod view;
 mod watch;

@@ -162,7 +162,7 @@ impl How {
     /// The detector of a machine, if there is to be one.
     fn watched(&self, machine: &mut Machine) -> Option<Races> {
         let first = self.races.as_ref()?;
-        Some(machine.races.clone().unwrap_or_else(|| first.watch_fork(machine)))
+        Some(Races::of(machine).unwrap_or_else(|| first.watch_fork(machine)))
     }
 }
 
@@ -236,7 +236,7 @@ impl Covers {
 fn how(machine: &mut Machine, strategies: &[Strategy], leaks: Option<bool>) -> Result<How, Error> {
     let image = Arc::clone(machine.image());
     let leaks = leaks.unwrap_or_else(|| seen::is_test(&image));
-    let races = machine.races.clone();
+    let races = Races::of(machine);
     let strategy = Strategy::Delay { delays: 0, length: 1 };
     let schedule = Schedule { settles: leaks, seed: 1, strategy };
     let usual = program::run_scheduled(machine, &schedule)?;

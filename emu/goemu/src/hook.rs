@@ -33,7 +33,7 @@ use crate::guest::goroutine::Goroutine;
 use crate::guest::state::Guest;
 use crate::guest::world::World;
 use crate::memory::{MemFault, Memory, MemoryError};
-use crate::observe::{Event, Interest, Observers, View};
+use crate::observe::{Event, Interest, Observers, Phase, View};
 use crate::outcome::Outcome;
 
 /// How the guest goes on after a hook.
@@ -214,6 +214,11 @@ impl<'a> HookContext<'a> {
     /// When memory cannot be written there.
     pub fn set_word(&mut self, addr: u64, value: u64) -> Result<(), MemFault> {
         self.memory.write(addr, value.to_le_bytes())
+    }
+
+    /// The program has ended, and its threads go on for a while.
+    pub(crate) fn program_ended(&mut self) {
+        self.observers.phase(Phase::Ended);
     }
 
     /// Tells observers; the event is made only if there are any.

@@ -17,6 +17,7 @@ mod stopping;
 mod watch;
 mod whole;
 
+use std::any::Any;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -46,7 +47,6 @@ use crate::memory::Memory;
 use crate::observe::{Interest, Observer, Observers, Phase};
 use crate::os::{NoOs, Os};
 use crate::outcome::{Report, Runtime};
-use crate::races::Races;
 use crate::runtime::{install, real};
 pub use boot::Booted;
 use call_goroutine::{CallGoroutine, FreshGoroutine};
@@ -81,8 +81,8 @@ pub struct Machine {
     changes: Arc<Resolved>,
     /// Where the engine counts edges.
     coverage: Option<Arc<Coverage>>,
-    /// The detector among the observers.
-    pub(crate) races: Option<Races>,
+    /// What an observer's owner keeps with it.
+    pub(crate) of_observer: Option<Arc<dyn Any + Send + Sync>>,
     os: Box<dyn Os>,
     call_goroutine: &'static dyn CallGoroutine,
     /// The address that calls return to.
@@ -222,7 +222,7 @@ impl Machine {
             observers: Observers::default(),
             changes,
             coverage: None,
-            races: None,
+            of_observer: None,
             os,
             call_goroutine,
             return_addr: RETURN_ADDR,
@@ -386,7 +386,7 @@ impl Machine {
     /// Sends all observers away.
     pub fn unobserve(&mut self) {
         self.observers.clear();
-        self.races = None;
+        self.of_observer = None;
         self.mind_observers();
     }
 

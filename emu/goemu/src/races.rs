@@ -104,9 +104,14 @@ impl Races {
         Races { shared: Arc::new(shared), ..self.clone() }.attached(machine)
     }
 
+    /// The detector that watches a machine.
+    pub(crate) fn of(machine: &Machine) -> Option<Races> {
+        machine.of_observer.as_ref()?.downcast_ref::<Races>().cloned()
+    }
+
     fn attached(self, machine: &mut Machine) -> Races {
         machine.observe(Detector::new(Arc::clone(&machine.guest.image), self.clone()));
-        machine.races = Some(self.clone());
+        machine.of_observer = Some(Arc::new(self.clone()));
         self
     }
 

@@ -37,7 +37,7 @@ impl Machine {
             observers: Observers::default(),
             changes: Arc::clone(&self.changes),
             coverage: None,
-            races: None,
+            of_observer: None,
             os: self.os.fork(),
             call_goroutine: self.call_goroutine,
             return_addr: self.return_addr,

@@ -76,6 +76,7 @@ impl Machine {
             changes.set_registers(&mut machine.guest.cpu);
             machine.keep_state();
         }
+        machine.set_stops();
         Ok(machine)
     }
 

@@ -38,6 +38,7 @@ errno! {
     ENOSYS = 38;
     ENOTEMPTY = 39;
     ELOOP = 40;
+    ENODATA = 61;
     ENOTSOCK = 88;
     EDESTADDRREQ = 89;
     EMSGSIZE = 90;

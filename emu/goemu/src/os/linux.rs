@@ -7,6 +7,7 @@
 //!
 //! [`table`] has a row for each system call; the other files hold one idea each.
 
+mod attributes;
 mod clock;
 mod connect;
 pub mod disk;

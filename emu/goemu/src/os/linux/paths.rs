@@ -7,7 +7,7 @@ use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
 
 /// The folder that old calls begin in: `AT_FDCWD`.
-const CURRENT: u64 = -100_i64 as u64;
+pub(super) const CURRENT: u64 = -100_i64 as u64;
 const NO_FOLLOW: u64 = 0x100;
 const REMOVE_FOLDER: u64 = 0x200;
 const FOLLOW: u64 = 0x400;

@@ -2,8 +2,8 @@
 //! with EPERM.
 
 use super::{
-    Args, Kernel, clock, epoll, files, futex, identity, io, memory, paths, pipes, signal, sockets, status,
-    threads, traits,
+    Args, Kernel, attributes, clock, epoll, files, futex, identity, io, memory, paths, pipes, signal,
+    sockets, status, threads, traits,
 };
 use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
@@ -133,6 +133,18 @@ calls! {
     160 setrlimit(resource, limits) => identity::zero;
     162 sync() => identity::zero;
     186 gettid() => threads::gettid;
+    188 setxattr(path, name, value, size, flags) => attributes::refuse;
+    189 lsetxattr(path, name, value, size, flags) => attributes::refuse;
+    190 fsetxattr(file, name, value, size, flags) => attributes::refuse;
+    191 getxattr(path, name, to, size) => attributes::get;
+    192 lgetxattr(path, name, to, size) => attributes::get_of_link;
+    193 fgetxattr(file, name, to, size) => attributes::get_of_open;
+    194 listxattr(path, to, size) => attributes::list;
+    195 llistxattr(path, to, size) => attributes::list_of_link;
+    196 flistxattr(file, to, size) => attributes::list_of_open;
+    197 removexattr(path, name) => attributes::refuse;
+    198 lremovexattr(path, name) => attributes::refuse;
+    199 fremovexattr(file, name) => attributes::refuse;
     201 time(to) => clock::time;
     202 futex(address, operation, value, timeout) => futex::futex;
     204 sched_getaffinity(process, size, mask) => identity::sched_getaffinity;

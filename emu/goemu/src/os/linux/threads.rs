@@ -13,7 +13,6 @@ use crate::go::traceback::Traceback;
 use crate::guest::clock;
 use crate::guest::schedule::{Place, Schedule, TURN};
 use crate::hook::{HookContext, HookError};
-use crate::observe::Phase;
 use crate::os::SyscallReturn;
 use crate::outcome::Outcome;
 
@@ -534,7 +533,7 @@ pub(super) fn exit_group(
     }
     let printed = (cx.world.stdout.len(), cx.world.stderr.len());
     threads.ending = Some(Ending::new(outcome, clock::now(cx.cpu), printed));
-    cx.observers.phase(Phase::Ended);
+    cx.program_ended();
     threads.wait(cx, Wait { on: On::Time, deadline: None, late: 0 })
 }
 

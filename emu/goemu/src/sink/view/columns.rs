@@ -71,7 +71,8 @@ impl<'a> Texts<'a> {
 
 /// Everything that a page shows.
 pub(super) fn of(data: &Data, image: &Image, report: &Report, source: Source<'_>) -> Json {
-    let Data { insns, registers, vectors, flags, words, calls, events, variables, objects, labels, .. } = data;
+    let Data { insns, registers, vectors, flags, words, calls, events, variables, objects, labels, .. } =
+        data;
     let mut files = Texts::default();
     let file = files.numbers(insns.iter().map(|insn| insn.file.as_str()));
     let mut texts = Texts::default();
