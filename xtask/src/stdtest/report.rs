@@ -73,8 +73,15 @@ fn put(out: &mut String, release: &str, packages: &[(String, Compared)]) -> std:
             count - others.len(),
             others.len() - starting
         )?;
-        for other in innermost(&others).filter(|other| !starts_programs(other)) {
+        let cut = |other: &&Other| other.verdict.is_none() && !compared.here.whole;
+        for other in innermost(&others).filter(|other| !starts_programs(other) && !cut(other)) {
             writeln!(names, "| {package} | {} | {} |", escaped(&other.name, 60), why(other))?;
+        }
+        let missing = others.iter().filter(cut).count();
+        if missing > 0 {
+            let last =
+                compared.here.last.as_deref().map_or_else(String::new, |last| format!(", after {last}"));
+            writeln!(names, "| {package} | {missing} tests{last} | not reached |")?;
         }
     }
     writeln!(

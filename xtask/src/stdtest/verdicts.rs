@@ -23,6 +23,8 @@ pub(super) struct Ran {
     pub(super) tests: BTreeMap<String, Verdict>,
     /// What tests wrote that did not pass.
     said: BTreeMap<String, String>,
+    /// The test that was begun last.
+    pub(super) last: Option<String>,
     /// Whether it came to its summary.
     pub(super) whole: bool,
     /// How it ended.
@@ -83,11 +85,12 @@ impl Ran {
             tests.insert(name, verdict);
         }
         if !running.is_empty() && !tests.contains_key(&running) {
-            said.insert(running, before);
+            said.insert(running.clone(), before);
         }
-        let last = output.lines().rev().take_while(|line| !line.starts_with("=== RUN"));
-        let whole = last.into_iter().any(|line| matches!(line, "PASS" | "FAIL"));
-        Ran { tests, said, whole, ended: String::new(), seconds: 0.0 }
+        let end = output.lines().rev().take_while(|line| !line.starts_with("=== RUN"));
+        let whole = end.into_iter().any(|line| matches!(line, "PASS" | "FAIL"));
+        let last = Some(running).filter(|name| !name.is_empty());
+        Ran { tests, said, last, whole, ended: String::new(), seconds: 0.0 }
     }
 }
 
