@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Result;
+use goemu::go::print::Quoted;
 use goemu::{Image, pattern};
 use goemu_loader::{Kind, MethodCode, Type, TypeRef};
 use serde_json::{Value as Json, json};
@@ -74,9 +75,14 @@ fn write_type(out: &mut impl Write, image: &Image, ty: &Type) -> Result<()> {
     writeln!(out, "{at}  {NAME}{}{NAME:#}  {DIM}{} bytes{DIM:#}", output::escaped(&ty.name), ty.size)?;
     match &ty.kind {
         Kind::Struct(fields) => {
-            for field in fields {
+            let tags = tags(image, ty);
+            for (n, field) in fields.iter().enumerate() {
                 let (name, of) = (output::escaped(&field.name), output::escaped(&field.ty.name));
-                writeln!(out, "    {:#06x}  {name} {of}", field.offset)?;
+                write!(out, "    {:#06x}  {name} {of}", field.offset)?;
+                match tags.get(n).filter(|tag| !tag.is_empty()) {
+                    Some(tag) => writeln!(out, "  {DIM}{}{DIM:#}", Quoted(tag.as_bytes()))?,
+                    None => writeln!(out)?,
+                }
             }
         }
         Kind::Interface { methods, .. } => {
@@ -102,6 +108,11 @@ fn methods(image: &Image, ty: &Type) -> Vec<MethodCode> {
     ty.rtype.and_then(|at| image.methods_of(at).ok()).unwrap_or_default()
 }
 
+/// The tags of a struct's fields, as far as its descriptor can be read.
+fn tags(image: &Image, ty: &Type) -> Vec<String> {
+    ty.rtype.and_then(|at| image.tags_of(at).ok()).unwrap_or_default()
+}
+
 /// The types that the program has a table for in this interface.
 fn implementers(image: &Image, interface: &Type) -> Vec<String> {
     let tables = image.itabs().into_iter().filter(|(of, ..)| Some(*of) == interface.rtype);
@@ -115,8 +126,17 @@ fn object(image: &Image, ty: &Type) -> Json {
     let (mut fields, mut methods) = (Json::Null, Json::Null);
     match &ty.kind {
         Kind::Struct(all) => {
-            let field = |field: &goemu_loader::Field| json!({ "name": field.name, "type": field.ty.name, "offset": field.offset, "embedded": field.embedded });
-            fields = all.iter().map(field).collect();
+            let tags = tags(image, ty);
+            let field = |(n, field): (usize, &goemu_loader::Field)| {
+                json!({
+                    "name": field.name,
+                    "type": field.ty.name,
+                    "offset": field.offset,
+                    "embedded": field.embedded,
+                    "tag": tags.get(n).filter(|tag| !tag.is_empty()),
+                })
+            };
+            fields = all.iter().enumerate().map(field).collect();
         }
         Kind::Interface { methods: all, .. } => {
             methods = all.iter().map(|method| Json::from(method.name.as_str())).collect();

@@ -201,6 +201,16 @@ impl Image {
         Ok(rtypes.methods_of(rtype)?)
     }
 
+    /// The tags of a struct's fields, by the address of its descriptor, in the order of the fields; empty for those without one.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Rtype`] if the descriptor is malformed.
+    pub fn tags_of(&self, rtype: u64) -> Result<Vec<String>, LoadError> {
+        let Some(rtypes) = self.rtypes() else { return Ok(Vec::new()) };
+        Ok(rtypes.tags_of(rtype)?)
+    }
+
     /// The tables that the compiler or linker made for types in interfaces: the descriptors of interface and type, and the
     /// table's address, in order of that.
     pub fn itabs(&self) -> Vec<(u64, u64, u64)> {

@@ -82,6 +82,16 @@ impl Rtypes<'_> {
         Ok(Kind::Struct(fields))
     }
 
+    /// The tags of a struct's fields, in their order; empty for those without one, and for types that are no structs.
+    pub(crate) fn tags_of(&self, ty: u64) -> Result<Vec<String>> {
+        let header = self.header(ty)?;
+        if header.kind != gotype::STRUCT {
+            return Ok(Vec::new());
+        }
+        let fields = self.slice(ty, self.at.structure.fields, self.at.field.sizeof)?;
+        fields.map(|field| Ok(self.name(self.word(field, self.at.field.name)?)?.tag.into_owned())).collect()
+    }
+
     fn interface(&self, addr: u64, nest: &mut Nest<'_>) -> Result<Kind> {
         let at = &self.at.imethod;
         let mut methods = Vec::new();

@@ -11,6 +11,8 @@ use super::{Result, Rtypes};
 const UNCOMMON: u8 = 1 << 0;
 const EXTRA_STAR: u8 = 1 << 1;
 const NAMED: u8 = 1 << 2;
+/// In the flags of a name: a field's tag follows.
+const HAS_TAG: u8 = 1 << 1;
 /// In the flags of a name: it names an embedded field.
 const EMBEDDED: u8 = 1 << 3;
 /// The bits of the kind byte that are the kind.
@@ -41,6 +43,8 @@ pub(super) struct Header<'i> {
 /// A name and what is noted with it.
 pub(super) struct Name<'i> {
     pub(super) text: Cow<'i, str>,
+    /// The tag of a field; empty where there is none.
+    pub(super) tag: Cow<'i, str>,
     pub(super) embedded: bool,
 }
 
@@ -134,27 +138,25 @@ impl<'i> Rtypes<'i> {
     pub(super) fn name_at(&self, offset: u32) -> Result<Name<'i>> {
         match self.span.start.checked_add(offset.into()) {
             Some(addr) if offset != 0 => self.name(addr),
-            _ => Ok(Name { text: "".into(), embedded: false }),
+            _ => Ok(Name { text: "".into(), tag: "".into(), embedded: false }),
         }
     }
 
-    /// The name at `addr`: flags, length, text. The length is two bytes up to Go 1.16, a varint since.
+    /// The name at `addr`: flags, length, text, and the tag in the same form. Lengths are two bytes up to Go 1.16, varints since.
     pub(super) fn name(&self, addr: u64) -> Result<Name<'i>> {
-        let available = self.span.end.saturating_sub(addr).min(MAX_NAME);
+        // A tag may be as long as a name.
+        let available = self.span.end.saturating_sub(addr).min(2 * MAX_NAME);
         let bytes = self.need(addr, self.object.bytes(addr, usize::try_from(available).unwrap_or(0)))?;
         let forms = self.facts.forms();
         let decode = || {
-            let (&flags, mut rest) = bytes.split_first()?;
-            let len = if forms.names_have_varints() {
-                bytes::take_uvarint(&mut rest)?
-            } else {
-                let (len, after) = rest.split_first_chunk::<2>()?;
-                rest = after;
-                u16::from_be_bytes(*len).into()
-            };
-            let text = rest.get(..usize::try_from(len).ok()?)?;
+            let (&flags, rest) = bytes.split_first()?;
+            let (text, rest) = text(rest, forms.names_have_varints())?;
+            // A name is one without its tag, too.
+            let tag = Some(rest).filter(|_| flags & HAS_TAG != 0);
+            let tag = tag.and_then(|rest| self::text(rest, forms.names_have_varints()));
+            let tag = tag.map_or("".into(), |(tag, _)| tag);
             let embedded = forms.names_tell_embedded() && flags & EMBEDDED != 0;
-            Some(Name { text: String::from_utf8_lossy(text), embedded })
+            Some(Name { text, tag, embedded })
         };
         self.need(addr, decode())
     }
@@ -210,4 +212,19 @@ impl<'i> Rtypes<'i> {
         };
         self.list(header.addr, start, len, self.at.method.sizeof)
     }
+}
+
+/// A text behind its length, and what follows.
+fn text(bytes: &[u8], varint: bool) -> Option<(Cow<'_, str>, &[u8])> {
+    let mut rest = bytes;
+    let len = if varint {
+        bytes::take_uvarint(&mut rest)?
+    } else {
+        let (len, after) = rest.split_first_chunk::<2>()?;
+        rest = after;
+        u16::from_be_bytes(*len).into()
+    };
+    let len = usize::try_from(len).ok().filter(|len| *len as u64 <= MAX_NAME)?;
+    let (text, rest) = rest.split_at_checked(len)?;
+    Some((String::from_utf8_lossy(text), rest))
 }
