@@ -82,7 +82,7 @@ fn check(args: &Args) -> Result<u8> {
     let tried = &args.tried;
     let image = args.binary.open()?;
     confine(Needs::Files);
-    let mut machine = Machine::with_config(image, args.binary.config(tried.limits.config()))?;
+    let mut machine = Machine::with_config(image, args.binary.config(tried.limits.config()?))?;
     let mut told = Told::new(tried.output.quiet, tried.time)?;
     machine.set_interrupt(told.interrupt());
     let known = machine.find(&args.func).map(|func| func.name().to_owned()).ok();

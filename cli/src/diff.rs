@@ -80,7 +80,7 @@ fn diff(args: &Args) -> Result<u8> {
     let open = |path: &PathBuf| -> Result<Machine> {
         let binary = Binary::named(Some(path.clone()));
         let image = binary.open()?;
-        Ok(Machine::with_config(image, binary.config(tried.limits.config()))?)
+        Ok(Machine::with_config(image, binary.config(tried.limits.config()?))?)
     };
     let (old, mut new) = (open(old)?, open(new)?);
     let told = Told::new(tried.output.quiet, tried.time)?;

@@ -80,7 +80,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
 fn fuzz(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
     let tried = &args.tried;
-    let mut machine = Machine::with_config(image, args.binary.config(tried.limits.config()))?;
+    let mut machine = Machine::with_config(image, args.binary.config(tried.limits.config()?))?;
     let mut told = Told::new(tried.output.quiet, tried.time)?;
     machine.set_interrupt(told.interrupt());
     let image = machine.image().clone();

@@ -17,6 +17,7 @@ use goemu_loader::{Func, Param, Signature};
 use serde_json::{Value as Json, json};
 
 use crate::calls::jobs;
+use crate::changing::Changing;
 use crate::progress::Told;
 use crate::{FAILED, number, output, progress};
 
@@ -97,6 +98,8 @@ pub(crate) struct Limits {
     /// What stands in for Go's runtime: hooks, or the program's own, started up to main.main [default: auto]
     #[arg(long, value_name = "RUNTIME")]
     runtime: Option<Choice>,
+    #[command(flatten)]
+    changing: Changing,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -114,9 +117,10 @@ enum Choice {
 }
 
 impl Limits {
-    pub(crate) fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Result<Config> {
         let default = Config::default();
-        Config {
+        Ok(Config {
+            changes: self.changing.changes()?,
             seed: self.seed.unwrap_or(default.seed),
             fuel: self.fuel.unwrap_or(FUEL),
             max_memory: self.max_memory.unwrap_or(MEMORY),
@@ -131,7 +135,7 @@ impl Limits {
                 Some(Choice::Real) => Some(Runtime::Real),
             },
             ..default
-        }
+        })
     }
 
     /// These options again, for a command that repeats something.
@@ -142,6 +146,7 @@ impl Limits {
         let mut words: Vec<String> = number("seed", self.seed).collect();
         words.extend(number("fuel", self.fuel));
         words.extend(number("max-memory", self.max_memory));
+        words.extend(self.changing.words());
         words
     }
 }

@@ -49,6 +49,20 @@ fn findings_are_repeated_by_their_command() {
     }
 }
 
+/// What was changed of the program is part of the command.
+#[test]
+fn a_changed_program_is_tested() {
+    // The result of main.twiceRight is 0: xor eax, eax; ret.
+    let change = ["--patch", "main.twiceRight=31 c0 c3"];
+    let same = ["check", "main.twiceRight", "--expect", "0", "--quiet"];
+    assert_eq!(on_planted(&same).status, 2);
+    assert_eq!(on_planted(&[&same[..], &change[..]].concat()).status, 0);
+    let wrong =
+        on_planted(&[&["check", "main.twiceRight", "--expect", "1", "--quiet"][..], &change[..]].concat());
+    assert_eq!(wrong.status, 2, "{wrong:?}");
+    assert!(wrong.stdout.contains("--patch 'main.twiceRight=31 c0 c3'"), "{wrong:?}");
+}
+
 #[test]
 fn findings_as_files() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::finding::Finding;
 use super::gotest;
-use super::parts::{Counted, Joined, Part};
+use super::parts::{Counted, Joined, Joining, Part, Tally};
 use super::property::{Property, Rule, function};
 use super::runner::Failure;
 use super::search::Search;
@@ -18,7 +18,7 @@ use crate::go::generic;
 use crate::go::read::ReadOptions;
 use crate::go::value::Value;
 use crate::machine::Machine;
-use crate::pool::{Ended, Pool};
+use crate::pool::Pool;
 
 /// Runs that make a failure smaller, at most.
 const SHRINKS: usize = 4000;
@@ -229,7 +229,8 @@ impl Check {
         };
         let mut joined = Joined { counted: &counted, watch, add: Joining::add, all: Joining::default() };
         let ended = pool.run(Part::all(runs), work, &mut joined)?;
-        joined.all.ended(ended)
+        let (all, complete) = joined.all.ended(ended)?;
+        Ok(Checked { complete, elapsed: ended.elapsed, ..all })
     }
 
     /// Tries these arguments alone.
@@ -289,36 +290,20 @@ impl Check {
     }
 }
 
-/// What has come of the parts of a check so far.
-#[derive(Default)]
-struct Joining {
-    all: Checked,
-    failed: Option<Error>,
-}
-
-impl Joining {
-    fn add(&mut self, part: Result<Checked, Error>) -> ControlFlow<()> {
-        let part = match part {
-            Ok(part) => part,
-            Err(error) => {
-                self.failed = Some(error);
-                return ControlFlow::Break(());
-            }
-        };
-        let before = self.all.runs;
-        self.all.runs += part.runs;
-        self.all.discarded += part.discarded;
-        self.all.unserved += part.unserved;
-        self.all.refusal = part.refusal.or(self.all.refusal.take());
-        self.all.complete = part.complete;
-        let Some(finding) = part.finding else { return ControlFlow::Continue(()) };
-        self.all.finding = Some(Finding { runs: before + finding.runs, ..finding });
-        ControlFlow::Break(())
+impl Tally for Checked {
+    fn runs(&self) -> u64 {
+        self.runs
     }
 
-    fn ended(self, ended: Ended) -> Result<Checked, Error> {
-        let complete = self.all.finding.is_some() || ended.complete;
-        let checked = Checked { complete, elapsed: ended.elapsed, ..self.all };
-        self.failed.map_or(Ok(checked), Err)
+    fn add(&mut self, part: &mut Checked) {
+        self.runs += part.runs;
+        self.discarded += part.discarded;
+        self.unserved += part.unserved;
+        self.refusal = part.refusal.take().or(self.refusal.take());
+        self.complete = part.complete;
+    }
+
+    fn finding(&mut self) -> &mut Option<Finding> {
+        &mut self.finding
     }
 }

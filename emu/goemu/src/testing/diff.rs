@@ -8,7 +8,7 @@ use goemu_loader::{Image, Signature};
 
 use super::check::Progress;
 use super::finding::Finding;
-use super::parts::{Counted, Joined, Part};
+use super::parts::{Counted, Joined, Joining, Part, Tally};
 use super::runner::text;
 use super::subject::Subject;
 use crate::error::Error;
@@ -17,7 +17,7 @@ use crate::go::read::ReadOptions;
 use crate::go::value::{Interface, Value};
 use crate::machine::Machine;
 use crate::outcome::{Outcome, Report};
-use crate::pool::{Ended, Pool};
+use crate::pool::Pool;
 use crate::values::{Maker, same, shrink};
 
 /// Runs that make a difference smaller, at most.
@@ -136,7 +136,8 @@ impl Diff {
         };
         let mut joined = Joined { counted: &counted, watch, add: Joining::add, all: Joining::default() };
         let ended = pool.run(Part::all(runs), work, &mut joined)?;
-        joined.all.ended(ended)
+        let (all, complete) = joined.all.ended(ended)?;
+        Ok(Compared { complete, ..all })
     }
 
     /// Compares the calls with these arguments.
@@ -333,34 +334,19 @@ impl Spares {
     }
 }
 
-/// What has come of the parts of a comparison so far.
-#[derive(Default)]
-struct Joining {
-    all: Compared,
-    failed: Option<Error>,
-}
-
-impl Joining {
-    fn add(&mut self, part: Result<Compared, Error>) -> ControlFlow<()> {
-        let part = match part {
-            Ok(part) => part,
-            Err(error) => {
-                self.failed = Some(error);
-                return ControlFlow::Break(());
-            }
-        };
-        let before = self.all.runs;
-        self.all.runs += part.runs;
-        self.all.unserved += part.unserved;
-        self.all.refusal = part.refusal.or(self.all.refusal.take());
-        let Some(finding) = part.finding else { return ControlFlow::Continue(()) };
-        self.all.finding = Some(Finding { runs: before + finding.runs, ..finding });
-        ControlFlow::Break(())
+impl Tally for Compared {
+    fn runs(&self) -> u64 {
+        self.runs
     }
 
-    fn ended(self, ended: Ended) -> Result<Compared, Error> {
-        let complete = self.all.finding.is_some() || ended.complete;
-        self.failed.map_or(Ok(Compared { complete, ..self.all }), Err)
+    fn add(&mut self, part: &mut Compared) {
+        self.runs += part.runs;
+        self.unserved += part.unserved;
+        self.refusal = part.refusal.take().or(self.refusal.take());
+    }
+
+    fn finding(&mut self) -> &mut Option<Finding> {
+        &mut self.finding
     }
 }
 

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::check::Progress;
+use super::finding::Finding;
+use crate::error::Error;
 use crate::machine::Interrupt;
-use crate::pool::{Follow, Progress as PoolProgress};
+use crate::pool::{Ended, Follow, Progress as PoolProgress};
 use crate::values::Random;
 
 /// Runs that one machine of a pool makes before it takes more of them.
@@ -99,5 +101,49 @@ where
 
     fn progress(&mut self, progress: PoolProgress) -> ControlFlow<()> {
         (self.watch)(self.counted.progress(progress.elapsed))
+    }
+}
+
+/// What comes of some of the runs of a search.
+pub(super) trait Tally: Default {
+    fn runs(&self) -> u64;
+
+    /// Adds the counts of a part, not what it found.
+    fn add(&mut self, part: &mut Self);
+
+    fn finding(&mut self) -> &mut Option<Finding>;
+}
+
+/// What has come of the parts of a search so far.
+#[derive(Default)]
+pub(super) struct Joining<T> {
+    all: T,
+    failed: Option<Error>,
+}
+
+impl<T: Tally> Joining<T> {
+    /// Adds what came of one part; a finding and a failure end the search.
+    pub(super) fn add(&mut self, part: Result<T, Error>) -> ControlFlow<()> {
+        let mut part = match part {
+            Ok(part) => part,
+            Err(error) => {
+                self.failed = Some(error);
+                return ControlFlow::Break(());
+            }
+        };
+        let before = self.all.runs();
+        self.all.add(&mut part);
+        let Some(finding) = part.finding().take() else { return ControlFlow::Continue(()) };
+        *self.all.finding() = Some(Finding { runs: before + finding.runs, ..finding });
+        ControlFlow::Break(())
+    }
+
+    /// What came of all of them, and whether that is complete.
+    ///
+    /// # Errors
+    /// What a part failed with.
+    pub(super) fn ended(mut self, ended: Ended) -> Result<(T, bool), Error> {
+        let complete = self.all.finding().is_some() || ended.complete;
+        self.failed.map_or(Ok((self.all, complete)), Err)
     }
 }
