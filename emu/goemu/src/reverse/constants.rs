@@ -306,14 +306,27 @@ impl Flow<'_> {
         if insn.op0_kind() == OpKind::NearBranch64 {
             return Callee::Function(insn.near_branch_target());
         }
-        // A function value that is known: its code is the first word.
-        match self.registers.get(&Register::RDX) {
-            Some(&Known::Address(value)) => match self.image.read_u64(value) {
-                Some(code) if self.image.func_at(code).is_some_and(|func| func.entry() == code) => {
-                    Callee::Closure { value, code }
-                }
-                _ => Callee::Unknown,
+        let entry = |code: u64| self.image.func_at(code).is_some_and(|func| func.entry() == code);
+        // The code itself: a method out of the table of an interface.
+        let code = match insn.op0_kind() {
+            OpKind::Register => match self.registers.get(&insn.op0_register()) {
+                Some(&(Known::Address(code) | Known::Number(code))) => Some(code),
+                _ => None,
             },
+            _ => self.in_table(insn).and_then(|addr| self.image.read_u64(addr)),
+        };
+        // A function value that is known: its code is the first word. That of a variable is the one in the file.
+        let value = match self.registers.get(&Register::RDX) {
+            Some(&Known::Address(value)) => Some(value),
+            Some(&Known::Variable { addr, size: 8, .. }) => self.image.read_u64(addr),
+            _ => None,
+        };
+        let closure = value.and_then(|value| Some((value, self.image.read_u64(value)?)));
+        match (closure.filter(|(_, code)| entry(*code)), code.filter(|code| entry(*code))) {
+            (Some((value, code)), known) if known.is_none_or(|known| known == code) => {
+                Callee::Closure { value, code }
+            }
+            (_, Some(code)) => Callee::Function(code),
             _ => Callee::Unknown,
         }
     }
@@ -398,7 +411,10 @@ impl Flow<'_> {
                     _ => None,
                 }
             }
-            Code::Mov_r64_rm64 if !insn.is_ip_rel_memory_operand() => self.slots.get(&slot(insn)?).copied(),
+            Code::Mov_r64_rm64 if !insn.is_ip_rel_memory_operand() => match slot(insn) {
+                Some(slot) => self.slots.get(&slot).copied(),
+                None => self.in_table(insn).map(|addr| self.variable(addr, 8, false)),
+            },
             _ if insn.is_ip_rel_memory_operand() && insn.op1_kind() == OpKind::Memory => {
                 let signed = match insn.mnemonic() {
                     Mnemonic::Mov | Mnemonic::Movzx => false,
@@ -412,6 +428,14 @@ impl Flow<'_> {
             }
             _ => None,
         }
+    }
+
+    /// The address of a word of constant data that is named by its table's address: a method in the table of an interface.
+    fn in_table(&self, insn: &Instruction) -> Option<u64> {
+        let Some(&Known::Address(table)) = self.registers.get(&insn.memory_base()) else { return None };
+        let addr = table.wrapping_add(insn.memory_displacement64());
+        let direct = insn.memory_index() == Register::None && insn.memory_base() != Register::RSP;
+        (direct && is_constant_data(self.image, addr)).then_some(addr)
     }
 
     /// The value of a variable: what the file has, where nothing can change it.

@@ -1,6 +1,6 @@
 //! The code that uses a function, an address or a string, and with which constants.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::{ControlFlow, Range};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -57,7 +57,7 @@ pub enum XrefKind {
     Closure(Box<Site>),
     /// A function value that is it is taken: the value's address.
     Value(u64),
-    /// The table of an interface has it: the address of the word.
+    /// The table of an interface has it: the address of the table, or of the word where no code names the table.
     Table(u64),
     /// Its address is taken.
     Taken(u64),
@@ -139,15 +139,17 @@ pub fn words(image: &Image, mut visit: impl FnMut(u64, u64) -> ControlFlow<()>) 
 
 struct Finder<'i> {
     target: &'i Target,
-    /// Words of data that have the target's address, and for a function whether an itab has them.
-    words: HashMap<u64, bool>,
+    /// Words of data that have the target's address, and for a function the table of an interface that has them.
+    words: HashMap<u64, Option<u64>>,
+    /// Tables of interfaces that have the function.
+    tables: HashSet<u64>,
     /// Where the text stands.
     places: Vec<Range<u64>>,
 }
 
 impl<'i> Finder<'i> {
     fn of(image: &Image, target: &'i Target) -> Finder<'i> {
-        let mut finder = Finder { target, words: HashMap::new(), places: Vec::new() };
+        let mut finder = Finder { target, words: HashMap::new(), tables: HashSet::new(), places: Vec::new() };
         if let Target::Text(text) = target {
             finder.places = places(image, text);
         }
@@ -164,7 +166,9 @@ impl<'i> Finder<'i> {
                 }
             };
             if hit {
-                finder.words.insert(addr, is_in_itab(image, addr));
+                let table = itab_of(image, addr);
+                finder.words.insert(addr, table);
+                finder.tables.extend(table);
             }
             ControlFlow::Continue(())
         });
@@ -194,8 +198,10 @@ impl<'i> Finder<'i> {
         }
         for one in &constants.uses {
             let kind = match (self.target, self.words.get(&one.addr)) {
-                (Target::Function(_), Some(true)) => XrefKind::Table(one.addr),
-                (Target::Function(_), Some(false)) => XrefKind::Value(one.addr),
+                (Target::Function(_), Some(Some(_))) => XrefKind::Table(one.addr),
+                (Target::Function(_), Some(None)) => XrefKind::Value(one.addr),
+                // Whoever makes such an interface may have the method called.
+                (Target::Function(_), None) if self.tables.contains(&one.addr) => XrefKind::Table(one.addr),
                 (Target::Function(wanted), None) if one.addr == *wanted => XrefKind::Taken(one.addr),
                 (Target::Data(range), _) if range.contains(&one.addr) => match one.kind {
                     UseKind::Taken => XrefKind::Taken(one.addr),
@@ -225,8 +231,11 @@ impl<'i> Finder<'i> {
         let named = |addr: u64| {
             found.iter().any(|xref| matches!(xref.kind, XrefKind::Value(at) | XrefKind::Table(at) | XrefKind::Word(at) if at == addr))
         };
-        let words = self.words.iter().filter(|(addr, _)| !named(**addr));
-        let kind = |addr: u64, table: bool| if table { XrefKind::Table(addr) } else { XrefKind::Word(addr) };
+        let words = self.words.iter().filter(|(addr, table)| !named(**addr) && !table.is_some_and(named));
+        let kind = |addr: u64, table: Option<u64>| match table {
+            Some(_) => XrefKind::Table(addr),
+            None => XrefKind::Word(addr),
+        };
         words.map(|(addr, table)| Xref { at: *addr, func: None, kind: kind(*addr, *table) }).collect()
     }
 }
@@ -263,7 +272,8 @@ fn places(image: &Image, text: &[u8]) -> Vec<Range<u64>> {
     found
 }
 
-fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
+/// Where a text stands first.
+pub(super) fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
     let first = *text.first()?;
     let mut from = 0;
     while let Some(at) = bytes.get(from..)?.iter().position(|byte| *byte == first) {
@@ -275,18 +285,15 @@ fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
     None
 }
 
-/// Whether a word is one of a table that an interface calls methods by.
-fn is_in_itab(image: &Image, addr: u64) -> bool {
+/// The table that an interface calls methods by, of which a word is one.
+fn itab_of(image: &Image, addr: u64) -> Option<u64> {
     let itab = &image.facts().itab;
-    (0..MAX_METHODS).any(|n| {
-        let Some(start) = addr.checked_sub(itab.fun).and_then(|first| first.checked_sub(8 * n)) else {
-            return false;
-        };
+    (0..MAX_METHODS).find_map(|n| {
+        let start = addr.checked_sub(itab.fun)?.checked_sub(8 * n)?;
         let word = |at: u64| image.read_u64(start.wrapping_add(at));
-        match (word(itab.inter), word(itab.ty)) {
-            (Some(inter), Some(ty)) => image.itab(inter, ty) == Some(start) && n < methods(image, inter),
-            _ => false,
-        }
+        let (inter, ty) = (word(itab.inter)?, word(itab.ty)?);
+        let is_table = image.itab(inter, ty) == Some(start) && n < methods(image, inter);
+        is_table.then_some(start)
     })
 }
 
