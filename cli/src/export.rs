@@ -2,11 +2,9 @@
 
 use std::fs;
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use goemu::machine::Interrupt;
 use goemu::reverse::export::{SCRIPTS, export};
 use goemu::reverse::strings::{Options, list};
 use goemu::{Config, Machine};
@@ -14,6 +12,7 @@ use serde_json::Value as Json;
 
 use crate::binary::Binary;
 use crate::calls::initialise;
+use crate::progress::Told;
 use crate::{notes, output};
 
 /// Write what is known of a program for IDA, Ghidra, Binary Ninja, or as JSON
@@ -47,6 +46,9 @@ pub(crate) struct Args {
     /// Also run what makes strings (`goemu strings`), and comment on who calls it
     #[arg(long)]
     decode: bool,
+    /// Tell no progress
+    #[arg(long)]
+    quiet: bool,
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
@@ -81,7 +83,14 @@ fn data(args: &Args) -> Result<Json> {
     let image = machine.image().clone();
     let mut options = Options::default();
     options.decode = args.decode;
-    let strings = list(machine, &options, &Interrupt::default(), &mut |_, _| ControlFlow::Continue(()))?;
+    let mut told = Told::new(args.quiet, None)?;
+    let strings = list(machine, &options, &told.interrupt(), &mut |done, all| {
+        told.tell(|| format!("{done} of {all} functions"))
+    })?;
+    told.done();
+    if strings.interrupted || strings.left > 0 {
+        output::note(&format!("ended early: {} functions were not run", strings.left));
+    }
     let notes = args.binary.notes_file().map(|file| notes::read(&file, false)).transpose()?.flatten();
     let notes = notes.filter(|notes| notes.check(&image).is_ok());
     let comments: Vec<(u64, &str)> = notes.iter().flat_map(|notes| notes.comments(&image)).collect();
