@@ -6,6 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use goemu::go::guest::Types;
 use goemu::go::read::{Limits, Reader};
+use goemu::machine::Interrupt;
+use goemu::reverse::strings::Place as User;
+use goemu::reverse::unnamed::{Unnamed, unnamed};
 use goemu::{Image, Machine, Value, pattern};
 use goemu_loader::{Type, Variable};
 use serde_json::json;
@@ -20,6 +23,8 @@ use crate::{number, output};
 
 /// Bytes that are shown at most.
 const MAX_BYTES: u64 = 1 << 20;
+/// Users of a variable without a name that are shown.
+const MAX_USERS: usize = 4;
 /// Bytes of a line.
 const LINE: usize = 16;
 
@@ -49,13 +54,14 @@ pub(crate) struct PeekArgs {
 /// List package variables with their types and values
 ///
 /// Of programs with debug information, which tells where variables are and of which types, and those that were noted (`goemu note
-/// var`). The values are those of the file, or with
-/// --init those once packages are initialised.
+/// var`). Of others, the places that code names, as what they look like: PATTERN is for what they hold and for who uses
+/// them. The values are those of the file, or with --init those once packages are initialised.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   goemu vars -b prog 'main.*'            as they are in the file
   goemu vars -b prog 'main.*' --init     as main finds them
-  goemu vars -b prog config --json | jq -r .value")]
+  goemu vars -b prog config --json | jq -r .value
+  goemu vars -b stripped 'main.*' --init what code of package main uses")]
 pub(crate) struct VarsArgs {
     /// A part of the name, or all of it with * and ?
     pattern: Option<String>,
@@ -169,13 +175,61 @@ pub(crate) fn vars(args: &VarsArgs) -> Result<u8> {
     if untyped > 0 {
         output::note(&format!("{untyped} more have no type in the debug information"));
     }
-    if shown == 0 {
-        output::complain(
-            "no such variables; without debug information nothing tells where they are (see `goemu strings`)",
-        );
+    if shown > 0 {
+        return Ok(0);
+    }
+    let found = unnamed(&machine, &Interrupt::default());
+    let wanted = |variable: &&Unnamed| wants(args, &image, variable);
+    let found: Vec<&Unnamed> = found.iter().filter(wanted).collect();
+    for variable in &found {
+        write_unnamed(&mut out, args, &image, variable)?;
+    }
+    out.flush()?;
+    if found.is_empty() {
+        output::complain("no such variables");
         return Ok(crate::FAILED);
     }
+    output::note(
+        "no debug information tells of these: they are the places that code names, shown as what they look like",
+    );
     Ok(0)
+}
+
+/// Whether a variable without a name is asked for: by what it holds, or by who uses it.
+fn wants(args: &VarsArgs, image: &Image, variable: &Unnamed) -> bool {
+    let Some(wanted) = args.pattern.as_deref() else { return true };
+    let is_wanted = |text: &str| pattern::matches(wanted, text);
+    variable.look.iter().any(|look| is_wanted(&look.text))
+        || variable.users.iter().any(|place| is_wanted(&user(image, place)))
+}
+
+/// A function that uses a variable.
+fn user(image: &Image, place: &User) -> String {
+    let func = place.func.and_then(|func| image.func_at(func));
+    func.map_or_else(|| format!("{:#x}", place.at), |func| func.name().to_owned())
+}
+
+fn write_unnamed(out: &mut impl Write, args: &VarsArgs, image: &Image, variable: &Unnamed) -> Result<()> {
+    let mut users: Vec<String> = variable.users.iter().map(|place| user(image, place)).collect();
+    users.dedup();
+    let ty = variable.look.as_ref().map(|look| look.ty.as_str());
+    let text = match &variable.look {
+        Some(look) => look.text.clone(),
+        None => format!("{:#x}", variable.words.first().copied().unwrap_or(0)),
+    };
+    let at = format!("{:#x}", variable.addr);
+    if args.json {
+        let object = json!({ "address": at, "name": null, "type": ty, "value": text, "size": variable.size, "users": users });
+        writeln!(out, "{object}")?;
+        return Ok(());
+    }
+    let more = users.len().saturating_sub(MAX_USERS);
+    users.truncate(MAX_USERS);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    let (text, users) = (output::escaped(&text), output::escaped(&users.join(", ")));
+    let ty = output::escaped(ty.unwrap_or("number")).to_string();
+    writeln!(out, "{at}  {ty} {NAME}{text}{NAME:#}  {DIM}{users}{more}{DIM:#}")?;
+    Ok(())
 }
 
 /// Symbols of data, in order of address, with what debug information has of them.

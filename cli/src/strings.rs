@@ -26,8 +26,8 @@ const MAX_USERS: usize = 8;
 /// List the strings of a program, and those that its decoders make
 ///
 /// Constants come with the code that names them. Packages are initialised, and what their variables hold then is listed as
-/// well. Decoders are found by what they do: a function that is called with known arguments, or a piece of code that makes a string, is
-/// run by itself, and counts if text comes out that is not in the file.
+/// well. Decoders are found by what they do: all ways through each function are run on what is known (constants, package variables,
+/// and what is made of them), and text that comes out counts if it is the same whatever the rest is.
 ///
 /// Each line: origin, certainty, address (of decoded strings, the function that makes it), the string, who uses it.
 #[derive(clap::Args)]
@@ -56,10 +56,10 @@ pub(crate) struct Args {
     /// Time that all may take: what was found by then is listed
     #[arg(long, value_name = "TIME", value_parser = duration)]
     budget: Option<Duration>,
-    /// Time that each candidate may take
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s")]
+    /// Time that each function may take
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     timeout: Duration,
-    /// Candidates that run at the same time [default: one for each core]
+    /// Functions that run at the same time [default: one for each core]
     #[arg(long, value_name = "N", value_parser = number::count)]
     jobs: Option<u64>,
     /// Tell no progress
@@ -99,7 +99,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     options.time = args.timeout;
     options.jobs = jobs(args.jobs);
     let listing = list(machine, &options, &told.interrupt(), &mut |done, all| {
-        told.tell(|| format!("{done} of {all} candidates"))
+        told.tell(|| format!("{done} of {all} functions"))
     })?;
     told.done();
     write(args, &image, &listing)
@@ -125,7 +125,7 @@ fn write(args: &Args, image: &Image, listing: &Listing) -> Result<u8> {
         output::note(&format!("{own} strings that only Go's own packages use are not shown (--all)"));
     }
     if listing.interrupted || listing.left > 0 {
-        output::note(&format!("ended early: {} candidates were not run", listing.left));
+        output::note(&format!("ended early: {} functions were not run", listing.left));
     }
     if shown == 0 {
         output::complain("no such strings");

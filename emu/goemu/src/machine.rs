@@ -8,7 +8,7 @@ mod engines;
 mod faults;
 mod fork;
 mod goroutines;
-mod history;
+pub(crate) mod history;
 mod load;
 mod locals;
 mod packages;
@@ -407,6 +407,11 @@ impl Machine {
             self.events_wanted = wanted;
             self.set_stops();
         }
+    }
+
+    /// Where calls return to.
+    pub(crate) fn return_addr(&self) -> u64 {
+        self.return_addr
     }
 
     /// The addresses at which a session stops.

@@ -7,7 +7,7 @@ import "encoding/base64"
 
 func init() {
 	// The linker keeps what is mentioned.
-	sink = []interface{}{byXor, bySwaps, bySwitch, bySeed, byKeys, byProxy, byCipher, byTable, byMany, byCompare, plain}
+	sink = []interface{}{byXor, bySwaps, bySwitch, bySeed, byKeys, byProxy, byCipher, byTable, byMany, byCompare, byWays, byGoroutine, plain}
 	config = settings{host: unxor("\x39\x69\x74\x32\x33\x3e\x3e\x3f\x34\x74\x3f\x22\x3b\x37\x2a\x36\x3f"), port: 8443}
 	names["first"] = unxor("\x2c\x3b\x36\x2f\x3f\x7a\x33\x34\x7a\x3b\x7a\x37\x3b\x2a")
 }
@@ -212,6 +212,53 @@ func plain(n int) string {
 		println("a constant for another function")
 	}
 	return "the last constant"
+}
+
+// Keys behind two pointers.
+var deep = &struct{ next *struct{ key uint64 } }{&struct{ key uint64 }{0x1122334455667700 + 93}}
+
+// "swapped behind a loop of unknown length" and "swapped behind a branch that is not taken"
+//
+//go:noinline
+func byWays(words []string, n int, counts map[string]int) string {
+	out := ""
+	for i := 0; i < len(words); i++ {
+		if n += counts[words[i]]; n > 7 {
+			key := byte(deep.next.key)
+			data := []byte("\x04\x68\xe8\x0c\x0c\x12\x1d\x20\x62\x8e\x72\x8e\x7a\x64\xdc\xca\x20\xfc\xfe\x97\xeb\x20\x6f\x66\x20\x6d\xac\x6b\x30\x77\x83\xff\xa0\x7b\xd4\x1c\x67\xb2\xdb")
+			positions := [...]byte{28, 35, 29, 28, 32, 37, 12, 11, 32, 30, 11, 6, 28, 19, 9, 5, 34, 2, 38, 25, 28, 10, 0, 33, 4, 3, 2, 12, 15, 38, 1, 29, 20, 28, 37, 12, 33, 14, 18, 31, 0, 5, 29, 17, 26, 35}
+			for i := 0; i < len(positions); i += 2 {
+				a, b := positions[i], positions[i+1]
+				local := byte(i) + (a ^ b) + key
+				data[a], data[b] = data[b]^local, data[a]^local
+			}
+			out += string(data)
+		} else if words[i] > out {
+			counts[out] = n
+			data := []byte("\xcd\x6f\x61\x19\xf9\x52\x62\xfd\xe9\x65\x68\xbb\xf5\x8b\x17\xea\x82\x02\xfd\xf4\x59\x1f\x68\x20\x01\x7c\x1e\x74\x20\xd3\x03\xf2\xe4\x6f\x74\xd6\xcb\x61\x6b\x65\x03")
+			positions := [...]byte{5, 16, 20, 14, 32, 18, 1, 4, 36, 6, 25, 6, 18, 24, 4, 1, 0, 13, 13, 3, 30, 24, 25, 26, 4, 36, 40, 12, 17, 21, 5, 19, 21, 0, 26, 7, 8, 15, 6, 0, 3, 29, 31, 11, 35, 12}
+			for i := 0; i < len(positions); i += 2 {
+				a, b := positions[i], positions[i+1]
+				local := byte(i) + (a ^ b) + byte(deep.next.key)
+				data[a], data[b] = data[b]^local, data[a]^local
+			}
+			out = string(data) + words[0]
+		}
+	}
+	return out
+}
+
+// "handed on by a goroutine"
+//
+//go:noinline
+func byGoroutine(to chan string) {
+	go func() {
+		data := []byte("\x35\x05\x05\x16\x1c\xe4\xa7\xe1\xfb\xbc\xc1\xd3\x91\xd9\x9f\xa1\xa2\xa6\xb4\x97\x9d\x99\x99\x9b")
+		for i := range data {
+			data[i] ^= byte(i*7) + byte(deep.next.key)
+		}
+		to <- string(data)
+	}()
 }
 
 func showOwn(interface{}) string { return "" }

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use goemu_loader::{Image, Perm};
-use iced_x86::FlowControl;
+use goemu_loader::{Func, Image, Perm};
 
-use super::constants::{Callee, Known, Literal, Site, is_address, is_constant_data};
-use super::decrypt::{Candidate, Decoded, Guesses, converters, piece, run};
+use super::callees::Callees;
+use super::constants::{Known, Literal, is_address, is_constant_data};
 use super::is_text;
-use super::xrefs::{scan, words};
-use crate::disasm::Walk;
+use super::walk::{Made, walk};
+use super::xrefs::{find, scan, words};
 use crate::error::Error;
 use crate::go::{names, variables};
 use crate::machine::{Interrupt, Machine};
@@ -19,15 +18,8 @@ use crate::pool::{Follow, Pool, Progress};
 
 /// Bytes of a string.
 const MAX_LEN: u64 = 64 << 10;
-/// Candidates that are run at most.
-const MAX_CANDIDATES: usize = 1 << 20;
-/// Beginnings that are tried for a piece that ends in a conversion to a string, and for one that ends in another call.
-const CONVERSION_STARTS: usize = 24;
-const CALL_STARTS: usize = 3;
-/// The same where the callee is not known.
-const UNKNOWN_STARTS: usize = 6;
-/// A piece has this part of the instructions of a call: it is run often.
-const PART_OF_FUEL: u64 = 10;
+/// What registers and bytes hold of which nothing is known: the first and the second time. Neither is an address.
+const FILLS: [u8; 2] = [0xa7, 0x5b];
 /// Bytes of memory behind which no strings of initialised packages are looked for.
 const MAX_HEAP: u64 = 256 << 20;
 
@@ -39,9 +31,9 @@ pub struct Options {
     pub min: usize,
     /// Whether decoders are run.
     pub decode: bool,
-    /// Instructions for each candidate.
+    /// Instructions for each call that a function makes.
     pub fuel: u64,
-    /// Time for each candidate.
+    /// Time for each function.
     pub time: Duration,
     /// Machines at work.
     pub jobs: usize,
@@ -53,7 +45,7 @@ impl Default for Options {
             min: 4,
             decode: true,
             fuel: 2_000_000,
-            time: Duration::from_secs(2),
+            time: Duration::from_secs(10),
             jobs: crate::pool::cores(),
         }
     }
@@ -112,9 +104,9 @@ pub struct Found {
 pub struct Listing {
     /// The strings, by origin and address.
     pub strings: Vec<Found>,
-    /// Candidates that were run.
+    /// Functions that were run.
     pub tried: usize,
-    /// Candidates that were not run any more.
+    /// Functions that were not run any more.
     pub left: usize,
     /// Whether it was interrupted.
     pub interrupted: bool,
@@ -139,9 +131,7 @@ pub fn list(
     strings.initialised(&mut machine, &image);
     let mut listing = Listing::default();
     if options.decode {
-        let candidates = candidates(&image, &survey);
-        let all = candidates.len();
-        let ran = decode(machine, candidates, options, interrupt, &mut |done| progress(done, all))?;
+        let (ran, all) = decode(machine, options, interrupt, progress)?;
         listing.tried = ran.len();
         listing.left = all - ran.len();
         strings.decoded(ran);
@@ -158,46 +148,20 @@ struct Survey {
     literals: Vec<(u64, Literal)>,
     /// Addresses of data that instructions name: by address, the instructions.
     uses: HashMap<u64, Vec<Place>>,
-    /// Calls, by the function that makes them.
-    sites: Vec<(u64, Site)>,
 }
 
 fn survey(image: &Image, interrupt: &Interrupt) -> Survey {
     let parts = scan(image, interrupt, |func, constants| {
-        let own = is_own(image, func.entry());
-        let sites = constants.sites.iter().filter(|_| !own).cloned();
-        (func.entry(), constants.literals.clone(), constants.uses.clone(), sites.collect::<Vec<_>>())
+        (func.entry(), constants.literals.clone(), constants.uses.clone())
     });
-    let mut survey = Survey { literals: Vec::new(), uses: HashMap::new(), sites: Vec::new() };
-    for (entry, literals, uses, sites) in parts {
+    let mut survey = Survey { literals: Vec::new(), uses: HashMap::new() };
+    for (entry, literals, uses) in parts {
         survey.literals.extend(literals.into_iter().map(|literal| (entry, literal)));
         for one in uses {
             survey.uses.entry(one.addr).or_default().push(Place { at: one.at, func: Some(entry) });
         }
-        survey.sites.extend(sites.into_iter().map(|site| (entry, site)));
     }
     survey
-}
-
-/// Where blocks of a function's code begin.
-fn leaders(func: &goemu_loader::Func<'_>) -> Vec<u64> {
-    let size = usize::try_from(func.end().saturating_sub(func.entry())).unwrap_or(0);
-    let code = func.image().bytes(func.entry(), size).unwrap_or_default();
-    let mut leaders = vec![func.entry()];
-    for step in Walk::new(code, func.entry(), size) {
-        let insn = step.insn;
-        match insn.flow_control() {
-            FlowControl::Next => {}
-            FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch => {
-                leaders.extend([insn.near_branch_target(), insn.next_ip()]);
-            }
-            _ => leaders.push(insn.next_ip()),
-        }
-    }
-    leaders.retain(|at| (func.entry()..func.end()).contains(at));
-    leaders.sort_unstable();
-    leaders.dedup();
-    leaders
 }
 
 /// Whether a program may hide what its packages are called: it does not say how it was built.
@@ -209,87 +173,71 @@ fn is_hidden(image: &Image) -> bool {
 pub fn is_own(image: &Image, entry: u64) -> bool {
     image.func_at(entry).is_some_and(|func| {
         let package = names::package(func.name());
-        if is_hidden(image) { variables::is_runtime(image, entry) } else { names::is_own_package(package) }
+        if is_hidden(image) {
+            // What has no name at all may be anybody's.
+            !func.name().is_empty() && variables::is_runtime(image, entry)
+        } else {
+            names::is_own_package(package)
+        }
     })
 }
 
-/// Calls with known arguments of functions that may give text, and pieces that end in one; each with its callers.
-fn candidates(image: &Image, survey: &Survey) -> Vec<(Candidate, Vec<Place>)> {
-    let (mut guesses, converters) = (Guesses::default(), converters(image));
-    let mut found: HashMap<Candidate, Vec<Place>> = HashMap::new();
-    let mut blocks = (0, Vec::new());
-    for (entry, site) in &survey.sites {
-        let Some(func) = image.func_at(*entry) else { continue };
-        if blocks.0 != *entry {
-            blocks = (*entry, leaders(&func));
-        }
-        let (Callee::Function(callee) | Callee::Closure { code: callee, .. }) = site.callee else {
-            // Whatever it calls: decoders hand their bytes to functions that they find in variables.
-            let candidate = piece(&func, site, &blocks.1, UNKNOWN_STARTS);
-            found.entry(candidate).or_default().push(Place { at: site.at, func: Some(*entry) });
-            continue;
-        };
-        let candidate = if converters.contains(&callee) {
-            piece(&func, site, &blocks.1, CONVERSION_STARTS)
-        } else if is_own(image, callee) || !guesses.may_give_text(image, callee) {
-            continue;
-        } else if let Some(call) = guesses.call(image, site) {
-            call
-        } else if guesses.has_constants(image, site) {
-            piece(&func, site, &blocks.1, CALL_STARTS)
-        } else {
-            continue;
-        };
-        found.entry(candidate).or_default().push(Place { at: site.at, func: Some(*entry) });
-    }
-    for func in image.defined_funcs().filter(|func| !is_own(image, func.entry())) {
-        // It may be called through a variable: it gets no arguments.
-        let entry = func.entry();
-        if let Some(call) = guesses.without_arguments(image, entry) {
-            found.entry(call).or_insert_with(|| vec![Place { at: entry, func: Some(entry) }]);
-        }
-    }
-    let mut candidates: Vec<_> = found.into_iter().collect();
-    candidates.sort_by_key(|(_, users)| users.first().copied());
-    candidates.truncate(MAX_CANDIDATES);
-    candidates
-}
-
-/// A candidate that was run, with its callers.
+/// What came of one function.
 struct Ran {
-    candidate: Candidate,
-    users: Vec<Place>,
-    decoded: Option<Decoded>,
+    func: u64,
+    made: Vec<Made>,
 }
 
+/// Runs all ways through all functions but Go's own.
 fn decode(
     machine: Machine,
-    candidates: Vec<(Candidate, Vec<Place>)>,
     options: &Options,
     interrupt: &Interrupt,
-    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> Result<Vec<Ran>, Error> {
-    let stops = candidates.iter().filter_map(|(candidate, _)| match candidate {
-        Candidate::Piece { upto, .. } => Some(*upto),
-        Candidate::Call { .. } => None,
-    });
-    let stops: HashSet<u64> = stops.collect();
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+) -> Result<(Vec<Ran>, usize), Error> {
+    let image = machine.image().clone();
+    let funcs: Vec<u64> =
+        image.defined_funcs().map(|func| func.entry()).filter(|entry| !is_own(&image, *entry)).collect();
+    let all = funcs.len();
+    let callees = Callees::new(&image);
     let mut pool =
         Pool::new(machine).jobs(options.jobs).time_each(Some(options.time)).interrupted_by(interrupt.clone());
-    let work = |machine: &mut Machine, (candidate, users): (Candidate, Vec<Place>)| {
-        if machine.breakpoints().is_empty() && !stops.is_empty() {
-            machine.set_breakpoints(stops.clone());
-        }
-        let fuel = match candidate {
-            Candidate::Call { .. } => options.fuel,
-            Candidate::Piece { .. } => options.fuel / PART_OF_FUEL,
-        };
-        let decoded = run(machine, &candidate, fuel);
-        Ran { candidate, users, decoded }
+    let work = |machine: &mut Machine, entry: u64| {
+        let made = image.func_at(entry).map(|func| texts(machine, &callees, &func, options, interrupt));
+        Ran { func: entry, made: made.unwrap_or_default() }
     };
-    let mut gather = Gather { ran: Vec::new(), progress };
-    pool.run(candidates.into_iter(), work, &mut gather)?;
-    Ok(gather.ran)
+    let mut gather = Gather { ran: Vec::new(), progress: &mut |done| progress(done, all) };
+    pool.run(funcs.into_iter(), work, &mut gather)?;
+    Ok((gather.ran, all))
+}
+
+/// The texts that a function makes of what is known: those that it makes whatever the unknown is.
+fn texts(
+    machine: &mut Machine,
+    callees: &Callees,
+    func: &Func<'_>,
+    options: &Options,
+    interrupt: &Interrupt,
+) -> Vec<Made> {
+    let mut with = |fill| walk(machine, callees, func, fill, options.fuel, interrupt);
+    let mut made = with(FILLS[0]);
+    if !made.is_empty() {
+        let again: HashSet<Made> = with(FILLS[1]).into_iter().collect();
+        made.retain(|made| again.contains(made));
+        // What lies around a text before it is cut out, or a part of it.
+        let has = |whole: &[u8], part: &[u8]| whole.windows(part.len()).any(|window| window == part);
+        let given: Vec<Vec<u8>> =
+            made.iter().filter(|made| made.given).map(|made| made.value.clone()).collect();
+        let around = |value: &[u8]| given.iter().any(|text| has(value, text) || has(text, value));
+        made.retain(|made| made.given || !around(&made.value) && !is_in_file(func.image(), &made.value));
+    }
+    made
+}
+
+/// Whether constant data has these bytes.
+fn is_in_file(image: &Image, text: &[u8]) -> bool {
+    let mut constant = image.segments().iter().filter(|segment| !segment.perm.contains(Perm::WRITE));
+    constant.any(|segment| find(image.segment_bytes(segment), text).is_some())
 }
 
 struct Gather<'p> {
@@ -405,28 +353,15 @@ impl Strings {
     /// Those that decoders made: each once for the function that makes it.
     fn decoded(&mut self, ran: Vec<Ran>) {
         let mut made: BTreeMap<(u64, Vec<u8>), (Certainty, Vec<Place>)> = BTreeMap::new();
-        for Ran { candidate, users, decoded } in ran {
-            let Some(Decoded { value, sure }) = decoded else { continue };
-            let (Candidate::Call { entry: addr, .. } | Candidate::Piece { func: addr, .. }) = candidate;
-            let certainty = if sure { Certainty::Certain } else { Certainty::Possible };
-            let known = made.entry((addr, value)).or_insert((certainty, Vec::new()));
+        for (func, one) in
+            ran.into_iter().flat_map(|ran| ran.made.into_iter().map(move |one| (ran.func, one)))
+        {
+            let certainty = if one.given { Certainty::Certain } else { Certainty::Likely };
+            let known = made.entry((one.maker, one.value)).or_insert((certainty, Vec::new()));
             known.0 = known.0.max(certainty);
-            known.1.extend(users);
+            known.1.push(Place { at: one.at, func: Some(func) });
         }
-        // Beginning in the midst of a decoder gives the end of what it makes.
-        let certain: HashMap<u64, Vec<Vec<u8>>> = made
-            .iter()
-            .filter(|(_, (certainty, _))| *certainty == Certainty::Certain)
-            .fold(HashMap::new(), |mut all, ((addr, value), _)| {
-                all.entry(*addr).or_default().push(value.clone());
-                all
-            });
         for ((addr, value), (certainty, mut users)) in made {
-            let part = |whole: &Vec<u8>| whole.windows(value.len()).any(|part| part == value);
-            let is_part = certain.get(&addr).is_some_and(|whole| whole.iter().any(part));
-            if certainty == Certainty::Possible && is_part {
-                continue;
-            }
             users.sort_unstable();
             users.dedup();
             self.found.push(Found { value, origin: Origin::Decoded, addr, users, certainty });

@@ -50,6 +50,9 @@ pub fn looks(image: &Image, memory: &dyn GuestMemory, words: &[u64]) -> Vec<Look
 type Found = Option<(usize, String, String)>;
 
 fn read(memory: &dyn GuestMemory, addr: u64, len: u64) -> Option<Vec<u8>> {
+    if len > MAX_BYTES {
+        return None;
+    }
     let mut bytes = vec![0; usize::try_from(len).ok()?];
     (addr >= MIN_ADDRESS).then(|| memory.read(addr, &mut bytes).ok())??;
     Some(bytes)
@@ -99,7 +102,7 @@ fn as_bytes(memory: &dyn GuestMemory, words: &[u64]) -> Found {
 
 fn as_string(memory: &dyn GuestMemory, words: &[u64]) -> Found {
     let (&addr, &len) = (words.first()?, words.get(1)?);
-    let bytes = read(memory, addr, len).filter(|_| len > 0 && len <= MAX_BYTES)?;
+    let bytes = read(memory, addr, len).filter(|_| len > 0)?;
     Some((2, "string".to_owned(), format!("{:?}", printable(&bytes)?)))
 }
 
