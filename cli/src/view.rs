@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use goemu::Machine;
 use goemu::sink::Viewer;
-use goemu::sink::view::MAX_STEPS;
+use goemu::sink::view::{MAX_STEPS, MOST_STEPS};
 use goemu::trace::Recorder;
 
 use crate::binary::{Binary, DEMO_SOURCE};
@@ -60,12 +60,15 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let what = || format!("cannot write the page to {}", args.output.display());
+    let steps = args.steps.map_or(Ok(MAX_STEPS), u32::try_from).unwrap_or(u32::MAX);
+    if steps > MOST_STEPS {
+        bail!("--steps: a page shows at most {MOST_STEPS} steps; goemu call --trace-out writes longer runs");
+    }
     let image = args.binary.open()?;
     let config = args.guest.config()?;
     confine(Needs::Files);
     let mut machine = Machine::with_config(image, args.binary.config(config))?;
     let most = machine.config().max_memory / PART_OF_MEMORY;
-    let steps = args.steps.map_or(MAX_STEPS, |steps| u32::try_from(steps).unwrap_or(u32::MAX));
     let viewer = Viewer::with_limit(machine.image().clone(), steps);
     let given = args.args.iter().map(|arg| argument(arg, most)).collect::<Result<Vec<_>>>()?;
     machine.observe(Recorder::with_sink(viewer.sink()));

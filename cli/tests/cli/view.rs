@@ -158,4 +158,8 @@ fn pages_that_cannot_be_written_are_named() {
     assert!(ran.status == 1 && ran.stderr.contains("/nosuch/page.html"), "{ran:?}");
     let ran = self::ran(command().args(["view", "main.nosuch", "-o", "/tmp/x.html"]));
     assert!(ran.status == 1 && ran.stderr.contains("main.nosuch"), "{ran:?}");
+    for steps in ["20000001", "1g", "10000000000"] {
+        let ran = self::ran(command().args(["view", "main.f1", "-o", "/dev/null", "--steps", steps]));
+        assert!(ran.status == 1 && ran.stderr.contains("at most 20000000 steps"), "{ran:?}");
+    }
 }

@@ -31,6 +31,8 @@ use data::Data;
 
 /// Steps that a page shows, unless it is told otherwise.
 pub const MAX_STEPS: u32 = 1_000_000;
+/// Steps that a page can show: more would take gigabytes of memory to make, and browsers do not open them.
+pub const MOST_STEPS: u32 = 20_000_000;
 
 /// Finds the text of a file of source by the name that the program has for it.
 pub type Source<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -48,9 +50,9 @@ impl Viewer {
         Viewer::with_limit(image, MAX_STEPS)
     }
 
-    /// A page that shows so many steps. What comes after them runs, and is not shown.
+    /// A page that shows so many steps, [`MOST_STEPS`] at most. What comes after them runs, and is not shown.
     pub fn with_limit(image: Arc<Image>, steps: u32) -> Viewer {
-        Viewer { image, data: Arc::new(Mutex::new(Data::new(steps))) }
+        Viewer { image, data: Arc::new(Mutex::new(Data::new(steps.min(MOST_STEPS)))) }
     }
 
     /// The sink that keeps a run. The newest call is what is kept.
