@@ -88,6 +88,8 @@ pub enum Cause {
     Unmapped,
     /// There is memory, and the access is not allowed.
     Denied,
+    /// The write is allowed, and there is no room to keep the page as it was at the snapshot.
+    Limit,
 }
 
 /// An access that failed. Nothing was read or written.
@@ -144,7 +146,7 @@ pub enum MemoryError {
         addr: u64,
     },
     /// More than the limit would be mapped.
-    #[error("the guest's memory limit of {limit} bytes is reached (raise it with --max-memory)")]
+    #[error("the guest's memory limit of {limit} bytes is reached")]
     Limit {
         /// Bytes that may be mapped.
         limit: u64,
@@ -283,6 +285,9 @@ impl Memory {
     #[inline(never)]
     pub fn write_bytes(&mut self, addr: u64, bytes: &[u8]) -> Result<(), MemFault> {
         self.check(addr, bytes.len(), Access::Write)?;
+        if self.journal.kept() > self.spare() && !self.is_dirty(addr, bytes.len()) {
+            return Err(MemFault { addr, access: Access::Write, cause: Cause::Limit });
+        }
         self.cost.moved(bytes.len());
         for (page, at, piece) in pieces(addr, bytes) {
             self.touch(page, at, piece.len());
@@ -368,6 +373,17 @@ impl Memory {
     fn holds(&self, addr: u64, bytes: &[u8]) -> bool {
         let page = self.region.page(addr / PAGE);
         page.and_then(|page| page.get((addr % PAGE) as usize..)?.get(..bytes.len())) == Some(bytes)
+    }
+
+    /// Bytes that may be kept for going back, beside what is mapped: all together is the limit and an eighth.
+    fn spare(&self) -> u64 {
+        self.limit.saturating_add(self.limit / 8).saturating_sub(self.mapped)
+    }
+
+    /// Whether the pages of these bytes need not be kept.
+    fn is_dirty(&self, addr: u64, len: usize) -> bool {
+        let last = addr.saturating_add((len as u64).saturating_sub(1)) / PAGE;
+        (addr / PAGE..=last).all(|page| self.region.flags(page).contains(PageFlags::DIRTY))
     }
 
     /// Before bytes of a page change: keeps the page for snapshots, tells of changed code.

@@ -21,7 +21,7 @@ impl Memory {
         let (total, limit) =
             if untouched { (self.untouched, MOST_UNTOUCHED) } else { (self.mapped, self.limit) };
         let total = total.saturating_add(size);
-        if total > limit {
+        if total > limit || (!untouched && size.saturating_add(self.journal.kept()) > self.spare()) {
             return Err(MemoryError::Limit { limit: self.limit });
         }
         self.cost.pages_seen(&pages);
@@ -65,6 +65,20 @@ impl Memory {
             self.region.protect(page, 1, PageFlags::from(perm) | kind)?;
         }
         Ok(())
+    }
+
+    /// Maps a range in the place of whatever is mapped there.
+    ///
+    /// # Errors
+    /// As [`Memory::map`]; what was there is gone then.
+    pub fn replace(
+        &mut self,
+        range: Range<u64>,
+        perm: Perm,
+        contents: Contents<'_>,
+    ) -> Result<(), MemoryError> {
+        self.unmap(range.clone())?;
+        self.map(range, perm, contents)
     }
 
     /// Unmaps what is mapped in a range.

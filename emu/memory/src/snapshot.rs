@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::region::{PAGE, Region};
 use super::{MemoryError, PageFlags};
@@ -47,12 +47,15 @@ struct Saved {
 /// stays dirty when going back, and is copied whether it was written or not, until it was not for so many times.
 const HABIT: u8 = 8;
 
+/// Pages that are kept beyond a call for the next ones; where there were more, those that are clean are forgotten.
+const RETAINED: u64 = (64 << 20) / PAGE;
+
 /// What changed since one snapshot.
 struct Layer {
     serial: u64,
     /// Pages written since the snapshot; kept after going back, for the next time.
     saved: Vec<Saved>,
-    /// How many of them have bytes.
+    /// How many pages have bytes here, those that were unmapped among them.
     kept: u64,
     /// Where a page is in `saved`.
     index: FxHashMap<u64, usize>,
@@ -142,6 +145,7 @@ impl Journal {
                 old.push((page, flags, None));
             }
         }
+        top.kept += old.iter().filter(|(.., bytes)| bytes.is_some()).count() as u64;
         if !old.is_empty() {
             top.changes.push(Change::Unmapped(old));
         }
@@ -208,6 +212,9 @@ impl Layer {
 
     fn undo(&mut self, region: &mut Region, touched: &mut impl FnMut(u64)) -> Result<(), MemoryError> {
         while let Some(change) = self.changes.pop() {
+            if let Change::Unmapped(old) = &change {
+                self.kept -= old.iter().filter(|(.., bytes)| bytes.is_some()).count() as u64;
+            }
             undo_change(region, change, touched)?;
         }
         let (mut cleaned, mut refused) = (Vec::new(), Ok(()));
@@ -231,7 +238,20 @@ impl Layer {
             false
         });
         region.mark_all(&mut cleaned, PageFlags::empty(), PageFlags::DIRTY);
+        if self.kept > RETAINED {
+            self.forget_clean();
+        }
         refused
+    }
+
+    /// Drops the pages that are as they were: what later calls write is kept again.
+    fn forget_clean(&mut self) {
+        let dirty: FxHashSet<usize> = self.dirty.drain(..).collect();
+        let saved = std::mem::take(&mut self.saved).into_iter().enumerate();
+        self.saved = saved.filter(|(at, _)| dirty.contains(at)).map(|(_, saved)| saved).collect();
+        self.index = self.saved.iter().enumerate().map(|(at, saved)| (saved.page, at)).collect();
+        self.dirty = (0..self.saved.len()).collect();
+        self.kept = self.saved.iter().filter(|saved| saved.bytes.is_some()).count() as u64;
     }
 }
 

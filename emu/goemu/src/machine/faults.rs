@@ -10,6 +10,7 @@ use super::Machine;
 use crate::cpu::gpr;
 use crate::error::Error;
 use crate::exit::{Fault, FaultKind};
+use crate::memory::{Cause, MemFault};
 use crate::observe::Event;
 use crate::os::imports;
 use crate::outcome::Outcome;
@@ -34,7 +35,9 @@ impl Machine {
     /// Makes a fault a panic of Go's, or the outcome of the call.
     pub(super) fn answer_fault(&mut self, fault: Fault) -> Option<Outcome> {
         self.doubt_fault(fault);
-        if let Some((signal, addr)) = self.signal(fault)
+        let limit = matches!(fault.kind, FaultKind::Memory(MemFault { cause: Cause::Limit, .. }));
+        if !limit
+            && let Some((signal, addr)) = self.signal(fault)
             && self.enter_sigpanic(signal, addr, fault).is_some()
         {
             return None;
