@@ -1,5 +1,11 @@
 //! Every instruction that a program may execute in 64-bit mode is carried out, or stands below with the reason why not.
 
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write;
+
+use expect_test::expect_file;
+use goemu::exit::Form;
+use goemu_tests::fixtures::testdata;
 use goemu_tests::form::codes;
 use iced_x86::{Code, CpuidFeature as F, EncodingKind};
 
@@ -76,7 +82,7 @@ const INSTRUCTIONS: &[(&[&str], &str)] = &[
 
 #[test]
 fn every_instruction_is_there_or_named() {
-    let there: std::collections::HashSet<Code> = codes().collect();
+    let there: HashSet<Code> = codes().collect();
     let missing = Code::values().filter(|code| {
         let op = code.op_code();
         let encoded = matches!(op.encoding(), EncodingKind::Legacy | EncodingKind::VEX);
@@ -85,6 +91,53 @@ fn every_instruction_is_there_or_named() {
     let unnamed: Vec<Code> = missing.filter(|&code| reason(code).is_none()).collect();
     assert!(unnamed.is_empty(), "no handler and no reason: {unnamed:?}");
 }
+
+/// docs/unsupported.md: of instructions that are there in other forms, the forms; of others, the names.
+#[test]
+fn what_is_missing_is_documented() {
+    let there: HashSet<Code> = codes().collect();
+    let known: HashSet<_> = there.iter().map(|code| code.mnemonic()).collect();
+    let mut missing: BTreeMap<&str, (Vec<String>, Vec<String>)> = BTreeMap::new();
+    for code in Code::values().filter(|code| !there.contains(code)) {
+        let op = code.op_code();
+        if !op.is_instruction() || !op.mode64() {
+            continue;
+        }
+        let why = match op.encoding() {
+            EncodingKind::Legacy | EncodingKind::VEX if op.is_privileged() => "for kernels",
+            EncodingKind::Legacy | EncodingKind::VEX => reason(code).unwrap_or_default(),
+            EncodingKind::EVEX => "AVX-512",
+            _ => continue,
+        };
+        let (forms, names) = missing.entry(why).or_default();
+        match why {
+            "AVX-512" => continue,
+            _ if known.contains(&code.mnemonic()) => forms.push(Form::new(code, &[]).name()),
+            _ => names.push(format!("{:?}", code.mnemonic()).to_uppercase()),
+        }
+    }
+    let mut text = HEAD.to_owned();
+    for (why, (mut forms, mut names)) in missing {
+        for list in [&mut forms, &mut names] {
+            list.sort();
+            list.dedup();
+        }
+        let all: Vec<String> = names.into_iter().chain(forms).map(|name| format!("`{name}`")).collect();
+        let all = if why == "AVX-512" { "all of them".to_owned() } else { all.join(", ") };
+        writeln!(text, "| {why} | {all} |").expect("a text");
+    }
+    expect_file![testdata("../docs/unsupported.md")].assert_eq(&text);
+}
+
+const HEAD: &str = "# Instructions that goemu does not have
+
+goemu's processor has what x86-64-v3 has, with AES, PCLMULQDQ, ADX, SHA and x87, for programs in 64-bit mode. What is missing is a fault that names
+the form and its bytes: `unsupported instruction POP FS (..: 0f a1)`. This page is made of the table of handlers (`cargo xtask bless`): for each
+reason, instructions that are missing, and forms that are missing of those that are there.
+
+| why | which |
+|---|---|
+";
 
 /// Why an instruction is not there.
 fn reason(code: Code) -> Option<&'static str> {
@@ -101,7 +154,7 @@ fn reason(code: Code) -> Option<&'static str> {
 
 #[test]
 fn reasons_are_needed() {
-    let there: std::collections::HashSet<Code> = codes().collect();
+    let there: HashSet<Code> = codes().collect();
     let absent: Vec<Code> =
         Code::values().filter(|code| !there.contains(code) && code.op_code().mode64()).collect();
     for feature in EXTENSIONS.iter().flat_map(|(all, _)| all.iter()) {

@@ -210,7 +210,8 @@ fn a_jump_into_data_faults() {
 fn what_goemu_does_not_have_is_named() {
     let pc = add();
     // vpxord zmm0, zmm0, zmm0
-    let text = format!("fault in main.add: unsupported instruction VPXORD (AVX512F) at pc {pc:#x}");
+    let form = "VPXORD zmm k1z zmm zmmm512b32 (AVX512F: 62 f1 7d 48 ef c0)";
+    let text = format!("fault in main.add: unsupported instruction {form} at pc {pc:#x}");
     assert_fault(&run(&[0x62, 0xf1, 0x7d, 0x48, 0xef, 0xc0]), &text);
     // ud2
     assert_fault(&run(&[0x0f, 0x0b]), &format!("fault in main.add: invalid instruction at pc {pc:#x}"));

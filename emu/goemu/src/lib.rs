@@ -54,6 +54,8 @@ pub use error::Error;
 pub use go::value::Value;
 pub use goemu_loader::{Func, Image, LoadError};
 pub use goemu_memory::{self as memory, Perm};
+/// The decoder of instructions, whose types [`decode`] and [`disasm`] show.
+pub use goemu_x86::iced_x86;
 pub use goemu_x86::{alu, coverage, cpu, decode, engine, exit, interp};
 pub use machine::{Config, Machine};
 pub use os::linux;

@@ -121,6 +121,23 @@ impl Default for Cpu {
     }
 }
 
+/// What [`number`] says of RIP.
+const IP: u8 = 16;
+
+/// The number of a register by its name.
+fn number(name: &str) -> Option<u8> {
+    const NAMES: [&str; 16] =
+        ["AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI", "8", "9", "10", "11", "12", "13", "14", "15"];
+    let name = name.to_ascii_uppercase();
+    let (short, long) = (name.as_str(), name.strip_prefix('R'));
+    if long.unwrap_or(short) == "IP" {
+        return Some(IP);
+    }
+    // R8 to R15 have the letter in both syntaxes.
+    let is_it = |(n, of): &(u8, &str)| long == Some(*of) || *n < 8 && short == *of;
+    (0..).zip(NAMES).find(is_it).map(|(n, _)| n)
+}
+
 impl Cpu {
     /// A 64-bit register by its number ([`gpr`]).
     #[inline(always)]
@@ -133,6 +150,31 @@ impl Cpu {
     pub fn set_gpr(&mut self, n: u8, value: u64) {
         debug_assert!(n < ZERO);
         self.gpr[usize::from(n & 15)] = value;
+    }
+
+    /// A general-purpose register by its name in Go's syntax or Intel's, `AX` or `rax`; also `IP`. `None` where there is none of that
+    /// name.
+    ///
+    /// ```
+    /// let mut cpu = goemu_x86::cpu::Cpu::default();
+    /// assert!(cpu.set_named("rdi", 7));
+    /// assert_eq!((cpu.named("DI"), cpu.named("xyz")), (Some(7), None));
+    /// ```
+    pub fn named(&self, name: &str) -> Option<u64> {
+        match number(name)? {
+            IP => Some(self.rip),
+            n => Some(self.gpr(n)),
+        }
+    }
+
+    /// Sets a register by its name; whether there is one of that name.
+    pub fn set_named(&mut self, name: &str, value: u64) -> bool {
+        match number(name) {
+            Some(IP) => self.rip = value,
+            Some(n) => self.set_gpr(n, value),
+            None => return false,
+        }
+        true
     }
 
     /// All general-purpose registers, in the order of their numbers.

@@ -64,6 +64,46 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
+/// An instruction by its form, which its operands make, and by its bytes: `POP FS (INTEL386: 0f a1)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Which form it is.
+    pub code: Code,
+    bytes: [u8; 15],
+    len: u8,
+}
+
+impl Form {
+    /// A form, and the bytes that it was decoded from: 15 at most.
+    pub fn new(code: Code, bytes: &[u8]) -> Form {
+        let mut form = Form { code, bytes: [0; 15], len: bytes.len().min(15) as u8 };
+        form.bytes.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        form
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// Mnemonic and operands: `POP FS`, `VPXORD zmm k1z zmm zmmm512b32`.
+    pub fn name(&self) -> String {
+        let name = format!("{:?}", self.code);
+        let parts = name.split('_').skip_while(|part| ["VEX", "EVEX", "MVEX", "XOP", "D3NOW"].contains(part));
+        let operands: Vec<&str> = parts.skip(1).collect();
+        let mnemonic = format!("{:?}", self.code.mnemonic()).to_uppercase();
+        if operands.is_empty() { mnemonic } else { format!("{mnemonic} {}", operands.join(" ")) }
+    }
+}
+
+impl std::fmt::Display for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let features: Vec<_> = self.code.cpuid_features().iter().map(|f| format!("{f:?}")).collect();
+        let bytes: Vec<_> = self.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        write!(f, "{} ({}: {})", self.name(), features.join(", "), bytes.join(" "))
+    }
+}
+
 /// The kinds of [`Fault`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
@@ -73,8 +113,8 @@ pub enum FaultKind {
     Divide,
     /// Bytes that are no instruction, or UD2.
     Invalid,
-    /// An instruction that goemu does not have.
-    Unsupported(Code),
+    /// An instruction, or a form of one, that goemu does not have.
+    Unsupported(Form),
     /// A misaligned operand, or something that only a kernel may do.
     Protection,
     /// An unmasked floating-point exception.
@@ -95,6 +135,7 @@ impl std::fmt::Display for Fault {
                 };
                 let why = match (cause, access) {
                     (Cause::Unmapped, _) => "nothing is mapped there",
+                    (Cause::Limit, _) => "the memory limit leaves no room to keep the page as it was",
                     (Cause::Denied, Access::Fetch) => "it is not code",
                     (Cause::Denied, _) => "the page does not allow it",
                 };
@@ -102,11 +143,7 @@ impl std::fmt::Display for Fault {
             }
             FaultKind::Divide => write!(f, "integer divide error at pc {pc:#x}"),
             FaultKind::Invalid => write!(f, "invalid instruction at pc {pc:#x}"),
-            FaultKind::Unsupported(code) => {
-                let name = format!("{:?}", code.mnemonic()).to_uppercase();
-                let features: Vec<_> = code.cpuid_features().iter().map(|f| format!("{f:?}")).collect();
-                write!(f, "unsupported instruction {name} ({}) at pc {pc:#x}", features.join(", "))
-            }
+            FaultKind::Unsupported(form) => write!(f, "unsupported instruction {form} at pc {pc:#x}"),
             FaultKind::Protection => write!(f, "general protection fault at pc {pc:#x}"),
             FaultKind::Float => write!(f, "floating-point exception at pc {pc:#x}"),
             FaultKind::Breakpoint => write!(f, "breakpoint at pc {pc:#x}"),

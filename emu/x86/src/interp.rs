@@ -33,7 +33,7 @@ use crate::coverage::Coverage;
 use crate::cpu::Cpu;
 use crate::decode::decode;
 use crate::engine::{Bar, Chooser, Detail, Engine, Stops, Watch};
-use crate::exit::{Exit, Fault, FaultKind, Trap, TrapKind};
+use crate::exit::{Exit, Fault, FaultKind, Form, Trap, TrapKind};
 use crate::memory::{MemFault, Memory};
 
 /// Runs guest code by executing one operation after the other.
@@ -172,7 +172,7 @@ impl Interpreter {
             let block = self.blocks.get(id);
             let flow = match watch.run(&self.blocks, block, cpu, memory) {
                 Ok(flow) => flow,
-                Err((at, trap)) => return Some(self.leave(block, at, trap, cpu, fuel)),
+                Err((at, trap)) => return Some(self.leave(block, at, trap, cpu, memory, fuel)),
             };
             *fuel -= i64::from(block.len);
             watch.went(&self.blocks, id, block, flow, cpu.rip);
@@ -255,7 +255,8 @@ impl Interpreter {
             Flow::Indirect => (self.blocks.quick(cpu.rip), true),
         };
         if memory.wants_attention() || (polls && fuel <= 0) {
-            return self.interrupted(id, flow, cpu, memory, polls && (fuel <= 0 || memory.is_costly()));
+            let looks = polls || self.blocks.decode_much();
+            return self.interrupted(id, flow, cpu, memory, looks && (fuel <= 0 || memory.is_costly()));
         }
         if link.is_some() { Ok(link) } else { self.link(id, flow, cpu, memory) }
     }
@@ -317,10 +318,18 @@ impl Interpreter {
 
     /// Leaves at instruction `at` of a block.
     #[cold]
-    fn leave(&self, block: Block, at: usize, trap: Trap, cpu: &mut Cpu, fuel: &mut i64) -> Exit {
+    fn leave(
+        &self,
+        block: Block,
+        at: usize,
+        trap: Trap,
+        cpu: &mut Cpu,
+        memory: &Memory,
+        fuel: &mut i64,
+    ) -> Exit {
         let insn = self.blocks.insns(block)[at];
         *fuel -= at as i64 + i64::from(is_done(trap.kind));
-        exit(&insn, trap, cpu)
+        exit(&insn, trap, cpu, memory)
     }
 }
 
@@ -330,7 +339,7 @@ fn is_done(kind: TrapKind) -> bool {
 }
 
 /// The exit that a trap is; RIP is set for it.
-fn exit(insn: &Instruction, trap: Trap, cpu: &mut Cpu) -> Exit {
+fn exit(insn: &Instruction, trap: Trap, cpu: &mut Cpu, memory: &Memory) -> Exit {
     cpu.rip = if is_done(trap.kind) { insn.next_ip() } else { insn.ip() };
     let kind = match trap.kind {
         TrapKind::Syscall => return Exit::Syscall,
@@ -339,7 +348,11 @@ fn exit(insn: &Instruction, trap: Trap, cpu: &mut Cpu) -> Exit {
         TrapKind::Memory(access, cause) => FaultKind::Memory(MemFault { addr: trap.addr, access, cause }),
         TrapKind::Divide => FaultKind::Divide,
         TrapKind::Invalid => FaultKind::Invalid,
-        TrapKind::Unsupported => FaultKind::Unsupported(insn.code()),
+        TrapKind::Unsupported => {
+            let mut bytes = [0; 15];
+            memory.peek(insn.ip(), &mut bytes[..insn.len()]);
+            FaultKind::Unsupported(Form::new(insn.code(), &bytes[..insn.len()]))
+        }
         TrapKind::Protection => FaultKind::Protection,
         TrapKind::Float => FaultKind::Float,
         TrapKind::Breakpoint => FaultKind::Breakpoint,
@@ -389,7 +402,7 @@ impl Engine for Interpreter {
                 }
                 None
             }
-            Err(trap) => Some(exit(&insn, trap, cpu)),
+            Err(trap) => Some(exit(&insn, trap, cpu, memory)),
         };
         if let Some(edges) = &self.edges {
             if exit.is_none() {

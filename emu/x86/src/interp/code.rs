@@ -53,8 +53,13 @@ pub(super) struct Block {
 /// Entries of the table that indirect jumps look at first. A power of two.
 const QUICK: usize = 1 << 12;
 
-/// Operations to keep before all are dropped: half a gigabyte, more than any program has.
-const MAX_OPS: usize = 1 << 22;
+/// Operations to keep before all are dropped: a quarter of a gigabyte, more than any program has.
+const MAX_OPS: usize = 1 << 21;
+
+/// Operations that a program may have without being charged for decoding them, which would make its run depend on what was
+/// decoded before; and the instructions that decoding one takes as long as.
+const PLENTY: u64 = 1 << 24;
+const DECODING: u64 = 40;
 
 /// Changes kept before everything counts as changed.
 const MAX_CHANGES: usize = 1 << 12;
@@ -70,6 +75,8 @@ pub(super) struct Blocks {
     blocks: Vec<Block>,
     ops: Vec<Op>,
     insns: Vec<Instruction>,
+    /// Operations that were ever decoded.
+    decoded: u64,
     by_addr: FxHashMap<u64, Id>,
     quick: Vec<(u64, Id)>,
     version: u64,
@@ -93,6 +100,7 @@ impl Default for Blocks {
             blocks: Vec::new(),
             ops: Vec::new(),
             insns: Vec::new(),
+            decoded: 0,
             by_addr: FxHashMap::default(),
             quick: vec![(0, Id::NONE); QUICK],
             version: 0,
@@ -165,9 +173,18 @@ impl Blocks {
             let op = if guarded(insn) { barrier(insn) } else { lower(insn) };
             if chosen(insn) { op.to_be_shown() } else { op }
         }));
+        self.decoded += decoded.insns.len() as u64;
+        if self.decode_much() {
+            memory.charge(DECODING * decoded.insns.len() as u64);
+        }
         self.insns.extend(decoded.insns);
         self.by_addr.insert(addr, id);
         Ok(id)
+    }
+
+    /// Whether more was decoded than any program has: from then on decoding costs fuel, also where control does not poll.
+    pub(super) fn decode_much(&self) -> bool {
+        self.decoded > PLENTY
     }
 
     /// Counts that control came to a block; says whether it is hot.

@@ -5,7 +5,7 @@ use iced_x86::Code;
 use crate::cpu::{Cpu, gpr};
 use crate::engine::Detail;
 use crate::engine::{Engine, Stops, Watch};
-use crate::exit::{Exit, Fault, FaultKind};
+use crate::exit::{Exit, Fault, FaultKind, Form};
 use crate::interp::Interpreter;
 use crate::memory::Perm;
 use crate::memory::{Access, Cause, Contents, MemFault, Memory};
@@ -104,9 +104,16 @@ fn what_is_missing_is_named() {
     // vpxord zmm0,zmm0,zmm0
     let (mut engine, mut cpu, mut memory) = machine(&[0x62, 0xf1, 0x7d, 0x48, 0xef, 0xc0]);
     let exit = engine.run(&mut cpu, &mut memory, &mut 100);
-    let fault = Fault { pc: CODE, kind: FaultKind::Unsupported(Code::EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32) };
+    let form = Form::new(Code::EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32, &[0x62, 0xf1, 0x7d, 0x48, 0xef, 0xc0]);
+    let fault = Fault { pc: CODE, kind: FaultKind::Unsupported(form) };
     assert_eq!(exit, Exit::Fault(fault));
-    assert_eq!(fault.to_string(), "unsupported instruction VPXORD (AVX512F) at pc 0x1000");
+    let told = "VPXORD zmm k1z zmm zmmm512b32 (AVX512F: 62 f1 7d 48 ef c0)";
+    assert_eq!(fault.to_string(), format!("unsupported instruction {told} at pc 0x1000"));
+    // pop fs
+    let (mut engine, mut cpu, mut memory) = machine(&[0x0f, 0xa1]);
+    let exit = engine.step(&mut cpu, &mut memory);
+    let Some(Exit::Fault(fault)) = exit else { panic!("{exit:?}") };
+    assert_eq!(fault.to_string(), "unsupported instruction POP FS (X64: 0f a1) at pc 0x1000");
 }
 
 #[test]
@@ -297,4 +304,18 @@ fn watching_chosen_instructions_sees_these_alone() {
     let mut seen = Seen::default();
     assert_eq!(engine.run_watched(&mut cpu, &mut memory, &mut 1000, &mut seen), Exit::Halt);
     assert!(seen.0.is_empty());
+}
+
+/// Code that is executed once each, without a jump back, ends where fuel does all the same.
+#[test]
+fn decoding_without_end_costs_fuel() {
+    const SIZE: u64 = 40 << 20;
+    let mut memory = Memory::new(SIZE + (1 << 20)).unwrap();
+    let nops = vec![0x90; SIZE as usize];
+    memory.map(CODE..CODE + SIZE, Perm::all(), Contents::Bytes(&nops)).unwrap();
+    let (mut engine, mut cpu) = (Interpreter::new(), Cpu::default());
+    cpu.rip = CODE;
+    let mut fuel = 1 << 20;
+    assert_eq!(engine.run(&mut cpu, &mut memory, &mut fuel), Exit::OutOfFuel);
+    assert!(cpu.rip < CODE + SIZE / 2 + (1 << 16), "{:#x}", cpu.rip);
 }
