@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::ops::Range;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use goemu::disasm::{Part, Syntax, write_part};
+use goemu::disasm::{Part, Syntax, write_object, write_part};
 use goemu::go::names;
 use goemu::{Func, Image, pattern};
+use goemu_loader::ObjectListing;
 
 use crate::binary::Binary;
 use crate::confined::{Needs, confine};
@@ -25,7 +26,8 @@ use crate::{completions, output};
   goemu disasm --syntax intel main.f1 f2
   goemu disasm -b prog 'main.*'
   goemu disasm -b prog 0x45e1a0
-  goemu disasm -b prog 0x45e1a0-0x45e1c0 0x45e200+32")]
+  goemu disasm -b prog 0x45e1a0-0x45e1c0 0x45e200+32
+  goemu disasm -b prog.o --relocs 'main.*'")]
 pub(crate) struct Args {
     /// Functions: names, patterns of names, addresses, or ranges of addresses
     #[arg(required = true, value_name = "TARGET", add = completions::functions())]
@@ -35,6 +37,9 @@ pub(crate) struct Args {
     /// How instructions are written
     #[arg(long, value_name = "SYNTAX", default_value = "go")]
     syntax: Style,
+    /// List an object file as it lies there, before it is linked, with what a linker is to fill in: [1:5]R_CALL:main.f
+    #[arg(long)]
+    relocs: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -58,8 +63,11 @@ impl From<Style> for Syntax {
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
+    if args.relocs {
+        return object(args);
+    }
     let image = args.binary.open()?;
-    confine(Needs::Nothing);
+    confine(&Needs::nothing());
     let mut out = output::plain();
     let mut blank = "";
     for target in &args.targets {
@@ -74,6 +82,42 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     }
     out.flush()?;
     Ok(0)
+}
+
+/// Lists functions of an object file. Its release decides how names are written: `main.f`, `"".f`, `%22%22.f`.
+fn object(args: &Args) -> Result<u8> {
+    let file = args.binary.only().context("--relocs lists an object file: -b FILE.o")?;
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    confine(&Needs::nothing());
+    let objects = ObjectListing::read(&bytes).with_context(|| file.display().to_string())?;
+    let mut out = output::plain();
+    let mut blank = "";
+    for target in &args.targets {
+        let mut found = false;
+        for object in &objects {
+            for func in object.funcs.iter().filter(|func| means(target, &func.name)) {
+                let mut listing = String::new();
+                write_object(&mut listing, object, func, args.syntax.into())?;
+                write!(out, "{blank}{listing}")?;
+                (blank, found) = ("\n", true);
+            }
+        }
+        if !found {
+            bail!("no function {} in the object; '*' lists all", output::escaped(target));
+        }
+    }
+    out.flush()?;
+    Ok(0)
+}
+
+/// Whether a target means a function of an object: its name, an end of it, or a pattern.
+fn means(target: &str, name: &str) -> bool {
+    let plain = name.replace("%22%22.", "main.");
+    [name, &plain].iter().any(|name| {
+        let end = name.strip_suffix(target);
+        pattern::matches(target, name) && target.contains(['*', '?'])
+            || end.is_some_and(|rest| rest.is_empty() || rest.ends_with(['.', '/']))
+    })
 }
 
 /// The functions that a target means, and the addresses that are wanted of them.

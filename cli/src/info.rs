@@ -3,15 +3,16 @@
 use std::collections::HashSet;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use goemu::Image;
-use goemu_loader::{Module, Os, Perm};
+use goemu_loader::{DUMPED_GPRS, DumpedThread, Module, Os, Perm};
 use serde_json::{Value as Json, json};
 
 use crate::binary::{Binary, has_debug_info, warning};
 use crate::confined::{Needs, confine};
-use crate::output;
+use crate::{number, output};
 use goemu::go::names::{are_hashed, package};
 use goemu::machine::EngineChoice;
 use goemu::reverse::advice::{advice, initialisation};
@@ -25,6 +26,9 @@ use goemu::runtime::{Found, found as found_runtime};
 pub(crate) struct Args {
     #[command(flatten)]
     binary: Binary,
+    /// Time of this computer that initialising packages may take: 10s, 200ms
+    #[arg(long, value_name = "TIME", value_parser = number::time, default_value = "3s")]
+    timeout: Duration,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -32,11 +36,14 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
-    confine(Needs::Nothing);
+    confine(&Needs::nothing());
     let mut out = output::stdout();
     if args.json {
         let (mut object, image) = (object(&image), Arc::new(image));
-        object["initialised"] = initialised(&image).into();
+        object["initialised"] = initialised(&image, args.timeout).into();
+        if !image.threads().is_empty() {
+            object["threads"] = image.threads().iter().map(|of| thread(&image, of)).collect();
+        }
         object["advice"] = advice(&image).into();
         writeln!(out, "{object}")?;
     } else {
@@ -45,7 +52,11 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
             writeln!(out, "{key:<12} {value}")?;
         }
         let image = Arc::new(image);
-        writeln!(out, "{:<12} {}", "initialised", initialised(&image))?;
+        writeln!(out, "{:<12} {}", "initialised", initialised(&image, args.timeout))?;
+        for thread in image.threads() {
+            let place = output::escaped(&place_of(&image, thread.rip));
+            writeln!(out, "{:<12} {} at {:#x} ({place})", "thread", thread.id, thread.rip)?;
+        }
         writeln!(out, "\nwhat to know first")?;
         for line in advice(&image) {
             writeln!(out, "  {}", output::escaped(&line))?;
@@ -56,11 +67,33 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
 }
 
 /// Whether packages can be initialised, and what that takes.
-fn initialised(image: &Arc<Image>) -> String {
-    match initialisation(Arc::clone(image)) {
+fn initialised(image: &Arc<Image>, time: Duration) -> String {
+    match initialisation(Arc::clone(image), time) {
         Ok((functions, instructions)) => format!("by {functions} functions in {instructions} instructions"),
         Err(error) => output::escaped(&format!("no: {error}")),
     }
+}
+
+/// The function around an address.
+fn place_of(image: &Image, addr: u64) -> String {
+    image.func_at(addr).map_or_else(
+        || "not the program's code".to_owned(),
+        |func| format!("{}+{:#x}", func.name(), addr - func.entry()),
+    )
+}
+
+/// A thread of a dumped process.
+fn thread(image: &Image, thread: &DumpedThread) -> Json {
+    let registers = DUMPED_GPRS.iter().zip(thread.gprs);
+    let mut registers: serde_json::Map<String, Json> =
+        registers.map(|(name, value)| ((*name).to_owned(), format!("{value:#x}").into())).collect();
+    registers.insert("flags".to_owned(), format!("{:#x}", thread.rflags).into());
+    json!({
+        "id": thread.id,
+        "pc": format!("{:#x}", thread.rip),
+        "place": place_of(image, thread.rip),
+        "registers": registers,
+    })
 }
 
 /// The same lines as `go version -m`.

@@ -132,8 +132,15 @@ pub enum LoadError {
         /// Why not.
         source: Box<LoadError>,
     },
+    /// A dump of a process without the code of a Go program.
+    #[error(
+        "a dump of a process without a Go program's code, which cores leave out: give the program's file after it"
+    )]
+    NeedsProgram,
     /// Several files were given that are not objects or archives.
-    #[error("not an object file or an archive: of executables, only one can be given")]
+    #[error(
+        "not an object file or an archive: of executables, only one can be given, or a core and its program"
+    )]
     SeveralPrograms,
     /// The section that was asked for does not exist.
     #[error("no section {name}")]

@@ -75,7 +75,6 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"BC\xc0\xde", "LLVM bitcode"),
     (b"%PDF", "a PDF document"),
     (b"\x7fCGC", "a program for DECREE"),
-    (b"MDMP", "a minidump of Windows, which is not read: dump the memory of the program's module instead"),
     (b"package ", "Go source text: build it first"),
     (b"version https://git-lfs", "a pointer to a file in Git LFS: get the file itself"),
 ];

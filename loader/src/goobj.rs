@@ -5,6 +5,7 @@
 
 mod archive;
 mod indexed;
+mod listing;
 mod model;
 mod reader;
 mod sequential;
@@ -17,10 +18,13 @@ use crate::facts::has_known_objects;
 use crate::layout::Os;
 use crate::version::GoVersion;
 
+pub use listing::{ObjectFunc, ObjectListing, ObjectReloc};
 pub(crate) use model::{Abi, Func, Inlined, Object, Ref, RefIndex, Reloc, Symbol};
 
 use self::reader::Reader;
 
+/// The package that is compiled, in the names of objects up to Go 1.19.
+const AS_WRITTEN: &str = "\"\"";
 /// What every object starts with.
 const HEADER: &[u8] = b"go object ";
 
@@ -29,8 +33,21 @@ pub(crate) fn is(file: &[u8]) -> bool {
     archive::is(file) || file.starts_with(HEADER)
 }
 
+/// What stands in names for the package that was compiled, which objects up to Go 1.19 leave open.
+#[derive(Clone, Copy, Debug)]
+enum Name<'p> {
+    /// The package: `main` where the file says so, else by the file's path.
+    Of(Option<&'p Path>),
+    /// What the file has: `""`.
+    AsWritten,
+}
+
 /// The objects in a file. `path` tells the package where the objects do not.
 pub(crate) fn read<'a>(file: &'a [u8], path: Option<&Path>) -> Result<Vec<Object<'a>>, LoadError> {
+    read_named(file, Name::Of(path))
+}
+
+fn read_named<'a>(file: &'a [u8], name: Name<'_>) -> Result<Vec<Object<'a>>, LoadError> {
     let members = if archive::is(file) {
         archive::members(file)?
     } else {
@@ -38,7 +55,11 @@ pub(crate) fn read<'a>(file: &'a [u8], path: Option<&Path>) -> Result<Vec<Object
     };
     let is_object = |member: &&archive::Member<'a>| member.bytes.starts_with(HEADER);
     let main = members.iter().filter(is_object).any(|member| says_main(member.bytes));
-    let package = if main { "main".to_owned() } else { path.map(package_of).unwrap_or_default() };
+    let package = match name {
+        Name::AsWritten => AS_WRITTEN.to_owned(),
+        Name::Of(_) if main => "main".to_owned(),
+        Name::Of(path) => path.map(package_of).unwrap_or_default(),
+    };
     let mut objects = Vec::new();
     for member in members.iter().filter(is_object).filter(|member| member.name != "__.PKGDEF") {
         objects.push(object(member, &package)?);
@@ -112,7 +133,7 @@ fn package_of(path: &Path) -> String {
 
 /// A name with its package: up to Go 1.19 the compiler writes `""` for it.
 fn expand(name: &str, package: &str) -> String {
-    if !name.contains("\"\".") {
+    if package == AS_WRITTEN || !name.contains("\"\".") {
         return name.to_owned();
     }
     name.replace("\"\".", &format!("{}.", escaped(package)))

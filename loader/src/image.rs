@@ -18,6 +18,7 @@ use crate::link::Undefined;
 use crate::moduledata::ModuleData;
 use crate::object::Object;
 use crate::pclntab::{Pclntab, TableFormat};
+use crate::process::DumpedThread;
 use crate::symbol::Symbol;
 use crate::version::GoVersion;
 use crate::{LoadError, bytes};
@@ -57,6 +58,8 @@ pub struct Image {
     given: Given,
     /// Functions that were looked up by name.
     named: Named,
+    /// Of a dumped process.
+    threads: Vec<DumpedThread>,
 }
 
 impl Image {
@@ -143,6 +146,11 @@ impl Image {
         let bases = [own.wrapping_sub(self.bias()), 0, GHIDRA];
         let others = bases.into_iter().filter(move |base| *base != own);
         others.filter_map(move |base| Some((base, addr.checked_sub(base)?.checked_add(own)?)))
+    }
+
+    /// The threads of a dumped process, as they were then.
+    pub fn threads(&self) -> &[DumpedThread] {
+        &self.threads
     }
 
     /// Whether the file is a dump of a process's memory: variables are as they were then.

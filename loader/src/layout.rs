@@ -183,7 +183,7 @@ impl Placement {
 pub(crate) const PAGE: u64 = 0x1000;
 
 /// What a format's reader finds in a file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Layout {
     pub(crate) target: Target,
     pub(crate) entry: Option<u64>,

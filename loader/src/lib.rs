@@ -32,6 +32,7 @@ mod moduledata;
 mod object;
 mod pclntab;
 mod pcvalue;
+mod process;
 mod rtype;
 pub mod sigparse;
 mod source;
@@ -42,6 +43,7 @@ pub use buildinfo::{BuildInfo, Module};
 pub use dwarf::{Local, Located, Placed, Role, Spot, Variable};
 pub use error::{DwarfError, LoadError, RtypeError};
 pub use facts::Facts;
+pub use goobj::{ObjectFunc, ObjectListing, ObjectReloc};
 pub use gotype::{
     Abi, ChanDir, Field, FuncType, Kind, Method, Param, Signature, Type, TypeRef, printed_name,
 };
@@ -52,6 +54,7 @@ pub use image::{Image, LoadOptions};
 pub use layout::{Import, Os, Perm, Reloc, Section, Segment, Span, Table, Target};
 pub use moduledata::ModuleData;
 pub use pclntab::TableFormat;
+pub use process::{DUMPED_GPRS, DumpedThread};
 pub use rtype::MethodCode;
 pub use symbol::{Symbol, SymbolKind};
 pub use version::GoVersion;

@@ -29,6 +29,13 @@ impl Object {
         Ok(Object { source, layout, format, relocs, imports, symbols })
     }
 
+    /// The same program as it was in a process: `source` begins with the program's file, and `layout` has the process's memory.
+    pub(crate) fn in_process(self, source: Arc<Source>, layout: Layout) -> Object {
+        self.symbols();
+        let (relocs, imports) = Default::default();
+        Object { source, layout, format: &format::MADE, relocs, imports, symbols: self.symbols }
+    }
+
     /// A file that was made here: its layout and symbols are known, and nothing is left for a system's loader.
     pub(crate) fn made(source: Arc<Source>, layout: Layout, symbols: SymbolTable) -> Object {
         let (relocs, imports) = Default::default();

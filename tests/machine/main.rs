@@ -3,6 +3,7 @@
 //! One program, since linking the library takes longer than most of the tests. A test that changes the state of its process
 //! (directory, environment, signal handlers) does not belong here.
 
+mod abused;
 mod algorithms;
 mod bad_guests;
 mod chance;
@@ -18,6 +19,7 @@ mod garbled;
 mod goroutines;
 mod guess;
 mod hooks;
+mod hostile;
 mod hostile_types;
 mod init;
 mod limits;
@@ -25,6 +27,7 @@ mod listings;
 mod locals;
 mod lockstep;
 mod names;
+mod object_listings;
 mod objects;
 mod planted;
 mod process;

@@ -33,7 +33,7 @@ use core::fmt;
 
 use iced_x86::Instruction;
 
-pub use listing::{Line, Part, disassemble, write_listing, write_part};
+pub use listing::{Line, Part, disassemble, write_listing, write_object, write_part};
 use prefix::Prefixes;
 pub use syntax::{Formatter, Syntax};
 pub(crate) use walk::instructions;

@@ -178,7 +178,7 @@ impl Machine {
         Chance::of(&image).seed(&mut memory, goroutine.m(), config.seed)?;
         // Where most calls put it: what is there already need not be restored after each.
         memory.poke(goroutine.stack_hi - TOP_BLOCK - 8, &return_addr(&image).to_le_bytes())?;
-        let mut world = World::new(memory.space(), &config.process);
+        let mut world = World::new(memory.space(), &config.process, &image);
         world.output.left = config.max_output;
         world.alone = config.runtime == Some(Runtime::Hooked);
         world.random_order = config.seed != Config::default().seed;

@@ -129,6 +129,12 @@ pub(crate) fn builtin_is_abi0(name: &str) -> bool {
     name.starts_with("runtime.morestack")
 }
 
+/// Whether a numbered symbol is a variable or a type descriptor.
+pub(crate) fn builtin_is_data(name: &str) -> bool {
+    const DATA: [&str; 4] = ["type:", "type.", "runtime.x86Has", "runtime.arm"];
+    name == "runtime.writeBarrier" || DATA.iter().any(|start| name.starts_with(start))
+}
+
 /// How `type:` symbols and other symbols that the compiler makes begin: `type.` and `go.` up to Go 1.19.
 pub(crate) fn prefixes(minor: u16) -> Prefixes {
     if minor < 20 {

@@ -110,6 +110,7 @@ struct Parser<'a> {
     named: HashMap<(u32, u32), String>,
     refs: Vec<Ref>,
     known: HashMap<(u32, u32), RefIndex>,
+    numbered: Vec<RefIndex>,
 }
 
 /// Reads the object that `reader` starts with.
@@ -130,12 +131,14 @@ pub(super) fn parse<'a>(header: Header<'a>, package: &str, reader: Reader<'a>) -
         named: HashMap::new(),
         refs: Vec::new(),
         known: HashMap::new(),
+        numbered: Vec::new(),
     };
     parser.read_names()?;
     let files = parser.files()?;
     let count: u64 = parser.counts.iter().sum();
     let symbols = (0..count).map(|index| parser.symbol(index)).collect::<Result<Vec<_>>>()?;
-    Ok(Object { header, package: package.to_owned(), files, symbols, refs: parser.refs })
+    let Parser { refs, numbered, .. } = parser;
+    Ok(Object { header, package: package.to_owned(), files, symbols, refs, numbered, start: reader.offset() })
 }
 
 impl Format {
@@ -306,6 +309,7 @@ impl<'a> Parser<'a> {
         let [named, short, hashed, _] = self.counts;
         // Symbols that are known by their contents may have names that others have, too.
         let by_hash = (named..named + short + hashed).contains(&index);
+        let is_static = Abi::from_number(abi) == Abi::Static;
         let abi = if name.is_empty() || by_hash { Abi::Static } else { Abi::from_number(abi) };
         let (ty, func) = self.aux(index)?;
         let func = if kind == SymKind::Text { Some(Box::new(func)) } else { None };
@@ -314,6 +318,7 @@ impl<'a> Parser<'a> {
             name,
             abi,
             kind,
+            is_static,
             is_type,
             size,
             align,
@@ -371,6 +376,9 @@ impl<'a> Parser<'a> {
         let Some(found) = found else { return here.fail(WHAT) };
         let index = self.refs.len() as RefIndex;
         self.refs.push(found);
+        if key.0 == self.format.builtin() {
+            self.numbered.push(index);
+        }
         self.known.insert(key, index);
         Ok(Some(index))
     }

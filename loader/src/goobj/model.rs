@@ -17,6 +17,10 @@ pub(crate) struct Object<'a> {
     pub(crate) symbols: Vec<Symbol<'a>>,
     /// What relocations and functions refer to.
     pub(crate) refs: Vec<Ref>,
+    /// Those of them that the file names by a number of the runtime's.
+    pub(crate) numbered: Vec<RefIndex>,
+    /// Where in the file it begins, behind its header.
+    pub(crate) start: u64,
 }
 
 /// The line that every object starts with: `go object linux amd64 go1.27.3 GOAMD64=v1 X:none`.
@@ -67,6 +71,8 @@ pub(crate) struct Symbol<'a> {
     pub(crate) name: String,
     pub(crate) abi: Abi,
     pub(crate) kind: SymKind,
+    /// Whether its object alone knows it, as the file says.
+    pub(crate) is_static: bool,
     /// Whether it is a type descriptor though its name does not say so (Go 1.16 and later).
     pub(crate) is_type: bool,
     pub(crate) size: u64,

@@ -38,6 +38,7 @@ pub(super) fn is(bytes: &[u8]) -> bool {
 
 /// Reads the object that `reader` starts with.
 pub(super) fn parse<'a>(header: Header<'a>, package: &str, mut reader: Reader<'a>) -> Result<Object<'a>> {
+    let start = reader.offset();
     let magic = reader.take(8, "object: expected its magic")?;
     if reader.u8("object: expected version 1")? != 1 {
         return reader.fail("object: expected version 1");
@@ -63,7 +64,8 @@ pub(super) fn parse<'a>(header: Header<'a>, package: &str, mut reader: Reader<'a
         symbols.push(parser.symbol()?);
     }
     let refs = parser.refs(&symbols);
-    Ok(Object { header, package: package.to_owned(), files, symbols, refs })
+    let (package, numbered) = (package.to_owned(), Vec::new());
+    Ok(Object { header, package, files, symbols, refs, numbered, start })
 }
 
 impl<'a> Parser<'a> {
@@ -136,6 +138,7 @@ impl<'a> Parser<'a> {
             name,
             abi,
             kind,
+            is_static: abi == Abi::Static,
             is_type: false,
             size: u64::from(size).max(data.len() as u64),
             align: 0,

@@ -14,6 +14,7 @@ use crate::goobj;
 use crate::layout::{Placement, USER_SPACE};
 use crate::link::{self, Linked, Undefined};
 use crate::object::Object;
+use crate::process;
 use crate::source::Source;
 use crate::symbol::SymbolTable;
 
@@ -76,8 +77,15 @@ impl LoadOptions {
     ///
     /// As [`Image::open_all`], and as [`LoadOptions::open`].
     pub fn open_all(self, paths: &[impl AsRef<Path>]) -> Result<Image, LoadError> {
-        if let [only] = paths {
-            return self.open(only);
+        match paths {
+            [only] => return self.open(only),
+            [dump, program] => {
+                let source = Source::open(dump.as_ref())?;
+                if process::is(source.bytes()) {
+                    return self.process(source, Some(Source::open(program.as_ref())?));
+                }
+            }
+            _ => {}
         }
         let within = |path: &Path| {
             let path = path.to_owned();
@@ -100,7 +108,22 @@ impl LoadOptions {
         self.objects(linked, paths.first().map(|path| path.as_ref().to_owned()))
     }
 
+    /// A dump of a process, and the program's file.
+    fn process(self, dump: Source, program: Option<Source>) -> Result<Image, LoadError> {
+        let alone = program.is_none();
+        let (object, threads) = process::object(Arc::new(dump), program.map(Arc::new))?;
+        let mut image = image(object).map_err(|error| match error {
+            LoadError::NotGo | LoadError::NoFunctionTable if alone => LoadError::NeedsProgram,
+            error => error,
+        })?;
+        image.threads = threads;
+        Ok(image)
+    }
+
     fn load(self, source: Source) -> Result<Image, LoadError> {
+        if process::is(source.bytes()) {
+            return self.process(source, None);
+        }
         if goobj::is(source.bytes()) {
             let linked = link::link(&goobj::read(source.bytes(), source.path())?)?;
             return self.objects(linked, source.path().map(Path::to_owned));
@@ -219,6 +242,7 @@ fn image(mut object: Object) -> Result<Image, LoadError> {
         undefined: Undefined::default(),
         given: Given::default(),
         named: Named::default(),
+        threads: Vec::new(),
     })
 }
 
@@ -226,15 +250,8 @@ fn from_objects(linked: Linked, path: Option<PathBuf>) -> Result<Image, LoadErro
     let Linked { bytes, layout, symbols, build, undefined } = linked;
     let object = Object::made(Arc::new(Source::made(bytes, path)?), layout, symbols);
     let tables = detect::tables(&object, &build, build.go.map(Facts::of))?;
-    Ok(Image {
-        object,
-        build,
-        tables,
-        typed: Typed::default(),
-        undefined,
-        given: Given::default(),
-        named: Named::default(),
-    })
+    let (typed, given, named, threads) = Default::default();
+    Ok(Image { object, build, tables, typed, undefined, given, named, threads })
 }
 
 impl Image {

@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 use core::ops::Range;
 
-use goemu_loader::{Func, Image};
+use goemu_loader::{Func, Image, ObjectFunc, ObjectListing, ObjectReloc};
 use iced_x86::Mnemonic;
 
 use super::{Formatter, Symbols, Syntax, Walk};
@@ -97,13 +97,77 @@ pub fn write_part(out: &mut dyn Write, image: &Image, func: &Func<'_>, part: &Pa
         line.address < part.within.end
             && line.address.saturating_add(line.bytes.len() as u64) > part.within.start
     });
-    let rows: Vec<[String; 4]> = wanted.map(Line::columns).collect();
-    let width = |column: usize| {
-        let longest = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-        column_width(longest.unwrap_or(0))
-    };
-    let widths = [width(0), width(1), width(2), width(3)];
-    for row in &rows {
+    let rows: Vec<Vec<String>> = wanted.map(Line::columns).collect();
+    write_rows(out, &rows)
+}
+
+/// Writes a function of an object file as it lies there, with what a linker is to fill in: `[1:5]R_CALL:main.f`.
+///
+/// # Errors
+/// Only those of `out`.
+pub fn write_object(
+    out: &mut dyn Write,
+    object: &ObjectListing,
+    func: &ObjectFunc,
+    syntax: Syntax,
+) -> fmt::Result {
+    let file = func.line_at(func.start).map_or("", |(file, _)| file);
+    writeln!(out, "TEXT {}(SB) {file}", func.name)?;
+    let mut formatter = Formatter::new(syntax, object);
+    let mut relocs = func.relocs.iter().peekable();
+    let mut rows = Vec::new();
+    for step in Walk::new(&func.code, func.start, func.code.len()) {
+        let address = step.insn.ip();
+        let mut text = String::with_capacity(48);
+        // A String takes everything.
+        let _ = formatter.write(&mut text, &step.insn, step.bytes);
+        let source = func.line_at(address).map(|(file, line)| format!("{}:{line}", base(file)));
+        let mut row = row(source.unwrap_or_else(|| ":-1".to_owned()), address, step.bytes, text);
+        let at = address.saturating_sub(func.start);
+        let end = at.saturating_add(step.bytes.len() as u64);
+        let mut texts = Vec::new();
+        while let Some(reloc) = relocs.next_if(|reloc| u64::from(reloc.offset) < end) {
+            texts.push(relocation(reloc, at));
+        }
+        row.extend((!texts.is_empty()).then(|| texts.join(" ")));
+        rows.push(row);
+    }
+    write_rows(out, &rows)
+}
+
+/// `[1:5]R_CALL:main.f+8`: the bytes of the instruction, the kind, the symbol.
+fn relocation(reloc: &ObjectReloc, at: u64) -> String {
+    let from = i64::from(reloc.offset).wrapping_sub_unsigned(at);
+    let text = format!("[{from}:{}]{}", from + i64::from(reloc.size), reloc.kind);
+    match (reloc.symbol.as_str(), reloc.add) {
+        ("", 0) => text,
+        ("", add) => format!("{text}:{add}"),
+        (symbol, 0) => format!("{text}:{symbol}"),
+        (symbol, add) => format!("{text}:{symbol}+{add}"),
+    }
+}
+
+impl Symbols for ObjectListing {
+    fn symbol(&self, address: u64) -> Option<(&str, u64)> {
+        self.symbol_at(address)
+    }
+}
+
+/// Writes lines in columns. A column is as wide as its longest cell among lines that follow each other and have it.
+fn write_rows(out: &mut dyn Write, rows: &[Vec<String>]) -> fmt::Result {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let mut widths = vec![vec![0; columns]; rows.len()];
+    for column in 0..columns {
+        let mut from = 0;
+        while from < rows.len() {
+            let block = rows[from..].iter().take_while(|row| row.len() > column).count();
+            let longest = rows[from..from + block].iter().map(|row| row[column].chars().count()).max();
+            let width = column_width(longest.unwrap_or(0));
+            widths[from..from + block].iter_mut().for_each(|widths| widths[column] = width);
+            from += block.max(1);
+        }
+    }
+    for (row, widths) in rows.iter().zip(widths) {
         for (cell, width) in row.iter().zip(widths) {
             write_cell(out, cell, width)?;
         }
@@ -117,19 +181,27 @@ impl Line<'_> {
     #[must_use]
     pub fn position(&self) -> String {
         let Some(source) = self.source else { return ":-1".to_owned() };
-        let file = source.file.rsplit(['/', '\\']).next().unwrap_or_default();
-        format!("{file}:{}", source.line)
+        format!("{}:{}", base(source.file), source.line)
     }
 
     /// The line in the columns of the listing.
-    fn columns(self) -> [String; 4] {
-        let mut bytes = String::with_capacity(2 * MAX_INSN);
-        for byte in self.bytes {
-            let digit = |nibble: u8| char::from_digit(nibble.into(), 16);
-            bytes.extend([byte >> 4, byte & 15].into_iter().filter_map(digit));
-        }
-        [format!("  {}", self.position()), format!("{:#x}", self.address), bytes, self.text]
+    fn columns(self) -> Vec<String> {
+        row(self.position(), self.address, self.bytes, self.text)
     }
+}
+
+/// A file without its folders.
+fn base(file: &str) -> &str {
+    file.rsplit(['/', '\\']).next().unwrap_or_default()
+}
+
+fn row(position: String, address: u64, bytes: &[u8], text: String) -> Vec<String> {
+    let mut digits = String::with_capacity(2 * MAX_INSN);
+    for byte in bytes {
+        let digit = |nibble: u8| char::from_digit(nibble.into(), 16);
+        digits.extend([byte >> 4, byte & 15].into_iter().filter_map(digit));
+    }
+    vec![format!("  {position}"), format!("{address:#x}"), digits, text]
 }
 
 /// The first address of `func`, and its size in bytes: from its symbol, else up to the padding that ends it.

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use goemu_loader::Image;
+
 use crate::go::guest::HeapError;
 use crate::guest::address_map::{BESIDE, HEAP, MAPPINGS};
 use crate::guest::arena::Arena;
@@ -41,6 +43,9 @@ pub struct World {
     pub(crate) scheduler: Scheduler,
     /// `GOMAXPROCS`, as the program has set it.
     pub(crate) processors: u32,
+    /// `debug.SetMaxStack` and `debug.SetMaxThreads`, where the program has called them.
+    pub(crate) max_stack: Option<u64>,
+    pub(crate) max_threads: Option<u64>,
     /// Whether chance decides which goroutine runs next.
     pub(crate) random_order: bool,
     /// The address that functions of goroutines return to.
@@ -61,9 +66,13 @@ pub struct World {
 }
 
 impl World {
-    /// An empty heap in a space of `space` bytes.
-    pub(crate) fn new(space: u64, process: &Process) -> World {
-        let (heap, mappings) = (Heap::new(HEAP, space), Arena::new(MAPPINGS, space));
+    /// An empty heap in a space of `space` bytes, behind what the program has there: the heap of a process that was dumped.
+    pub(crate) fn new(space: u64, process: &Process, image: &Image) -> World {
+        const STEP: u64 = 64 << 20;
+        let ends = image.segments().iter().map(|segment| segment.addr.saturating_add(segment.mem_size));
+        let own = ends.filter(|end| HEAP.contains(end)).max().map(|end| end.next_multiple_of(STEP));
+        let (heap, mappings) =
+            (Heap::new(own.unwrap_or(HEAP.start)..HEAP.end, space), Arena::new(MAPPINGS, space));
         World { process: Arc::new(process.clone()), ..World::with(heap, mappings) }
     }
 
@@ -95,6 +104,8 @@ impl World {
             alone: false,
             scheduler: Scheduler::default(),
             processors: 1,
+            max_stack: None,
+            max_threads: None,
             random_order: false,
             return_addr: 0,
             call_g: None,
@@ -226,6 +237,8 @@ impl Clone for World {
             output,
             scheduler,
             processors,
+            max_stack,
+            max_threads,
             random_order,
             return_addr,
             call_g,
@@ -254,6 +267,7 @@ impl Clone for World {
         (self.starting, self.alone) = (*starting, *alone);
         self.scheduler.clone_from(scheduler);
         (self.processors, self.random_order) = (*processors, *random_order);
+        (self.max_stack, self.max_threads) = (*max_stack, *max_threads);
         (self.return_addr, self.call_g, self.guarded) = (*return_addr, *call_g, *guarded);
         self.lifetimes.restore(lifetimes);
         self.linked.restore(linked);

@@ -9,9 +9,6 @@ use crate::go::names::{are_hashed, package};
 use crate::machine::{Config, Machine};
 use crate::runtime::found;
 
-/// Time for initialising packages, to see whether that works.
-const TIME: Duration = Duration::from_secs(3);
-
 /// A sentence each, the most important one first. Nothing of the program is run; see [`initialisation`].
 #[must_use]
 pub fn advice(image: &Image) -> Vec<String> {
@@ -82,12 +79,15 @@ fn suspicions(image: &Image) -> Vec<String> {
     found
 }
 
-/// Whether the program's packages can be initialised without starting it: functions and instructions that it took.
+/// Whether the program's packages can be initialised without starting it, within so much of the host's time: functions and instructions that it took.
 ///
 /// # Errors
-/// Why not; or that it takes longer than three seconds.
-pub fn initialisation(image: impl Into<std::sync::Arc<Image>>) -> Result<(usize, u64), Error> {
-    let config = Config { deadline: Some(TIME), ..Config::default() };
+/// Why not; or that it takes longer.
+pub fn initialisation(
+    image: impl Into<std::sync::Arc<Image>>,
+    time: Duration,
+) -> Result<(usize, u64), Error> {
+    let config = Config { deadline: Some(time), ..Config::default() };
     let done = Machine::with_config(image, config)?.initialise()?;
     Ok((done.functions, done.instructions))
 }
