@@ -198,7 +198,7 @@ pub(crate) fn refusal(image: &Image, func: &Func<'_>) -> Option<Error> {
         }
         list => format!("it captures {list}: give them"),
     };
-    Some(Error::Captures { func: func.name().to_owned(), why: why + " with --captures 'name=value, ...'" })
+    Some(Error::Captures { func: func.name().to_owned(), why: why + ", as in 'name=value, ...'" })
 }
 
 /// Bytes of its closure that the start of a function's code reads, the pointer to the code included; 0 where it does

@@ -274,7 +274,9 @@ impl Walk<'_> {
         depth: usize,
         mut read: impl FnMut(&mut Self, &Field) -> Value,
     ) -> Value {
-        if depth > self.reader.limits.depth {
+        // Each value has the names of its own.
+        let names: usize = fields.iter().map(|field| field.name.len()).sum();
+        if depth > self.reader.limits.depth || !self.budget.take(names as u64 / 64) {
             return Value::Elided;
         }
         let fields = fields.iter().map(|field| (field.name.clone(), read(self, field))).collect();

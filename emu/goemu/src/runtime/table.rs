@@ -134,6 +134,8 @@ pub const ROWS: &[Row] = &[
     row!("runtime.exitsyscall" ANY, Replaces hooked::system::nothing, "no other thread wants the processor meanwhile"),
     row!("runtime.getitab" ANY, Replaces hooked::tables::getitab, "tables that the compiler made are registered in a started program only"),
     row!("runtime.GOMAXPROCS" ANY, Replaces hooked::system::processors, "there is one processor, whatever is asked for"),
+    row!("runtime/debug.setMaxStack" ANY, Replaces hooked::stack::set_max, "stacks grow in goemu, which keeps the limit"),
+    row!("runtime/debug.setMaxThreads" ANY, Replaces hooked::system::set_max_threads, "there are no threads, and no list of them"),
     row!("runtime.NumGoroutine" ANY, Replaces hooked::goroutines::count, "the scheduler that counts them is goemu's"),
     row!("runtime/debug.setGCPercent" ANY, Watches hooked::system::initialised, "the runtime's start has set what it tells"),
     row!("runtime/debug.setMemoryLimit" since(19), Watches hooked::system::initialised, "the runtime's start has set what it tells"),

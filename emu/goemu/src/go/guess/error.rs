@@ -2,7 +2,7 @@
 
 /// Arguments that are not as many as the guess has parts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the parameters of {func} are not known, and guessed to be {guess}: {got} argument{} given; give a number for each part, or the signature, as in --sig 'func(a int, s string) error'", if *got == 1 { "" } else { "s" })]
+#[error("the parameters of {func} are not known, and guessed to be {guess}: {got} argument{} given; give a number for each part, or the signature, as in 'func(a int, s string) error'", if *got == 1 { "" } else { "s" })]
 pub struct GuessError {
     /// The function.
     pub func: String,

@@ -6,7 +6,7 @@ use goemu_loader::Abi;
 use goemu_loader::facts::Signals;
 use iced_x86::{FlowControl, Instruction};
 
-use super::{goroutines, panics};
+use super::{goroutines, panics, stack};
 use crate::cpu::gpr;
 use crate::disasm::instructions;
 use crate::go::read::Reader;
@@ -135,8 +135,8 @@ pub(in crate::runtime) fn error(cx: &mut HookContext<'_>, text: &str) -> Action 
 
 /// `newstack` finds that the stack may not grow any further.
 pub(in crate::runtime) fn stack_overflow(cx: &mut HookContext<'_>) -> Result<Action, MemFault> {
-    let stack = cx.goroutine.stack_lo..cx.goroutine.stack_hi;
-    let text = overflow_text(cx.goroutine.max_stack, cx.cpu.gpr(gpr::RSP), stack);
+    let range = cx.goroutine.stack_lo..cx.goroutine.stack_hi;
+    let text = overflow_text(stack::limit(cx), cx.cpu.gpr(gpr::RSP), range);
     cx.world.print(2, text.as_bytes());
     let start = caller(cx)?;
     Ok(end(cx, "stack overflow", start, Shows { runtime: true, others: true }))

@@ -4,6 +4,7 @@
 //! see of a scheduler is not here: there are no threads and no queues in its memory.
 
 use std::cell::OnceCell;
+use std::fmt::Write as _;
 
 use goemu_loader::FuncId;
 
@@ -291,10 +292,20 @@ pub(in crate::runtime) fn stack_text(cx: &mut HookContext<'_>) -> HookResult {
         return Ok(Action::Run);
     }
     let own = fatal::running(cx, fatal::caller(cx)?, false);
-    let goroutines = std::iter::once(own).chain(stacks(cx, false)).collect();
-    let text = Traceback { goroutines }.to_string();
-    cx.memory.charge(text.len() as u64 + MAKING * cx.world.scheduler.resting().count() as u64);
-    let count = text.len().min(usize::try_from(len).unwrap_or(usize::MAX));
+    let room = usize::try_from(len).unwrap_or(usize::MAX);
+    // What does not fit is not made.
+    let mut text = own.to_string();
+    for (number, stack) in others(cx, false).enumerate() {
+        if text.len() >= room {
+            break;
+        }
+        let before = text.len();
+        let _ = write!(text, "\n{stack}");
+        // The list of all goroutines was made for the first.
+        let list = if number == 0 { cx.world.scheduler.resting().count() as u64 } else { 0 };
+        cx.memory.charge(MAKING + (text.len() - before) as u64 + list);
+    }
+    let count = text.len().min(room);
     cx.memory.write_bytes(buf, &text.as_bytes()[..count])?;
     cx.set_result(4, 0, count as u64)?;
     Ok(Action::Return)
@@ -431,10 +442,15 @@ fn deadlock(cx: &mut HookContext<'_>) -> Action {
 
 /// The stacks of all goroutines that do not run; `runtime`: with the runtime's functions.
 pub(in crate::runtime) fn stacks(cx: &HookContext<'_>, runtime: bool) -> Vec<Stack> {
+    others(cx, runtime).collect()
+}
+
+/// The same, one after the other.
+fn others(cx: &HookContext<'_>, runtime: bool) -> impl Iterator<Item = Stack> {
     let others = cx.world.scheduler.in_order();
-    let others = others.into_iter().filter(|resting| !is_system(cx, resting));
+    let others = others.into_iter().filter(move |resting| !is_system(cx, resting));
     let reasons = OnceCell::new();
-    others.map(|resting| stack(cx, resting, runtime, &reasons)).collect()
+    others.map(move |resting| stack(cx, resting, runtime, &reasons))
 }
 
 /// Whether a goroutine is the runtime's own: Go shows none of these.

@@ -16,7 +16,7 @@ pub(in crate::runtime) fn morestack(cx: &mut HookContext<'_>) -> HookResult {
     let from = cx.goroutine.stack_size();
     let to = from.saturating_mul(2);
     let caller = cx.return_address()?;
-    if to > cx.goroutine.max_stack {
+    if to > limit(cx) {
         return Ok(fatal::stack_overflow(cx)?);
     }
     if to > cx.goroutine.room {
@@ -33,4 +33,17 @@ pub(in crate::runtime) fn morestack(cx: &mut HookContext<'_>) -> HookResult {
     cx.cpu.set_gpr(gpr::RSP, sp);
     cx.cpu.rip = caller;
     Ok(Action::Resume)
+}
+
+/// Bytes that a stack may have: what the machine allows, or less, where the program has said so.
+pub(super) fn limit(cx: &HookContext<'_>) -> u64 {
+    cx.world.max_stack.map_or(cx.goroutine.max_stack, |asked| asked.min(cx.goroutine.max_stack))
+}
+
+/// `debug.setMaxStack(in int) (out int)`
+pub(in crate::runtime) fn set_max(cx: &mut HookContext<'_>) -> HookResult {
+    let asked = cx.arg(0)?;
+    let before = cx.world.max_stack.replace(asked).unwrap_or(cx.image.facts().stack.max);
+    cx.set_result(1, 0, before)?;
+    Ok(Action::Return)
 }

@@ -27,6 +27,22 @@ pub(in crate::runtime) fn processors(cx: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
 
+/// `debug.setMaxThreads(in int) (out int)`. A program that was started has two threads at least.
+pub(in crate::runtime) fn set_max_threads(cx: &mut HookContext<'_>) -> HookResult {
+    const USUAL: u64 = 10_000;
+    const THREADS: i64 = 2;
+    let asked = cx.arg(0)?.cast_signed().min(i64::from(i32::MAX));
+    let before = cx.world.max_threads.replace(asked.cast_unsigned()).unwrap_or(USUAL);
+    if asked < THREADS {
+        // The runtime keeps it in 32 bits.
+        let text = format!("runtime: program exceeds {}-thread limit\n", asked as i32);
+        cx.world.print(2, text.as_bytes());
+        return Ok(fatal::error(cx, "thread exhaustion"));
+    }
+    cx.set_result(1, 0, before)?;
+    Ok(Action::Return)
+}
+
 /// A function that reads what the runtime's start has set.
 pub(in crate::runtime) fn initialised(cx: &mut HookContext<'_>) -> HookResult {
     if !cx.world.guarded {
