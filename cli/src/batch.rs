@@ -4,7 +4,6 @@ mod request;
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use anyhow::Result;
 use goemu::Machine;
@@ -47,9 +46,6 @@ pub(crate) struct Args {
     /// Answer also with the arguments as they are after the call
     #[arg(long)]
     show_args: bool,
-    /// Time that each call may take: 10s, 200ms [default: no limit but --fuel]
-    #[arg(long, value_name = "TIME", value_parser = number::time)]
-    timeout: Option<Duration>,
     #[command(flatten)]
     guest: Guest,
     #[command(flatten)]
@@ -59,14 +55,14 @@ pub(crate) struct Args {
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let (image, config) = (args.binary.open()?, args.guest.config()?);
     // Arguments of requests may be the contents of files.
-    confine(Needs::Files);
+    confine(&Needs::of(&config).reading_any());
     let mut machine = Machine::with_config(image, args.binary.config(config))?;
     machine.set_reading(args.shown.reading(args.show_args));
     if !args.no_init {
         initialise(&mut machine);
     }
     let (calls, fuel) = (Calls::new(&machine), machine.config().fuel);
-    let mut pool = Pool::new(machine).jobs(jobs(args.jobs)).time_each(args.timeout);
+    let mut pool = Pool::new(machine).jobs(jobs(args.jobs));
     let work = |machine: &mut Machine, line: io::Result<String>| answer(&calls, machine, line, fuel);
     let mut writer = Writer { out: output::plain(), waiting: false, failed: None };
     pool.run(lines("-")?, work, &mut writer)?;

@@ -4,7 +4,6 @@ mod each;
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use goemu::{Config, Machine};
@@ -119,9 +118,6 @@ pub(crate) struct Args {
     /// The function's signature in Go syntax: 'func(a int, s string) (string, error)'
     #[arg(long, value_name = "SIGNATURE")]
     sig: Option<String>,
-    /// Time that the call may take, with all that it brings: 10s, 1.5s, 200ms, 2m [default: no limit but --fuel]
-    #[arg(long, value_name = "TIME", value_parser = number::time)]
-    timeout: Option<Duration>,
     #[command(flatten)]
     guest: Guest,
     #[command(flatten)]
@@ -169,11 +165,11 @@ fn excerpt(error: &anyhow::Error) -> Option<String> {
 fn call(args: &Args) -> Result<Called> {
     let image = args.binary.open()?;
     let go = image.build_info().version.clone();
-    let config = args.config()?;
+    let config = args.guest.config()?;
     // Arguments may be the contents of files.
     let most = config.max_memory / PART_OF_MEMORY;
     let given = args.args.iter().map(|arg| argument(arg, most)).collect::<Result<Vec<_>>>()?;
-    confine(args.needs());
+    confine(&args.needs(&config));
     let mut machine = Machine::with_config(image, args.binary.config(config))?;
     machine.set_reading(args.shown.reading(args.show_args));
     let found = machine.find(&args.func)?;
@@ -215,15 +211,9 @@ fn call(args: &Args) -> Result<Called> {
 }
 
 impl Args {
-    /// Whether files are written when the call is over.
-    fn needs(&self) -> Needs {
-        let writes = self.watch.writes_files() || self.looking.writes_files();
-        if writes { Needs::Files } else { self.guest.needs() }
-    }
-
-    /// The machine's limits and choices.
-    fn config(&self) -> Result<Config> {
-        Ok(Config { deadline: self.timeout, ..self.guest.config()? })
+    /// What is opened later.
+    fn needs(&self, config: &Config) -> Needs {
+        Needs::of(config).writing(self.watch.files()).writing(self.looking.files())
     }
 }
 

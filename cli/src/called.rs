@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::binary::warning;
 use crate::output::DIM;
-use crate::{output, stopped, traceback, value};
+use crate::{hint, output, stopped, traceback, value};
 
 /// Exit status of a panic and of Go's fatal errors, as Go has it.
 const PANICKED: u8 = 2;
@@ -96,7 +96,7 @@ impl Called {
             Outcome::Panicked(_) | Outcome::Deadlock(_) => {
                 output::say(&format!("{outcome}\n{}", traceback::text(outcome)));
             }
-            _ => output::complain(&outcome.to_string()),
+            _ => output::complain(&hint::outcome(outcome)),
         }
         // What an argument points to is what may have changed.
         let following = Format { pointers: format.pointers.max(1), ..format };

@@ -81,7 +81,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
 fn check(args: &Args) -> Result<u8> {
     let tried = &args.tried;
     let image = args.binary.open()?;
-    confine(Needs::Files);
+    confine(&Needs::nothing().writing(tried.output.paths()).writing(args.covering.file()));
     let mut machine = Machine::with_config(image, args.binary.config(tried.limits.config()?))?;
     let mut told = Told::new(tried.output.quiet, tried.time)?;
     machine.set_interrupt(told.interrupt());

@@ -73,6 +73,11 @@ impl Covering {
         self.cover.is_some()
     }
 
+    /// The file that is written.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.cover.as_deref()
+    }
+
     /// Counts what this machine runs from now on; `func` is what it calls.
     pub(crate) fn begin(&self, machine: &mut Machine, func: &str) -> Result<Covered> {
         let Some(written) = self.written(package(func))? else { return Ok(Covered::default()) };

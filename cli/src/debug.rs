@@ -5,15 +5,16 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use goemu::{Machine, Report, Session};
+use goemu::{Config, Machine, Report, Session};
 use goemu_debug::dap;
 use goemu_debug::gdb::{self, Connection, Left};
 use serde_json::Value as Json;
 
 use crate::binary::Binary;
 use crate::calls::argument;
+use crate::confined::{Needs, Sockets, confine};
 use crate::guest::{Guest, PART_OF_MEMORY};
-use crate::{called, completions, output};
+use crate::{called, completions, hint, output};
 
 /// Let gdb step through a call, forwards and back
 ///
@@ -79,10 +80,12 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     if args.door.dap {
         return adapt(args);
     }
-    let image = args.binary.open()?;
-    let mut machine = Machine::with_config(image, args.binary.config(args.guest.config()?))?;
-    let session = Asked::of(args).start(&mut machine)?;
-    let report = args.door.gdb(session, args.binary.only())?;
+    let (image, config) = (args.binary.open()?, args.guest.config()?);
+    let (asked, entry) = (Asked::of(args), args.door.open()?);
+    confine(&asked.needs(&config).sockets(entry.sockets()));
+    let mut machine = Machine::with_config(image, args.binary.config(config))?;
+    let session = asked.start(&mut machine)?;
+    let report = entry.gdb(session, args.binary.only())?;
     Ok(report.map_or(0, |report| called::status(&report.outcome)))
 }
 
@@ -115,6 +118,11 @@ impl Asked {
         }
     }
 
+    /// What is opened later: the files that have arguments.
+    fn needs(&self, config: &Config) -> Needs {
+        Needs::of(config).reading(self.args.iter().filter_map(|arg| arg.strip_prefix('@')))
+    }
+
     fn start<'m>(&self, machine: &'m mut Machine) -> Result<Session<'m>> {
         let most = machine.config().max_memory / PART_OF_MEMORY;
         let given = self.args.iter().map(|arg| argument(arg, most)).collect::<Result<Vec<_>>>()?;
@@ -133,13 +141,16 @@ impl Asked {
 fn adapt(args: &Args) -> Result<u8> {
     let mut editor = dap::Editor::new(io::stdin(), io::stdout());
     let Some(launch) = editor.launch() else { return Ok(0) };
+    let asked = Asked::of(args).or(&launch);
     let open = || {
         let program = launch["program"].as_str().map(PathBuf::from);
         let image = match program {
             Some(program) => Binary::named(Some(program)).open_quietly()?,
             None => args.binary.open_quietly()?,
         };
-        anyhow::Ok(Machine::with_config(image, args.binary.config(args.guest.config()?))?)
+        let config = args.guest.config()?;
+        confine(&asked.needs(&config));
+        anyhow::Ok(Machine::with_config(image, args.binary.config(config))?)
     };
     let mut machine = match open() {
         Ok(machine) => machine,
@@ -148,7 +159,7 @@ fn adapt(args: &Args) -> Result<u8> {
             return Err(error);
         }
     };
-    match Asked::of(args).or(&launch).start(&mut machine) {
+    match asked.start(&mut machine) {
         Ok(session) => match editor.serve(session)? {
             dap::Left::Ended(report) => Ok(called::status(&report.outcome)),
             dap::Left::Gone => Ok(0),
@@ -167,6 +178,30 @@ impl Door {
         given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
 
+    /// Opens it, before the process is confined.
+    pub(crate) fn open(&self) -> Result<Entry> {
+        if self.stdio {
+            return Ok(Entry::Stdio);
+        }
+        let port = self.port.unwrap_or(0);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .with_context(|| format!("cannot wait at port {port}; without --port a free one is taken"))?;
+        Ok(Entry::Port(listener))
+    }
+}
+
+/// Where a debugger comes in.
+pub(crate) enum Entry {
+    Stdio,
+    Port(TcpListener),
+}
+
+impl Entry {
+    /// What letting it in needs.
+    pub(crate) fn sockets(&self) -> Sockets {
+        if let Entry::Port(_) = self { Sockets::Accept } else { Sockets::None }
+    }
+
     /// Lets gdb have a session, and tells how it ended; `None` where the debugger left before.
     pub(crate) fn gdb(&self, session: Session<'_>, program: Option<&Path>) -> Result<Option<Box<Report>>> {
         let connection = self.connect(program)?;
@@ -181,12 +216,7 @@ impl Door {
     }
 
     fn connect(&self, program: Option<&Path>) -> Result<Connection> {
-        if self.stdio {
-            return Ok(Connection::stdio());
-        }
-        let port = self.port.unwrap_or(0);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .with_context(|| format!("cannot wait at port {port}; without --port a free one is taken"))?;
+        let Entry::Port(listener) = self else { return Ok(Connection::stdio()) };
         let port = listener.local_addr()?.port();
         let program = program.map_or_else(String::new, |path| format!("{} ", path.display()));
         let mut out = output::stdout();
@@ -198,10 +228,10 @@ impl Door {
 
     /// How the run ended; standard output may be the debugger's.
     fn tell(&self, report: &Report) -> Result<()> {
-        if !self.stdio {
+        if let Entry::Port(_) = self {
             let mut out = output::stdout();
             out.write_all(&report.stdout)?;
-            writeln!(out, "{}: {}", report.outcome.word(), report.outcome)?;
+            writeln!(out, "{}: {}", report.outcome.word(), hint::outcome(&report.outcome))?;
             out.flush()?;
         }
         Ok(())

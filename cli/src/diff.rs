@@ -10,10 +10,11 @@ use anyhow::{Context, Result, bail};
 use goemu::machine::Interrupt;
 use goemu::pool::{Follow, Pool, Progress};
 use goemu::testing::{Case, CaseResult, Compared, Diff, Finding, PART, Spares};
-use goemu::{Image, Machine};
+use goemu::{Config, Image, Machine};
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
+use crate::confined::{Needs, confine};
 use crate::progress::Told;
 use crate::tested::{self, FOUND, Tried, findings_of, shell, skipped_of};
 use crate::{completions, output};
@@ -77,12 +78,14 @@ fn diff(args: &Args) -> Result<u8> {
         bail!("two builds are compared: -b OLD -b NEW, not {}", args.binaries.len());
     };
     let tried = &args.tried;
-    let open = |path: &PathBuf| -> Result<Machine> {
+    let open = |path: &PathBuf| -> Result<(Image, Config)> {
         let binary = Binary::named(Some(path.clone()));
         let image = binary.open()?;
-        Ok(Machine::with_config(image, binary.config(tried.limits.config()?))?)
+        Ok((image, binary.config(tried.limits.config()?)))
     };
-    let (old, mut new) = (open(old)?, open(new)?);
+    let (old, new) = (open(old)?, open(new)?);
+    confine(&Needs::nothing().writing(tried.output.paths()));
+    let (old, mut new) = (Machine::with_config(old.0, old.1)?, Machine::with_config(new.0, new.1)?);
     let told = Told::new(tried.output.quiet, tried.time)?;
     new.set_interrupt(told.interrupt());
     let names = names(args, old.image(), new.image())?;

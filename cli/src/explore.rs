@@ -17,6 +17,7 @@ use goemu::{Config, Image};
 use goemu_loader::Image as Loaded;
 
 use crate::binary::warning;
+use crate::confined::{Needs, confine};
 use crate::cover::Covering;
 use crate::progress::Told;
 use crate::started::Started;
@@ -109,9 +110,6 @@ pub(crate) struct Args {
     /// Write the smaller schedule, for goemu run --schedule
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     write_schedule: Option<PathBuf>,
-    /// End a run after so much of this computer's time [default: 60s]
-    #[arg(long, value_name = "TIME", value_parser = number::time)]
-    timeout: Option<Duration>,
     #[command(flatten)]
     started: Started,
     #[command(flatten)]
@@ -165,6 +163,8 @@ fn explored(args: &Args) -> Result<u8> {
     let mut config = args.started.config(path, &given.args, own)?;
     // The seed of what happens before main.main is the same for all.
     config.seed = Config::default().seed;
+    let needs = Needs::of(&config).writing(&args.output.junit).writing(&args.write_schedule);
+    confine(&needs.writing(args.covering.file()));
     let mut told = Told::new(args.output.quiet, args.budget.and_then(Budget::time))?;
     let mut options = options(args);
     options.interrupt = told.interrupt();
@@ -250,7 +250,7 @@ fn options(args: &Args) -> Options {
     }
     options.first_failure = args.first_failure;
     options.jobs = args.jobs.unwrap_or_else(pool::cores);
-    options.time_each = Some(args.timeout.unwrap_or(Duration::from_secs(60)));
+    options.time_each = Some(args.started.limits.timeout().unwrap_or(Duration::from_secs(60)));
     options
 }
 

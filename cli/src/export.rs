@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use goemu::reverse::export::{SCRIPTS, export};
@@ -12,8 +13,9 @@ use serde_json::Value as Json;
 
 use crate::binary::Binary;
 use crate::calls::initialise;
+use crate::confined::{Needs, confine};
 use crate::progress::Told;
-use crate::{notes, output};
+use crate::{notes, number, output};
 
 /// Write what is known of a program for IDA, Ghidra, Binary Ninja, or as JSON
 ///
@@ -49,6 +51,9 @@ pub(crate) struct Args {
     /// Tell no progress
     #[arg(long)]
     quiet: bool,
+    /// Time of this computer that each candidate of --decode may take, and initialising packages [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = number::time, requires = "decode")]
+    timeout: Option<Duration>,
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
@@ -76,13 +81,17 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
 
 fn data(args: &Args) -> Result<Json> {
     let image = args.binary.open()?;
-    let mut machine = Machine::with_config(image, args.binary.config(Config::default()))?;
+    let notes = args.binary.notes_file().map(|file| notes::read(&file, false)).transpose()?.flatten();
+    let config = args.binary.config(Config { deadline: args.timeout, ..Config::default() });
+    confine(&Needs::nothing().writing(args.paths()));
+    let mut machine = Machine::with_config(image, config)?;
     if args.decode {
         initialise(&mut machine);
     }
     let image = machine.image().clone();
     let mut options = Options::default();
     options.decode = args.decode;
+    options.time = args.timeout.unwrap_or(options.time);
     let mut told = Told::new(args.quiet, None)?;
     let strings = list(machine, &options, &told.interrupt(), &mut |done, all| {
         told.tell(|| format!("{done} of {all} functions"))
@@ -91,16 +100,28 @@ fn data(args: &Args) -> Result<Json> {
     if strings.interrupted || strings.left > 0 {
         output::note(&format!("ended early: {} functions were not run", strings.left));
     }
-    let notes = args.binary.notes_file().map(|file| notes::read(&file, false)).transpose()?.flatten();
     let notes = notes.filter(|notes| notes.check(&image).is_ok());
     let comments: Vec<(u64, &str)> = notes.iter().flat_map(|notes| notes.comments(&image)).collect();
     Ok(export(&image, &strings, comments.into_iter()))
 }
 
-fn write(prefix: &Path, ending: &str, text: &str) -> Result<()> {
+impl Args {
+    /// The files that are written.
+    fn paths(&self) -> Vec<PathBuf> {
+        let endings = SCRIPTS.iter().map(|(name, _)| format!("{name}.py")).chain(["json".to_owned()]);
+        let prefix = self.output.iter();
+        prefix.flat_map(|prefix| endings.clone().map(move |ending| path(prefix, &ending))).collect()
+    }
+}
+
+fn path(prefix: &Path, ending: &str) -> PathBuf {
     let mut path = prefix.as_os_str().to_owned();
     path.push(".");
     path.push(ending);
-    let path = PathBuf::from(path);
+    PathBuf::from(path)
+}
+
+fn write(prefix: &Path, ending: &str, text: &str) -> Result<()> {
+    let path = path(prefix, ending);
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }

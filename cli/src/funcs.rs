@@ -85,7 +85,7 @@ enum Key {
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
-    confine(Needs::Nothing);
+    confine(&Needs::nothing());
     let mut out = output::stdout();
     let mut found = false;
     for func in args.sorted(&image) {

@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 use crate::asked::Asked;
 use crate::binary::Binary;
 use crate::calls::jobs;
+use crate::confined::{Needs, Sockets, confine};
 use crate::cover::{Covered, Covering};
 use crate::progress::Told;
 use crate::tested::{self, FOUND, Tried};
@@ -73,6 +74,15 @@ pub(crate) struct Args {
     asked: Asked,
 }
 
+impl Args {
+    /// What is opened later. Jobs share what they find over sockets.
+    fn needs(&self) -> Needs {
+        let alone = self.tried.jobs.unwrap_or(1) <= 1 && self.join.is_none() && self.listen.is_none();
+        let needs = Needs::nothing().writing(self.tried.output.paths()).writing(self.covering.file());
+        needs.changing(&self.corpus).sockets(if alone { Sockets::None } else { Sockets::Connect })
+    }
+}
+
 pub(crate) fn main(args: &Args) -> Result<u8> {
     tested::ended(fuzz(args), args.tried.output.json)
 }
@@ -80,6 +90,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
 fn fuzz(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
     let tried = &args.tried;
+    confine(&args.needs());
     let mut machine = Machine::with_config(image, args.binary.config(tried.limits.config()?))?;
     let mut told = Told::new(tried.output.quiet, tried.time)?;
     machine.set_interrupt(told.interrupt());

@@ -9,6 +9,7 @@ use goemu::go::names;
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
+use crate::confined::{Needs, confine};
 use crate::output::{DIM, NAME};
 use crate::{completions, output};
 
@@ -38,6 +39,7 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
+    confine(&Needs::nothing());
     let func = names::find(&image, &args.func)?;
     let known = image.signature(&func).ok().flatten().map(|signature| signature.to_string());
     let guess = guess_types(&image, &func);

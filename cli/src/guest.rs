@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -12,7 +13,6 @@ use goemu::machine::{Access, Dir, EngineChoice, Files, Process};
 use goemu::outcome::Runtime;
 
 use crate::changing::Changing;
-use crate::confined::Needs;
 use crate::number;
 
 /// An argument is at most this part of the memory that the program may have: it is there more than once.
@@ -39,6 +39,10 @@ pub(crate) struct Limits {
     /// Instructions that may be executed; long work of the runtime counts as many [default: 1g; explore: 200m; run: no limit]
     #[arg(long, value_name = "N", value_parser = number::count)]
     fuel: Option<u64>,
+    /// Time of this computer that a call or run may take, with all that it brings: 10s, 1.5s, 200ms, 2m [default: no limit but --fuel;
+    /// explore: 60s; each function of strings: 10s; each call of xrefs: 2s]
+    #[arg(long, value_name = "TIME", value_parser = number::time)]
+    timeout: Option<Duration>,
     /// Bytes of memory that the program may have [default: 2g]
     #[arg(long, value_name = "N", value_parser = number::bytes)]
     max_memory: Option<u64>,
@@ -125,9 +129,9 @@ impl From<Cpu> for Level {
 }
 
 impl Guest {
-    /// What a command needs that opens nothing more itself.
-    pub(crate) fn needs(&self) -> Needs {
-        if self.limits.dirs.is_empty() { Needs::Nothing } else { Needs::Files }
+    /// The time that a call may take, if one was given.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.limits.timeout
     }
 
     /// The machine's limits and choices.
@@ -155,6 +159,11 @@ impl Limits {
     /// The seed, if one was given.
     pub(crate) fn seed(&self) -> Option<u64> {
         self.seed
+    }
+
+    /// The time that a run may take, if one was given.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.timeout
     }
 
     /// These options again, but for the seed.
@@ -198,6 +207,7 @@ impl Limits {
             cpu: self.cpu.map_or(default.cpu, Level::from),
             seed: self.seed.unwrap_or(default.seed),
             fuel: self.fuel.unwrap_or(default.fuel),
+            deadline: self.timeout.or(default.deadline),
             engine: self.engine.map_or(default.engine, EngineChoice::from),
             process: Process { env, ..process },
             files: Files {

@@ -38,9 +38,9 @@ impl Looking {
         given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
 
-    /// Whether memory is written to files.
-    pub(crate) fn writes_files(&self) -> bool {
-        !self.dump.is_empty()
+    /// The files that memory is written to.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.dump.iter().filter_map(|text| Some(Path::new(text.rsplit_once('=')?.1)))
     }
 
     /// Lets this machine's next run be watched.

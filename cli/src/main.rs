@@ -24,6 +24,7 @@ mod fuzz;
 mod fuzz;
 mod guess;
 mod guest;
+mod hint;
 mod hyphen;
 mod info;
 mod kept;

@@ -4,6 +4,8 @@ use std::io::{self, BufWriter, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::hint;
+
 /// What one should see first.
 pub(crate) const NAME: Style = AnsiColor::Cyan.on_default().bold();
 /// What one may pass over.
@@ -43,13 +45,14 @@ pub(crate) fn complain(message: &str) {
     say(&format!("{WRONG}goemu{WRONG:#}: {message}"));
 }
 
-/// An error and its causes on one line. Errors of the libraries name their cause themselves: it is not said twice.
+/// An error, its causes, and which option helps, on one line. Errors of the libraries name their cause themselves: it is not said twice.
 pub(crate) fn message(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match () {
+    let text = error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match () {
         () if text.is_empty() => cause,
         () if text.contains(&cause) => text,
         () => format!("{text}: {cause}"),
-    })
+    });
+    text + hint::error(error)
 }
 
 /// Says something on standard error that is not wrong.

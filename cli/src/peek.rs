@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::binary::Binary;
 use crate::calls::initialise;
-use crate::confined::confine;
+use crate::confined::{Needs, confine};
 use crate::guest::Guest;
 use crate::output::{DIM, NAME};
 use crate::shown::Shown;
@@ -102,7 +102,7 @@ pub(crate) fn peek(args: &PeekArgs) -> Result<u8> {
 
 fn machine(binary: &Binary, guest: &Guest, init: bool) -> Result<Machine> {
     let (image, config) = (binary.open()?, guest.config()?);
-    confine(guest.needs());
+    confine(&Needs::of(&config));
     let mut machine = Machine::with_config(image, binary.config(config))?;
     if init {
         initialise(&mut machine);

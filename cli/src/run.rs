@@ -8,7 +8,6 @@ mod taken_out;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -23,7 +22,7 @@ use crate::confined::{Needs, confine};
 use crate::debug::Door;
 use crate::looking::Looking;
 use crate::started::Started;
-use crate::{number, output, stopped};
+use crate::{hint, number, output, stopped};
 
 /// Exit status when the program had to be stopped.
 const STOPPED: u8 = 3;
@@ -71,7 +70,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     looking: Looking,
     /// Wait at the first instruction for a debugger, which can step forwards and back; output is kept until the end
-    #[arg(long, conflicts_with_all = ["clock", "timeout", "dump", "watch_mem", "races", "strategy", "schedule"])]
+    #[arg(long, conflicts_with_all = ["clock", "dump", "watch_mem", "races", "strategy", "schedule"])]
     debug: bool,
     #[command(flatten)]
     door: Door,
@@ -91,9 +90,6 @@ pub(crate) struct Args {
     /// Decide as this file says, which goemu explore wrote: a line for each decision
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with_all = ["clock", "strategy"])]
     schedule: Option<PathBuf>,
-    /// End the program after so many seconds of this computer's time
-    #[arg(long, value_name = "SECONDS", value_parser = number::count)]
-    timeout: Option<u64>,
     /// Report data races to standard error; the program need not be built with -race
     #[arg(long)]
     races: bool,
@@ -140,13 +136,10 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
         // What happens before main.main is the same for all seeds.
         config.seed = Config::default().seed;
     }
-    confine(Needs::Files);
+    confine(&args.needs(&config));
     let mut program = Program::load(image, config)?;
     if args.clock == Some(Clock::Host) {
         program.share_clock();
-    }
-    if let Some(seconds) = args.timeout {
-        program.machine().set_deadline(Instant::now().checked_add(Duration::from_secs(seconds)));
     }
     if schedule.is_none() {
         let signals = Signals::default();
@@ -206,7 +199,7 @@ fn stopped_at(outcome: &Outcome) -> Option<Json> {
 fn stopped(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Deadlock(_) => "all threads of the program wait for ever".to_owned(),
-        other => other.to_string(),
+        other => hint::outcome(other),
     }
 }
 
@@ -251,6 +244,11 @@ impl Args {
             "races": told.races,
         });
         std::fs::write(path, format!("{object}\n")).with_context(|| format!("--json {}", path.display()))
+    }
+
+    /// What is opened later.
+    fn needs(&self, config: &Config) -> Needs {
+        Needs::of(config).writing(self.looking.files()).writing(&self.json).changing(&self.out)
     }
 
     fn config(&self, binary: &Binary, given: &[String]) -> Result<Config> {

@@ -14,10 +14,10 @@ use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
 use crate::calls::{initialise, jobs};
-use crate::confined::confine;
+use crate::confined::{Needs, confine};
 use crate::guest::Guest;
 use crate::output::{DIM, NAME};
-use crate::progress::{Told, duration};
+use crate::progress::Told;
 use crate::{number, output};
 
 /// Users of one string that are shown.
@@ -54,11 +54,8 @@ pub(crate) struct Args {
     #[arg(long)]
     no_run: bool,
     /// Time that all may take: what was found by then is listed
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = number::time)]
     budget: Option<Duration>,
-    /// Time that each function may take
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
-    timeout: Duration,
     /// Functions that run at the same time [default: one for each core]
     #[arg(long, value_name = "N", value_parser = number::count)]
     jobs: Option<u64>,
@@ -86,7 +83,7 @@ enum From {
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
     let config = args.guest.config()?;
-    confine(args.guest.needs());
+    confine(&Needs::of(&config));
     let mut machine = Machine::with_config(image, args.binary.config(config))?;
     if !args.no_run {
         initialise(&mut machine);
@@ -96,7 +93,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     let mut options = Options::default();
     options.min = usize::try_from(args.min).unwrap_or(usize::MAX);
     options.decode = !args.no_run;
-    options.time = args.timeout;
+    options.time = args.guest.timeout().unwrap_or(options.time);
     options.jobs = jobs(args.jobs);
     let listing = list(machine, &options, &told.interrupt(), &mut |done, all| {
         told.tell(|| format!("{done} of {all} functions"))

@@ -19,7 +19,7 @@ use serde_json::{Value as Json, json};
 use crate::calls::jobs;
 use crate::changing::Changing;
 use crate::progress::Told;
-use crate::{FAILED, number, output, progress};
+use crate::{FAILED, number, output};
 
 /// Exit status when a property failed.
 pub(crate) const FOUND: u8 = 2;
@@ -41,7 +41,7 @@ pub(crate) struct Tried {
     #[arg(long, value_name = "N", value_parser = number::count)]
     pub(crate) runs: Option<u64>,
     /// Time to try in, for all functions
-    #[arg(long, value_name = "TIME", value_parser = progress::duration)]
+    #[arg(long, value_name = "TIME", value_parser = number::time)]
     pub(crate) time: Option<Duration>,
     /// Machines at work, a thread each [default: one for each core; of fuzz: 1]
     #[arg(long, short, value_name = "N", value_parser = number::count)]
@@ -89,6 +89,9 @@ pub(crate) struct Limits {
     /// Instructions that one call may execute: what needs more does not return [default: 50m]
     #[arg(long, value_name = "N", value_parser = number::count)]
     fuel: Option<u64>,
+    /// Time of this computer that a call may take: what needs more does not return: 10s, 200ms [default: no limit but --fuel]
+    #[arg(long, value_name = "TIME", value_parser = number::time)]
+    timeout: Option<Duration>,
     /// Bytes of memory that the program may have [default: 512m]
     #[arg(long, value_name = "N", value_parser = number::bytes)]
     max_memory: Option<u64>,
@@ -123,6 +126,7 @@ impl Limits {
             changes: self.changing.changes()?,
             seed: self.seed.unwrap_or(default.seed),
             fuel: self.fuel.unwrap_or(FUEL),
+            deadline: self.timeout,
             max_memory: self.max_memory.unwrap_or(MEMORY),
             engine: match self.engine {
                 None | Some(Engine::Auto) => EngineChoice::Auto,
@@ -169,6 +173,11 @@ pub(crate) struct Output {
 }
 
 impl Output {
+    /// The files that are written.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.junit, &self.emit_test].into_iter().flatten()
+    }
+
     /// Writes the files that were asked for.
     pub(crate) fn files(&self, suite: &str, cases: &[Case], findings: &[&Finding]) -> Result<()> {
         if let Some(path) = &self.junit {

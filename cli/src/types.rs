@@ -34,7 +34,7 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
-    confine(Needs::Nothing);
+    confine(&Needs::nothing());
     let (types, unreadable) = found(&image, args.pattern.as_deref());
     let mut out = output::stdout();
     for ty in &types {

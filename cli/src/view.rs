@@ -66,7 +66,8 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     }
     let image = args.binary.open()?;
     let config = args.guest.config()?;
-    confine(Needs::Files);
+    // Sources are where the program says.
+    confine(&Needs::of(&config).reading_any().writing([&args.output]));
     let mut machine = Machine::with_config(image, args.binary.config(config))?;
     let most = machine.config().max_memory / PART_OF_MEMORY;
     let viewer = Viewer::with_limit(machine.image().clone(), steps);

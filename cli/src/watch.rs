@@ -1,7 +1,7 @@
 //! What a run is watched for: options that all commands share that run guest code.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
@@ -96,10 +96,10 @@ impl Watching {
         given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
     }
 
-    /// Whether files are opened for what is seen.
-    pub(crate) fn writes_files(&self) -> bool {
-        let written = [&self.trace_out, &self.profile, &self.timeline].iter().any(|path| path.is_some());
-        written || self.covering.is_wanted()
+    /// The files that what is seen is written to.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        let written = [&self.trace_out, &self.profile, &self.timeline].into_iter().flatten();
+        written.map(PathBuf::as_path).chain(self.covering.file())
     }
 
     fn is_traced(&self) -> bool {

@@ -14,14 +14,16 @@ use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
 use crate::calls::initialise;
-use crate::confined::confine;
+use crate::confined::{Needs, confine};
 use crate::guest::Guest;
 use crate::output::{DIM, NAME};
-use crate::progress::{Told, duration};
+use crate::progress::Told;
 use crate::{completions, number, output};
 
 /// Instructions that a call of --call may execute.
 const FUEL: u64 = 10_000_000;
+/// Time of such a call, where the user says nothing.
+const TIME: Duration = Duration::from_secs(2);
 
 /// Show who uses a function, an address or a string
 ///
@@ -49,9 +51,6 @@ pub(crate) struct Args {
     /// Call the function as each site does, where all arguments are known, and show the text that it gives
     #[arg(long, conflicts_with = "callees")]
     call: bool,
-    /// Time that each call of --call may take
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s")]
-    timeout: Duration,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -62,7 +61,7 @@ pub(crate) struct Args {
 pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
     let config = args.guest.config()?;
-    confine(args.guest.needs());
+    confine(&Needs::of(&config));
     let mut machine = Machine::with_config(image, args.binary.config(config))?;
     let image = machine.image().clone();
     let target = target(&machine, &args.target)?;
@@ -76,11 +75,12 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     if args.call {
         initialise(&mut machine);
     }
+    let time = args.guest.timeout().unwrap_or(TIME);
     let mut guesses = Guesses::default();
     for xref in &found {
         let given = match (args.call, &xref.kind) {
             (true, XrefKind::Call(site) | XrefKind::Closure(site)) => {
-                machine.set_deadline(std::time::Instant::now().checked_add(args.timeout));
+                machine.set_deadline(std::time::Instant::now().checked_add(time));
                 Some(call_text(&mut machine, &mut guesses, site, FUEL))
             }
             _ => None,

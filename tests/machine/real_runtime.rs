@@ -57,7 +57,7 @@ fn what_cannot_be_started_says_so() {
     let mut small = Machine::with_config(image("corpus-go1.27"), config).unwrap();
     let error = small.call("main.add").unwrap().arg(1).arg(2).run().unwrap_err();
     assert!(error.to_string().contains("cannot be started"), "{error}");
-    assert!(error.to_string().ends_with("it may need up to --max-memory 128m"), "{error}");
+    assert!(error.to_string().ends_with("it may need up to 128 MiB of memory"), "{error}");
 }
 
 /// The same seed is the same run to the instruction; another seed is another order, where Go leaves it open.

@@ -14,14 +14,14 @@ use crate::called::Called;
 use crate::calls::{Calls, Request, initialise, jobs};
 use crate::confined::{Needs, confine};
 use crate::lines::lines;
-use crate::{FAILED, output};
+use crate::{FAILED, hint, output};
 
 pub(super) fn main(args: &Args, file: &str) -> Result<u8> {
     if let Some(option) = args.watch.wanted().or(args.looking.wanted()) {
         bail!("{option} shows one call, and --each makes many: call it for one line");
     }
-    let (image, config) = (args.binary.open()?, args.config()?);
-    confine(Needs::Files);
+    let (image, config) = (args.binary.open()?, args.guest.config()?);
+    confine(&Needs::of(&config).reading_any());
     let mut machine = Machine::with_config(image, args.binary.config(config))?;
     machine.set_reading(args.shown.reading(args.show_args));
     machine.find(&args.func)?;
@@ -101,7 +101,7 @@ fn line(report: &Report, format: Format) -> String {
             output::escaped(&texts.join(", "))
         }
         (Outcome::Panicked(panic), _) => format!("panic: {}", output::escaped(&panic.text)),
-        (outcome, _) => output::escaped(&outcome.to_string()),
+        (outcome, _) => output::escaped(&hint::outcome(outcome)),
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 
 use super::{Args, Told, status_or_complaint};
 use crate::binary::Binary;
+use crate::confined::confine;
 use crate::output;
 
 /// The program shares nothing with this computer but files: what was read from a terminal could not be gone back over.
@@ -18,8 +19,10 @@ pub(super) fn main(args: &Args, binary: &Binary, image: Image) -> Result<u8> {
     if args.door.dap {
         return adapt(args, binary, image);
     }
-    let mut program = Program::load(image, args.config(binary, &args.args)?)?;
-    let report = args.door.gdb(program.begin()?, Some(&args.program))?;
+    let (config, entry) = (args.config(binary, &args.args)?, args.door.open()?);
+    confine(&args.needs(&config).sockets(entry.sockets()));
+    let mut program = Program::load(image, config)?;
+    let report = entry.gdb(program.begin()?, Some(&args.program))?;
     report.map_or(Ok(0), |report| args.end(&program, &report))
 }
 
@@ -50,7 +53,9 @@ impl Args {
         }
         let text = |arg: &Json| arg.as_str().map_or_else(|| arg.to_string(), str::to_owned);
         let given = launch["args"].as_array().map(|given| given.iter().map(text).collect());
-        Ok(Program::load(image, self.config(binary, &given.unwrap_or_else(|| self.args.clone()))?)?)
+        let config = self.config(binary, &given.unwrap_or_else(|| self.args.clone()))?;
+        confine(&self.needs(&config));
+        Ok(Program::load(image, config)?)
     }
 
     fn end(&self, program: &Program, report: &Report) -> Result<u8> {

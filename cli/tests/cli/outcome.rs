@@ -137,6 +137,29 @@ fn a_call_has_a_time() {
     assert!(ran.stderr.contains("out of time (raise it with --timeout)"), "{}", ran.stderr);
 }
 
+/// The other commands that run a function.
+#[test]
+fn all_commands_have_a_time() {
+    let page = crate::run::file("page", b"");
+    let (program, page) = (crate::run::corpus("go1.27"), page.to_str().unwrap());
+    let program = program.to_str().unwrap();
+    let endless = "9223372036854775807";
+    let limits = ["--fuel", "1000g", "--timeout", "200ms"];
+    for (line, status, told) in [
+        (&["check", "-b", program, "main.loops"][..], 2, "out of time"),
+        (&["view", "-b", program, "main.loops", "--steps", "10", "-o", page], 3, ""),
+    ] {
+        let given: &[&str] = if line[0] == "check" { &["--", endless] } else { &[endless] };
+        let ran = goemu(line.iter().chain(&limits).chain(given));
+        assert!(ran.status == status && ran.stdout.contains(told), "{line:?}: {ran:?}");
+    }
+    for line in ["info --timeout 1h", "peek 0x400000 --timeout 1s", "vars --timeout 1s --json main"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let ran = goemu([&words[..], &["-b", program]].concat());
+        assert_eq!(ran.status, 0, "{line}: {ran:?}");
+    }
+}
+
 #[test]
 fn bytes_of_files_and_of_standard_input() {
     // The check value of CRC-32.

@@ -120,9 +120,7 @@ pub enum Error {
         why: String,
     },
     /// Arguments were given, and the function's parameters are not known.
-    #[error(
-        "the parameters of {0} are not known: give its signature, as in --sig 'func(a int, s string) error'"
-    )]
+    #[error("the parameters of {0} are not known: give its signature, as in 'func(a int, s string) error'")]
     NoSignature(String),
     /// The parameters are guessed, and the arguments are not as many.
     #[error(transparent)]

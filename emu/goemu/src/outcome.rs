@@ -281,15 +281,12 @@ impl fmt::Display for Outcome {
             Outcome::Faulted { fault, func: Some(func) } => write!(f, "fault in {func}: {fault}"),
             Outcome::Faulted { fault, func: None } => write!(f, "fault: {fault}"),
             Outcome::OutOfFuel { limit } => {
-                write!(f, "out of fuel: the limit of {limit} instructions is reached (raise it with --fuel)")
+                write!(f, "out of fuel: the limit of {limit} instructions is reached")
             }
-            Outcome::OutOfTime => f.write_str("out of time (raise it with --timeout)"),
+            Outcome::OutOfTime => f.write_str("out of time"),
             Outcome::Interrupted => f.write_str("interrupted"),
             Outcome::OutputLimit { limit } => {
-                write!(
-                    f,
-                    "too much output: the limit of {limit} bytes is reached (raise it with --max-output)"
-                )
+                write!(f, "too much output: the limit of {limit} bytes is reached")
             }
             Outcome::Stopped(stopped) => write!(f, "stopped at {:#x} ({})", stopped.pc, stopped.place),
             Outcome::Deadlock(_) => write!(f, "fatal error: all goroutines are asleep - deadlock!"),

@@ -227,7 +227,7 @@ pub fn run_scheduled(machine: &mut Machine, schedule: &Schedule) -> Result<Run, 
 fn run_on(machine: &mut Machine) -> Result<Run, Error> {
     let limit = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
     let (mut fuel, charged) = (limit, machine.guest.memory.charged());
-    let outcome = machine.run(&mut fuel)?;
+    let outcome = machine.in_time(|machine| machine.run(&mut fuel))?;
     machine.drain();
     let outcome = outcome.unwrap_or(Outcome::Exited { code: 0, fatal: None });
     let charged = machine.guest.memory.charged() - charged;

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use goemu::outcome::Runtime;
 use goemu::trace::{Detail, Tracer};
@@ -174,6 +175,26 @@ fn fuel_ends_a_session_as_it_ends_a_call() {
     while session.step().unwrap() == Stop::Stepped {}
     assert!(matches!(session.outcome(), Some(Outcome::OutOfFuel { .. })));
     assert_eq!(session.finish().unwrap(), whole);
+}
+
+/// Looking takes no time of the guest's, and going back takes none.
+#[test]
+fn a_deadline_ends_a_session_that_runs_too_long() {
+    let limit = Duration::from_millis(100);
+    for runtime in [Runtime::Hooked, Runtime::Real] {
+        let path = format!("{}/../../testdata/bin/corpus-go1.27", env!("CARGO_MANIFEST_DIR"));
+        let fuel = u64::MAX >> 1;
+        let config = Config { deadline: Some(limit), fuel, runtime: Some(runtime), ..Config::default() };
+        let mut machine = Machine::with_config(Image::open(path).unwrap(), config).unwrap();
+        let mut session = start(&mut machine, "main.loops", &["9223372036854775807"]);
+        assert_eq!(session.resume_for(1000).unwrap(), Stop::Paused);
+        std::thread::sleep(2 * limit);
+        assert_eq!(session.resume_for(1000).unwrap(), Stop::Paused);
+        assert_eq!(session.resume().unwrap(), Stop::Ended);
+        assert_eq!(session.outcome(), Some(&Outcome::OutOfTime));
+        assert_eq!(session.step_back().unwrap(), Stop::Stepped);
+        assert_eq!(session.finish().unwrap().outcome, Outcome::OutOfTime);
+    }
 }
 
 #[test]

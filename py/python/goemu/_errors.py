@@ -152,9 +152,9 @@ def exception(report: Any) -> OutcomeError:
     kind = GoFatal if report.fatal else _CLASSES.get(report.outcome, OutcomeError)
     text = _plain(report.text)
     if kind is OutOfFuel:
-        text = text.replace("raise it with --fuel", "raise it with fuel=")
+        text += " (raise it with fuel=)"
     if kind is OutOfTime:
-        text = text.replace("raise it with --timeout", "raise it with timeout=")
+        text += " (raise it with timeout=)"
     error = kind(text, report)
     if isinstance(error, GoPanic):
         error.value = report.panic_value

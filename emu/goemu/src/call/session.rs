@@ -20,6 +20,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use goemu_loader::Param;
 
@@ -85,6 +86,8 @@ pub struct Session<'m> {
     /// Whether another session goes on with the call.
     goes_on: bool,
     history: History,
+    /// Time that the guest has run, of what [`Config::deadline`](crate::Config::deadline) allows. Going back takes none.
+    spent: Duration,
 }
 
 /// A call under way, without the machine that it was begun on: [`Session::suspend`].
@@ -94,6 +97,7 @@ pub struct Suspended {
     under_way: Option<UnderWay>,
     state: State,
     history: History,
+    spent: Duration,
     /// The serving machine's count of calls, by which it is known whether there was another one since.
     resets: u64,
 }
@@ -101,11 +105,11 @@ pub struct Suspended {
 impl Suspended {
     /// Goes on with the call on the machine that it was begun on. If that has made other calls since, the session is over.
     pub fn attach(self, machine: &mut Machine) -> Session<'_> {
-        let Suspended { mut real, run, under_way, mut state, history, resets } = self;
+        let Suspended { mut real, run, under_way, mut state, history, spent, resets } = self;
         if serving(&mut real, machine).resets != resets && matches!(state, State::UnderWay) {
             state = State::Failed;
         }
-        Session { machine, real, run, under_way, state, goes_on: false, history }
+        Session { machine, real, run, under_way, state, goes_on: false, history, spent }
     }
 
     /// The machine that serves the call, where that is not the one it was begun on.
@@ -142,7 +146,7 @@ impl<'m> Session<'m> {
 
     fn new(machine: &'m mut Machine, real: Option<Box<Machine>>, run: Run) -> Session<'m> {
         let (state, history) = (State::UnderWay, History::default());
-        Session { machine, real, run, under_way: None, state, goes_on: false, history }
+        Session { machine, real, run, under_way: None, state, goes_on: false, history, spent: Duration::ZERO }
     }
 
     /// The machine that serves the call, to look into: its memory, processor, goroutine.
@@ -293,6 +297,7 @@ impl<'m> Session<'m> {
             under_way: self.under_way.take(),
             state: std::mem::replace(&mut self.state, State::Failed),
             history: std::mem::take(&mut self.history),
+            spent: self.spent,
         }
     }
 
@@ -309,7 +314,8 @@ impl<'m> Session<'m> {
         };
         let machine = serving(&mut self.real, self.machine);
         let part = self.history.keep(under_way, machine);
-        match run(machine, &mut under_way.fuel, part) {
+        let fuel = &mut under_way.fuel;
+        match machine.in_rest_of_time(&mut self.spent, |machine| run(machine, fuel, part)) {
             Ok(Progress::Going) => Ok(stopped),
             Ok(Progress::Ended(outcome)) => {
                 self.state = State::Ended(outcome);

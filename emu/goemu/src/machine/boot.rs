@@ -348,7 +348,7 @@ impl Machine {
         if func != main {
             let room = self.config.max_memory < ROOM;
             let advice = if room {
-                format!("; it may need up to --max-memory {}m", ROOM >> 20)
+                format!("; it may need up to {} MiB of memory", ROOM >> 20)
             } else {
                 String::new()
             };

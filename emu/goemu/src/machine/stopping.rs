@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Machine;
 use crate::outcome::Outcome;
@@ -142,6 +142,21 @@ impl Machine {
             }
             _ => act(self),
         }
+    }
+
+    /// Does a part of something that may take so long in all, of which `spent` is gone.
+    pub(crate) fn in_rest_of_time<T>(
+        &mut self,
+        spent: &mut Duration,
+        act: impl FnOnce(&mut Machine) -> T,
+    ) -> T {
+        let Some(limit) = self.config.deadline else { return act(self) };
+        let began = Instant::now();
+        self.stopping.of_call = began.checked_add(limit.saturating_sub(*spent));
+        let done = act(self);
+        self.stopping.of_call = None;
+        *spent = spent.saturating_add(began.elapsed());
+        done
     }
 
     /// Does what a call's time does not pay for.

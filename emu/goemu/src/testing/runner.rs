@@ -306,7 +306,7 @@ impl Failure {
     pub fn ended(outcome: &Outcome) -> Failure {
         let what = match outcome {
             Outcome::OutOfFuel { limit } => {
-                format!("it does not return within {limit} instructions (--fuel)")
+                format!("it does not return within {limit} instructions")
             }
             other => other.to_string().replace('\n', " "),
         };

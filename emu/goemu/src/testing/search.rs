@@ -188,7 +188,7 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
             machine.set_reading(self.machine.reading());
             let ran = Runner::new(self.check).once(&mut machine, args);
             if !matches!(ran, Ok(Ran::Failed(now)) if now.property == failure.property) {
-                return Ok(Some(format!("it depends on chance: with --seed {other} it does not happen")));
+                return Ok(Some(format!("it depends on chance: with seed {other} it does not happen")));
             }
         }
         Ok(None)
