@@ -1,5 +1,7 @@
 //! What the tests share.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod abuse;
 pub mod facts;
 pub mod fixtures;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

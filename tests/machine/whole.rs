@@ -82,7 +82,7 @@ fn too_much_output_has_an_outcome() {
     let run = whole(Config { max_output: limit, ..Config::default() });
     assert_eq!(run.outcome, Outcome::OutputLimit { limit });
     assert_eq!((run.stderr.len(), run.status()), (40, None));
-    assert!(run.outcome.to_string().contains("--max-output"));
+    assert!(run.outcome.to_string().contains("too much output"));
 }
 
 #[test]

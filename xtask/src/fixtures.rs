@@ -78,7 +78,7 @@ impl Args {
 }
 
 /// The builds that a clone has: those that examples and tests name, of the oldest and the newest release and of each system.
-const CHECKED_IN: [&str; 23] = [
+const CHECKED_IN: [&str; 24] = [
     "bad-go1.27-stripped",
     "cgo-go1.15-gcc",
     "cgo-go1.27-gcc-pie",
@@ -94,6 +94,7 @@ const CHECKED_IN: [&str; 23] = [
     "corpus-go1.27-windows",
     "decoders-go1.21-stripped",
     "decoders-go1.27-stripped",
+    "hostile-go1.27-stripped",
     "planted-go1.27",
     "process-go1.15-stripped",
     "process-go1.27-stripped",
@@ -133,7 +134,7 @@ const COMPARED: [&str; 23] = [
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 16] = [
+const PROGRAMS: [&str; 17] = [
     "corpus",
     "library",
     "world",
@@ -148,6 +149,7 @@ const PROGRAMS: [&str; 16] = [
     "planted",
     "decoders",
     "whole",
+    "hostile",
     "races",
     "cgo",
 ];
@@ -158,7 +160,7 @@ fn only_mode(program: &str) -> Option<(&'static str, &'static [u16])> {
         "algorithms" | "algorithms-v3" => Some(("-stripped", &[19, 23, 27])),
         "defers" | "bad" => Some(("-stripped", &[15, 27])),
         "process" => Some(("-stripped", &[15, 19, 21, 23, 25, 27])),
-        "whole" => Some(("-stripped", &[27])),
+        "whole" | "hostile" => Some(("-stripped", &[27])),
         "corners" => Some(("-stripped", &VERSIONS)),
         "signatures" => Some(("", &[15, 27])),
         "planted" => Some(("", &[27])),

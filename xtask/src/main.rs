@@ -19,6 +19,7 @@ mod fixtures;
 mod gotest;
 #[cfg(feature = "goemu")]
 mod guess;
+mod hostile;
 mod lockstep;
 #[cfg(feature = "goemu")]
 mod objdump_diff;
@@ -64,6 +65,8 @@ enum Task {
     Lockstep(lockstep::Args),
     /// Run the tests of Go's standard library natively and under `goemu run`, and write docs/stdtest.md.
     Stdtest(stdtest::Args),
+    /// Measure what guests that mean harm take of the host, and write docs/hostile.md.
+    Hostile(hostile::Args),
     /// Accept what the golden tests see now as what they expect.
     Bless,
     /// Build the Python package and test it in a clean environment.
@@ -108,6 +111,7 @@ fn main() -> anyhow::Result<()> {
         Task::Walls => walls::main(),
         Task::Lockstep(args) => lockstep::main(&args),
         Task::Stdtest(args) => stdtest::main(&args),
+        Task::Hostile(args) => hostile::main(&args),
         Task::Bless => ci::bless(),
         Task::Python => python::main(),
         Task::Ci => ci::main(),

@@ -1,0 +1,94 @@
+//! Guests that cost a host more than they seem to: a short run of `cargo xtask hostile`, with a hundredth of the fuel. Time is processor
+//! time, and memory is what the guest has and what is kept for it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use goemu::outcome::Runtime;
+use goemu::{Config, Image, Machine};
+use goemu_tests::fixtures::binary;
+use goemu_tests::work::work;
+
+const FUEL: u64 = 10_000_000;
+const MEMORY: u64 = 256 << 20;
+/// Of ten million of fuel in a build that is not optimised: ten times what it takes at most.
+const MOST: Duration = Duration::from_secs(20);
+
+/// Guests that run for ever: each call of theirs is charged for its work.
+const ENDLESS: &[&str] = &[
+    "badFdWrite",
+    "badWrite",
+    "emptyMessages",
+    "emptyReads",
+    "epollWait",
+    "manyTimers",
+    "mapStorm",
+    "mapStormBig",
+    "ownSignals",
+    "pathOfLinks",
+    "pipeLoop",
+    "writevZero",
+];
+
+fn machine(runtime: Runtime) -> Machine {
+    let image = Image::open(binary("hostile-go1.27-stripped").unwrap()).unwrap();
+    // Variables of 512 MiB are mapped, and not touched.
+    let max_memory = MEMORY + (512 << 20);
+    let config = Config { fuel: FUEL, max_memory, runtime: Some(runtime), ..Config::default() };
+    Machine::with_config(image, config).unwrap()
+}
+
+#[test]
+fn work_is_charged_by_what_it_is() {
+    let mut machine = machine(Runtime::Real);
+    let mut wrong = Vec::new();
+    for guest in ENDLESS {
+        let call = machine.call(&format!("main.{guest}")).unwrap().signature("func()").unwrap();
+        let (time, report) = work(|| call.run().unwrap());
+        if time > MOST || report.outcome.word() == "returned" {
+            wrong.push(format!("{guest}: {time:?}, {}", report.outcome));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Each value has the names of its fields, which are longer than what the guest has of it.
+#[test]
+fn names_in_results_are_counted() {
+    for (guest, ty) in [("longNames", "[]main.wide"), ("longerNames", "[]main.wider")] {
+        let mut machine = machine(Runtime::Hooked);
+        let call = machine.call(&format!("main.{guest}")).unwrap();
+        let call = call.signature(&format!("func() {ty}")).unwrap();
+        let report = call.run().unwrap();
+        let text = format!("{:?}", report.outcome);
+        assert!(text.len() < 256 << 20, "{guest}: {} bytes", text.len());
+    }
+}
+
+/// Hooked as natively, which the program's own runtime is.
+#[test]
+fn settings_of_the_runtime_are_kept() {
+    let ended = |runtime, guest: &str, results: &str| {
+        let mut machine = machine(runtime);
+        let call = machine.call(&format!("main.{guest}")).unwrap();
+        let report = call.signature(&format!("func() {results}")).unwrap().run().unwrap();
+        let error = String::from_utf8_lossy(&report.stderr).lines().next().unwrap_or_default().to_owned();
+        (report.outcome.to_string(), error)
+    };
+    for (guest, results, outcome, error) in [
+        ("maxStack", "(int, int)", "1000000000, 65536", ""),
+        ("maxThreads", "(int, int)", "10000, 200", ""),
+        (
+            "smallStack",
+            "int",
+            "fatal error: stack overflow",
+            "runtime: goroutine stack exceeds 65536-byte limit",
+        ),
+        ("noThreads", "int", "fatal error: thread exhaustion", "runtime: program exceeds 0-thread limit"),
+    ] {
+        for runtime in [Runtime::Hooked, Runtime::Real] {
+            let found = ended(runtime, guest, results);
+            assert_eq!(found, (outcome.to_owned(), error.to_owned()), "{guest}, {runtime:?}");
+        }
+    }
+}
