@@ -35,8 +35,8 @@ pub use learn::Found;
 pub(crate) use learn::look_up;
 pub use maps::{Hmap, MapRules, SwissMap, SwissTable};
 pub(crate) use objects::{
-    Prefixes, Relocs, SymKind, WEAK, builtin_is_abi0, builtin_is_data, builtins, has_known_objects, prefixes,
-    sym_kind,
+    ObjectNames, Prefixes, Relocs, SymKind, WEAK, builtin_is_abi0, builtin_is_data, builtins,
+    has_known_objects, object_names, prefixes, sym_kind,
 };
 pub use rules::{Maps, Rules};
 pub use runtime::{

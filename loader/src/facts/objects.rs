@@ -129,6 +129,31 @@ pub(crate) fn builtin_is_abi0(name: &str) -> bool {
     name.starts_with("runtime.morestack")
 }
 
+/// How listings of objects (`go tool objdump`) are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ObjectNames {
+    /// Addresses count from the object, behind its header, and not from the file.
+    pub(crate) from_object: bool,
+    /// The package that was compiled, `""` in the file, is written `%22%22`: in names of symbols, and in relocations.
+    pub(crate) escapes_symbols: bool,
+    pub(crate) escapes_relocs: bool,
+    /// Relocations mark which of several symbols of one name they mean.
+    pub(crate) marks_relocs: bool,
+    /// Kinds of relocations have the newer one of two names.
+    pub(crate) newer_kinds: bool,
+}
+
+/// The same for a release.
+pub(crate) fn object_names(minor: u16) -> ObjectNames {
+    ObjectNames {
+        from_object: minor >= 16,
+        escapes_symbols: minor < 16,
+        escapes_relocs: minor < 15,
+        marks_relocs: minor >= 16,
+        newer_kinds: minor >= 22,
+    }
+}
+
 /// Whether a numbered symbol is a variable or a type descriptor.
 pub(crate) fn builtin_is_data(name: &str) -> bool {
     const DATA: [&str; 4] = ["type:", "type.", "runtime.x86Has", "runtime.arm"];

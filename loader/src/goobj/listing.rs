@@ -3,7 +3,7 @@
 
 use super::model::{Abi, Object, Ref, Reloc, Symbol};
 use super::{Name, read_named};
-use crate::facts::{Found, Relocs, SymKind, WEAK, builtin_is_data};
+use crate::facts::{Found, ObjectNames, Relocs, SymKind, WEAK, builtin_is_data, object_names};
 use crate::pcvalue::Runs;
 use crate::{LoadError, bytes};
 
@@ -69,7 +69,7 @@ impl ObjectListing {
         let minor = object.header.go.minor;
         // Up to Go 1.20, names of files are marked, and listings show that.
         let mark = if bytes::find(file, FILE_MARK.as_bytes()).is_some() { FILE_MARK } else { "" };
-        let names = Names { object, minor, relocs: Relocs::of(minor), mark };
+        let names = Names { object, names: object_names(minor), relocs: Relocs::of(minor), mark };
         let placed = object.symbols.iter().filter(|symbol| !symbol.name.is_empty());
         let placed: Vec<_> =
             placed.filter_map(|symbol| Some((names.address(file, symbol)?, symbol))).collect();
@@ -103,7 +103,7 @@ impl ObjectFunc {
 /// How an object's release writes names.
 struct Names<'o, 'a> {
     object: &'o Object<'a>,
-    minor: u16,
+    names: ObjectNames,
     relocs: Relocs,
     mark: &'static str,
 }
@@ -117,7 +117,7 @@ impl Names<'_, '_> {
         {
             return None;
         }
-        let start = if self.minor < 16 { 0 } else { self.object.start };
+        let start = if self.names.from_object { self.object.start } else { 0 };
         (in_file as u64).checked_sub(start)
     }
 
@@ -127,23 +127,23 @@ impl Names<'_, '_> {
     }
 
     fn defined(&self, symbol: &Symbol<'_>) -> String {
-        let name = self.package(&symbol.name, self.minor < 16);
+        let name = self.package(&symbol.name, self.names.escapes_symbols);
         if symbol.is_static { name + "<1>" } else { name }
     }
 
     /// A name in a relocation. Since Go 1.16 a symbol of the runtime that has a number is marked, if it takes arguments in registers.
     fn referred(&self, reloc: &Reloc) -> Option<String> {
         let index = reloc.target?;
-        let plain = |name: &str| self.package(name, self.minor < 15);
+        let plain = |name: &str| self.package(name, self.names.escapes_relocs);
         Some(match self.object.refs.get(index as usize)? {
             Ref::Defined(number) => {
                 let symbol = self.object.symbols.get(*number as usize)?;
-                let marked = symbol.is_static && self.minor >= 16;
+                let marked = symbol.is_static && self.names.marks_relocs;
                 if marked { plain(&symbol.name) + "<1>" } else { plain(&symbol.name) }
             }
             Ref::Named(name, abi) => {
                 let numbered = self.object.numbered.contains(&index);
-                let marked = self.minor >= 16
+                let marked = self.names.marks_relocs
                     && if numbered {
                         *abi == Abi::Internal && !builtin_is_data(name)
                     } else {
@@ -163,7 +163,7 @@ impl Names<'_, '_> {
                     let mut names = row.field.split('|');
                     // The first is the newer.
                     let newer = names.next();
-                    found = if self.minor < 22 { names.next().or(newer) } else { newer };
+                    found = if self.names.newer_kinds { newer } else { names.next().or(newer) };
                 }
                 Found::NoType
             });

@@ -12,7 +12,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("goemu-debug", &["goemu"]),
     ("goemu-cli", &["goemu", "goemu-debug", "goemu-loader"]),
     ("goemu-tests", &["goemu", "goemu-loader", "goemu-memory", "goemu-x86", "goemu-translate"]),
-    ("goemu-fuzz", &["goemu", "goemu-loader"]),
+    ("goemu-fuzz", &["goemu", "goemu-loader", "goemu-tests"]),
     ("xtask", &["goemu", "goemu-loader", "goemu-tests"]),
 ];
 
