@@ -17,7 +17,6 @@ const MOST: Duration = Duration::from_secs(20);
 /// Guests that run for ever: each call of theirs is charged for its work.
 const ENDLESS: &[&str] = &[
     "badFdWrite",
-    "badWrite",
     "emptyMessages",
     "emptyReads",
     "epollWait",
@@ -25,8 +24,6 @@ const ENDLESS: &[&str] = &[
     "mapStorm",
     "mapStormBig",
     "ownSignals",
-    "pathOfLinks",
-    "pipeLoop",
     "writevZero",
 ];
 

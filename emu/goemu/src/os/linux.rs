@@ -108,29 +108,12 @@ impl Kernel {
     pub(super) fn file_call(&mut self, cx: &mut HookContext<'_>) -> Result<Option<i64>, HookError> {
         let args = registers(cx.cpu);
         let Some(entry) = table::find(cx.cpu.gpr(gpr::RAX)) else { return Ok(Some(-errno::EPERM)) };
-        match self.carry_out(entry, cx, args) {
+        match (entry.body)(self, cx, args) {
             Ok(SyscallReturn::Return(result)) => Ok(Some(result)),
             Ok(SyscallReturn::Resume | SyscallReturn::End(_)) => Ok(None),
             Err(HookError::Fault(_)) => Ok(Some(-errno::EFAULT)),
             Err(error) => Err(error),
         }
-    }
-
-    /// Carries out a system call, and charges the way to the files that it is about, and to a free number for one.
-    fn carry_out(
-        &mut self,
-        entry: &table::Entry,
-        cx: &mut HookContext<'_>,
-        args: Args,
-    ) -> Result<SyscallReturn, HookError> {
-        /// What looking up a name takes, in instructions.
-        const NAME: u64 = 24;
-        let (walked, searched) = (self.disk.walked, self.files.searched);
-        let done = (entry.body)(self, cx, args);
-        // Two numbers of files are looked at in the time of an instruction.
-        let searched = self.files.searched.wrapping_sub(searched) / 2;
-        cx.memory.charge(NAME * self.disk.walked.wrapping_sub(walked) + searched);
-        done
     }
 
     /// The file system, to be changed.
@@ -196,7 +179,7 @@ impl Os for Linux {
             return Ok(SyscallReturn::End(outcome));
         }
         let answer = match faults::before(&mut self.now, cx, number, args)? {
-            Ok(args) => self.now.carry_out(entry, cx, args),
+            Ok(args) => (entry.body)(&mut self.now, cx, args),
             Err(instead) => Ok(instead),
         };
         match answer {

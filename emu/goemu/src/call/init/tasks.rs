@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use goemu_loader::{FuncId, Image, Table};
+use goemu_loader::{Image, Table};
 use iced_x86::{Decoder, DecoderOptions, Mnemonic};
 
 use super::named;
@@ -50,17 +50,6 @@ impl Tasks {
         // The packages' list has the runtime's, too.
         let before: HashSet<_> = tasks.runtime.iter().map(|task| task.state).collect();
         tasks.packages.retain(|task| !before.contains(&task.state));
-        if named(image, "runtime.main").is_none() {
-            // Nothing says which list is the runtime's. Its packages come first, in the list and in the text.
-            let end = image
-                .funcs()
-                .filter(|func| func.func_id() == FuncId::Morestack)
-                .map(|func| func.entry())
-                .max();
-            let is_runtime = |task: &Task| task.functions.iter().all(|entry| Some(*entry) < end);
-            let own = tasks.packages.iter().take_while(|task| is_runtime(task)).count();
-            tasks.runtime.extend(tasks.packages.drain(..own));
-        }
         Ok(tasks)
     }
 }

@@ -154,8 +154,6 @@ pub(super) struct Disk {
     pub(super) current: Id,
     /// Permissions that new nodes do not get.
     pub(super) mask: u32,
-    /// Names that were ever looked up on the way to a path, those in links too.
-    pub(super) walked: u64,
 }
 
 /// Where a walk ended: a folder, and a name in it that may be there.
@@ -210,7 +208,6 @@ impl Disk {
         }
         let mut folder = if path[0] == b'/' { ROOT } else { from };
         let mut rest = names(path);
-        self.walked = self.walked.wrapping_add(rest.len() as u64);
         let mut slash = path.ends_with(b"/");
         let mut links = 0;
         // The root, or the folder itself.
@@ -239,9 +236,7 @@ impl Disk {
                 }
                 slash |= last && target.ends_with(b"/");
                 found = Found { folder, name: Vec::new(), node: Some(folder), slash };
-                let more = names(&target);
-                self.walked = self.walked.wrapping_add(more.len() as u64);
-                rest.extend(more);
+                rest.extend(names(&target));
                 continue;
             }
             if last {

@@ -84,13 +84,11 @@ pub(super) struct Files {
     numbers: Vec<Option<Number>>,
     open: Vec<Option<Open>>,
     pub(super) pipes: Pipes,
-    /// Numbers that were ever looked at for a free one.
-    pub(super) searched: u64,
 }
 
 impl Default for Files {
     fn default() -> Files {
-        let mut files = Files { numbers: Vec::new(), open: Vec::new(), pipes: Pipes::default(), searched: 0 };
+        let mut files = Files { numbers: Vec::new(), open: Vec::new(), pipes: Pipes::default() };
         for file in [File::Input, File::Output(1), File::Output(2)] {
             files.add(file, flag::READ_WRITE);
         }
@@ -142,7 +140,6 @@ impl Files {
 
     /// A new open file under the lowest free number.
     pub(super) fn add(&mut self, file: File, flags: u64) -> Option<u64> {
-        self.searched = self.searched.wrapping_add((self.numbers.len() + self.open.len()) as u64);
         let at = self.free(0)?;
         let slot = self.open.iter().position(Option::is_none).unwrap_or(self.open.len());
         if slot == self.open.len() {
@@ -163,7 +160,6 @@ impl Files {
     /// Another number for an open file: `from` at least, or exactly that.
     fn again(&mut self, number: u64, from: usize, exactly: bool, close_on_exec: bool) -> Result<u64, i64> {
         let open = self.number(number).ok_or(errno::EBADF)?.open;
-        self.searched = self.searched.wrapping_add(self.numbers.len() as u64);
         let at = if exactly { from } else { self.free(from).ok_or(errno::EMFILE)? };
         if at >= MOST {
             return Err(if exactly { errno::EBADF } else { errno::EMFILE });

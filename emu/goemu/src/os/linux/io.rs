@@ -134,18 +134,11 @@ pub(super) fn scatter(
 
 /// Reads what is in buffers, within the limit of one call.
 pub(super) fn gather(cx: &mut HookContext<'_>, buffers: &[(u64, u64)]) -> Result<Vec<u8>, HookError> {
-    let room = room(buffers);
+    let mut bytes = vec![0; room(buffers)];
     let mut done = 0;
-    // Nothing is made for what cannot be read.
-    let parts = buffers.iter().map(|(from, size)| {
-        let count = (room - done).min(usize::try_from(*size).unwrap_or(usize::MAX));
-        done += count;
-        cx.memory.check(*from, count, Access::Read).map(|()| (*from, count))
-    });
-    let parts: Vec<(u64, usize)> = parts.collect::<Result<_, _>>()?;
-    let (mut bytes, mut done) = (vec![0; room], 0);
-    for (from, count) in parts {
-        cx.memory.read_bytes(from, &mut bytes[done..done + count])?;
+    for (from, size) in buffers {
+        let count = (bytes.len() - done).min(usize::try_from(*size).unwrap_or(usize::MAX));
+        cx.memory.read_bytes(*from, &mut bytes[done..done + count])?;
         done += count;
     }
     cx.memory.charge(bytes.len() as u64 / BYTES_OF_FUEL);
