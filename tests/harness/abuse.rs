@@ -212,7 +212,7 @@ impl GuestMemory for Lies {
         for (n, byte) in (0..).zip(&mut *buf) {
             let at = addr.wrapping_add(n);
             // Words are small numbers, addresses, or neither.
-            let word = (at / 8 ^ self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let word = ((at / 8) ^ self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let word = match word >> 61 {
                 0 => 0,
                 1 => word % 64,
