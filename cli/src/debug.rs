@@ -203,11 +203,14 @@ impl Entry {
     }
 
     /// Lets gdb have a session, and tells how it ended; `None` where the debugger left before.
-    pub(crate) fn gdb(&self, session: Session<'_>, program: Option<&Path>) -> Result<Option<Box<Report>>> {
+    pub(crate) fn gdb(self, session: Session<'_>, program: Option<&Path>) -> Result<Option<Box<Report>>> {
+        let is_stdio = matches!(self, Entry::Stdio);
         let connection = self.connect(program)?;
         match gdb::serve(session, connection)? {
             Left::Ended(report) | Left::Detached(report) => {
-                self.tell(&report)?;
+                if !is_stdio {
+                    tell(&report)?;
+                }
                 Ok(Some(report))
             }
             Left::Gone => Ok(None),
@@ -215,7 +218,8 @@ impl Entry {
         }
     }
 
-    fn connect(&self, program: Option<&Path>) -> Result<Connection> {
+    /// Waits for the first debugger. The port is closed then, so that others are refused.
+    fn connect(self, program: Option<&Path>) -> Result<Connection> {
         let Entry::Port(listener) = self else { return Ok(Connection::stdio()) };
         let port = listener.local_addr()?.port();
         let program = program.map_or_else(String::new, |path| format!("{} ", path.display()));
@@ -225,15 +229,12 @@ impl Entry {
         let (stream, _) = listener.accept().context("no debugger could connect")?;
         Ok(Connection::tcp(stream)?)
     }
+}
 
-    /// How the run ended; standard output may be the debugger's.
-    fn tell(&self, report: &Report) -> Result<()> {
-        if let Entry::Port(_) = self {
-            let mut out = output::stdout();
-            out.write_all(&report.stdout)?;
-            writeln!(out, "{}: {}", report.outcome.word(), hint::outcome(&report.outcome))?;
-            out.flush()?;
-        }
-        Ok(())
-    }
+/// Shows how the run ended, on standard output, which the debugger does not use.
+fn tell(report: &Report) -> Result<()> {
+    let mut out = output::stdout();
+    out.write_all(&report.stdout)?;
+    writeln!(out, "{}: {}", report.outcome.word(), hint::outcome(&report.outcome))?;
+    Ok(out.flush()?)
 }

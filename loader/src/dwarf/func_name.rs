@@ -53,7 +53,7 @@ mod tests {
             ("func(int) string", Some(1)),
             ("func(int) (string, error)", Some(2)),
             ("func(func(int) (int, int), map[string]int) func(int) (int, int)", Some(1)),
-            ("func(struct { A int \"json:\\\",)(\"\" }) (main.T[int,string], []uint8)", Some(2)),
+            (r#"func(struct { A int "json:\",)(\"" }) (main.T[int,string], []uint8)"#, Some(2)),
             ("func() (struct { a, b int }, error, int)", Some(3)),
             ("main.handler", None),
             ("func(", None),
