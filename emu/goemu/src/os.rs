@@ -189,6 +189,8 @@ pub(crate) struct Scheduled {
     pub(crate) ended: Option<Outcome>,
     /// How much it had printed at its end.
     pub(crate) printed: Option<(usize, usize)>,
+    /// Whether it went on for as many instructions as it may.
+    pub(crate) busy: bool,
 }
 
 /// Hands a system call's result to the guest as its system does; negative ones are error numbers.

@@ -48,6 +48,8 @@ pub struct Run {
     pub decisions: Vec<Decision>,
     /// Instructions executed while more than one thread could run.
     pub contended: u64,
+    /// Whether goroutines still ran when the program had ended and [settled](Schedule::settles) for as many instructions as it may.
+    pub busy: bool,
 }
 
 /// What decides which thread of a program runs.
@@ -66,7 +68,7 @@ impl Run {
     /// One of a program that ended before it began.
     fn of(outcome: Outcome) -> Run {
         let (stdout, stderr, decisions) = (Vec::new(), Vec::new(), Vec::new());
-        Run { outcome, instructions: 0, stdout, stderr, decisions, contended: 0 }
+        Run { outcome, instructions: 0, stdout, stderr, decisions, contended: 0, busy: false }
     }
 
     /// The exit status: [`status`] of the outcome.
@@ -234,10 +236,10 @@ fn run_on(machine: &mut Machine) -> Result<Run, Error> {
     let instructions = (limit.saturating_sub(fuel) as u64).saturating_sub(charged);
     let mut stdout = std::mem::take(&mut machine.guest.world.stdout);
     let mut stderr = std::mem::take(&mut machine.guest.world.stderr);
-    let Scheduled { decisions, contended, ended, printed } = machine.scheduled();
+    let Scheduled { decisions, contended, ended, printed, busy } = machine.scheduled();
     if let Some((out, err)) = printed {
         stdout.truncate(out);
         stderr.truncate(err);
     }
-    Ok(Run { outcome: ended.unwrap_or(outcome), instructions, stdout, stderr, decisions, contended })
+    Ok(Run { outcome: ended.unwrap_or(outcome), instructions, stdout, stderr, decisions, contended, busy })
 }

@@ -36,8 +36,9 @@ pub(super) fn all(machine: &mut Machine, image: &Image) -> Traceback {
     Traceback { goroutines: stacks.collect() }
 }
 
-/// Those that wait for others of the program, or go on, beside the main one, in or for the user's code.
-pub(super) fn leaked(machine: &mut Machine, image: &Image, own: &Own) -> Traceback {
+/// Those that wait for others of the program, beside the main one, in or for the user's code; where the program was busy to the last, those
+/// that go on, too. (Else one may be ready that no thread takes up any more, because the main one holds its processor.)
+pub(super) fn leaked(machine: &mut Machine, image: &Image, own: &Own, busy: bool) -> Traceback {
     let mut found = all(machine, image);
     found.goroutines.retain(|stack| {
         let waits =
@@ -46,7 +47,7 @@ pub(super) fn leaked(machine: &mut Machine, image: &Image, own: &Own) -> Traceba
             let creator = stack.created_by.as_ref().is_some_and(|by| own.has(&by.func, &by.line.file));
             creator || super::seen::own_frame(own, stack).is_some()
         };
-        stack.goroutine != 1 && (waits || goes_on(&stack.status)) && of_user()
+        stack.goroutine != 1 && (waits || busy && goes_on(&stack.status)) && of_user()
     });
     found
 }

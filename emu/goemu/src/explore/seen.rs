@@ -100,7 +100,7 @@ pub(super) fn seen(machine: &mut Machine, own: &Own, run: &Run, leaks: bool) -> 
     let mut all = vec![ended(machine, own, run)];
     let ended_by_itself = matches!(run.outcome, Outcome::Exited { fatal: None, .. });
     if leaks && ended_by_itself {
-        all.extend(leak(machine, own));
+        all.extend(leak(machine, own, run.busy));
     }
     all
 }
@@ -205,9 +205,9 @@ fn deadlock(own: &Own, what: &str, traceback: &Traceback) -> Seen {
 }
 
 /// Goroutines that wait for ever in a program that has ended.
-fn leak(machine: &mut Machine, own: &Own) -> Option<Seen> {
+fn leak(machine: &mut Machine, own: &Own, busy: bool) -> Option<Seen> {
     let image = std::sync::Arc::clone(machine.image());
-    let traceback = blocked::leaked(machine, &image, own);
+    let traceback = blocked::leaked(machine, &image, own, busy);
     if traceback.is_empty() {
         return None;
     }

@@ -257,6 +257,7 @@ impl Os for Linux {
             contended: threads.schedule.contended,
             ended: threads.ended(),
             printed: threads.printed,
+            busy: threads.busy,
         }
     }
 

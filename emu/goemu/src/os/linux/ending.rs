@@ -42,6 +42,11 @@ impl Ending {
         self.left = self.left.saturating_sub(instructions);
     }
 
+    /// Whether something of it ran all the time.
+    pub(super) fn is_busy(&self) -> bool {
+        self.left <= 0
+    }
+
     /// Whether it has taken all that it may.
     pub(super) fn is_late(&self, now: u64) -> bool {
         self.deadline <= now || self.left <= 0

@@ -53,6 +53,8 @@ pub(super) struct Threads {
     pub(super) settles: bool,
     /// How much a program that ran on had printed when it ended.
     pub(super) printed: Option<(usize, usize)>,
+    /// Whether a program that ran on did so for as many instructions as it may.
+    pub(super) busy: bool,
 }
 
 /// One thread. Registers of the running one are in the machine's processor.
@@ -133,6 +135,7 @@ impl Default for Threads {
             ending: None,
             settles: false,
             printed: None,
+            busy: false,
         }
     }
 }
@@ -153,6 +156,7 @@ impl Threads {
     pub(super) fn ended(&mut self) -> Option<Outcome> {
         let ending = self.ending.take()?;
         self.printed = Some(ending.printed);
+        self.busy = ending.is_busy();
         Some(ending.outcome)
     }
 
