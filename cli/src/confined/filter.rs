@@ -121,8 +121,8 @@ const CONNECT: &[i64] = &[
     libc::SYS_sendmsg,
     libc::SYS_recvmsg,
 ];
-/// A request for a terminal's size, and whether a file is a terminal.
-const TERMINAL: [u64; 2] = [libc::TIOCGWINSZ, libc::TCGETS];
+/// Requests of ioctl: a terminal's size, whether a file is a terminal, and that a socket does not wait.
+const REQUESTS: [u64; 3] = [libc::TIOCGWINSZ, libc::TCGETS, libc::FIONBIO];
 
 /// Installs the filters, unless the kernel has none.
 pub(super) fn install(needs: &Needs) {
@@ -147,8 +147,8 @@ fn allowed(needs: &Needs) -> Option<BpfProgram> {
     let threads = libc::CLONE_THREAD as u64;
     let is_thread = SeccompCmpOp::MaskedEq(threads);
     rules.insert(libc::SYS_clone, vec![rule(0, is_thread, threads)?]);
-    let terminal = TERMINAL.iter().map(|&request| rule(1, SeccompCmpOp::Eq, request));
-    rules.insert(libc::SYS_ioctl, terminal.collect::<Option<_>>()?);
+    let requests = REQUESTS.iter().map(|&request| rule(1, SeccompCmpOp::Eq, request));
+    rules.insert(libc::SYS_ioctl, requests.collect::<Option<_>>()?);
     program(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)
 }
 
