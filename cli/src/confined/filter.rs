@@ -112,8 +112,15 @@ const ACCEPT: &[i64] = &[
     libc::SYS_setsockopt,
     libc::SYS_shutdown,
 ];
-/// Sockets of one's own.
+/// Sockets of one's own, many at a time.
 const CONNECT: &[i64] = &[
+    libc::SYS_epoll_create1,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_wait,
+    libc::SYS_epoll_pwait,
+    libc::SYS_epoll_pwait2,
+    libc::SYS_timerfd_create,
+    libc::SYS_timerfd_settime,
     libc::SYS_socket,
     libc::SYS_bind,
     libc::SYS_listen,
