@@ -338,7 +338,11 @@ impl<'a, 'py> Converter<'a, 'py> {
             return Ok(with_type(ty.clone(), self.value(given, &ty, path)?));
         }
         if let Ok(error) = given.getattr("_go_value") {
-            return self.value(&error, ty, path);
+            return if error.is_none() {
+                self.new_error(given, ty, path)
+            } else {
+                self.value(&error, ty, path)
+            };
         }
         if let Ok(b) = given.cast::<PyBool>() {
             return Ok(Value::Bool(b.is_true()));
@@ -360,6 +364,21 @@ impl<'a, 'py> Converter<'a, 'py> {
         Err(errors::argument(&format!(
             "{path}: which Go type is this Python {found} to have in a {ty}? Say it: p.types[\"...\"](value)"
         )))
+    }
+
+    /// A `GoError` that Python has made: what `errors.New` makes of its text.
+    fn new_error(&self, error: &Bound<'py, PyAny>, ty: &Arc<Type>, path: &Path<'_>) -> PyResult<Value> {
+        let text = self.bytes(&error.getattr("text")?).transpose()?;
+        let text =
+            text.ok_or_else(|| errors::argument(&format!("{path}: the text of a GoError is no text")))?;
+        let empty = parse_value("errors.New(\"\")", ty, &**self.image());
+        match empty.map_err(|error| errors::argument(&format!("{path}: {error}")))? {
+            Value::Interface(made) => {
+                let value = Box::new(Value::pointer_to(Value::tuple([Value::String(text)])));
+                Ok(Value::Interface(Interface { value, ..made }))
+            }
+            other => Ok(other),
+        }
     }
 
     fn func(&self, given: &Bound<'py, PyAny>, ty: &Arc<Type>, path: &Path<'_>) -> PyResult<Value> {

@@ -140,6 +140,7 @@ pub(crate) fn settings<'py>(
     dict.set_item("stdin", PyBytes::new(py, &config.process.stdin))?;
     dict.set_item("max_output", config.max_output)?;
     dict.set_item("processors", config.processors)?;
+    dict.set_item("faults", (!config.faults.is_empty()).then(|| config.faults.to_string()))?;
     crate::files::settings(py, &config.files, &dict)?;
     Ok(dict)
 }
@@ -152,7 +153,8 @@ pub(crate) fn settings<'py>(
 /// takes a file for a dump of memory. `dirs` are files and folders that the program is given: paths in the guest with paths of this
 /// computer, or with a pair of one and "ro", "overlay" (it writes to a copy in memory; the default) or "rw"; `cwd` is its working
 /// directory, `max_files` the bytes that its files may have, `max_output` those that a call may print, `processors` the number that
-/// it sees. `changes` are texts: `stub main.roll=4`, `set main.debug=true`, `patch main.f=90 90`,
+/// it sees. `faults` are what goes wrong on purpose, where it runs on its own runtime, by the seed: "delays", "drops", "short", "full",
+/// "clock", several with commas between them, or "all". `changes` are texts: `stub main.roll=4`, `set main.debug=true`, `patch main.f=90 90`,
 /// `map FILE@ADDRESS:rx`, `reg DX=5`, `skip-init PACKAGE`, `stop ADDRESS`.
 ///
 /// >>> p = goemu.open("prog")
@@ -165,7 +167,7 @@ pub(crate) fn settings<'py>(
 #[pyfunction]
 #[pyo3(signature = (source, *, fuel=None, timeout=None, seed=None, runtime=None, engine=None, cpu=None, max_memory=None, max_stack=None,
                     args=None, env=None, stdin=None, base=None, dump_base=None, changes=None, dirs=None, cwd=None, max_files=None,
-                    max_output=None, processors=None))]
+                    max_output=None, processors=None, faults=None))]
 #[allow(clippy::too_many_arguments, reason = "keywords of a Python function")]
 pub(crate) fn open(
     py: Python<'_>,
@@ -189,6 +191,7 @@ pub(crate) fn open(
     max_files: Option<u64>,
     max_output: Option<u64>,
     processors: Option<u32>,
+    faults: Option<&str>,
 ) -> PyResult<Program> {
     let default = Config::default();
     let stdin = stdin.map_or_else(|| Arc::clone(&default.process.stdin), Arc::from);
@@ -226,6 +229,7 @@ pub(crate) fn open(
             }
             given => given.unwrap_or(default.processors),
         },
+        faults: faults.map_or(Ok(default.faults), str::parse).map_err(PyValueError::new_err)?,
         files: crate::files::given(dirs, cwd, max_files)?,
         process: Process { args: args.unwrap_or_default(), env, stdin, ..Process::default() },
         ..default

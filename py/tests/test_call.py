@@ -188,6 +188,19 @@ def test_a_report_tells_all_and_raises_nothing(corpus):
     assert report.runtime == "hooked" and "3" in report._repr_html_()
 
 
+def test_errors_are_made_of_texts(typed):
+    assert typed.main.codeOf(goemu.GoError("unknown")) == typed.main.codeOf(goemu.lit('errors.New("unknown")'))
+    assert typed.main.codeOf(None) == (0, "")
+
+    @typed.replace("main.check")
+    def check(n):
+        return goemu.GoError(b"not " + bytes([n]))
+
+    error = typed.main.check(65)
+    assert error.text == "not A" and error.value.type.name == "*errors.errorString"
+    check.remove()
+
+
 def test_fuel_ends_a_call(corpus):
     corpus.fuel = 1000
     with pytest.raises(goemu.OutOfFuel, match="raise it with fuel="):

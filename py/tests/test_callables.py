@@ -116,3 +116,19 @@ def test_hooks_take_functions_but_give_none(typed):
         typed.main.applyTo(lambda x: x, [1, 2])
     apply.remove()
     assert typed.main.applyTo(lambda x: x * x, [1, 2, 3]) == [1, 4, 9]
+
+
+def test_named_func_types_take_python_functions(bin_dir):
+    p = goemu.open(bin_dir / "concurrency-go1.27")
+    match = p["testing.matchStringOnly.MatchString"]
+    assert p.types["testing.matchStringOnly"].kind == "func"
+    assert match(lambda pattern, text: (pattern in text, None), "b", "abc") == (True, None)
+    refused, error = match(lambda pattern, text: (False, goemu.GoError(f"no {pattern}")), "b", "abc")
+    assert not refused and str(error) == "no b" and error == goemu.GoError("no b", error.value)
+    with pytest.raises(TypeError, match="result 1"):
+        match(lambda pattern, text: ("yes", None), "b", "abc")
+    with pytest.raises(TypeError, match="matchStringOnly is wanted"):
+        match(5, "b", "abc")
+    # A type of which nothing but the name is known.
+    with pytest.raises((TypeError, goemu.GoemuError), match="no.such"):
+        p.function("testing.matchStringOnly.MatchString", sig="func(f no.such, a, b string) (bool, error)")(lambda: 1, "a", "b")

@@ -56,6 +56,11 @@ fn functions_give_what_is_said() {
     // Initialisers call it, too.
     let started = everywhere("world-go1.27", &[stub("fmt.Sprintf=\"x\"")], "main.initialised", &["3"]);
     assert_eq!(started, r#"9, 285, "x""#);
+    let error = [stub("main.check=errors.New(\"refused\")")];
+    assert_eq!(
+        everywhere("typed-go1.27", &error, "main.check", &["1"]),
+        r#"&errors.errorString{s:"refused"}"#
+    );
     // The later one holds.
     let twice = [stub("main.fib=1"), stub("main.fib=2")];
     assert_eq!(everywhere("corpus-go1.27", &twice, "main.fib", &["4"]), "2");

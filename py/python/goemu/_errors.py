@@ -79,7 +79,7 @@ class Deadlock(OutcomeError):
 class GoError(Exception):
     """A Go `error` that is not nil, as functions return it: a value, which can be raised.
 
-    `text` is what its `Error` method gives, `value` the error itself.
+    `text` is what its `Error` method gives, `value` the error itself. One that Python makes, `GoError("text")`, is what `errors.New` gives.
     """
 
     text: Any

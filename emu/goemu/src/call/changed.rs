@@ -89,7 +89,8 @@ fn set(machine: &mut Machine, variable: &Variable) -> Result<(), Error> {
 
 fn set_in_hook(cx: &mut HookContext<'_>, variable: &Variable) -> Result<(), HookError> {
     let image = cx.image;
-    let block = encoded(&mut HookHeap { memory: cx.memory, world: cx.world }, image, variable)?;
+    let block =
+        encoded(&mut HookHeap { image: cx.image, memory: cx.memory, world: cx.world }, image, variable)?;
     Ok(cx.memory.poke(variable.addr, &block)?)
 }
 
@@ -103,7 +104,7 @@ fn encoded(heap: &mut dyn GuestHeap, types: &dyn Types, variable: &Variable) -> 
 /// Carries out a function by giving its results.
 fn stands_in(cx: &mut HookContext<'_>, stub: &Stub) -> HookResult {
     let mut frame = frame_at(cx.cpu, cx.memory, cx.caller_sp(), stub.places.stack_size);
-    let mut heap = HookHeap { memory: cx.memory, world: cx.world };
+    let mut heap = HookHeap { image: cx.image, memory: cx.memory, world: cx.world };
     passing::give(&stub.signature, &stub.places, &stub.results, &mut frame, &mut heap, cx.image)
         .map_err(Error::from)?;
     put(cx, &frame)?;

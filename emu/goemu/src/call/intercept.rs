@@ -180,7 +180,7 @@ impl Convention {
     /// Puts the results where the caller looks for them.
     pub(crate) fn give(&self, cx: &mut HookContext<'_>, results: &[Value]) -> Result<(), HookError> {
         let mut frame = self.frame(cx);
-        let mut heap = HookHeap { memory: cx.memory, world: cx.world };
+        let mut heap = HookHeap { image: cx.image, memory: cx.memory, world: cx.world };
         passing::give(&self.signature, &self.places, results, &mut frame, &mut heap, cx.image)
             .map_err(Error::from)?;
         put(cx, &frame)

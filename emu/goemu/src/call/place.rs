@@ -30,7 +30,7 @@ impl<'m> MachineHeap<'m> {
 
     fn plain(&mut self) -> HookHeap<'_> {
         let Guest { memory, world, .. } = &mut self.machine.guest;
-        HookHeap { memory, world }
+        HookHeap { image: &self.image, memory, world }
     }
 
     fn memory(&self) -> &Memory {
@@ -150,13 +150,9 @@ impl GuestHeap for MachineHeap<'_> {
     }
 
     fn itab(&mut self, interface: &Type, dynamic: &Type) -> Result<u64, HeapError> {
-        let known = match (self.descriptor(interface), self.descriptor(dynamic)) {
-            (Some(interface), Some(ty)) => self.image.itab(interface, ty),
-            _ => None,
-        };
-        match known {
-            Some(itab) => Ok(itab),
-            None => self.make_itab(interface, dynamic),
+        match self.plain().itab(interface, dynamic) {
+            Ok(itab) => Ok(itab),
+            Err(_) => self.make_itab(interface, dynamic),
         }
     }
 }

@@ -41,7 +41,7 @@ impl MapType {
         act: impl FnOnce(&mut Builder<'_>) -> Result<T, HeapError>,
     ) -> Result<T, HookError> {
         let (facts, design) = (cx.image.facts(), cx.image.map_design());
-        let mut heap = HookHeap { memory: cx.memory, world: cx.world };
+        let mut heap = HookHeap { image: cx.image, memory: cx.memory, world: cx.world };
         let done = act(&mut Builder { heap: &mut heap, facts, design, key: &self.key, elem: &self.elem });
         let caller = || cx.image.func_at(cx.cpu.rip).map(|func| func.name().to_owned());
         done.map_err(|error| match error {
