@@ -17,13 +17,28 @@ const MOST: Duration = Duration::from_secs(20);
 /// Guests that run for ever: each call of theirs is charged for its work.
 const ENDLESS: &[&str] = &[
     "badFdWrite",
+    "badPoll",
+    "badWrite",
+    "closeRange",
+    "dupLoop",
     "emptyMessages",
     "emptyReads",
     "epollWait",
+    "growFile",
+    "lockLoop",
+    "manyOptions",
+    "manyPorts",
     "manyTimers",
+    "mapFile",
     "mapStorm",
     "mapStormBig",
+    "noEntries",
     "ownSignals",
+    "pathOfLinks",
+    "peekBytes",
+    "randomBytes",
+    "readPages",
+    "workingFolder",
     "writevZero",
 ];
 

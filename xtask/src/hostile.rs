@@ -73,6 +73,30 @@ const REAL: &[Guest] = &[
     Guest("longerNames", "", "the same, 64 of them in each"),
     Guest("allStacks", "", "asks for the stacks of 5,000 goroutines"),
     Guest("deadStacks", "", "ends in a deadlock of 100,000 goroutines"),
+    Guest("dupLoop", "", "takes and frees the last of 65,000 numbers of files"),
+    Guest("lockLoop", "", "locks a file beside 65,000 open ones"),
+    Guest("closeRange", "", "closes 65,000 numbers that stand for nothing"),
+    Guest("workingFolder", "", "asks for the path of a folder beside 20,000 others"),
+    Guest("noEntries", "", "lists 20,000 files into no room"),
+    Guest("growFile", "", "makes a file 512 MiB long, and empty again"),
+    Guest("mapFile", "", "maps a file of 256 MiB where there is no room"),
+    Guest("readPages", "", "reads into 1,024 places of 1 MiB"),
+    Guest("randomBytes", "", "reads random numbers"),
+    Guest("manyPorts", "", "gives sockets ports"),
+    Guest("peekBytes", "", "looks at 256 KiB that a socket holds"),
+    Guest("manySockets", "", "opens sockets and fills each"),
+    Guest("manyPipes", "", "opens pipes and fills each"),
+    Guest("manyOptions", "", "sets options of a socket"),
+    Guest("deepFolders", "", "makes folders in folders"),
+    Guest("protectPages", "", "takes a permission from 1 GiB, and gives it back"),
+    Guest("forgetPages", "", "gives back 1 GiB that was not written"),
+    Guest("badPoll", "", "polls 65,536 files"),
+    Guest("printLoop", "", "prints byte by byte"),
+    Guest("codeStorm", "", "changes one of a million instructions, and executes all"),
+    Guest("growMap", "", "fills a map"),
+    Guest("grownString", "", "appends to a string"),
+    Guest("manyGoroutines", "", "makes goroutines that wait"),
+    Guest("manySleepers", "", "makes goroutines that sleep"),
 ];
 
 /// With hooks, where they do the work.
@@ -82,6 +106,10 @@ const HOOKED: &[Guest] = &[
     Guest("longerNames", "", "the same, 64 of them in each"),
     Guest("allStacks", "", "asks for the stacks of 5,000 goroutines"),
     Guest("deadStacks", "", "ends in a deadlock of 100,000 goroutines"),
+    Guest("growMap", "", "fills a map"),
+    Guest("grownString", "", "appends to a string"),
+    Guest("manyGoroutines", "", "makes goroutines that wait"),
+    Guest("manySleepers", "", "makes goroutines that sleep"),
 ];
 
 /// What a process took.

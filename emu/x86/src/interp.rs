@@ -230,7 +230,7 @@ impl Interpreter {
 
     /// Takes the writes to decoded pages, and forgets blocks that they touch.
     pub fn take_code_writes(&mut self, memory: &mut Memory) {
-        self.blocks.forget(memory.take_code_writes());
+        self.blocks.forget_written(memory);
     }
 
     /// The writes to decoded pages that were taken since this was asked last.
@@ -283,7 +283,7 @@ impl Interpreter {
         let target = self.target(id, flow, cpu);
         cpu.rip = target;
         if memory.code_written() {
-            self.blocks.forget(memory.take_code_writes());
+            self.blocks.forget_written(memory);
         }
         if due { Err(Exit::OutOfFuel) } else { self.arrive(cpu, memory) }
     }

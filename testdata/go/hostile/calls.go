@@ -190,7 +190,7 @@ func nestedSignals(n int) int {
 	act[0], act[1], act[2], act[3] = h, 0x40000000|0x04000000, r, 0
 	sys(13, 10, uintptr(unsafe.Pointer(&act)), 0, 8, 0, 0)
 	k := 0
-	const per = 144 << 10
+	const per = 448 << 10
 	mm(sigstacks, sigroom)
 	for i := 0; i < n; i++ {
 		if uintptr(i+1)*per > sigroom {

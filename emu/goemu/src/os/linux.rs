@@ -104,11 +104,29 @@ impl Kernel {
         })
     }
 
+    /// What its calls have taken so far beyond what each charges by itself, in instructions.
+    fn work(&self) -> u64 {
+        self.disk.work + self.files.work + self.net.work + self.threads.work
+    }
+
+    /// Carries out a system call.
+    fn carry_out(
+        &mut self,
+        entry: &table::Entry,
+        cx: &mut HookContext<'_>,
+        args: Args,
+    ) -> Result<SyscallReturn, HookError> {
+        let before = self.work();
+        let answer = (entry.body)(self, cx, args);
+        cx.memory.charge(self.work().saturating_sub(before));
+        answer
+    }
+
     /// Carries out a system call of one thread alone, about files. `None` where it would wait.
     pub(super) fn file_call(&mut self, cx: &mut HookContext<'_>) -> Result<Option<i64>, HookError> {
         let args = registers(cx.cpu);
         let Some(entry) = table::find(cx.cpu.gpr(gpr::RAX)) else { return Ok(Some(-errno::EPERM)) };
-        match (entry.body)(self, cx, args) {
+        match self.carry_out(entry, cx, args) {
             Ok(SyscallReturn::Return(result)) => Ok(Some(result)),
             Ok(SyscallReturn::Resume | SyscallReturn::End(_)) => Ok(None),
             Err(HookError::Fault(_)) => Ok(Some(-errno::EFAULT)),
@@ -179,7 +197,7 @@ impl Os for Linux {
             return Ok(SyscallReturn::End(outcome));
         }
         let answer = match faults::before(&mut self.now, cx, number, args)? {
-            Ok(args) => (entry.body)(&mut self.now, cx, args),
+            Ok(args) => self.now.carry_out(entry, cx, args),
             Err(instead) => Ok(instead),
         };
         match answer {

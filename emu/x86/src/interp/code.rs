@@ -57,9 +57,14 @@ const QUICK: usize = 1 << 12;
 const MAX_OPS: usize = 1 << 21;
 
 /// Operations that a program may have without being charged for decoding them, which would make its run depend on what was
-/// decoded before; and the instructions that decoding one takes as long as.
-const PLENTY: u64 = 1 << 24;
+/// decoded before; and the instructions that decoding one takes as long as, and making a block.
+const PLENTY: u64 = 1 << 23;
 const DECODING: u64 = 40;
+const MAKING: u64 = 40;
+/// Blocks that a program may have without being charged for the search among them when code is written, and how many are looked at in
+/// the time of an instruction.
+const FEW: usize = 1 << 16;
+const SEEN: u64 = 4;
 
 /// Changes kept before everything counts as changed.
 const MAX_CHANGES: usize = 1 << 12;
@@ -141,7 +146,7 @@ impl Blocks {
     /// The block at an address, decoded if need be.
     pub(super) fn enter(&mut self, memory: &mut Memory, addr: u64) -> Result<Id, MemFault> {
         if memory.code_written() {
-            self.forget(memory.take_code_writes());
+            self.forget_written(memory);
         }
         if let Some(&id) = self.by_addr.get(&addr) {
             return Ok(id);
@@ -175,7 +180,7 @@ impl Blocks {
         }));
         self.decoded += decoded.insns.len() as u64;
         if self.decode_much() {
-            memory.charge(DECODING * decoded.insns.len() as u64);
+            memory.charge(MAKING + DECODING * decoded.insns.len() as u64);
         }
         self.insns.extend(decoded.insns);
         self.by_addr.insert(addr, id);
@@ -244,6 +249,15 @@ impl Blocks {
     pub(super) fn set_chooser(&mut self, chooser: Option<Chooser>) {
         self.chooser = chooser;
         self.forget_all();
+    }
+
+    /// Drops blocks whose bytes were written.
+    pub(super) fn forget_written(&mut self, memory: &mut Memory) {
+        let changed = memory.take_code_writes();
+        if self.blocks.len() > FEW {
+            memory.charge(changed.len() as u64 * self.blocks.len() as u64 / SEEN);
+        }
+        self.forget(changed);
     }
 
     /// Drops blocks whose bytes changed. That is rare, and any block may be linked to any other, so one change

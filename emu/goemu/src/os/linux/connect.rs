@@ -8,6 +8,9 @@ use super::socket_address::Address;
 use super::socket_options as options;
 use super::{Kernel, errno};
 
+/// What comparing a socket's address takes, in instructions.
+const LOOK: u64 = 4;
+
 impl Net {
     /// Whether another socket receives what is sent to an address.
     fn is_taken(&self, number: usize, address: &Address) -> bool {
@@ -43,6 +46,7 @@ impl Net {
         if !address.is_own() {
             return Err(errno::EADDRNOTAVAIL);
         }
+        self.work += LOOK * self.sockets.len() as u64;
         if self.is_taken(number, &address) {
             return Err(errno::EADDRINUSE);
         }
@@ -72,7 +76,7 @@ impl Net {
     }
 
     /// The socket that receives what is sent to an address: one with exactly that address, if there is one.
-    pub(super) fn receiver(&self, kind: Kind, to: &Address, from: Option<&Address>) -> Option<usize> {
+    pub(super) fn receiver(&mut self, kind: Kind, to: &Address, from: Option<&Address>) -> Option<usize> {
         let takes = |socket: &Socket| {
             let waits = kind == Kind::Datagram || matches!(socket.state, State::Listening { .. });
             // A connected one takes what its other end sends alone.
@@ -80,11 +84,12 @@ impl Net {
             let own = socket.local.as_ref().is_some_and(|own| own.takes(to, !options::only_v6(socket)));
             socket.kind == kind && waits && wanted && own
         };
-        let mut fitting: Vec<_> = self.sockets.iter().filter(|(_, socket)| takes(socket)).collect();
-        fitting.sort_by_key(|(_, socket)| {
+        let fitting = self.sockets.iter().filter(|(_, socket)| takes(socket));
+        let best = fitting.min_by_key(|(_, socket)| {
             (socket.remote.is_none(), socket.local.as_ref().is_some_and(Address::is_any))
         });
-        fitting.first().map(|(number, _)| **number)
+        self.work += LOOK * self.sockets.len() as u64;
+        best.map(|(number, _)| *number)
     }
 
     /// Connects a stream to a listener: whether that is done, or waits for room.

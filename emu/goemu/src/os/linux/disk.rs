@@ -30,6 +30,11 @@ const MOST_LINKS: usize = 40;
 /// Bytes of a path and of a name, as in Linux.
 const MOST_PATH: usize = 4096;
 const MOST_NAME: usize = 255;
+/// Bytes of a path that are cut into names in the time of an instruction, and what a name takes of them.
+const BYTES: u64 = 8;
+const STEP: u64 = 20;
+/// Folders in each other at most.
+const MOST_DEPTH: usize = 1024;
 /// The most nodes.
 const MOST_NODES: usize = 1 << 20;
 
@@ -154,6 +159,8 @@ pub(super) struct Disk {
     pub(super) current: Id,
     /// Permissions that new nodes do not get.
     pub(super) mask: u32,
+    /// What walks, lists and contents have taken so far, in instructions.
+    pub(super) work: u64,
 }
 
 /// Where a walk ended: a folder, and a name in it that may be there.
@@ -207,6 +214,7 @@ impl Disk {
             return Err(errno::ENAMETOOLONG);
         }
         let mut folder = if path[0] == b'/' { ROOT } else { from };
+        self.work += path.len() as u64 / BYTES;
         let mut rest = names(path);
         let mut slash = path.ends_with(b"/");
         let mut links = 0;
@@ -216,6 +224,7 @@ impl Disk {
             if name.len() > MOST_NAME {
                 return Err(errno::ENAMETOOLONG);
             }
+            self.work += STEP;
             let node = match &name[..] {
                 b".." => Some(self.parent(folder)?),
                 b"." => Some(folder),
@@ -236,6 +245,7 @@ impl Disk {
                 }
                 slash |= last && target.ends_with(b"/");
                 found = Found { folder, name: Vec::new(), node: Some(folder), slash };
+                self.work += target.len() as u64 / BYTES;
                 rest.extend(names(&target));
                 continue;
             }
@@ -264,12 +274,20 @@ impl Disk {
     }
 
     /// The path of a folder; `None` if it was removed.
-    pub(super) fn path_of(&self, folder: Id) -> Option<Vec<u8>> {
+    pub(super) fn path_of(&mut self, folder: Id) -> Option<Vec<u8>> {
+        let mut work = 0;
+        let path = self.path_from_root(folder, &mut work);
+        self.work += work;
+        path
+    }
+
+    fn path_from_root(&self, folder: Id, work: &mut u64) -> Option<Vec<u8>> {
         let mut parts: Vec<&[u8]> = Vec::new();
         let mut at = folder;
         while at != ROOT {
             let parent = self.parent(at).ok()?;
             let Kind::Folder { entries, .. } = &self.node(parent).ok()?.kind else { return None };
+            *work += STEP + entries.len() as u64;
             parts.push(entries.iter().find(|(_, id)| **id == at)?.0);
             at = parent;
         }

@@ -21,7 +21,7 @@ const EDGE: u32 = 1 << 31;
 /// Bytes of `struct epoll_event`: events, data.
 const EVENT: u64 = 12;
 /// What a look at a file costs of fuel.
-const LOOK: u64 = 2;
+const LOOK: u64 = 5;
 
 /// A file that an epoll watches.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +79,7 @@ pub(super) fn control(
         Some(_) => {}
     }
     let Some(File::Epoll(interests)) = kernel.files.get(epoll) else { return done(Err(errno::EBADF)) };
+    cx.memory.charge(interests.len() as u64);
     let known = interests.iter().any(|interest| interest.file == file);
     if (operation == ADD) == known {
         return done(Err(if known { errno::EEXIST } else { errno::ENOENT }));
@@ -177,29 +178,29 @@ impl Interest {
 }
 
 /// The state of a file.
-fn readiness(kernel: &mut Kernel, number: u64) -> Ready {
+fn readiness(kernel: &Kernel, number: u64) -> Ready {
     let reads = |holds: bool| if holds { IN } else { 0 };
-    match kernel.files.get(number).cloned() {
+    match kernel.files.shared(number) {
         None => Ready { events: INVALID, ..Ready::default() },
         Some(File::Input) => Ready { events: IN, ..Ready::default() },
         Some(File::Output(_)) => Ready { events: OUT, ..Ready::default() },
         Some(File::Node(_)) => Ready { events: IN | OUT, ..Ready::default() },
         Some(File::Epoll(_)) => Ready::default(),
-        Some(File::Counter(count, _)) => Ready { events: reads(count > 0) | OUT, changes: (count, 0) },
-        Some(File::PipeOut(pipe)) => {
+        Some(&File::Counter(count, _)) => Ready { events: reads(count > 0) | OUT, changes: (count, 0) },
+        Some(&File::PipeOut(pipe)) => {
             let (pipes, hangs) = (&kernel.files.pipes, !kernel.files.pipes.has_writer(pipe));
             let Some(pipe) = pipes.get(pipe) else { return Ready { events: HANGUP, ..Ready::default() } };
             let events = reads(!pipe.held.is_empty()) | if hangs { HANGUP } else { 0 };
             Ready { events, changes: (pipe.arrived, 0) }
         }
-        Some(File::PipeIn(pipe)) => {
+        Some(&File::PipeIn(pipe)) => {
             let (pipes, broken) = (&kernel.files.pipes, !kernel.files.pipes.has_reader(pipe));
             let Some(pipe) = pipes.get(pipe) else { return Ready { events: ERROR, ..Ready::default() } };
             let room = pipe.held.len() < super::pipes::SIZE;
             let events = if room || broken { OUT } else { 0 } | if broken { ERROR } else { 0 };
             Ready { events, changes: (pipe.drained, pipe.drained) }
         }
-        Some(File::Socket(socket)) => net::readiness(&kernel.net, socket),
+        Some(File::Socket(socket)) => net::readiness(&kernel.net, *socket),
     }
 }
 

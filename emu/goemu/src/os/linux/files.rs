@@ -1,5 +1,7 @@
 //! Open files: numbers, and what they stand for. Numbers that were made from each other (dup) share one open file.
 
+use std::collections::BTreeSet;
+
 use super::disk::Id;
 use super::pipes::Pipes;
 use super::{Args, Kernel, disk, epoll, errno, net};
@@ -82,13 +84,22 @@ struct Number {
 #[derive(Clone)]
 pub(super) struct Files {
     numbers: Vec<Option<Number>>,
+    /// Those of `numbers` that stand for nothing.
+    free: BTreeSet<usize>,
     open: Vec<Option<Open>>,
+    /// Places in `open` that are empty, and those of epolls.
+    empty: BTreeSet<usize>,
+    epolls: BTreeSet<usize>,
     pub(super) pipes: Pipes,
+    /// Files and interests that were looked at so far.
+    pub(super) work: u64,
 }
 
 impl Default for Files {
     fn default() -> Files {
-        let mut files = Files { numbers: Vec::new(), open: Vec::new(), pipes: Pipes::default() };
+        let (numbers, open, pipes) = Default::default();
+        let [free, empty, epolls] = Default::default();
+        let mut files = Files { numbers, free, open, empty, epolls, pipes, work: 0 };
         for file in [File::Input, File::Output(1), File::Output(2)] {
             files.add(file, flag::READ_WRITE);
         }
@@ -111,6 +122,11 @@ impl Files {
         self.open(number).ok().map(|open| &mut open.file)
     }
 
+    /// The same to be looked at.
+    pub(super) fn shared(&self, number: u64) -> Option<&File> {
+        Some(&self.open.get(self.number(number)?.open)?.as_ref()?.file)
+    }
+
     /// The open node that a number stands for.
     pub(super) fn node(&mut self, number: u64) -> Result<&mut OfNode, i64> {
         match self.get(number) {
@@ -125,49 +141,54 @@ impl Files {
         self.number(number).map(|number| number.open)
     }
 
-    /// The lowest free number, `from` at least.
-    fn free(&mut self, from: usize) -> Option<usize> {
-        let at = (from..self.numbers.len()).find(|&at| self.numbers[at].is_none());
+    /// Takes the lowest free number, `from` at least.
+    fn lowest(&mut self, from: usize) -> Option<usize> {
+        let at = self.free.range(from..).next().copied();
         let at = at.unwrap_or(self.numbers.len().max(from));
-        if at >= MOST {
-            return None;
-        }
+        (at < MOST).then_some(at)
+    }
+
+    /// Lets a number stand for an open file.
+    fn give(&mut self, at: usize, number: Number) {
         if at >= self.numbers.len() {
+            self.work += (at - self.numbers.len()) as u64;
+            self.free.extend(self.numbers.len()..at);
             self.numbers.resize(at + 1, None);
         }
-        Some(at)
+        self.free.remove(&at);
+        self.numbers[at] = Some(number);
     }
 
     /// A new open file under the lowest free number.
     pub(super) fn add(&mut self, file: File, flags: u64) -> Option<u64> {
-        let at = self.free(0)?;
-        let slot = self.open.iter().position(Option::is_none).unwrap_or(self.open.len());
+        let at = self.lowest(0)?;
+        let slot = self.empty.pop_first().unwrap_or(self.open.len());
         if slot == self.open.len() {
             self.open.push(None);
         }
         self.pipes.opened(&file, 1);
+        if matches!(file, File::Epoll(_)) {
+            self.epolls.insert(slot);
+        }
         let close_on_exec = flags & flag::CLOSE_ON_EXEC != 0;
         self.open[slot] = Some(Open { file, flags: flags & !flag::CLOSE_ON_EXEC, users: 1, lock: None });
-        self.numbers[at] = Some(Number { open: slot, close_on_exec });
+        self.give(at, Number { open: slot, close_on_exec });
         Some(at as u64)
     }
 
     /// Whether two more files can be opened.
     pub(super) fn has_room_for_two(&self) -> bool {
-        self.numbers.iter().flatten().count() + 2 <= MOST
+        self.numbers.len() - self.free.len() + 2 <= MOST
     }
 
     /// Another number for an open file: `from` at least, or exactly that.
     fn again(&mut self, number: u64, from: usize, exactly: bool, close_on_exec: bool) -> Result<u64, i64> {
         let open = self.number(number).ok_or(errno::EBADF)?.open;
-        let at = if exactly { from } else { self.free(from).ok_or(errno::EMFILE)? };
+        let at = if exactly { from } else { self.lowest(from).ok_or(errno::EMFILE)? };
         if at >= MOST {
             return Err(if exactly { errno::EBADF } else { errno::EMFILE });
         }
-        if at >= self.numbers.len() {
-            self.numbers.resize(at + 1, None);
-        }
-        self.numbers[at] = Some(Number { open, close_on_exec });
+        self.give(at, Number { open, close_on_exec });
         if let Some(open) = &mut self.open[open] {
             open.users += 1;
         }
@@ -176,10 +197,12 @@ impl Files {
 
     /// Takes a number away. The file, where that was its last number.
     fn take(&mut self, number: u64) -> Result<Option<File>, i64> {
-        let slot = usize::try_from(number).ok().and_then(|number| self.numbers.get_mut(number));
-        let at = slot.and_then(Option::take).ok_or(errno::EBADF)?.open;
-        for open in self.open.iter_mut().flatten() {
-            if let File::Epoll(interests) = &mut open.file {
+        let index = usize::try_from(number).map_err(|_| errno::EBADF)?;
+        let at = self.numbers.get_mut(index).and_then(Option::take).ok_or(errno::EBADF)?.open;
+        self.free.insert(index);
+        for epoll in &self.epolls {
+            if let Some(Open { file: File::Epoll(interests), .. }) = &mut self.open[*epoll] {
+                self.work += 1 + interests.len() as u64;
                 interests.retain(|interest| interest.file != number);
             }
         }
@@ -189,6 +212,8 @@ impl Files {
             return Ok(None);
         }
         let closed = self.open[at].take().map(|open| open.file);
+        self.empty.insert(at);
+        self.epolls.remove(&at);
         if let Some(file) = &closed {
             self.pipes.opened(file, -1);
         }
@@ -239,9 +264,12 @@ pub(super) fn close_range(
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
     const CLOSE_ON_EXEC: u64 = 4;
+    /// What closing one takes, in instructions.
+    const CLOSED: u64 = 40;
     let last = args[1].min(kernel.files.numbers.len() as u64);
-    for number in args[0]..=last {
-        if args[2] & CLOSE_ON_EXEC == 0 {
+    if args[2] & CLOSE_ON_EXEC == 0 {
+        cx.memory.charge(CLOSED * (last + 1).saturating_sub(args[0]));
+        for number in args[0]..=last {
             let _ = shut(kernel, number);
         }
     }
@@ -395,6 +423,7 @@ pub(super) fn flock(
     let own = kernel.files.identity(number);
     let wanted = (operation & UNLOCK == 0).then_some(operation & EXCLUSIVE != 0);
     let of_node = |open: &Open| matches!(&open.file, File::Node(other) if other.id == node);
+    kernel.files.work += kernel.files.open.len() as u64;
     let taken = kernel.files.all().any(|(at, open)| {
         Some(at) != own
             && of_node(open)

@@ -13,6 +13,8 @@ use crate::os::SyscallReturn;
 const MOST_BYTES: u64 = 1 << 20;
 /// The most buffers of one call.
 const MOST_VECTORS: u64 = 1024;
+/// What reading one takes and going through it twice, in instructions.
+const VECTOR: u64 = 4;
 /// Bytes that are copied for one of fuel.
 const BYTES_OF_FUEL: u64 = 32;
 /// What EAGAIN means for a file that blocks.
@@ -104,7 +106,7 @@ pub(super) fn pwritev(
 /// Reads `struct iovec`s: addresses and sizes.
 pub(super) fn vectors(cx: &mut HookContext<'_>, at: u64, count: u64) -> Result<Vec<(u64, u64)>, HookError> {
     let count = count.min(MOST_VECTORS);
-    cx.memory.charge(count);
+    cx.memory.charge(VECTOR * count);
     let vector = |n: u64| {
         let at = at.wrapping_add(16 * n);
         Ok((cx.word(at)?, cx.word(at.wrapping_add(8))?))
@@ -132,8 +134,20 @@ pub(super) fn scatter(
     Ok(())
 }
 
+/// Whether buffers allow an access, within the limit of one call.
+fn check(cx: &HookContext<'_>, buffers: &[(u64, u64)], access: Access) -> Result<(), HookError> {
+    let mut left = MOST_BYTES;
+    for (at, size) in buffers {
+        let size = left.min(*size);
+        cx.memory.check(*at, size as usize, access)?;
+        left -= size;
+    }
+    Ok(())
+}
+
 /// Reads what is in buffers, within the limit of one call.
 pub(super) fn gather(cx: &mut HookContext<'_>, buffers: &[(u64, u64)]) -> Result<Vec<u8>, HookError> {
+    check(cx, buffers, Access::Read)?;
     let mut bytes = vec![0; room(buffers)];
     let mut done = 0;
     for (from, size) in buffers {
@@ -171,9 +185,7 @@ fn read_to(
     at: At,
 ) -> Result<SyscallReturn, HookError> {
     let most = room(buffers);
-    for (to, size) in buffers {
-        cx.memory.check(*to, (*size).min(MOST_BYTES) as usize, Access::Write)?;
-    }
+    check(cx, buffers, Access::Write)?;
     if let Ok(open) = kernel.files.open(number)
         && open.flags & flag::ACCESS == flag::WRITE_ONLY
     {
@@ -229,6 +241,7 @@ fn take(
             let disk = Arc::make_mut(disk);
             match disk.node(node.id)?.kind {
                 Kind::Device(Device::Random) => {
+                    cx.memory.charge(most as u64 / 4);
                     let words = std::iter::repeat_with(|| cx.cpu.next_random());
                     return Ok(words.flat_map(u64::to_le_bytes).take(most).collect());
                 }
@@ -407,6 +420,7 @@ pub(super) fn sendfile(
         Ok(bytes) => bytes,
         Err(error) => return Ok(SyscallReturn::Return(-error)),
     };
+    cx.memory.charge(bytes.len() as u64 / BYTES_OF_FUEL);
     let written = write_bytes(kernel, cx, to, &bytes, None)?;
     if let SyscallReturn::Return(count @ 1..) = written {
         let after = at.wrapping_add(count as u64);

@@ -1,7 +1,7 @@
 //! The network of the guest: sockets that reach each other within the process, by loopback addresses or paths. Nothing
 //! beyond loopback can be reached.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::disk::Id;
 use super::epoll::{self, Ready};
@@ -15,6 +15,9 @@ pub(super) const ROOM: usize = 256 << 10;
 pub(super) const MOST_BACKLOG: usize = 4096;
 /// The first port that a socket gets which asks for none.
 const FIRST_PORT: u16 = 32_768;
+
+/// What a look for a port takes, in instructions.
+const LOOK: u64 = 8;
 
 /// The kind of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +86,8 @@ pub(super) struct Net {
     pub(super) ports: u16,
     /// Sockets by the nodes of their paths.
     pub(super) names: BTreeMap<Id, usize>,
+    /// Sockets that were looked at so far, and bytes that were copied, as work.
+    pub(super) work: u64,
 }
 
 impl Socket {
@@ -135,14 +140,18 @@ impl Net {
 
     /// A free port.
     pub(super) fn free_port(&mut self, kind: Kind) -> Result<u16, i64> {
+        self.work += self.sockets.len() as u64;
+        let port_of = |socket: &Socket| match &socket.local {
+            Some(Address::Net { port, .. }) if socket.kind == kind => Some(*port),
+            _ => None,
+        };
+        let taken: BTreeSet<u16> = self.sockets.values().filter_map(port_of).collect();
+        self.work += LOOK * taken.len() as u64;
         for _ in 0..=u16::MAX - FIRST_PORT {
             let port = FIRST_PORT + self.ports % (u16::MAX - FIRST_PORT);
             self.ports = self.ports.wrapping_add(1);
-            let taken = |socket: &Socket| {
-                socket.kind == kind
-                    && matches!(&socket.local, Some(Address::Net { port: own, .. }) if *own == port)
-            };
-            if !self.sockets.values().any(taken) {
+            self.work += LOOK;
+            if !taken.contains(&port) {
                 return Ok(port);
             }
         }
@@ -205,8 +214,10 @@ pub(super) fn closed(kernel: &mut Kernel, number: usize) {
             }
         }
         State::Connecting => {
+            net.work += net.sockets.len() as u64;
             for socket in net.sockets.values_mut() {
                 if let State::Listening { waiting, .. } = &mut socket.state {
+                    net.work += waiting.len() as u64;
                     waiting.retain(|client| *client != number);
                 }
             }

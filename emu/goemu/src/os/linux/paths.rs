@@ -453,7 +453,7 @@ pub(super) fn getcwd(
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
     let current = kernel.disk.current;
-    let Some(mut path) = kernel.disk.path_of(current) else { return done(Err(errno::ENOENT)) };
+    let Some(mut path) = kernel.disk().path_of(current) else { return done(Err(errno::ENOENT)) };
     path.push(0);
     if path.len() as u64 > args[1] {
         return done(Err(errno::ERANGE));

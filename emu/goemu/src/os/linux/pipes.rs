@@ -25,6 +25,8 @@ pub(super) struct Pipe {
     pub(super) drained: u64,
     /// Whether a writer has ever been there.
     written: bool,
+    /// The node that it is named by.
+    node: Option<Id>,
 }
 
 /// The pipes, by number.
@@ -49,9 +51,12 @@ impl Pipes {
         if let Some(pipe) = self.named.get(&id) {
             return *pipe;
         }
-        let pipe = self.make();
-        self.named.insert(id, pipe);
-        pipe
+        let number = self.make();
+        self.named.insert(id, number);
+        if let Some(pipe) = self.pipes.get_mut(&number) {
+            pipe.node = Some(id);
+        }
+        number
     }
 
     pub(super) fn get(&self, pipe: usize) -> Option<&Pipe> {
@@ -71,8 +76,8 @@ impl Pipes {
             pipe.written = true;
         }
         if pipe.readers == 0 && pipe.writers == 0 {
-            self.pipes.remove(&number);
-            self.named.retain(|_, pipe| *pipe != number);
+            let node = self.pipes.remove(&number).and_then(|pipe| pipe.node);
+            node.map(|node| self.named.remove(&node));
         }
     }
 

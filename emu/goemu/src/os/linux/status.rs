@@ -172,15 +172,25 @@ pub(super) fn getdents64(
         Ok(listed) => listed,
         Err(error) => return done(Err(error)),
     };
+    let (at, listing) = listed;
+    let (bytes, after) = records(&listing, at, size);
+    let (fits, written) = (!bytes.is_empty() || after as usize >= listing.len(), bytes.len() as i64);
+    cx.memory.charge(bytes.len() as u64 / 8);
+    let put = cx.memory.write_bytes(to, &bytes);
+    if let Ok(node) = kernel.files.node(number) {
+        (node.at, node.listing) = (if put.is_ok() { after } else { at }, Some(listing));
+    }
+    put?;
+    Ok(SyscallReturn::Return(if fits { written } else { -errno::EINVAL }))
+}
+
+/// The records of `struct linux_dirent64` from a position on, as many as there is room for, and the position behind them.
+fn records(listing: &Listing, mut at: u64, room: u64) -> (Vec<u8>, u64) {
     let mut bytes = Vec::new();
-    let mut at = listed.0;
-    for (name, id, kind) in listed.1.iter().skip(usize::try_from(at).unwrap_or(usize::MAX)) {
+    for (name, id, kind) in listing.iter().skip(usize::try_from(at).unwrap_or(usize::MAX)) {
         // Number, position of the next, length, kind, name and its end.
         let length = (19 + name.len() + 1).next_multiple_of(8);
-        if bytes.len() as u64 + length as u64 > size.min(1 << 20) {
-            if bytes.is_empty() {
-                return done(Err(errno::EINVAL));
-            }
+        if bytes.len() as u64 + length as u64 > room.min(1 << 20) {
             break;
         }
         at += 1;
@@ -192,13 +202,11 @@ pub(super) fn getdents64(
         bytes.extend(name);
         bytes.resize(end, 0);
     }
-    cx.memory.charge(bytes.len() as u64 / 8);
-    cx.memory.write_bytes(to, &bytes)?;
-    if let Ok(node) = kernel.files.node(number) {
-        (node.at, node.listing) = (at, Some(listed.1));
-    }
-    Ok(SyscallReturn::Return(bytes.len() as i64))
+    (bytes, at)
 }
+
+/// What copying an entry of a folder takes, in instructions.
+const LISTED: u64 = 48;
 
 /// The position in a folder that is read, and its entries.
 fn list(kernel: &mut Kernel, number: u64) -> Result<(u64, Listing), i64> {
@@ -209,6 +217,8 @@ fn list(kernel: &mut Kernel, number: u64) -> Result<(u64, Listing), i64> {
         return Ok((at, listing));
     }
     let disk = kernel.disk();
+    disk.look_into(id)?;
+    disk.work += LISTED * disk.entries(id)?.len() as u64;
     let entries: Vec<_> = disk.entries(id)?.iter().map(|(name, id)| (name.clone(), *id)).collect();
     let parent = disk.parent(id)?;
     let dots = [(b".".to_vec(), id), (b"..".to_vec(), parent)];

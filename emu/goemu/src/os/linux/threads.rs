@@ -55,6 +55,8 @@ pub(super) struct Threads {
     pub(super) printed: Option<(usize, usize)>,
     /// Whether a program that ran on did so for as many instructions as it may.
     pub(super) busy: bool,
+    /// Threads that were looked at so far, beyond once for each system call and turn.
+    pub(super) work: u64,
 }
 
 /// One thread. Registers of the running one are in the machine's processor.
@@ -136,6 +138,7 @@ impl Default for Threads {
             settles: false,
             printed: None,
             busy: false,
+            work: 0,
         }
     }
 }
@@ -364,12 +367,17 @@ impl Threads {
         let running = self.list.get(self.running);
         let (thread, ran) = running.map_or((0, 0), |thread| (thread.tid, thread.ran));
         let place = Place { thread, ran, ..Place::default() };
+        self.work += self.list.len() as u64;
         let mut woken = 0;
-        while woken < most && !waiting.is_empty() {
-            let all = most - woken >= waiting.len() as u64;
-            let at = if all { 0 } else { self.schedule.wake(place, &self.numbers(&waiting)) };
+        while woken < most && most - woken < waiting.len() as u64 {
+            self.work += waiting.len() as u64;
+            let at = self.schedule.wake(place, &self.numbers(&waiting));
             self.list[waiting.remove(at)].resume(result);
             woken += 1;
+        }
+        if woken < most {
+            woken += waiting.len() as u64;
+            waiting.into_iter().for_each(|at| self.list[at].resume(result));
         }
         woken
     }

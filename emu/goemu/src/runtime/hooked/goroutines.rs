@@ -285,6 +285,9 @@ pub(in crate::runtime) fn count(cx: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
 
+/// What a byte of a stack's text takes, with finding out what it says, in instructions.
+const WRITTEN: u64 = 4;
+
 /// `Stack(buf []byte, all bool) int`: which goroutines there are, goemu knows; its own stack a goroutine reads itself.
 pub(in crate::runtime) fn stack_text(cx: &mut HookContext<'_>) -> HookResult {
     let (buf, len, all) = (cx.arg(0)?, cx.arg(1)?, cx.arg(3)? & 0xff != 0);
@@ -303,7 +306,7 @@ pub(in crate::runtime) fn stack_text(cx: &mut HookContext<'_>) -> HookResult {
         let _ = write!(text, "\n{stack}");
         // The list of all goroutines was made for the first.
         let list = if number == 0 { cx.world.scheduler.resting().count() as u64 } else { 0 };
-        cx.memory.charge(MAKING + (text.len() - before) as u64 + list);
+        cx.memory.charge(MAKING + WRITTEN * (text.len() - before) as u64 + list);
     }
     let count = text.len().min(room);
     cx.memory.write_bytes(buf, &text.as_bytes()[..count])?;

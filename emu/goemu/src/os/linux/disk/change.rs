@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use super::host::Deed;
-use super::{Disk, Found, Id, Kind, Node, ROOT, errno, mode, tree};
+use super::{Disk, Found, Id, Kind, MOST_DEPTH, Node, ROOT, errno, mode, tree};
 
 /// A folder and a name in it, in which something is made or removed.
 pub(in crate::os) type Place = (Id, Vec<u8>);
+
+/// Bytes that are given to a file, or back, in the time of an instruction: their pages with them.
+const FILLED: u64 = 16;
 
 /// What a rename does where the new name is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,9 @@ impl Disk {
         };
         if let (Some(host), Some(deed)) = (&host, deed) {
             self.on_host(host, &deed)?;
+        }
+        if matches!(kind, Kind::Folder { .. }) && self.depth(folder) >= MOST_DEPTH {
+            return Err(errno::ENAMETOOLONG);
         }
         let node = Node { host, changed: true, ..Node::new(kind, permissions, now) };
         let id = self.link_new(folder, name, node)?;
@@ -208,10 +214,23 @@ impl Disk {
         self.touch(folder, now)
     }
 
+    /// In how many folders a folder is.
+    fn depth(&mut self, folder: Id) -> usize {
+        let (mut at, mut depth) = (folder, 0);
+        while let Ok(parent) = self.parent(at)
+            && at != ROOT
+        {
+            (at, depth) = (parent, depth + 1);
+        }
+        self.work += depth as u64;
+        depth
+    }
+
     /// Whether a folder is another, or somewhere in it.
-    fn is_within(&self, folder: Id, above: Id) -> bool {
+    fn is_within(&mut self, folder: Id, above: Id) -> bool {
         let mut at = folder;
         while at != above {
+            self.work += 1;
             match self.parent(at) {
                 Ok(parent) if at != ROOT => at = parent,
                 _ => return false,
@@ -251,6 +270,7 @@ impl Disk {
         if bytes.is_empty() {
             return Ok(0);
         }
+        self.work += (end as u64).saturating_sub(size) / FILLED;
         let Kind::File(held) = &mut self.node_mut(id)?.kind else { return Err(errno::EINVAL) };
         let held = Arc::make_mut(held);
         if held.len() < end {
@@ -276,6 +296,7 @@ impl Disk {
         if size.saturating_sub(old) > self.left {
             return Err(if size > 1 << 62 { errno::EFBIG } else { errno::ENOSPC });
         }
+        self.work += size.abs_diff(old) / FILLED;
         let Kind::File(held) = &mut self.node_mut(id)?.kind else { return Err(errno::EINVAL) };
         Arc::make_mut(held).resize(size as usize, 0);
         self.left = self.left.saturating_add(old).saturating_sub(size);

@@ -97,7 +97,7 @@ impl Disk {
     }
 
     /// Reads a folder of the host, if it was not read yet.
-    pub(super) fn look_into(&mut self, folder: Id) -> Result<(), i64> {
+    pub(in crate::os) fn look_into(&mut self, folder: Id) -> Result<(), i64> {
         let node = self.node(folder)?;
         let Kind::FolderOfHost { parent } = node.kind else { return Ok(()) };
         let Some(origin) = node.host.clone() else { return Err(errno::EIO) };
@@ -164,6 +164,7 @@ impl Disk {
         self.mounts[old.mount].root.rename(&old.path, &new.path, how == Rename::Exchange)?;
         let swap = (how == Rename::Exchange).then(|| (new.path.clone(), old.path.clone()));
         let moves: Vec<_> = std::iter::once((old.path, new.path)).chain(swap).collect();
+        self.work += self.nodes.len() as u64;
         for node in self.nodes.values_mut() {
             let Some(origin) = node.host.as_ref().filter(|origin| origin.mount == old.mount) else {
                 continue;

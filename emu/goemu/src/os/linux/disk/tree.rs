@@ -78,8 +78,15 @@ impl Disk {
     pub(in crate::os) fn new(program: &str, room: u64, dirs: &[Dir]) -> Result<Disk, Error> {
         let root = Node { names: 1, ..Node::new(folder(ROOT), 0o755, THEN) };
         let nodes = BTreeMap::from([(ROOT, Arc::new(root))]);
-        let mut disk =
-            Disk { nodes, next: ROOT + 1, left: u64::MAX, mounts: Vec::new(), current: ROOT, mask: 0o022 };
+        let mut disk = Disk {
+            nodes,
+            next: ROOT + 1,
+            left: u64::MAX,
+            mounts: Vec::new(),
+            current: ROOT,
+            mask: 0o022,
+            work: 0,
+        };
         disk.furnish(program).map_err(|number| refused("the file system", number))?;
         disk.left = room;
         for dir in dirs {
