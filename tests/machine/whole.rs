@@ -1,6 +1,7 @@
 //! Whole programs, from their entry to their end.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use goemu::changes::{self, Change};
 use goemu::machine::{Access, Config, Dir, EngineChoice, Faults, Files, Process, Signals};
 use goemu::program::{Program, Run, Stream};
 use goemu::{Image, Outcome};
@@ -41,6 +42,39 @@ fn a_seed_is_one_run_on_either_engine() {
         assert_eq!(first, run(3, EngineChoice::Interpreter, processors));
         assert_eq!(first, run(3, EngineChoice::Auto, processors));
     }
+}
+
+/// What the program says where a function of its has these instructions.
+fn patched(code: &str, engine: EngineChoice) -> (Outcome, String) {
+    let change = Change::patch(&format!("main.busy={code}"), changes::bytes).unwrap();
+    let run = whole(Config { changes: [change].into_iter().collect(), engine, ..Config::default() });
+    (run.outcome, String::from_utf8_lossy(&run.stderr).into_owned())
+}
+
+#[test]
+fn faults_reach_the_program_as_signals() {
+    let cases = [
+        ("cc", "SIGTRAP: trace trap\nPC=", "sigcode=128"),
+        ("cd 03", "SIGTRAP: trace trap\nPC=", "sigcode=128"),
+        ("0f 0b", "SIGILL: illegal instruction\nPC=", "sigcode=2"),
+        // MOV RAX, [0x12345000]; the same of an address that no space has.
+        ("48 8b 04 25 00 50 34 12", "unexpected fault address 0x12345000\nfatal error: fault\n", "code=0x1"),
+        ("48 b8 00 00 00 00 00 00 00 80 48 8b 00", "unexpected fault address", "fatal error: fault"),
+    ];
+    for (code, first, more) in cases {
+        for engine in [EngineChoice::Interpreter, EngineChoice::Auto] {
+            let (outcome, said) = patched(code, engine);
+            assert!(matches!(outcome, Outcome::Exited { code: 2, .. }), "{code}: {outcome:?}");
+            assert!(said.contains(first) && said.contains(more), "{code}: {said}");
+        }
+    }
+}
+
+#[test]
+fn what_goemu_lacks_is_no_signal() {
+    // POP FS
+    let (outcome, said) = patched("0f a1", EngineChoice::Auto);
+    assert!(matches!(outcome, Outcome::Faulted { .. }), "{outcome:?} {said}");
 }
 
 #[test]

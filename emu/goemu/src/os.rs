@@ -17,6 +17,7 @@ use self::errno::{EBADF, ENOMEM, EPERM};
 use self::linux::Kernel;
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
+use crate::exit::Fault;
 use crate::go::chance::Chance;
 use crate::go::meeting::Meetings;
 use crate::go::own::OwnCode;
@@ -47,6 +48,15 @@ pub enum SyscallReturn {
 pub trait Os: Send {
     /// Answers the call that the guest makes.
     fn syscall(&mut self, cx: &mut HookContext<'_>) -> Result<SyscallReturn, HookError>;
+
+    /// Starts the program's own handler of the signal that the system makes of a fault: whether it has one.
+    ///
+    /// # Errors
+    /// The handler's stack cannot be written.
+    fn signal_fault(&mut self, cx: &mut HookContext<'_>, fault: &Fault) -> Result<bool, HookError> {
+        let _ = (cx, fault);
+        Ok(false)
+    }
 
     /// Whether the call of this number is answered at once, without waiting for anything of the host's.
     fn is_quick(&self, number: u64) -> bool {

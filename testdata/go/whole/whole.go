@@ -237,6 +237,74 @@ func packets() (text string, n int) {
 	return string(buffer[:n]), n
 }
 
+// interfaces tells what the loopback interface is like.
+//
+//goemu:call interfaces()
+//go:noinline
+func interfaces() (flags string, addresses string, index int) {
+	lo, err := net.InterfaceByName("lo")
+	must(err)
+	all, err := lo.Addrs()
+	must(err)
+	return lo.Flags.String(), fmt.Sprint(all), lo.Index
+}
+
+// spliced copies from a connection to another, which Go does by a pipe.
+//
+//goemu:call spliced(100000)
+//go:noinline
+func spliced(n int) (copied int64, received int) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	defer l.Close()
+	pair := func() (net.Conn, net.Conn) {
+		a, err := net.Dial("tcp", l.Addr().String())
+		must(err)
+		b, err := l.Accept()
+		must(err)
+		return a, b
+	}
+	from, in := pair()
+	out, to := pair()
+	go func() {
+		_, err := from.Write(make([]byte, n))
+		must(err)
+		must(from.Close())
+	}()
+	done := make(chan int)
+	go func() {
+		all, err := io.ReadAll(to)
+		must(err)
+		done <- len(all)
+	}()
+	copied, err = io.Copy(out, in)
+	must(err)
+	must(out.Close())
+	return copied, <-done
+}
+
+// named tells the names of Unix sockets: none, one by the kernel, a path that is used again.
+//
+//goemu:call named()
+//go:noinline
+func named() (sender string, automatic int, again bool) {
+	dir, remove := folder()
+	defer remove()
+	path := filepath.Join(dir, "socket")
+	a, err := net.ListenPacket("unixgram", path)
+	must(err)
+	b, err := net.Dial("unixgram", path)
+	must(err)
+	fmt.Fprint(b, "ping")
+	_, from, err := a.ReadFrom(make([]byte, 10))
+	must(err)
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
+	must(err)
+	must(os.Remove(path))
+	_, err = net.ListenPacket("unixgram", path)
+	return fmt.Sprint(from), len(c.LocalAddr().String()), err == nil
+}
+
 //goemu:call busy(300)
 //go:noinline
 func busy(ms int) bool {

@@ -55,7 +55,7 @@ fn put(out: &mut String, release: &str, packages: &[(String, Compared)]) -> std:
     let mut names = String::new();
     for (package, compared) in packages {
         let (count, others) = (compared.passed(), compared.others());
-        let starting = others.iter().filter(|other| starts_programs(other)).count();
+        let starting = others.iter().filter(|other| starts_programs(other, &others)).count();
         passed += count;
         same += count - others.len();
         processes += starting;
@@ -74,7 +74,7 @@ fn put(out: &mut String, release: &str, packages: &[(String, Compared)]) -> std:
             others.len() - starting
         )?;
         let cut = |other: &&Other| other.verdict.is_none() && !compared.here.whole;
-        for other in innermost(&others).filter(|other| !starts_programs(other) && !cut(other)) {
+        for other in innermost(&others).filter(|other| !starts_programs(other, &others) && !cut(other)) {
             writeln!(names, "| {package} | {} | {} |", escaped(&other.name, 60), why(other))?;
         }
         let missing = others.iter().filter(cut).count();
@@ -104,9 +104,12 @@ fn percent(part: usize, of: usize) -> f64 {
     100.0 * part as f64 / of.max(1) as f64
 }
 
-/// Whether a test needs another process, which goemu refuses.
-fn starts_programs(other: &Other) -> bool {
-    PROCESSES.iter().any(|words| other.said.contains(words))
+/// Whether a test needs another process, which goemu refuses; of a test that consists of others, whether all of those do.
+fn starts_programs(other: &Other, others: &[Other]) -> bool {
+    let says = |other: &Other| PROCESSES.iter().any(|words| other.said.contains(words));
+    let inside = format!("{}/", other.name);
+    let mut inner = others.iter().filter(|one| one.name.starts_with(&inside)).peekable();
+    says(other) || inner.peek().is_some() && inner.all(says)
 }
 
 /// Without tests that others among them are inside of.

@@ -21,7 +21,7 @@ pub(super) enum Verdict {
 pub(super) struct Ran {
     /// Tests, also those inside of others, by name.
     pub(super) tests: BTreeMap<String, Verdict>,
-    /// What tests wrote that did not pass.
+    /// What tests wrote.
     said: BTreeMap<String, String>,
     /// The test that was begun last.
     pub(super) last: Option<String>,
@@ -62,30 +62,36 @@ impl Ran {
     fn of(output: &str) -> Ran {
         const WORDS: [(&str, Verdict); 3] =
             [("--- PASS: ", Verdict::Pass), ("--- FAIL: ", Verdict::Fail), ("--- SKIP: ", Verdict::Skip)];
+        /// They say of which test the following lines are.
+        const HEADINGS: [&str; 3] = ["=== RUN   ", "=== CONT  ", "=== NAME  "];
+        /// Characters of a test's text that are kept.
+        const MOST: usize = 400;
         let (mut tests, mut said) = (BTreeMap::new(), BTreeMap::<String, String>::new());
-        let (mut running, mut before) = (String::new(), String::new());
+        let (mut running, mut heading) = (String::new(), String::new());
         for line in output.lines() {
-            if let Some((_, name)) = line.split_once("=== RUN   ") {
-                (running, before) = (without_addresses(name.trim()), String::new());
+            if let Some((word, name)) =
+                HEADINGS.iter().find_map(|word| Some((word, line.split_once(word)?.1)))
+            {
+                heading = without_addresses(name.trim());
+                if word == &HEADINGS[0] {
+                    running.clone_from(&heading);
+                }
                 continue;
             }
             let found = WORDS.iter().find_map(|(word, verdict)| Some((line.split_once(word)?.1, *verdict)));
             let Some((name, verdict)) = found.filter(|(rest, _)| rest.ends_with("s)")) else {
-                // Go up to 1.13 writes it after the verdict, later releases before.
-                if !line.starts_with("===") && before.len() < 400 {
-                    before += line.trim();
-                    before.push(' ');
+                let text = said.entry(heading.clone()).or_default();
+                if !line.starts_with("===") && text.len() < MOST {
+                    *text += line.trim();
+                    text.push(' ');
                 }
                 continue;
             };
             let name = without_addresses(name.rsplit_once(" (").map_or(name, |(name, _)| name));
-            if verdict != Verdict::Pass {
-                said.insert(name.clone(), std::mem::take(&mut before));
+            if heading == name {
+                heading.clear();
             }
             tests.insert(name, verdict);
-        }
-        if !running.is_empty() && !tests.contains_key(&running) {
-            said.insert(running.clone(), before);
         }
         let end = output.lines().rev().take_while(|line| !line.starts_with("=== RUN"));
         let whole = end.into_iter().any(|line| matches!(line, "PASS" | "FAIL"));
@@ -150,7 +156,7 @@ mod tests {
     fn verdicts_are_read() {
         let ran = Ran::of(
             "=== RUN   TestA\n--- PASS: TestA (0.00s)\n=== RUN   TestB\n=== RUN   TestB/x y\n    b_test.go:1: bad\n\
-             noise--- FAIL: TestB (0.01s)\n    --- FAIL: TestB/x y (0.01s)\n=== RUN   TestC\n    c_test.go:3: why\n\
+             noise\n--- FAIL: TestB (0.01s)\n    --- FAIL: TestB/x y (0.01s)\n=== RUN   TestC\n    c_test.go:3: why\n\
              --- SKIP: TestC (0.00s)\nFAIL\n",
         );
         assert_eq!(ran.tests["TestA"], Verdict::Pass);
@@ -158,6 +164,11 @@ mod tests {
         assert_eq!(ran.tests["TestC"], Verdict::Skip);
         assert_eq!(ran.said["TestC"].trim(), "c_test.go:3: why");
         assert!(ran.whole);
+        assert_eq!(ran.said["TestB/x y"].trim(), "b_test.go:1: bad noise");
+        let paused = Ran::of(
+            "=== RUN   TestF\n=== PAUSE TestF\n=== RUN   TestG\n=== CONT  TestF\n f.go: no\n--- FAIL: TestF (0.00s)\n",
+        );
+        assert!(paused.said["TestF"].contains("f.go: no"));
         assert!(Ran::of("--- PASS: TestE/0xc000 (0.00s)\nPASS\n").tests.contains_key("TestE/0x"));
         let cut = Ran::of("=== RUN   TestD\nd_test.go: panic\n");
         assert!(!cut.whole && cut.said["TestD"].contains("panic"));

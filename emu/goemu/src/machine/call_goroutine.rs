@@ -24,6 +24,11 @@ pub(super) trait CallGoroutine: Send + Sync {
 
     /// The outcome, where the program has ended or its fuel has.
     fn ended(&self, cx: &mut HookContext<'_>, outcome: Outcome) -> Outcome;
+
+    /// Whether faults that are no panics are the program's to answer. Otherwise they are the outcome.
+    fn gets_signals(&self) -> bool {
+        false
+    }
 }
 
 /// A goroutine of our making.

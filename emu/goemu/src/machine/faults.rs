@@ -1,7 +1,8 @@
 //! Faults of the guest: which of them Go makes a panic of, and how.
 //!
 //! Go's signal handler (`runtime/signal_amd64.go`, `preparePanic`) notes the signal in `g` and makes the faulting
-//! instruction look as if it had called `sigpanic`, which panics. The same is done here.
+//! instruction look as if it had called `sigpanic`, which panics. The same is done here. A whole program gets the signals
+//! of all other faults, as its system would send them.
 
 use goemu_loader::facts::{Signal, Signals};
 use goemu_loader::{Func, FuncId, Image};
@@ -42,8 +43,20 @@ impl Machine {
         {
             return None;
         }
+        if self.call_goroutine.gets_signals() && self.signal_fault(&fault) {
+            return None;
+        }
         let func = self.guest.image.func_at(fault.pc).map(|func| func.name().to_owned());
         Some(Outcome::Faulted { fault, func })
+    }
+
+    /// Starts the program's own handler for a fault: whether it has one.
+    fn signal_fault(&mut self, fault: &Fault) -> bool {
+        let started = self.with_os(|os, cx| os.signal_fault(cx, fault)).unwrap_or(false);
+        if started {
+            self.follow();
+        }
+        started
     }
 
     /// Notes that a fault in a runtime that was not started may not be the program's own. Its functions that copy and compare

@@ -270,7 +270,7 @@ impl Machine {
     }
 
     /// Looks which goroutine runs.
-    fn follow(&mut self) {
+    pub(super) fn follow(&mut self) {
         let Guest { image, cpu, memory, goroutine, .. } = &mut self.guest;
         if let Some(g) = self.os.g(cpu, memory) {
             goroutine.follow(image, memory, g);

@@ -35,6 +35,10 @@ impl CallGoroutine for Whole {
         cx.world.stderr = printed;
         outcome
     }
+
+    fn gets_signals(&self) -> bool {
+        true
+    }
 }
 
 /// The same, and outputs have gone to a sink: how it ended is told by its status alone.
@@ -55,6 +59,10 @@ impl CallGoroutine for Streamed {
 
     fn ended(&self, _: &mut HookContext<'_>, outcome: Outcome) -> Outcome {
         outcome
+    }
+
+    fn gets_signals(&self) -> bool {
+        true
     }
 }
 

@@ -13,6 +13,7 @@ mod connect;
 pub mod disk;
 mod ending;
 mod epoll;
+mod fault_signals;
 mod faults;
 mod files;
 mod futex;
@@ -20,6 +21,7 @@ mod identity;
 mod io;
 mod memory;
 mod net;
+mod netlink;
 mod paths;
 mod pipes;
 mod ranges;
@@ -28,6 +30,7 @@ mod signal_vectors;
 mod socket_address;
 mod socket_options;
 mod sockets;
+mod splice;
 mod status;
 pub mod table;
 mod threads;
@@ -42,6 +45,7 @@ pub(crate) use clock::put_time_of_day;
 
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
+use crate::exit::Fault;
 use crate::go::chance::Chance;
 use crate::go::traceback::Stack;
 use crate::go::traceback::unwind::Start;
@@ -214,6 +218,10 @@ impl Os for Linux {
             }
             answered => answered,
         }
+    }
+
+    fn signal_fault(&mut self, cx: &mut HookContext<'_>, fault: &Fault) -> Result<bool, HookError> {
+        fault_signals::send(&mut self.now, cx, fault)
     }
 
     fn is_quick(&self, number: u64) -> bool {

@@ -14,6 +14,10 @@ const LOOK: u64 = 4;
 impl Net {
     /// Whether another socket receives what is sent to an address.
     fn is_taken(&self, number: usize, address: &Address) -> bool {
+        // Of a path its node decides: another socket may still have one that was removed.
+        if matches!(address, Address::Unix(name) if name.first().is_some_and(|&first| first != 0)) {
+            return false;
+        }
         let Some(own) = self.sockets.get(&number) else { return false };
         self.sockets.iter().any(|(other, socket)| {
             let waits = matches!(socket.state, State::Listening { .. })
@@ -36,7 +40,9 @@ impl Net {
         }
         let kind = socket.kind;
         let address = match (socket.family, address) {
+            (Family::Unix, Address::Unix(name)) if name.is_empty() => self.free_name(),
             (Family::Unix, Address::Unix(name)) => Address::Unix(name),
+            (Family::Netlink, Address::Netlink(_)) => Address::Netlink(number as u32),
             (Family::V4 | Family::V6, Address::Net { ip, port }) => {
                 let port = if port == 0 { self.free_port(kind)? } else { port };
                 Address::Net { ip, port }
@@ -52,6 +58,12 @@ impl Net {
         }
         self.get(number)?.local = Some(address);
         Ok(())
+    }
+
+    /// A name that the kernel gives a Unix socket: a zero and five digits.
+    fn free_name(&mut self) -> Address {
+        self.named += 1;
+        Address::Unix(format!("\0{:05x}", self.named & 0xf_ffff).into_bytes())
     }
 
     pub(super) fn listen(&mut self, number: usize, backlog: u64) -> Result<(), i64> {
@@ -204,6 +216,7 @@ pub(super) fn find(
             if kernel.net.get(socket)?.kind == kind { Ok(socket) } else { Err(errno::EPROTOTYPE) }
         }
         Address::Unix(_) => kernel.net.receiver(kind, to, from).ok_or(refused),
+        Address::Netlink(_) => Err(refused),
         Address::Net { .. } if !to.is_own() => Err(errno::ENETUNREACH),
         Address::Net { .. } => kernel.net.receiver(kind, to, from).ok_or(refused),
     }

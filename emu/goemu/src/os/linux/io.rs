@@ -10,7 +10,7 @@ use crate::memory::Access;
 use crate::os::SyscallReturn;
 
 /// A read or write may be shorter than asked for; this bounds what one takes of the host's memory.
-const MOST_BYTES: u64 = 1 << 20;
+pub(super) const MOST_BYTES: u64 = 1 << 20;
 /// The most buffers of one call.
 const MOST_VECTORS: u64 = 1024;
 /// What reading one takes and going through it twice, in instructions.
@@ -220,7 +220,7 @@ fn read_to(
 }
 
 /// Takes bytes from a file.
-fn take(
+pub(super) fn take(
     kernel: &mut Kernel,
     cx: &mut HookContext<'_>,
     number: u64,
@@ -282,7 +282,8 @@ fn flags_of_written(kernel: &mut Kernel, number: u64) -> Result<u64, i64> {
     if flags & flag::ACCESS == 0 { Err(errno::EBADF) } else { Ok(flags) }
 }
 
-fn write_bytes(
+/// Writes bytes to a file, or waits until it takes some.
+pub(super) fn write_bytes(
     kernel: &mut Kernel,
     cx: &mut HookContext<'_>,
     number: u64,
@@ -431,11 +432,6 @@ pub(super) fn sendfile(
         }
     }
     Ok(written)
-}
-
-/// `splice`: no file's pages can be moved. Programs copy them.
-pub(super) fn no_pages(_: &mut Kernel, _: &mut HookContext<'_>, _: Args) -> Result<SyscallReturn, HookError> {
-    Ok(SyscallReturn::Return(-errno::EINVAL))
 }
 
 /// `fsync(file)`, `fdatasync(file)`

@@ -250,6 +250,31 @@ pub(super) fn madvise(
     Ok(SyscallReturn::Return(0))
 }
 
+/// `mincore(address, size, to)`: all pages that are mapped are in memory.
+pub(super) fn mincore(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    args: Args,
+) -> Result<SyscallReturn, HookError> {
+    /// Pages that one call is asked for at most.
+    const MOST: u64 = 1 << 20;
+    let [address, size, to, ..] = args;
+    if !address.is_multiple_of(PAGE) {
+        return Ok(SyscallReturn::Return(-errno::EINVAL));
+    }
+    let Some(range) = pages(address, size) else {
+        return Ok(SyscallReturn::Return(if size == 0 { 0 } else { -errno::ENOMEM }));
+    };
+    let count = (range.end - range.start) / PAGE;
+    let mapped: u64 = kernel.maps.usable.within(&range).iter().map(|part| part.end - part.start).sum();
+    if count > MOST || mapped != range.end - range.start {
+        return Ok(SyscallReturn::Return(-errno::ENOMEM));
+    }
+    cx.memory.charge(count);
+    cx.memory.write_bytes(to, &vec![1; count as usize])?;
+    Ok(SyscallReturn::Return(0))
+}
+
 /// `brk(address)`: the heap of C libraries, which grows as far as there is room for it.
 pub(super) fn brk(
     kernel: &mut Kernel,

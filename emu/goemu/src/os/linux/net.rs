@@ -25,6 +25,8 @@ pub(super) enum Family {
     Unix,
     V4,
     V6,
+    /// To the kernel itself: `rtnetlink`.
+    Netlink,
 }
 
 /// How bytes are transferred.
@@ -84,6 +86,8 @@ pub(super) struct Net {
     pub(super) sockets: BTreeMap<usize, Socket>,
     pub(super) next: usize,
     pub(super) ports: u16,
+    /// How many Unix sockets have been named by the kernel.
+    pub(super) named: u32,
     /// Sockets by the nodes of their paths.
     pub(super) names: BTreeMap<Id, usize>,
     /// Sockets that were looked at so far, and bytes that were copied, as work.

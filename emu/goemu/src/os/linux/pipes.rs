@@ -90,18 +90,32 @@ impl Pipes {
         self.get(pipe).is_some_and(|pipe| pipe.readers > 0)
     }
 
-    /// Takes bytes out; an error number where there are none yet.
-    pub(super) fn take(&mut self, number: usize, most: usize) -> Result<Vec<u8>, i64> {
-        let pipe = self.pipes.get_mut(&number).ok_or(errno::EBADF)?;
+    /// The bytes that come out next, none at the end; an error number where there are none yet.
+    pub(super) fn front(&self, number: usize, most: usize) -> Result<Vec<u8>, i64> {
+        let pipe = self.pipes.get(&number).ok_or(errno::EBADF)?;
         if pipe.held.is_empty() && most > 0 {
             // A named one that was not written yet is at its end, too.
             return if pipe.writers > 0 { Err(errno::EAGAIN) } else { Ok(Vec::new()) };
         }
-        let full = pipe.held.len() == SIZE;
-        let count = most.min(pipe.held.len());
-        let bytes = pipe.held.drain(..count).collect();
-        pipe.drained += u64::from(full);
+        Ok(pipe.held.iter().take(most).copied().collect())
+    }
+
+    /// Takes them out.
+    pub(super) fn take(&mut self, number: usize, most: usize) -> Result<Vec<u8>, i64> {
+        let bytes = self.front(number, most)?;
+        if let Some(pipe) = self.pipes.get_mut(&number) {
+            pipe.drained += u64::from(pipe.held.len() == SIZE);
+            pipe.held.drain(..bytes.len());
+        }
         Ok(bytes)
+    }
+
+    /// Puts in bytes that there is room for.
+    pub(super) fn fill(&mut self, number: usize, bytes: &[u8]) {
+        if let Some(pipe) = self.pipes.get_mut(&number) {
+            pipe.held.extend(bytes);
+            pipe.arrived += 1;
+        }
     }
 
     /// Puts bytes in, as many as there is room for.

@@ -1,5 +1,5 @@
-//! Signals that a program sends itself: Go's runtime preempts goroutines by them that do not poll
-//! (`runtime.preemptM`). There are no other senders.
+//! Signals: those that a program sends itself, as Go's runtime does to preempt goroutines that do not poll
+//! (`runtime.preemptM`), those that come from outside, and those of [faults](super::fault_signals).
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -31,8 +31,19 @@ const STOPS: RangeInclusive<u64> = 19..=22;
 const SA_ONSTACK: u64 = 0x0800_0000;
 const SA_NODEFER: u64 = 0x4000_0000;
 const SS_DISABLE: u64 = 2;
-/// `siginfo.si_code` of a signal sent to a thread.
-const SI_TKILL: i32 = -6;
+/// What a handler is told of its signal.
+#[derive(Clone, Copy)]
+pub(super) struct Info {
+    /// `siginfo.si_code`.
+    pub(super) code: i32,
+    /// `siginfo.si_addr`, and the address of a page fault (CR2).
+    pub(super) address: u64,
+    /// The number of the processor's exception.
+    pub(super) exception: u64,
+}
+
+/// That of a signal sent to a thread: `SI_TKILL`.
+const SENT: Info = Info { code: -6, address: 0, exception: 0 };
 
 /// The action of each signal.
 #[derive(Clone)]
@@ -43,6 +54,11 @@ pub(super) struct Signals {
 impl Signals {
     fn actions_mut(&mut self) -> &mut Vec<[u8; ACTION]> {
         Arc::make_mut(&mut self.actions)
+    }
+
+    /// Whether the program has a function for a signal.
+    pub(super) fn has_handler(&self, number: usize) -> bool {
+        self.actions.get(number).is_some_and(|action| Action::of(action).handler > SIG_IGN)
     }
 }
 
@@ -138,6 +154,8 @@ mod ucontext {
     pub(super) const RIP: u64 = REGISTERS + 128;
     pub(super) const RFLAGS: u64 = RIP + 8;
     pub(super) const SEGMENTS: u64 = RFLAGS + 8;
+    pub(super) const EXCEPTION: u64 = SEGMENTS + 16;
+    pub(super) const FAULT_ADDRESS: u64 = EXCEPTION + 16;
     /// The address of the vector registers.
     pub(super) const VECTORS: u64 = REGISTERS + 184;
     pub(super) const HELD: u64 = 296;
@@ -238,16 +256,26 @@ impl Action {
     }
 }
 
-/// Delivers a signal to the running thread: the handler starts, on the signal stack if it asked for that,
-/// with the registers saved in memory (`arch/x86/kernel/signal_64.c`).
+/// Delivers a signal to the running thread, if one waits.
 pub(super) fn deliver(kernel: &mut Kernel, cx: &mut HookContext<'_>) -> Result<(), HookError> {
-    let threads = &mut kernel.threads;
-    let Some(number) = threads.running().signals.take() else { return Ok(()) };
-    let action = Action::of(&threads.signals.actions[number]);
-    let thread = threads.running();
-    if action.handler <= SIG_IGN {
+    let Some(number) = kernel.threads.running().signals.take() else { return Ok(()) };
+    if !kernel.threads.signals.has_handler(number) {
         return Ok(());
     }
+    start_handler(kernel, cx, number, SENT)
+}
+
+/// Starts the handler of a signal, on the signal stack if it asked for that, with the registers saved in memory
+/// (`arch/x86/kernel/signal_64.c`).
+pub(super) fn start_handler(
+    kernel: &mut Kernel,
+    cx: &mut HookContext<'_>,
+    number: usize,
+    about: Info,
+) -> Result<(), HookError> {
+    let threads = &mut kernel.threads;
+    let action = Action::of(&threads.signals.actions[number]);
+    let thread = threads.running();
     if thread.signals.interrupted.len() == MOST_INTERRUPTED {
         let what = format!("a signal in the handlers of {MOST_INTERRUPTED} others");
         return Err(Error::Unsupported { what, caller: None }.into());
@@ -277,10 +305,13 @@ pub(super) fn deliver(kernel: &mut Kernel, cx: &mut HookContext<'_>) -> Result<(
     cx.set_word(context + ucontext::RFLAGS, cx.cpu.rflags())?;
     // CS, GS, FS and SS of a Linux process.
     cx.set_word(context + ucontext::SEGMENTS, 0x33 | 0x2b << 48)?;
+    cx.set_word(context + ucontext::EXCEPTION, about.exception)?;
+    cx.set_word(context + ucontext::FAULT_ADDRESS, about.address)?;
     cx.set_word(context + ucontext::VECTORS, area)?;
     cx.set_word(context + ucontext::HELD, thread.signals.held)?;
     cx.memory.write(info, (number as u32).to_le_bytes())?;
-    cx.memory.write(info + 8, SI_TKILL.to_le_bytes())?;
+    cx.memory.write(info + 8, about.code.to_le_bytes())?;
+    cx.set_word(info + 16, about.address)?;
     thread.signals.interrupted.push(cx.cpu.clone());
     thread.signals.held |= action.held;
     if action.flags & SA_NODEFER == 0 {

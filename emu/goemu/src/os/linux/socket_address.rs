@@ -1,4 +1,4 @@
-//! Addresses of sockets: IP addresses as IPv6 has them, and names of Unix sockets.
+//! Addresses of sockets: IP addresses as IPv6 has them, names of Unix sockets, numbers of netlink sockets.
 
 use super::errno;
 use super::net::Family;
@@ -9,6 +9,7 @@ const UNSPECIFIED: u16 = 0;
 const UNIX: u16 = 1;
 const INET: u16 = 2;
 const INET6: u16 = 10;
+const NETLINK: u16 = 16;
 /// The most bytes of a name.
 const MOST: u64 = 110;
 /// An IPv4 address within IPv6.
@@ -21,6 +22,8 @@ pub(super) enum Address {
     Net { ip: u128, port: u16 },
     /// A path, a name that begins with a zero, or no name.
     Unix(Vec<u8>),
+    /// A netlink socket; 0 is the kernel.
+    Netlink(u32),
 }
 
 /// Any IPv4 address, and IPv6 address.
@@ -35,6 +38,7 @@ impl Address {
     pub(super) fn none(family: Family) -> Address {
         match family {
             Family::Unix => Address::Unix(Vec::new()),
+            Family::Netlink => Address::Netlink(0),
             Family::V4 => Address::Net { ip: ANY_V4, port: 0 },
             Family::V6 => Address::Net { ip: ANY_V6, port: 0 },
         }
@@ -72,6 +76,10 @@ impl Address {
                 let end = name.iter().position(|&byte| byte == 0).filter(|&end| end > 0);
                 Ok(Some(Address::Unix(name[..end.unwrap_or(name.len())].to_vec())))
             }
+            NETLINK => {
+                let number = bytes.get(4..8).and_then(|number| number.try_into().ok());
+                Ok(Some(Address::Netlink(u32::from_le_bytes(number.ok_or(errno::EINVAL)?))))
+            }
             _ => Err(errno::EAFNOSUPPORT),
         }
     }
@@ -86,6 +94,10 @@ impl Address {
                 if name.first().is_some_and(|&first| first != 0) {
                     bytes.push(0);
                 }
+            }
+            (Address::Netlink(number), _) => {
+                bytes.extend([NETLINK, 0].map(u16::to_le_bytes).concat());
+                bytes.extend([*number, 0].map(u32::to_le_bytes).concat());
             }
             (Address::Net { ip, port }, Family::V6) => {
                 bytes.extend(INET6.to_le_bytes());
@@ -123,11 +135,27 @@ impl Address {
         Ok(())
     }
 
+    /// Writes the address of a sender, as [`Address::write`] does. One without a name has no bytes.
+    pub(super) fn write_sender(
+        &self,
+        cx: &mut HookContext<'_>,
+        family: Family,
+        to: u64,
+        size: u64,
+    ) -> Result<(), HookError> {
+        match self {
+            Address::Unix(name) if name.is_empty() && to != 0 && size != 0 => {
+                Ok(cx.memory.write(size, [0; 4])?)
+            }
+            address => address.write(cx, family, to, size),
+        }
+    }
+
     /// Whether a socket can have it: any address, or one of loopback.
     pub(super) fn is_own(&self) -> bool {
         match self {
             Address::Net { ip, .. } => *ip == ANY_V4 || *ip == ANY_V6 || is_loopback(*ip),
-            Address::Unix(_) => true,
+            Address::Unix(_) | Address::Netlink(_) => true,
         }
     }
 

@@ -4,7 +4,7 @@ use super::files::{File, answer, done, flag};
 use super::io::{gather, later, room, scatter, vectors};
 use super::net::{self, Family, Kind, Socket, State};
 use super::socket_address::Address;
-use super::{Args, Kernel, clock, epoll, errno};
+use super::{Args, Kernel, clock, epoll, errno, netlink};
 use super::{connect, socket_options as options, transfer};
 use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
@@ -38,7 +38,10 @@ pub(super) fn socket(
     _: &mut HookContext<'_>,
     args: Args,
 ) -> Result<SyscallReturn, HookError> {
-    let [family, wish, ..] = args;
+    let [family, wish, protocol, ..] = args;
+    if family == netlink::FAMILY {
+        return answer(netlink::socket(wish, protocol).and_then(|made| open(kernel, made, wish)));
+    }
     let family = match family {
         1 => Ok(Family::Unix),
         2 => Ok(Family::V4),
@@ -49,10 +52,13 @@ pub(super) fn socket(
         (Family::V4 | Family::V6, Kind::Packets) => Err(errno::EPROTONOSUPPORT),
         (family, kind) => Ok(Socket::new(family, kind)),
     });
-    answer(made.and_then(|made| {
-        let socket = kernel.net.add(made);
-        kernel.files.add(File::Socket(socket), flag::READ_WRITE | wish & FLAGS).ok_or(errno::EMFILE)
-    }))
+    answer(made.and_then(|made| open(kernel, made, wish)))
+}
+
+/// Gives a socket a number.
+fn open(kernel: &mut Kernel, made: Socket, wish: u64) -> Result<u64, i64> {
+    let socket = kernel.net.add(made);
+    kernel.files.add(File::Socket(socket), flag::READ_WRITE | wish & FLAGS).ok_or(errno::EMFILE)
 }
 
 /// `socketpair(family, kind, protocol, to)`
@@ -328,7 +334,7 @@ pub(super) fn recvfrom(
     match receive(kernel, cx, number, &[(to, size)], flags)? {
         Ok((received, family)) => {
             if let Some(from) = &received.from {
-                from.write(cx, family, at, address_size)?;
+                from.write_sender(cx, family, at, address_size)?;
             }
             let count = if flags & TRUNCATED != 0 { received.size } else { received.bytes.len() };
             Ok(SyscallReturn::Return(count as i64))
@@ -405,7 +411,7 @@ pub(super) fn recvmsg(
         Ok((received, family)) => {
             let size = at.wrapping_add(8);
             match &received.from {
-                Some(from) => from.write(cx, family, name, size)?,
+                Some(from) => from.write_sender(cx, family, name, size)?,
                 None => cx.memory.write(size, [0; 4])?,
             }
             cx.set_word(at.wrapping_add(40), 0)?;

@@ -3,7 +3,7 @@
 
 use super::{
     Args, Kernel, attributes, clock, epoll, files, futex, identity, io, memory, paths, pipes, signal,
-    sockets, status, threads, traits,
+    sockets, splice, status, threads, traits,
 };
 use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
@@ -59,6 +59,7 @@ calls! {
     21  access(path, mode) => paths::access;
     22  pipe(files) => pipes::pipe;
     24  sched_yield() => threads::sched_yield;
+    27  mincore(address, size, to) => memory::mincore;
     28  madvise(address, size, advice) => memory::madvise;
     32  dup(file) => files::dup;
     33  dup2(file, number) => files::dup2;
@@ -174,7 +175,7 @@ calls! {
     269 faccessat(folder, path, mode) => paths::faccessat_plain;
     270 pselect6(count, read, write, except, timeout, mask) => clock::pselect6;
     271 ppoll(files, count, timeout, mask) => epoll::ppoll;
-    275 splice(from, from_at, to, to_at, size, flags) => io::no_pages;
+    275 splice(from, from_at, to, to_at, size, flags) => splice::splice;
     280 utimensat(folder, path, times, flags) => status::utimensat;
     281 epoll_pwait(epoll, events, room, timeout, mask) => epoll::wait;
     285 fallocate(file, mode, offset, size) => io::fallocate;

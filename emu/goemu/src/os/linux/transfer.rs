@@ -4,7 +4,7 @@ use super::connect;
 use super::io::{later, room, scatter};
 use super::net::{Family, Kind, ROOM, State};
 use super::socket_address::Address;
-use super::{Kernel, epoll, errno, signal};
+use super::{Kernel, epoll, errno, netlink, signal};
 use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
 
@@ -164,6 +164,9 @@ fn send_datagram(
         return Err(errno::EPIPE);
     }
     let family = socket.family;
+    if family == Family::Netlink {
+        return netlink::request(kernel.net.get(number)?, bytes);
+    }
     if let State::Connected(peer) = socket.state
         && family == Family::Unix
         && to.is_none()
