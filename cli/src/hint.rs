@@ -9,6 +9,7 @@ pub(crate) fn outcome(outcome: &Outcome) -> String {
         Outcome::OutOfFuel { .. } => "--fuel",
         Outcome::OutOfTime => "--timeout",
         Outcome::OutputLimit { .. } => "--max-output",
+        Outcome::MemoryLimit { .. } => "--max-memory",
         _ => return outcome.to_string(),
     };
     format!("{outcome} (raise it with {option})")

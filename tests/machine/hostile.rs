@@ -64,6 +64,23 @@ fn work_is_charged_by_what_it_is() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Guests that keep the host's memory and none of their own: with the fuel for it, each ends by the limit of memory.
+const KEEPING: &[&str] = &["manyOptions", "manyPipes", "manySockets"];
+
+#[test]
+fn what_is_kept_beside_the_guests_memory_is_limited() {
+    for guest in KEEPING {
+        let image = Image::open(binary("hostile-go1.27-stripped").unwrap()).unwrap();
+        let max_memory = (128 << 20) + (512 << 20);
+        let config =
+            Config { fuel: 200_000_000, max_memory, runtime: Some(Runtime::Real), ..Config::default() };
+        let mut machine = Machine::with_config(image, config).unwrap();
+        let call = machine.call(&format!("main.{guest}")).unwrap().signature("func()").unwrap();
+        let report = call.run().unwrap();
+        assert_eq!(report.outcome.word(), "memory_limit", "{guest}: {}", report.outcome);
+    }
+}
+
 /// Each value has the names of its fields, which are longer than what the guest has of it.
 #[test]
 fn names_in_results_are_counted() {

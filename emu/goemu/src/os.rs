@@ -117,6 +117,11 @@ pub trait Os: Send {
         Vec::new()
     }
 
+    /// About how many bytes of the host's memory it keeps for the guest.
+    fn held(&self) -> u64 {
+        0
+    }
+
     /// Makes the current state the one that calls start from.
     fn keep(&mut self) {}
 

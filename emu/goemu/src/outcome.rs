@@ -65,6 +65,12 @@ pub enum Outcome {
         /// That limit, in bytes.
         limit: u64,
     },
+    /// The guest's memory and what is kept for it (pages for going back, records of its system, files, output) take more of the host's
+    /// memory than it may have.
+    MemoryLimit {
+        /// What the guest may map, in bytes. An eighth more is for the rest.
+        limit: u64,
+    },
     /// The run came to a place where the user wants it to end ([`Change::Stop`](crate::changes::Change::Stop)).
     Stopped(Box<Stopped>),
     /// All goroutines are asleep: what each of them waits for.
@@ -254,7 +260,7 @@ impl Outcome {
     }
 
     /// One word for it: `returned`, `panicked`, `exited`, `faulted`, `out_of_fuel`, `out_of_time`, `interrupted`,
-    /// `output_limit`, `stopped`, `deadlock`.
+    /// `output_limit`, `memory_limit`, `stopped`, `deadlock`.
     pub fn word(&self) -> &'static str {
         match self {
             Outcome::Returned(_) => "returned",
@@ -265,6 +271,7 @@ impl Outcome {
             Outcome::OutOfTime => "out_of_time",
             Outcome::Interrupted => "interrupted",
             Outcome::OutputLimit { .. } => "output_limit",
+            Outcome::MemoryLimit { .. } => "memory_limit",
             Outcome::Stopped(_) => "stopped",
             Outcome::Deadlock(_) => "deadlock",
         }
@@ -287,6 +294,12 @@ impl fmt::Display for Outcome {
             Outcome::Interrupted => f.write_str("interrupted"),
             Outcome::OutputLimit { limit } => {
                 write!(f, "too much output: the limit of {limit} bytes is reached")
+            }
+            Outcome::MemoryLimit { limit } => {
+                write!(
+                    f,
+                    "too much memory: the guest and what is kept for it take more than {limit} bytes and an eighth"
+                )
             }
             Outcome::Stopped(stopped) => write!(f, "stopped at {:#x} ({})", stopped.pc, stopped.place),
             Outcome::Deadlock(_) => write!(f, "fatal error: all goroutines are asleep - deadlock!"),

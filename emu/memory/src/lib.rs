@@ -30,6 +30,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::ops::Range;
 
@@ -189,6 +190,8 @@ pub struct Memory {
     far: Option<FarPage>,
     code_writes: Vec<Range<u64>>,
     cost: Cost,
+    /// Bytes of the host's memory that are kept for the guest elsewhere.
+    beside: Cell<u64>,
 }
 
 impl Memory {
@@ -199,7 +202,8 @@ impl Memory {
     pub fn new(limit: u64) -> Result<Memory, MemoryError> {
         let (region, journal) = (Region::new()?, Journal::default());
         let (code_writes, cost) = (Vec::new(), Cost::default());
-        Ok(Memory { region, journal, mapped: 0, limit, untouched: 0, far: None, code_writes, cost })
+        let beside = Cell::default();
+        Ok(Memory { region, journal, mapped: 0, limit, untouched: 0, far: None, code_writes, cost, beside })
     }
 
     /// Bytes of address space: 2^40 where the host allows.
@@ -375,9 +379,35 @@ impl Memory {
         page.and_then(|page| page.get((addr % PAGE) as usize..)?.get(..bytes.len())) == Some(bytes)
     }
 
-    /// Bytes that may be kept for going back, beside what is mapped: all together is the limit and an eighth.
+    /// Says how many bytes of the host's memory are kept for the guest outside this type: what its system calls have left, its output.
+    /// They count toward the limit, as pages do that are kept for going back.
+    pub fn set_beside(&self, bytes: u64) {
+        self.beside.set(bytes);
+    }
+
+    /// What [`Memory::set_beside`] was told.
+    pub fn beside(&self) -> u64 {
+        self.beside.get()
+    }
+
+    /// Bytes of the host's memory that the guest has: what is mapped, what is kept for going back, and what is kept elsewhere.
+    pub fn taken(&self) -> u64 {
+        self.mapped.saturating_add(self.kept()).saturating_add(self.beside.get())
+    }
+
+    /// Bytes that [`Memory::taken`] may be: the limit of what is mapped, and an eighth.
+    pub fn allowance(&self) -> u64 {
+        self.limit.saturating_add(self.limit / 8)
+    }
+
+    /// Whether the guest has more of the host's memory than it may have.
+    pub fn is_overdrawn(&self) -> bool {
+        self.taken() > self.allowance()
+    }
+
+    /// Bytes that may be kept for going back, beside what there is.
     fn spare(&self) -> u64 {
-        self.limit.saturating_add(self.limit / 8).saturating_sub(self.mapped)
+        self.allowance().saturating_sub(self.mapped).saturating_sub(self.beside.get())
     }
 
     /// Whether the pages of these bytes need not be kept.

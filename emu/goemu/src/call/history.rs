@@ -77,7 +77,9 @@ impl History {
         if position < next {
             return next - position;
         }
-        if !self.checkpoints.is_empty() && machine.memory().kept() >= MAX_KEPT {
+        let (memory, beside) = (machine.memory(), machine.memory().beside());
+        let copies = beside.saturating_mul(self.checkpoints.len() as u64 + 1);
+        if !self.checkpoints.is_empty() && memory.kept().saturating_add(copies) >= MAX_KEPT {
             return interval;
         }
         machine.settle(&mut under_way.fuel);

@@ -142,7 +142,10 @@ fn ended(machine: &mut Machine, own: &Own, run: &Run) -> Seen {
             deadlock(own, "all threads wait for ever", &traceback)
         }
         Outcome::Deadlock(traceback) => deadlock(own, "all goroutines are asleep", traceback),
-        other @ (Outcome::OutOfFuel { .. } | Outcome::OutOfTime | Outcome::OutputLimit { .. }) => {
+        other @ (Outcome::OutOfFuel { .. }
+        | Outcome::OutOfTime
+        | Outcome::OutputLimit { .. }
+        | Outcome::MemoryLimit { .. }) => {
             let traceback = blocked::all(machine, &image);
             let mut seen = Seen::new(SeenKind::Limit, other.word(), other.to_string());
             seen.stacks = stacks(own, &traceback, |_| true);

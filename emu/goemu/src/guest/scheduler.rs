@@ -103,6 +103,9 @@ pub(crate) struct Scheduler {
     pub(crate) first_gone: bool,
 }
 
+/// Bytes of the host's memory that a timer takes, about.
+const TIMER: usize = 128;
+
 impl Scheduler {
     /// A number for a new goroutine; the first has 1.
     pub(crate) fn number(&mut self) -> u64 {
@@ -275,6 +278,13 @@ impl Scheduler {
     /// All of them, in no order.
     pub(crate) fn resting(&self) -> impl Iterator<Item = &Suspended> {
         self.next.iter().chain(&self.ready).chain(self.waiting.values())
+    }
+
+    /// About how many bytes of the host's memory the records take.
+    pub(crate) fn held(&self) -> u64 {
+        let goroutines = self.ready.len() + self.waiting.len();
+        let timers = self.due.len() + self.timers.len() + self.channels.len() + self.free.len();
+        (goroutines * (size_of::<Suspended>() + size_of::<Cpu>()) + timers * TIMER) as u64
     }
 
     /// All of them, in the order in which they were started.

@@ -175,6 +175,11 @@ impl World {
         self.mappings.first() <= range.start && range.end <= self.mappings.rest().start
     }
 
+    /// About how many bytes of the host's memory are kept here for the guest.
+    pub(crate) fn held(&self) -> u64 {
+        (self.stdout.len() + self.stderr.len()) as u64 + self.scheduler.held()
+    }
+
     /// What is there now is part of the state that calls start from.
     pub(crate) fn keep(&mut self) {
         self.heap.keep();

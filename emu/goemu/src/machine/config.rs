@@ -10,7 +10,9 @@ use crate::outcome::Runtime;
 /// Limits and choices of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Bytes of memory that the guest may have, the program's own included.
+    /// Bytes of memory that the guest may have, the program's own included. What is kept for it beside (pages for going back, records of
+    /// its files, sockets, threads, signals and goroutines, contents of files, output) may take an eighth more with it; then the call ends as
+    /// [`Outcome::MemoryLimit`](crate::Outcome::MemoryLimit).
     pub max_memory: u64,
     /// Bytes that a stack may grow to. Go's own limit is 1 000 000 000.
     pub max_stack: u64,

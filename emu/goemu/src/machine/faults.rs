@@ -37,8 +37,10 @@ impl Machine {
     pub(super) fn answer_fault(&mut self, fault: Fault) -> Option<Outcome> {
         self.doubt_fault(fault);
         let limit = matches!(fault.kind, FaultKind::Memory(MemFault { cause: Cause::Limit, .. }));
-        if !limit
-            && let Some((signal, addr)) = self.signal(fault)
+        if limit {
+            return Some(Outcome::MemoryLimit { limit: self.guest.memory.limit() });
+        }
+        if let Some((signal, addr)) = self.signal(fault)
             && self.enter_sigpanic(signal, addr, fault).is_some()
         {
             return None;

@@ -221,8 +221,10 @@ impl Machine {
 
     /// Takes what hooks and system calls have cost; whether that was all the fuel.
     pub(crate) fn settle(&self, fuel: &mut i64) -> bool {
-        *fuel = fuel.saturating_sub(self.guest.memory.take_cost());
-        if self.guest.world.output.spent {
+        let Guest { memory, world, .. } = &self.guest;
+        *fuel = fuel.saturating_sub(memory.take_cost());
+        memory.set_beside(self.os.held().saturating_add(world.held()));
+        if world.output.spent || memory.is_overdrawn() {
             *fuel = 0;
         }
         *fuel <= 0
@@ -232,6 +234,9 @@ impl Machine {
         let (call_goroutine, limit) = (self.call_goroutine, self.config.fuel);
         if self.guest.world.output.spent {
             return Outcome::OutputLimit { limit: self.config.max_output };
+        }
+        if self.guest.memory.is_overdrawn() {
+            return Outcome::MemoryLimit { limit: self.guest.memory.limit() };
         }
         call_goroutine.ended(&mut self.cx(), Outcome::OutOfFuel { limit })
     }

@@ -17,6 +17,7 @@ mod fault_signals;
 mod faults;
 mod files;
 mod futex;
+mod held;
 mod identity;
 mod io;
 mod memory;
@@ -42,6 +43,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub(crate) use clock::put_time_of_day;
+use held::Held;
 
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
@@ -82,6 +84,7 @@ pub(super) struct Kernel {
     disk: Arc<disk::Disk>,
     net: net::Net,
     faults: faults::Faulty,
+    held: Held,
     /// Whether a C linker has placed `g` among C's thread-local variables, so that threads need memory for those.
     c_blocks: bool,
 }
@@ -104,6 +107,7 @@ impl Kernel {
             disk: Arc::new(disk),
             net: net::Net::default(),
             faults: faults::Faulty::default(),
+            held: Held::default(),
             c_blocks: false,
         })
     }
@@ -122,8 +126,23 @@ impl Kernel {
     ) -> Result<SyscallReturn, HookError> {
         let before = self.work();
         let answer = (entry.body)(self, cx, args);
+        if self.held.is_due(self.added()) {
+            self.weigh();
+        }
         cx.memory.charge(self.work().saturating_sub(before));
         answer
+    }
+
+    /// Bytes of the host's memory that its calls have ever asked for.
+    fn added(&self) -> u64 {
+        self.disk.added + self.files.added + self.net.added + self.threads.added
+    }
+
+    /// Finds out how many of them are still there.
+    fn weigh(&mut self) {
+        let bytes = self.disk.held() + self.files.held() + self.net.held() + self.threads.held();
+        self.files.work += self.disk.count() + self.files.count() + self.net.count() + self.threads.cost();
+        self.held = Held { bytes, added: self.added() };
     }
 
     /// Carries out a system call of one thread alone, about files. `None` where it would wait.
@@ -294,6 +313,10 @@ impl Os for Linux {
     fn g(&self, cpu: &Cpu, memory: &Memory) -> Option<u64> {
         let slot = cpu.fs_base.wrapping_add_signed(self.g_slot);
         memory.read(slot).ok().map(u64::from_le_bytes)
+    }
+
+    fn held(&self) -> u64 {
+        self.now.held.now(self.now.added())
     }
 
     fn changes(&self) -> Vec<Changed> {

@@ -55,6 +55,10 @@ const QUICK: usize = 1 << 12;
 
 /// Operations to keep before all are dropped: a quarter of a gigabyte, more than any program has.
 const MAX_OPS: usize = 1 << 21;
+/// Bytes of the host's memory that an operation takes which is a block by itself, about.
+const OP: u64 = 160;
+/// The part of the guest's memory that decoded code may take, beside it.
+const PART: u64 = 8;
 
 /// Operations that a program may have without being charged for decoding them, which would make its run depend on what was
 /// decoded before; and the instructions that decoding one takes as long as, and making a block.
@@ -151,7 +155,7 @@ impl Blocks {
         if let Some(&id) = self.by_addr.get(&addr) {
             return Ok(id);
         }
-        if self.ops.len() > MAX_OPS {
+        if self.ops.len() > most_ops(memory.limit()) {
             self.forget_all();
         }
         let cut = |at: u64| self.stops.contains(&at) || may_change(memory, addr) || may_change(memory, at);
@@ -287,6 +291,12 @@ impl Blocks {
         self.quick.fill((0, Id::NONE));
         self.version += 1;
     }
+}
+
+/// Operations to keep, for a guest with so much memory.
+fn most_ops(limit: u64) -> usize {
+    const LEAST: u64 = 1 << 16;
+    MAX_OPS.min((limit / PART / OP).max(LEAST) as usize)
 }
 
 /// Whether an instruction at an address could be changed by one before it in the same block: its page, or the next, may be

@@ -19,6 +19,7 @@ use std::sync::Arc;
 pub(super) use change::{Place, Rename};
 
 use super::errno;
+use super::held::record;
 
 /// A node's number. 0 is none.
 pub(super) type Id = u64;
@@ -33,6 +34,9 @@ const MOST_NAME: usize = 255;
 /// Bytes of a path that are cut into names in the time of an instruction, and what a name takes of them.
 const BYTES: u64 = 8;
 const STEP: u64 = 20;
+/// What a name takes of the host's memory beside its bytes, about; and what a look at a node takes, in instructions.
+const NAME: u64 = 64;
+const NODE_SEEN: u64 = 8;
 /// Folders in each other at most.
 const MOST_DEPTH: usize = 1024;
 /// The most nodes.
@@ -130,6 +134,17 @@ impl Node {
     pub(super) fn is_folder(&self) -> bool {
         self.kind.bits() == mode::FOLDER
     }
+
+    /// Bytes of the host's memory that it takes beside its own record.
+    pub(super) fn weight(&self) -> u64 {
+        let path = self.host.as_ref().map_or(0, |host| host.path.len() as u64);
+        path + match &self.kind {
+            Kind::Folder { entries, .. } => entries.keys().map(|name| name.capacity() as u64 + NAME).sum(),
+            Kind::File(bytes) => bytes.capacity() as u64,
+            Kind::Link(target) => target.capacity() as u64,
+            _ => 0,
+        }
+    }
 }
 
 impl Kind {
@@ -161,6 +176,8 @@ pub(super) struct Disk {
     pub(super) mask: u32,
     /// What walks, lists and contents have taken so far, in instructions.
     pub(super) work: u64,
+    /// Bytes of the host's memory that nodes, names and contents have ever asked for.
+    pub(super) added: u64,
 }
 
 /// Where a walk ended: a folder, and a name in it that may be there.
@@ -181,6 +198,20 @@ impl Disk {
 
     pub(super) fn node_mut(&mut self, id: Id) -> Result<&mut Node, i64> {
         self.nodes.get_mut(&id).map(Arc::make_mut).ok_or(errno::ENOENT)
+    }
+
+    /// All nodes.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values().map(|node| &**node)
+    }
+
+    /// About how many nodes and names there are.
+    pub(super) fn count(&self) -> u64 {
+        let names = self.nodes().map(|node| match &node.kind {
+            Kind::Folder { entries, .. } => entries.len() as u64,
+            _ => 0,
+        });
+        NODE_SEEN * (self.nodes.len() as u64 + names.sum::<u64>())
     }
 
     /// Bytes that may still be written.
@@ -306,6 +337,7 @@ impl Disk {
         }
         let id = self.next;
         self.next += 1;
+        self.added += record::<Node>() + node.weight();
         self.nodes.insert(id, Arc::new(node));
         Ok(id)
     }

@@ -1,6 +1,7 @@
 //! epoll and poll: a thread waits until one of many files can be read or written. Go's timers wait here too.
 
 use super::files::{File, answer, done, flag};
+use super::held::record;
 use super::threads::{On, Wait};
 use super::{Args, Kernel, clock, errno, net};
 use crate::hook::{HookContext, HookError};
@@ -89,6 +90,7 @@ pub(super) fn control(
         let events = u32::from_le_bytes(cx.memory.read(event)?);
         let data = cx.word(event.wrapping_add(4))?;
         interests.push(Interest { file, events, data, delivered: 0, seen: (0, 0) });
+        kernel.files.added += record::<Interest>();
     }
     changed(kernel, cx)?;
     Ok(SyscallReturn::Return(0))

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use super::disk::Id;
 use super::pipes::Pipes;
-use super::{Args, Kernel, disk, epoll, errno, net};
+use super::{Args, Kernel, disk, epoll, errno, held::record, net};
 use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
 
 /// The most open files.
 pub(super) const MOST: usize = 65_536;
+
+/// Bytes of the host's memory that a number takes, about.
+const NUMBER: u64 = 48;
 
 /// Flags of open files.
 pub(super) mod flag {
@@ -93,13 +96,15 @@ pub(super) struct Files {
     pub(super) pipes: Pipes,
     /// Files and interests that were looked at so far.
     pub(super) work: u64,
+    /// Bytes of the host's memory that files, lists of them and pipes have ever asked for.
+    pub(super) added: u64,
 }
 
 impl Default for Files {
     fn default() -> Files {
         let (numbers, open, pipes) = Default::default();
         let [free, empty, epolls] = Default::default();
-        let mut files = Files { numbers, free, open, empty, epolls, pipes, work: 0 };
+        let mut files = Files { numbers, free, open, empty, epolls, pipes, work: 0, added: 0 };
         for file in [File::Input, File::Output(1), File::Output(2)] {
             files.add(file, flag::READ_WRITE);
         }
@@ -152,6 +157,7 @@ impl Files {
     fn give(&mut self, at: usize, number: Number) {
         if at >= self.numbers.len() {
             self.work += (at - self.numbers.len()) as u64;
+            self.added += (at + 1 - self.numbers.len()) as u64 * NUMBER;
             self.free.extend(self.numbers.len()..at);
             self.numbers.resize(at + 1, None);
         }
@@ -167,6 +173,7 @@ impl Files {
             self.open.push(None);
         }
         self.pipes.opened(&file, 1);
+        self.added += record::<Open>();
         if matches!(file, File::Epoll(_)) {
             self.epolls.insert(slot);
         }
@@ -218,6 +225,15 @@ impl Files {
             self.pipes.opened(file, -1);
         }
         Ok(closed)
+    }
+
+    /// What the numbers take, and how much there is to look through.
+    pub(super) fn numbers_held(&self) -> u64 {
+        self.numbers.len() as u64 * NUMBER
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        (self.numbers.len() + self.open.len()) as u64
     }
 
     /// All open files.

@@ -337,7 +337,10 @@ fn put(
             *count = count.saturating_add(u64::from_le_bytes(*word));
             Ok(8)
         }
-        Some(&mut File::PipeIn(pipe)) => files.pipes.put(pipe, bytes),
+        Some(&mut File::PipeIn(pipe)) => {
+            files.added += bytes.len() as u64;
+            files.pipes.put(pipe, bytes)
+        }
         Some(File::Node(node)) => {
             let disk = Arc::make_mut(disk);
             match disk.node(node.id)?.kind {

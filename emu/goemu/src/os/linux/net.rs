@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::disk::Id;
 use super::epoll::{self, Ready};
+use super::held::record;
 use super::socket_address::Address;
 use super::socket_options as options;
 use super::{Kernel, errno};
@@ -92,6 +93,8 @@ pub(super) struct Net {
     pub(super) names: BTreeMap<Id, usize>,
     /// Sockets that were looked at so far, and bytes that were copied, as work.
     pub(super) work: u64,
+    /// Bytes of the host's memory that sockets have ever asked for.
+    pub(super) added: u64,
 }
 
 impl Socket {
@@ -134,6 +137,7 @@ impl Socket {
 impl Net {
     pub(super) fn add(&mut self, socket: Socket) -> usize {
         self.next += 1;
+        self.added += record::<Socket>();
         self.sockets.insert(self.next, socket);
         self.next
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::disk::Id;
 use super::files::{File, done, flag};
-use super::{Args, Kernel, errno};
+use super::{Args, Kernel, errno, held::record};
 use crate::hook::{HookContext, HookError};
 use crate::memory::Access;
 use crate::os::SyscallReturn;
@@ -79,6 +79,11 @@ impl Pipes {
             let node = self.pipes.remove(&number).and_then(|pipe| pipe.node);
             node.map(|node| self.named.remove(&node));
         }
+    }
+
+    /// Bytes that they take of the host's memory.
+    pub(super) fn held(&self) -> u64 {
+        self.pipes.values().map(|pipe| record::<Pipe>() + pipe.held.capacity() as u64).sum()
     }
 
     /// Whether the other end is open.

@@ -107,6 +107,11 @@ impl OfThread {
         OfThread { held: self.held, ..OfThread::default() }
     }
 
+    /// How many handlers have not returned.
+    pub(super) fn nested(&self) -> usize {
+        self.interrupted.len()
+    }
+
     /// Whether a signal can be delivered.
     pub(super) fn waits(&self) -> bool {
         self.sent & !self.held != 0
@@ -313,6 +318,8 @@ pub(super) fn start_handler(
     cx.memory.write(info + 8, about.code.to_le_bytes())?;
     cx.set_word(info + 16, about.address)?;
     thread.signals.interrupted.push(cx.cpu.clone());
+    threads.added += size_of::<Cpu>() as u64;
+    let thread = threads.running();
     thread.signals.held |= action.held;
     if action.flags & SA_NODEFER == 0 {
         thread.signals.held |= 1 << (number - 1);

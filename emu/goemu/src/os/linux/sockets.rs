@@ -10,6 +10,8 @@ use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
 
 const FLAGS: u64 = flag::NONBLOCK | flag::CLOSE_ON_EXEC;
+/// What an option takes of the host's memory beside its bytes, about.
+const OPTION: u64 = 64;
 const PEEK: u64 = 2;
 const TRUNCATED: u64 = 0x20;
 const DONT_WAIT: u64 = 0x40;
@@ -302,6 +304,7 @@ pub(super) fn setsockopt(
     let mut value = vec![0; size.min(options::MOST) as usize];
     cx.memory.read_bytes(from, &mut value)?;
     let socket = socket_of(kernel, number);
+    kernel.net.added += value.len() as u64 + OPTION;
     done(socket.and_then(|socket| options::set(kernel.net.get(socket)?, level, name, value)))
 }
 

@@ -2,6 +2,7 @@
 //! run. The next one follows from their order, or from a schedule: runs are reproducible.
 
 use super::ending::Ending;
+use super::held::record;
 use super::signal::{self, AltStack, OfThread, Signals};
 use super::traits::Traits;
 use super::{Args, Kernel, errno, futex};
@@ -57,6 +58,8 @@ pub(super) struct Threads {
     pub(super) busy: bool,
     /// Threads that were looked at so far, beyond once for each system call and turn.
     pub(super) work: u64,
+    /// Bytes of the host's memory that threads and signals have ever asked for.
+    pub(super) added: u64,
 }
 
 /// One thread. Registers of the running one are in the machine's processor.
@@ -139,6 +142,7 @@ impl Default for Threads {
             printed: None,
             busy: false,
             work: 0,
+            added: 0,
         }
     }
 }
@@ -457,6 +461,7 @@ pub(super) fn clone(
     let clear_tid = if flags & CLONE_CHILD_CLEARTID != 0 { child_tid } else { 0 };
     let (alt_stack, signals) = (AltStack::default(), threads.running().signals.inherited());
     let (wait, memo, ran, is_new, traits) = (None, None, 0, true, threads.running().traits);
+    threads.added += record::<Thread>();
     threads.list.push(Thread {
         tid,
         cpu,

@@ -8,6 +8,8 @@ use super::{Kernel, epoll, errno, netlink, signal};
 use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
 
+/// What a packet takes beside its bytes, about.
+const PACKET: u64 = 128;
 /// The most bytes of a datagram.
 const MOST_DATAGRAM: usize = 65_507;
 
@@ -128,6 +130,7 @@ fn put(kernel: &mut Kernel, number: usize, bytes: &[u8]) -> Result<usize, i64> {
         State::Connecting => return Err(errno::EAGAIN),
         State::Idle | State::Listening { .. } => return Err(errno::ENOTCONN),
     }
+    net.added += bytes.len() as u64 + PACKET;
     let Some(peer) = net.peer(number) else { return Err(errno::EPIPE) };
     if peer.shut_read {
         return if family == Family::Unix { Err(errno::EPIPE) } else { Ok(bytes.len()) };
@@ -193,6 +196,7 @@ fn send_datagram(
         }
         Err(error) => return Err(error),
     };
+    kernel.net.added += bytes.len() as u64 + PACKET;
     let receiver = kernel.net.get(receiver)?;
     // What there is no room for is lost; a Unix socket's sender waits.
     if receiver.is_full() {

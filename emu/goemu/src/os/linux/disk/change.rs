@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::host::Deed;
-use super::{Disk, Found, Id, Kind, MOST_DEPTH, Node, ROOT, errno, mode, tree};
+use super::{Disk, Found, Id, Kind, MOST_DEPTH, NAME, Node, ROOT, errno, mode, tree};
 
 /// A folder and a name in it, in which something is made or removed.
 pub(in crate::os) type Place = (Id, Vec<u8>);
@@ -77,10 +77,17 @@ impl Disk {
     pub(super) fn link_new(&mut self, folder: Id, name: Vec<u8>, node: Node) -> Result<Id, i64> {
         let id = self.add(Node { names: 1, ..node })?;
         self.entries(folder)?;
+        self.put_entry(folder, name, id)?;
+        Ok(id)
+    }
+
+    /// Puts a name into a folder.
+    fn put_entry(&mut self, folder: Id, name: Vec<u8>, id: Id) -> Result<(), i64> {
+        self.added += NAME + name.len() as u64;
         if let Kind::Folder { entries, .. } = &mut self.node_mut(folder)?.kind {
             entries.insert(name, id);
         }
-        Ok(id)
+        Ok(())
     }
 
     /// A second name for a node.
@@ -99,9 +106,7 @@ impl Disk {
             _ => {}
         }
         self.entries(folder)?;
-        if let Kind::Folder { entries, .. } = &mut self.node_mut(folder)?.kind {
-            entries.insert(name, id);
-        }
+        self.put_entry(folder, name, id)?;
         let node = self.node_mut(id)?;
         node.names += 1;
         node.times[2] = now;
@@ -202,9 +207,7 @@ impl Disk {
     }
 
     fn put_name(&mut self, (folder, name): Place, id: Id, now: u64) -> Result<(), i64> {
-        if let Kind::Folder { entries, .. } = &mut self.node_mut(folder)?.kind {
-            entries.insert(name, id);
-        }
+        self.put_entry(folder, name, id)?;
         let node = self.node_mut(id)?;
         node.times[2] = now;
         node.changed = true;
@@ -270,7 +273,10 @@ impl Disk {
         if bytes.is_empty() {
             return Ok(0);
         }
-        self.work += (end as u64).saturating_sub(size) / FILLED;
+        let more = (end as u64).saturating_sub(size);
+        self.work += more / FILLED;
+        // Room grows by doubling.
+        self.added += 2 * more;
         let Kind::File(held) = &mut self.node_mut(id)?.kind else { return Err(errno::EINVAL) };
         let held = Arc::make_mut(held);
         if held.len() < end {
@@ -297,6 +303,7 @@ impl Disk {
             return Err(if size > 1 << 62 { errno::EFBIG } else { errno::ENOSPC });
         }
         self.work += size.abs_diff(old) / FILLED;
+        self.added += size.saturating_sub(old);
         let Kind::File(held) = &mut self.node_mut(id)?.kind else { return Err(errno::EINVAL) };
         Arc::make_mut(held).resize(size as usize, 0);
         self.left = self.left.saturating_add(old).saturating_sub(size);

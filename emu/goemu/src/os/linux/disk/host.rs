@@ -117,6 +117,7 @@ impl Disk {
         let (Kind::FileOfHost(_), Some(origin)) = (&node.kind, node.host.clone()) else { return Ok(()) };
         let bytes = self.mounts[origin.mount].root.read_file(&origin.path, self.left)?;
         self.left = self.left.saturating_sub(bytes.len() as u64);
+        self.added += bytes.len() as u64;
         self.node_mut(id)?.kind = Kind::File(Arc::new(bytes));
         Ok(())
     }

@@ -86,6 +86,7 @@ impl Disk {
             current: ROOT,
             mask: 0o022,
             work: 0,
+            added: 0,
         };
         disk.furnish(program).map_err(|number| refused("the file system", number))?;
         disk.left = room;

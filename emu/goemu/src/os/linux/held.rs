@@ -1,0 +1,93 @@
+//! What the kernel keeps for its process of the host's memory: counted exactly now and then, and in between as if nothing were given
+//! back.
+
+use std::mem::size_of;
+
+use super::disk::Disk;
+use super::epoll::Interest;
+use super::files::{File, Files, Open};
+use super::net::{Net, Socket};
+use super::threads::{Thread, Threads};
+use crate::cpu::Cpu;
+
+/// Bytes that are asked for before what is there is counted again.
+const OFTEN: u64 = 16 << 20;
+/// What a node of a tree has beside what it holds, about.
+const NODE: u64 = 64;
+
+/// The account.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Held {
+    /// Bytes that there were when they were counted.
+    pub(super) bytes: u64,
+    /// Bytes that had been asked for by then.
+    pub(super) added: u64,
+}
+
+impl Held {
+    /// Whether it is time to count, when so many bytes have ever been asked for.
+    pub(super) fn is_due(self, added: u64) -> bool {
+        added.saturating_sub(self.added) > OFTEN
+    }
+
+    /// Bytes that there are at most.
+    pub(super) fn now(self, added: u64) -> u64 {
+        self.bytes.saturating_add(added.saturating_sub(self.added))
+    }
+}
+
+/// What a record of a kind takes.
+pub(super) const fn record<T>() -> u64 {
+    size_of::<T>() as u64 + NODE
+}
+
+impl Threads {
+    pub(super) fn held(&self) -> u64 {
+        self.list.iter().map(|thread| record::<Thread>() + interrupted(thread)).sum()
+    }
+}
+
+fn interrupted(thread: &Thread) -> u64 {
+    thread.signals.nested() as u64 * size_of::<Cpu>() as u64
+}
+
+impl Files {
+    pub(super) fn held(&self) -> u64 {
+        let files: u64 = self.all().map(|(_, open)| record::<Open>() + own(&open.file)).sum();
+        files + self.numbers_held() + self.pipes.held()
+    }
+}
+
+/// What an open file has of its own.
+fn own(file: &File) -> u64 {
+    match file {
+        File::Epoll(interests) => (interests.capacity() * size_of::<Interest>()) as u64,
+        File::Node(node) => node.listing.iter().flatten().map(|(name, ..)| name.len() as u64 + NODE).sum(),
+        _ => 0,
+    }
+}
+
+impl Net {
+    pub(super) fn held(&self) -> u64 {
+        self.sockets.values().map(Socket::weight).sum()
+    }
+
+    /// How many sockets and options there are.
+    pub(super) fn count(&self) -> u64 {
+        self.sockets.values().map(|socket| 1 + socket.options.len() as u64).sum()
+    }
+}
+
+impl Socket {
+    fn weight(&self) -> u64 {
+        let packets = self.packets.iter().map(|(_, bytes)| bytes.capacity() as u64 + record::<Socket>() / 4);
+        let options = self.options.values().map(|value| value.capacity() as u64 + NODE);
+        record::<Socket>() + self.data.capacity() as u64 + packets.sum::<u64>() + options.sum::<u64>()
+    }
+}
+
+impl Disk {
+    pub(super) fn held(&self) -> u64 {
+        self.nodes().map(|node| record::<super::disk::Node>() + node.weight()).sum()
+    }
+}
