@@ -26,6 +26,7 @@ mod netlink;
 mod paths;
 mod pipes;
 mod ranges;
+mod record;
 mod signal;
 mod signal_vectors;
 mod socket_address;

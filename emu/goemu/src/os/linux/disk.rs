@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(super) use change::{Place, Rename};
 
 use super::errno;
-use super::held::record;
+use super::record::record;
 
 /// A node's number. 0 is none.
 pub(super) type Id = u64;

@@ -1,7 +1,7 @@
 //! epoll and poll: a thread waits until one of many files can be read or written. Go's timers wait here too.
 
 use super::files::{File, answer, done, flag};
-use super::held::record;
+use super::record::record;
 use super::threads::{On, Wait};
 use super::{Args, Kernel, clock, errno, net};
 use crate::hook::{HookContext, HookError};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::disk::Id;
 use super::pipes::Pipes;
-use super::{Args, Kernel, disk, epoll, errno, held::record, net};
+use super::{Args, Kernel, disk, epoll, errno, net, record::record};
 use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
 

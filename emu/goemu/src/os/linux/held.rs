@@ -7,13 +7,12 @@ use super::disk::Disk;
 use super::epoll::Interest;
 use super::files::{File, Files, Open};
 use super::net::{Net, Socket};
+use super::record::{NODE, record};
 use super::threads::{Thread, Threads};
 use crate::cpu::Cpu;
 
 /// Bytes that are asked for before what is there is counted again.
 const OFTEN: u64 = 16 << 20;
-/// What a node of a tree has beside what it holds, about.
-const NODE: u64 = 64;
 
 /// The account.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,11 +33,6 @@ impl Held {
     pub(super) fn now(self, added: u64) -> u64 {
         self.bytes.saturating_add(added.saturating_sub(self.added))
     }
-}
-
-/// What a record of a kind takes.
-pub(super) const fn record<T>() -> u64 {
-    size_of::<T>() as u64 + NODE
 }
 
 impl Threads {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::disk::Id;
 use super::epoll::{self, Ready};
-use super::held::record;
+use super::record::record;
 use super::socket_address::Address;
 use super::socket_options as options;
 use super::{Kernel, errno};

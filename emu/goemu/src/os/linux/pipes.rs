@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::disk::Id;
 use super::files::{File, done, flag};
-use super::{Args, Kernel, errno, held::record};
+use super::{Args, Kernel, errno, record::record};
 use crate::hook::{HookContext, HookError};
 use crate::memory::Access;
 use crate::os::SyscallReturn;

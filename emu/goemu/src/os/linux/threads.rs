@@ -2,7 +2,7 @@
 //! run. The next one follows from their order, or from a schedule: runs are reproducible.
 
 use super::ending::Ending;
-use super::held::record;
+use super::record::record;
 use super::signal::{self, AltStack, OfThread, Signals};
 use super::traits::Traits;
 use super::{Args, Kernel, errno, futex};
