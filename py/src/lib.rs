@@ -23,8 +23,8 @@ mod xrefs;
 
 use pyo3::prelude::*;
 
-/// The native part of goemu.
-#[pymodule]
+/// The native part of goemu. What threads share is behind locks; who waits for one that is held while Python runs lets go of the interpreter.
+#[pymodule(gil_used = false)]
 fn _goemu(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(open::open, module)?)?;

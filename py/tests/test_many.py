@@ -65,7 +65,7 @@ def test_a_call_of_a_pool_has_its_time(bin_dir):
 
 
 def test_calls_run_beside_python(bin_dir):
-    p = goemu.open(bin_dir / "bad-go1.27-stripped", fuel=300_000_000)
+    p = goemu.open(bin_dir / "bad-go1.27-stripped", fuel=1 << 60, timeout=1.0)
     spin = p.function("main.spin", sig="func()")
     done = threading.Event()
 
