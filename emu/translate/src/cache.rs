@@ -51,6 +51,8 @@ pub(crate) enum At {
     Jump,
     /// [`Spot::pc`]; RDI is one of the host's addresses.
     Biased,
+    /// [`Spot::pc`]; it is looked whether R14 is an address, up to this place of the code.
+    Look { end: u32 },
 }
 
 /// Why code leaves of itself.
@@ -231,6 +233,16 @@ impl Cache {
     /// The way that returns take to an address.
     pub(crate) fn add_return(&mut self, pc: u64, entry: u32) {
         self.entries.insert((pc, true), entry);
+    }
+
+    /// Passes over what follows an address up to a place, from now on.
+    pub(crate) fn pass_over(&mut self, address: u64, end: u32) {
+        /// JMP rel8
+        const JUMP: u8 = 0xeb;
+        let place = address.wrapping_sub(self.code.start());
+        if let Ok(by) = i8::try_from(i64::from(end) - place.cast_signed() - 2) {
+            self.code.patch(place as usize, &[JUMP, by.to_le_bytes()[0]]);
+        }
     }
 
     /// Where the guest is when the host refuses something at an address.

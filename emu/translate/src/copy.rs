@@ -233,7 +233,8 @@ impl Unit<'_> {
     }
 
     /// R14 was written: T has its value. Where it is a base is known only after a look, which code that computes in R14
-    /// need not pay for: there the next access through it is refused once.
+    /// need not pay for: there the next access through it is refused once. A load that brings no address, time and again, is
+    /// passed over as well.
     fn r14_written(&mut self, insn: &Instruction, pending: i32) {
         self.emitter.store(at(layout::STATE + R14), T);
         let short = insn.op0_kind() == OpKind::Register && insn.op0_register() == Register::R14D;
@@ -246,6 +247,7 @@ impl Unit<'_> {
             self.emitter.check(T);
             self.emitter.load(T, at(layout::STATE + R14));
             self.emitter.store(at(layout::STATE + SAFE_R14), T);
+            self.looked();
         } else {
             self.emitter.store_imm(at(layout::STATE + SAFE_R14), FAULTS as i32);
         }

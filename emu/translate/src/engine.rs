@@ -29,6 +29,8 @@ const HOT: u32 = 16;
 const ENTRY: i64 = 40;
 const FIRST_ENTRY: i64 = 400;
 const REFUSAL: i64 = 500;
+/// Times that R14 may be found to be no address where it is loaded, until that place looks no more.
+const LOOKS: u8 = 4;
 /// Runs for which signals wait, at most.
 const RUNS_HELD: u32 = 256;
 /// Instructions that are interpreted while signals wait, at most.
@@ -89,6 +91,8 @@ struct Parts {
     open: bool,
     /// Runs since code was entered.
     idle: u32,
+    /// How often R14 was found to be no address, by the place that looks.
+    data: FxHashMap<u64, u8>,
 }
 
 /// The signals are prepared for translated code, since there was so much fuel, and for so many runs.
@@ -160,7 +164,15 @@ impl Translator {
             let (cache, stack) = (Cache::new().ok()?, Arc::new(SignalStack::new()?));
             let owner = OWNERS.fetch_add(1, Ordering::Relaxed);
             install().then_some(())?;
-            self.parts = Some(Parts { cache, stack, owner, opened: 0, open: false, idle: 0 });
+            self.parts = Some(Parts {
+                cache,
+                stack,
+                owner,
+                opened: 0,
+                open: false,
+                idle: 0,
+                data: FxHashMap::default(),
+            });
         }
         let parts = self.parts.as_mut()?;
         if !memory.hosts_code() {
@@ -186,6 +198,7 @@ impl Translator {
     fn clear(&mut self) {
         if let Some(parts) = &mut self.parts {
             parts.cache.clear();
+            parts.data.clear();
             parts.owner = OWNERS.fetch_add(1, Ordering::Relaxed);
         }
         self.pages.clear();
@@ -371,8 +384,15 @@ impl Translator {
                     let base = window.base() as u64;
                     cpu.set_gpr(gpr::RDI, cpu.gpr(gpr::RDI).wrapping_sub(base));
                 }
+                if let At::Look { end } = spot.at {
+                    let found = parts.data.entry(address).or_default();
+                    *found += 1;
+                    if *found == LOOKS {
+                        parts.cache.pass_over(address, end);
+                    }
+                }
                 let after = match spot.at {
-                    At::Pc | At::Biased => After::Interpret,
+                    At::Pc | At::Biased | At::Look { .. } => After::Interpret,
                     At::Return => After::Enter { table: layout::RETURNS },
                     At::Jump => After::Enter { table: layout::JUMPS },
                 };

@@ -481,6 +481,14 @@ impl<'a> Unit<'a> {
         self.spots.push(Spot { place, pc, pending, off: 0, at });
     }
 
+    /// What the last spot covers, up to here, was a look at R14.
+    pub(crate) fn looked(&mut self) {
+        let end = self.emitter.here();
+        if let Some(spot) = self.spots.last_mut() {
+            spot.at = At::Look { end };
+        }
+    }
+
     /// The same, where RSP is `off` lower than it should be.
     fn spot_below(&mut self, pc: u64, pending: i32, off: i32) {
         self.spot(pc, pending, At::Pc);

@@ -1,7 +1,8 @@
 //! MOVS and STOS. Their operands go by RDI, which can have no segment: it is made an address of the host's for the one instruction.
 //!
-//! So that this instruction is never refused, what it accesses is tried before: a repeated one moves less than a page here, which
-//! lies on two at most. The interpreter carries out longer ones, at once.
+//! So that this instruction is never refused, what it accesses is tried before: a repeated one of bytes moves less than a page here,
+//! which lies on two at most; one of words less than two pages, which lie on three, of which the byte in the middle has one. The
+//! interpreter carries out longer ones, at once.
 
 use iced_x86::{Code, Instruction, MemoryOperand, Mnemonic, Register};
 
@@ -12,8 +13,9 @@ use crate::host::enter::{BASE, MINUS_BASE};
 use crate::layout;
 use crate::unit::Unit;
 
-/// A repeated instruction moves fewer bytes than that.
+/// A repeated instruction moves fewer bytes than that: of bytes, of words.
 const BYTES: u32 = 1 << 12;
+const BYTES_OF_WORDS: u32 = 2 << 12;
 /// Rounds of a repeated instruction that count as one instruction, as the interpreter has it: 1 << 3.
 const ROUNDS: u32 = 3;
 
@@ -74,20 +76,25 @@ impl Unit<'_> {
 
     fn repeated(&mut self, insn: &Instruction, size: u32, moves: bool, pending: i32) {
         // Too many bytes are the interpreter's.
-        self.emitter.high_bits(Register::RCX, (BYTES / size).trailing_zeros());
+        let most = if size == 1 { BYTES } else { BYTES_OF_WORDS };
+        self.emitter.high_bits(Register::RCX, (most / size).trailing_zeros());
         let way = self.way_to_interpret(insn.ip(), pending);
         self.emitter.unless_zero(|emitter| {
             emitter.jump(way);
         });
         self.emitter.high_bits(Register::RCX, ROUNDS);
         self.emitter.check_cost();
-        let last = |base| MemoryOperand::new(base, Register::RCX, size, -1, 1, false, Register::GS);
+        let byte =
+            |base, scale, off| MemoryOperand::new(base, Register::RCX, scale, off, 1, false, Register::GS);
+        let first = |base| operand(base, 0);
+        let last = |base| byte(base, size, -1);
+        let middle = |base| (size > 1).then(|| byte(base, size / 2, 0));
         if moves {
-            self.emitter.load_byte(operand(Register::RSI, 0));
-            self.emitter.load_byte(last(Register::RSI));
+            let all = [Some(first(Register::RSI)), middle(Register::RSI), Some(last(Register::RSI))];
+            all.into_iter().flatten().for_each(|byte| self.emitter.load_byte(byte));
         }
-        self.emitter.probe_write(operand(Register::RDI, 0));
-        self.emitter.probe_write(last(Register::RDI));
+        let all = [Some(first(Register::RDI)), middle(Register::RDI), Some(last(Register::RDI))];
+        all.into_iter().flatten().for_each(|byte| self.emitter.probe_write(byte));
         self.emitter.take_cost();
         self.emitter.load(T, at(layout::STATE + BASE));
         self.emitter.lea_of(Register::RDI, Register::RDI, T, 1, 0);

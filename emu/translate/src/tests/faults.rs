@@ -160,3 +160,23 @@ fn machines_leave_nothing_behind() {
     let after = (count("fd"), maps());
     assert!(after.0 < before.0 + 40 && after.1 < before.1 + 40, "{before:?} {after:?}");
 }
+
+/// R14 is loaded with numbers that are no addresses, as code does that only computes: after a few rounds this costs no more signals.
+#[test]
+fn numbers_in_r14_stay_in_translated_code() {
+    // l: mov r14,[rsi]; mov r14,[rsi+8]; add rax,r14; xor rbx,rax; mov r14,rsi; add rax,[r14]; dec rcx; jne l; hlt
+    let code = [
+        0x4c, 0x8b, 0x36, 0x4c, 0x8b, 0x76, 0x08, 0x4c, 0x01, 0xf0, 0x48, 0x31, 0xc3, 0x49, 0x89, 0xf6, 0x49,
+        0x03, 0x06, 0x48, 0xff, 0xc9, 0x75, 0xe8, 0xf4,
+    ];
+    let mut pair = Pair::new(&code);
+    for memory in [&mut pair.one.memory, &mut pair.other.memory] {
+        for at in [DATA, DATA + 8] {
+            memory.write(at, 0xfedc_ba98_7654_3210_u64.to_le_bytes()).unwrap();
+        }
+    }
+    pair.set(gpr::RSI, DATA);
+    pair.set(gpr::RCX, 10_000);
+    assert_eq!(pair.run(1 << 40, 0, "numbers"), Exit::Halt);
+    assert!(pair.translated() > 79_000, "{}", pair.translated());
+}

@@ -98,7 +98,7 @@ fn strings_downwards_and_after_each_other() {
     ];
     for (what, body) in bodies {
         let mut pair = pair(body);
-        for rcx in [0, 1, 9, 100, 700] {
+        for rcx in [0, 1, 9, 100, 700, 1020, 1500] {
             for at in places() {
                 run(&mut pair, (rcx, DATA + 0x900, at), what);
                 run(&mut pair, (rcx, at, at.wrapping_add(3)), what);
