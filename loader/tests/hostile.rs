@@ -337,8 +337,13 @@ fn places(program: &[u8]) -> Vec<usize> {
 static PLACES: LazyLock<[Vec<usize>; NAMES.len()]> =
     LazyLock::new(|| PROGRAMS.each_ref().map(|program| places(program)));
 
+/// So many files, or as many as a long run asks for (`PROPTEST_CASES`).
+fn cases(usual: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(96), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn truncated_anywhere(program in 0..NAMES.len(), end in any::<Index>()) {

@@ -113,6 +113,13 @@ fn settings_of_the_runtime_are_kept() {
             "fatal error: stack overflow",
             "runtime: goroutine stack exceeds 65536-byte limit",
         ),
+        ("processors", "(int, int, int)", "1, 3, 1", ""),
+        (
+            "badProcessors",
+            "int",
+            "fatal error: procresize: invalid arg",
+            "fatal error: procresize: invalid arg",
+        ),
         ("noThreads", "int", "fatal error: thread exhaustion", "runtime: program exceeds 0-thread limit"),
     ] {
         for runtime in [Runtime::Hooked, Runtime::Real] {
@@ -120,4 +127,20 @@ fn settings_of_the_runtime_are_kept() {
             assert_eq!(found, (outcome.to_owned(), error.to_owned()), "{guest}, {runtime:?}");
         }
     }
+}
+
+/// What hooks cannot serve they refuse by name, so that the program's own runtime answers.
+#[test]
+fn a_trace_of_the_runtime_is_its_own() {
+    let run = |runtime| {
+        let image = Image::open(binary("hostile-go1.27-stripped").unwrap()).unwrap();
+        let config = Config { runtime, ..Config::default() };
+        let mut machine = Machine::with_config(image, config).unwrap();
+        let call = machine.call("main.traced").unwrap().signature("func() string").unwrap();
+        call.run().map(|report| report.outcome.to_string()).map_err(|error| error.to_string())
+    };
+    assert_eq!(run(None).unwrap(), "\"<nil> true\"");
+    assert_eq!(run(Some(Runtime::Real)).unwrap(), "\"<nil> true\"");
+    let refused = run(Some(Runtime::Hooked)).unwrap_err();
+    assert!(refused.contains("tracing the program's execution"), "{refused}");
 }

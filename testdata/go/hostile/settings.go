@@ -2,7 +2,13 @@ package main
 
 // Settings of the runtime that hooks keep.
 
-import "runtime/debug"
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"runtime/trace"
+)
 
 //go:noinline
 func maxStack() (int, int) {
@@ -36,3 +42,31 @@ func smallStack() int {
 //
 //go:noinline
 func noThreads() int { return debug.SetMaxThreads(0) }
+
+// processors sets how many there are, by numbers of which the runtime takes the lower half.
+//
+//go:noinline
+func processors() (int, int, int) {
+	before := runtime.GOMAXPROCS(3)
+	runtime.GOMAXPROCS(-1)
+	runtime.GOMAXPROCS(1 << 32)
+	now := runtime.GOMAXPROCS(before)
+	return before, now, runtime.GOMAXPROCS(0)
+}
+
+//go:noinline
+func badProcessors() int { return runtime.GOMAXPROCS(1 << 31) }
+
+// traced is what tracing nothing gives.
+//
+//go:noinline
+func traced() string {
+	var b bytes.Buffer
+	e := trace.Start(&b)
+	trace.Stop()
+	return fmt.Sprint(e, b.Len() > 0)
+}
+
+func init() { settings = []interface{}{processors, badProcessors, traced} }
+
+var settings interface{}

@@ -122,6 +122,7 @@ pub const ROWS: &[Row] = &[
     row!("runtime.stopTheWorldGC" since(14), Replaces hooked::system::nothing, "one goroutine runs, and no thread"),
     row!("runtime.startTheWorldGC" since(14), Replaces hooked::system::nothing, "one goroutine runs, and no thread"),
     row!("runtime.startTemplateThread" since(10), Replaces hooked::system::nothing, "there are no threads"),
+    row!("runtime.StartTrace" since(23), Replaces hooked::system::trace, "its buffers are those of processors and threads: a clear error"),
     row!("runtime.newm" ANY, Replaces hooked::system::thread, "there are no threads: a clear error"),
     row!("runtime.sigNoteSetup" since(13), on Darwin, Replaces hooked::system::nothing, "no signals are sent, so that none wakes a thread"),
     row!("os/signal.signal_recv" ANY, Replaces hooked::system::signal, "no signals are sent: a wait for one has no end"),

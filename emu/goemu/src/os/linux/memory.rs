@@ -4,6 +4,7 @@
 //! counts against the machine's limit when it becomes accessible.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::ranges::Ranges;
 use super::{Args, Kernel, errno};
@@ -161,9 +162,9 @@ pub(super) fn mmap(
     if maps.replace(cx.memory, &range, perm(protection)).is_err() {
         return Ok(SyscallReturn::Return(-errno::ENOMEM));
     }
-    if let Some(bytes) = contents {
-        cx.memory.charge(bytes.len() as u64 / 32);
-        cx.memory.poke(range.start, &bytes)?;
+    if let Some((bytes, part)) = contents {
+        cx.memory.charge(part.len() as u64 / 32);
+        cx.memory.poke(range.start, &bytes[part])?;
     }
     Ok(SyscallReturn::Return(range.start as i64))
 }
@@ -174,7 +175,7 @@ fn contents(
     file: u64,
     size: u64,
     (offset, flags, protection): (u64, u64, u64),
-) -> Result<Vec<u8>, i64> {
+) -> Result<(Arc<Vec<u8>>, Range<usize>), i64> {
     const MAP_SHARED: u64 = 1;
     const PROT_WRITE: u64 = 2;
     let id = match kernel.files.node(file) {
@@ -191,7 +192,7 @@ fn contents(
     let contents = kernel.disk().contents(id).map_err(|_| errno::ENODEV)?;
     let from = usize::try_from(offset).unwrap_or(usize::MAX).min(contents.len());
     let upto = from.saturating_add(usize::try_from(size).unwrap_or(usize::MAX)).min(contents.len());
-    Ok(contents[from..upto].to_vec())
+    Ok((contents, from..upto))
 }
 
 /// `munmap(address, size)`

@@ -20,8 +20,12 @@ pub(in crate::runtime) fn nothing(_: &mut HookContext<'_>) -> HookResult {
 pub(in crate::runtime) fn processors(cx: &mut HookContext<'_>) -> HookResult {
     let asked = cx.arg(0)? as i64;
     let before = cx.world.processors;
-    if let Ok(asked @ 1..) = u32::try_from(asked) {
-        cx.world.processors = asked;
+    // The runtime takes the lower half of it, where 0 means that nothing is asked for.
+    match asked as i32 {
+        _ if asked <= 0 => {}
+        0 => {}
+        low @ 1.. => cx.world.processors = low.cast_unsigned(),
+        _ => return Ok(fatal::error(cx, "procresize: invalid arg")),
     }
     cx.set_result(1, 0, before.into())?;
     Ok(Action::Return)
@@ -144,6 +148,11 @@ pub(in crate::runtime) fn memory_statistics(cx: &mut HookContext<'_>) -> HookRes
     cx.memory.write(stats.wrapping_add(NUM_GC), forced)?;
     cx.memory.write(stats.wrapping_add(NUM_GC + 4), forced)?;
     Ok(Action::Return)
+}
+
+/// `StartTrace() error`: its buffers are those of processors and threads.
+pub(in crate::runtime) fn trace(cx: &mut HookContext<'_>) -> HookResult {
+    Err(goroutines::cannot(cx, "tracing the program's execution"))
 }
 
 /// `newm`: what the runtime wants another thread for, only a program that was started can do.
