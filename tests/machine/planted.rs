@@ -211,6 +211,27 @@ fn stripped_programs_and_those_of_other_systems_are_tested() {
     }
 }
 
+/// Functions of the runtime are no values: called by others, they end the program.
+#[test]
+fn functions_are_given_functions_that_others_may_call() {
+    let mut machine = machine(1);
+    let check = Check::new(&machine, "sync.(*Once).Do", None).unwrap();
+    let finding = check.run(&mut machine, 2000).unwrap().finding;
+    let given = finding.map(|finding| finding.input[1].value.clone()).unwrap_or_default();
+    assert!(!given.contains("runtime") && !given.starts_with("internal/"), "{given}");
+}
+
+#[test]
+fn tests_import_the_packages_of_functions() {
+    let Some(library) = present(["library-go1.27"]).pop() else { return };
+    let mut machine = Machine::new(Image::open(binary(&library).unwrap()).unwrap()).unwrap();
+    let check = Check::new(&machine, "strings.TrimFunc", None).unwrap();
+    let check = check.property(&machine, Property::Expect("\"a\"".to_owned())).unwrap();
+    let check = check.constrain(&machine, "2 one of unicode.IsLetter").unwrap();
+    let test = check.run(&mut machine, 100).unwrap().finding.unwrap().test.unwrap().unwrap();
+    assert!(test.contains("TrimFunc(\"\", unicode.IsLetter)") && test.contains("\t\"unicode\"\n"), "{test}");
+}
+
 /// Functions of Go's own library that panic for nothing do not.
 #[test]
 fn clean_functions_give_no_alarm() {

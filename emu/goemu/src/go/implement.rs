@@ -95,7 +95,7 @@ fn rank(ty: &Type) -> (bool, bool, usize, String) {
     (!is_own(ty), ty.name != PLAIN_ERROR, ty.name.len(), ty.name.clone())
 }
 
-/// Functions whose signature is this type's.
+/// Functions whose signature is this type's, but those of the runtime and the system, which are not made to be called by others.
 pub(crate) fn functions_of(image: &Image, ty: &Type, most: usize) -> Vec<(String, u64)> {
     if !matches!(ty.kind, Kind::Func(_)) {
         return Vec::new();
@@ -105,7 +105,8 @@ pub(crate) fn functions_of(image: &Image, ty: &Type, most: usize) -> Vec<(String
     for func in image.defined_funcs().take(LOOKED_AT) {
         let package = names::package(func.name());
         let into = if package == "main" { &mut own } else { &mut others };
-        let plain = !func.name().contains(['(', '-', '[']) && !package.starts_with("runtime");
+        let first = package.split('/').next().unwrap_or(package);
+        let plain = !func.name().contains(['(', '-', '[']) && !SYSTEM.contains(&first);
         if !plain || into.len() >= most || closure::refusal(image, &func).is_some() {
             continue;
         }

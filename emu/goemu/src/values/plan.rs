@@ -145,10 +145,15 @@ impl Maker {
         self.shapes.get(self.root).map(|shape| &shape.ty)
     }
 
-    /// The packages of types that values may have.
+    /// The packages of types that values may have, and of functions that they may be.
     pub(crate) fn packages(&self) -> Vec<String> {
         let bare = |ty: &Type| names::package(ty.name.trim_start_matches(['*', '[', ']'])).to_owned();
         let mut packages: Vec<String> = self.shapes.iter().map(|shape| bare(&shape.ty)).collect();
+        for shape in &self.shapes {
+            if let Form::Func(functions) = &shape.form {
+                packages.extend(functions.iter().map(|(name, _)| names::package(name).to_owned()));
+            }
+        }
         packages.retain(|package| !package.is_empty());
         packages.sort();
         packages.dedup();
