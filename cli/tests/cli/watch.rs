@@ -148,6 +148,16 @@ fn coverage_is_that_of_the_run() {
     assert_eq!(drcov.len() - table, 8 * blocks);
 }
 
+/// The method that the compiler makes for an interface has the code of the method that it stands for.
+#[test]
+fn coverage_counts_what_was_inlined_in_made_methods() {
+    let profile = String::from_utf8(written("made.out", "--cover", "main.areas 2")).unwrap();
+    let source = std::fs::read_to_string(sources().join("interfaces.go")).unwrap();
+    let line = source.lines().position(|line| line.contains("func (c circle) area()")).unwrap() + 1;
+    let row = format!("corpus/interfaces.go:{line}.1,");
+    assert!(profile.lines().any(|found| found.starts_with(&row) && found.ends_with(" 1 1")), "{profile}");
+}
+
 #[test]
 fn go_reads_coverage() {
     let profile = String::from_utf8(written("read-by-go.out", "--cover", "main.f1")).unwrap();

@@ -76,8 +76,9 @@ impl<'i> Func<'i> {
         bytes::text(self.name_bytes_at(offset).unwrap_or_default())
     }
 
-    /// The entry of the inline tree that the instruction at `pc` belongs to; none where nothing is inlined.
-    fn inline_index(&self, pc: u64) -> Option<u32> {
+    /// The entry of the inline tree that the instruction at `pc` belongs to, which tells one inlined call from another; none where
+    /// nothing is inlined.
+    pub fn inline_index(&self, pc: u64) -> Option<u32> {
         let table = u32::try_from(self.image.facts().pcdata.inl_tree?).ok()?;
         u32::try_from(self.pcdata_value(table, pc)?).ok()
     }

@@ -63,20 +63,33 @@ pub struct FuncLine {
 
 impl Blocks {
     /// How often each line ran. Of a line's instructions in a function, the one that ran most often tells; copies of that function
-    /// that were inlined elsewhere add up, and of several functions on the line (closures) the most frequent one tells.
+    /// that were inlined elsewhere add up, and of several functions on the line (closures) the most frequent one tells. What was
+    /// inlined is of the package that it was written in.
     pub fn lines(&self, image: &Image, scope: &Scope) -> Lines {
         let (mut lines, mut counted) = (Lines::default(), Counted::new());
         for func in image.defined_funcs() {
             // What the compiler made around a function has that function's line.
-            let wanted = func.func_id() != FuncId::Wrapper && scope.has(names::package(func.name()));
-            if wanted {
-                lines.add(&func, &self.0, &mut counted);
+            let shown = func.func_id() != FuncId::Wrapper && scope.has(names::package(func.name()));
+            let blocks = self.within(&func);
+            if shown {
+                lines.begin(&func, blocks);
+            }
+            // What was inlined elsewhere counts where it ran.
+            if shown || !blocks.is_empty() {
+                count(&func, blocks, scope, &mut counted);
             }
         }
         for ((file, line), counts) in counted {
             lines.file(file).lines.insert(line, counts.into_values().max().unwrap_or(0));
         }
         lines
+    }
+
+    /// The blocks that begin in the function.
+    fn within(&self, func: &Func<'_>) -> &[Block] {
+        let from = self.0.partition_point(|block| block.start < func.entry());
+        let to = self.0.partition_point(|block| block.start < func.end());
+        self.0.get(from..to).unwrap_or_default()
     }
 }
 
@@ -87,38 +100,46 @@ type Counted<'i> = BTreeMap<(&'i str, u32), BTreeMap<&'i str, u64>>;
 fn counts(func: &Func<'_>, blocks: &[Block]) -> Vec<u64> {
     let (entry, end) = (func.entry(), func.end().max(func.entry()));
     let mut counts = vec![0_u64; usize::try_from(end - entry).unwrap_or(0)];
-    let first = blocks.partition_point(|block| block.start < entry);
-    for block in blocks[first..].iter().take_while(|block| block.start < end) {
+    for block in blocks {
         let range = (block.start - entry) as usize..(block.end.min(end) - entry) as usize;
         counts[range].iter_mut().for_each(|count| *count = count.saturating_add(block.count));
     }
     counts
 }
 
+/// Counts the lines of a function, and of what was inlined in it.
+fn count<'i>(func: &Func<'i>, blocks: &[Block], scope: &Scope, counted: &mut Counted<'i>) {
+    // Of each call that was inlined, too.
+    let mut most: BTreeMap<(&str, u32, &str, Option<u32>), u64> = BTreeMap::new();
+    let mut lines = func.lines();
+    let mut before = None;
+    for (pc, &count) in (func.entry()..).zip(&counts(func, blocks)) {
+        let Some(line) = lines.at(pc).filter(|line| line.line > 0 && line.file != MADE) else { continue };
+        let call = func.inline_index(pc);
+        // Bytes of one instruction, and instructions of one block and line, say the same.
+        if before.replace((line, count, call)) == Some((line, count, call)) {
+            continue;
+        }
+        let frames = func.inlined_at(pc);
+        let source = frames.first().filter(|frame| frame.func_id != FuncId::Wrapper);
+        let Some(source) = source.filter(|source| scope.has(names::package(source.func))) else { continue };
+        let known = most.entry((line.file, line.line, source.func, call)).or_default();
+        *known = (*known).max(count);
+    }
+    for ((file, line, source, _), count) in most {
+        let known = counted.entry((file, line)).or_default().entry(source).or_default();
+        *known = known.saturating_add(count);
+    }
+}
+
 impl Lines {
-    fn add<'i>(&mut self, func: &Func<'i>, blocks: &[Block], counted: &mut Counted<'i>) {
-        let counts = counts(func, blocks);
-        let mut most: BTreeMap<(&str, u32, &str), u64> = BTreeMap::new();
-        let mut lines = func.lines();
-        let mut before = None;
-        for (pc, &count) in (func.entry()..).zip(&counts) {
-            let Some(line) = lines.at(pc).filter(|line| line.line > 0 && line.file != MADE) else { continue };
-            // Bytes of one instruction, and instructions of one block and line, say the same.
-            if before.replace((line, count)) != Some((line, count)) {
-                let source = func.inlined_at(pc).first().map_or("", |frame| frame.func);
-                let known = most.entry((line.file, line.line, source)).or_default();
-                *known = (*known).max(count);
-            }
-        }
-        for ((file, line, source), count) in most {
-            let known = counted.entry((file, line)).or_default().entry(source).or_default();
-            *known = known.saturating_add(count);
-        }
-        if let Some(line) = func.line_at(func.entry()).filter(|line| line.file != MADE) {
-            let count = counts.first().copied().unwrap_or(0);
-            let name = func.name().to_owned();
-            self.file(line.file).funcs.push(FuncLine { name, line: line.line, count });
-        }
+    /// Adds where a function begins.
+    fn begin(&mut self, func: &Func<'_>, blocks: &[Block]) {
+        let Some(line) = func.line_at(func.entry()).filter(|line| line.file != MADE) else { return };
+        let entered = blocks.iter().filter(|block| block.start == func.entry());
+        let count = entered.fold(0, |sum: u64, block| sum.saturating_add(block.count));
+        let name = func.name().to_owned();
+        self.file(line.file).funcs.push(FuncLine { name, line: line.line, count });
     }
 
     fn file(&mut self, name: &str) -> &mut FileLines {
