@@ -10,6 +10,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 mod ci;
+mod clean;
+mod cover;
 #[cfg(feature = "goemu")]
 mod defers;
 #[cfg(feature = "goemu")]
@@ -25,6 +27,7 @@ mod lockstep;
 mod objdump_diff;
 #[cfg(feature = "goemu")]
 mod oracle;
+mod perfetto;
 mod python;
 mod run;
 #[cfg(feature = "goemu")]
@@ -67,6 +70,12 @@ enum Task {
     Stdtest(stdtest::Args),
     /// Measure what guests that mean harm take of the host, and write docs/hostile.md.
     Hostile(hostile::Args),
+    /// Check clean functions of Go's library on a million values each, and write docs/clean.md.
+    Clean(clean::Args),
+    /// Compare coverage with that of `go test -cover`, and print a table.
+    Cover(cover::Args),
+    /// Let Perfetto's trace processor read timelines, and compare what it has read.
+    Perfetto(perfetto::Args),
     /// Accept what the golden tests see now as what they expect.
     Bless,
     /// Build the Python package and test it in a clean environment.
@@ -112,6 +121,9 @@ fn main() -> anyhow::Result<()> {
         Task::Lockstep(args) => lockstep::main(&args),
         Task::Stdtest(args) => stdtest::main(&args),
         Task::Hostile(args) => hostile::main(&args),
+        Task::Clean(args) => clean::main(&args),
+        Task::Cover(args) => cover::main(&args),
+        Task::Perfetto(args) => perfetto::main(&args),
         Task::Bless => ci::bless(),
         Task::Python => python::main(),
         Task::Ci => ci::main(),
