@@ -283,6 +283,39 @@ func spliced(n int) (copied int64, received int) {
 	return copied, <-done
 }
 
+// mapped shares memory with a file.
+//
+//goemu:call mapped()
+//go:noinline
+func mapped() (seen string, written string, kept string, other string) {
+	dir, remove := folder()
+	defer remove()
+	path := filepath.Join(dir, "mapped")
+	must(os.WriteFile(path, []byte(strings.Repeat("-", 9000)), 0o600))
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	must(err)
+	memory, err := syscall.Mmap(int(file.Fd()), 4096, 4904, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	must(err)
+	_, err = file.WriteAt([]byte("file"), 5000)
+	must(err)
+	seen = string(memory[902:910])
+	copy(memory[4000:], "memory")
+	buffer := make([]byte, 8)
+	_, err = file.ReadAt(buffer, 8095)
+	must(err)
+	written = string(buffer)
+	memory[0] = '!'
+	must(syscall.Munmap(memory))
+	all, err := os.ReadFile(path)
+	must(err)
+	kept = string(all[4090:4100])
+	memory, err = syscall.Mmap(int(file.Fd()), 0, 9000, syscall.PROT_READ, syscall.MAP_SHARED)
+	must(err)
+	must(os.WriteFile(path, []byte("shorter"), 0o600))
+	other = string(memory[:10])
+	return seen, written, kept, strings.TrimRight(other, "\x00")
+}
+
 // named tells the names of Unix sockets: none, one by the kernel, a path that is used again.
 //
 //goemu:call named()

@@ -27,6 +27,7 @@ mod paths;
 mod pipes;
 mod ranges;
 mod record;
+mod shared;
 mod signal;
 mod signal_vectors;
 mod socket_address;
@@ -81,6 +82,7 @@ pub(super) struct Kernel {
     processors: u32,
     threads: threads::Threads,
     maps: memory::Maps,
+    shared: shared::Shared,
     files: files::Files,
     disk: Arc<disk::Disk>,
     net: net::Net,
@@ -104,6 +106,7 @@ impl Kernel {
             processors: processors.clamp(1, 64),
             threads: threads::Threads::default(),
             maps: memory::Maps::new(space, mapped),
+            shared: shared::Shared::default(),
             files: files::Files::default(),
             disk: Arc::new(disk),
             net: net::Net::default(),
@@ -126,7 +129,13 @@ impl Kernel {
         args: Args,
     ) -> Result<SyscallReturn, HookError> {
         let before = self.work();
+        if self.shared.is_looked_at(entry.number) {
+            shared::store(self, cx);
+        }
         let answer = (entry.body)(self, cx, args);
+        if self.disk.has_changes() {
+            shared::load(self, cx)?;
+        }
         if self.held.is_due(self.added()) {
             self.weigh();
         }

@@ -14,6 +14,7 @@ mod tests;
 mod tree;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub(super) use change::{Place, Rename};
@@ -178,6 +179,9 @@ pub(super) struct Disk {
     pub(super) work: u64,
     /// Bytes of the host's memory that nodes, names and contents have ever asked for.
     pub(super) added: u64,
+    /// Files whose contents are in memory, too, and how often; and what has changed in them.
+    watched: BTreeMap<Id, usize>,
+    changed: Vec<(Id, Range<u64>)>,
 }
 
 /// Where a walk ended: a folder, and a name in it that may be there.
@@ -348,6 +352,33 @@ impl Disk {
             node.opens = if more { node.opens.saturating_add(1) } else { node.opens.saturating_sub(1) };
         }
         self.sweep(id);
+    }
+
+    /// A file's contents are in memory, too, or no longer. It stays open meanwhile.
+    pub(super) fn watch(&mut self, id: Id, more: bool) {
+        let count = self.watched.entry(id).or_default();
+        *count = if more { *count + 1 } else { count.saturating_sub(1) };
+        if *count == 0 {
+            self.watched.remove(&id);
+        }
+        self.opened(id, more);
+    }
+
+    /// Whether [`Disk::take_changes`] has some.
+    pub(super) fn has_changes(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// What has changed since in files that are watched.
+    pub(super) fn take_changes(&mut self) -> Vec<(Id, Range<u64>)> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Notes what has changed in a file.
+    fn note(&mut self, id: Id, changed: Range<u64>) {
+        if self.watched.contains_key(&id) {
+            self.changed.push((id, changed));
+        }
     }
 
     /// Forgets a node that cannot be reached.

@@ -6,8 +6,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::disk::Id;
+use super::files::flag;
 use super::ranges::Ranges;
-use super::{Args, Kernel, errno};
+use super::{Args, Kernel, errno, shared};
 use crate::guest::address_map::ANYWHERE;
 use crate::hook::{HookContext, HookError};
 use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
@@ -17,6 +19,8 @@ const MAP_FIXED: u64 = 0x10;
 const MAP_ANONYMOUS: u64 = 0x20;
 const MAP_FIXED_NOREPLACE: u64 = 0x10_0000;
 const MADV_DONTNEED: u64 = 4;
+const MAP_SHARED: u64 = 1;
+const PROT_WRITE: u64 = 2;
 
 /// The address space.
 #[derive(Clone)]
@@ -123,8 +127,8 @@ impl Maps {
     }
 }
 
-/// `mmap(address, size, protection, flags, file, offset)`: memory without a file, or a copy of a part of one. What is written
-/// to it does not reach the file.
+/// `mmap(address, size, protection, flags, file, offset)`: memory without a file, a copy of a part of one, or memory that is
+/// [shared](shared) with one.
 pub(super) fn mmap(
     kernel: &mut Kernel,
     cx: &mut HookContext<'_>,
@@ -136,6 +140,7 @@ pub(super) fn mmap(
     } else {
         None
     };
+    let shares = flags & MAP_SHARED != 0;
     let contents = match contents.transpose() {
         Ok(contents) => contents,
         Err(error) => return Ok(SyscallReturn::Return(-error)),
@@ -162,29 +167,35 @@ pub(super) fn mmap(
     if maps.replace(cx.memory, &range, perm(protection)).is_err() {
         return Ok(SyscallReturn::Return(-errno::ENOMEM));
     }
-    if let Some((bytes, part)) = contents {
+    shared::remove(kernel, &range);
+    if let Some((id, bytes, part)) = contents {
         cx.memory.charge(part.len() as u64 / 32);
         cx.memory.poke(range.start, &bytes[part])?;
+        if shares {
+            shared::add(kernel, range.clone(), (id, offset), protection & PROT_WRITE != 0);
+        }
     }
     Ok(SyscallReturn::Return(range.start as i64))
 }
 
-/// The part of a file that is mapped. Memory that is shared with a file, and written, is refused.
+/// The file that is mapped, and what the part of it has.
 fn contents(
     kernel: &mut Kernel,
     file: u64,
     size: u64,
     (offset, flags, protection): (u64, u64, u64),
-) -> Result<(Arc<Vec<u8>>, Range<usize>), i64> {
-    const MAP_SHARED: u64 = 1;
-    const PROT_WRITE: u64 = 2;
+) -> Result<(Id, Arc<Vec<u8>>, Range<usize>), i64> {
     let id = match kernel.files.node(file) {
         Ok(node) => node.id,
         Err(errno::EINVAL) => return Err(errno::ENODEV),
         Err(error) => return Err(error),
     };
-    if flags & MAP_SHARED != 0 && protection & PROT_WRITE != 0 {
-        return Err(errno::ENODEV);
+    if flags & MAP_SHARED != 0 {
+        let writes = protection & PROT_WRITE != 0;
+        if writes && kernel.files.open(file)?.flags & flag::ACCESS != flag::READ_WRITE {
+            return Err(errno::EACCES);
+        }
+        kernel.shared.check(id, writes)?;
     }
     if !offset.is_multiple_of(PAGE) {
         return Err(errno::EINVAL);
@@ -192,7 +203,7 @@ fn contents(
     let contents = kernel.disk().contents(id).map_err(|_| errno::ENODEV)?;
     let from = usize::try_from(offset).unwrap_or(usize::MAX).min(contents.len());
     let upto = from.saturating_add(usize::try_from(size).unwrap_or(usize::MAX)).min(contents.len());
-    Ok((contents, from..upto))
+    Ok((id, contents, from..upto))
 }
 
 /// `munmap(address, size)`
@@ -206,6 +217,7 @@ pub(super) fn munmap(
         return Ok(SyscallReturn::Return(-errno::ENOMEM));
     }
     kernel.maps.charge(cx.memory);
+    shared::remove(kernel, &range);
     kernel.maps.clear(cx.memory, &range)?;
     kernel.maps.taken.remove(&range);
     Ok(SyscallReturn::Return(0))
@@ -249,6 +261,11 @@ pub(super) fn madvise(
         }
     }
     Ok(SyscallReturn::Return(0))
+}
+
+/// `msync(address, size, flags)`: what was written to memory is in the file by then.
+pub(super) fn msync(_: &mut Kernel, _: &mut HookContext<'_>, args: Args) -> Result<SyscallReturn, HookError> {
+    Ok(SyscallReturn::Return(if args[0].is_multiple_of(PAGE) { 0 } else { -errno::EINVAL }))
 }
 
 /// `mincore(address, size, to)`: all pages that are mapped are in memory.

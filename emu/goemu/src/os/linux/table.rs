@@ -59,6 +59,7 @@ calls! {
     21  access(path, mode) => paths::access;
     22  pipe(files) => pipes::pipe;
     24  sched_yield() => threads::sched_yield;
+    26  msync(address, size, flags) => memory::msync;
     27  mincore(address, size, to) => memory::mincore;
     28  madvise(address, size, advice) => memory::madvise;
     32  dup(file) => files::dup;

@@ -284,6 +284,7 @@ impl Disk {
         }
         held[at_index..end].copy_from_slice(bytes);
         self.left = self.left.saturating_sub((end as u64).saturating_sub(size));
+        self.note(id, at.min(size)..end as u64);
         self.written(id, now)?;
         if let Some(host) = self.node(id)?.host.clone().filter(|host| self.is_written(host)) {
             self.on_host(&host, &Deed::Write { at, bytes })?;
@@ -307,6 +308,7 @@ impl Disk {
         let Kind::File(held) = &mut self.node_mut(id)?.kind else { return Err(errno::EINVAL) };
         Arc::make_mut(held).resize(size as usize, 0);
         self.left = self.left.saturating_add(old).saturating_sub(size);
+        self.note(id, old.min(size)..old.max(size));
         self.written(id, now)?;
         match self.node(id)?.host.clone().filter(|host| self.is_written(host)) {
             Some(host) => self.on_host(&host, &Deed::Size(size)),

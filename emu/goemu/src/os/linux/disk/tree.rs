@@ -87,6 +87,8 @@ impl Disk {
             mask: 0o022,
             work: 0,
             added: 0,
+            watched: BTreeMap::new(),
+            changed: Vec::new(),
         };
         disk.furnish(program).map_err(|number| refused("the file system", number))?;
         disk.left = room;

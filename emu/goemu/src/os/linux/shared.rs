@@ -1,0 +1,120 @@
+//! Files that are mapped and shared (`MAP_SHARED`): memory shows what is written to the file, and the file gets what is written to
+//! memory. Each mapping has memory of its own: what a call has changed in a file is copied into it, and what the program has changed in
+//! it into the file, before a call looks at that.
+
+use std::ops::Range;
+
+use super::disk::Id;
+use super::{Kernel, clock, errno};
+use crate::hook::{HookContext, HookError};
+
+/// Mappings at most.
+const MOST: usize = 1024;
+/// Bytes that are compared for one of fuel.
+const BYTES_OF_FUEL: u64 = 32;
+/// Bytes that are compared at a time.
+const PIECE: usize = 1 << 16;
+
+/// Calls that look at files, or end the program: read, close, mmap, munmap, pread64, readv, msync, sendfile, exit, fsync, fdatasync,
+/// exit_group, splice, preadv.
+const LOOKS: [u64; 14] = [0, 3, 9, 11, 17, 19, 26, 40, 60, 74, 75, 231, 275, 295];
+
+/// One mapping.
+#[derive(Clone, Debug)]
+struct Mapping {
+    range: Range<u64>,
+    id: Id,
+    /// Where it begins in the file.
+    offset: u64,
+    /// Whether the program may write to it.
+    writes: bool,
+}
+
+/// The mappings.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shared(Vec<Mapping>);
+
+impl Shared {
+    /// Whether a call may look at what the program has written to memory.
+    pub(super) fn is_looked_at(&self, call: u64) -> bool {
+        !self.0.is_empty() && LOOKS.contains(&call) && self.0.iter().any(|mapping| mapping.writes)
+    }
+
+    /// Whether a file can be mapped so. Two mappings of one file would have to be the same memory if one is written to.
+    pub(super) fn check(&self, id: Id, writes: bool) -> Result<(), i64> {
+        if self.0.len() >= MOST {
+            return Err(errno::ENOMEM);
+        }
+        let clash = self.0.iter().any(|mapping| mapping.id == id && (writes || mapping.writes));
+        if clash { Err(errno::ENODEV) } else { Ok(()) }
+    }
+}
+
+/// Notes a mapping that was made.
+pub(super) fn add(kernel: &mut Kernel, range: Range<u64>, (id, offset): (Id, u64), writes: bool) {
+    kernel.shared.0.push(Mapping { range, id, offset, writes });
+    kernel.disk().watch(id, true);
+}
+
+/// A range is no longer mapped as it was.
+pub(super) fn remove(kernel: &mut Kernel, gone: &Range<u64>) {
+    let hit = |mapping: &Mapping| mapping.range.start < gone.end && gone.start < mapping.range.end;
+    let (hits, rest) = std::mem::take(&mut kernel.shared.0).into_iter().partition(hit);
+    kernel.shared.0 = rest;
+    for mapping in hits {
+        let Mapping { range, id, offset, writes } = mapping;
+        for left in [range.start..gone.start, gone.end..range.end] {
+            if left.start < left.end {
+                add(kernel, left.clone(), (id, offset + (left.start - range.start)), writes);
+            }
+        }
+        kernel.disk().watch(id, false);
+    }
+}
+
+/// Copies into files what the program has written to memory. What lies behind the end of a file is lost.
+pub(super) fn store(kernel: &mut Kernel, cx: &mut HookContext<'_>) {
+    let now = clock::wall(cx);
+    let written: Vec<_> = kernel.shared.0.iter().filter(|mapping| mapping.writes).cloned().collect();
+    for Mapping { range, id, offset, .. } in written {
+        let Ok(contents) = kernel.disk().contents(id) else { continue };
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(contents.len());
+        let size = ((range.end - range.start) as usize).min(contents.len() - from);
+        cx.memory.charge(size as u64 / BYTES_OF_FUEL);
+        let mut bytes = vec![0; PIECE.min(size)];
+        let parts: Vec<_> = contents[from..from + size].chunks(PIECE).map(<[u8]>::to_vec).collect();
+        drop(contents);
+        for (at, part) in (0..).step_by(PIECE).zip(parts) {
+            let bytes = &mut bytes[..part.len()];
+            cx.memory.peek(range.start + at, bytes);
+            if *bytes != *part {
+                let _ = kernel.disk().write(id, offset + at, bytes, now);
+            }
+        }
+    }
+    // That is in memory already.
+    kernel.disk().take_changes();
+}
+
+/// Copies into memory what a call has written to files.
+pub(super) fn load(kernel: &mut Kernel, cx: &mut HookContext<'_>) -> Result<(), HookError> {
+    for (id, changed) in kernel.disk().take_changes() {
+        let mappings: Vec<_> = kernel.shared.0.iter().filter(|mapping| mapping.id == id).cloned().collect();
+        for Mapping { range, offset, .. } in mappings {
+            let (from, upto) =
+                (changed.start.max(offset), changed.end.min(offset + (range.end - range.start)));
+            if from >= upto {
+                continue;
+            }
+            let mut bytes = vec![0; (upto - from) as usize];
+            if let Ok(contents) = kernel.disk().contents(id) {
+                let from = usize::try_from(from).unwrap_or(usize::MAX).min(contents.len());
+                let part = &contents[from..(from + bytes.len()).min(contents.len())];
+                bytes[..part.len()].copy_from_slice(part);
+            }
+            cx.memory.charge(bytes.len() as u64 / BYTES_OF_FUEL);
+            cx.memory.poke(range.start + (from - offset), &bytes)?;
+        }
+    }
+    Ok(())
+}
