@@ -37,6 +37,7 @@ mod races;
 mod real_runtime;
 mod runtimes;
 mod signatures;
+mod told;
 mod tracebacks;
 mod traces;
 mod typed_fast_path;

@@ -64,7 +64,7 @@ const PART: u64 = 8;
 /// decoded before; and the instructions that decoding one takes as long as, and making a block.
 const PLENTY: u64 = 1 << 23;
 const DECODING: u64 = 40;
-const MAKING: u64 = 40;
+const MAKING: u64 = 80;
 /// Blocks that a program may have without being charged for the search among them when code is written, and how many are looked at in
 /// the time of an instruction.
 const FEW: usize = 1 << 16;

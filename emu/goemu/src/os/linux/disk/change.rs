@@ -11,6 +11,9 @@ pub(in crate::os) type Place = (Id, Vec<u8>);
 /// Bytes that are given to a file, or back, in the time of an instruction: their pages with them.
 const FILLED: u64 = 16;
 
+/// What finding the folder that one is in takes, in instructions.
+const ABOVE: u64 = 8;
+
 /// What a rename does where the new name is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::os) enum Rename {
@@ -225,7 +228,7 @@ impl Disk {
         {
             (at, depth) = (parent, depth + 1);
         }
-        self.work += depth as u64;
+        self.work += ABOVE * depth as u64;
         depth
     }
 
@@ -233,7 +236,7 @@ impl Disk {
     fn is_within(&mut self, folder: Id, above: Id) -> bool {
         let mut at = folder;
         while at != above {
-            self.work += 1;
+            self.work += ABOVE;
             match self.parent(at) {
                 Ok(parent) if at != ROOT => at = parent,
                 _ => return false,
