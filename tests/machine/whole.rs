@@ -179,3 +179,21 @@ fn a_working_directory_that_is_missing_is_an_error() {
     let error = Program::load(image, Config { files, process, ..Config::default() }).err().unwrap();
     assert!(error.to_string().contains("/nowhere"), "{error}");
 }
+
+#[test]
+fn goroutines_of_stripped_programs_are_found() {
+    let running = |name: &str| {
+        let mut program = load(name, Config::default());
+        let main = program.machine().find("main.main").unwrap().entry();
+        let mut session = program.begin().unwrap();
+        session.run_to(main).unwrap();
+        session.goroutines().into_iter().map(|goroutine| goroutine.number).collect::<Vec<_>>()
+    };
+    for (with_symbols, stripped) in
+        [("corpus-go1.15", "corpus-go1.15-stripped"), ("corpus-go1.27", "corpus-go1.27-stripped")]
+    {
+        let all = running(stripped);
+        assert!(all.len() > 3, "{all:?}");
+        assert_eq!(all, running(with_symbols));
+    }
+}

@@ -18,6 +18,7 @@ pub(crate) mod chance;
 pub(crate) mod closure;
 pub mod frame;
 pub(crate) mod generic;
+pub(crate) mod goroutine_list;
 pub mod guess;
 pub mod guest;
 pub(crate) mod implement;

@@ -4,6 +4,7 @@ use goemu_loader::Image;
 
 use super::Machine;
 use crate::cpu::gpr;
+use crate::go::goroutine_list;
 use crate::go::traceback::unwind::Start;
 use crate::go::traceback::{Stack, Traceback};
 use crate::memory::Memory;
@@ -33,8 +34,8 @@ pub struct GoroutineState {
 }
 
 impl Machine {
-    /// The goroutines: the running one first. In a started program whose names were stripped, it is the only one, as
-    /// nothing tells where the others are.
+    /// The goroutines: the running one first. In a started program whose functions have no names, it is the only one,
+    /// as nothing tells where the others are.
     pub fn goroutines(&mut self) -> Vec<GoroutineState> {
         let running = self.running();
         let mut all = vec![running];
@@ -83,7 +84,7 @@ impl Machine {
 fn others(image: &Image, memory: &Memory) -> Vec<GoroutineState> {
     let facts = image.facts();
     let word = |addr: u64| memory.read(addr).map_or(0, u64::from_le_bytes);
-    let Some(list) = image.symbol("runtime.allgs").map(|symbol| symbol.addr) else { return Vec::new() };
+    let Some(list) = goroutine_list::address(image) else { return Vec::new() };
     let (first, count) = (word(list), word(list.wrapping_add(8)).min(MAX_LISTED));
     let goroutine = |n: u64| {
         let g = word(first.wrapping_add(8 * n));
