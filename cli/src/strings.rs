@@ -148,7 +148,9 @@ impl Args {
 fn is_own(image: &Image, found: &Found) -> bool {
     let own = |place: &Place| {
         let func = place.func.and_then(|func| image.func_at(func));
-        func.map_or(found.origin != Origin::Constant, |func| is_own_package(package(func.name())))
+        func.map_or(found.origin != Origin::Constant, |func| {
+            !func.name().is_empty() && is_own_package(package(func.name()))
+        })
     };
     // What has no name is as likely theirs.
     found.origin != Origin::Initialised && found.users.iter().all(own)

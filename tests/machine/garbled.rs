@@ -6,7 +6,10 @@
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use goemu::Function;
+use goemu::go::names::find;
 use goemu::machine::Config;
+use goemu::outcome::Runtime;
 use goemu::testing::Check;
 use goemu::{Image, Machine};
 use goemu_tests::fixtures::{VERSIONS, binary, cases, releases};
@@ -111,6 +114,41 @@ fn names_are_not_needed() {
         all.extend(wrong);
     }
     assert!(all.is_empty(), "{} wrong\n{}", all.len(), all.join("\n"));
+}
+
+/// Where a program begins is found by what it is, and its packages are initialised.
+#[test]
+fn programs_without_names_begin() {
+    for version in releases("corpus", "", &VERSIONS) {
+        let name = format!("corpus-go1.{version}");
+        let named = Image::open(binary(&name).unwrap()).unwrap();
+        let image = Image::parse(garbled(&name)).unwrap();
+        let main = find(&image, "main.main").unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(main.entry(), named.funcs_named("main.main")[0].entry(), "{name}");
+        assert!(find(&image, "main.mains").is_err());
+    }
+    let pie = Image::parse(renamed("corpus-go1.27-pie")).unwrap();
+    assert!(find(&pie, "main.main").is_ok());
+    for version in releases("world", "", &VERSIONS) {
+        let name = format!("world-go1.{version}");
+        let named = Image::open(binary(&name).unwrap()).unwrap();
+        let function = named.funcs_named("main.initialised")[0].entry();
+        let signature = Function::find(&named, "main.initialised", None).unwrap();
+        let signature = signature.signature().unwrap().to_string();
+        let mut outcomes = Vec::new();
+        // The table's number is what it was: Go's own runtime looks at it.
+        for (image, func) in [
+            (named, "main.initialised".to_owned()),
+            (Image::parse(renamed(&name)).unwrap(), format!("{function:#x}")),
+        ] {
+            let config = Config { runtime: Some(Runtime::Real), ..Config::default() };
+            let mut machine = Machine::with_config(image, config).unwrap();
+            let call = machine.call(&func).unwrap().signature(&signature).unwrap();
+            outcomes.push(call.arg(3).run().unwrap().outcome.to_string());
+        }
+        assert_eq!(outcomes[0], outcomes[1], "{name}");
+        assert!(outcomes[0].contains(", "), "{name}: {}", outcomes[0]);
+    }
 }
 
 /// Where nothing has a name, a function is tested by its address and the signature that somebody found out.

@@ -2,6 +2,7 @@
 
 mod hashed;
 mod shape;
+pub(crate) mod single;
 mod spelling;
 
 use goemu_loader::{Func, FuncId, Image};
@@ -51,6 +52,11 @@ pub fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
     }
     match prefer_real(found)[..] {
         [only] => Ok(only),
+        [] if name == "main.main"
+            && let Some(main) = single::program_main(image) =>
+        {
+            Ok(main)
+        }
         [] => Err(inlined(image, name)
             .unwrap_or_else(|| Error::NoSuchFunction { name: name.to_owned(), near: near(image, name) })),
         ref found => Err(ambiguous(image, name, found)),

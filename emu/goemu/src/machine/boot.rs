@@ -466,7 +466,7 @@ fn out_of_memory(memory: &Memory) -> Error {
     MemoryError::Limit { limit: memory.limit() }.into()
 }
 
-/// Where `main.main` is. A program without names has its address in `runtime.main`'s code alone.
+/// Where `main.main` is.
 fn program_main(image: &Image) -> Result<u64, Error> {
     let found = names::find(image, "main.main").map(|func| func.entry());
     found.map_err(|error| Error::Boot { why: error.to_string() })

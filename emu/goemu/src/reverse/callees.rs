@@ -64,7 +64,10 @@ impl Callees {
             is_converter,
             ..Takes::default()
         };
-        for part in guess.params.iter().flat_map(|param| &param.parts) {
+        // Code that needs the dictionary of a generic function fails without it.
+        let dictionary = guess.dictionary.map(|(place, _)| place);
+        let params = guess.params.iter().enumerate().filter(|(n, _)| Some(*n) != dictionary);
+        for part in params.flat_map(|(_, param)| &param.parts) {
             match part.place {
                 Place::Int(n) => {
                     takes.registers |= INT_REGISTERS.get(usize::from(n)).map_or(0, |register| 1 << register);

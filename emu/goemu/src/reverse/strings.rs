@@ -172,13 +172,12 @@ fn is_hidden(image: &Image) -> bool {
 /// Whether a function is of Go's own packages, as far as names tell.
 pub fn is_own(image: &Image, entry: u64) -> bool {
     image.func_at(entry).is_some_and(|func| {
-        let package = names::package(func.name());
-        if is_hidden(image) {
-            // What has no name at all may be anybody's.
-            !func.name().is_empty() && variables::is_runtime(image, entry)
-        } else {
-            names::is_own_package(package)
+        // What has no name at all may be anybody's.
+        if func.name().is_empty() {
+            return false;
         }
+        let package = names::package(func.name());
+        if is_hidden(image) { variables::is_runtime(image, entry) } else { names::is_own_package(package) }
     })
 }
 
@@ -230,6 +229,10 @@ fn texts(
             made.iter().filter(|made| made.given).map(|made| made.value.clone()).collect();
         let around = |value: &[u8]| given.iter().any(|text| has(value, text) || has(text, value));
         made.retain(|made| made.given || !around(&made.value) && !is_in_file(func.image(), &made.value));
+        // What is left of a text that is changed byte by byte.
+        let all: Vec<Vec<u8>> = made.iter().map(|made| made.value.clone()).collect();
+        let part = |value: &[u8]| all.iter().any(|whole| whole.len() > value.len() && has(whole, value));
+        made.retain(|made| made.given || !part(&made.value));
     }
     made
 }

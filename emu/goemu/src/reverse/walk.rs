@@ -42,6 +42,8 @@ const LEAST: u64 = 100_000;
 const MAX_FORKS: usize = 4096;
 /// Entries of a table of jumps that are looked at.
 const MAX_TABLE: u64 = 1024;
+/// Bytes on each side of a place in the frame that are looked at.
+const MAX_AROUND: u64 = 4096;
 /// Objects of one way that are looked at.
 const MAX_OBJECTS: usize = 256;
 /// Calls that fail before a function is not called any more.
@@ -503,11 +505,29 @@ impl Walker<'_> {
         }
     }
 
-    /// Notes the text of an object before something unknown is written into it.
+    /// Notes the text of an object, or in the frame, before something unknown is written into it.
     fn spoilt(&mut self, addr: u64, at: u64) {
         if let Some(object) = self.objects.iter().find(|object| object.contains(&addr)).cloned() {
             self.note_object(&object, at);
+        } else if self.bytes.frame().contains(&addr) {
+            let text = self.text_around(addr);
+            self.note(text.start, text.end - text.start, MIN_BYTES, at, self.entry, false);
         }
+    }
+
+    /// The known bytes around a place in the frame that may be of a text.
+    fn text_around(&self, addr: u64) -> Range<u64> {
+        let is_text = |at: &u64| {
+            let mut byte = [0];
+            self.machine.memory().peek(*at, &mut byte);
+            self.bytes.are_known(*at, 1) && (byte[0] >= b' ' || matches!(byte[0], b'\n' | b'\t' | b'\r'))
+        };
+        let frame = self.bytes.frame();
+        let most =
+            addr.saturating_sub(MAX_AROUND).max(frame.start)..addr.saturating_add(MAX_AROUND).min(frame.end);
+        let start = (most.start..addr).rev().take_while(is_text).last().unwrap_or(addr);
+        let end = (addr..most.end).take_while(is_text).last().map_or(addr, |last| last + 1);
+        start..end
     }
 
     /// Notes the texts of objects as the way ends.

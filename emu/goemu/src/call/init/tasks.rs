@@ -1,7 +1,7 @@
 //! Where a program keeps its initialisation tasks, and what they say.
 //!
 //! Nothing is found by the name of a variable, since stripping takes those: the runtime's tasks, and up to Go 1.20
-//! those of the packages, are found as operands of `runtime.main`, which runs them.
+//! those of the packages, are found as operands of `runtime.main`, which runs them and which the function table marks.
 
 use std::collections::HashSet;
 
@@ -10,6 +10,7 @@ use iced_x86::{Decoder, DecoderOptions, Mnemonic};
 
 use super::named;
 use crate::error::Error;
+use crate::go::names::{self, single};
 use crate::memory::Memory;
 
 /// More tasks, functions or dependencies than any program has.
@@ -98,9 +99,12 @@ impl Finder<'_> {
     /// Go 1.13 to 1.20: a task for the runtime and one for package main, with those that each needs.
     fn linked(&self) -> Option<Tasks> {
         let mut tasks = Tasks::default();
+        // The runtime's is the first that is run.
+        let hashed = names::are_hashed(self.image);
         for root in self.operands(Mnemonic::Lea) {
             let Some(ordered) = self.with_needs(root) else { continue };
-            if ordered.last().is_some_and(|task| self.is_runtime(task)) {
+            let is_first = hashed && tasks.runtime.is_empty() && tasks.packages.is_empty();
+            if is_first || ordered.last().is_some_and(|task| self.is_runtime(task)) {
                 tasks.runtime = self.pending(ordered);
             } else {
                 tasks.packages = self.pending(ordered);
@@ -118,7 +122,7 @@ impl Finder<'_> {
 
     /// The variables that `runtime.main` uses by instructions of this kind, in the order of its code.
     fn operands(&self, mnemonic: Mnemonic) -> Vec<u64> {
-        let Some(main) = named(self.image, "runtime.main") else { return Vec::new() };
+        let Some(main) = single::runtime_main(self.image) else { return Vec::new() };
         let size = usize::try_from(main.end().saturating_sub(main.entry())).unwrap_or(0);
         let code = self.image.bytes(main.entry(), size).unwrap_or_default();
         let decoder = Decoder::with_ip(64, code, main.entry(), DecoderOptions::NONE);
