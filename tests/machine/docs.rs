@@ -21,6 +21,41 @@ found in programs whose names are hashed or gone; where it is empty, it then run
 |---|---|---|---|---|
 ";
 
+/// What the functions check, print and set that are replaced; those that are not named do neither.
+const KEPT: &str = "
+## What is kept
+
+What a replaced function checks, panics with, prints and sets is the hook's to do. Functions of Go 1.15 to 1.27 were read for it; what is not
+named here checks nothing but the runtime's own state (threads, locks, spans), which is not there.
+
+| function | kept | not kept |
+|---|---|---|
+| `morestack` | the limit of `debug.SetMaxStack`, its texts, `fatal error: stack overflow` |  |
+| `mallocgc` and its kin | objects of size 0 share one address; out of memory is fatal, in the words of the release | profiles, `GODEBUG` |
+| `deferproc`, `deferprocStack`, `deferreturn` | records as the program's `gopanic` wants them; a nil function panics when it runs |  |
+| `fatalpanic`, `throw`, `fatal`, `exit` | texts, tracebacks and status, as the release has them | `GOTRACEBACK` |
+| `cgocall` | C that is not in the file ends in an error that names it |  |
+| `cgoCheckPointer`, `cgoCheckResult` |  | pointers to Go pointers that are given to C; programs that are started make these checks |
+| `newproc` | `go of nil func value` |  |
+| `goexit1` | `no goroutines (main called runtime.Goexit) - deadlock!` |  |
+| `gopark` | deadlocks, with what each goroutine waits for |  |
+| `timeSleep`, `time.Sleep` | no time, or less, returns at once |  |
+| `newTimer`, `startTimer`, `resetTimer`, `modTimer`, `stopTimer` | whether it would have fired; since Go 1.23 what was sent is taken back | times and periods that package time never gives |
+| `chanlen`, `chancap` | nil; 0 for channels of timers since Go 1.23 |  |
+| `newcoro`, `coroswitch` | `coroswitch on exited coro` | the check of locked threads |
+| `Stack` | its size, the whole text of all goroutines |  |
+| `GOMAXPROCS` | the lower half of the number; 0 and less ask; a lower half below 0 is fatal |  |
+| `setMaxStack`, `setMaxThreads` | the number before; fewer threads than there are is fatal |  |
+| `NumGoroutine` | without the runtime's own |  |
+| `SetFinalizer` | each check and its text; variables have none |  |
+| `AddCleanup` | each check; where Go panics, the call is left to the program's own runtime |  |
+| `GC` | pools are emptied, `NumGC` counts; with finalizers, cleanups or weak pointers it is left to the program's own runtime |  |
+| `ReadMemStats` | the heap's bytes and objects, `NumGC`, `NumForcedGC` | times, sizes, the rest is 0 |
+| `readGCStats`, `newm`, `StartTrace` | refused by name, so that the program's own runtime answers |  |
+| `setGCPercent`, `setMemoryLimit` | the program's own code runs, once its packages are initialised |  |
+| `getitab` | a table that the compiler made; all others, and the panics, are the program's own code |  |
+";
+
 fn releases((from, to): (u16, u16)) -> String {
     match (from, to) {
         (0, u16::MAX) => "all".to_owned(),
@@ -47,6 +82,7 @@ fn row(text: &mut String, row: &Row) {
 fn hooks() {
     let mut text = HEAD.to_owned();
     ROWS.iter().for_each(|of| row(&mut text, of));
+    text += KEPT;
     expect_file![testdata("../docs/hooks.md")].assert_eq(&text);
 }
 

@@ -144,3 +144,31 @@ fn a_trace_of_the_runtime_is_its_own() {
     let refused = run(Some(Runtime::Hooked)).unwrap_err();
     assert!(refused.contains("tracing the program's execution"), "{refused}");
 }
+
+/// Go 1.26 and later refuse cleanups that keep their own object: so do hooks, and the program's runtime says it in its words.
+#[test]
+fn cleanups_that_keep_their_object_are_refused() {
+    let run = |runtime, which: &str| {
+        let image = Image::open(binary("hostile-go1.27-stripped").unwrap()).unwrap();
+        let config = Config { runtime, ..Config::default() };
+        let mut machine = Machine::with_config(image, config).unwrap();
+        let call = machine.call("main.selfCleanup").unwrap().signature("func(int) string").unwrap();
+        call.literals(&[which]).unwrap().run().map(|report| report.outcome.to_string())
+    };
+    let why = ["ptr is within arg", "cleanup function closes over ptr"];
+    for (which, why) in ["0", "1"].into_iter().zip(why) {
+        for runtime in [None, Some(Runtime::Real)] {
+            let text = run(runtime, which).unwrap();
+            assert_eq!(
+                text,
+                format!("panic: runtime.AddCleanup: {why}, cleanup will never run"),
+                "{runtime:?}"
+            );
+        }
+        let refused = run(Some(Runtime::Hooked), which).unwrap_err().to_string();
+        assert!(refused.contains("a cleanup that would never run"), "{refused}");
+    }
+    for runtime in [None, Some(Runtime::Real), Some(Runtime::Hooked)] {
+        assert_eq!(run(runtime, "2").unwrap(), "\"added\"", "{runtime:?}");
+    }
+}

@@ -67,6 +67,31 @@ func traced() string {
 	return fmt.Sprint(e, b.Len() > 0)
 }
 
-func init() { settings = []interface{}{processors, badProcessors, traced} }
+type held struct {
+	p *int
+	n int
+	b [40]byte
+}
+
+var lasting interface{}
+
+// selfCleanup adds cleanups that keep their object, and one that does not.
+//
+//go:noinline
+func selfCleanup(which int) string {
+	p := &held{p: new(int)}
+	switch which {
+	case 0:
+		runtime.AddCleanup(p, func(*int) {}, &p.n)
+	case 1:
+		runtime.AddCleanup(p, func(int) { lasting = p }, 5)
+	default:
+		n := which
+		runtime.AddCleanup(p, func(m *int) { lasting = &n }, new(int))
+	}
+	return "added"
+}
+
+func init() { settings = []interface{}{processors, badProcessors, traced, selfCleanup} }
 
 var settings interface{}

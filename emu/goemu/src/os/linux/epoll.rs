@@ -22,7 +22,7 @@ const EDGE: u32 = 1 << 31;
 /// Bytes of `struct epoll_event`: events, data.
 const EVENT: u64 = 12;
 /// What a look at a file costs of fuel.
-const LOOK: u64 = 5;
+const LOOK: u64 = 8;
 
 /// A file that an epoll watches.
 #[derive(Clone, Copy, Debug)]
@@ -190,14 +190,17 @@ fn readiness(kernel: &Kernel, number: u64) -> Ready {
         Some(File::Epoll(_)) => Ready::default(),
         Some(&File::Counter(count, _)) => Ready { events: reads(count > 0) | OUT, changes: (count, 0) },
         Some(&File::PipeOut(pipe)) => {
-            let (pipes, hangs) = (&kernel.files.pipes, !kernel.files.pipes.has_writer(pipe));
-            let Some(pipe) = pipes.get(pipe) else { return Ready { events: HANGUP, ..Ready::default() } };
-            let events = reads(!pipe.held.is_empty()) | if hangs { HANGUP } else { 0 };
+            let Some(pipe) = kernel.files.pipes.get(pipe) else {
+                return Ready { events: HANGUP, ..Ready::default() };
+            };
+            let events = reads(!pipe.held.is_empty()) | if pipe.is_written() { 0 } else { HANGUP };
             Ready { events, changes: (pipe.arrived, 0) }
         }
         Some(&File::PipeIn(pipe)) => {
-            let (pipes, broken) = (&kernel.files.pipes, !kernel.files.pipes.has_reader(pipe));
-            let Some(pipe) = pipes.get(pipe) else { return Ready { events: ERROR, ..Ready::default() } };
+            let Some(pipe) = kernel.files.pipes.get(pipe) else {
+                return Ready { events: ERROR, ..Ready::default() };
+            };
+            let broken = !pipe.is_read();
             let room = pipe.held.len() < super::pipes::SIZE;
             let events = if room || broken { OUT } else { 0 } | if broken { ERROR } else { 0 };
             Ready { events, changes: (pipe.drained, pipe.drained) }

@@ -11,8 +11,11 @@ use super::record::{NODE, record};
 use super::threads::{Thread, Threads};
 use crate::cpu::Cpu;
 
-/// Bytes that are asked for before what is there is counted again.
+/// Bytes that are asked for before what is there is counted again, and the part of what is there that is as good a reason.
 const OFTEN: u64 = 16 << 20;
+const PART: u64 = 8;
+/// What a look at a socket or an option takes, in instructions.
+const SEEN: u64 = 8;
 
 /// The account.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +29,7 @@ pub(super) struct Held {
 impl Held {
     /// Whether it is time to count, when so many bytes have ever been asked for.
     pub(super) fn is_due(self, added: u64) -> bool {
-        added.saturating_sub(self.added) > OFTEN
+        added.saturating_sub(self.added) > OFTEN.max(self.bytes / PART)
     }
 
     /// Bytes that there are at most.
@@ -68,7 +71,8 @@ impl Net {
 
     /// How many sockets and options there are.
     pub(super) fn count(&self) -> u64 {
-        self.sockets.values().map(|socket| 1 + socket.options.len() as u64).sum()
+        let records = self.sockets.values().map(|socket| 1 + socket.options.len() + socket.packets.len());
+        SEEN * records.sum::<usize>() as u64
     }
 }
 

@@ -29,6 +29,17 @@ pub(super) struct Pipe {
     node: Option<Id>,
 }
 
+impl Pipe {
+    /// Whether the end for writing is open, and that for reading.
+    pub(super) fn is_written(&self) -> bool {
+        self.writers > 0
+    }
+
+    pub(super) fn is_read(&self) -> bool {
+        self.readers > 0
+    }
+}
+
 /// The pipes, by number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pipes {
@@ -88,11 +99,11 @@ impl Pipes {
 
     /// Whether the other end is open.
     pub(super) fn has_writer(&self, pipe: usize) -> bool {
-        self.get(pipe).is_some_and(|pipe| pipe.writers > 0)
+        self.get(pipe).is_some_and(Pipe::is_written)
     }
 
     pub(super) fn has_reader(&self, pipe: usize) -> bool {
-        self.get(pipe).is_some_and(|pipe| pipe.readers > 0)
+        self.get(pipe).is_some_and(Pipe::is_read)
     }
 
     /// The bytes that come out next, none at the end; an error number where there are none yet.

@@ -128,6 +128,27 @@ pub(in crate::runtime) fn add_cleanup(cx: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
 
+/// The same since Go 1.26, which panics where the cleanup could never run: its argument, or a variable that it captures, is in the object.
+pub(in crate::runtime) fn add_cleanup_that_can_run(cx: &mut HookContext<'_>) -> HookResult {
+    let (object, cleanup, argument) = (cx.arg(1)?, cx.arg(2)?, cx.arg(3)?);
+    let base = cx.world.heap.base(object);
+    if base.is_some() && (cx.world.heap.base(argument) == base || holds(cx, cleanup, base)?) {
+        return Err(goroutines::cannot(cx, "a cleanup that would never run"));
+    }
+    add_cleanup(cx)
+}
+
+/// Whether an object of the heap has an address in another one.
+fn holds(cx: &HookContext<'_>, holder: u64, object: Option<u64>) -> Result<bool, HookError> {
+    let Some((granule, _)) = cx.world.heap.find(holder) else { return Ok(false) };
+    for at in (cx.world.heap.address(granule)..cx.world.heap.end_of(granule)).step_by(8) {
+        if cx.world.heap.base(cx.word(at)?) == object {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// `Cleanup.Stop()`: it would not have run.
 pub(in crate::runtime) fn stop_cleanup(_: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
