@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot run its program has failed")]
 
 use std::fs;
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -117,6 +118,36 @@ fn two_processes_share_what_they_find() {
     // The other end is gone.
     let late = ran(&mut options(&two, "--join"));
     assert!(late.status == 1 && late.stdout.contains("error"), "{late:?}");
+}
+
+/// Whoever connects, says junk, or is killed: the one that listens goes on, and lets others in.
+#[test]
+fn strangers_and_the_killed_end_nothing() {
+    let address: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (one, two) = (folder("strangers"), folder("killed"));
+    let options = |folder: &Path, option: &str| {
+        let mut fuzz = fuzz(&["main.encode", option, &address.to_string(), "--quiet", "--json", "--corpus"]);
+        fuzz.arg(folder);
+        fuzz
+    };
+    let first = start(options(&one, "--listen"));
+    wait_until("an input of the first", || files(&one) > 0);
+    for said in
+        [&b""[..], b"a", b"junkjunkjunkjunkjunk", &[0xff; 400], &[0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 9]]
+    {
+        let mut stranger = std::net::TcpStream::connect(address).unwrap();
+        stranger.write_all(said).unwrap();
+    }
+    let mut killed = start(options(&two, "--join"));
+    wait_until("an input of the one that is killed", || files(&two) > 0);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let second = end(start(options(&two, "--join").args(["--runs", "20k"]).take()));
+    assert!(second.status == 0 && json(&second)["lost_broker"] == false, "{second:?}");
+    interrupt(&first);
+    let first = end(first);
+    assert!(first.status == 0 && first.stderr.is_empty(), "{first:?}");
+    assert_eq!(json(&first)["lost_broker"], false, "{first:?}");
 }
 
 trait Take {

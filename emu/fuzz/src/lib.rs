@@ -24,6 +24,7 @@
 
 mod corpus;
 mod executor;
+mod gate;
 mod hints;
 mod input;
 mod job;
@@ -283,10 +284,12 @@ fn broker(shared: &Shared) -> Result<String, Error> {
         return Ok(join.clone());
     }
     let here = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listener =
-        std::net::TcpListener::bind(shared.options.listen.unwrap_or(here)).map_err(libafl::Error::from)?;
+    let listener = std::net::TcpListener::bind(here).map_err(libafl::Error::from)?;
     listener.set_nonblocking(true).map_err(libafl::Error::from)?;
-    let address = listener.local_addr().map_err(libafl::Error::from)?.to_string();
+    let address = listener.local_addr().map_err(libafl::Error::from)?;
+    if let Some(listen) = shared.options.listen {
+        gate::open(std::net::TcpListener::bind(listen).map_err(libafl::Error::from)?, address);
+    }
     // With a number of clients, a broker ends when they have, and lets no other in. One that others may join stays until the
     // process ends.
     let jobs = NonZeroUsize::new(shared.options.jobs.max(1)).filter(|_| shared.options.listen.is_none());
@@ -296,5 +299,5 @@ fn broker(shared: &Shared) -> Result<String, Error> {
         // Jobs notice where it is gone.
         let _ = broker.broker_loop();
     });
-    Ok(address)
+    Ok(address.to_string())
 }
