@@ -20,7 +20,7 @@ pub(super) fn line(tested: &Tested) -> String {
 }
 
 /// The document.
-pub(super) fn page(all: &BTreeMap<&str, Vec<Tested>>, runs: u64) -> String {
+pub(super) fn page(all: &BTreeMap<&str, Vec<&Tested>>, runs: u64) -> String {
     let mut page = format!(
         "# Functions that are as they should be
 
@@ -59,7 +59,7 @@ then on, and the function is checked again. A failure that Go does not have is a
         }
     }
     let fewer: Vec<&Tested> =
-        all.values().flatten().filter(|one| one.runs < runs || one.skipped.is_some()).collect();
+        all.values().flatten().copied().filter(|one| one.runs < runs || one.skipped.is_some()).collect();
     if !fewer.is_empty() {
         page.push_str("\n## Fewer executions, or none\n\n| function | executions | |\n|---|--:|---|\n");
     }
