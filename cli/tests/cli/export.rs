@@ -1,8 +1,10 @@
 //! `goemu export`: the data, and the scripts, run with stand-ins for the tools.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
 
 use serde_json::Value as Json;
 
@@ -53,6 +55,26 @@ fn the_scripts_run_in_their_tools() {
     for tool in ["ida runs", "ghidra runs", "binja runs"] {
         assert!(stdout.contains(tool), "{stdout}");
     }
+}
+
+/// Ctrl-C while decoders run that never end: what is known by then is written.
+#[test]
+fn an_interrupt_writes_what_is_known() {
+    let program = decoders().with_file_name("hostile-go1.27-stripped");
+    let mut command = command();
+    command.env("GOEMU_BINARY", program).args(["export", "--decode", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    told.read_line(&mut text).unwrap();
+    assert!(text.ends_with(" functions\n"), "{text}");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let rest = thread::spawn(move || told.read_to_string(&mut text).map(|_| text).unwrap());
+    let output = child.wait_with_output().unwrap();
+    let stderr = rest.join().unwrap();
+    assert!(stderr.contains("ended early: "), "{stderr}");
+    let data: Json = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(data["functions"].as_array().unwrap().len() > 100 && data["strings"].is_array());
 }
 
 #[test]

@@ -68,6 +68,35 @@ fn users_of_functions_addresses_and_texts() {
     }
 }
 
+/// A method that interfaces alone call, and functions that are values alone.
+#[test]
+fn users_by_tables_and_function_values() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin/typed-go1.27");
+    let xrefs = |target: &str| ran(command().env("GOEMU_BINARY", &path).args(["xrefs", target, "--json"]));
+    let users = |target: &str| {
+        let found = lines(&xrefs(target));
+        let user = |line: &Json| {
+            let text = |key: &str| line[key].as_str().unwrap().to_owned();
+            (text("function"), text("what"))
+        };
+        found.iter().map(user).collect::<Vec<_>>()
+    };
+    let made = users("main.(*rect).area");
+    assert!(
+        made.iter().any(|(func, what)| func == "main.parts" && what.starts_with("in the table of")),
+        "{made:?}"
+    );
+    for (target, func, what) in [
+        ("main.makeCounter.func1", "main.makeCounter", "takes the address"),
+        ("main.init.0.func30", "main.init.0", "takes it as a function value"),
+    ] {
+        let found = users(target);
+        assert!(found.iter().any(|user| user.0 == func && user.1.starts_with(what)), "{target}: {found:?}");
+    }
+    let calls = ran(command().env("GOEMU_BINARY", &path).args(["xrefs", "main.itoa", "--call"]));
+    assert!(calls.stdout.lines().count() > 3 && calls.status == 0, "{calls:?}");
+}
+
 #[test]
 fn memory_as_bytes_and_as_values() {
     let peek = |args: &[&str]| on_decoders(&[&["peek"], args].concat());
