@@ -17,7 +17,7 @@ pub(super) fn program_main(image: &Image) -> Option<Func<'_>> {
     let code = image.bytes(func.entry(), size)?;
     let insns: Vec<Instruction> =
         Decoder::with_ip(64, code, func.entry(), DecoderOptions::NONE).iter().collect();
-    let values = insns.windows(3).filter_map(|insns| called_value(insns));
+    let values = insns.windows(3).filter_map(called_value);
     let entries = values.filter_map(|value| image.read_u64(value));
     { entries }.find_map(|entry| image.func_at(entry).filter(|func| func.entry() == entry))
 }

@@ -178,13 +178,16 @@ pub(super) fn mmap(
     Ok(SyscallReturn::Return(range.start as i64))
 }
 
+/// A file that is mapped, what it has, and the part of that.
+type Mapped = (Id, Arc<Vec<u8>>, Range<usize>);
+
 /// The file that is mapped, and what the part of it has.
 fn contents(
     kernel: &mut Kernel,
     file: u64,
     size: u64,
     (offset, flags, protection): (u64, u64, u64),
-) -> Result<(Id, Arc<Vec<u8>>, Range<usize>), i64> {
+) -> Result<Mapped, i64> {
     let id = match kernel.files.node(file) {
         Ok(node) => node.id,
         Err(errno::EINVAL) => return Err(errno::ENODEV),

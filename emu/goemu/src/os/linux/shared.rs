@@ -81,14 +81,15 @@ pub(super) fn store(kernel: &mut Kernel, cx: &mut HookContext<'_>) {
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(contents.len());
         let size = ((range.end - range.start) as usize).min(contents.len() - from);
         cx.memory.charge(size as u64 / BYTES_OF_FUEL);
-        let mut bytes = vec![0; PIECE.min(size)];
-        let parts: Vec<_> = contents[from..from + size].chunks(PIECE).map(<[u8]>::to_vec).collect();
+        // Nobody else may have the contents while they are written.
         drop(contents);
-        for (at, part) in (0..).step_by(PIECE).zip(parts) {
-            let bytes = &mut bytes[..part.len()];
-            cx.memory.peek(range.start + at, bytes);
-            if *bytes != *part {
-                let _ = kernel.disk().write(id, offset + at, bytes, now);
+        let mut bytes = vec![0; PIECE.min(size)];
+        for at in (0..size).step_by(PIECE) {
+            let bytes = &mut bytes[..PIECE.min(size - at)];
+            cx.memory.peek(range.start + at as u64, bytes);
+            let place = from + at..from + at + bytes.len();
+            if kernel.disk().contents(id).is_ok_and(|contents| contents.get(place) != Some(&*bytes)) {
+                let _ = kernel.disk().write(id, offset + at as u64, bytes, now);
             }
         }
     }
@@ -106,14 +107,15 @@ pub(super) fn load(kernel: &mut Kernel, cx: &mut HookContext<'_>) -> Result<(), 
             if from >= upto {
                 continue;
             }
-            let mut bytes = vec![0; (upto - from) as usize];
-            if let Ok(contents) = kernel.disk().contents(id) {
-                let from = usize::try_from(from).unwrap_or(usize::MAX).min(contents.len());
-                let part = &contents[from..(from + bytes.len()).min(contents.len())];
+            let contents = kernel.disk().contents(id).unwrap_or_default();
+            cx.memory.charge((upto - from) / BYTES_OF_FUEL);
+            for from in (from..upto).step_by(PIECE) {
+                let mut bytes = vec![0; PIECE.min((upto - from) as usize)];
+                let at = usize::try_from(from).unwrap_or(usize::MAX).min(contents.len());
+                let part = &contents[at..(at + bytes.len()).min(contents.len())];
                 bytes[..part.len()].copy_from_slice(part);
+                cx.memory.poke(range.start + (from - offset), &bytes)?;
             }
-            cx.memory.charge(bytes.len() as u64 / BYTES_OF_FUEL);
-            cx.memory.poke(range.start + (from - offset), &bytes)?;
         }
     }
     Ok(())
