@@ -295,6 +295,11 @@ impl Image {
         &self.given
     }
 
+    /// The bytes of the file, as it was when it was opened.
+    pub fn contents(&self) -> &[u8] {
+        self.object.source.bytes()
+    }
+
     /// The first symbol of that name; none in a stripped file.
     pub fn symbol(&self, name: &str) -> Option<Symbol<'_>> {
         self.object.symbols().named(self.object.source.bytes(), name)

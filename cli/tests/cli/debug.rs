@@ -37,6 +37,32 @@ fn ask(client: &mut TcpStream, packet: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// gdb without a program has it from goemu, which opens no files any more then.
+#[test]
+fn the_program_is_read_through_the_debugger() {
+    let program = std::path::absolute(corpus("go1.27")).unwrap();
+    let mut child = command()
+        .env("GOEMU_BINARY", &program)
+        .args(["debug", "main.fib", "5"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut line, mut stdout) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+    stdout.read_line(&mut line).unwrap();
+    let port = line.trim_end().trim_end_matches('\'').rsplit(':').next().unwrap().parse::<u16>().unwrap();
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let hex: String = program.to_str().unwrap().bytes().map(|byte| format!("{byte:02x}")).collect();
+    let opened = ask(&mut client, &format!("vFile:open:{hex},0,0"));
+    assert!(opened.contains("$F00#"), "{opened}");
+    let read = ask(&mut client, "vFile:pread:0,4,0");
+    assert!(read.contains(";\u{7f}ELF#"), "{read}");
+    let other: String = "/etc/passwd".bytes().map(|byte| format!("{byte:02x}")).collect();
+    assert!(ask(&mut client, &format!("vFile:open:{other},0,0")).contains("$F-1,"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// One debugger is served. Another is turned away at once, and the first one does not notice.
 #[test]
 fn a_second_debugger_is_turned_away() {

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
 
 use gdbstub::common::Pid;
 use gdbstub::target::TargetResult;
@@ -22,7 +20,8 @@ const MAX_OPEN: usize = 64;
 /// A file that gdb has opened.
 pub(super) enum Open {
     Text(Vec<u8>),
-    Program(File),
+    /// The program's file. It was read before the process gave up opening files by name.
+    Program,
 }
 
 /// The files that gdb has opened, by number.
@@ -104,10 +103,8 @@ impl HostIoPread for Guest<'_> {
         match self.files.0.get_mut(&fd) {
             None => Err(HostIoError::Errno(HostIoErrno::EBADF)),
             Some(Open::Text(text)) => Ok(part(text, offset, count, buf)),
-            Some(Open::Program(file)) => {
-                let count = count.min(buf.len());
-                let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read(&mut buf[..count]));
-                read.map_err(|_| HostIoError::Errno(HostIoErrno::EUNKNOWN))
+            Some(Open::Program) => {
+                Ok(part(self.runner.session().machine().image().contents(), offset, count, buf))
             }
         }
     }
@@ -118,8 +115,8 @@ impl Guest<'_> {
         let name = std::str::from_utf8(name).ok()?;
         let machine = self.runner.session().machine();
         let path = machine.image().path().and_then(|path| std::path::absolute(path).ok());
-        if let Some(path) = path.filter(|path| path.as_os_str() == name) {
-            return File::open(path).ok().map(Open::Program);
+        if path.is_some_and(|path| path.as_os_str() == name) {
+            return Some(Open::Program);
         }
         let number = name.strip_prefix("/proc/")?.strip_suffix("/maps")?;
         number.bytes().all(|byte| byte.is_ascii_digit()).then(|| Open::Text(self.maps().into_bytes()))
