@@ -64,6 +64,17 @@ impl Tried {
         Pool::new(machine).interrupted_by(told.interrupt()).jobs(jobs)
     }
 
+    /// The options of a command that has other limits and comes to these.
+    pub(crate) fn words_with_limits(&self) -> Vec<String> {
+        let mut words = self.words();
+        for pair in self.limits.named().chunks_exact(2) {
+            if !words.contains(&pair[0]) {
+                words.extend_from_slice(pair);
+            }
+        }
+        words
+    }
+
     /// The options of a command that repeats something.
     pub(crate) fn words(&self) -> Vec<String> {
         let sig = self.sig.iter().flat_map(|sig| ["--sig".to_owned(), sig.clone()]);
@@ -140,6 +151,16 @@ impl Limits {
             },
             ..default
         })
+    }
+
+    /// All limits, for a command whose own ones are others.
+    fn named(&self) -> Vec<String> {
+        let mut words = vec!["--fuel".to_owned(), self.fuel.unwrap_or(FUEL).to_string()];
+        words.extend(["--max-memory".to_owned(), self.max_memory.unwrap_or(MEMORY).to_string()]);
+        words.extend(
+            self.timeout.iter().flat_map(|time| ["--timeout".to_owned(), format!("{}ms", time.as_millis())]),
+        );
+        words
     }
 
     /// These options again, for a command that repeats something.

@@ -49,6 +49,17 @@ fn findings_are_repeated_by_their_command() {
     }
 }
 
+/// `call` has other limits than tests have.
+#[test]
+fn what_exceeds_a_limit_is_repeated_with_it() {
+    let found = json(&on_planted(&["check", "main.halvings", "--json", "--fuel", "1m"]));
+    let repeat = found["finding"]["repeat"].as_str().expect("a command");
+    assert!(repeat.contains(" --fuel 1000000 --max-memory 536870912 -- 0"), "{repeat}");
+    let words = repeat.replacen("goemu", env!("CARGO_BIN_EXE_goemu"), 1);
+    let again = ran(std::process::Command::new("bash").args(["-c", &words]));
+    assert_eq!(again.status, 3, "{repeat}: {again:?}");
+}
+
 /// What was changed of the program is part of the command.
 #[test]
 fn a_changed_program_is_tested() {
