@@ -65,9 +65,9 @@ const LIMITS: [(&str, &str); 6] = [
     ("strings.Repeat", "2 in -10..5000"),
     ("strings.(*Builder).Grow", "2 in -10..100000"),
     ("sort.Search", "1 in -10..100000"),
-    ("strconv.AppendFloat", "4 in -10..1000"),
-    ("strconv.FormatFloat", "3 in -10..1000"),
-    ("strconv.FormatComplex", "3 in -10..1000"),
+    ("strconv.AppendFloat", "4 in -2..50"),
+    ("strconv.FormatFloat", "3 in -2..50"),
+    ("strconv.FormatComplex", "3 in -2..50"),
 ];
 
 /// A finding of goemu's, and what Go makes of it.
