@@ -42,7 +42,7 @@ impl Report {
 
 #[pymethods]
 impl Report {
-    /// One word: `returned`, `panicked`, `exited`, `faulted`, `out_of_fuel`, `out_of_time`, `interrupted`, `deadlock`.
+    /// One word: `returned`, `panicked`, `exited`, `faulted`, `out_of_fuel`, `out_of_time`, `interrupted`, `output_limit`, `memory_limit`, `deadlock`.
     #[getter]
     fn outcome(&self) -> &'static str {
         self.report.outcome.word()
