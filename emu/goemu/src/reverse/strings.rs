@@ -195,8 +195,10 @@ fn decode(
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<(Vec<Ran>, usize), Error> {
     let image = machine.image().clone();
-    let funcs: Vec<u64> =
+    let mut funcs: Vec<u64> =
         image.defined_funcs().map(|func| func.entry()).filter(|entry| !is_own(&image, *entry)).collect();
+    // Packages lie behind those that they use. The program's own come first, for who does not wait for all.
+    funcs.reverse();
     let all = funcs.len();
     let callees = Callees::new(&image);
     let mut pool =
@@ -207,6 +209,7 @@ fn decode(
     };
     let mut gather = Gather { ran: Vec::new(), progress: &mut |done| progress(done, all) };
     pool.run(funcs.into_iter(), work, &mut gather)?;
+    gather.ran.reverse();
     Ok((gather.ran, all))
 }
 
