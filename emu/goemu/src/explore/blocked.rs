@@ -37,7 +37,7 @@ pub(super) fn all(machine: &mut Machine, image: &Image) -> Traceback {
 }
 
 /// Those that wait for others of the program, beside the main one, in or for the user's code; where the program was busy to the last, those
-/// that go on, too. (Else one may be ready that no thread takes up any more, because the main one holds its processor.)
+/// that go on, too.
 pub(super) fn leaked(machine: &mut Machine, image: &Image, own: &Own, busy: bool) -> Traceback {
     let mut found = all(machine, image);
     found.goroutines.retain(|stack| {

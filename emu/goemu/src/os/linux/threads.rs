@@ -1,7 +1,7 @@
 //! Threads, which take turns: one runs until it waits, yields, or its turn ends while others can
 //! run. The next one follows from their order, or from a schedule: runs are reproducible.
 
-use super::ending::Ending;
+use super::ending::{self, Ending};
 use super::record::record;
 use super::signal::{self, AltStack, OfThread, Signals};
 use super::traits::Traits;
@@ -544,6 +544,10 @@ pub(super) fn exit_group(
 ) -> Result<SyscallReturn, HookError> {
     let outcome = Outcome::Exited { code: args[0] as i32, fatal: None };
     let threads = &mut kernel.threads;
+    if threads.ending.is_some() {
+        // All wait, so that Go's runtime gives up: that is not how the program ended.
+        cx.world.ending.dying = None;
+    }
     // What dies of an error is not asked what it leaves behind.
     if !threads.settles || cx.world.ending.dying.is_some() || threads.ending.is_some() {
         return Ok(SyscallReturn::End(threads.ended().unwrap_or(outcome)));
@@ -551,6 +555,10 @@ pub(super) fn exit_group(
     let printed = (cx.world.stdout.len(), cx.world.stderr.len());
     threads.ending = Some(Ending::new(outcome, clock::now(cx.cpu), printed));
     cx.program_ended();
+    let g = cx.word(cx.cpu.fs_base.wrapping_add_signed(threads.g_slot)).unwrap_or(0);
+    if g != 0 && ending::park(cx, g)? {
+        return Ok(SyscallReturn::Resume);
+    }
     threads.wait(cx, Wait { on: On::Time, deadline: None, late: 0 })
 }
 
