@@ -25,7 +25,7 @@ found in programs whose names are hashed or gone; where it is empty, it then run
 const KEPT: &str = "
 ## What is kept
 
-What a replaced function checks, panics with, prints and sets is the hook's to do. Functions of Go 1.15 to 1.27 were read for it; what is not
+What a replaced function checks, panics with, prints and sets is the hook's to do. Functions of Go 1.27.3 were read for it, of earlier releases some; what is not
 named here checks nothing but the runtime's own state (threads, locks, spans), which is not there.
 
 | function | kept | not kept |

@@ -129,7 +129,7 @@ fn programs_without_names_begin() {
     }
     let pie = Image::parse(renamed("corpus-go1.27-pie")).unwrap();
     assert!(find(&pie, "main.main").is_ok());
-    for version in releases("world", "", &VERSIONS) {
+    for version in releases("world", "", &[15, 27]) {
         let name = format!("world-go1.{version}");
         let named = Image::open(binary(&name).unwrap()).unwrap();
         let function = named.funcs_named("main.initialised")[0].entry();
