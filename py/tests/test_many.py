@@ -122,6 +122,7 @@ def test_processes_share_the_work(corpus_path):
 
 INTERRUPTED = """
 import goemu, os, signal, threading, time, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored in the background
 p = goemu.open(sys.argv[1], fuel=1 << 60)
 spin = p.function("main.spin", sig="func()")
 def press():
