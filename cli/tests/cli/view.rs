@@ -73,6 +73,8 @@ fn the_page_of_f1_tells_why_it_returns_1() {
     let Some(text) = shown(&page, "0", "go(run.length - 1);") else { return };
     let about = &text[text.find("id=\"about\"").unwrap()..][..80];
     assert!(about.contains("returned: 1"), "{about}");
+    let frames = pane(&text, "frames");
+    assert!(frames.contains("main.f1") && !frames.contains("deferreturn"), "that was carried out: {frames}");
     // The return statement writes 0, and the deferred function 1: both are events to jump to.
     let events = pane(&text, "events");
     let at = |part: &str| events.find(part).unwrap_or_else(|| panic!("no {part} in {events}"));

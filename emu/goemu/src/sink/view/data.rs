@@ -155,6 +155,7 @@ impl Data {
         }
         match record {
             Record::Step(step) => {
+                self.end_hooked(step.instruction().ip(), moment, image);
                 self.step(step);
                 self.look_at_variables(step.view(), moment);
             }
@@ -228,6 +229,18 @@ impl Data {
         self.registers_of(cpu, number);
         let insn = self.insn(step);
         self.steps.push(insn);
+    }
+
+    /// Ends a call that a hook has carried out, where the code around it goes on: nothing of it has returned.
+    fn end_hooked(&mut self, pc: u64, moment: Moment, image: &Image) {
+        let own = |open: &&usize| self.calls[**open].goroutine == moment.goroutine;
+        let Some(&call) = self.open.iter().rev().find(own) else { return };
+        let entry = image.func_at(pc).map(|func| func.entry());
+        let around = self.calls[call].parent.map(|parent| self.calls[parent].entry);
+        if entry.is_some() && entry != Some(self.calls[call].entry) && entry == around {
+            self.open.retain(|open| *open != call);
+            self.calls[call].end = Some(self.next());
+        }
     }
 
     /// Tells of variables that have changed, where another line begins.
