@@ -236,6 +236,9 @@ pub(super) fn mprotect(
     maps.charge(cx.memory);
     let range = pages(args[0], args[1]).filter(|range| range.end <= maps.space);
     let Some(range) = range else { return Ok(SyscallReturn::Return(-errno::EINVAL)) };
+    if args[2] & PROT_WRITE != 0 && kernel.shared.is_read_only(&range) {
+        return Ok(SyscallReturn::Return(-errno::EACCES));
+    }
     let perm = perm(args[2]);
     if !perm.is_empty() && maps.fill(cx.memory, &range, perm).is_err() {
         return Ok(SyscallReturn::Return(-errno::ENOMEM));
@@ -258,7 +261,8 @@ pub(super) fn madvise(
 ) -> Result<SyscallReturn, HookError> {
     let [address, size, advice, ..] = args;
     let Some(range) = pages(address, size) else { return Ok(SyscallReturn::Return(-errno::EINVAL)) };
-    if advice == MADV_DONTNEED {
+    // Memory that is shared with a file would have the file's contents again, which it has.
+    if advice == MADV_DONTNEED && !kernel.shared.hits(&range) {
         for part in kernel.maps.usable.within(&range) {
             cx.memory.discard(part)?;
         }

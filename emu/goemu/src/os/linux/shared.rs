@@ -30,6 +30,12 @@ struct Mapping {
     writes: bool,
 }
 
+impl Mapping {
+    fn hits(&self, range: &Range<u64>) -> bool {
+        self.range.start < range.end && range.start < self.range.end
+    }
+}
+
 /// The mappings.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shared(Vec<Mapping>);
@@ -38,6 +44,20 @@ impl Shared {
     /// Whether a call may look at what the program has written to memory.
     pub(super) fn is_looked_at(&self, call: u64) -> bool {
         !self.0.is_empty() && LOOKS.contains(&call) && self.0.iter().any(|mapping| mapping.writes)
+    }
+
+    /// Whether a range has a part of a mapping in it.
+    pub(super) fn hits(&self, range: &Range<u64>) -> bool {
+        self.in_range(range).next().is_some()
+    }
+
+    /// Whether a range has a part of a mapping in it that was not made to be written: what came to be written there would not reach the file.
+    pub(super) fn is_read_only(&self, range: &Range<u64>) -> bool {
+        self.in_range(range).any(|mapping| !mapping.writes)
+    }
+
+    fn in_range(&self, range: &Range<u64>) -> impl Iterator<Item = &Mapping> {
+        self.0.iter().filter(|mapping| mapping.hits(range))
     }
 
     /// Whether a file can be mapped so. Two mappings of one file would have to be the same memory if one is written to.
@@ -58,8 +78,8 @@ pub(super) fn add(kernel: &mut Kernel, range: Range<u64>, (id, offset): (Id, u64
 
 /// A range is no longer mapped as it was.
 pub(super) fn remove(kernel: &mut Kernel, gone: &Range<u64>) {
-    let hit = |mapping: &Mapping| mapping.range.start < gone.end && gone.start < mapping.range.end;
-    let (hits, rest) = std::mem::take(&mut kernel.shared.0).into_iter().partition(hit);
+    let (hits, rest) =
+        std::mem::take(&mut kernel.shared.0).into_iter().partition(|mapping: &Mapping| mapping.hits(gone));
     kernel.shared.0 = rest;
     for mapping in hits {
         let Mapping { range, id, offset, writes } = mapping;
@@ -119,4 +139,18 @@ pub(super) fn load(kernel: &mut Kernel, cx: &mut HookContext<'_>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_mappings_are_found() {
+        let mapping = |range, writes| Mapping { range, id: 1, offset: 0, writes };
+        let shared = Shared(vec![mapping(0x1000..0x3000, false), mapping(0x5000..0x6000, true)]);
+        assert!(shared.hits(&(0x2000..0x4000)) && shared.is_read_only(&(0x2000..0x4000)));
+        assert!(shared.hits(&(0x5000..0x6000)) && !shared.is_read_only(&(0x5000..0x6000)));
+        assert!(!shared.hits(&(0x3000..0x5000)));
+    }
 }
