@@ -25,8 +25,9 @@ found in programs whose names are hashed or gone; where it is empty, it then run
 const KEPT: &str = "
 ## What is kept
 
-What a replaced function checks, panics with, prints and sets is the hook's to do. Functions of Go 1.27.3 were read for it, of earlier releases some; what is not
-named here checks nothing but the runtime's own state (threads, locks, spans), which is not there.
+What a replaced function checks, panics with, prints and sets is the hook's to do. Functions of Go 1.27.3 were read for it, and
+compared with those of 1.15, 1.19 and 1.21 to 1.26, as far as they check, panic or print. What is not named here checks nothing but
+the runtime's own state (threads, locks, spans), which is not there.
 
 | function | kept | not kept |
 |---|---|---|
@@ -35,8 +36,9 @@ named here checks nothing but the runtime's own state (threads, locks, spans), w
 | `deferproc`, `deferprocStack`, `deferreturn` | records as the program's `gopanic` wants them; a nil function panics when it runs |  |
 | `fatalpanic`, `throw`, `fatal`, `exit` | texts, tracebacks and status, as the release has them | `GOTRACEBACK` |
 | `cgocall` | C that is not in the file ends in an error that names it |  |
-| `cgoCheckPointer`, `cgoCheckResult` |  | pointers to Go pointers that are given to C; programs that are started make these checks |
-| `newproc` | `go of nil func value` |  |
+| `cgoCheckPointer`, `cgoCheckResult`, `cgoIsGoPointer`, `cgoCheckUnknownPointer`, `isPinned` | each check, its panic and text, `GODEBUG=cgocheck=0`: the program's own code asks goemu what memory is Go's | where nothing but the object is known: words that are no pointers, and have the value of one |
+| `Pin`, `Unpin` | the panics of what is no pointer; with pinned objects, `GC` is left to the program's own runtime | the panic where a pinner is freed that has objects |
+| `newproc` | `go of nil func value`; up to Go 1.16, the limit of 2,008 bytes of arguments |  |
 | `goexit1` | `no goroutines (main called runtime.Goexit) - deadlock!` |  |
 | `gopark` | deadlocks, with what each goroutine waits for |  |
 | `timeSleep`, `time.Sleep` | no time, or less, returns at once |  |

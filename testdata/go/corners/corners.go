@@ -5,12 +5,13 @@ import (
 	"runtime"
 	"sync"
 	"time"
+	"unsafe"
 )
 
 func init() {
 	// The linker keeps what is mentioned.
 	mentioned = []interface{}{
-		order, fair, livelock, churn, grow, keep, finalized, pooled, collections, badFinalizer, timed,
+		order, fair, livelock, churn, grow, keep, finalized, pooled, collections, badFinalizer, timed, startWith,
 	}
 }
 
@@ -155,6 +156,9 @@ func collections() bool {
 	return b.NumGC > a.NumGC
 }
 
+// notOfGo is where no program has memory.
+var notOfGo = unsafe.Pointer(uintptr(4096))
+
 // badFinalizer passes SetFinalizer what it does not take.
 //
 //go:noinline
@@ -180,6 +184,8 @@ func badFinalizer(kind int) {
 		runtime.SetFinalizer(p, func(*blob) {})
 		runtime.SetFinalizer(p, nil)
 		runtime.SetFinalizer(p, func(interface{}) {})
+	case 8:
+		runtime.SetFinalizer((*blob)(notOfGo), func(*blob) {})
 	}
 	sink = p.b[:]
 }
@@ -199,4 +205,17 @@ func timed(rounds int) (n int) {
 	}
 	tick.Stop()
 	return
+}
+
+// startWith starts a goroutine that is given many bytes, up to Go 1.16 more than it can be.
+//
+//go:noinline
+func startWith(kind int) (n int) {
+	done := make(chan int)
+	if kind == 0 {
+		go func(bytes [1992]byte) { done <- len(bytes) + int(bytes[1991]) }([1992]byte{1991: 1})
+	} else {
+		go func(bytes [2000]byte) { done <- len(bytes) + int(bytes[1999]) }([2000]byte{1999: 1})
+	}
+	return <-done
 }

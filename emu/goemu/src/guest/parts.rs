@@ -22,6 +22,9 @@ pub(crate) trait Part: Clone {
     }
 }
 
+/// Bytes of an entry of a table, about.
+const ENTRY: u64 = 48;
+
 /// What the collector and the program owe each other: finalizers, cleanups, weak pointers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lifetimes {
@@ -35,13 +38,41 @@ pub(crate) struct Lifetimes {
     pub(crate) finalizers: BTreeMap<u64, u64>,
     /// By object: the word that its weak pointers share.
     pub(crate) weak_handles: HashMap<u64, u64>,
+    /// By object: how often it is pinned, for pointers that are given to C.
+    pub(crate) pins: HashMap<u64, u64>,
+    /// By the set of a `Pinner`: the objects that it has pinned, as often as it has.
+    pub(crate) pinned_by: HashMap<u64, Vec<u64>>,
+    /// How many those are in all.
+    pub(crate) pinned: u64,
+}
+
+impl Lifetimes {
+    /// About how many bytes of the host's memory the records take.
+    pub(crate) fn held(&self) -> u64 {
+        let entries =
+            self.finalizers.len() + self.weak_handles.len() + self.pins.len() + self.pinned_by.len();
+        entries as u64 * ENTRY + self.pinned * 16
+    }
 }
 
 impl Part for Lifetimes {
     fn is_empty(&self) -> bool {
-        let Lifetimes { watched, collections, cleanups, finalizers, weak_handles } = self;
+        let Lifetimes {
+            watched,
+            collections,
+            cleanups,
+            finalizers,
+            weak_handles,
+            pins,
+            pinned_by,
+            pinned: _,
+        } = self;
         let counted = *watched || *collections > 0 || *cleanups > 0;
-        !counted && finalizers.is_empty() && weak_handles.is_empty()
+        !counted
+            && finalizers.is_empty()
+            && weak_handles.is_empty()
+            && pins.is_empty()
+            && pinned_by.is_empty()
     }
 }
 

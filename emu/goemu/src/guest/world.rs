@@ -155,6 +155,11 @@ impl World {
         self.heap.take(memory, size.max(1), align.clamp(1, 1 << 20), Kind::Fixed)
     }
 
+    /// Where the object of the heap begins that is there, and has a size.
+    pub(crate) fn object(&self, at: u64) -> Option<u64> {
+        self.heap.base(at).filter(|base| self.nothing != Some(*base))
+    }
+
     /// The part of the heap that objects are in.
     pub(crate) fn heap_range(&self) -> Range<u64> {
         self.heap.start()..self.heap.top()
@@ -177,7 +182,7 @@ impl World {
 
     /// About how many bytes of the host's memory are kept here for the guest.
     pub(crate) fn held(&self) -> u64 {
-        (self.stdout.len() + self.stderr.len()) as u64 + self.scheduler.held()
+        (self.stdout.len() + self.stderr.len()) as u64 + self.scheduler.held() + self.lifetimes.held()
     }
 
     /// What is there now is part of the state that calls start from.

@@ -18,6 +18,7 @@ use crate::cpu::gpr;
 use crate::error::Error;
 use crate::exit::{Fault, FaultKind};
 use crate::guest::address_map::STUBS;
+use crate::guest::heap::Kind;
 use crate::guest::world::World;
 use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::{Access, MemFault, Memory, MemoryError};
@@ -205,11 +206,29 @@ fn unsupported(cx: &HookContext<'_>, what: &str) -> HookError {
     Error::Unsupported { what: what.to_owned(), caller }.into()
 }
 
-/// Memory for the result of a function.
+/// The header before memory of C: its size, and a word that no address and hardly any number is.
+const HEADER: u64 = 16;
+const MARK: u64 = 0x9c1b_74d2_e6a3_5f08;
+
+/// Memory of C, for the result of a function.
 fn room(cx: &mut HookContext<'_>, size: u64) -> Result<u64, HookError> {
-    let at = cx.world.alloc(cx.memory, size);
+    let at = cx.world.alloc(cx.memory, size.saturating_add(HEADER));
     let limit = cx.memory.limit();
-    Ok(at.map_err(|_| Error::from(MemoryError::Limit { limit }))?)
+    let at = at.map_err(|_| Error::from(MemoryError::Limit { limit }))?;
+    cx.set_word(at, size)?;
+    cx.set_word(at + 8, MARK)?;
+    Ok(at + HEADER)
+}
+
+/// The size that was asked for of memory of C.
+fn size_of_room(cx: &HookContext<'_>, at: u64) -> Result<u64, MemFault> {
+    cx.word(at.wrapping_sub(HEADER))
+}
+
+/// Whether an object of the hooked heap is memory of C, which is not Go's. `base`: its address.
+pub(crate) fn is_room(cx: &HookContext<'_>, base: u64) -> bool {
+    let fixed = cx.world.heap.find(base).is_some_and(|(_, kind)| kind == Kind::Fixed);
+    fixed && cx.word(base.wrapping_add(8)) == Ok(MARK)
 }
 
 /// The string at `at`, up to its NUL.

@@ -5,6 +5,7 @@
 //! Rust where records hold them, so that programs without a runtime (object files) have them too.
 
 pub(super) mod alloc;
+pub(super) mod cgo;
 pub(super) mod collector;
 pub(super) mod coroutines;
 pub(super) mod defers;

@@ -2,14 +2,12 @@
 //! `C.CString` and the like. Freed memory is not reused.
 
 use super::libc::set_errno;
-use super::{Arguments, ImportReturn, c_string, cgo, print, room};
+use super::{Arguments, ImportReturn, c_string, cgo, print, room, size_of_room};
 use crate::hook::{HookContext, HookError};
 use crate::memory::MemFault;
 use crate::os::errno::{EAGAIN, EINVAL, ENOENT, EPERM};
 use goemu_loader::Os;
 
-/// The header before a block of `malloc`: its size, padded for alignment.
-const HEADER: u64 = 16;
 /// Bytes that are moved or read at once: a page.
 const PIECE: u64 = 4096;
 const NEWLINE: &[u8] = b"\n";
@@ -89,19 +87,14 @@ fn environment(cx: &mut HookContext<'_>, name: u64) -> Result<u64, HookError> {
 
 /// `malloc(size)`: zeroed, so that it serves `calloc` too. NULL if there is no memory, as in C.
 fn allocate(cx: &mut HookContext<'_>, size: u64) -> Result<u64, HookError> {
-    let Some(whole) = size.checked_add(HEADER).filter(|whole| *whole <= cx.memory.limit()) else {
-        return Ok(0);
-    };
-    let at = room(cx, whole)?;
-    cx.set_word(at, size)?;
-    Ok(at + HEADER)
+    if size > cx.memory.limit() { Ok(0) } else { room(cx, size) }
 }
 
 /// `realloc(old, size)`
 fn reallocate(cx: &mut HookContext<'_>, old: u64, size: u64) -> Result<u64, HookError> {
     let new = allocate(cx, size)?;
     if new != 0 && old != 0 {
-        let had = cx.word(old.wrapping_sub(HEADER))?;
+        let had = size_of_room(cx, old)?;
         move_bytes(cx, new, old, had.min(size))?;
     }
     Ok(new)

@@ -94,6 +94,7 @@ impl Marker<'_> {
             self.word(*object);
             self.word(*closure);
         }
+        cx.world.lifetimes.pins.keys().for_each(|object| self.word(*object));
         let (ty, data) = cx.world.ending.panic_value.unwrap_or_default();
         [ty, data].into_iter().for_each(|word| self.word(word));
         self.drain();

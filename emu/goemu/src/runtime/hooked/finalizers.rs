@@ -46,7 +46,7 @@ fn check(
     let elem = resolved(cx, elem)?;
     match cx.world.heap.base(object) {
         None if is_variable(cx, object) => return Ok(Ok(false)),
-        None => return Ok(Err("pointer not in heap".to_owned())),
+        None => return Ok(Err("pointer not in allocated block".to_owned())),
         Some(base) if base != object && (elem.size >= TINY || has_pointers(cx, &elem)) => {
             return Ok(Err("pointer not at beginning of allocated block".to_owned()));
         }

@@ -24,8 +24,8 @@ use crate::memory::MemFault;
 use crate::observe::Event;
 use crate::outcome::{Fatal, Outcome};
 
-/// Bytes of arguments that a `go` statement may have (up to Go 1.16).
-const MAX_ARGS: u64 = 1 << 16;
+/// Bytes of arguments that a `go` statement cannot have (up to Go 1.16): `_StackMin-4*sys.RegSize-sys.RegSize`.
+const TOO_MANY: u64 = 2048 - 5 * 8;
 /// Nanoseconds that going on with another goroutine takes, so that a goroutine that waits for a time by yielding reaches it.
 const SWITCH: u64 = 1000;
 /// What a step of the scheduler takes, and making a goroutine, in instructions.
@@ -78,9 +78,9 @@ fn present(cx: &HookContext<'_>) -> u64 {
     if of_timer { 0 } else { cx.goroutine.id }
 }
 
-/// The arguments of a `go` statement.
+/// The arguments of a `go` statement; those of one that has too many end the call.
 fn words(cx: &HookContext<'_>, at: u64, len: u64) -> Result<Vec<u64>, MemFault> {
-    let count = len.min(MAX_ARGS).div_ceil(8);
+    let count = len.min(TOO_MANY).div_ceil(8);
     (0..count).map(|n| cx.word(at.wrapping_add(8 * n))).collect()
 }
 
@@ -93,6 +93,9 @@ fn go(
 ) -> Result<Option<Action>, HookError> {
     if closure == 0 {
         return Ok(Some(fatal::nothing_to_start(cx)));
+    }
+    if 8 * args.len() as u64 >= TOO_MANY {
+        return Ok(Some(fatal::error(cx, "newproc: function arguments too large for new goroutine")));
     }
     let Some(resting) = make(cx, closure, args, Some(creator))? else {
         return Ok(Some(fatal::out_of_memory(cx)));
