@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 
 use crate::program::Program;
 use crate::session::{Memory, Registers};
+use crate::view;
 
 /// What a context has while its hook runs.
 pub(crate) struct Guest {
@@ -42,6 +43,11 @@ impl<'a, 'b> Lent<'a, 'b> {
         let empty = kept.map_or_else(|| GuestMemory::new(0), Ok)?;
         let guest = Guest { cpu: mem::take(cx.cpu), memory: mem::replace(cx.memory, empty) };
         Ok(Lent { cx, spare, place: Arc::new(Mutex::new(Some(guest))) })
+    }
+
+    /// Whether the memory may be given back: no buffer of it is in use.
+    pub(crate) fn may_end(&self) -> PyResult<()> {
+        held(&self.place).as_ref().map_or(Ok(()), |guest| view::not_lent(&guest.memory))
     }
 
     /// The object that the hook is given.

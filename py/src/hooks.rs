@@ -121,7 +121,10 @@ impl Running {
             named.set_item(name, lent.context(&program)?)?;
             callable.call(args, Some(&named))
         };
-        call(&program, &calling).map_err(|error| {
+        let called = call(&program, &calling);
+        // An array that the hook has kept would point into memory that the call goes on with.
+        let ended = lent.as_ref().map_or(Ok(()), Lent::may_end);
+        called.and_then(|value| ended.map(|()| value)).map_err(|error| {
             self.pending.set(error);
             Error::Hook("an exception".to_owned())
         })

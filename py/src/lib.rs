@@ -51,7 +51,8 @@ fn _goemu(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<session::Session>()?;
     module.add_class::<session::Registers>()?;
     module.add_class::<session::Memory>()?;
-    module.add_class::<view::MemoryView>()?;
+    module.add_class::<view::MemoryRange>()?;
+    module.add("MemoryView", view::view_type(module.py())?)?;
     module.add_class::<query::FunctionInfo>()?;
     module.add_class::<query::Line>()?;
     Ok(())

@@ -20,6 +20,7 @@ use crate::hooks::HookTable;
 use crate::observe::Watchers;
 use crate::open::{Asked, Source};
 use crate::types::Types;
+use crate::view;
 
 /// Time between two looks for Ctrl-C.
 const LOOK: Duration = Duration::from_millis(20);
@@ -184,24 +185,58 @@ impl Program {
         py: Python<'_>,
         act: impl FnOnce(&mut Machine) -> T + Send,
     ) -> PyResult<T> {
-        if self.in_session.load(Ordering::Acquire) {
-            return Err(PyRuntimeError::new_err(
-                "a session of this program is open: close it first, or call on p.clone()",
-            ));
-        }
+        self.without_session()?;
         self.with_any(py, act)
     }
 
-    /// The same, also for the session that is open.
+    /// The same for what only reads memory and writes bytes of it: also while views of it are in use.
+    pub(crate) fn with_memory<T: Send>(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&mut Machine) -> T + Send,
+    ) -> PyResult<T> {
+        self.without_session()?;
+        self.attached(py, act, |_| Ok(()))
+    }
+
+    fn without_session(&self) -> PyResult<()> {
+        match self.in_session.load(Ordering::Acquire) {
+            true => Err(PyRuntimeError::new_err(
+                "a session of this program is open: close it first, or call on p.clone()",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// As `with`, also for the session that is open.
     pub(crate) fn with_any<T: Send>(
         &self,
         py: Python<'_>,
         act: impl FnOnce(&mut Machine) -> T + Send,
     ) -> PyResult<T> {
+        self.attached(py, act, |machine| view::not_lent(machine.memory()))
+    }
+
+    /// As `with_memory`, for the session that is open.
+    pub(crate) fn with_session<T: Send>(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&mut Machine) -> T + Send,
+    ) -> PyResult<T> {
+        self.attached(py, act, |_| Ok(()))
+    }
+
+    fn attached<T: Send>(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&mut Machine) -> T + Send,
+        may: impl FnOnce(&Machine) -> PyResult<()>,
+    ) -> PyResult<T> {
         let mut slot = self.lock(py)?;
         self.owner.store(this_thread(), Ordering::Release);
         let owning = Owning(&self.owner);
         let machine = self.made(py, &mut slot)?;
+        may(machine)?;
         let done = py.detach(|| act(machine));
         drop(owning);
         drop(slot);
@@ -426,9 +461,12 @@ impl Program {
         self.twin()
     }
 
-    /// Frees the machine. Calls are errors from now on.
+    /// Frees the machine. Calls are errors from now on. While views of its memory are in use, that raises `BufferError`.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let mut slot = self.lock(py)?;
+        if let Slot::Made(machine, _) = &*slot {
+            view::not_lent(machine.memory())?;
+        }
         let old = std::mem::replace(&mut *slot, Slot::Closed);
         drop(slot);
         self.hooks.clear();

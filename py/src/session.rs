@@ -21,10 +21,11 @@ use crate::function::Function;
 use crate::program::{Program, function_name};
 use crate::report::Report;
 use crate::types::GoType;
+use crate::view;
 pub(crate) use registers::Registers;
 
 /// Bytes that are read at once.
-const MOST: u64 = 1 << 30;
+pub(crate) const MOST: u64 = 1 << 30;
 
 /// A call under way. `f.start(...)` gives it; as a context manager it is closed at the end.
 #[pyclass(module = "goemu", frozen)]
@@ -48,7 +49,7 @@ fn word(stop: Stop) -> &'static str {
 }
 
 impl Session {
-    /// Does something with the session, which the machine is given to for that long.
+    /// Does something with the session, which the machine is given to for that long. It runs nothing: views of memory may be in use.
     fn with<T: Send>(
         &self,
         py: Python<'_>,
@@ -59,7 +60,7 @@ impl Session {
             Some(taken.ok_or_else(|| PyRuntimeError::new_err("the session is closed, or in use"))?)
         };
         let cell = &mut held;
-        let done = self.program.get().with_any(py, move |machine| {
+        let done = self.program.get().with_session(py, move |machine| {
             let mut session = cell.take()?.attach(machine);
             let done = act(&mut session);
             *cell = Some(session.suspend());
@@ -74,7 +75,30 @@ impl Session {
         py: Python<'_>,
         act: impl FnOnce(&mut goemu::Session<'_>) -> Result<Stop, Error> + Send,
     ) -> PyResult<&'static str> {
-        self.with(py, act)?.map(word).map_err(|error| errors::from(py, &error))
+        let gone = self.with(py, |session| match session.machine().memory().leases() {
+            0 => Ok(act(session)),
+            leases => Err(leases),
+        })?;
+        match gone {
+            Ok(stop) => stop.map(word).map_err(|error| errors::from(py, &error)),
+            Err(leases) => Err(view::in_use(leases)),
+        }
+    }
+
+    /// The session, to be ended; refused while views of its memory are in use.
+    fn taken(&self, py: Python<'_>) -> PyResult<Option<Suspended>> {
+        let taken = self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(suspended) = taken else { return Ok(None) };
+        let leases = match suspended.started() {
+            Some(machine) => Ok(machine.memory().leases()),
+            None => self.program.get().with_session(py, |machine| machine.memory().leases()),
+        };
+        if let Ok(leases @ 1..) = leases {
+            *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(suspended);
+            return Err(view::in_use(leases));
+        }
+        self.program.get().in_session.store(false, Ordering::Release);
+        leases.map(|_| Some(suspended))
     }
 
     fn end(&self) -> Option<Suspended> {
@@ -221,7 +245,7 @@ impl Session {
 
     /// Runs to the end of the call, past all breakpoints: its report. The session is over then.
     fn finish(&self, py: Python<'_>) -> PyResult<Report> {
-        let Some(suspended) = self.end() else {
+        let Some(suspended) = self.taken(py)? else {
             return Err(PyRuntimeError::new_err("the session is closed, or in use"));
         };
         let report = self.program.get().with_any(py, move |machine| suspended.attach(machine).finish())?;
@@ -229,9 +253,9 @@ impl Session {
         Ok(Report::new(self.program.clone_ref(py), &self.func, report))
     }
 
-    /// Ends the session; the call is given up.
+    /// Ends the session; the call is given up. While views of its memory are in use, that raises `BufferError`.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        match self.end() {
+        match self.taken(py)? {
             Some(suspended) => {
                 self.program.get().with_any(py, move |machine| drop(suspended.attach(machine)))
             }
@@ -316,7 +340,7 @@ enum Of {
 }
 
 /// Guest memory: of a session, at a hook, or of a program after its last call. `mem[a:b]` is bytes, `mem[a]` one of them; both can be
-/// assigned. `numpy.frombuffer(mem[a:b], dtype)` makes no further copy; `mem.view(a, size)` is a buffer that can be written.
+/// assigned. `mem.view(a, size)` is the bytes in place, for NumPy and others, which may write them.
 #[pyclass(module = "goemu", frozen)]
 pub(crate) struct Memory {
     of: Of,
@@ -337,13 +361,26 @@ impl Memory {
 
     fn see<T: Send>(&self, py: Python<'_>, act: impl FnOnce(&GuestMemory) -> T + Send) -> PyResult<T> {
         match &self.of {
-            Of::Program(program) => program.get().with(py, |machine| act(machine.memory())),
+            Of::Program(program) => program.get().with_memory(py, |machine| act(machine.memory())),
             Of::Session(session) => session.get().with(py, |session| act(session.machine().memory())),
             Of::Hook(context) => context.get().with(|guest| act(&guest.memory)),
         }
     }
 
-    pub(crate) fn load(&self, py: Python<'_>, address: u64, len: u64) -> PyResult<Vec<u8>> {
+    /// Does something with the memory that is no change of its map.
+    pub(crate) fn change<T: Send>(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&mut GuestMemory) -> T + Send,
+    ) -> PyResult<T> {
+        match &self.of {
+            Of::Program(program) => program.get().with_memory(py, |machine| act(machine.memory_mut())),
+            Of::Session(session) => session.get().with(py, |session| act(session.memory_mut())),
+            Of::Hook(context) => context.get().with(|guest| act(&mut guest.memory)),
+        }
+    }
+
+    fn load(&self, py: Python<'_>, address: u64, len: u64) -> PyResult<Vec<u8>> {
         if len > MOST {
             return Err(PyValueError::new_err(format!("{len} bytes are too many at once")));
         }
@@ -361,7 +398,7 @@ impl Memory {
         read.map_err(|why| errors::own(py, "MemoryFault", &why))
     }
 
-    pub(crate) fn store(&self, py: Python<'_>, address: u64, bytes: &[u8]) -> PyResult<()> {
+    fn store(&self, py: Python<'_>, address: u64, bytes: &[u8]) -> PyResult<()> {
         fn put(memory: &mut GuestMemory, address: u64, bytes: &[u8]) -> Result<(), String> {
             if let Err(fault) = memory.write_bytes(address, bytes) {
                 // What the guest may not write, its owner may, where there is memory.
@@ -370,16 +407,8 @@ impl Memory {
             }
             Ok(())
         }
-        let stored = match &self.of {
-            Of::Program(program) => {
-                program.get().with(py, |machine| put(machine.memory_mut(), address, bytes))?
-            }
-            Of::Session(session) => {
-                session.get().with(py, |session| put(session.memory_mut(), address, bytes))?
-            }
-            Of::Hook(context) => context.get().with(|guest| put(&mut guest.memory, address, bytes))?,
-        };
-        stored.map_err(|why| errors::own(py, "MemoryFault", &why))
+        self.change(py, |memory| put(memory, address, bytes))?
+            .map_err(|why| errors::own(py, "MemoryFault", &why))
     }
 }
 

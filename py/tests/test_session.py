@@ -84,39 +84,6 @@ def test_a_buffer_can_be_viewed(corpus):
     assert bytes(view) == corpus.mem.read(entry, 16)
 
 
-def test_a_view_can_be_written(corpus):
-    numpy = pytest.importorskip("numpy")
-    with corpus.main.fib.start(5) as s:
-        sp = s.reg.rsp - 64
-        with s.mem.view(sp, 32) as view:
-            array = numpy.frombuffer(view, dtype="<u8")
-            array[1] = 7
-            array[3] = 1 << 40
-        assert (s.mem.word(sp + 8), s.mem.word(sp + 24)) == (7, 1 << 40)
-        assert s.finish().value == 5
-    entry = corpus.main.fib.address
-    with corpus.mem.view(entry, 2) as view:
-        view[:] = b"\x0f\x0b"
-    corpus.keep()
-    assert corpus.main.fib.report(20).outcome == "faulted"
-
-
-def test_views_that_cannot_be_put_back(corpus):
-    entry = corpus.main.fib.address
-    before = corpus.mem.read(entry, 8)
-    with pytest.raises(RuntimeError, match="had 8 bytes and has 9"):
-        with corpus.mem.view(entry, 8) as view:
-            view.append(1)
-    with pytest.raises(ZeroDivisionError):
-        with corpus.mem.view(entry, 8):
-            1 / 0
-    assert corpus.mem.read(entry, 8) == before
-    with pytest.raises(goemu.MemoryFault):
-        corpus.mem.view(8, 8)
-    with pytest.raises(ValueError, match="too many"):
-        corpus.mem.view(entry, 1 << 60)
-
-
 def test_code_can_be_patched_and_kept(corpus):
     entry = corpus.main.fib.address
     corpus.mem[entry:entry + 1] = b"\xcc"

@@ -23,6 +23,8 @@
 mod cost;
 mod duplicate;
 mod far;
+mod hosting;
+mod lease;
 mod mapping;
 mod perm;
 mod region;
@@ -37,6 +39,8 @@ use std::ops::Range;
 use bitflags::bitflags;
 use cost::Cost;
 use far::FarPage;
+pub use hosting::HostPages;
+pub use lease::Lease;
 pub use perm::Perm;
 pub use region::PAGE;
 use region::Region;
@@ -152,6 +156,12 @@ pub enum MemoryError {
         /// Bytes that may be mapped.
         limit: u64,
     },
+    /// Others read and write some of it in place.
+    #[error("guest memory is lent: it cannot be mapped otherwise until the {leases} leases of it have ended")]
+    Lent {
+        /// How many leases there are.
+        leases: usize,
+    },
     /// The snapshot is of another memory, or an earlier one was restored since.
     #[error("this snapshot is gone: an earlier one was restored after it")]
     NoSuchSnapshot,
@@ -166,17 +176,6 @@ pub enum Contents<'a> {
     Bytes(&'a [u8]),
     /// A private mapping of a file: whole pages from `offset`, a multiple of [`PAGE`].
     File(&'a File, u64),
-}
-
-/// Pages below a guest's space, see [`Memory::host_code`].
-#[derive(Clone, Copy, Debug)]
-pub struct HostPages {
-    /// Bytes from the first of them to the space.
-    pub below: u64,
-    /// Bytes of them.
-    pub len: u64,
-    /// Whether they can be written.
-    pub write: bool,
 }
 
 /// The memory of one guest.
@@ -505,55 +504,26 @@ impl Memory {
 
     /// A point to go back to.
     pub fn snapshot(&mut self) -> Snapshot {
+        self.keep_lent_writable();
         self.journal.begin(&mut self.region, (self.mapped, self.untouched))
     }
 
     /// A point to go back to that takes the place of all earlier ones: they are gone, and what they kept.
     pub fn rebase(&mut self) -> Snapshot {
+        self.keep_lent_writable();
         self.journal.restart(&mut self.region, (self.mapped, self.untouched))
     }
 
     /// Goes back to a snapshot, which stays; later ones are gone.
     ///
     /// # Errors
-    /// When the host refuses to map again what was unmapped since.
+    /// When the host refuses to map again what was unmapped since, and while some of the memory is lent.
     pub fn restore(&mut self, to: Snapshot) -> Result<(), MemoryError> {
+        self.must_not_be_lent()?;
         let code = &mut self.code_writes;
         let touched = |page: u64| code.push(page * PAGE..(page + 1) * PAGE);
         (self.mapped, self.untouched) = self.journal.restore(&mut self.region, to, touched)?;
         Ok(())
-    }
-
-    /// Whether translated code can run in this space: there are guards around it, and the host protects single pages.
-    pub fn can_host_code(&self) -> bool {
-        self.region.can_be_exact()
-    }
-
-    /// Whether it may now: [`Memory::host_code`] was called, and the host has kept up since.
-    #[inline]
-    pub fn hosts_code(&self) -> bool {
-        self.region.is_exact()
-    }
-
-    /// Prepares the space for code that runs on the host and accesses it directly: guest address `a` at host address
-    /// `base + a`, which is what this gives. From now on the host lets through only accesses that need no attention: not
-    /// the first write to a page after a snapshot, nor one to decoded code. Everything else must be carried out through
-    /// this type when the host has refused it. It is to be called again before such code is entered: what was written through this
-    /// type in between may have left a page writable. The first time, `state` is committed, zero, in the guard below the space: the guest
-    /// cannot reach it, as long as that code keeps to its bounds.
-    pub fn host_code(&mut self, state: &[HostPages]) -> Option<*mut u8> {
-        if !self.region.is_exact() {
-            let commit = |pages: &HostPages| self.region.commit_below(pages.below, pages.len, pages.write);
-            state.iter().all(commit).then_some(())?;
-        }
-        self.region.protect_exactly().then(|| self.region.base())
-    }
-
-    /// The end of that, until it is called again: the host lets through what it did before.
-    pub fn unhost_code(&mut self) {
-        if self.region.is_exact() {
-            self.region.protect_loosely();
-        }
     }
 
     /// The pages of a range, its ends rounded outwards.

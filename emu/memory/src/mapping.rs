@@ -43,8 +43,9 @@ impl Memory {
     ///
     /// # Errors
     /// [`MemoryError::NotMapped`] where a page of the range is not mapped, [`MemoryError::Limit`] where pages that
-    /// could not be written would be too many.
+    /// could not be written would be too many, [`MemoryError::Lent`] while some of the memory is lent.
     pub fn protect(&mut self, range: Range<u64>, perm: Perm) -> Result<(), MemoryError> {
+        self.must_not_be_lent()?;
         let pages = self.mapped_pages(&range)?;
         self.cost.pages_changed(&pages);
         let untouched = if self.untouched == 0 { 0 } else { self.count(&pages, PageFlags::UNTOUCHED) };
@@ -84,8 +85,9 @@ impl Memory {
     /// Unmaps what is mapped in a range.
     ///
     /// # Errors
-    /// When the range leaves the space, or the host refuses.
+    /// When the range leaves the space, the host refuses, or some of the memory is lent.
     pub fn unmap(&mut self, range: Range<u64>) -> Result<(), MemoryError> {
+        self.must_not_be_lent()?;
         let mut pages = self.pages(&range)?;
         self.cost.pages_seen(&pages);
         while let Some(first) = pages.find(|&p| self.is_mapped(p)) {
@@ -106,8 +108,9 @@ impl Memory {
     /// Makes the mapped pages of a range zero, as new ones are, and gives what they held back to the host.
     ///
     /// # Errors
-    /// When the range leaves the space, or the host refuses.
+    /// When the range leaves the space, the host refuses, or some of the memory is lent.
     pub fn discard(&mut self, range: Range<u64>) -> Result<(), MemoryError> {
+        self.must_not_be_lent()?;
         let mut pages = self.pages(&range)?;
         let mapped = pages.clone().filter(|&p| self.is_mapped(p)).collect::<Vec<_>>();
         mapped.into_iter().for_each(|page| self.touch(page, 0, PAGE as usize));

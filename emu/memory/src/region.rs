@@ -13,6 +13,7 @@ use std::ffi::c_void;
 use std::fs::File;
 use std::ops::Range;
 use std::ptr::null_mut;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
@@ -32,7 +33,7 @@ const PLANS: [(u64, u64, u64); 4] =
     [(1 << 40, GUARD_BELOW, GUARD_ABOVE), (1 << 40, 0, 0), (1 << 36, 0, 0), (1 << 32, 0, 0)];
 
 /// A reserved range of host addresses.
-struct Reservation {
+pub(super) struct Reservation {
     start: *mut c_void,
     len: usize,
 }
@@ -48,12 +49,24 @@ impl Reservation {
     }
 }
 
+impl Reservation {
+    /// The host address so many bytes from its start.
+    pub(super) fn at(&self, offset: usize) -> *mut u8 {
+        self.start.cast::<u8>().wrapping_add(offset)
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
         // SAFETY: start and len are what mmap gave, and nothing borrows from a dropped reservation.
         let _ = unsafe { munmap(self.start, self.len) };
     }
 }
+
+// SAFETY: it is two numbers, which never change; the mapping behind them belongs to no thread.
+unsafe impl Send for Reservation {}
+// SAFETY: as above.
+unsafe impl Sync for Reservation {}
 
 /// The guest's space on the host.
 pub(super) struct Region {
@@ -73,11 +86,12 @@ pub(super) struct Region {
     unlocked: Cell<Option<u64>>,
     /// What is mapped: first pages and ends.
     runs: BTreeMap<u64, u64>,
-    _space: Reservation,
+    /// Shared with those who were lent some of it, so that it outlives the region where they do.
+    space: Arc<Reservation>,
     _table: Reservation,
 }
 
-// SAFETY: a Region owns its mappings; nothing else on the host points into them.
+// SAFETY: a Region owns its mappings; what points into them beside it has a share of `space`.
 unsafe impl Send for Region {}
 
 impl Region {
@@ -108,7 +122,7 @@ impl Region {
             exact: false,
             unlocked: Cell::new(None),
             runs: BTreeMap::new(),
-            _space: space,
+            space: Arc::new(space),
             _table: table,
         })
     }
@@ -233,6 +247,21 @@ impl Region {
     /// The pages that are mapped, in order.
     pub(super) fn mapped_pages(&self) -> impl Iterator<Item = u64> {
         self.runs.iter().flat_map(|(&first, &end)| first..end)
+    }
+
+    /// A share of the space, with which it stays reserved.
+    pub(super) fn share(&self) -> Arc<Reservation> {
+        Arc::clone(&self.space)
+    }
+
+    /// Bytes from the start of the reservation to a guest address.
+    pub(super) fn offset(&self, addr: u64) -> usize {
+        self.base.addr().wrapping_sub(self.space.start.addr()).wrapping_add(addr as usize)
+    }
+
+    /// How many others have a share of the space.
+    pub(super) fn shares(&self) -> usize {
+        Arc::strong_count(&self.space) - 1
     }
 
     /// Where the space begins on the host.

@@ -278,3 +278,73 @@ fn zero_pages_are_kept_for_nothing() {
         memory.write(0x10_0000 + 60 * PAGE, [3; 8]).expect("a write");
     }
 }
+
+#[test]
+fn memory_that_is_lent_stays_where_it_is() {
+    let mut memory = Memory::new(1 << 30).expect("a space");
+    let (at, plain) = (0x10_0000, Perm::READ | Perm::WRITE);
+    memory.map(at..at + 2 * PAGE, plain, Contents::Zero).expect("two pages");
+    memory.map(at + 2 * PAGE..at + 3 * PAGE, Perm::READ | Perm::EXEC, Contents::Zero).expect("code");
+    memory.write(at + PAGE, [1; 8]).expect("a write");
+    let start = memory.snapshot();
+    let lease = memory.lend(at + 8, 2 * PAGE as usize - 8, Access::Write).expect("both pages");
+    let code = memory.lend(at + PAGE, 2 * PAGE as usize, Access::Read).expect("code, to be read");
+    assert_eq!(
+        (lease.len(), code.as_ptr()),
+        (2 * PAGE as usize - 8, lease.as_ptr().wrapping_add(PAGE as usize - 8))
+    );
+    // Kept as for a write: that of the page that was zero is free.
+    assert_eq!((memory.leases(), memory.kept()), (2, PAGE));
+    let lent = |result| matches!(result, Err(MemoryError::Lent { leases: 2 }));
+    assert!(
+        lent(memory.restore(start))
+            && lent(memory.unmap(at..at + PAGE))
+            && lent(memory.discard(at..at + PAGE))
+    );
+    assert!(lent(memory.protect(at..at + PAGE, Perm::READ)) && memory.host_code(&[]).is_none());
+    memory.write(at + 8, [3; 8]).expect("the guest's memory is still the guest's");
+    drop((lease, code));
+    memory.restore(start).expect("nothing is lent");
+    assert_eq!((memory.read(at + 8), memory.read(at + PAGE)), (Ok([0; 8]), Ok([1; 8])));
+    let lease = memory.lend(at, 8, Access::Read).expect("it can be lent again");
+    drop(memory);
+    assert!(!lease.is_empty() && !lease.as_ptr().is_null());
+}
+
+#[test]
+fn what_may_not_be_accessed_is_not_lent() {
+    let mut memory = Memory::new(1 << 20).expect("a space");
+    let at = 0x10_0000;
+    memory.map(at..at + PAGE, Perm::READ | Perm::WRITE, Contents::Zero).expect("a page");
+    memory
+        .map(at + PAGE..at + 2 * PAGE, Perm::READ | Perm::WRITE | Perm::EXEC, Contents::Zero)
+        .expect("code");
+    memory.map(at + 3 * PAGE..at + 4 * PAGE, Perm::READ, Contents::Zero).expect("constants");
+    let far = 0x7fff_ffe0_0000;
+    memory.show_far(far, std::sync::Arc::new([0; PAGE as usize]));
+    let space = memory.space();
+    let mut lend = |addr, len, access| {
+        memory.lend(addr, len, access).map(drop).map_err(|fault| (fault.addr, fault.cause))
+    };
+    let end = (space, Cause::Unmapped);
+    assert_eq!(lend(at, PAGE as usize + 1, Access::Write), Err((at + PAGE, Cause::Denied)));
+    assert_eq!(lend(at + 3 * PAGE, 1, Access::Write), Err((at + 3 * PAGE, Cause::Denied)));
+    assert_eq!(lend(at, 3 * PAGE as usize, Access::Read), Err((at + 2 * PAGE, Cause::Unmapped)));
+    assert_eq!(lend(space - 1, 2, Access::Read).map_err(|(_, cause)| cause), Err(Cause::Unmapped));
+    assert_eq!(lend(space, 0, Access::Read), Ok(()));
+    assert_eq!(lend(space + 1, 0, Access::Read), Err((space + 1, Cause::Unmapped)));
+    assert_eq!(lend(u64::MAX, 2, Access::Read), Err((u64::MAX, Cause::Unmapped)));
+    assert_eq!(lend(at, usize::MAX, Access::Read), Err((at + 2 * PAGE, Cause::Unmapped)));
+    assert_eq!(lend(far, 8, Access::Read).map_err(|(_, cause)| cause), Err(end.1));
+    assert_eq!(memory.leases(), 0);
+    // Pages are kept no further than the limit.
+    memory
+        .map(0x20_0000..0x20_0000 + (1 << 20) - 2 * PAGE, Perm::READ | Perm::WRITE, Contents::Zero)
+        .expect("all");
+    for page in 0..254 {
+        memory.write(0x20_0000 + page * PAGE, [1]).expect("a write");
+    }
+    memory.snapshot();
+    let all = memory.lend(0x20_0000, (1 << 20) - 2 * PAGE as usize, Access::Write);
+    assert_eq!(all.map(drop).map_err(|fault| fault.cause), Err(Cause::Limit));
+}
