@@ -1,12 +1,14 @@
 //! What `check` and `fuzz` ask of a function, as options.
 
 use anyhow::{Context, Result};
+use goemu::Machine;
+use goemu::go::guess::guess_types;
 use goemu::testing::{Check, Finding, Property};
-use goemu::{Image, Machine};
 use regex_lite::Regex;
 
-use crate::number;
-use crate::tested::{self, Tried, shell};
+use crate::binary::Binary;
+use crate::tested::{Tried, shell};
+use crate::{number, output};
 
 /// What is to hold of a function, beside that it returns.
 #[derive(clap::Args)]
@@ -62,9 +64,35 @@ impl Asked {
         named.into_iter().flatten().collect()
     }
 
+    /// The signature that a function is to be given values by, where the program has none of it: the user's, or a guess, which is
+    /// said. What it takes is enough where nothing is asked of results.
+    pub(crate) fn signature(&self, machine: &Machine, func: &str, tried: &Tried) -> Result<Option<String>> {
+        if tried.sig.is_some() || !self.properties().is_empty() || self.assume.is_some() {
+            return Ok(tried.sig.clone());
+        }
+        let function = machine.function(func, None)?;
+        let image = machine.image();
+        let Some(found) = image.func_at(function.entry()).filter(|_| function.signature().is_none()) else {
+            return Ok(None);
+        };
+        let guess = guess_types(image, &found).to_string();
+        output::note(&format!(
+            "the signature of {} is not known; guessed from its code: {} (--sig gives it): failures may be such as no caller causes",
+            output::escaped(function.name()),
+            output::escaped(&guess)
+        ));
+        Ok(Some(guess))
+    }
+
     /// The check of a function.
-    pub(crate) fn check(&self, machine: &Machine, func: &str, tried: &Tried) -> Result<Check> {
-        let mut check = Check::new(machine, func, tried.sig.as_deref())?;
+    pub(crate) fn check(
+        &self,
+        machine: &Machine,
+        func: &str,
+        sig: Option<&str>,
+        tried: &Tried,
+    ) -> Result<Check> {
+        let mut check = Check::new(machine, func, sig)?;
         for constraint in &tried.constraints {
             check = check.constrain(machine, constraint).context("--arg")?;
         }
@@ -86,10 +114,16 @@ impl Asked {
     }
 
     /// The command that shows a finding again.
-    pub(crate) fn repeat(&self, image: &Image, finding: &Finding, tried: &Tried) -> String {
+    pub(crate) fn repeat(
+        &self,
+        binary: &Binary,
+        sig: Option<&str>,
+        finding: &Finding,
+        tried: &Tried,
+    ) -> String {
         let returns = finding.property == "returns";
         let mut words = vec!["goemu".to_owned(), if returns { "call" } else { "check" }.to_owned()];
-        words.extend(tested::program(image));
+        words.extend(binary.words());
         words.push(finding.subject.clone());
         if !returns {
             words.extend(self.properties().iter().flat_map(Property::words));
@@ -97,8 +131,12 @@ impl Asked {
             words.extend(most.flat_map(|n| ["--max-instructions".to_owned(), n.to_string()]));
         }
         // What did not return, or was too large, was so within the limits of tests. `call` has others.
+        let state = finding.state;
         let limited = returns && !finding.what.starts_with("panic: ");
-        words.extend(if limited { tried.words_with_limits() } else { tried.words() });
+        words.extend(match limited {
+            true => tried.words_with_limits(sig, state),
+            false => tried.words(sig, state),
+        });
         words.push("--".to_owned());
         words.extend(finding.input.iter().map(|given| given.value.clone()));
         shell(&words)

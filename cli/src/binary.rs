@@ -103,6 +103,20 @@ impl Binary {
         Ok(())
     }
 
+    /// These options again, for a command that repeats something.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let path = |path: &Path| path.display().to_string();
+        let mut words: Vec<String> =
+            self.paths().into_iter().flat_map(|of| ["-b".to_owned(), path(of)]).collect();
+        let mut option = |name: &str, value: Option<String>| {
+            words.extend(value.map(|value| [format!("--{name}"), value]).into_iter().flatten());
+        };
+        option("base", self.base.map(|base| format!("{base:#x}")));
+        option("dump-base", self.dump_base.map(|base| format!("{base:#x}")));
+        option("notes", self.notes.as_deref().map(path));
+        words
+    }
+
     /// Where the notes are, or would be.
     pub(crate) fn notes_file(&self) -> Option<PathBuf> {
         match &self.notes {
@@ -131,12 +145,12 @@ impl Binary {
         self.dump_base.map_or(options, |base| options.dump_base(base))
     }
 
-    /// A variable that is set to nothing is not set.
     /// The program's file, where it is one.
     pub(crate) fn only(&self) -> Option<&Path> {
         if let [only] = self.paths()[..] { Some(only) } else { None }
     }
 
+    /// A variable that is set to nothing is not set.
     fn paths(&self) -> Vec<&Path> {
         self.paths.iter().map(PathBuf::as_path).filter(|path| !path.as_os_str().is_empty()).collect()
     }

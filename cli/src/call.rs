@@ -175,7 +175,11 @@ fn call(args: &Args) -> Result<Called> {
     let found = machine.find(&args.func)?;
     let (entry, func) = (found.entry(), found.name().to_owned());
     if args.init {
+        // Calls that need that have no smaller limit for it.
+        let fuel = machine.config().fuel;
+        machine.set_fuel(fuel.max(Config::default().fuel));
         let done = machine.initialise()?;
+        machine.set_fuel(fuel);
         io::stderr().write_all(&done.stderr)?;
         output::stdout().write_all(&done.stdout)?;
     }

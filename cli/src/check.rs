@@ -29,9 +29,10 @@ const RUNS: u64 = 10_000;
 /// Options ask for more. What fails is made as small as can be, and shown
 /// with the command that repeats it.
 ///
-/// Types come from the program, or --sig. A FUNC with * or ? is a pattern:
-/// all functions that it matches are tested, exported ones, and all of
-/// package main. VALUES are tried instead of made ones.
+/// Types come from the program, or --sig; where neither tells them, they are
+/// guessed from the code. A FUNC with * or ? is a pattern: all functions that
+/// it matches and whose types are known are tested, exported ones, and all
+/// of package main. VALUES are tried instead of made ones.
 ///
 /// 10k arguments are tried, of a pattern 1k for each function. What is found
 /// follows from --seed, whatever --jobs is.
@@ -82,7 +83,7 @@ fn check(args: &Args) -> Result<u8> {
     let tried = &args.tried;
     let image = args.binary.open()?;
     confine(&Needs::nothing().writing(tried.output.paths()).writing(args.covering.file()));
-    let mut machine = Machine::with_config(image, args.binary.config(tried.limits.config()?))?;
+    let mut machine = tried.limits.machine(image, &args.binary)?;
     let mut told = Told::new(tried.output.quiet, tried.time)?;
     machine.set_interrupt(told.interrupt());
     let known = machine.find(&args.func).map(|func| func.name().to_owned()).ok();
@@ -93,7 +94,7 @@ fn check(args: &Args) -> Result<u8> {
         let image = machine.image().clone();
         let funcs = tested::matching(&image, &args.func)?;
         let mut pool = tried.pool(machine, &told, parts(funcs.len() as u64));
-        (sweep::sweep(args, &mut pool, &mut told, &image, &funcs)?, pool)
+        (sweep::sweep(args, &mut pool, &mut told, &funcs)?, pool)
     } else {
         let mut pool = tried.pool(machine, &told, parts(tried.runs(RUNS).div_ceil(PART)));
         (single(args, &mut pool, &mut told)?, pool)
@@ -104,7 +105,8 @@ fn check(args: &Args) -> Result<u8> {
 
 /// Tests one function.
 fn single(args: &Args, pool: &mut Pool, told: &mut Told) -> Result<u8> {
-    let check = args.asked.check(pool.machine(), &args.func, &args.tried)?;
+    let sig = args.asked.signature(pool.machine(), &args.func, &args.tried)?;
+    let check = args.asked.check(pool.machine(), &args.func, sig.as_deref(), &args.tried)?;
     let began = Instant::now();
     let checked = match args.values.is_empty() {
         true => run(args, &check, pool, told),
@@ -113,7 +115,7 @@ fn single(args: &Args, pool: &mut Pool, told: &mut Told) -> Result<u8> {
     told.done();
     let mut checked = checked?;
     if let Some(finding) = &mut checked.finding {
-        finding.repeat = Some(args.asked.repeat(pool.machine().image(), finding, &args.tried));
+        finding.repeat = Some(args.asked.repeat(&args.binary, sig.as_deref(), finding, &args.tried));
     }
     let result = match &checked.finding {
         Some(finding) => CaseResult::Failed(vec![finding.clone()]),

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use goemu::machine::Interrupt;
 use goemu::pool::{Follow, Pool, Progress};
 use goemu::testing::{Case, CaseResult, Compared, Diff, Finding, PART, Spares};
-use goemu::{Config, Image, Machine};
+use goemu::{Image, Machine};
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
@@ -78,14 +78,14 @@ fn diff(args: &Args) -> Result<u8> {
         bail!("two builds are compared: -b OLD -b NEW, not {}", args.binaries.len());
     };
     let tried = &args.tried;
-    let open = |path: &PathBuf| -> Result<(Image, Config)> {
+    let open = |path: &PathBuf| -> Result<(Image, Binary)> {
         let binary = Binary::named(Some(path.clone()));
-        let image = binary.open()?;
-        Ok((image, binary.config(tried.limits.config()?)))
+        Ok((binary.open()?, binary))
     };
     let (old, new) = (open(old)?, open(new)?);
     confine(&Needs::nothing().writing(tried.output.paths()));
-    let (old, mut new) = (Machine::with_config(old.0, old.1)?, Machine::with_config(new.0, new.1)?);
+    let machine = |(image, binary): (Image, Binary)| tried.limits.machine(image, &binary);
+    let (old, mut new) = (machine(old)?, machine(new)?);
     let told = Told::new(tried.output.quiet, tried.time)?;
     new.set_interrupt(told.interrupt());
     let names = names(args, old.image(), new.image())?;
@@ -316,7 +316,7 @@ impl Args {
         let mut words = vec!["goemu".to_owned(), "diff".to_owned()];
         words.extend(self.binaries.iter().flat_map(|path| ["-b".to_owned(), path.display().to_string()]));
         words.push(finding.subject.clone());
-        words.extend(self.tried.words());
+        words.extend(self.tried.words(self.tried.sig.as_deref(), finding.state));
         words.push("--".to_owned());
         words.extend(finding.input.iter().map(|given| given.value.clone()));
         shell(&words)

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
-use goemu::Machine;
 use goemu::testing::{Case, CaseResult, Finding};
 use goemu_fuzzer::{Fuzz, Fuzzed, Options, Progress};
 use serde_json::{Value as Json, json};
@@ -23,8 +22,9 @@ use crate::{completions, output};
 /// Fuzz a function, guided by the edges that it takes
 ///
 /// LibAFL changes values of FUNC's own types and keeps those that reach new
-/// edges of its code, which either engine counts. What values are compared
-/// with is put in their place. FUNC fails as for `goemu check`: it does not
+/// edges of its code, which either engine counts. Types come from the
+/// program, or --sig; where neither tells them, they are guessed from the
+/// code. What values are compared with is put in their place. FUNC fails as for `goemu check`: it does not
 /// return, or a property does not hold. Failures are told apart by panic and
 /// place, made as small as can be, and shown with the command that repeats
 /// them. It goes on until something is found, or Ctrl-C.
@@ -44,6 +44,7 @@ Exit status:
 Examples:
   goemu fuzz -b prog main.parse
   goemu fuzz -b prog main.parse --corpus testdata/fuzz/FuzzParse --jobs 8 --time 10m
+  goemu fuzz -b stripped parse                what it takes is guessed
   goemu fuzz -b stripped main.parse --sig 'func(b []byte) error' --keep-going --time 1m
   goemu fuzz -b prog main.parse --time 1m --cover parse.out   what all calls ran, but for Go's runtime
   goemu fuzz -b prog main.parse --listen 0.0.0.0:1337
@@ -91,11 +92,11 @@ fn fuzz(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
     let tried = &args.tried;
     confine(&args.needs());
-    let mut machine = Machine::with_config(image, args.binary.config(tried.limits.config()?))?;
+    let mut machine = tried.limits.machine(image, &args.binary)?;
     let mut told = Told::new(tried.output.quiet, tried.time)?;
     machine.set_interrupt(told.interrupt());
-    let image = machine.image().clone();
-    let check = args.asked.check(&machine, &args.func, tried)?;
+    let sig = args.asked.signature(&machine, &args.func, tried)?;
+    let check = args.asked.check(&machine, &args.func, sig.as_deref(), tried)?;
     let name = check.subject().name().to_owned();
     // All jobs count here; its machine makes no calls.
     let mut counting = if args.covering.is_wanted() { Some(machine.fork()?) } else { None };
@@ -120,7 +121,7 @@ fn fuzz(args: &Args) -> Result<u8> {
         covered.end(&mut machine)?;
     }
     for finding in &mut fuzzed.findings {
-        finding.repeat = Some(args.asked.repeat(&image, finding, tried));
+        finding.repeat = Some(args.asked.repeat(&args.binary, sig.as_deref(), finding, tried));
     }
     let result = match fuzzed.findings.as_slice() {
         [] => CaseResult::Passed,

@@ -13,6 +13,11 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// Between two lines of a log.
 const LOG: Duration = Duration::from_secs(1);
+/// Signals so soon after the first one are the same wish: `timeout` sends its signal to the program and to the program's group, and
+/// `make` or a wrapper passes on what the terminal has sent to all.
+const ONE_WISH: Duration = Duration::from_millis(500);
+/// How often it is looked whether a signal has come.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Tells of progress, and hears of Ctrl-C.
 pub(crate) struct Told {
@@ -27,17 +32,10 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Begins to listen. The first signal ends the work, the second the program.
+    /// Begins to listen. The first signal ends the work, a second one, half a second later or more, the program.
     pub(crate) fn new(quiet: bool, time: Option<Duration>) -> Result<Told> {
         let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            let listen = || {
-                let status = 128 + signal;
-                signal_hook::flag::register_conditional_shutdown(signal, status, Arc::clone(&interrupted))?;
-                signal_hook::flag::register(signal, Arc::clone(&interrupted))
-            };
-            listen().context("cannot listen for Ctrl-C")?;
-        }
+        listen(&interrupted).context("cannot listen for Ctrl-C")?;
         let terminal = std::io::stderr().is_terminal();
         let now = Instant::now();
         let deadline = time.and_then(|time| now.checked_add(time));
@@ -82,4 +80,23 @@ impl Told {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }
+}
+
+/// Notes the first signal, and lets a later one end the program.
+fn listen(interrupted: &Arc<AtomicBool>) -> std::io::Result<()> {
+    let impatient = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        let status = 128 + signal;
+        signal_hook::flag::register_conditional_shutdown(signal, status, Arc::clone(&impatient))?;
+        signal_hook::flag::register(signal, Arc::clone(interrupted))?;
+    }
+    let interrupted = Arc::clone(interrupted);
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        while !interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(LOOK);
+        }
+        std::thread::sleep(ONE_WISH);
+        impatient.store(true, Ordering::Relaxed);
+    })?;
+    Ok(())
 }

@@ -11,11 +11,12 @@ use goemu::go::arguments::{self, Argument};
 use goemu::machine::EngineChoice;
 use goemu::outcome::Runtime;
 use goemu::pool::Pool;
-use goemu::testing::{Case, CaseResult, Finding, Input, junit};
+use goemu::testing::{Case, CaseResult, Finding, Input, State, junit};
 use goemu::{Config, Image, Machine, Value};
 use goemu_loader::{Func, Param, Signature};
 use serde_json::{Value as Json, json};
 
+use crate::binary::Binary;
 use crate::calls::jobs;
 use crate::changing::Changing;
 use crate::progress::Told;
@@ -65,8 +66,8 @@ impl Tried {
     }
 
     /// The options of a command that has other limits and comes to these.
-    pub(crate) fn words_with_limits(&self) -> Vec<String> {
-        let mut words = self.words();
+    pub(crate) fn words_with_limits(&self, sig: Option<&str>, state: Option<State>) -> Vec<String> {
+        let mut words = self.words(sig, state);
         for pair in self.limits.named().chunks_exact(2) {
             if !words.contains(&pair[0]) {
                 words.extend_from_slice(pair);
@@ -76,9 +77,9 @@ impl Tried {
     }
 
     /// The options of a command that repeats something.
-    pub(crate) fn words(&self) -> Vec<String> {
-        let sig = self.sig.iter().flat_map(|sig| ["--sig".to_owned(), sig.clone()]);
-        sig.chain(self.limits.words()).collect()
+    pub(crate) fn words(&self, sig: Option<&str>, state: Option<State>) -> Vec<String> {
+        let sig = sig.into_iter().flat_map(|sig| ["--sig".to_owned(), sig.to_owned()]);
+        sig.chain(self.limits.words(state)).collect()
     }
 }
 
@@ -112,22 +113,30 @@ pub(crate) struct Limits {
     /// What stands in for Go's runtime: hooks, or the program's own, started up to main.main [default: auto]
     #[arg(long, value_name = "RUNTIME")]
     runtime: Option<Choice>,
+    /// First initialise the program's packages, though calls may use no variables
+    #[arg(long)]
+    init: bool,
     #[command(flatten)]
     changing: Changing,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Engine {
     Auto,
     Interpreter,
     Translator,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Choice {
     Auto,
     Hooked,
     Real,
+}
+
+/// The word that an option takes for this.
+fn word(choice: &impl ValueEnum) -> Option<String> {
+    choice.to_possible_value().map(|value| value.get_name().to_owned())
 }
 
 impl Limits {
@@ -153,24 +162,39 @@ impl Limits {
         })
     }
 
+    /// A machine for calls within these limits.
+    pub(crate) fn machine(&self, image: Image, binary: &Binary) -> Result<Machine> {
+        let mut machine = Machine::with_config(image, binary.config(self.config()?))?;
+        if self.init {
+            machine.ready_packages()?;
+        }
+        Ok(machine)
+    }
+
     /// All limits, for a command whose own ones are others.
     fn named(&self) -> Vec<String> {
         let mut words = vec!["--fuel".to_owned(), self.fuel.unwrap_or(FUEL).to_string()];
         words.extend(["--max-memory".to_owned(), self.max_memory.unwrap_or(MEMORY).to_string()]);
-        words.extend(
-            self.timeout.iter().flat_map(|time| ["--timeout".to_owned(), format!("{}ms", time.as_millis())]),
-        );
+        let timeout = |time: Duration| ["--timeout".to_owned(), format!("{}ms", time.as_millis().max(1))];
+        words.extend(self.timeout.into_iter().flat_map(timeout));
         words
     }
 
-    /// These options again, for a command that repeats something.
-    fn words(&self) -> Vec<String> {
-        let number = |name: &str, n: Option<u64>| {
-            n.map(|n| [format!("--{name}"), n.to_string()]).into_iter().flatten()
+    /// These options again, for a command that repeats something that was found in a machine in this state.
+    fn words(&self, state: Option<State>) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut option = |name: &str, value: Option<String>| {
+            words.extend(value.map(|value| [format!("--{name}"), value]).into_iter().flatten());
         };
-        let mut words: Vec<String> = number("seed", self.seed).collect();
-        words.extend(number("fuel", self.fuel));
-        words.extend(number("max-memory", self.max_memory));
+        let real = state.filter(|state| state.runtime == Runtime::Real).map(|_| Choice::Real);
+        let runtime = self.runtime.filter(|choice| *choice != Choice::Auto).or(real);
+        option("seed", self.seed.map(|n| n.to_string()));
+        option("fuel", self.fuel.map(|n| n.to_string()));
+        option("max-memory", self.max_memory.map(|n| n.to_string()));
+        option("engine", self.engine.filter(|engine| *engine != Engine::Auto).as_ref().and_then(word));
+        option("runtime", runtime.as_ref().and_then(word));
+        let initialised = state.is_some_and(|state| state.initialised && state.runtime == Runtime::Hooked);
+        words.extend((self.init || initialised).then(|| "--init".to_owned()));
         words.extend(self.changing.words());
         words
     }
@@ -278,14 +302,6 @@ fn escaped(word: &str) -> String {
         c => c.to_string(),
     };
     word.chars().map(letter).collect()
-}
-
-/// The options that name the program.
-pub(crate) fn program(image: &Image) -> Vec<String> {
-    match image.path() {
-        Some(path) => vec!["-b".to_owned(), path.display().to_string()],
-        None => Vec::new(),
-    }
 }
 
 /// Functions that a pattern with `*` or `?` means: exported ones, and all of package main; without those that the linker or the

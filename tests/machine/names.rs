@@ -17,6 +17,7 @@ const NAMES: &str = "
 1.27  circle.area                    = main.circle.area
 1.27  (*circle).area                 = main.(*circle).area
 1.27  area                           ! ambiguous: main.circle.area (0x
+1.27  raise                          = main.raise
 1.27  rect.aera                      ! did you mean main.(*rect).area?
 1.27  fibb                           ! did you mean main.fib?
 1.27  nosuch                         ! no function nosuch (see

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use goemu::Machine;
 use goemu::pool::{Follow, Pool, Progress};
 use goemu::testing::{Case, CaseResult, Finding};
-use goemu::{Image, Machine};
 use goemu_loader::Func;
 use serde_json::{Value as Json, json};
 
@@ -27,19 +27,12 @@ struct Tested {
     complete: bool,
 }
 
-pub(super) fn sweep(
-    args: &Args,
-    pool: &mut Pool,
-    told: &mut Told,
-    image: &Image,
-    funcs: &[Func<'_>],
-) -> Result<u8> {
+pub(super) fn sweep(args: &Args, pool: &mut Pool, told: &mut Told, funcs: &[Func<'_>]) -> Result<u8> {
     if args.tried.sig.is_some() || !args.values.is_empty() {
         bail!("--sig and VALUES are for one function, not for a pattern");
     }
     let interrupt = pool.interrupt();
-    let work =
-        |machine: &mut Machine, func: &Func<'_>| test(args, image, machine, func, &|| interrupt.is_raised());
+    let work = |machine: &mut Machine, func: &Func<'_>| test(args, machine, func, &|| interrupt.is_raised());
     let json = args.tried.output.json;
     let mut done = Done { told, json, count: funcs.len(), cases: Vec::new(), runs: 0, failed: None };
     pool.run(funcs.iter(), work, &mut done)?;
@@ -52,17 +45,11 @@ pub(super) fn sweep(
     Ok(if findings.is_empty() { 0 } else { FOUND })
 }
 
-fn test(
-    args: &Args,
-    image: &Image,
-    machine: &mut Machine,
-    func: &Func<'_>,
-    is_over: &dyn Fn() -> bool,
-) -> Tested {
+fn test(args: &Args, machine: &mut Machine, func: &Func<'_>, is_over: &dyn Fn() -> bool) -> Tested {
     let began = Instant::now();
     let address = format!("{:#x}", func.entry());
     let watch = |_| if is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let checked = args.asked.check(machine, &address, &args.tried).and_then(|check| {
+    let checked = args.asked.check(machine, &address, None, &args.tried).and_then(|check| {
         let runs = args.tried.runs.unwrap_or(SWEPT);
         Ok(check.run_watched(machine, runs, watch)?)
     });
@@ -72,7 +59,7 @@ fn test(
         Ok(checked) => {
             (runs, complete) = (checked.runs, checked.complete);
             checked.finding.map_or(CaseResult::Passed, |mut finding| {
-                finding.repeat = Some(args.asked.repeat(image, &finding, &args.tried));
+                finding.repeat = Some(args.asked.repeat(&args.binary, None, &finding, &args.tried));
                 CaseResult::Failed(vec![finding])
             })
         }

@@ -60,6 +60,63 @@ fn what_exceeds_a_limit_is_repeated_with_it() {
     assert_eq!(again.status, 3, "{repeat}: {again:?}");
 }
 
+/// A call in hooks, in hooks with initialised packages, and in the program's own runtime has different room before the limit of
+/// memory. The smallest input is next to the limit of the state that the search was in, and the command names that state.
+#[test]
+fn what_needs_too_much_memory_is_repeated_in_the_same_state() {
+    let limits = ["--max-memory", "48m", "--jobs", "1", "--json", "--quiet"];
+    for args in [
+        &["check", "strings.Repeat", "--arg", "s len 1..3", "--arg", "count in 1..100000000"][..],
+        &["check", "strings.Repeat", "--arg", "s len 1..3", "--arg", "count in 1..100000000", "--init"],
+        &[
+            "check",
+            "strings.Repeat",
+            "--arg",
+            "1 len 1..3",
+            "--arg",
+            "2 in 1..100000000",
+            "--runtime",
+            "hooked",
+        ],
+        &["check", "strings.Repeat", "--arg", "1 len 1..3", "--arg", "2 in 1..100000000", "--pure"],
+    ] {
+        let found = json(&on_planted(&[args, &limits].concat()));
+        let finding = &found["finding"];
+        let what = finding["what"].as_str().expect("a finding");
+        assert!(what.contains("out of memory"), "{finding}");
+        assert_eq!(finding["flaky"], serde_json::Value::Null, "{finding}");
+        let repeat = finding["repeat"].as_str().expect("a command");
+        let words = repeat.replacen("goemu", env!("CARGO_BIN_EXE_goemu"), 1);
+        let again = ran(std::process::Command::new("bash").args(["-c", &words]));
+        assert_eq!(again.status, 2, "{repeat}: {again:?}");
+        assert!((again.stdout + &again.stderr).contains("out of memory"), "{repeat}");
+    }
+}
+
+/// `timeout` sends its signal twice, to the program and to its group. That is no wish to end without a word.
+#[test]
+#[cfg(unix)]
+fn a_signal_that_comes_twice_at_once_ends_the_search_with_its_report() {
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    for (first, second) in [("-TERM", "-TERM"), ("-INT", "-INT"), ("-INT", "-TERM")] {
+        let mut check = command();
+        check.env("GOEMU_BINARY", planted()).args(["check", "main.twiceRight", "--time", "60s"]);
+        let child = check.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        std::thread::sleep(Duration::from_millis(1500));
+        for signal in [first, second] {
+            let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+            assert!(sent.expect("kill").success());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let ended = child.wait_with_output().expect("it ends");
+        let stdout = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+        assert!(stdout.starts_with("main.twiceRight: nothing found in "), "{stdout}");
+    }
+}
+
 /// What was changed of the program is part of the command.
 #[test]
 fn a_changed_program_is_tested() {
@@ -136,4 +193,28 @@ fn fuzzing_is_a_feature() {
     let failed = on_planted(&["fuzz", "main.magic", "--runs", "5"]);
     let message = "goemu: this goemu was built without fuzzing: cargo build --release -p goemu-cli --features fuzz has it\n";
     assert_eq!(failed, Ran::new(1, "", message));
+}
+
+/// A stripped program does not tell what a function takes: it is guessed, and the guess is part of the command.
+#[test]
+fn a_function_without_a_signature_is_tested_by_a_guess() {
+    let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/bin/corpus-go1.27-stripped");
+    let on_stripped = |args: &[&str]| ran(command().env("GOEMU_BINARY", &program).args(args));
+    let found = on_stripped(&["check", "divide", "--quiet"]);
+    assert_eq!(found.status, 2, "{found:?}");
+    assert!(
+        found.stderr.contains("the signature of main.divide is not known; guessed from its code: func(int"),
+        "{found:?}"
+    );
+    let repeat =
+        found.stdout.lines().find_map(|line| line.trim().strip_prefix("repeat: goemu ")).expect("a command");
+    assert!(repeat.contains("main.divide --sig 'func(int"), "{repeat}");
+    let words = format!("{} {repeat}", env!("CARGO_BIN_EXE_goemu"));
+    let again = ran(std::process::Command::new("bash").args(["-c", &words]));
+    assert_eq!(again.status, 2, "{repeat}: {again:?}");
+    assert!(again.stderr.contains("divide by zero"), "{again:?}");
+    // Results are compared by their types.
+    let results = on_stripped(&["check", "divide", "--pure"]);
+    assert_eq!(results.status, 1, "{results:?}");
+    assert!(results.stderr.contains("--sig"), "{results:?}");
 }

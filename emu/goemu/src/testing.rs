@@ -31,5 +31,5 @@ pub use diff::{Compared, Diff, Spares};
 pub use finding::{Case, CaseResult, Finding, Given, escaped, junit};
 pub use parts::PART;
 pub use property::Property;
-pub use runner::{Failure, Runner};
+pub use runner::{Failure, Runner, State};
 pub use subject::{Input, Subject};

@@ -25,7 +25,7 @@ const MAX_LIKE: usize = 200;
 const LISTED: usize = 100;
 
 /// The function that a name or an address means: its full name, an end of it that no other function has (`f1`
-/// for `main.f1`), or where it begins (`0x45e1a0`).
+/// for `main.f1`), or none other of package main, or where it begins (`0x45e1a0`).
 ///
 /// The receiver of a method may be written `(*T).Method` or `T.Method`, and the type arguments of a generic function as
 /// in Go, `Map[int,string]`, or not at all. Quotes around the name are not part of it. A plugin's package main may be
@@ -50,7 +50,7 @@ pub fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
     if found.is_empty() {
         found = meant(image, name);
     }
-    match prefer_real(found)[..] {
+    match prefer_main(image, prefer_real(found))[..] {
         [only] => Ok(only),
         [] if name == "main.main"
             && let Some(main) = single::program_main(image) =>
@@ -148,6 +148,15 @@ fn prefer_real(mut found: Vec<Func<'_>>) -> Vec<Func<'_>> {
         found.truncate(1);
     }
     found
+}
+
+/// The one that is in package main, where others of the same end are in other packages.
+fn prefer_main<'i>(image: &Image, found: Vec<Func<'i>>) -> Vec<Func<'i>> {
+    let is_main = |func: &&Func<'_>| package(full_name(image, func)) == "main";
+    match found.iter().filter(is_main).collect::<Vec<_>>()[..] {
+        [only] => vec![*only],
+        _ => found,
+    }
 }
 
 fn ambiguous(image: &Image, name: &str, found: &[Func<'_>]) -> Error {

@@ -115,6 +115,18 @@ impl Machine {
         }
     }
 
+    /// Initialises the packages, if they are not yet, as the first call does that uses their variables: its output is dropped, and it
+    /// has a limit of its own instead of the fuel of calls.
+    ///
+    /// # Errors
+    /// When it has to end early. Where it fails, calls go on as they would without this.
+    pub fn ready_packages(&mut self) -> Result<(), Error> {
+        if self.waits() {
+            self.ensure_initialised()?;
+        }
+        Ok(())
+    }
+
     /// Whether packages may still be initialised when a call needs it.
     pub(super) fn waits(&self) -> bool {
         matches!(self.packages, Packages::AsInFile)

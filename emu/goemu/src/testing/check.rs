@@ -272,6 +272,7 @@ impl Check {
             input: self.subject.given(args),
             details: failure.details.clone(),
             traceback: failure.traceback.clone(),
+            state: failure.state,
             runs,
             test: Some(gotest::write(self, args, failure)),
             ..Finding::new(self.subject.name(), &failure.property, &failure.what)

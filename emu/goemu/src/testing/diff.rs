@@ -9,14 +9,14 @@ use goemu_loader::{Image, Signature};
 use super::check::Progress;
 use super::finding::Finding;
 use super::parts::{Counted, Joined, Joining, Part, Tally};
-use super::runner::text;
+use super::runner::{State, text};
 use super::subject::Subject;
 use crate::error::Error;
 use crate::go::generic;
 use crate::go::read::ReadOptions;
 use crate::go::value::{Interface, Value};
 use crate::machine::Machine;
-use crate::outcome::{Outcome, Report};
+use crate::outcome::{Outcome, Report, Runtime};
 use crate::pool::Pool;
 use crate::values::{Maker, same, shrink};
 
@@ -149,8 +149,7 @@ impl Diff {
         let differ = self.differ(old, new, args);
         old.set_reading(usual.0);
         new.set_reading(usual.1);
-        let seed = old.config().seed;
-        let finding = differ?.map(|(a, b)| self.finding(args, (&a, &b), seed, 1));
+        let finding = differ?.map(|reports| self.finding((old, new), args, &reports, 1));
         Ok(Compared { runs: 1, complete: true, finding, ..Compared::default() })
     }
 
@@ -175,14 +174,10 @@ impl Diff {
         old: &mut Machine,
         new: &mut Machine,
         args: Vec<Value>,
+        first: (Report, Report),
         runs: u64,
     ) -> Result<Finding, Error> {
         let makers: Vec<Maker> = self.old.inputs().iter().map(|input| input.maker.clone()).collect();
-        let Some(first) = self.differ(old, new, &args)? else {
-            let unstable =
-                Finding::new(self.old.name(), "same in both builds", "the results differ, but not each time");
-            return Ok(unstable);
-        };
         let kind = |(a, b): &(Report, Report)| (a.outcome.word(), b.outcome.word());
         let wanted = kind(&first);
         let mut latest = first;
@@ -199,11 +194,17 @@ impl Diff {
                 Ok(_) | Err(_) => Ok::<_, Error>(false),
             }
         })?;
-        let finding = self.finding(&shrunk.args, (&latest.0, &latest.1), old.config().seed, runs);
+        let finding = self.finding((old, new), &shrunk.args, &latest, runs);
         Ok(Finding { shrinks: shrunk.tries, minimal: shrunk.minimal, ..finding })
     }
 
-    fn finding(&self, args: &[Value], (a, b): (&Report, &Report), seed: u64, runs: u64) -> Finding {
+    fn finding(
+        &self,
+        (old, new): (&Machine, &Machine),
+        args: &[Value],
+        (a, b): &(Report, Report),
+        runs: u64,
+    ) -> Finding {
         let mut details = vec![("old".to_owned(), text(&a.outcome)), ("new".to_owned(), text(&b.outcome))];
         for (name, old, new) in [("output", &a.stdout, &b.stdout), ("error output", &a.stderr, &b.stderr)] {
             if old != new {
@@ -217,7 +218,11 @@ impl Diff {
             input: self.old.given(args),
             details,
             traceback: stacks.map(ToString::to_string),
-            seed,
+            seed: old.config().seed,
+            state: State::of(old, a).or(State::of(new, b)).map(|state| State {
+                runtime: if a.runtime == b.runtime { a.runtime } else { Runtime::Hooked },
+                initialised: state.initialised || old.is_initialised() || new.is_initialised(),
+            }),
             runs,
             ..Finding::new(self.old.name(), "same in both builds", &what(&a.outcome, &b.outcome))
         }
@@ -264,10 +269,11 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
         match self.diff.differ(self.old, self.new, &args) {
             Ok(None) => self.done.runs += 1,
             Ok(Some((a, b))) if is_interrupted(&a) || is_interrupted(&b) => return Ok(true),
-            Ok(Some(_)) => {
+            Ok(Some(first)) => {
                 self.done.runs += 1;
                 self.done.complete = true;
-                self.done.finding = Some(self.diff.shrunk(self.old, self.new, args, self.done.runs)?);
+                let finding = self.diff.shrunk(self.old, self.new, args, first, self.done.runs)?;
+                self.done.finding = Some(finding);
                 return Ok(true);
             }
             Err(error) => {

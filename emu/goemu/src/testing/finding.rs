@@ -4,6 +4,8 @@ use std::fmt::{self, Write};
 
 use serde_json::{Value as Json, json};
 
+use super::runner::State;
+
 /// Something that is wrong with a program, and how to see it again. `check`, `diff`, `fuzz` and whatever else looks for failures
 /// tell of them in this one form, as text ([`fmt::Display`]), JSON and JUnit's XML ([`junit`]).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +29,8 @@ pub struct Finding {
     pub flaky: Option<String>,
     /// What everything random followed from.
     pub seed: u64,
+    /// The state of the machine, where a limit was reached and a call in another state may be within it.
+    pub state: Option<State>,
     /// Runs until it was found, that one included.
     pub runs: u64,
     /// Runs that made the input smaller.

@@ -8,14 +8,14 @@ use super::property::{Property, Rule, order};
 use crate::error::Error;
 use crate::go::value::{Interface, Value};
 use crate::machine::{Config, Machine};
-use crate::outcome::{Outcome, Report, Returned};
+use crate::outcome::{Outcome, Report, Returned, Runtime};
 use crate::values::{detached, same};
 
 /// How often a function is called again to see whether it gives the same.
 const AGAIN: usize = 4;
 
 /// How a function failed for some arguments.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Failure {
     /// What was to hold.
@@ -28,6 +28,51 @@ pub struct Failure {
     pub details: Vec<(String, String)>,
     /// The stacks, as Go prints them.
     pub traceback: Option<String>,
+    /// The state of the machine, where a limit was reached and a call in another state may be within it.
+    pub state: Option<State>,
+}
+
+/// What a call of a machine depends on, beside its arguments, where it comes close to a limit: what is in memory from the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct State {
+    /// What served the call.
+    pub runtime: Runtime,
+    /// Whether packages were initialised before it.
+    pub initialised: bool,
+}
+
+impl State {
+    /// The state that a machine has made this call in, if the call has reached a limit. Earlier calls may have changed it: one that
+    /// needed package variables, or the program's own runtime.
+    pub(super) fn of(machine: &Machine, report: &Report) -> Option<State> {
+        let limited = matches!(
+            report.outcome,
+            Outcome::Exited { fatal: Some(_), .. }
+                | Outcome::OutOfFuel { .. }
+                | Outcome::OutOfTime
+                | Outcome::OutputLimit { .. }
+                | Outcome::MemoryLimit { .. }
+        );
+        limited.then(|| State { runtime: report.runtime, initialised: machine.is_initialised() })
+    }
+
+    /// A machine with another seed in this state.
+    ///
+    /// # Errors
+    /// When it cannot be brought there.
+    pub(super) fn machine(state: Option<State>, like: &Machine, seed: u64) -> Result<Machine, Error> {
+        let mut config = Config { seed, ..like.config().clone() };
+        if let Some(state) = state {
+            config.runtime = Some(state.runtime);
+        }
+        let mut machine = Machine::with_config(Arc::clone(like.image()), config)?;
+        if state.is_some_and(|state| state.initialised) {
+            machine.ready_packages()?;
+        }
+        machine.set_reading(like.reading());
+        Ok(machine)
+    }
 }
 
 /// Runs a check for arguments that are given one after the other.
@@ -85,7 +130,8 @@ impl<'c> Runner<'c> {
             let same_as = check.rules.iter().any(|rule| matches!(rule.property, Property::SameAs(_)));
             // Both may panic: whether they do is what is compared.
             if !same_as || !matches!(report.outcome, Outcome::Panicked(_)) {
-                return Ok(Ran::Failed(Box::new(failure)));
+                let state = State::of(machine, &report);
+                return Ok(Ran::Failed(Box::new(Failure { state, ..failure })));
             }
         }
         for rule in &check.rules {
@@ -118,7 +164,8 @@ impl<'c> Runner<'c> {
         let again = other.call(machine, own(self.check, inputs))?;
         Ok((!same_outcomes(&report.outcome, &again.outcome)).then(|| {
             let details = vec![shown(self.check.subject.name(), report), shown(other.name(), &again)];
-            self.check.broken(rule, "the results differ".to_owned(), details)
+            let state = State::of(machine, &again);
+            Failure { state, ..self.check.broken(rule, "the results differ".to_owned(), details) }
         }))
     }
 
@@ -283,7 +330,7 @@ impl Check {
             let what = format!("{} instructions, more than {most}", report.instructions);
             let property = "max-instructions".to_owned();
             let key = property.clone();
-            return Some(Failure { property, what, key, details: Vec::new(), traceback: None });
+            return Some(Failure { property, what, key, ..Failure::default() });
         }
         match &report.outcome {
             Outcome::Returned(_) => None,
@@ -296,7 +343,7 @@ impl Check {
 
     fn broken(&self, rule: &Rule, what: String, details: Vec<(String, String)>) -> Failure {
         let property = rule.property.name();
-        Failure { key: property.clone(), property, what, details, traceback: None }
+        Failure { key: property.clone(), property, what, details, ..Failure::default() }
     }
 }
 
@@ -316,8 +363,8 @@ impl Failure {
             property: "returns".to_owned(),
             key: key(outcome),
             what,
-            details: Vec::new(),
             traceback: text,
+            ..Failure::default()
         }
     }
 }

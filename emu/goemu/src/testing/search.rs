@@ -1,16 +1,15 @@
 //! The search for arguments for which a check fails, and for smaller ones.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::check::{Check, Checked, Progress};
 use super::finding::Finding;
 use super::parts::Part;
-use super::runner::{Failure, Ran, Runner};
+use super::runner::{Failure, Ran, Runner, State};
 use crate::error::Error;
 use crate::go::value::Value;
-use crate::machine::{Config, Machine};
+use crate::machine::Machine;
 use crate::values::{Maker, shrink};
 
 /// Runs that may not be counted for each that is wanted, because an assumption does not hold.
@@ -183,9 +182,7 @@ impl<'s, W: FnMut(Progress) -> ControlFlow<()>> Search<'s, W> {
     fn flaky(&mut self, args: &[Value], failure: &Failure) -> Result<Option<String>, Error> {
         let seed = self.machine.config().seed;
         for other in [seed.wrapping_add(1), seed.wrapping_add(2)] {
-            let config = Config { seed: other, ..self.machine.config().clone() };
-            let mut machine = Machine::with_config(Arc::clone(self.machine.image()), config)?;
-            machine.set_reading(self.machine.reading());
+            let mut machine = State::machine(failure.state, self.machine, other)?;
             let ran = Runner::new(self.check).once(&mut machine, args);
             if !matches!(ran, Ok(Ran::Failed(now)) if now.property == failure.property) {
                 return Ok(Some(format!("it depends on chance: with seed {other} it does not happen")));
