@@ -565,6 +565,51 @@ func cleanTryLock() {
 	})
 }
 
+type catalog struct {
+	mu      sync.RWMutex
+	entries map[int]entry
+}
+
+type entry struct {
+	key  int
+	more [2]any
+}
+
+// In builds by several releases nothing tells that the first instruction of this function is one of RLock.
+//
+//go:noinline
+func (t *catalog) get(key int) *entry {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	found, ok := t.entries[key]
+	if !ok {
+		return nil
+	}
+	return &found
+}
+
+//go:noinline
+func (t *catalog) set(key int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.entries[key] = entry{key: key}
+}
+
+//goemu:call cleanTable()
+//go:noinline
+func cleanTable() {
+	t := &catalog{entries: map[int]entry{}}
+	parallel(4, func(i int) {
+		for key := range 10 {
+			if i%2 == 0 {
+				t.set(key)
+			} else if found := t.get(key); found != nil {
+				use(found.key)
+			}
+		}
+	})
+}
+
 type guarded struct {
 	sync.Mutex
 	n int

@@ -2,6 +2,9 @@
 //!
 //! Go's memory model orders atomic operations as they are executed: each that reads comes after those that wrote what it reads. Locks
 //! order less than their instructions would: an unlock comes before the next lock, and nothing else.
+//!
+//! The compiler may lose that an instruction was inlined from package sync: it then counts as the program's own. That orders more, and
+//! must not order less, so that the number of readers of a `sync.RWMutex` tells what locks have let known at its semaphores, too.
 
 use super::class::{self, Class};
 use super::detector::{Detector, word};
@@ -77,7 +80,7 @@ impl Detector {
             let frames = self.image.inlined_at(pc.wrapping_sub(1));
             lock = super::roles::lock(frames.iter().map(|frame| frame.func));
         }
-        match lock {
+        match lock.or_else(|| of_writer(at, operand, atomic)) {
             Some(lock) => self.lock(at, index, depth, operand, atomic, lock),
             None => self.own(at, index, depth, operand, atomic),
         }
@@ -126,12 +129,14 @@ impl Detector {
             }
             SyncAtomic::ReadUnlock if adds && added as i32 == -1 => {
                 self.release_merged(index, addr.wrapping_sub(WRITER_SEMAPHORE), Point::Word);
+                self.release_merged(index, addr, Point::Word);
             }
             SyncAtomic::WriteLock => {
                 self.write_lock(index, addr, (old as i32, added as i32), (adds, exchanged))
             }
             SyncAtomic::WriteUnlock if adds && added as i32 == MAX_READERS => {
                 self.release(index, addr.wrapping_sub(READER_SEMAPHORE), Point::Word);
+                self.release_merged(index, addr, Point::Word);
             }
             SyncAtomic::WaitGroupAdd if adds => self.wait_group_add(at, index, depth, addr, (old, added)),
             SyncAtomic::WaitGroupWait if exchanged && old as u32 & 0x7fff_ffff == 0 => {
@@ -158,6 +163,7 @@ impl Detector {
         if has_it {
             self.acquire_word(index, readers.wrapping_sub(READER_SEMAPHORE));
             self.acquire_word(index, readers.wrapping_sub(WRITER_SEMAPHORE));
+            self.acquire_word(index, readers);
         }
     }
 
@@ -188,9 +194,20 @@ impl Detector {
             Some(SyncAtomic::WriteLock) => {
                 self.acquire_word(index, addr);
                 self.acquire_word(index, addr.wrapping_add(WRITER_SEMAPHORE - READER_SEMAPHORE));
+                self.acquire_word(index, addr.wrapping_add(WRITER_SEMAPHORE));
             }
             _ => {}
         }
+    }
+}
+
+/// What a writer does to the number of readers, whatever function the instruction is said to be of: no other code adds such numbers.
+fn of_writer(at: &View<'_>, operand: &Operand, atomic: Atomic) -> Option<SyncAtomic> {
+    let added = atomic.source.filter(|_| atomic.what == Operation::Add && operand.size == 4);
+    match added.map(|register| at.cpu.gpr(register) as i32)? {
+        MAX_READERS => Some(SyncAtomic::WriteUnlock),
+        added if added == -MAX_READERS => Some(SyncAtomic::WriteLock),
+        _ => None,
     }
 }
 
