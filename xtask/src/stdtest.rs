@@ -96,6 +96,15 @@ const NATIVE: Duration = Duration::from_secs(300);
 /// What both runs are given.
 const ARGS: [&str; 2] = ["-test.short", "-test.v"];
 
+/// Tests that end the whole program where they cannot start the `go` command, so that none after them is reached: goemu does not run
+/// them, and they count as such that do not pass. The flag for that came with Go 1.20; in Go 1.19 they start nothing.
+const ENDING: [(&str, &[&str]); 1] = [("go/types", &["ExampleScope", "ExampleMethodSet"])];
+
+/// Those of a package.
+fn ending(package: &str) -> &'static [&'static str] {
+    ENDING.iter().find(|(of, _)| *of == package).map_or(&[], |(_, tests)| *tests)
+}
+
 pub(crate) fn main(args: &Args) -> Result<()> {
     for release in args.releases.iter().filter(|_| !args.table) {
         let tree = args.toolchains.join(format!("go{release}"));
@@ -149,6 +158,9 @@ fn run(args: &Args, release: &str, tree: &Path, package: &str) -> Result<String>
             emulated.arg("--env").arg(format!("{name}={value}"));
         }
         emulated.arg(&test).args(ARGS).current_dir(work());
+        if let (tests @ [_, ..], false) = (ending(package), release == "1.19") {
+            emulated.arg(format!("-test.skip=^({})$", tests.join("|")));
+        }
         timed(
             &mut emulated,
             &base.with_extension("goemu"),
@@ -157,7 +169,7 @@ fn run(args: &Args, release: &str, tree: &Path, package: &str) -> Result<String>
     }
     // The programs of all packages take gigabytes.
     let _ = fs::remove_file(base.with_extension("test"));
-    let compared = verdicts::Compared::read(&base)?;
+    let compared = verdicts::Compared::read(&base, package)?;
     Ok(compared.line())
 }
 

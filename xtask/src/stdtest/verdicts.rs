@@ -9,6 +9,9 @@ use anyhow::{Context, Result};
 /// What begins the line after the output of a run.
 pub(super) const END: &str = "#### ended: ";
 
+/// What is said of a test that goemu was not given, as it starts a program.
+pub(super) const NOT_RUN: &str = "not run: it would start a program, and end all tests where it cannot";
+
 /// What became of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -113,9 +116,13 @@ fn without_addresses(name: &str) -> String {
 
 impl Compared {
     /// Reads what two runs have left.
-    pub(super) fn read(base: &Path) -> Result<Compared> {
+    pub(super) fn read(base: &Path, package: &str) -> Result<Compared> {
         let native = Ran::read(&base.with_extension("native"))?;
-        Ok(Compared { native, here: Ran::read(&base.with_extension("goemu"))? })
+        let mut here = Ran::read(&base.with_extension("goemu"))?;
+        for test in super::ending(package).iter().filter(|test| !here.tests.contains_key(**test)) {
+            here.said.insert((*test).to_owned(), NOT_RUN.to_owned());
+        }
+        Ok(Compared { native, here })
     }
 
     /// How many pass natively.
