@@ -109,12 +109,32 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     for release in args.releases.iter().filter(|_| !args.table) {
         let tree = args.toolchains.join(format!("go{release}"));
         let tree = fs::canonicalize(&tree).with_context(|| format!("there is no {}", tree.display()))?;
+        give_time_zones(&tree, &args.toolchains)?;
         for package in packages(&tree, &args.packages)? {
             let said = run(args, release, &tree, &package).with_context(|| package.clone())?;
             println!("go{release} {package}: {said}");
         }
     }
     report::write(&work(), &root().join("docs/stdtest.md"))
+}
+
+/// Debian's packages of Go leave out the time zones, without which no test of package time begins: those of another release do.
+fn give_time_zones(tree: &Path, toolchains: &Path) -> Result<()> {
+    const ZONES: &str = "lib/time/zoneinfo.zip";
+    let to = tree.join(ZONES);
+    if to.exists() {
+        return Ok(());
+    }
+    let mut others: Vec<PathBuf> = Vec::new();
+    for other in fs::read_dir(toolchains)? {
+        others.push(other?.path().join(ZONES));
+    }
+    others.sort();
+    if let (Some(from), Some(folder)) = (others.iter().rfind(|zones| zones.exists()), to.parent()) {
+        fs::create_dir_all(folder)?;
+        fs::copy(from, &to)?;
+    }
+    Ok(())
 }
 
 fn work() -> PathBuf {
