@@ -101,3 +101,34 @@ fn programs_that_are_no_tests() {
     let found = explore::explore(program, &options, &mut |_, _| ControlFlow::Continue(())).unwrap();
     assert_eq!((found.outcomes.runs, found.outcomes.failed), (8, 0), "{:?}", found.outcomes.list);
 }
+
+fn waits(mode: &str) -> Program {
+    let process = Process { program: "waits".to_owned(), args: vec![mode.to_owned()], ..Process::default() };
+    let config = Config { processors: 4, fuel: 100_000_000, process, ..Config::default() };
+    Program::load(Image::open(binary("waits-go1.27-stripped").unwrap()).unwrap(), config).unwrap()
+}
+
+/// A goroutine that waits for another by asking, and is the first by its priority, does not go first for ever.
+#[test]
+fn who_asks_again_and_again_lets_others_run() {
+    for (mode, depth, seed) in [("asks", 2, 1..=12), ("asks", 3, 1..=12), ("looks", 3, 1..=12)] {
+        let mut options = Options::default();
+        options.seeds = seed;
+        options.strategies = vec![Strategy::Pct { depth, length: 0 }];
+        let found = explore::explore(waits(mode), &options, &mut |_, _| ControlFlow::Continue(())).unwrap();
+        assert_eq!((found.outcomes.runs, found.outcomes.failed), (12, 0), "{mode} {:?}", found.outcomes.list);
+    }
+}
+
+/// In a stripped program, too, a goroutine that waits when the program ends is told, in every schedule.
+#[test]
+fn a_goroutine_that_is_left_waiting_is_told() {
+    let mut options = Options::default();
+    (options.seeds, options.leaks) = (1..=8, Some(true));
+    let found = explore::explore(waits("left"), &options, &mut |_, _| ControlFlow::Continue(())).unwrap();
+    assert_eq!((found.outcomes.runs, found.outcomes.failed), (8, 8), "{:?}", found.outcomes.list);
+    let all: Vec<_> = found.outcomes.failures().collect();
+    let [only] = all[..] else { panic!("{:?}", found.outcomes.list) };
+    assert_eq!((only.seen.kind, only.count), (SeenKind::Leak, 8), "{only:?}");
+    assert!(only.seen.what.contains("chan receive in main.receives"), "{only:?}");
+}

@@ -303,8 +303,10 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     if args.only.is_none() {
         demos(args)?;
     }
-    if args.only.as_deref().is_none_or(|only| CONCURRENCY.contains(only)) {
-        concurrency(args)?;
+    for (name, folder, flags) in APART {
+        if args.only.as_deref().is_none_or(|only| name.contains(only)) {
+            apart(args, name, folder, flags)?;
+        }
     }
     check_in(args, &built)?;
     if args.only.as_deref().is_none_or(|only| only == "objects") {
@@ -371,19 +373,23 @@ fn demos(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The test binary with bugs of concurrency, which has no cases: it is not run natively. Leaks are found by symbols, so it has them.
-const CONCURRENCY: &str = "concurrency-go1.27";
+/// Programs without cases, which are not run natively: the test binary with bugs of concurrency, whose symbols tell functions of a test, and
+/// one whose goroutines wait for each other.
+const APART: [(&str, &str, &[&str]); 2] = [
+    ("concurrency-go1.27", "concurrency", &["-ldflags=-buildid= -w"]),
+    ("waits-go1.27-stripped", "waits", STRIPPED),
+];
 
-fn concurrency(args: &Args) -> Result<()> {
+fn apart(args: &Args, name: &str, folder: &str, flags: &'static [&'static str]) -> Result<()> {
     let (sources, work) =
-        (root().join("testdata/go/concurrency"), root().join("target/fixtures-src/concurrency"));
+        (root().join("testdata/go").join(folder), root().join("target/fixtures-src").join(folder));
     fs::create_dir_all(&work)?;
     for entry in fs::read_dir(sources)? {
         let entry = entry?;
         fs::copy(entry.path(), work.join(entry.file_name()))?;
     }
-    let mode = linux("", &["-ldflags=-buildid= -w"]);
-    go_build(args, 27, ("concurrency", "v1"), &work, &mode, &root().join("testdata/bin").join(CONCURRENCY))
+    let mode = linux("", flags);
+    go_build(args, 27, (folder, "v1"), &work, &mode, &root().join("testdata/bin").join(name))
 }
 
 /// Checks what CI compares against the recorded checksums.
@@ -434,12 +440,13 @@ fn check_in(args: &Args, built: &Path) -> Result<()> {
             }
         }
     }
-    let name = CONCURRENCY.to_owned();
-    if let Ok(sum) = sha256(&bin.join(CONCURRENCY)) {
-        if recorded.get(&name).is_some_and(|recorded| *recorded != sum) {
-            differing.push(name.clone());
+    for (name, ..) in APART {
+        if let Ok(sum) = sha256(&bin.join(name)) {
+            if recorded.get(name).is_some_and(|recorded| *recorded != sum) {
+                differing.push(name.to_owned());
+            }
+            sums.insert(name.to_owned(), sum);
         }
-        sums.insert(name, sum);
     }
     if !differing.is_empty() && !args.accept {
         bail!("not what SHA256SUMS says (--accept takes them): {}", differing.join(", "));

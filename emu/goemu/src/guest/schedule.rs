@@ -1,12 +1,13 @@
 //! Which thread of a started program runs, and for how long: strategies that choose from a seed, and decisions that repeat
 //! a run or a part of one.
 
+mod priorities;
 mod replay;
 mod strategy;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use priorities::Priorities;
 use replay::Plan;
 pub use replay::{Decision, Kind};
 pub use strategy::Strategy;
@@ -75,9 +76,7 @@ pub(crate) struct Schedule {
     pub(crate) contended: u64,
     /// Where something is to happen, by that count; the next one last.
     points: Vec<u64>,
-    /// Of goroutines.
-    priorities: BTreeMap<u64, i64>,
-    lowest: i64,
+    priorities: Priorities,
     stepping: Option<Stepping>,
     /// Whether the running thread was in the scheduler when it was looked at last.
     searching: bool,
@@ -254,7 +253,7 @@ impl Schedule {
     /// Whether a thread that can run goes before the running one.
     fn outranks(&self, other: &Place, running: &Place) -> bool {
         // One that was not seen yet is looked at.
-        let of = |place: &Place| self.priorities.get(&place.goroutine).copied().unwrap_or(i64::MAX);
+        let of = |place: &Place| self.priorities.known(place.goroutine).unwrap_or(i64::MAX);
         let by_priority = || matches!(self.strategy, Strategy::Pct { .. }) && of(other) > of(running);
         self.searches(other) || (other.goroutine != 0 && by_priority())
     }
@@ -272,6 +271,7 @@ impl Schedule {
 
     /// A slice is over.
     pub(crate) fn turn(&mut self, place: Place, ready: &[Place]) -> Turn {
+        self.priorities.spend(place.goroutine, self.contended);
         if let Some(Stepping { at, steps, left, .. }) = self.stepping {
             if left > 0 {
                 return Turn::GoOn;
@@ -356,7 +356,7 @@ impl Schedule {
                 }
                 if due {
                     self.points.pop_if(|_| at_point);
-                    self.lower(place.goroutine);
+                    self.priorities.lower(place.goroutine);
                     self.left = TURN;
                 }
                 let own = self.priority(place.goroutine);
@@ -415,26 +415,22 @@ impl Schedule {
         if goroutine == 0 {
             return i64::MAX;
         }
-        if let Some(known) = self.priorities.get(&goroutine) {
-            return *known;
+        if let Some(known) = self.priorities.known(goroutine) {
+            return known;
         }
         let priority = (self.next() >> 1) as i64;
-        self.priorities.insert(goroutine, priority);
+        self.priorities.give(goroutine, priority);
         priority
-    }
-
-    fn lower(&mut self, goroutine: u64) {
-        self.lowest -= 1;
-        self.priorities.insert(goroutine, self.lowest);
     }
 
     /// The running thread waits, has ended, gives way or has found work: which of these runs. What looks for work does so first; then,
     /// where nothing else is decided, the thread that was stopped for that.
     pub(crate) fn choose(&mut self, place: Place, ready: &[Place], gives_way: bool) -> usize {
+        self.priorities.spend(place.goroutine, self.contended);
         if gives_way {
             self.gave_way.push((place.thread, self.contended));
             if matches!(self.strategy, Strategy::Pct { .. }) && place.goroutine != 0 {
-                self.lower(place.goroutine);
+                self.priorities.lower(place.goroutine);
             }
         }
         if let Some(at) = ready.iter().position(|other| other.thread != place.thread && self.searches(other))
