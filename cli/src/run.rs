@@ -107,9 +107,9 @@ pub(crate) struct Args {
 /// Where time comes from.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Clock {
-    /// Passes with instructions; the same run has the same times
+    /// Passes with instructions, from 2009-11-10 23:00 UTC on: the same run has the same times on any day
     Virtual,
-    /// This computer's: the program sleeps as long as it says
+    /// This computer's: the program sleeps as long as it says, and files of --dir are not of the future
     Host,
 }
 
