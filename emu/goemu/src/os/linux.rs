@@ -129,7 +129,7 @@ impl Kernel {
         args: Args,
     ) -> Result<SyscallReturn, HookError> {
         let before = self.work();
-        if self.shared.is_looked_at(entry.number) {
+        if entry.looks_at_files && self.shared.is_written() {
             shared::store(self, cx);
         }
         let answer = (entry.body)(self, cx, args);

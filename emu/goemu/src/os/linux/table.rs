@@ -20,53 +20,58 @@ pub struct Entry {
     /// The names of its arguments.
     pub args: &'static str,
     pub(super) body: Body,
+    /// Whether it looks at contents of files, or may be the last call: memory that is shared with a file is written back before.
+    pub(super) looks_at_files: bool,
 }
 
 macro_rules! calls {
-    ($($number:literal $name:ident ($($arg:ident),*) => $body:path;)*) => {
+    ($($number:literal $name:ident ($($arg:ident),*) => $body:path $(, $looks:ident)?;)*) => {
         /// The system calls, by number.
         pub const CALLS: &[Entry] = &[$(Entry {
             number: $number,
             name: stringify!($name),
             args: stringify!($($arg),*),
             body: $body,
+            looks_at_files: calls!(@ $($looks)?),
         }),*];
     };
+    (@) => { false };
+    (@ looks_at_files) => { true };
 }
 
 calls! {
-    0   read(file, to, size) => io::read;
+    0   read(file, to, size) => io::read, looks_at_files;
     1   write(file, from, size) => io::write;
     2   open(path, flags, mode) => paths::open;
-    3   close(file) => files::close;
+    3   close(file) => files::close, looks_at_files;
     4   stat(path, status) => status::stat;
     5   fstat(file, status) => status::fstat;
     6   lstat(path, status) => status::lstat;
     7   poll(files, count, timeout) => epoll::poll;
     8   lseek(file, offset, whence) => io::lseek;
-    9   mmap(address, size, protection, flags, file, offset) => memory::mmap;
+    9   mmap(address, size, protection, flags, file, offset) => memory::mmap, looks_at_files;
     10  mprotect(address, size, protection) => memory::mprotect;
-    11  munmap(address, size) => memory::munmap;
+    11  munmap(address, size) => memory::munmap, looks_at_files;
     12  brk(address) => memory::brk;
     13  rt_sigaction(signal, new, old, size) => signal::rt_sigaction;
     14  rt_sigprocmask(how, new, old, size) => signal::rt_sigprocmask;
     15  rt_sigreturn() => signal::rt_sigreturn;
     16  ioctl(file, request, argument) => files::ioctl;
-    17  pread64(file, to, size, offset) => io::pread64;
+    17  pread64(file, to, size, offset) => io::pread64, looks_at_files;
     18  pwrite64(file, from, size, offset) => io::pwrite64;
-    19  readv(file, vectors, count) => io::readv;
+    19  readv(file, vectors, count) => io::readv, looks_at_files;
     20  writev(file, vectors, count) => io::writev;
     21  access(path, mode) => paths::access;
     22  pipe(files) => pipes::pipe;
     24  sched_yield() => threads::sched_yield;
-    26  msync(address, size, flags) => memory::msync;
+    26  msync(address, size, flags) => memory::msync, looks_at_files;
     27  mincore(address, size, to) => memory::mincore;
     28  madvise(address, size, advice) => memory::madvise;
     32  dup(file) => files::dup;
     33  dup2(file, number) => files::dup2;
     35  nanosleep(request, rest) => clock::nanosleep;
     39  getpid() => identity::getpid;
-    40  sendfile(to, from, at, size) => io::sendfile;
+    40  sendfile(to, from, at, size) => io::sendfile, looks_at_files;
     41  socket(family, kind, protocol) => sockets::socket;
     42  connect(socket, address, size) => sockets::connect;
     43  accept(socket, address, size) => sockets::accept;
@@ -83,14 +88,14 @@ calls! {
     54  setsockopt(socket, level, name, from, size) => sockets::setsockopt;
     55  getsockopt(socket, level, name, to, size) => sockets::getsockopt;
     56  clone(flags, stack, parent_tid, child_tid, tls) => threads::clone;
-    60  exit(code) => threads::exit;
+    60  exit(code) => threads::exit, looks_at_files;
     61  wait4(process, status, options, usage) => identity::no_child;
     62  kill(process, signal) => signal::kill;
     63  uname(to) => identity::uname;
     72  fcntl(file, command, argument) => files::fcntl;
     73  flock(file, operation) => files::flock;
-    74  fsync(file) => io::sync;
-    75  fdatasync(file) => io::sync;
+    74  fsync(file) => io::sync, looks_at_files;
+    75  fdatasync(file) => io::sync, looks_at_files;
     76  truncate(path, size) => paths::truncate;
     77  ftruncate(file, size) => io::ftruncate;
     79  getcwd(to, size) => paths::getcwd;
@@ -156,7 +161,7 @@ calls! {
     228 clock_gettime(clock, to) => clock::clock_gettime;
     229 clock_getres(clock, to) => clock::clock_getres;
     230 clock_nanosleep(clock, flags, request, rest) => clock::clock_nanosleep;
-    231 exit_group(code) => threads::exit_group;
+    231 exit_group(code) => threads::exit_group, looks_at_files;
     232 epoll_wait(epoll, events, room, timeout) => epoll::wait;
     233 epoll_ctl(epoll, operation, file, event) => epoll::control;
     234 tgkill(process, thread, signal) => signal::tgkill;
@@ -176,7 +181,7 @@ calls! {
     269 faccessat(folder, path, mode) => paths::faccessat_plain;
     270 pselect6(count, read, write, except, timeout, mask) => clock::pselect6;
     271 ppoll(files, count, timeout, mask) => epoll::ppoll;
-    275 splice(from, from_at, to, to_at, size, flags) => splice::splice;
+    275 splice(from, from_at, to, to_at, size, flags) => splice::splice, looks_at_files;
     280 utimensat(folder, path, times, flags) => status::utimensat;
     281 epoll_pwait(epoll, events, room, timeout, mask) => epoll::wait;
     285 fallocate(file, mode, offset, size) => io::fallocate;
@@ -185,7 +190,7 @@ calls! {
     291 epoll_create1(flags) => epoll::create;
     292 dup3(file, number, flags) => files::dup_to;
     293 pipe2(files, flags) => pipes::pipe2;
-    295 preadv(file, vectors, count, offset) => io::preadv;
+    295 preadv(file, vectors, count, offset) => io::preadv, looks_at_files;
     296 pwritev(file, vectors, count, offset) => io::pwritev;
     302 prlimit64(process, resource, new, old) => identity::prlimit64;
     316 renameat2(from_folder, from, to_folder, to, flags) => paths::renameat2;
