@@ -303,8 +303,8 @@ impl Hooks {
         }
     }
 
-    pub(crate) fn at(&self, addr: u64) -> Option<Chain> {
-        self.by_addr.get(&addr).cloned()
+    pub(crate) fn at(&self, addr: u64) -> Option<&[Arc<dyn Hook>]> {
+        self.by_addr.get(&addr).map(|chain| &**chain)
     }
 
     /// The addresses at which the engine must leave; `events_wanted`: whether an observer wants events.

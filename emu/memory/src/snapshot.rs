@@ -41,11 +41,15 @@ struct Saved {
     bytes: Option<PageBytes>,
     /// How sure it is that it will be written again: see [`HABIT`].
     habit: u8,
+    /// Counts goings back.
+    turn: u8,
 }
 
 /// Where the host finds first writes, finding one takes as long as copying fifty pages. So a page that was written twice
 /// stays dirty when going back, and is copied whether it was written or not, until it was not for so many times.
 const HABIT: u8 = 8;
+/// One going back of so many looks whether such a page was written: looking takes longer than copying.
+const LOOK: u8 = 4;
 
 /// Pages that are kept beyond a call for the next ones; where there were more, those that are clean are forgotten.
 const RETAINED: u64 = (64 << 20) / PAGE;
@@ -200,7 +204,7 @@ impl Layer {
                 return;
             };
             self.kept += u64::from(bytes.is_some());
-            self.saved.push(Saved { page, bytes, habit: 0 });
+            self.saved.push(Saved { page, bytes, habit: 0, turn: 0 });
         }
         self.saved[at].habit = (self.saved[at].habit + 1).min(HABIT);
         self.dirty.push(at);
@@ -264,7 +268,10 @@ impl Saved {
             region.patch(self.page, 0, bytes)?;
             return Ok(false);
         }
-        if region.page(self.page) == Some(bytes) {
+        self.turn = self.turn.wrapping_add(1);
+        if !self.turn.is_multiple_of(LOOK) {
+            region.patch(self.page, 0, bytes)?;
+        } else if region.page(self.page) == Some(bytes) {
             self.habit -= 1;
         } else {
             self.habit = HABIT;

@@ -41,8 +41,10 @@ const IDLE: u32 = 256;
 const REOPENED: u32 = 8;
 /// Entries at an address after which it is left to the interpreter, if they have cost more than they were worth.
 const TRIES: u64 = 64;
-/// Arrivals for which it is, before it is tried again: what follows may have become longer, or entries cheaper.
+/// Arrivals for which it is, before it is tried again: what follows may have become longer, or entries cheaper. Twice as many each
+/// time, up to so many doublings.
 const COOL: i32 = 2000;
+const MAX_DOUBLINGS: u32 = 12;
 
 /// Numbers of translators and of what they forgot: tables of another one hold addresses that mean nothing.
 static OWNERS: AtomicU64 = AtomicU64::new(1);
@@ -62,6 +64,8 @@ pub struct Translator {
     heat: FxHashMap<u64, u32>,
     /// What came of entering code at an address.
     worth: FxHashMap<u64, Worth>,
+    /// How often an address was left to the interpreter.
+    cooled: FxHashMap<u64, u32>,
     /// Instructions and entries of those that are forgotten.
     before: (u64, u64),
     /// Translate and enter whatever comes, hot or not, worth it or not.
@@ -137,6 +141,7 @@ impl Translator {
             refused: false,
             heat: FxHashMap::default(),
             worth: FxHashMap::default(),
+            cooled: FxHashMap::default(),
             before: (0, 0),
             eager: false,
             pages: FxHashSet::default(),
@@ -205,6 +210,7 @@ impl Translator {
         self.heat.clear();
         self.before = self.translated();
         self.worth.clear();
+        self.cooled.clear();
     }
 
     fn forget_changed(&mut self, memory: &mut Memory) {
@@ -345,7 +351,9 @@ impl Translator {
         if poor {
             let Worth { entered, ran, .. } = self.worth.remove(&pc).unwrap_or_default();
             self.before = (self.before.0 + ran, self.before.1 + entered);
-            self.interpreter.cool(pc, COOL);
+            let times = self.cooled.entry(pc).or_default();
+            self.interpreter.cool(pc, COOL << *times);
+            *times = (*times + 1).min(MAX_DOUBLINGS);
         }
         poor
     }
@@ -463,7 +471,8 @@ impl Engine for Translator {
         if let Some(coverage) = &self.coverage {
             coverage.begin(cpu.rip);
         }
-        let mut held = self.held.take();
+        // They are some hundred bytes, which are not moved for nothing.
+        let mut held = if self.held.is_some() { self.held.take() } else { None };
         if let Some(held) = &mut held {
             (held.since, held.runs) = (held.since + *fuel, held.runs + 1);
         }

@@ -252,7 +252,8 @@ impl Function {
     /// Calls it on this very machine.
     fn call_here(&self, machine: &mut Machine, args: &[Value]) -> Result<Report, Error> {
         let mut under_way = self.begin(machine, args)?;
-        let ended = machine.run(&mut under_way.fuel)?;
+        let mut ended = None;
+        machine.run_short(&mut under_way.fuel, &mut ended)?;
         self.finish(machine, &under_way, ended)
     }
 
@@ -402,6 +403,9 @@ impl Function {
             let none = args.is_empty().then_some(());
             return none.ok_or_else(|| Error::NoSignature(self.name.clone()));
         };
+        if args.is_empty() && signature.params.is_empty() {
+            return Ok(());
+        }
         let image = Arc::clone(machine.image());
         let whole = self.dictionary.and_then(|at| generic::with_dictionary(signature, args, at));
         let args = whole.as_deref().unwrap_or(args);
@@ -411,17 +415,19 @@ impl Function {
     /// The results, from where the convention has them.
     #[inline]
     fn returned(&self, machine: &Machine) -> Result<Returned, Error> {
-        let frame = invoke::left(machine, self.block);
         if let Some(guess) = &self.guess {
-            return Ok(guess.results(&frame));
+            return Ok(guess.results(&invoke::left(machine, self.block)));
         }
-        let Some((signature, places)) = &self.typed else { return Ok(self.untyped(&frame)) };
+        let Some((signature, places)) = &self.typed else {
+            return Ok(self.untyped(&invoke::left(machine, self.block)));
+        };
+        let left = invoke::Left::new(machine, self.block);
         let image = machine.image();
         let reader =
             Reader { limits: machine.reading().limits, ..Reader::new(&machine.guest.memory, &**image) };
         let mut values = Vec::with_capacity(signature.results.len());
         for (result, pieces) in signature.results.iter().zip(&places.results) {
-            let value = passing::value(result, pieces, &frame, &reader)?;
+            let value = passing::value(result, pieces, &left, &reader)?;
             values.push(NamedValue::new(&result.name, &result.ty, value));
         }
         Ok(Returned::Values(values))

@@ -3,7 +3,7 @@
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
 use crate::go::abi::{Piece, Place};
-use crate::go::frame::Frame;
+use crate::go::frame::{Frame, Places};
 use crate::guest::state::Guest;
 use crate::hook::INT_REGISTERS;
 use crate::machine::Machine;
@@ -21,7 +21,7 @@ pub(super) fn call<const N: usize>(
     let mut fuel = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
     machine.reset().ok()?;
     enter(machine, entry, 0, frame).ok()?;
-    let returned = machine.run_short(&mut fuel).ok()?;
+    let returned = machine.run_short(&mut fuel, &mut None).ok()?;
     let mut words = [0; N];
     for (word, piece) in words.iter_mut().zip(results) {
         *word = number(machine, piece)?;
@@ -60,6 +60,48 @@ pub(crate) fn left(machine: &Machine, size: u64) -> Frame {
     // The stack may have moved; its pointer is where the return has left it.
     let block = machine.guest.cpu.gpr(gpr::RSP);
     frame_at(&machine.guest.cpu, &machine.guest.memory, block, size)
+}
+
+/// What a function that has just returned has left in the registers and in the block above its return address: results are read from
+/// there without a frame in between.
+pub(super) struct Left<'m> {
+    cpu: &'m Cpu,
+    memory: &'m Memory,
+    /// Bytes of the block.
+    size: u64,
+}
+
+impl<'m> Left<'m> {
+    pub(super) fn new(machine: &'m Machine, size: u64) -> Left<'m> {
+        Left { cpu: &machine.guest.cpu, memory: &machine.guest.memory, size }
+    }
+}
+
+impl Places for Left<'_> {
+    #[inline]
+    fn int(&self, n: usize) -> Option<u64> {
+        INT_REGISTERS.get(n).map(|register| self.cpu.gpr(*register))
+    }
+
+    #[inline]
+    fn float(&self, n: usize) -> Option<u64> {
+        self.cpu.ymm.get(n).map(|register| register[0] as u64)
+    }
+
+    /// What cannot be read is zero.
+    #[inline]
+    fn stack(&self, at: u64, bytes: &mut [u8]) -> Option<()> {
+        at.checked_add(bytes.len() as u64).filter(|&end| end <= self.size)?;
+        let from = self.cpu.gpr(gpr::RSP).wrapping_add(at);
+        if self.memory.read_bytes(from, bytes).is_err() {
+            bytes.fill(0);
+        }
+        Some(())
+    }
+
+    fn stack_size(&self) -> u64 {
+        self.size
+    }
 }
 
 /// The number that a function which has just returned left in this place.

@@ -16,21 +16,23 @@ use crate::memory::Memory;
 /// A machine in which values are placed.
 pub(crate) struct MachineHeap<'m> {
     machine: &'m mut Machine,
-    image: Arc<Image>,
     /// Instructions that may be executed to place values.
     pub(crate) fuel: i64,
 }
 
 impl<'m> MachineHeap<'m> {
     pub(crate) fn new(machine: &'m mut Machine) -> MachineHeap<'m> {
-        let image = Arc::clone(machine.image());
         let fuel = fuel(machine);
-        MachineHeap { machine, image, fuel }
+        MachineHeap { machine, fuel }
+    }
+
+    fn image(&self) -> &Arc<Image> {
+        self.machine.image()
     }
 
     fn plain(&mut self) -> HookHeap<'_> {
-        let Guest { memory, world, .. } = &mut self.machine.guest;
-        HookHeap { image: &self.image, memory, world }
+        let Guest { image, memory, world, .. } = &mut self.machine.guest;
+        HookHeap { image, memory, world }
     }
 
     fn memory(&self) -> &Memory {
@@ -40,7 +42,7 @@ impl<'m> MachineHeap<'m> {
     /// Key and element of a map type.
     fn map_parts(&self, ty: &Type) -> Result<(Arc<Type>, Arc<Type>), HeapError> {
         let unknown = |_| HeapError::Unsupported(format!("making a {ty}"));
-        let resolve = |reference: &TypeRef| Types::resolve(&*self.image, reference).map_err(unknown);
+        let resolve = |reference: &TypeRef| Types::resolve(&**self.image(), reference).map_err(unknown);
         match &ty.kind {
             Kind::Map { key, elem } => Ok((resolve(key)?, resolve(elem)?)),
             _ => Err(HeapError::Unsupported(format!("making a map of {ty}"))),
@@ -53,14 +55,14 @@ impl<'m> MachineHeap<'m> {
         build: impl FnOnce(&mut Builder<'_>) -> Result<T, HeapError>,
     ) -> Result<T, HeapError> {
         let (key, elem) = self.map_parts(ty)?;
-        let image = Arc::clone(&self.image);
+        let image = Arc::clone(self.image());
         let design = image.map_design();
         build(&mut Builder { heap: self, facts: image.facts(), design, key: &key, elem: &elem })
     }
 
     /// The closure that hashes the keys of a map type: in its descriptor, or up to Go 1.13 in the key's.
     fn hasher(&self, ty: &Type) -> Result<u64, HeapError> {
-        let facts = &self.image.facts().types;
+        let facts = &self.image().facts().types;
         let none = || {
             let why = "the binary has no type descriptor for it".to_owned();
             HeapError::Failed { what: format!("filling a {ty}"), why }
@@ -79,7 +81,7 @@ impl<'m> MachineHeap<'m> {
     }
 
     fn descriptor(&self, ty: &Type) -> Option<u64> {
-        self.image.descriptor(ty)
+        self.image().descriptor(ty)
     }
 
     fn hash(&mut self, ty: &Type, key: u64, seed: u64) -> Result<u64, HeapError> {
@@ -87,7 +89,7 @@ impl<'m> MachineHeap<'m> {
         let failed = |why: String| HeapError::Failed { what: format!("hashing a key of a {ty}"), why };
         let code = read_u64(self.memory(), hasher).ok_or(BadAddress(hasher))?;
         let routine =
-            Routine::pointed(&self.image, code, 2, 1).ok_or_else(|| failed("no code".to_owned()))?;
+            Routine::pointed(self.image(), code, 2, 1).ok_or_else(|| failed("no code".to_owned()))?;
         let words = routine.run(self.machine, hasher, &[key, seed], &mut self.fuel).map_err(failed)?;
         words.first().copied().ok_or_else(|| failed("no hash".to_owned()))
     }
@@ -98,7 +100,7 @@ impl<'m> MachineHeap<'m> {
         let none = || HeapError::Failed { what: what(), why: "the binary has no type descriptor".to_owned() };
         let (inter, ty) = (self.descriptor(interface), self.descriptor(dynamic));
         let (inter, ty) = (inter.ok_or_else(none)?, ty.ok_or_else(none)?);
-        let Some(getitab) = Routine::named(&self.image, "runtime.getitab", 3, 1) else {
+        let Some(getitab) = Routine::named(self.image(), "runtime.getitab", 3, 1) else {
             return Err(HeapError::Unsupported(what()));
         };
         let failed = |why| HeapError::Failed { what: what(), why };
@@ -115,7 +117,7 @@ impl<'m> MachineHeap<'m> {
             Kind::Interface { methods, .. } => methods.as_slice(),
             _ => &[],
         };
-        let lacks = |name: &str| !matches!(self.image.method_code(rtype, name), Ok(Some(_)));
+        let lacks = |name: &str| !matches!(self.image().method_code(rtype, name), Ok(Some(_)));
         HeapError::NotImplemented {
             ty: dynamic.to_string(),
             interface: interface.to_string(),

@@ -183,7 +183,7 @@ impl Prepared {
             }
         }
         invoke::enter(machine, self.entry, 0, &frame)?;
-        if !machine.run_short(&mut fuel)? {
+        if !machine.run_short(&mut fuel, &mut None)? {
             return Ok(None);
         }
         Ok(self.results.iter().map(|(slot, pieces)| got(machine, *slot, pieces)).collect())

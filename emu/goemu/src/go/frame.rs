@@ -26,6 +26,65 @@ pub struct Frame {
 #[error("the value does not belong in this frame: {0:?}")]
 pub struct OutsideFrame(pub Piece);
 
+/// Where the pieces of values lie: a frame, or the processor and the stack itself.
+pub trait Places {
+    /// The n-th integer register.
+    fn int(&self, n: usize) -> Option<u64>;
+    /// The low 64 bits of the n-th floating-point register.
+    fn float(&self, n: usize) -> Option<u64>;
+    /// Bytes of the stack block, from `at` on. `None` where they are outside of it.
+    fn stack(&self, at: u64, bytes: &mut [u8]) -> Option<()>;
+    /// Bytes of the stack block.
+    fn stack_size(&self) -> u64;
+}
+
+impl Places for Frame {
+    #[inline]
+    fn int(&self, n: usize) -> Option<u64> {
+        self.ints.get(n).copied()
+    }
+
+    #[inline]
+    fn float(&self, n: usize) -> Option<u64> {
+        self.floats.get(n).copied()
+    }
+
+    #[inline]
+    fn stack(&self, at: u64, bytes: &mut [u8]) -> Option<()> {
+        bytes.copy_from_slice(slice(&self.stack, at, bytes.len() as u64)?);
+        Some(())
+    }
+
+    fn stack_size(&self) -> u64 {
+        self.stack.len() as u64
+    }
+}
+
+/// Collects a value of `size` bytes from its places, in its memory form. Padding is zero.
+///
+/// # Errors
+/// When a piece lies outside the value or outside these places.
+#[inline]
+pub fn get(places: &impl Places, pieces: &[Piece], size: u64) -> Result<Block, OutsideFrame> {
+    // A value is no larger than the places it is in, so a size that lies allocates nothing.
+    let most = places.stack_size() + 8 * (INT_REGS + FLOAT_REGS) as u64;
+    let mut bytes = smallvec![0; size.min(2 * most) as usize];
+    for piece in pieces {
+        get_piece(places, piece, &mut bytes).ok_or(OutsideFrame(*piece))?;
+    }
+    Ok(bytes)
+}
+
+#[inline]
+fn get_piece(places: &impl Places, piece: &Piece, bytes: &mut [u8]) -> Option<()> {
+    let part = slice_mut(bytes, piece.offset, piece.size)?;
+    match piece.place {
+        Place::Int(n) => take(part, places.int(usize::from(n))?),
+        Place::Float(n) => take(part, places.float(usize::from(n))?),
+        Place::Stack(at) => places.stack(at, part),
+    }
+}
+
 impl Frame {
     /// An empty frame with a stack block of `stack_size` bytes (`Assignment::stack_size`).
     #[must_use]
@@ -52,13 +111,7 @@ impl Frame {
     /// When a piece lies outside the value or outside this frame.
     #[inline]
     pub fn get(&self, pieces: &[Piece], size: u64) -> Result<Block, OutsideFrame> {
-        // A value is no larger than the places it is in, so a size that lies allocates nothing.
-        let most = (self.stack.len() + 8 * (INT_REGS + FLOAT_REGS)) as u64;
-        let mut bytes = smallvec![0; size.min(2 * most) as usize];
-        for piece in pieces {
-            self.get_piece(piece, &mut bytes).ok_or(OutsideFrame(*piece))?;
-        }
-        Ok(bytes)
+        get(self, pieces, size)
     }
 
     #[inline]
@@ -68,17 +121,6 @@ impl Frame {
             Place::Int(n) => *self.ints.get_mut(usize::from(n))? = word(part)?,
             Place::Float(n) => *self.floats.get_mut(usize::from(n))? = word(part)?,
             Place::Stack(at) => slice_mut(&mut self.stack, at, piece.size)?.copy_from_slice(part),
-        }
-        Some(())
-    }
-
-    #[inline]
-    fn get_piece(&self, piece: &Piece, bytes: &mut [u8]) -> Option<()> {
-        let part = slice_mut(bytes, piece.offset, piece.size)?;
-        match piece.place {
-            Place::Int(n) => take(part, *self.ints.get(usize::from(n))?)?,
-            Place::Float(n) => take(part, *self.floats.get(usize::from(n))?)?,
-            Place::Stack(at) => part.copy_from_slice(slice(&self.stack, at, piece.size)?),
         }
         Some(())
     }

@@ -4,7 +4,7 @@ use goemu_loader::{Kind, Param, Signature, Type};
 
 use crate::go::{
     abi::{Assignment, Piece},
-    frame::{Frame, OutsideFrame},
+    frame::{self, Frame, OutsideFrame, Places},
     guest::{GuestHeap, Types},
     read::Reader,
     value::{Bytes, List, Value},
@@ -106,10 +106,10 @@ fn values(
 pub fn value(
     param: &Param,
     pieces: &[Piece],
-    frame: &Frame,
+    frame: &impl Places,
     reader: &Reader<'_>,
 ) -> Result<Value, OutsideFrame> {
-    Ok(reader.decode(&param.ty, &frame.get(pieces, param.ty.size)?))
+    Ok(reader.decode(&param.ty, &frame::get(frame, pieces, param.ty.size)?))
 }
 
 /// How messages call an argument: `argument 2 (k uint8)`.

@@ -135,6 +135,7 @@ impl Machine {
         self.in_time(|machine| machine.serve_in_time(func, call))
     }
 
+    #[inline]
     fn serve_in_time(
         &mut self,
         func: u64,
@@ -156,16 +157,13 @@ impl Machine {
         if self.real_only.contains(&func) {
             return self.in_real(|real| real.call_with_fallback(func, call));
         }
-        let hooked = match self.hooked(func, call) {
-            Ok(report) if report.doubt.is_some() && can_start(&self.guest.image) => {
-                return self.in_real_if_doubted(func, report, call);
-            }
-            Err(error @ (Error::Unsupported { .. } | Error::Uninitialised { .. }))
-                if can_start(&self.guest.image) =>
-            {
-                error
-            }
-            served => return served,
+        let hooked = self.hooked(func, call);
+        if !needs_more(&hooked) || !can_start(&self.guest.image) {
+            return hooked;
+        }
+        let hooked = match hooked {
+            Ok(report) => return self.in_real_if_doubted(func, report, call),
+            Err(error) => error,
         };
         match self.in_real(|real| real.call_with_fallback(func, call)) {
             Err(Error::Boot { .. }) if matches!(hooked, Error::Uninitialised { .. }) => {
@@ -246,6 +244,7 @@ impl Machine {
     }
 
     /// A hooked call. Where it uses package variables, packages are initialised, and it is made again.
+    #[inline]
     fn hooked(
         &mut self,
         func: u64,
@@ -266,6 +265,7 @@ impl Machine {
     /// A hooked call. Observers must see one call only, and users' hooks be asked once, so where this one may end
     /// in nothing they are asked when it is made again. Without them it is the same run, but for what users' hooks
     /// replace. That costs a run: nothing may where packages are initialised and nothing but hooks is to serve.
+    #[inline]
     fn try_hooked(&mut self, call: &dyn Fn(&mut Machine) -> Result<Report, Error>) -> Result<Report, Error> {
         let may_end_in_nothing = self.waits() || self.may_fall_back();
         let asked = !self.observers.is_empty() || !self.own_hooks.is_empty();
@@ -379,6 +379,14 @@ impl Machine {
             report.stdout.splice(0..0, stdout.iter().copied());
             report.stderr.splice(0..0, stderr.iter().copied());
         }
+    }
+}
+
+/// Whether a call is to be made in the same program started: hooks could not serve it, or its answer may be theirs.
+fn needs_more(hooked: &Result<Report, Error>) -> bool {
+    match hooked {
+        Ok(report) => report.doubt.is_some(),
+        Err(error) => matches!(error, Error::Unsupported { .. } | Error::Uninitialised { .. }),
     }
 }
 

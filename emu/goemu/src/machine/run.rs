@@ -1,7 +1,5 @@
 //! Running: the one place that answers why an engine came back.
 
-use std::sync::Arc;
-
 use super::Machine;
 use super::watch::WatchAll;
 use crate::cpu::{Cpu, gpr};
@@ -48,12 +46,14 @@ impl Machine {
         ended
     }
 
-    /// The same for a call that most likely returns at once: whether it returned.
+    /// The same for a call that most likely returns at once: whether it returned. If not, `ended` says how it ended: an outcome is
+    /// large, and is not moved for nothing.
     #[inline]
-    pub(crate) fn run_short(&mut self, fuel: &mut i64) -> Result<bool, Error> {
+    pub(crate) fn run_short(&mut self, fuel: &mut i64, ended: &mut Option<Outcome>) -> Result<bool, Error> {
         let plain = self.coverage.is_none() && self.os.steps() == 0 && self.runs_alone();
         if !plain || self.hooks.at(self.guest.cpu.rip).is_some() {
-            return Ok(self.run(fuel)?.is_none());
+            *ended = self.run(fuel)?;
+            return Ok(ended.is_none());
         }
         self.guest.memory.forget_cost();
         let (exit, whole) = self.run_slice(fuel);
@@ -61,11 +61,13 @@ impl Machine {
         if returned && !self.stopping.is_due() && self.cx().is_of_call() {
             return Ok(true);
         }
-        if self.left(exit, whole, fuel)?.is_some() {
+        *ended = self.left(exit, whole, fuel)?;
+        if ended.is_some() {
             return Ok(false);
         }
         self.engine.keep_ready(true);
-        Ok(Ready(self).0.run_on(fuel)?.is_none())
+        *ended = Ready(self).0.run_on(fuel)?;
+        Ok(ended.is_none())
     }
 
     #[inline]
@@ -127,9 +129,9 @@ impl Machine {
                 });
             }
         }
-        if let Some(hooks) = self.hooks.at(self.guest.cpu.rip) {
+        if let Some(hooks) = self.hooks.at(self.guest.cpu.rip).map(<[_]>::len) {
             hooked::collect_if_due(&mut self.cx());
-            match self.answer_hooks(&hooks)? {
+            match self.answer_hooks(hooks)? {
                 Next::Run => {}
                 Next::Again => {
                     self.answered += 1;
@@ -333,9 +335,13 @@ impl Machine {
         done
     }
 
-    fn answer_hooks(&mut self, hooks: &[Arc<dyn Hook>]) -> Result<Next, Error> {
-        for hook in hooks {
-            match self.answer_hook(&**hook)? {
+    /// Asks the hooks at RIP, of which there are so many.
+    fn answer_hooks(&mut self, hooks: usize) -> Result<Next, Error> {
+        let at = self.guest.cpu.rip;
+        for n in 0..hooks {
+            let Some(hook) = self.hooks.at(at).and_then(|hooks| hooks.get(n)) else { break };
+            let answer = hook.call(&mut HookContext::of(&mut self.guest, &mut self.observers));
+            match self.answered_by_hook(answer)? {
                 Next::Run => {}
                 next => return Ok(next),
             }
@@ -345,6 +351,10 @@ impl Machine {
 
     fn answer_hook(&mut self, hook: &dyn Hook) -> Result<Next, Error> {
         let answer = hook.call(&mut self.cx());
+        self.answered_by_hook(answer)
+    }
+
+    fn answered_by_hook(&mut self, answer: Result<Action, HookError>) -> Result<Next, Error> {
         // An observer costs no fuel: the call ends as it does unwatched.
         if !matches!(answer, Ok(Action::Run)) {
             self.guest.memory.charge(HOOK);
