@@ -38,6 +38,7 @@ mod real_runtime;
 mod runtimes;
 mod signatures;
 mod told;
+mod told_runs;
 mod tracebacks;
 mod traces;
 mod typed_fast_path;

@@ -180,9 +180,9 @@ impl<S: Sink> Recorder<S> {
 
     /// What a finished instruction means for Go: stack checks, results.
     fn explain(&mut self, at: &View<'_>) {
-        if let Some(margin) = self.effects.margin {
+        if let Some((margin, asked)) = self.effects.margin {
             let (func, within_runtime) = (function::name(at.image, at.cpu.rip), self.frames.in_runtime());
-            let check = StackCheck { func, margin, within_runtime };
+            let check = StackCheck { func, margin, asked, within_runtime };
             self.teller.tell(&Record::StackCheck(&check), at.cpu.rip, &self.frames);
         }
         for (addr, size) in self.effects.written() {

@@ -92,7 +92,11 @@ fn object(record: &Record<'_>) -> Option<Json> {
         // Written without being made an object: there are millions of them.
         Record::Step(_) => return None,
         Record::StackCheck(check) => {
-            json!({ "type": "stack_check", "func": check.func, "margin": check.margin, "runtime": check.within_runtime })
+            let mut object = json!({ "type": "stack_check", "func": check.func, "margin": check.margin, "runtime": check.within_runtime });
+            if check.asked {
+                object["asked"] = true.into();
+            }
+            object
         }
         Record::Written(written) => self::written(written),
         Record::Call(change) => call(change),

@@ -27,6 +27,9 @@ pub struct StackCheck {
     pub func: String,
     /// Bytes that the stack pointer has above the guard; the stack must grow where this is 0 or less.
     pub margin: i64,
+    /// Whether the guard is no address, but the sign that the runtime is to be asked before the function goes on: it has another
+    /// goroutine run.
+    pub asked: bool,
     /// Whether the function serves Go's runtime, not the program.
     pub within_runtime: bool,
 }

@@ -157,14 +157,17 @@ pub(super) struct Prepared {
     pub(super) is_told: bool,
 }
 
+/// What is no address in `g.stackguard0`: `stackPreempt` (-1314) and its like.
+const SIGNS: u64 = (-4096_i64).cast_unsigned();
+
 /// What was seen of an instruction before it ran. Reused from one to the next.
 #[derive(Default)]
 pub(super) struct Effects {
     /// Its memory operands: where, how many bytes, whether they are written, what was there.
     memory: Vec<Operand>,
     flags: Option<Rflags>,
-    /// Bytes that the stack has left above the guard, where the instruction compares them.
-    pub(super) margin: Option<i64>,
+    /// Bytes that the stack has left above the guard, where the instruction compares them; and whether the guard is no address.
+    pub(super) margin: Option<(i64, bool)>,
 }
 
 struct Operand {
@@ -226,13 +229,15 @@ impl Prepared {
     }
 
     /// What a function's prologue compares with `g.stackguard0`: bytes above it.
-    fn margin(&self, at: &View<'_>, memory: &[Operand]) -> Option<i64> {
+    fn margin(&self, at: &View<'_>, memory: &[Operand]) -> Option<(i64, bool)> {
         if !self.in_prologue || self.insn.mnemonic() != Mnemonic::Cmp {
             return None;
         }
         let guard = at.g.wrapping_add(at.image.facts().g.stackguard0);
         let operand = memory.iter().find(|m| m.addr == guard && m.size == 8)?;
-        Some((other(at.cpu, &self.insn)? as i64).wrapping_sub(operand.before? as i64))
+        let guard = operand.before? as u64;
+        let margin = other(at.cpu, &self.insn)?.wrapping_sub(guard).cast_signed();
+        Some((margin, guard >= SIGNS))
     }
 }
 

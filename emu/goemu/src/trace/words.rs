@@ -13,8 +13,9 @@ type Result = std::fmt::Result;
 
 /// What the comparison at a function's start found.
 pub(super) fn stack_check(check: &StackCheck, f: &mut Formatter<'_>) -> Result {
-    let StackCheck { func, margin, .. } = check;
+    let StackCheck { func, margin, asked, .. } = check;
     match margin {
+        _ if *asked => write!(f, "stack check of {func}: the goroutine is to let others run"),
         1.. => write!(f, "stack check of {func}: {margin} bytes above the guard, enough room"),
         0 => write!(f, "stack check of {func}: at the guard, the stack must grow"),
         _ => write!(f, "stack check of {func}: {} bytes short, the stack must grow", margin.unsigned_abs()),
