@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use goemu::machine::EngineChoice;
 use goemu::outcome::Runtime;
 use goemu::{Config, Image, Machine};
 use goemu_tests::fixtures::binary;
@@ -78,6 +79,21 @@ fn what_is_kept_beside_the_guests_memory_is_limited() {
         let call = machine.call(&format!("main.{guest}")).unwrap().signature("func()").unwrap();
         let report = call.run().unwrap();
         assert_eq!(report.outcome.word(), "memory_limit", "{guest}: {}", report.outcome);
+    }
+}
+
+/// Hosts keep only so many parts of a mapping apart; the guest gets all that it asks for.
+#[test]
+fn mappings_of_many_parts_are_served() {
+    for engine in [EngineChoice::Auto, EngineChoice::Interpreter] {
+        let image = Image::open(binary("hostile-go1.27-stripped").unwrap()).unwrap();
+        let config = Config { runtime: Some(Runtime::Real), engine, ..Config::default() };
+        let mut machine = Machine::with_config(image, config).unwrap();
+        let call = machine.call("main.vmaLimit").unwrap().signature("func(n int) int").unwrap();
+        assert_eq!(call.literals(&["70000"]).unwrap().run().unwrap().outcome.to_string(), "0", "{engine:?}");
+        let call = machine.call("main.vmaCrash").unwrap().signature("func(n, m int) int").unwrap();
+        let call = call.literals(&["20000", "19900"]).unwrap();
+        assert_eq!(call.run().unwrap().outcome.to_string(), "-1", "{engine:?}");
     }
 }
 

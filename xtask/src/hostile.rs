@@ -48,7 +48,7 @@ const REAL: &[Guest] = &[
     Guest("mapStorm", "", "maps and unmaps a page"),
     Guest("mapStormBig", "", "maps and unmaps 1 GiB"),
     Guest("vmaLimit", "70000", "changes every other page of a mapping"),
-    Guest("vmaCrash", "70000 100", "splits mappings at their limit"),
+    Guest("vmaCrash", "70000 100", "splits mappings beyond their limit"),
     Guest("touchBig", "", "writes to 512 MiB of variables"),
     Guest("unmapBig", "", "unmaps 512 MiB and maps it elsewhere"),
     Guest("threads", "4096", "makes 4,096 threads that sleep"),

@@ -32,7 +32,7 @@ impl Memory {
     /// type in between may have left a page writable. The first time, `state` is committed, zero, in the guard below the space: the guest
     /// cannot reach it, as long as that code keeps to its bounds.
     pub fn host_code(&mut self, state: &[HostPages]) -> Option<*mut u8> {
-        if self.leases() > 0 {
+        if self.leases() > 0 || !self.region.can_be_exact() {
             return None;
         }
         if !self.region.is_exact() {

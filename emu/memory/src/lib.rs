@@ -523,6 +523,7 @@ impl Memory {
         let code = &mut self.code_writes;
         let touched = |page: u64| code.push(page * PAGE..(page + 1) * PAGE);
         (self.mapped, self.untouched) = self.journal.restore(&mut self.region, to, touched)?;
+        self.region.part();
         Ok(())
     }
 

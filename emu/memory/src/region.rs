@@ -16,7 +16,9 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 
 use rustix::io::Errno;
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
+use rustix::mm::{
+    Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap,
+};
 
 use super::{MemoryError, PageFlags};
 
@@ -31,6 +33,9 @@ const GUARD_ABOVE: u64 = (1 << 37) + (1 << 31);
 /// Spaces to try, largest first: (bytes of guest space, guard below, guard above).
 const PLANS: [(u64, u64, u64); 4] =
     [(1 << 40, GUARD_BELOW, GUARD_ABOVE), (1 << 40, 0, 0), (1 << 36, 0, 0), (1 << 32, 0, 0)];
+
+/// Calls of the host after which parts of the space are counted; half of them is too many. A process has 65,530 as a rule.
+const MOST_PARTS: usize = 1 << 14;
 
 /// A reserved range of host addresses.
 pub(super) struct Reservation {
@@ -84,6 +89,12 @@ pub(super) struct Region {
     exact: bool,
     /// While it is, a page that was made writable for us and stays so: the next write may be to the same one.
     unlocked: Cell<Option<u64>>,
+    /// Whether the host is not to keep parts of the space apart any more: see [`Region::join`].
+    joined: Cell<bool>,
+    /// How many parts it may keep apart, at most: what there were when they were counted, and one for each call since.
+    parts: Cell<usize>,
+    /// Whether a file was ever mapped: such memory is not zero when it is given back.
+    has_files: bool,
     /// What is mapped: first pages and ends.
     runs: BTreeMap<u64, u64>,
     /// Shared with those who were lent some of it, so that it outlives the region where they do.
@@ -121,6 +132,9 @@ impl Region {
             guarded: below > 0,
             exact: false,
             unlocked: Cell::new(None),
+            joined: Cell::new(false),
+            parts: Cell::new(0),
+            has_files: false,
             runs: BTreeMap::new(),
             space: Arc::new(space),
             _table: table,
@@ -182,12 +196,12 @@ impl Region {
 
     /// Whether translated code may run in this space.
     pub(super) fn can_be_exact(&self) -> bool {
-        self.mirror && self.guarded
+        self.mirror && self.guarded && !self.joined.get()
     }
 
     /// Whether it may now.
     pub(super) fn is_exact(&self) -> bool {
-        self.exact
+        self.exact && !self.joined.get()
     }
 
     /// From now on the host lets through exactly what [`Region::load`] and [`Region::store`] let through at once: a page can
@@ -201,15 +215,77 @@ impl Region {
                 self.protect_loosely();
             }
         }
+        if self.joined.get() {
+            self.exact = false;
+        }
         self.exact
+    }
+
+    /// There may be one part more.
+    fn parted(&self, first: u64, count: u64) -> Result<(), MemoryError> {
+        let parts = self.parts.get() + 1;
+        self.parts.set(parts);
+        if parts < MOST_PARTS {
+            return Ok(());
+        }
+        let mut last = None;
+        let begins = |page: u64| {
+            let now = (page, self.prot(self.flags(page)));
+            last.replace(now).is_none_or(|(before, prot)| (before + 1, prot) != now)
+        };
+        let counted = self.mapped_pages().map(begins).filter(|begins| *begins).count();
+        self.parts.set(counted);
+        if counted > MOST_PARTS / 2 { self.join(first, count) } else { Ok(()) }
+    }
+
+    /// The host would not keep more parts of the space apart, or soon will not: Linux has a limit for all of a process
+    /// (`vm.max_map_count`). From now on it lets through all accesses to the space: what the guest may do is known by the flags
+    /// alone, and no translated code runs.
+    fn join(&self, first: u64, count: u64) -> Result<(), MemoryError> {
+        let (at, len) = (self.host(0), self.size() as usize);
+        // SAFETY: the range is our own reservation; more may be accessed than before, and nobody does without looking at flags.
+        unsafe { mprotect(at, len, MprotectFlags::READ | MprotectFlags::WRITE) }
+            .map_err(|e| MemoryError::Commit { addr: first * PAGE, len: count * PAGE, source: e.into() })?;
+        self.joined.set(true);
+        Ok(())
+    }
+
+    /// The end of that, where the host keeps apart what there is now.
+    pub(super) fn part(&mut self) {
+        if !self.joined.get() {
+            return;
+        }
+        self.exact = false;
+        // SAFETY: the range is our own reservation. What is mapped can be accessed again before this returns.
+        if unsafe { mprotect(self.host(0), self.size() as usize, MprotectFlags::empty()) }.is_err() {
+            return;
+        }
+        self.joined.set(false);
+        self.parts.set(0);
+        // Where the host refuses, all is joined again.
+        let _ = self.protect_runs();
+    }
+
+    /// Gives pages the contents of new ones while all is joined.
+    fn renew(&mut self, first: u64, count: u64, flags: PageFlags) -> Result<(), MemoryError> {
+        let (at, len) = (self.host(first), (count * PAGE) as usize);
+        // SAFETY: the range lies inside our own reservation, as the caller has checked; no reference into guest memory
+        // outlives a call that takes `&mut self`.
+        let done = unsafe { madvise(at, len, Advice::LinuxDontNeed) };
+        done.map_err(|e| MemoryError::Commit { addr: first * PAGE, len: count * PAGE, source: e.into() })?;
+        if self.has_files && flags.contains(PageFlags::MAPPED) {
+            // SAFETY: as above; while all is joined the host lets everything be written.
+            unsafe { std::ptr::write_bytes(at.cast::<u8>(), 0, len) };
+        }
+        Ok(())
     }
 
     /// The end of that: it is not needed, or the host would not protect any more (it limits how often protection may change
     /// along the space).
     pub(super) fn protect_loosely(&mut self) {
         self.exact = false;
-        // This joins what the host had to keep apart, so that it takes nothing from it. Were it refused all the same, the
-        // next write would end the process: nothing worse.
+        // This joins what the host had to keep apart, so that it takes nothing from it. Were it refused all the same, all of the
+        // space would be joined.
         let _ = self.protect_runs();
     }
 
@@ -316,15 +392,31 @@ impl Region {
         let (at, len) = (self.host(first), (count * PAGE) as usize);
         self.settled(first..first + count);
         let (prot, fixed) = (self.prot(flags), MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE);
-        // SAFETY: the range lies inside our own reservation (checked above), so FIXED replaces nothing
-        // of anybody else's; no reference into guest memory outlives a call that takes `&mut self`.
-        let done = unsafe {
-            match file {
-                Some((file, offset)) => mmap(at, len, prot, fixed, file, offset),
-                None => mmap_anonymous(at, len, prot, fixed),
+        if !self.joined.get() {
+            self.parted(first, count)?;
+        }
+        let prot = if self.joined.get() { ProtFlags::READ | ProtFlags::WRITE } else { prot };
+        if self.joined.get() && file.is_none() {
+            self.renew(first, count, flags)?;
+        } else {
+            // SAFETY: the range lies inside our own reservation (checked above), so FIXED replaces nothing
+            // of anybody else's; no reference into guest memory outlives a call that takes `&mut self`.
+            let done = unsafe {
+                match file {
+                    Some((file, offset)) => mmap(at, len, prot, fixed, file, offset),
+                    None => mmap_anonymous(at, len, prot, fixed),
+                }
+            };
+            self.has_files |= file.is_some();
+            if let Err(refused) = done {
+                if file.is_some() {
+                    let (addr, len) = (first * PAGE, count * PAGE);
+                    return Err(MemoryError::Commit { addr, len, source: refused.into() });
+                }
+                self.join(first, count)?;
+                self.renew(first, count, flags)?;
             }
-        };
-        done.map_err(|e| MemoryError::Commit { addr: first * PAGE, len: count * PAGE, source: e.into() })?;
+        }
         (first..first + count).for_each(|page| self.put_flags(page, flags));
         self.note_run(first..first + count, flags.contains(PageFlags::MAPPED));
         Ok(())
@@ -352,11 +444,19 @@ impl Region {
             return Err(MemoryError::OutOfSpace { addr: first.saturating_mul(PAGE), size: self.size() });
         }
         self.settled(first..first + count);
+        if !self.joined.get() {
+            self.parted(first, count)?;
+        }
+        if self.joined.get() {
+            return Ok(());
+        }
         let prot = MprotectFlags::from_bits_retain(prot.bits());
         // SAFETY: the range lies inside our own reservation. Taking permissions away cannot break the
         // invariant for longer than a call: callers set the flags to match.
-        unsafe { mprotect(self.host(first), (count * PAGE) as usize, prot) }
-            .map_err(|e| MemoryError::Commit { addr: first * PAGE, len: count * PAGE, source: e.into() })
+        match unsafe { mprotect(self.host(first), (count * PAGE) as usize, prot) } {
+            Ok(()) => Ok(()),
+            Err(_) => self.join(first, count),
+        }
     }
 
     /// These pages get a protection: none of them is left writable by [`Region::patch`] any more.

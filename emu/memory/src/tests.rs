@@ -348,3 +348,41 @@ fn what_may_not_be_accessed_is_not_lent() {
     let all = memory.lend(0x20_0000, (1 << 20) - 2 * PAGE as usize, Access::Write);
     assert_eq!(all.map(drop).map_err(|fault| fault.cause), Err(Cause::Limit));
 }
+
+/// A host keeps only so many parts of its mappings apart (Linux: `vm.max_map_count`, 65,530 as a rule). The guest sees nothing of it.
+#[test]
+fn more_parts_than_the_host_keeps_apart() {
+    const PAGES: u64 = 140_000;
+    const AT: u64 = 0x10_0000;
+    for exact in [false, true] {
+        let mut memory = Memory::new(1 << 31).expect("a space");
+        memory.map(AT..AT + PAGES * PAGE, RW, Contents::Zero).expect("pages");
+        memory.write(AT, [1; 8]).expect("a write");
+        if exact {
+            memory.host_code(&[]);
+        }
+        let start = memory.snapshot();
+        memory.write(AT + PAGE, [2; 8]).expect("a write");
+        for page in (0..PAGES).step_by(2) {
+            memory.protect(AT + page * PAGE..AT + (page + 1) * PAGE, Perm::READ).expect("a page to read");
+        }
+        assert_eq!((memory.read(AT), memory.read(AT + PAGE)), (Ok([1; 8]), Ok([2; 8])));
+        assert_eq!(memory.write(AT, [3]).map_err(|fault| fault.cause), Err(Cause::Denied));
+        memory.write(AT + PAGE, [4]).expect("the next page can be written");
+        // Pages that are given back fault, and are zero when they are mapped again.
+        for page in (1..PAGES).step_by(2) {
+            memory.unmap(AT + page * PAGE..AT + (page + 1) * PAGE).expect("a page");
+        }
+        assert_eq!(memory.read::<1>(AT + PAGE).map_err(|fault| fault.cause), Err(Cause::Unmapped));
+        memory.map(AT + PAGE..AT + 2 * PAGE, RW, Contents::Zero).expect("a page again");
+        assert_eq!(memory.read(AT + PAGE), Ok([0; 8]));
+        memory.poke(AT, &[5]).expect("the host writes");
+        assert_eq!((memory.duplicate().expect("a copy")).read(AT), Ok([5, 1]));
+        memory.restore(start).expect("the snapshot");
+        assert_eq!((memory.read(AT), memory.read(AT + PAGE)), (Ok([1; 8]), Ok([0; 8])));
+        memory.write(AT, [6]).expect("it can be written again");
+        if exact && memory.can_host_code() {
+            assert!(memory.host_code(&[]).is_some(), "translated code runs again");
+        }
+    }
+}

@@ -245,7 +245,9 @@ pub(super) fn mprotect(
     }
     for part in maps.usable.within(&range) {
         match cx.memory.protect(part, perm) {
-            Err(MemoryError::Limit { .. }) => return Ok(SyscallReturn::Return(-errno::ENOMEM)),
+            Err(MemoryError::Limit { .. } | MemoryError::Commit { .. }) => {
+                return Ok(SyscallReturn::Return(-errno::ENOMEM));
+            }
             changed => changed?,
         }
     }
