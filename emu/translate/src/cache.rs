@@ -107,6 +107,11 @@ impl Cache {
         Ok(cache)
     }
 
+    /// Bytes of code that there are.
+    pub(crate) fn code_size(&self) -> usize {
+        self.code.used()
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.code.clear();

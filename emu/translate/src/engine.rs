@@ -46,6 +46,10 @@ const TRIES: u64 = 64;
 const COOL: i32 = 2000;
 const MAX_DOUBLINGS: u32 = 12;
 
+/// The part of the guest's limit of memory that translated code may take, and what it may take in any case; more is forgotten.
+const CODE_PART: u64 = 32;
+const LEAST_CODE: u64 = 1 << 20;
+
 /// Numbers of translators and of what they forgot: tables of another one hold addresses that mean nothing.
 static OWNERS: AtomicU64 = AtomicU64::new(1);
 
@@ -230,6 +234,10 @@ impl Translator {
 
     /// Translates from an address on; says whether there is code for it now.
     fn translate(&mut self, memory: &mut Memory, pc: u64) -> bool {
+        let used = self.parts.as_ref().map_or(0, |parts| parts.cache.code_size()) as u64;
+        if used > LEAST_CODE.max(memory.limit() / CODE_PART) {
+            self.clear();
+        }
         let Some(parts) = &mut self.parts else { return false };
         let bar = &self.bar;
         let guarded = |insn: &Instruction| bar.as_ref().is_some_and(|bar| bar(insn));

@@ -30,9 +30,15 @@ pub struct Limits {
     pub elems: u64,
     /// Bytes of a string or of a slice or array of bytes.
     pub bytes: u64,
-    /// Everything together, roughly in values; 64 bytes read count as one.
+    /// Everything together, roughly in values; 64 bytes read count as one. It is less where the guest has left little of the memory
+    /// that it and all that is kept for it may take.
     pub work: u64,
 }
+
+/// Bytes of the host's memory that a value takes, with its name, its type and its place in a list.
+const VALUE: u64 = 256;
+/// Values that are read whatever memory is left.
+const LITTLE: u64 = 1 << 14;
 
 impl Default for Limits {
     /// Enough for any value that a program means to be looked at.
@@ -97,7 +103,8 @@ impl<'a> Reader<'a> {
     }
 
     fn walk(&self) -> Walk<'a> {
-        Walk { reader: *self, budget: Budget(self.limits.work), inside: Vec::new(), pointers: 0 }
+        let work = self.limits.work.min(LITTLE.max(self.memory.room() / VALUE));
+        Walk { reader: *self, budget: Budget(work), inside: Vec::new(), pointers: 0 }
     }
 }
 

@@ -227,6 +227,32 @@ proptest! {
     }
 }
 
+/// Memory of zeros, which leaves so much of the host's for values.
+struct Narrow(u64);
+
+impl GuestMemory for Narrow {
+    fn read(&self, _: u64, buf: &mut [u8]) -> Result<(), crate::go::guest::BadAddress> {
+        buf.fill(0);
+        Ok(())
+    }
+
+    fn room(&self) -> u64 {
+        self.0
+    }
+}
+
+#[test]
+fn values_are_read_as_far_as_there_is_room() {
+    let ty = array(50_000, &basic("int"));
+    let types = Space::new().types();
+    let read = |room| {
+        let value = Reader::new(&Narrow(room), &types).at(&ty, 0);
+        format!("{value:?}").matches("Int(0)").count()
+    };
+    assert_eq!(read(u64::MAX), 50_000);
+    assert!((10_000..20_000).contains(&read(1 << 20)), "{}", read(1 << 20));
+}
+
 #[test]
 fn a_list_that_ends_in_itself_is_read_once_around() {
     let mut node = structure("main.Node", &[("N", &basic("int")), ("Next", &pointer(&basic("int")))]);

@@ -72,6 +72,10 @@ impl GuestMemory for Memory {
     fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), BadAddress> {
         self.read_bytes(addr, buf).map_err(|fault| BadAddress(fault.addr))
     }
+
+    fn room(&self) -> u64 {
+        self.allowance().saturating_sub(self.taken())
+    }
 }
 
 /// A type or variable as people name it in the program's own package: `[]point` is `[]main.point`.
