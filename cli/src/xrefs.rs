@@ -1,12 +1,12 @@
 //! `goemu xrefs`: who uses a function, an address or a string, and with what.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use goemu::go::print::Quoted;
 use goemu::reverse::constants::{Known, Site};
-use goemu::reverse::decrypt::{Guesses, call_text};
+use goemu::reverse::decrypt::{Callers, Guesses, call_text};
 use goemu::reverse::strings::text_of;
 use goemu::reverse::xrefs::{Target, Xref, XrefKind, calls, references, word_text};
 use goemu::{Image, Machine};
@@ -22,8 +22,9 @@ use crate::{completions, number, output};
 
 /// Instructions that a call of --call may execute.
 const FUEL: u64 = 10_000_000;
-/// Time of such a call, where the user says nothing.
+/// Time of such a call, where the user says nothing, and of running all ways to the calls of a function.
 const TIME: Duration = Duration::from_secs(2);
+const WALK: Duration = Duration::from_secs(10);
 
 /// Show who uses a function, an address or a string
 ///
@@ -48,7 +49,8 @@ pub(crate) struct Args {
     /// Show whom the function calls instead
     #[arg(long)]
     callees: bool,
-    /// Call the function as each site does, where all arguments are known, and show the text that it gives
+    /// Call the function as each site does, and show the text that it gives: with the arguments, where all are known, or
+    /// where the calls are, in the functions around them
     #[arg(long, conflicts_with = "callees")]
     call: bool,
     /// Print one JSON object a line
@@ -75,13 +77,18 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     if args.call {
         initialise(&mut machine);
     }
-    let time = args.guest.timeout().unwrap_or(TIME);
-    let mut guesses = Guesses::default();
+    let (mut guesses, mut callers) = (Guesses::default(), Callers::default());
     for xref in &found {
         let given = match (args.call, &xref.kind) {
             (true, XrefKind::Call(site) | XrefKind::Closure(site)) => {
-                machine.set_deadline(std::time::Instant::now().checked_add(time));
-                Some(call_text(&mut machine, &mut guesses, site, FUEL))
+                let limit = |time| Instant::now().checked_add(args.guest.timeout().unwrap_or(time));
+                machine.set_deadline(limit(TIME));
+                let given = call_text(&mut machine, &mut guesses, site, FUEL);
+                machine.set_deadline(limit(WALK));
+                let func = xref.func.and_then(|func| image.func_at(func));
+                let interrupt = told.interrupt();
+                let around = |func| callers.text(&mut machine, &func, xref.at, FUEL, &interrupt);
+                Some(given.or_else(|| func.and_then(around)))
             }
             _ => None,
         };

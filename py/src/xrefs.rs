@@ -3,7 +3,7 @@
 use goemu::go::print::Quoted;
 use goemu::machine::Interrupt;
 use goemu::reverse::constants::{Known, Site};
-use goemu::reverse::decrypt::{Guesses, call_text};
+use goemu::reverse::decrypt::{Callers, Guesses, call_text};
 use goemu::reverse::strings::text_of;
 use goemu::reverse::xrefs::{Target, Xref, XrefKind, references, word_text};
 use goemu::{Image, Machine, go::names};
@@ -28,7 +28,7 @@ impl Program {
     /// that is used. Calls have `args`, too: str or bytes, a number, or None for each argument that is no known constant, and
     /// `shown`: what is known of each, as text.
     ///
-    /// With `call`, the function is called as each site does, where all arguments are known, and `result` is the text that it gives.
+    /// With `call`, the function is called as each site does, and `result` is the text that it gives.
     ///
     /// >>> sorted({use["func"] for use in p.xrefs("main.fib")})[:1]
     /// ['main.fib']
@@ -42,7 +42,7 @@ impl Program {
         let image = own.image();
         let target = wanted(py, image, target)?;
         let found = py.detach(|| references(image, &target, &Interrupt::default()));
-        let mut guesses = Guesses::default();
+        let (mut guesses, mut callers) = (Guesses::default(), Callers::default());
         let mut machine = match call {
             true => Some(own.with(py, Machine::fork)?.map_err(|error| errors::from(py, &error))?),
             false => None,
@@ -56,7 +56,11 @@ impl Program {
             py.check_signals()?;
             let dict = object(py, image, &mut guesses, xref)?;
             if let (Some(machine), Some(site)) = (&mut machine, site(xref)) {
-                let given = py.detach(|| call_text(machine, &mut guesses, site, FUEL));
+                let given = py.detach(|| {
+                    let func = xref.func.and_then(|func| image.func_at(func));
+                    let given = call_text(machine, &mut guesses, site, FUEL);
+                    given.or_else(|| callers.text(machine, &func?, xref.at, FUEL, &Interrupt::default()))
+                });
                 dict.set_item("result", given.map(|given| text(py, &given)))?;
             }
             all.push(dict);

@@ -78,6 +78,16 @@ fn clocks_of_windows_go_on_without_names() {
     }
 }
 
+/// What initialisation needs of the runtime is recognised: calls of Windows' libraries, weak pointers, cleanups, tables of interfaces.
+#[test]
+fn programs_without_names_are_initialised() {
+    for name in ["corpus-go1.15-windows-stripped", "corpus-go1.27-windows", "world-go1.15", "world-go1.27"] {
+        let mut hashed = Machine::new(Image::parse(renamed(name)).unwrap()).unwrap();
+        let done = hashed.initialise().unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(done.functions > 10 && done.stderr.is_empty(), "{name}: {done:?}");
+    }
+}
+
 /// The calls of a build without names that do not do what they do natively.
 fn wrong(name: &str, bytes: Vec<u8>) -> (usize, Vec<String>) {
     let whole = Build::new(name);

@@ -184,7 +184,7 @@ impl Machine {
         world.random_order = config.seed != Config::default().seed;
         world.prepare(&mut memory);
         let mut hooks = Hooks::default();
-        install::hooked(&image, &mut hooks);
+        install::hooked(&image, &mut hooks, &mut memory);
         if image.is_linked_here() {
             install::objects(&image, &mut hooks);
         }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use goemu::machine::Interrupt;
+use goemu::reverse::decrypt::Callers;
 use goemu::reverse::strings::{Certainty, Listing, Options, Origin, list};
 use goemu::reverse::xrefs::{Target, Xref, XrefKind, references};
 use goemu::{Image, Machine};
@@ -161,6 +162,32 @@ fn callers_come_with_constant_arguments() {
         }
         shifts.sort();
         assert_eq!(shifts, ["Number(1)", "Number(2)"], "{build}");
+    }
+}
+
+/// Each text that a call gives is found from the function that is called, too.
+#[test]
+fn calls_give_their_texts_where_they_are() {
+    for build in BUILDS {
+        let image = image(build);
+        let listing = listing(build);
+        let mut machine = Machine::new(image.clone()).unwrap();
+        machine.initialise().unwrap();
+        let (mut callers, mut seen) = (Callers::default(), Vec::new());
+        for found in listing.strings.iter().filter(|found| found.origin == Origin::Decoded) {
+            let refs = references(&image, &Target::Function(found.addr), &Interrupt::default());
+            let calls =
+                refs.iter().filter(|xref| matches!(xref.kind, XrefKind::Call(_) | XrefKind::Closure(_)));
+            for xref in calls.filter(|xref| found.users.iter().any(|user| user.at == xref.at)) {
+                let func = image.func_at(xref.func.unwrap()).unwrap();
+                let text = callers.text(&mut machine, &func, xref.at, 10_000_000, &Interrupt::default());
+                assert_eq!(text.as_ref(), Some(&found.value), "{build}: {:#x}", xref.at);
+                seen.push(String::from_utf8(found.value.clone()).unwrap());
+            }
+        }
+        for wanted in ["value in a map", "through a proxy", "a cipher of 256 states"] {
+            assert!(seen.iter().any(|text| text == wanted), "{build}: {wanted} of {seen:?}");
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::memory::{Access, MemFault, Memory, MemoryError};
 use crate::outcome::Outcome;
 
 pub(crate) use cgo::{cgocall, exitsyscall, reentersyscall};
-pub(crate) use windows::{CLOCK, asmcgocall, tick};
+pub(crate) use windows::{CLOCK, asmcgocall, cgocall_unnamed, tick};
 
 /// Bytes between two stubs.
 const STUB: u64 = 16;

@@ -152,6 +152,7 @@ pub fn study(func: &Func<'_>) -> Constants {
         range,
         registers: HashMap::new(),
         slots: HashMap::new(),
+        places: HashMap::new(),
         pointers: Vec::new(),
         numbers: Vec::new(),
         found: Constants::default(),
@@ -180,6 +181,8 @@ struct Flow<'i> {
     registers: HashMap<Register, Known>,
     /// Words of the frame by their offset from the stack pointer, which moves in prologue and epilogue only.
     slots: HashMap<i64, Known>,
+    /// Where registers were loaded from, if what variables point at is what it is in the file: function values in tables.
+    places: HashMap<Register, u64>,
     /// Addresses that were named last, with the number of the instruction: they may be strings.
     pointers: Vec<(usize, u64, u64)>,
     /// Numbers that were named last, with the number of the instruction: they may be lengths.
@@ -192,6 +195,7 @@ impl Flow<'_> {
     fn forget(&mut self) {
         self.registers.clear();
         self.slots.clear();
+        self.places.clear();
     }
 
     fn step(&mut self, index: usize, insn: &Instruction) {
@@ -201,7 +205,10 @@ impl Flow<'_> {
             FlowControl::UnconditionalBranch | FlowControl::IndirectBranch | FlowControl::Return => {
                 self.leave(insn);
             }
-            FlowControl::Next => self.assign(index, insn),
+            FlowControl::Next => {
+                self.assign(index, insn);
+                self.load(insn);
+            }
             _ => {}
         }
     }
@@ -288,6 +295,7 @@ impl Flow<'_> {
         // Every register is the callee's, and so are the words above the stack pointer that it gets its arguments in, where
         // those are on the stack.
         self.registers.clear();
+        self.places.clear();
         if !self.image.facts().register_abi() {
             self.slots.clear();
         }
@@ -327,8 +335,48 @@ impl Flow<'_> {
                 Callee::Closure { value, code }
             }
             (_, Some(code)) => Callee::Function(code),
-            _ => Callee::Unknown,
+            _ => self.by_table(insn).unwrap_or(Callee::Unknown),
         }
+    }
+
+    /// A function value that was loaded by way of variables: the one that is there in the file.
+    fn by_table(&self, insn: &Instruction) -> Option<Callee> {
+        let value = self.image.read_u64(*self.places.get(&Register::RDX)?)?;
+        let code = self.image.read_u64(value)?;
+        let loaded = match insn.op0_kind() {
+            OpKind::Register => self.places.get(&insn.op0_register()) == Some(&value),
+            _ => insn.memory_base() == Register::RDX && insn.memory_displacement64() == 0,
+        };
+        let is_entry = self.image.func_at(code).is_some_and(|func| func.entry() == code);
+        (loaded && is_entry).then_some(Callee::Closure { value, code })
+    }
+
+    /// Keeps where a register is loaded from.
+    fn load(&mut self, insn: &Instruction) {
+        // These write others, too; so do instructions of strings, and multiplications and divisions by one operand.
+        let exchanges = matches!(insn.mnemonic(), Mnemonic::Xchg | Mnemonic::Cmpxchg | Mnemonic::Xadd);
+        let plain = matches!(insn.op0_kind(), OpKind::Register | OpKind::Memory) && insn.op_count() >= 2;
+        if exchanges || !plain {
+            self.places.clear();
+        }
+        if insn.op0_kind() != OpKind::Register {
+            return;
+        }
+        let loads = insn.code() == Code::Mov_r64_rm64 && insn.op1_kind() == OpKind::Memory;
+        let place = if loads { self.place(insn) } else { None };
+        self.places.remove(&insn.op0_register().full_register());
+        if let Some(place) = place {
+            self.places.insert(insn.op0_register(), place);
+        }
+    }
+
+    fn place(&self, insn: &Instruction) -> Option<u64> {
+        if insn.is_ip_rel_memory_operand() {
+            return Some(insn.ip_rel_memory_address());
+        }
+        let base = *self.places.get(&insn.memory_base()).filter(|_| insn.memory_index() == Register::None)?;
+        let pointer = self.image.read_u64(base).filter(|pointer| is_address(self.image, *pointer))?;
+        Some(pointer.wrapping_add(insn.memory_displacement64()))
     }
 
     /// A jump out of the function is a call; a return gives results.

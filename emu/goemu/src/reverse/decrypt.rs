@@ -1,17 +1,20 @@
 //! Calls whose arguments are all known, made as the program makes them, each in isolation: from the same state, with fuel of its own,
 //! and what it writes is dropped.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use goemu_loader::Image;
+use goemu_loader::{Func, Image};
 
+use super::callees::Callees;
 use super::constants::{Callee, Known, Site, is_address};
 use super::is_text;
+use super::strings::FILLS;
+use super::walk::{Made, walk};
 use crate::call::invoke::{enter, left};
 use crate::go::abi::Place;
 use crate::go::frame::Frame;
 use crate::go::guess::{Guess, guess};
-use crate::machine::Machine;
+use crate::machine::{Interrupt, Machine};
 
 /// Bytes of a decoded string at most.
 const MAX_LEN: u64 = 64 << 10;
@@ -96,6 +99,43 @@ pub fn call_text(machine: &mut Machine, guesses: &mut Guesses, site: &Site, fuel
     let image = machine.image().clone();
     let Call { entry, registers, stack } = guesses.call(&image, site)?;
     run_call(machine, entry, &registers, &stack, fuel)
+}
+
+/// The texts that calls give where they are, found once for each function that makes calls.
+#[derive(Default)]
+pub struct Callers {
+    known: HashMap<u64, HashMap<u64, Vec<u8>>>,
+}
+
+impl Callers {
+    /// The text that the call at an address gives. All ways through the function that makes it are run on what is known, so that
+    /// what it puts into its frame for the call is there. Each call on the way has so much fuel.
+    pub fn text(
+        &mut self,
+        machine: &mut Machine,
+        func: &Func<'_>,
+        at: u64,
+        fuel: u64,
+        interrupt: &Interrupt,
+    ) -> Option<Vec<u8>> {
+        let texts = || texts_of_calls(machine, func, fuel, interrupt);
+        self.known.entry(func.entry()).or_insert_with(texts).get(&at).cloned()
+    }
+}
+
+/// The texts that a function's calls give whatever the unknown is, by the call's address.
+fn texts_of_calls(
+    machine: &mut Machine,
+    func: &Func<'_>,
+    fuel: u64,
+    interrupt: &Interrupt,
+) -> HashMap<u64, Vec<u8>> {
+    let callees = Callees::new(func.image());
+    let mut with = |fill| walk(machine, &callees, func, fill, fuel, interrupt);
+    let made = with(FILLS[0]);
+    let again: HashSet<Made> = with(FILLS[1]).into_iter().collect();
+    let made = made.into_iter().filter(|made| made.given && again.contains(made));
+    made.map(|made| (made.at, made.value)).collect()
 }
 
 /// The functions that make a string of a slice of bytes.

@@ -19,7 +19,7 @@ use crate::pool::{Follow, Pool, Progress};
 /// Bytes of a string.
 const MAX_LEN: u64 = 64 << 10;
 /// What registers and bytes hold of which nothing is known: the first and the second time. Neither is an address.
-const FILLS: [u8; 2] = [0xa7, 0x5b];
+pub(super) const FILLS: [u8; 2] = [0xa7, 0x5b];
 /// Bytes of memory behind which no strings of initialised packages are looked for.
 const MAX_HEAP: u64 = 256 << 20;
 

@@ -3,21 +3,24 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use goemu_loader::{FuncId, Image};
+use goemu_loader::{FuncId, Image, Os};
 
 use super::found::is_nameless;
-use super::hooked::{fatal, goroutines, recognise, system};
+use super::hooked::recognise::{self, Recognised};
+use super::hooked::{fatal, goroutines, system};
 use super::objects::{self as served, channels, panics};
 use super::real;
 use super::table::{self, Body, Release, When};
 use crate::go::cgo;
 use crate::guest::address_map;
 use crate::hook::{HookContext, Hooks};
+use crate::memory::Memory;
+use crate::os::imports;
 
 /// Sets the hooks on the functions that an image has. Of two functions of one name, the wrapper between
 /// calling conventions calls the other and needs none; a wrapper alone is the function itself (the runtime
 /// marks `deferreturn` so, to keep it out of tracebacks).
-pub(crate) fn hooked(image: &Image, hooks: &mut Hooks) {
+pub(crate) fn hooked(image: &Image, hooks: &mut Hooks, memory: &mut Memory) {
     let release = Release::of(image);
     let mut wrappers = Vec::new();
     let mut hooked = HashSet::new();
@@ -40,13 +43,17 @@ pub(crate) fn hooked(image: &Image, hooks: &mut Hooks) {
         hooks.add(entry, Arc::new(body));
     }
     if is_nameless(image, &hooked) {
-        install_recognised(image, hooks, &hooked);
+        let recognised = recognise::recognise(image);
+        install_recognised(image, hooks, &hooked, &recognised);
+        // `GOMAXPROCS`, which tells it, is not recognised. What is not mapped is no variable.
+        if let Some(variable) = recognised.processors {
+            let _ = memory.poke(variable, &1_u32.to_le_bytes());
+        }
     }
 }
 
 /// Sets the hooks on functions that are recognised by what they are, where their names do not tell.
-fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>) {
-    let recognised = recognise::recognise(image);
+fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>, recognised: &Recognised) {
     let release = Release::of(image);
     let printer = recognised.get("printpanics");
     for (name, entry) in recognised.all().filter(|(name, _)| !hooked.contains(&*table::full(name))) {
@@ -56,6 +63,9 @@ fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>) 
             }
             // It is all of `newproc` that has a text.
             "newproc1" => hooks.add(entry, Arc::new(goroutines::newproc1 as Body)),
+            "cgocall" if image.target().os == Os::Windows => {
+                hooks.add(entry, Arc::new(imports::cgocall_unnamed as Body))
+            }
             "gopark" => hooks.add(entry, Arc::new(goroutines::gopark_unnamed as Body)),
             _ => {
                 if let Some(body) = table::hooked(&table::full(name), release) {

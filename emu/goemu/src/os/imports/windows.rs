@@ -10,7 +10,7 @@ use goemu_loader::{Image, Os};
 use super::{Arguments, ImportReturn, answer as answer_stub};
 use crate::error::Error;
 use crate::guest::clock;
-use crate::hook::{Action, HookContext, HookResult};
+use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
 use crate::os;
 
@@ -65,6 +65,32 @@ pub(crate) fn asmcgocall(cx: &mut HookContext<'_>) -> HookResult {
     if function != 0 {
         return Ok(Action::Run);
     }
+    Ok(match answered(cx, call)? {
+        Ok(error) => {
+            cx.memory.write(arguments.wrapping_add(16), (error as u32).to_le_bytes())?;
+            Action::Return
+        }
+        Err(action) => action,
+    })
+}
+
+/// `cgocall(fn, arg unsafe.Pointer) int32` where it has no name: without a start, `fn` is nil, which it calls a fatal error.
+pub(crate) fn cgocall_unnamed(cx: &mut HookContext<'_>) -> HookResult {
+    let (function, call) = (cx.arg(0)?, cx.arg(1)?);
+    if function != 0 {
+        return Ok(Action::Run);
+    }
+    Ok(match answered(cx, call)? {
+        Ok(error) => {
+            cx.set_result(2, 0, error & u64::from(u32::MAX))?;
+            Action::Return
+        }
+        Err(action) => action,
+    })
+}
+
+/// Answers a call of a library: its error, or what is to be done instead.
+fn answered(cx: &mut HookContext<'_>, call: u64) -> Result<Result<u64, Action>, HookError> {
     let at = cx.image.facts().win_call;
     let field = |cx: &HookContext<'_>, offset| cx.word(call.wrapping_add(offset));
     let (stub, count, array) = (field(cx, at.function)?, field(cx, at.count)?, field(cx, at.args)?);
@@ -73,15 +99,14 @@ pub(crate) fn asmcgocall(cx: &mut HookContext<'_>) -> HookResult {
         ImportReturn::Return(result) => (result, 0),
         ImportReturn::Fail(result, error) => (result, error),
         // Only C code is told to go elsewhere.
-        ImportReturn::Jump(_) => return Ok(Action::Run),
-        ImportReturn::End(outcome) => return Ok(Action::End(outcome)),
+        ImportReturn::Jump(_) => return Ok(Err(Action::Run)),
+        ImportReturn::End(outcome) => return Ok(Err(Action::End(outcome))),
     };
     cx.set_word(call.wrapping_add(at.result), result)?;
     if let Some(offset) = at.error {
         cx.set_word(call.wrapping_add(offset), error)?;
     }
-    cx.memory.write(arguments.wrapping_add(16), (error as u32).to_le_bytes())?;
-    Ok(Action::Return)
+    Ok(Ok(error))
 }
 
 /// Where a function's code only jumps on, as a C linker makes it for functions of other files: the function behind.

@@ -16,6 +16,8 @@ use crate::os::imports;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::runtime) struct Recognised {
     found: Vec<(&'static str, u64)>,
+    /// The variable `gomaxprocs`: how many processors there are.
+    pub(in crate::runtime) processors: Option<u64>,
 }
 
 impl Recognised {
@@ -46,6 +48,9 @@ struct Text {
     since: u16,
 }
 
+/// What `procresize` says where it was asked for no processors. It first looks how many there are.
+const PROCESSORS: &[u8] = b"procresize: invalid arg";
+
 const TEXTS: &[Text] = &[
     Text { text: b"panic on system stack", name: "throw", given: true, since: 0 },
     Text { text: b"go of nil func value", name: "fatal", given: true, since: 19 },
@@ -54,6 +59,15 @@ const TEXTS: &[Text] = &[
     Text { text: b"bad g->status in ready", name: "ready", given: false, since: 0 },
     Text { text: b"bad g status", name: "goschedImpl", given: false, since: 0 },
     Text { text: b"gopark: bad g status", name: "gopark", given: false, since: 0 },
+    Text { text: b"cgocall nil", name: "cgocall", given: false, since: 0 },
+    Text { text: b"runtime.AddCleanup: ptr is nil", name: "AddCleanup[*", given: false, since: 24 },
+    Text { text: b"internal error - misuse of itab", name: "getitab", given: false, since: 0 },
+    Text {
+        text: b"failed to get or create weak handle",
+        name: "getOrAddWeakHandle",
+        given: false,
+        since: 23,
+    },
     Text {
         text: b"runtime.SetFinalizer: first argument is nil",
         name: "SetFinalizer",
@@ -81,11 +95,18 @@ pub(in crate::runtime) const HOW: &[(&str, &str)] = &[
     ("goschedImpl", "a text in it"),
     ("goexit1", "what goexit calls, which has a number (funcID)"),
     ("SetFinalizer", "a text in it"),
+    ("AddCleanup[*", "a text in it"),
+    (STRONG, "keeps its thread, looks at the modules, and does not die"),
+    ("cgocall", "a text in it"),
+    ("getitab", "a text in it"),
+    ("getOrAddWeakHandle", "a text in it"),
     ("asmcgocall", "its number (funcID)"),
     ("nanotime1", "has the address of the clock that Windows shows"),
     ("time.now", "has the address of the clock that Windows shows"),
 ];
 
+/// What follows a weak pointer.
+const STRONG: &str = "weak.runtime_makeStrongFromWeak";
 /// Bytes of a function that has the shape of `newobject`.
 const SMALL: u64 = 0x70;
 /// Instructions between an argument and the call that it is for.
@@ -112,6 +133,8 @@ struct Scan<'i> {
     switches: FxHashMap<u64, usize>,
     /// What `gopanic` calls.
     by_gopanic: Vec<u64>,
+    /// Functions that keep their thread and look where the program's variables are, with what they call.
+    finders: Vec<(u64, Vec<u64>)>,
     found: Recognised,
 }
 
@@ -127,6 +150,7 @@ impl<'i> Scan<'i> {
             sized: FxHashSet::default(),
             switches: FxHashMap::default(),
             by_gopanic: Vec::new(),
+            finders: Vec::new(),
             found: Recognised::default(),
         }
     }
@@ -156,6 +180,9 @@ impl<'i> Scan<'i> {
             self.by_gopanic.extend(calls());
             self.found.add("gopanic", entry);
         }
+        if self.has_weak_variables() && self.is_finder(&code) {
+            self.finders.push((entry, calls().collect()));
+        }
         let switches = calls().filter(|target| self.systemstack.contains(target)).count();
         if switches > 0 {
             self.switches.insert(entry, switches);
@@ -167,6 +194,19 @@ impl<'i> Scan<'i> {
         if self.image.facts().rules().has_sized_allocators() {
             self.sized(&code);
         }
+    }
+
+    /// Whether weak pointers may be to variables of the program, which are looked for among its modules.
+    fn has_weak_variables(&self) -> bool {
+        self.image.facts().rules().is_within((25, u16::MAX))
+    }
+
+    /// Whether code counts up a lock of its thread (`acquirem`) and has the address of the first module.
+    fn is_finder(&self, code: &[Instruction]) -> bool {
+        let Some(module) = self.image.module() else { return false };
+        let keeps = |insn: &Instruction| insn.code() == Code::Inc_rm32 && insn.op0_kind() == OpKind::Memory;
+        let looks = |insn: &Instruction| is_address(insn) && insn.ip_rel_memory_address() == module.addr;
+        code.iter().any(keeps) && code.iter().any(looks)
     }
 
     fn on_windows(&mut self, func: &Func<'_>, code: &[Instruction]) {
@@ -186,13 +226,20 @@ impl<'i> Scan<'i> {
     fn texts(&mut self, entry: u64, code: &[Instruction]) {
         for (at, insn) in code.iter().enumerate().filter(|(_, insn)| is_address(insn)) {
             let addr = insn.ip_rel_memory_address();
-            let has = |text: &&&Text| self.image.bytes(addr, text.text.len()) == Some(text.text);
+            // What is panicked with is a string, whose first word is where the text is.
+            let places = [Some(addr), self.image.read_u64(addr)];
+            let at_place =
+                |place: u64, text: &Text| self.image.bytes(place, text.text.len()) == Some(text.text);
+            let has = |text: &&&Text| places.iter().flatten().any(|place| at_place(*place, text));
             let matching: Vec<&Text> = self.texts.iter().filter(has).copied().collect();
             for text in matching {
                 let target = if text.given { next_call(&code[at..]) } else { Some(entry) };
                 if let Some(target) = target {
                     self.found.add(text.name, target);
                 }
+            }
+            if self.image.bytes(addr, PROCESSORS.len()) == Some(PROCESSORS) {
+                self.found.processors = first_tested(code);
             }
         }
     }
@@ -230,6 +277,11 @@ impl<'i> Scan<'i> {
             }
         }
         let throw = self.found.get("throw");
+        // Others that look so die of what they find.
+        let quiet = |(_, calls): &&(u64, Vec<u64>)| throw.is_some_and(|throw| !calls.contains(&throw));
+        if let [(entry, _)] = self.finders.iter().filter(quiet).collect::<Vec<_>>()[..] {
+            self.found.add(STRONG, *entry);
+        }
         // It prints on the system's stack, and exits there. `traceAdvance` goes there more often.
         let switches = |entry: &u64| self.switches.get(entry).copied().filter(|count| *count >= 2);
         let candidates = self.by_gopanic.iter().filter(|entry| Some(**entry) != throw);
@@ -289,6 +341,16 @@ fn constant(insn: &Instruction, register: Register) -> Option<u64> {
 /// `LEA register, [RIP + n]`
 fn is_address(insn: &Instruction) -> bool {
     insn.code() == Code::Lea_r64_m && insn.is_ip_rel_memory_operand()
+}
+
+/// The first variable of 32 bits that code loads and looks at: `MOVL variable(SB), register; TESTL register, register`
+fn first_tested(code: &[Instruction]) -> Option<u64> {
+    let loads = |insn: &Instruction| insn.code() == Code::Mov_r32_rm32 && insn.is_ip_rel_memory_operand();
+    let pair = |pair: &&[Instruction]| {
+        let [load, test] = pair else { return false };
+        loads(load) && test.code() == Code::Test_rm32_r32 && test.op0_register() == load.op0_register()
+    };
+    code.windows(2).find(pair).map(|pair| pair[0].ip_rel_memory_address())
 }
 
 fn call_target(insn: &Instruction) -> Option<u64> {
