@@ -169,7 +169,6 @@ fn single(args: &Args, builds: &mut Builds, name: &str) -> Result<u8> {
     builds.told.done();
     let case = case(name, began, Ok(&compared));
     let findings: Vec<&Finding> = compared.finding.iter().collect();
-    args.tried.output.files("goemu diff", &[case], &findings)?;
     if args.tried.output.json {
         tested::print(&json!({
             "function": name,
@@ -193,7 +192,8 @@ fn single(args: &Args, builds: &mut Builds, name: &str) -> Result<u8> {
             output::note(&format!("{} calls could not be made: {why}", compared.unserved));
         }
     }
-    Ok(if compared.finding.is_some() { FOUND } else { 0 })
+    let status = if compared.finding.is_some() { FOUND } else { 0 };
+    Ok(args.tried.output.files("goemu diff", &[case], &findings).map_or_else(tested::unwritten, |()| status))
 }
 
 fn case(name: &str, began: Instant, compared: Result<&Compared, String>) -> Case {
@@ -232,7 +232,6 @@ fn sweep(args: &Args, builds: &mut Builds, names: &[String]) -> Result<u8> {
     let Done { told, cases, runs, .. } = done;
     told.done();
     let findings: Vec<&Finding> = cases.iter().flat_map(findings_of).collect();
-    args.tried.output.files("goemu diff", &cases, &findings)?;
     let skipped: Vec<(&str, &str)> = cases.iter().filter_map(skipped_of).collect();
     let (compared, left) = (cases.len() - skipped.len(), names.len() - cases.len());
     if args.tried.output.json {
@@ -247,7 +246,8 @@ fn sweep(args: &Args, builds: &mut Builds, names: &[String]) -> Result<u8> {
     } else {
         table(&findings, &skipped, (compared, left, runs))?;
     }
-    Ok(if findings.is_empty() { 0 } else { FOUND })
+    let status = if findings.is_empty() { 0 } else { FOUND };
+    Ok(args.tried.output.files("goemu diff", &cases, &findings).map_or_else(tested::unwritten, |()| status))
 }
 
 /// What was compared so far.

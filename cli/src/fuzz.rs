@@ -117,9 +117,6 @@ fn fuzz(args: &Args) -> Result<u8> {
     let fuzzed = Fuzz::new(check, options).run(machine, |progress| told.tell(|| line(&name, &progress)));
     told.done();
     let mut fuzzed = fuzzed?;
-    if let Some(mut machine) = counting {
-        covered.end(&mut machine)?;
-    }
     for finding in &mut fuzzed.findings {
         finding.repeat = Some(args.asked.repeat(&args.binary, sig.as_deref(), finding, tried));
     }
@@ -129,12 +126,16 @@ fn fuzz(args: &Args) -> Result<u8> {
     };
     let case = Case { name: name.clone(), seconds: began.elapsed().as_secs_f64(), result };
     let findings: Vec<&Finding> = fuzzed.findings.iter().collect();
-    tried.output.files("goemu fuzz", &[case], &findings)?;
     match tried.output.json {
         true => tested::print(&object(&name, &fuzzed))?,
         false => say(&name, &fuzzed)?,
     }
-    Ok(if fuzzed.findings.is_empty() { 0 } else { FOUND })
+    let written = tried.output.files("goemu fuzz", &[case], &findings).and_then(|()| match counting {
+        Some(mut machine) => covered.end(&mut machine),
+        None => Ok(()),
+    });
+    let status = if fuzzed.findings.is_empty() { 0 } else { FOUND };
+    Ok(written.map_or_else(tested::unwritten, |()| status))
 }
 
 /// How far it is, as fuzzers say it.

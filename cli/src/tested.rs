@@ -270,6 +270,12 @@ pub(crate) fn ended(done: Result<u8>, json: bool) -> Result<u8> {
     }
 }
 
+/// The exit status where the results are told, and a file of them cannot be written.
+pub(crate) fn unwritten(error: anyhow::Error) -> u8 {
+    output::complain(&output::message(&error));
+    FAILED
+}
+
 /// An object on a line of its own.
 pub(crate) fn print(object: &Json) -> Result<()> {
     let mut out = output::stdout();

@@ -218,3 +218,22 @@ fn a_function_without_a_signature_is_tested_by_a_guess() {
     assert_eq!(results.status, 1, "{results:?}");
     assert!(results.stderr.contains("--sig"), "{results:?}");
 }
+
+/// What was found is told, though a file of it cannot be written.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_loses_no_finding() {
+    for (option, name) in [("--junit", "main.ratio"), ("--emit-test", "main.ratio"), ("--junit", "main.rat*")]
+    {
+        let found = on_planted(&["check", name, "--quiet", option, "/dev/full"]);
+        assert_eq!(found.status, 1, "{found:?}");
+        assert!(
+            found.stdout.contains("main.ratio: panic: runtime error: integer divide by zero"),
+            "{found:?}"
+        );
+        let message = "goemu: cannot write /dev/full: No space left on device (os error 28)\n";
+        assert!(found.stderr.ends_with(message), "{found:?}");
+    }
+    let found = json(&on_planted(&["check", "main.ratio", "--json", "--junit", "/dev/full"]));
+    assert_eq!(found["finding"]["subject"], "main.ratio");
+}
