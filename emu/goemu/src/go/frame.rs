@@ -68,7 +68,7 @@ impl Places for Frame {
 pub fn get(places: &impl Places, pieces: &[Piece], size: u64) -> Result<Block, OutsideFrame> {
     // A value is no larger than the places it is in, so a size that lies allocates nothing.
     let most = places.stack_size() + 8 * (INT_REGS + FLOAT_REGS) as u64;
-    let mut bytes = smallvec![0; size.min(2 * most) as usize];
+    let mut bytes = zeroed(size.min(2 * most) as usize);
     for piece in pieces {
         get_piece(places, piece, &mut bytes).ok_or(OutsideFrame(*piece))?;
     }
@@ -90,7 +90,7 @@ impl Frame {
     #[must_use]
     #[inline]
     pub fn new(stack_size: u64) -> Frame {
-        Frame { stack: smallvec![0; usize::try_from(stack_size).unwrap_or(0)], ..Frame::default() }
+        Frame { stack: zeroed(usize::try_from(stack_size).unwrap_or(0)), ..Frame::default() }
     }
 
     /// Puts a value in its places. `bytes` is its memory form.
@@ -124,6 +124,13 @@ impl Frame {
         }
         Some(())
     }
+}
+
+/// So many bytes. Small blocks are zeroed whole, which takes less than a part of a length that is not known.
+#[inline]
+fn zeroed(size: usize) -> Block {
+    const INLINE: usize = 64;
+    if size <= INLINE { Block::from_buf_and_len([0; INLINE], size) } else { smallvec![0; size] }
 }
 
 /// A little-endian number of up to 8 bytes.

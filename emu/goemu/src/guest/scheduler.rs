@@ -296,6 +296,20 @@ impl Scheduler {
 }
 
 /// As for the [`World`](crate::guest::world::World) that it is part of.
+impl Scheduler {
+    /// Most calls start no goroutine, and do without this.
+    #[inline(never)]
+    fn clone_what_it_holds(&mut self, from: &Scheduler) {
+        self.next.clone_from(&from.next);
+        self.ready.clone_from(&from.ready);
+        self.waiting.clone_from(&from.waiting);
+        self.due.clone_from(&from.due);
+        self.timers.clone_from(&from.timers);
+        self.channels.clone_from(&from.channels);
+        self.free.clone_from(&from.free);
+    }
+}
+
 impl Clone for Scheduler {
     fn clone(&self) -> Scheduler {
         let mut scheduler = Scheduler::default();
@@ -304,15 +318,18 @@ impl Clone for Scheduler {
     }
 
     fn clone_from(&mut self, from: &Scheduler) {
-        // All by name, so that a new one cannot be forgotten.
+        if !(self.holds_nothing() && from.holds_nothing()) {
+            self.clone_what_it_holds(from);
+        }
+        // All by name, so that a new one cannot be forgotten. The others: see `clone_what_it_holds`.
         let &Scheduler {
-            ref next,
-            ref ready,
-            ref waiting,
-            ref due,
-            ref timers,
-            ref channels,
-            ref free,
+            next: _,
+            ready: _,
+            waiting: _,
+            due: _,
+            timers: _,
+            channels: _,
+            free: _,
             asked,
             started,
             stacks,
@@ -320,15 +337,6 @@ impl Clone for Scheduler {
             used,
             first_gone,
         } = from;
-        if !(self.holds_nothing() && from.holds_nothing()) {
-            self.next.clone_from(next);
-            self.ready.clone_from(ready);
-            self.waiting.clone_from(waiting);
-            self.due.clone_from(due);
-            self.timers.clone_from(timers);
-            self.channels.clone_from(channels);
-            self.free.clone_from(free);
-        }
         (self.asked, self.started, self.stacks, self.parking) = (asked, started, stacks, parking);
         (self.used, self.first_gone) = (used, first_gone);
     }
