@@ -107,6 +107,18 @@ pub fn cases(program: &str, version: u16) -> Vec<Case> {
     rows.map(case).filter(|case| case.versions.contains(&version)).collect()
 }
 
+/// The signature of a function, as the source of a program has it on one line.
+pub fn signature_in_source(program: &str, function: &str) -> Option<String> {
+    let head = format!("func {}(", function.rsplit('.').next()?);
+    let files = fs::read_dir(testdata(&format!("go/{program}"))).ok()?;
+    let texts = files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok());
+    let of = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with(&head))?;
+        Some(format!("func({}", line[head.len()..].strip_suffix(" {")?))
+    };
+    texts.filter_map(|text| of(&text)).next()
+}
+
 fn case(row: &str) -> Case {
     let columns: Vec<&str> = row.split('\t').collect();
     let [versions, function, outcome, results, printed, frames, args @ ..] = columns.as_slice() else {
