@@ -35,6 +35,7 @@ pub(crate) fn main() -> Result<()> {
     let all_fixtures = fixtures();
     let tally = test(all_fixtures)?;
     bare_host()?;
+    limited_hosts()?;
     fuzzer()?;
     python::main()?;
     println!("\n{tally}");
@@ -65,6 +66,17 @@ fn bare_host() -> Result<()> {
     println!("\n== as on a processor without AVX, SSE3, BMI and all that came later");
     let args = ["test", "--workspace", "--lib", "--test", "instructions", "--test", "rows", "--quiet"];
     cargo(&args, &[("GOEMU_HOST_LACKS", "all")])
+}
+
+/// Runs the tests of guest memory where the address space is limited: to one guest space without guards, and to small spaces.
+fn limited_hosts() -> Result<()> {
+    for (kilobytes, threads) in [(1_181_116_006, 1), (33_554_432, 4)] {
+        println!("\n== as on a host with `ulimit -v {kilobytes}`");
+        let tests = format!("cargo test --package goemu-memory --lib --quiet -- --test-threads={threads}");
+        let line = format!("ulimit -v {kilobytes} && exec {tests}");
+        run(command("sh", ["-c", &line]).current_dir(root()))?;
+    }
+    Ok(())
 }
 
 /// Runs the golden tests so that they overwrite what they compare with.

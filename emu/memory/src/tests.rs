@@ -12,6 +12,22 @@ fn memory(range: Range<u64>, perm: Perm) -> Memory {
     memory
 }
 
+/// Another memory with the same pages. `None` where the host limits its address space so that there is no room for a second space like
+/// the first: that is said, and not tried.
+fn duplicate(memory: &Memory) -> Option<Memory> {
+    match memory.duplicate() {
+        Ok(copy) => Some(copy),
+        Err(MemoryError::Reserve { .. } | MemoryError::OutOfSpace { .. }) => {
+            eprintln!(
+                "no copy was made: this host has no room for a second space of {:#x} bytes",
+                memory.space()
+            );
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
 #[test]
 fn an_access_over_a_border_checks_both_pages() {
     let mut memory = memory(0x1000..0x3000, RW);
@@ -63,7 +79,7 @@ fn a_duplicate_has_the_same_pages_and_goes_its_own_way() {
     memory.snapshot();
     memory.write(0x2000, [7; 8]).unwrap();
     memory.protect(0x3000..0x4000, Perm::empty()).unwrap();
-    let mut copy = memory.duplicate().unwrap();
+    let Some(mut copy) = duplicate(&memory) else { return };
     assert_eq!(copy.mapped(), memory.mapped());
     for addr in [0x0, 0x1000, 0x2000, 0x3000, 0x4000, 0x9000] {
         let bytes = |of: &Memory| {
@@ -217,9 +233,11 @@ fn a_page_that_a_gone_snapshot_left_dirty_is_saved_again() {
 #[test]
 fn pages_that_cannot_be_written_cost_nothing_until_they_can() {
     let mut memory = Memory::new(4 * PAGE).expect("a space");
-    memory.map(0x10_0000..0x10_0000 + (1 << 32), Perm::READ, Contents::Zero).expect("4 GiB to read");
+    // 4 GiB, where the space is not smaller.
+    let size = (memory.space() / 2).min(1 << 32);
+    memory.map(0x10_0000..0x10_0000 + size, Perm::READ, Contents::Zero).expect("much to read");
     assert_eq!(memory.mapped(), 0);
-    assert_eq!(memory.read(0x10_0000 + (1 << 31)), Ok([0; 8]));
+    assert_eq!(memory.read(0x10_0000 + size / 2), Ok([0; 8]));
     let start = memory.snapshot();
     memory.protect(0x10_0000..0x10_0000 + 3 * PAGE, Perm::READ | Perm::WRITE).expect("three pages");
     assert_eq!(memory.mapped(), 3 * PAGE);
@@ -229,16 +247,20 @@ fn pages_that_cannot_be_written_cost_nothing_until_they_can() {
     let more = memory.protect(0x30_0000..0x30_0000 + PAGE, Perm::WRITE);
     assert!(matches!(more, Err(MemoryError::Limit { .. })), "{more:?}");
     memory.protect(0x30_0000..0x30_0000 + PAGE, Perm::empty()).expect("no access is free");
-    assert_eq!(memory.duplicate().expect("a copy").mapped(), memory.mapped());
+    if let Some(copy) = duplicate(&memory) {
+        assert_eq!(copy.mapped(), memory.mapped());
+    }
     memory.restore(start).expect("a snapshot");
     assert_eq!(
         (memory.mapped(), memory.read(0x10_0000), memory.read(0x20_0000)),
         (0, Ok([0; 8]), Ok([0; 1]))
     );
-    memory.unmap(0x10_0000..0x10_0000 + (1 << 32)).expect("all of it");
+    memory.unmap(0x10_0000..0x10_0000 + size).expect("all of it");
     assert!(memory.mapped() == 0 && memory.kept() <= 2 * PAGE, "{} bytes are kept", memory.kept());
-    let most = memory.map(0x10_0000..1 << 37, Perm::READ, Contents::Zero);
-    assert!(matches!(most, Err(MemoryError::Limit { .. })), "{most:?}");
+    if memory.space() > 1 << 37 {
+        let most = memory.map(0x10_0000..1 << 37, Perm::READ, Contents::Zero);
+        assert!(matches!(most, Err(MemoryError::Limit { .. })), "{most:?}");
+    }
 }
 
 #[test]
@@ -248,8 +270,8 @@ fn a_far_page_can_be_read() {
     let mut page = [0; PAGE as usize];
     page[0x1e] = 13;
     memory.show_far(far, std::sync::Arc::new(page));
-    let copy = memory.duplicate().expect("a copy");
-    for mut memory in [memory, copy] {
+    let copy = duplicate(&memory);
+    for mut memory in [Some(memory), copy].into_iter().flatten() {
         assert_eq!(memory.read(far + 0x1e), Ok([13, 0]));
         assert_eq!(memory.perm(far), Some(Perm::READ));
         assert_eq!(memory.read::<8>(far + PAGE - 4).map_err(|fault| fault.addr), Err(far + PAGE));
@@ -377,7 +399,9 @@ fn more_parts_than_the_host_keeps_apart() {
         memory.map(AT + PAGE..AT + 2 * PAGE, RW, Contents::Zero).expect("a page again");
         assert_eq!(memory.read(AT + PAGE), Ok([0; 8]));
         memory.poke(AT, &[5]).expect("the host writes");
-        assert_eq!((memory.duplicate().expect("a copy")).read(AT), Ok([5, 1]));
+        if let Some(copy) = duplicate(&memory) {
+            assert_eq!(copy.read(AT), Ok([5, 1]));
+        }
         memory.restore(start).expect("the snapshot");
         assert_eq!((memory.read(AT), memory.read(AT + PAGE)), (Ok([1; 8]), Ok([0; 8])));
         memory.write(AT, [6]).expect("it can be written again");
