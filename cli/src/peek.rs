@@ -189,9 +189,10 @@ pub(crate) fn vars(args: &VarsArgs) -> Result<u8> {
         output::complain("no such variables");
         return Ok(crate::FAILED);
     }
-    output::note(
-        "no debug information tells of these: they are the places that code names, shown as what they look like",
-    );
+    let when = if args.init { "" } else { "; with --init, as they are once packages are initialised" };
+    output::note(&format!(
+        "no debug information tells of these: they are the places that code names, shown as what they look like{when}"
+    ));
     Ok(0)
 }
 

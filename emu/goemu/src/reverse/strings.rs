@@ -13,7 +13,8 @@ use super::walk::{Made, walk};
 use super::xrefs::{find, scan, words};
 use crate::error::Error;
 use crate::go::{names, variables};
-use crate::machine::{Interrupt, Machine};
+use crate::interp::Interpreter;
+use crate::machine::{EngineChoice, Interrupt, Machine};
 use crate::pool::{Follow, Pool, Progress};
 
 /// Bytes of a string.
@@ -189,12 +190,17 @@ struct Ran {
 
 /// Runs all ways through all functions but Go's own.
 fn decode(
-    machine: Machine,
+    mut machine: Machine,
     options: &Options,
     interrupt: &Interrupt,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<(Vec<Ran>, usize), Error> {
     let image = machine.image().clone();
+    if machine.config().engine == EngineChoice::Auto {
+        // Calls are short, and each begins at a state that was saved: the host would protect pages for the translator each time.
+        machine.set_engine(|| Box::new(Interpreter::new()));
+        machine.memory_mut().unhost_code();
+    }
     let mut funcs: Vec<u64> =
         image.defined_funcs().map(|func| func.entry()).filter(|entry| !is_own(&image, *entry)).collect();
     // Packages lie behind those that they use. The program's own come first, for who does not wait for all.
