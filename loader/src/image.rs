@@ -9,6 +9,7 @@ mod typed;
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::buildinfo::BuildInfo;
 use crate::detect::Tables;
@@ -19,6 +20,7 @@ use crate::moduledata::ModuleData;
 use crate::object::Object;
 use crate::pclntab::{Pclntab, TableFormat};
 use crate::process::DumpedThread;
+use crate::source::Source;
 use crate::symbol::Symbol;
 use crate::version::GoVersion;
 use crate::{LoadError, bytes};
@@ -104,6 +106,12 @@ impl Image {
     /// change. None where the bytes were never in a file, or the system has no such files.
     pub fn file(&self) -> Option<&File> {
         self.object.source.file()
+    }
+
+    /// All bytes of the file, to be kept longer than the image. Where segments are in them: [`Segment::file_offset`].
+    pub fn shared_bytes(&self) -> Arc<dyn AsRef<[u8]> + Send + Sync> {
+        let source: Arc<Source> = Arc::clone(&self.object.source);
+        source
     }
 
     /// Whether the image's bytes are a mapped file that other processes can change or truncate: see [`Image::open`].

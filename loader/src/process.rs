@@ -12,7 +12,7 @@ use crate::object::Object;
 use crate::source::Source;
 use crate::symbol::SymbolTable;
 
-/// Memory that a guest can have: what lies above is left out.
+/// Memory that a guest can have: what lies above can only be read.
 const SPACE: u64 = 1 << 40;
 /// More parts, files and threads than any process has.
 const MOST: usize = 1 << 14;
@@ -75,10 +75,10 @@ pub(crate) fn object(
     let Process { os, mut parts, mapped, threads } = process;
     let mut remarks = vec!["a dump of a process: variables and memory are as they were then".to_owned()];
     let far = parts.iter().filter(|part| part.addr.saturating_add(part.mem_size) > SPACE).count();
-    parts.retain(|part| part.addr.saturating_add(part.mem_size) <= SPACE && part.file_size > 0);
+    parts.retain(|part| part.addr.checked_add(part.mem_size).is_some() && part.file_size > 0);
     if far > 0 {
         remarks.push(format!(
-            "{far} parts of memory lie above 2^40 (libraries, stacks of the system) and are left out"
+            "{far} parts of memory lie above 2^40: they can be read, and not be written or executed"
         ));
     }
     let Some(program) = program else {
@@ -131,7 +131,7 @@ fn from_program(mapped: &Mapped, program: &[u8], layout: &Layout) -> Option<Segm
     let perm = mapped.perm.or(of_segment.map(|segment| segment.perm)).unwrap_or(Perm::READ);
     let left = (program.len() as u64).saturating_sub(mapped.offset);
     let file_size = size.min(left);
-    (size > 0 && file_size > 0 && mapped.end <= SPACE).then_some(Segment {
+    (size > 0 && file_size > 0).then_some(Segment {
         addr: mapped.start,
         mem_size: size,
         file_offset: mapped.offset,

@@ -21,6 +21,12 @@ pub(crate) struct Source {
     path: Option<PathBuf>,
 }
 
+impl AsRef<[u8]> for Source {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
 /// Where the bytes are.
 enum Bytes {
     /// A mapped file: a sealed copy, or the file itself.

@@ -110,6 +110,7 @@ fn a_core_with_all_memory_is_read_alone() {
         // AX is the eleventh in the kernel's order, SP the twentieth.
         assert_eq!((thread.id, thread.rip, thread.gprs[0], thread.gprs[7]), (77, 0x1010, 0x100a, 0x1013));
         assert_eq!(thread.bases, Some((0x1015, 0x1016)));
+        assert_eq!(dumped.bytes(0x7fff_0000_0000, 4096), Some(&[1; 4096][..]));
         assert!(
             dumped.remarks().iter().any(|remark| remark.contains("above 2^40")),
             "{:?}",

@@ -35,6 +35,7 @@ const ENDLESS: &[&str] = &[
     "mapStormBig",
     "noEntries",
     "ownSignals",
+    "partsLoop",
     "pathOfLinks",
     "peekBytes",
     "randomBytes",
@@ -91,6 +92,8 @@ fn mappings_of_many_parts_are_served() {
         let mut machine = Machine::with_config(image, config).unwrap();
         let call = machine.call("main.vmaLimit").unwrap().signature("func(n int) int").unwrap();
         assert_eq!(call.literals(&["70000"]).unwrap().run().unwrap().outcome.to_string(), "0", "{engine:?}");
+        let call = machine.call("main.holes").unwrap().signature("func(n int) int").unwrap();
+        assert_eq!(call.literals(&["10000"]).unwrap().run().unwrap().outcome.to_string(), "0", "{engine:?}");
         let call = machine.call("main.vmaCrash").unwrap().signature("func(n, m int) int").unwrap();
         let call = call.literals(&["20000", "19900"]).unwrap();
         assert_eq!(call.run().unwrap().outcome.to_string(), "-1", "{engine:?}");

@@ -8,6 +8,7 @@ mod algorithms;
 mod bad_guests;
 mod chance;
 mod changes;
+mod cores;
 mod corners;
 mod defers;
 mod docs;

@@ -30,8 +30,9 @@ impl Memory {
     /// What is mapped, by address: neighbouring pages that have the same permissions are one range.
     pub fn ranges(&self) -> Vec<(Range<u64>, Perm)> {
         let runs = self.runs().into_iter();
-        runs.filter_map(|(first, end, _)| Some((first * PAGE..end * PAGE, self.perm(first * PAGE)?)))
-            .collect()
+        let near =
+            runs.filter_map(|(first, end, _)| Some((first * PAGE..end * PAGE, self.perm(first * PAGE)?)));
+        near.chain(self.far_ranges()).collect()
     }
 
     /// Runs of mapped pages that have the same permissions: first page, end, flags.

@@ -33,12 +33,14 @@ mod snapshot;
 mod tests;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Range;
 
 use bitflags::bitflags;
 use cost::Cost;
-use far::FarPage;
+use far::Far;
+pub use far::FarBytes;
 pub use hosting::HostPages;
 pub use lease::Lease;
 pub use perm::Perm;
@@ -186,7 +188,7 @@ pub struct Memory {
     limit: u64,
     /// Bytes of pages that are [`PageFlags::UNTOUCHED`], and not in `mapped`.
     untouched: u64,
-    far: Option<FarPage>,
+    far: BTreeMap<u64, Far>,
     code_writes: Vec<Range<u64>>,
     cost: Cost,
     /// Bytes of the host's memory that are kept for the guest elsewhere.
@@ -202,7 +204,17 @@ impl Memory {
         let (region, journal) = (Region::new()?, Journal::default());
         let (code_writes, cost) = (Vec::new(), Cost::default());
         let beside = Cell::default();
-        Ok(Memory { region, journal, mapped: 0, limit, untouched: 0, far: None, code_writes, cost, beside })
+        Ok(Memory {
+            region,
+            journal,
+            mapped: 0,
+            limit,
+            untouched: 0,
+            far: BTreeMap::new(),
+            code_writes,
+            cost,
+            beside,
+        })
     }
 
     /// Bytes of address space: 2^40 where the host allows.

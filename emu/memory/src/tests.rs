@@ -269,7 +269,7 @@ fn a_far_page_can_be_read() {
     let far = 0x7fff_ffe0_0000;
     let mut page = [0; PAGE as usize];
     page[0x1e] = 13;
-    memory.show_far(far, std::sync::Arc::new(page));
+    memory.show_far(far, std::sync::Arc::new(page), 0..PAGE as usize);
     let copy = duplicate(&memory);
     for mut memory in [Some(memory), copy].into_iter().flatten() {
         assert_eq!(memory.read(far + 0x1e), Ok([13, 0]));
@@ -343,7 +343,7 @@ fn what_may_not_be_accessed_is_not_lent() {
         .expect("code");
     memory.map(at + 3 * PAGE..at + 4 * PAGE, Perm::READ, Contents::Zero).expect("constants");
     let far = 0x7fff_ffe0_0000;
-    memory.show_far(far, std::sync::Arc::new([0; PAGE as usize]));
+    memory.show_far(far, std::sync::Arc::new([0; PAGE as usize]), 0..PAGE as usize);
     let space = memory.space();
     let mut lend = |addr, len, access| {
         memory.lend(addr, len, access).map(drop).map_err(|fault| (fault.addr, fault.cause))
@@ -409,4 +409,20 @@ fn more_parts_than_the_host_keeps_apart() {
             assert!(memory.host_code(&[]).is_some(), "translated code runs again");
         }
     }
+}
+
+#[test]
+fn parts_of_bytes_are_shown_beyond_the_space() {
+    let mut memory = Memory::new(1 << 20).expect("a space");
+    let bytes: std::sync::Arc<Vec<u8>> = std::sync::Arc::new((0..9000_u32).map(|n| n as u8).collect());
+    let far = 0x5555_5555_0000;
+    memory.show_far(far, bytes.clone(), 100..8100);
+    memory.show_far(far + 0x10_0000, bytes, 0..10);
+    assert_eq!(memory.read(far + 4094), Ok([(4194_u32 as u8), 99, 100, 101].map(|n: u8| n)));
+    assert_eq!(memory.read(far + 7999), Ok([8099_u32 as u8, 0]));
+    assert_eq!(memory.read(far + 0x10_0009), Ok([9, 0]));
+    for outside in [far - 1, far + 2 * PAGE, far + 0x10_0000 + PAGE] {
+        assert_eq!(memory.read::<1>(outside).map_err(|fault| fault.addr), Err(outside));
+    }
+    assert_eq!(memory.ranges().len(), 2);
 }

@@ -167,3 +167,53 @@ func many(calls []uint64) {
 		sys(c[0], c[1], c[2], c[3], c[4], c[5], c[6])
 	}
 }
+
+// holes unmaps every other page of a mapping, and maps them again: how many are not empty then.
+//
+//go:noinline
+func holes(n int) (bad int) {
+	const A = 0x4000000000
+	sys(9, A, uintptr(2*n)*4096, 3, 0x32, ^uintptr(0), 0)
+	for i := 0; i < n; i++ {
+		at := A + uintptr(2*i)*4096
+		*(*byte)(unsafe.Pointer(at)) = 1
+		sys(11, at, 4096, 0, 0, 0, 0)
+	}
+	for i := 0; i < n; i++ {
+		at := A + uintptr(2*i)*4096
+		if sys(9, at, 4096, 3, 0x32, ^uintptr(0), 0) != at || *(*byte)(unsafe.Pointer(at)) != 0 {
+			bad++
+		}
+	}
+	return bad
+}
+
+// partsLoop changes every other page, and forgets them all, for ever.
+//
+//go:noinline
+func partsLoop() {
+	const A = 0x4000000000
+	const n = 10000
+	sys(9, A, 2*n*4096, 3, 0x32, ^uintptr(0), 0)
+	for prot := uintptr(1); ; prot = 4 - prot {
+		for i := uintptr(0); i < n; i++ {
+			sys(10, A+2*i*4096, 4096, prot, 0, 0, 0)
+		}
+		sys(28, A, 2*n*4096, 4, 0, 0, 0)
+	}
+}
+
+// pinLoop pins an object time and again.
+//
+//go:noinline
+func pinLoop() {
+	var pinner runtime.Pinner
+	for {
+		pinner.Pin(&name[0])
+		pinner.Pin(new(*int))
+	}
+}
+
+func init() { keptToo = []interface{}{holes, partsLoop, pinLoop} }
+
+var keptToo interface{}

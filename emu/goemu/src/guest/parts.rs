@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rustc_hash::FxHashMap;
+
 use super::ending::Dying;
 use super::map_walk::Walk;
 use super::under_way::UnderWay;
@@ -39,9 +41,9 @@ pub(crate) struct Lifetimes {
     /// By object: the word that its weak pointers share.
     pub(crate) weak_handles: HashMap<u64, u64>,
     /// By object: how often it is pinned, for pointers that are given to C.
-    pub(crate) pins: HashMap<u64, u64>,
+    pub(crate) pins: FxHashMap<u64, u64>,
     /// By the set of a `Pinner`: the objects that it has pinned, as often as it has.
-    pub(crate) pinned_by: HashMap<u64, Vec<u64>>,
+    pub(crate) pinned_by: FxHashMap<u64, Vec<u64>>,
     /// How many those are in all.
     pub(crate) pinned: u64,
 }

@@ -10,7 +10,11 @@ use crate::os::imports;
 /// Maps all segments and writes the words that the system's loader would have written.
 pub(super) fn map(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
     for segment in image.segments() {
-        map_segment(image, memory, segment)?;
+        if segment.addr >= memory.space() {
+            show_far(image, memory, segment);
+        } else {
+            map_segment(image, memory, segment)?;
+        }
     }
     apply(image.relocs(), memory)?;
     imports::set_up(image, memory)?;
@@ -34,6 +38,12 @@ fn list_module(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Shows what a process that was dumped had beyond a guest's space: it can only be read.
+fn show_far(image: &Image, memory: &mut Memory, segment: &Segment) {
+    let (from, len) = (segment.file_offset as usize, segment.file_size as usize);
+    memory.show_far(segment.addr, image.shared_bytes(), from..from.saturating_add(len));
 }
 
 fn map_segment(image: &Image, memory: &mut Memory, segment: &Segment) -> Result<(), MemoryError> {

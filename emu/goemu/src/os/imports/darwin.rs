@@ -24,5 +24,5 @@ pub(crate) fn set_up(image: &Image, memory: &mut Memory) {
     put(0x26, &64_u16.to_le_bytes());
     put(0x34, &[1, 1, 1]);
     put(0x38, &memory.limit().to_le_bytes());
-    memory.show_far(COMMPAGE, Arc::new(page));
+    memory.show_far(COMMPAGE, Arc::new(page), 0..PAGE as usize);
 }

@@ -20,6 +20,8 @@ use crate::os::imports;
 const BEGINNING: usize = 64;
 /// Words of an object that are looked at in the time of an instruction.
 const WORDS: u64 = 2;
+/// What pinning an object takes, in instructions.
+const PINNING: u64 = 150;
 /// Values of `abi.Kind`, its bits, and the size of what all types begin with.
 const KINDS: u8 = 31;
 const POINTER: u8 = 22;
@@ -81,6 +83,7 @@ pub(in crate::runtime) fn pin(cx: &mut HookContext<'_>) -> HookResult {
         set = made;
         cx.set_word(pinner, set)?;
     }
+    cx.memory.charge(PINNING);
     let lifetimes = &mut cx.world.lifetimes;
     // Go gives the set a finalizer, which panics where it is not empty.
     lifetimes.watched = true;

@@ -55,7 +55,10 @@ pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) {
 
 /// Memory that may hold the only address of an object.
 fn roots(cx: &HookContext<'_>) -> Vec<Range<u64>> {
+    // Beyond the space nothing was written.
+    let space = cx.memory.space();
     let writable = cx.image.segments().iter().filter(|segment| segment.perm.contains(Perm::WRITE));
+    let writable = writable.filter(|segment| segment.addr < space);
     let mut roots: Vec<_> =
         writable.map(|segment| segment.addr..segment.addr.saturating_add(segment.mem_size)).collect();
     let sp = cx.cpu.gpr(gpr::RSP);
