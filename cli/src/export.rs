@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use goemu::reverse::export::{SCRIPTS, export};
 use goemu::reverse::strings::{Options, list};
+use goemu::reverse::unnamed::{Unnamed, unnamed};
 use goemu::{Config, Machine};
 use serde_json::Value as Json;
 
@@ -45,7 +46,8 @@ pub(crate) struct Args {
     /// Write PREFIX.json and PREFIX.ida.py, and so on
     #[arg(short, long, value_name = "PREFIX")]
     output: Option<PathBuf>,
-    /// Also run what makes strings (`goemu strings`), and comment on who calls it
+    /// Also run what makes strings (`goemu strings`), and comment on who calls it; of variables without names, what they hold once
+    /// packages are initialised
     #[arg(long)]
     decode: bool,
     /// Tell no progress
@@ -85,14 +87,18 @@ fn data(args: &Args) -> Result<Json> {
     let config = args.binary.config(Config { deadline: args.timeout, ..Config::default() });
     confine(&Needs::nothing().writing(args.paths()));
     let mut machine = Machine::with_config(image, config)?;
+    let image = machine.image().clone();
+    let mut told = Told::new(args.quiet, None)?;
+    let mut variables = Vec::new();
     if args.decode {
         initialise(&mut machine);
+        if image.symbols().next().is_none() {
+            variables = unnamed(&machine, &told.interrupt());
+        }
     }
-    let image = machine.image().clone();
     let mut options = Options::default();
     options.decode = args.decode;
     options.time = args.timeout.unwrap_or(options.time);
-    let mut told = Told::new(args.quiet, None)?;
     let strings = list(machine, &options, &told.interrupt(), &mut |done, all| {
         told.tell(|| format!("{done} of {all} functions"))
     })?;
@@ -101,8 +107,17 @@ fn data(args: &Args) -> Result<Json> {
         output::note(&format!("ended early: {} functions were not run", strings.left));
     }
     let notes = notes.filter(|notes| notes.check(&image).is_ok());
-    let comments: Vec<(u64, &str)> = notes.iter().flat_map(|notes| notes.comments(&image)).collect();
+    let values: Vec<(u64, String)> = variables.iter().filter_map(value).collect();
+    let values = values.iter().map(|(addr, text)| (*addr, text.as_str()));
+    let comments: Vec<(u64, &str)> =
+        notes.iter().flat_map(|notes| notes.comments(&image)).chain(values).collect();
     Ok(export(&image, &strings, comments.into_iter()))
+}
+
+/// What a variable without a name holds once packages are initialised, where that is text or bytes.
+fn value(variable: &Unnamed) -> Option<(u64, String)> {
+    let look = variable.look.as_ref().filter(|look| matches!(look.ty.as_str(), "string" | "[]byte"))?;
+    Some((variable.addr, format!("{} = {}", look.ty, look.text)))
 }
 
 impl Args {

@@ -44,6 +44,9 @@ fn the_scripts_run_in_their_tools() {
     let data: Json = serde_json::from_slice(&std::fs::read(format!("{prefix}.json")).unwrap()).unwrap();
     let comments = data["comments"].as_array().unwrap();
     assert!(comments.iter().any(|comment| comment["text"] == "= \"one of many\""), "{comments:?}");
+    // A variable that initialisation sets.
+    let holds = |comment: &&Json| comment["text"].as_str().unwrap().ends_with("byte = \"c3.hidden.example\"");
+    assert!(comments.iter().any(|comment| holds(&comment)), "{comments:?}");
     let check = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/export/check.py");
     let Ok(output) = Command::new("python3").args([check, prefix]).output() else {
         assert!(std::env::var_os("GOEMU_ALL_FIXTURES").is_none(), "no python3");
