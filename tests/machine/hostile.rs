@@ -83,6 +83,21 @@ fn what_is_kept_beside_the_guests_memory_is_limited() {
     }
 }
 
+/// A deadline is looked at by what calls cost, too: these take a millisecond each, and execute a few instructions.
+#[test]
+fn deadlines_count_what_calls_cost() {
+    let image = Image::open(binary("hostile-go1.27-stripped").unwrap()).unwrap();
+    let deadline = Some(Duration::from_millis(300));
+    let config = Config { runtime: Some(Runtime::Real), deadline, fuel: u64::MAX / 4, ..Config::default() };
+    let mut machine = Machine::with_config(image, config).unwrap();
+    // It is started once, which has a time of its own.
+    machine.call("main.closeRange").unwrap().signature("func()").unwrap().run().unwrap();
+    let (time, report) =
+        work(|| machine.call("main.badPoll").unwrap().signature("func()").unwrap().run().unwrap());
+    assert_eq!(report.outcome.word(), "out_of_time", "{}", report.outcome);
+    assert!(time < Duration::from_secs(2), "{time:?}");
+}
+
 /// Hosts keep only so many parts of a mapping apart; the guest gets all that it asks for.
 #[test]
 fn mappings_of_many_parts_are_served() {

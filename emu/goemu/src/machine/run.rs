@@ -224,7 +224,9 @@ impl Machine {
     /// Takes what hooks and system calls have cost; whether that was all the fuel.
     pub(crate) fn settle(&self, fuel: &mut i64) -> bool {
         let Guest { memory, world, .. } = &self.guest;
-        *fuel = fuel.saturating_sub(memory.take_cost());
+        let cost = memory.take_cost();
+        *fuel = fuel.saturating_sub(cost);
+        self.stopping.charged(cost);
         memory.set_beside(self.os.held().saturating_add(world.held()));
         if world.output.spent || memory.is_overdrawn() {
             *fuel = 0;

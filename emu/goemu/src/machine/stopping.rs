@@ -3,6 +3,7 @@
 //! A call with neither pays nothing. Otherwise the machine looks after so many instructions, which changes nothing of
 //! the run: goroutines and threads change at the same places.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,8 +75,8 @@ pub(super) struct Stopping {
     pub(super) deadline: Option<Instant>,
     /// The deadline of the present call and of all that it brings.
     of_call: Option<Instant>,
-    /// Instructions since the last look.
-    since: i64,
+    /// Instructions since the last look, with what hooks and system calls have cost.
+    since: Cell<i64>,
 }
 
 impl Stopping {
@@ -85,22 +86,27 @@ impl Stopping {
 
     /// The part of a slice after which there is something to look at.
     pub(super) fn part_of(&self, slice: i64) -> i64 {
-        if self.is_wanted() { slice.min((INTERVAL - self.since).max(1)) } else { slice }
+        if self.is_wanted() { slice.min((INTERVAL - self.since.get()).max(1)) } else { slice }
     }
 
     /// Counts instructions that were executed.
-    pub(super) fn ran(&mut self, instructions: i64) {
-        self.since = self.since.saturating_add(instructions.saturating_add(ROUND));
+    pub(super) fn ran(&self, instructions: i64) {
+        self.charged(instructions.saturating_add(ROUND));
+    }
+
+    /// Counts what hooks and system calls have cost, in instructions.
+    pub(super) fn charged(&self, cost: i64) {
+        self.since.set(self.since.get().saturating_add(cost));
     }
 
     /// Whether to look now.
     pub(super) fn is_due(&self) -> bool {
-        self.since >= INTERVAL && self.is_wanted()
+        self.since.get() >= INTERVAL && self.is_wanted()
     }
 
     /// Why the call ends, if it does.
     pub(super) fn look(&mut self) -> Option<Outcome> {
-        self.since = 0;
+        self.since.set(0);
         if self.interrupt.as_ref().is_some_and(Interrupt::is_raised) {
             return Some(Outcome::Interrupted);
         }
