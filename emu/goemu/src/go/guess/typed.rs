@@ -286,9 +286,11 @@ impl Evidence<'_> {
 
     /// Three words: a slice.
     fn triple(&self) -> GuessedType {
+        // Several bytes at once are often compared with a text.
+        let of_bytes = self.uses(0).iter().any(|used| matches!(used, Use::Access { size: 1, .. }));
         let elem = self.uses(0).iter().find_map(|used| match used {
             Use::Given(ty, 0, _) if ty.starts_with("[]") && ty.len() > 2 => Some(ty[2..].to_owned()),
-            Use::Access { size: 1, .. } => Some("byte".to_owned()),
+            Use::Access { .. } if of_bytes => Some("byte".to_owned()),
             Use::Access { size: 2, .. } => Some("uint16".to_owned()),
             Use::Access { size: 4, .. } => Some("int32".to_owned()),
             Use::Access { size: 8, scale: 8, .. } => Some("int".to_owned()),
