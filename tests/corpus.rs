@@ -109,9 +109,12 @@ fn compare_on(
 ) -> Result<(), Failed> {
     let mut wrong = Vec::new();
     for case in cases {
-        // Older releases do not have all functions.
-        let written = || signature_in_source(build.program(), &case.function).filter(|_| build.is_stripped());
-        let signature = whole.and_then(|whole| whole.signature(&case.function)).or_else(written);
+        let signature = match whole {
+            // Older releases do not have all functions.
+            Some(whole) if !whole.has(&case.function) => signature_in_source(build.program(), &case.function),
+            Some(whole) => whole.signature(&case.function),
+            None => None,
+        };
         let expected = Ending::from(case);
         let difference = match call(machine, case, signature.as_deref()) {
             Ok(found) if found == expected => None,

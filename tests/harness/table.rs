@@ -84,6 +84,11 @@ impl Build {
         funcs.first().unwrap_or_else(|| panic!("{}: no {function}", self.name)).entry()
     }
 
+    /// Whether it has a function of this name.
+    pub fn has(&self, function: &str) -> bool {
+        !self.image().funcs_named(function).is_empty()
+    }
+
     /// The signature of a function as text, from the debug information of the build that was not stripped.
     pub fn signature(&self, function: &str) -> Option<String> {
         let func = self.image().funcs_named(function).into_iter().next()?;
