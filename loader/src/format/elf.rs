@@ -74,8 +74,8 @@ fn dumped(segment: Segment, base: u64, file: &[u8]) -> Segment {
     }
 }
 
-/// Whether a file is a dump with all segments in place: its sections do not reach to its end, it is a number of pages, and
-/// has room for zeroed variables.
+/// Whether a file is a dump by its headers: all segments are in place or it is as large as their memory, its sections do not reach to its end,
+/// it is a number of pages, and has room for zeroed variables.
 pub(crate) fn is_dump(file: &[u8]) -> bool {
     let len = file.len() as u64;
     let Some(header) = parse_header(file).ok().filter(|_| len.is_multiple_of(PAGE)) else { return false };
@@ -84,6 +84,8 @@ pub(crate) fn is_dump(file: &[u8]) -> bool {
     let start = lowest(&headers);
     let end = loaded().map(|p| p.p_vaddr.saturating_add(p.p_memsz)).max().unwrap_or(0);
     let in_place = loaded().all(|p| p.p_vaddr.wrapping_sub(start) == p.p_offset);
+    // Or there is neither less nor more than memory had: files lack what is zero.
+    let whole = len == end.saturating_sub(start).checked_next_multiple_of(PAGE).unwrap_or(0);
     let zeroed = loaded().any(|p| p.p_memsz > p.p_filesz.saturating_add(PAGE));
     // Go writes section headers where they are loaded. Those of a program's file reach to its end.
     let sections = section_headers(file, &header).unwrap_or_default();
@@ -91,7 +93,7 @@ pub(crate) fn is_dump(file: &[u8]) -> bool {
     let last = in_file.map(|s| s.sh_offset.saturating_add(s.sh_size)).max().unwrap_or(0);
     let table = header.e_shoff.saturating_add(u64::from(header.e_shnum) * 64);
     let has_sections = !sections.is_empty() && (len.saturating_sub(PAGE)..=len).contains(&last.max(table));
-    in_place && zeroed && !has_sections && len >= end.saturating_sub(start)
+    (in_place || whole) && zeroed && !has_sections && len >= end.saturating_sub(start)
 }
 
 fn parse_header(file: &[u8]) -> Result<Header, LoadError> {

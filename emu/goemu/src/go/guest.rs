@@ -14,7 +14,7 @@ pub trait GuestMemory {
     /// When any of these bytes cannot be read; `buf` is then of no use.
     fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), BadAddress>;
 
-    /// Bytes of the host's memory that values may take which are read: what the guest leaves of its own.
+    /// Bytes of the host's memory that values may take which are read.
     fn room(&self) -> u64 {
         u64::MAX
     }

@@ -30,8 +30,8 @@ pub struct Limits {
     pub elems: u64,
     /// Bytes of a string or of a slice or array of bytes.
     pub bytes: u64,
-    /// Everything together, roughly in values; 64 bytes read count as one. It is less where the guest has left little of the memory
-    /// that it and all that is kept for it may take.
+    /// Everything together, roughly in values; 64 bytes read count as one. It is less where the limit of the guest's memory is small:
+    /// values take no more than that again.
     pub work: u64,
 }
 
