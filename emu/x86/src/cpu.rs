@@ -235,6 +235,15 @@ impl Cpu {
         z ^ z >> 31
     }
 
+    /// So many bytes of these numbers.
+    pub fn random_bytes(&mut self, size: usize) -> Vec<u8> {
+        let mut bytes = vec![0; size];
+        for part in bytes.chunks_mut(8) {
+            part.copy_from_slice(&self.next_random().to_le_bytes()[..part.len()]);
+        }
+        bytes
+    }
+
     /// RFLAGS as PUSHF stores it: bit 1 and IF are set.
     pub fn rflags(&self) -> u64 {
         let direction = if self.direction { Rflags::DF } else { Rflags::empty() };

@@ -198,8 +198,7 @@ pub(crate) fn fill_random(cx: &mut HookContext<'_>, to: u64, size: u64) -> Resul
     /// No program asks for more at once.
     const MOST: u64 = 1 << 20;
     let size = size.min(MOST);
-    let words = std::iter::repeat_with(|| cx.cpu.next_random());
-    let bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).take(size as usize).collect();
+    let bytes = cx.cpu.random_bytes(size as usize);
     cx.memory.write_bytes(to, &bytes)?;
     Ok(())
 }

@@ -242,8 +242,7 @@ pub(super) fn take(
             match disk.node(node.id)?.kind {
                 Kind::Device(Device::Random) => {
                     cx.memory.charge(most as u64 / 4);
-                    let words = std::iter::repeat_with(|| cx.cpu.next_random());
-                    return Ok(words.flat_map(u64::to_le_bytes).take(most).collect());
+                    return Ok(cx.cpu.random_bytes(most));
                 }
                 Kind::Device(Device::Zero | Device::Full) => return Ok(vec![0; most]),
                 Kind::Device(_) => return Ok(Vec::new()),
