@@ -115,16 +115,20 @@ impl Source {
 fn copy(file: File) -> io::Result<Bytes> {
     match sealed_copy(&file)? {
         Some(sealed) => Ok(Bytes::File { map: map(&sealed)?, file: sealed, sealed: true }),
-        None => {
-            let mut bytes = Vec::new();
-            io::Read::read_to_end(&mut io::Read::take(file, MAX_COPY), &mut bytes)?;
-            Ok(Bytes::Memory(Cow::Owned(bytes)))
-        }
+        None => Ok(Bytes::Memory(Cow::Owned(contents(&file)?))),
     }
 }
 
+/// What a file has, up to [`MAX_COPY`], however far it was read before: a copy that could not be sealed has read it to its end.
+fn contents(mut file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::Seek::rewind(&mut file)?;
+    io::Read::read_to_end(&mut io::Read::take(file, MAX_COPY), &mut bytes)?;
+    Ok(bytes)
+}
+
 /// A copy in memory that is a file, so that guests can map it, and that is sealed, so that no process can change it.
-/// `None` where the system has no such files.
+/// `None` where the system has no such files, or does not seal this one: it may still be using pages of it (EBUSY).
 #[cfg(target_os = "linux")]
 fn sealed_copy(file: &File) -> io::Result<Option<File>> {
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
@@ -155,4 +159,22 @@ fn map(file: &File) -> io::Result<Mmap> {
     // every access is bounds-checked against the mapping's length, which does not change. A sealed copy cannot
     // change at all. Of other files, another process may change or truncate them; `Image::open` documents that.
     unsafe { Mmap::map(file) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_read_is_read_again() {
+        let mut file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+        let mut before = Vec::new();
+        file.read_to_end(&mut before).unwrap();
+        assert!(!before.is_empty());
+        assert_eq!(contents(&file).unwrap(), before);
+    }
 }
