@@ -39,6 +39,11 @@ pub(crate) struct Binary {
     settings: OnceLock<Changes>,
 }
 
+/// An option with its value, as words of a command: none where there is no value.
+pub(crate) fn option(name: &str, value: Option<String>) -> impl Iterator<Item = String> {
+    value.map(|value| [format!("--{name}"), value]).into_iter().flatten()
+}
+
 impl Binary {
     /// The program at this path, or the demo.
     pub(crate) fn named(path: Option<PathBuf>) -> Binary {
@@ -108,9 +113,7 @@ impl Binary {
         let path = |path: &Path| path.display().to_string();
         let mut words: Vec<String> =
             self.paths().into_iter().flat_map(|of| ["-b".to_owned(), path(of)]).collect();
-        let mut option = |name: &str, value: Option<String>| {
-            words.extend(value.map(|value| [format!("--{name}"), value]).into_iter().flatten());
-        };
+        let mut option = |name: &str, value| words.extend(option(name, value));
         option("base", self.base.map(|base| format!("{base:#x}")));
         option("dump-base", self.dump_base.map(|base| format!("{base:#x}")));
         option("notes", self.notes.as_deref().map(path));

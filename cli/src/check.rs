@@ -16,7 +16,7 @@ use crate::binary::Binary;
 use crate::confined::{Needs, confine};
 use crate::cover::Covering;
 use crate::progress::Told;
-use crate::tested::{self, FOUND, Tried};
+use crate::tested::{self, Tried};
 use crate::{completions, output};
 
 /// Arguments of a function.
@@ -129,8 +129,7 @@ fn single(args: &Args, pool: &mut Pool, told: &mut Told) -> Result<u8> {
     } else {
         say(&name, &checked, args.tried.time.is_some())?;
     }
-    let status = if checked.finding.is_some() { FOUND } else { 0 };
-    Ok(args.tried.output.files("goemu check", &[case], &findings).map_or_else(tested::unwritten, |()| status))
+    Ok(args.tried.output.end("goemu check", &[case], &findings))
 }
 
 fn run(args: &Args, check: &Check, pool: &mut Pool, told: &mut Told) -> Result<Checked> {

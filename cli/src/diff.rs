@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 use crate::binary::Binary;
 use crate::confined::{Needs, confine};
 use crate::progress::Told;
-use crate::tested::{self, FOUND, Tried, findings_of, shell, skipped_of};
+use crate::tested::{self, Tried, findings_of, shell, skipped_of};
 use crate::{completions, output};
 
 /// Arguments of a function, and of each function of a sweep.
@@ -192,8 +192,7 @@ fn single(args: &Args, builds: &mut Builds, name: &str) -> Result<u8> {
             output::note(&format!("{} calls could not be made: {why}", compared.unserved));
         }
     }
-    let status = if compared.finding.is_some() { FOUND } else { 0 };
-    Ok(args.tried.output.files("goemu diff", &[case], &findings).map_or_else(tested::unwritten, |()| status))
+    Ok(args.tried.output.end("goemu diff", &[case], &findings))
 }
 
 fn case(name: &str, began: Instant, compared: Result<&Compared, String>) -> Case {
@@ -246,8 +245,7 @@ fn sweep(args: &Args, builds: &mut Builds, names: &[String]) -> Result<u8> {
     } else {
         table(&findings, &skipped, (compared, left, runs))?;
     }
-    let status = if findings.is_empty() { 0 } else { FOUND };
-    Ok(args.tried.output.files("goemu diff", &cases, &findings).map_or_else(tested::unwritten, |()| status))
+    Ok(args.tried.output.end("goemu diff", &cases, &findings))
 }
 
 /// What was compared so far.

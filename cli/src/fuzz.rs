@@ -16,7 +16,7 @@ use crate::calls::jobs;
 use crate::confined::{Needs, Sockets, confine};
 use crate::cover::{Covered, Covering};
 use crate::progress::Told;
-use crate::tested::{self, FOUND, Tried};
+use crate::tested::{self, Tried};
 use crate::{completions, output};
 
 /// Fuzz a function, guided by the edges that it takes
@@ -130,12 +130,9 @@ fn fuzz(args: &Args) -> Result<u8> {
         true => tested::print(&object(&name, &fuzzed))?,
         false => say(&name, &fuzzed)?,
     }
-    let written = tried.output.files("goemu fuzz", &[case], &findings).and_then(|()| match counting {
-        Some(mut machine) => covered.end(&mut machine),
-        None => Ok(()),
-    });
-    let status = if fuzzed.findings.is_empty() { 0 } else { FOUND };
-    Ok(written.map_or_else(tested::unwritten, |()| status))
+    let status = tried.output.end("goemu fuzz", &[case], &findings);
+    let counted = counting.map_or(Ok(()), |mut machine| covered.end(&mut machine));
+    Ok(counted.map_or_else(tested::unwritten, |()| status))
 }
 
 /// How far it is, as fuzzers say it.

@@ -16,7 +16,7 @@ use goemu::{Config, Image, Machine, Value};
 use goemu_loader::{Func, Param, Signature};
 use serde_json::{Value as Json, json};
 
-use crate::binary::Binary;
+use crate::binary::{Binary, option};
 use crate::calls::jobs;
 use crate::changing::Changing;
 use crate::progress::Told;
@@ -183,9 +183,7 @@ impl Limits {
     /// These options again, for a command that repeats something that was found in a machine in this state.
     fn words(&self, state: Option<State>) -> Vec<String> {
         let mut words = Vec::new();
-        let mut option = |name: &str, value: Option<String>| {
-            words.extend(value.map(|value| [format!("--{name}"), value]).into_iter().flatten());
-        };
+        let mut option = |name: &str, value| words.extend(option(name, value));
         let real = state.filter(|state| state.runtime == Runtime::Real).map(|_| Choice::Real);
         let runtime = self.runtime.filter(|choice| *choice != Choice::Auto).or(real);
         option("seed", self.seed.map(|n| n.to_string()));
@@ -223,8 +221,13 @@ impl Output {
         [&self.junit, &self.emit_test].into_iter().flatten()
     }
 
-    /// Writes the files that were asked for.
-    pub(crate) fn files(&self, suite: &str, cases: &[Case], findings: &[&Finding]) -> Result<()> {
+    /// Writes the files that were asked for, when all else is told: the exit status.
+    pub(crate) fn end(&self, suite: &str, cases: &[Case], findings: &[&Finding]) -> u8 {
+        let status = if findings.is_empty() { 0 } else { FOUND };
+        self.files(suite, cases, findings).map_or_else(unwritten, |()| status)
+    }
+
+    fn files(&self, suite: &str, cases: &[Case], findings: &[&Finding]) -> Result<()> {
         if let Some(path) = &self.junit {
             write(path, &junit(suite, cases))?;
         }

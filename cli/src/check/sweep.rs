@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 use super::Args;
 use crate::output;
 use crate::progress::Told;
-use crate::tested::{self, FOUND, findings_of, skipped_of};
+use crate::tested::{self, findings_of, skipped_of};
 
 /// Arguments of one function.
 const SWEPT: u64 = 1000;
@@ -41,8 +41,7 @@ pub(super) fn sweep(args: &Args, pool: &mut Pool, told: &mut Told, funcs: &[Func
     failed.map_or(Ok(()), Err)?;
     let findings: Vec<&Finding> = cases.iter().flat_map(findings_of).collect();
     summary(args, &cases, &findings, (funcs.len(), runs))?;
-    let status = if findings.is_empty() { 0 } else { FOUND };
-    Ok(args.tried.output.files("goemu check", &cases, &findings).map_or_else(tested::unwritten, |()| status))
+    Ok(args.tried.output.end("goemu check", &cases, &findings))
 }
 
 fn test(args: &Args, machine: &mut Machine, func: &Func<'_>, is_over: &dyn Fn() -> bool) -> Tested {

@@ -37,7 +37,7 @@ pub struct Limits {
 
 /// Bytes of the host's memory that a value takes, with its name, its type and its place in a list.
 const VALUE: u64 = 256;
-/// Values that are read whatever memory is left.
+/// Values that are read however small the limit of memory is.
 const LITTLE: u64 = 1 << 14;
 
 impl Default for Limits {

@@ -295,9 +295,8 @@ impl Scheduler {
     }
 }
 
-/// As for the [`World`](crate::guest::world::World) that it is part of.
 impl Scheduler {
-    /// Most calls start no goroutine, and do without this.
+    /// The part of [`Clone::clone_from`] that most calls do without, as they start no goroutine.
     #[inline(never)]
     fn clone_what_it_holds(&mut self, from: &Scheduler) {
         self.next.clone_from(&from.next);
@@ -310,6 +309,7 @@ impl Scheduler {
     }
 }
 
+/// As for the [`World`](crate::guest::world::World) that it is part of.
 impl Clone for Scheduler {
     fn clone(&self) -> Scheduler {
         let mut scheduler = Scheduler::default();
@@ -321,7 +321,7 @@ impl Clone for Scheduler {
         if !(self.holds_nothing() && from.holds_nothing()) {
             self.clone_what_it_holds(from);
         }
-        // All by name, so that a new one cannot be forgotten. The others: see `clone_what_it_holds`.
+        // All by name, so that a new one cannot be forgotten; those without one are cloned above.
         let &Scheduler {
             next: _,
             ready: _,
