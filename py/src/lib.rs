@@ -10,6 +10,7 @@ mod function;
 mod hooks;
 mod observe;
 mod open;
+mod package;
 mod pool;
 mod program;
 mod query;
@@ -32,7 +33,7 @@ fn _goemu(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(pool::run, module)?)?;
     module.add_function(wrap_pyfunction!(program::forked, module)?)?;
     module.add_class::<program::Program>()?;
-    module.add_class::<program::Package>()?;
+    module.add_class::<package::Package>()?;
     module.add_class::<function::Function>()?;
     module.add_class::<report::Report>()?;
     module.add_class::<types::GoType>()?;

@@ -1,6 +1,5 @@
 //! A program: its file, and the machine that calls its functions.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -19,6 +18,7 @@ use crate::function::Function;
 use crate::hooks::HookTable;
 use crate::observe::Watchers;
 use crate::open::{Asked, Source};
+use crate::package::{self, Package};
 use crate::types::Types;
 use crate::view;
 
@@ -366,17 +366,17 @@ impl Program {
 
     fn __getattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<Package> {
         let image = slf.get().image();
-        let found = packages(image).into_iter().find(|path| path == name || last(path) == name);
+        let found = package::all(image).into_iter().find(|path| path == name || package::last(path) == name);
         match found {
-            Some(path) if !name.starts_with('_') => Ok(Package { program: slf.clone().unbind(), path }),
+            Some(path) if !name.starts_with('_') => Ok(Package::new(slf.clone().unbind(), path)),
             _ => Err(PyAttributeError::new_err(format!("the program has no package {name}"))),
         }
     }
 
     fn __dir__(slf: &Bound<'_, Self>) -> PyResult<Vec<String>> {
         let own = slf.get_type().dir()?.extract::<Vec<String>>()?;
-        let names = packages(slf.get().image()).into_iter().map(|path| last(&path).to_owned());
-        Ok(own.into_iter().chain(names.filter(|name| is_identifier(name))).collect())
+        let names = package::all(slf.get().image()).into_iter().map(|path| package::last(&path).to_owned());
+        Ok(own.into_iter().chain(names.filter(|name| package::is_identifier(name))).collect())
     }
 
     fn _ipython_key_completions_(&self) -> Vec<String> {
@@ -566,65 +566,5 @@ pub(crate) fn function_name(name: &Bound<'_, PyAny>) -> PyResult<String> {
     match name.extract::<u64>() {
         Ok(address) => Ok(format!("{address:#x}")),
         Err(_) => name.extract::<String>(),
-    }
-}
-
-fn last(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
-fn is_identifier(name: &str) -> bool {
-    !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || c == '_')
-}
-
-fn packages(image: &Image) -> BTreeSet<String> {
-    image.defined_funcs().map(|func| goemu::go::names::package(func.name()).to_owned()).collect()
-}
-
-/// A package: its functions are attributes.
-#[pyclass(module = "goemu", frozen)]
-pub(crate) struct Package {
-    program: Py<Program>,
-    path: String,
-}
-
-impl Package {
-    fn functions(&self) -> Vec<String> {
-        let prefix = format!("{}.", self.path);
-        let names = self.program.get().image.defined_funcs().map(|func| func.name().to_owned());
-        names.filter_map(|name| Some(name.strip_prefix(&prefix)?.to_owned())).collect()
-    }
-}
-
-#[pymethods]
-impl Package {
-    fn __getattr__(&self, py: Python<'_>, name: &str) -> PyResult<Function> {
-        let full = format!("{}.{name}", self.path);
-        let program = self.program.bind(py);
-        if name.starts_with("__") || program.get().image().funcs_named(&full).is_empty() {
-            return Err(PyAttributeError::new_err(match Function::find(program, &full, None, None, false) {
-                Err(error) => error.value(py).to_string(),
-                Ok(_) => format!("no function {full}"),
-            }));
-        }
-        Function::find(program, &full, None, None, false)
-    }
-
-    fn __getitem__(&self, py: Python<'_>, name: &str) -> PyResult<Function> {
-        Function::find(self.program.bind(py), &format!("{}.{name}", self.path), None, None, false)
-    }
-
-    fn __dir__(&self) -> Vec<String> {
-        let mut names = self.functions();
-        names.retain(|name| is_identifier(name));
-        names
-    }
-
-    fn _ipython_key_completions_(&self) -> Vec<String> {
-        self.functions()
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<Go package {}>", self.path)
     }
 }

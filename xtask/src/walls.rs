@@ -49,6 +49,8 @@ const CHECKS: [Check; 6] =
 pub(crate) fn main() -> Result<()> {
     let crates = workspace::read(&root())?;
     let mut found: Vec<Violation> = CHECKS.iter().flat_map(|check| check(&crates)).collect();
+    // Python's objects know each other, so that the other walls do not hold there.
+    found.extend(length::check(&workspace::beside(&root())?));
     found.extend(paths::check(&root())?);
     for violation in &found {
         println!("{violation}");

@@ -24,7 +24,7 @@ const LIBRARIES: &[&str] =
     &["goemu-memory", "goemu-x86", "goemu-translate", "goemu-loader", "goemu-go", "goemu", "goemu-debug"];
 
 /// The crates that run guests.
-const EMULATOR: &[&str] = &["goemu-memory", "goemu-x86", "goemu-translate", "goemu-go", "goemu"];
+const EMULATOR: &[&str] = &["goemu-memory", "goemu-x86", "goemu-translate", "goemu"];
 
 const UNSAFE: &[&str] = &[
     "emu/memory/src/region.rs",

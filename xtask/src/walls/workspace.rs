@@ -105,6 +105,12 @@ pub(super) fn read(root: &Path) -> Result<Vec<Crate>> {
     folders.iter().map(|folder| read_crate(root, folder, &folders)).collect()
 }
 
+/// The crates that are workspaces of their own, because of what they need.
+pub(super) fn beside(root: &Path) -> Result<Vec<Crate>> {
+    let folders = ["emu/fuzz", "py"].map(str::to_owned);
+    folders.iter().map(|folder| read_crate(root, folder, &folders)).collect()
+}
+
 fn read_crate(root: &Path, folder: &str, all: &[String]) -> Result<Crate> {
     let manifest = read_text(&root.join(folder).join("Cargo.toml"))?;
     let mut found = Crate { folder: folder.to_owned(), ..parse_manifest(&manifest) };
