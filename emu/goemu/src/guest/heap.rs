@@ -141,14 +141,12 @@ impl Heap {
         while index > 0 && tries > 0 {
             (index, tries) = (index - 1, tries - 1);
             let Some(gap) = self.gaps.get(index).cloned() else { break };
-            let at = gap.start.next_multiple_of(align);
-            let end = at.saturating_add(size).next_multiple_of(GRANULE);
-            if end > gap.end {
+            let Some((at, end)) = placed(&gap, size, align) else {
                 if size < LARGE {
                     self.gaps.remove(index);
                 }
                 continue;
-            }
+            };
             if end < gap.end {
                 self.record(end, gap.end - end, Kind::Free);
                 self.gaps[index].start = end;
@@ -405,6 +403,13 @@ impl Clone for Heap {
     }
 }
 
+/// Where so many bytes at a multiple of `align` begin in a gap, and where the granules end that they are in. `None` where they do not fit.
+fn placed(gap: &Range<u64>, size: u64, align: u64) -> Option<(u64, u64)> {
+    let at = gap.start.checked_next_multiple_of(align)?;
+    let end = at.checked_add(size)?.checked_next_multiple_of(GRANULE)?;
+    (end <= gap.end).then_some((at, end))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -464,5 +469,18 @@ mod tests {
         assert_eq!((heap.top(), heap.base(kept + 8), heap.base(made[1])), (kept + 64, Some(kept), None));
         let again = take(&mut heap, &mut memory, 8);
         assert_eq!((again, heap.base(again)), (kept + 64, Some(again)));
+    }
+
+    #[test]
+    fn sizes_near_the_end_of_numbers_fit_nowhere() {
+        let (mut memory, mut heap) = heap();
+        heap.take(&mut memory, 4096, 8, Kind::Data).unwrap();
+        heap.take(&mut memory, 8, 8, Kind::Data).unwrap();
+        heap.sweep(1 << 30, |granule| granule == 0);
+        for size in [u64::MAX, u64::MAX - 7, u64::MAX - 4096, 1 << 63] {
+            let taken = heap.take(&mut memory, size, 8, Kind::Data);
+            assert!(matches!(taken, Err(HeapError::OutOfMemory(_))), "{size:#x}: {taken:?}");
+        }
+        assert_eq!(heap.take(&mut memory, 64, 8, Kind::Data), Ok(heap.start()), "the gap is still there");
     }
 }
