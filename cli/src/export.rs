@@ -16,6 +16,7 @@ use crate::binary::Binary;
 use crate::calls::initialise;
 use crate::confined::{Needs, confine};
 use crate::progress::Told;
+use crate::strings::note_rest;
 use crate::{notes, number, output};
 
 /// Write what is known of a program for IDA, Ghidra, Binary Ninja, or as JSON
@@ -103,9 +104,7 @@ fn data(args: &Args) -> Result<Json> {
         told.tell(|| format!("{done} of {all} functions"))
     })?;
     told.done();
-    if strings.interrupted || strings.left > 0 {
-        output::note(&format!("ended early: {} functions were not run", strings.left));
-    }
+    note_rest(&strings);
     let notes = notes.filter(|notes| notes.check(&image).is_ok());
     let values: Vec<(u64, String)> = variables.iter().filter_map(value).collect();
     let values = values.iter().map(|(addr, text)| (*addr, text.as_str()));

@@ -121,14 +121,22 @@ fn write(args: &Args, image: &Image, listing: &Listing) -> Result<u8> {
     if own > 0 {
         output::note(&format!("{own} strings that only Go's own packages use are not shown (--all)"));
     }
-    if listing.interrupted || listing.left > 0 {
-        output::note(&format!("ended early: {} functions were not run", listing.left));
-    }
+    note_rest(listing);
     if shown == 0 {
         output::complain("no such strings");
         return Ok(crate::FAILED);
     }
     Ok(0)
+}
+
+/// What was not run.
+pub(crate) fn note_rest(listing: &Listing) {
+    if listing.interrupted || listing.left > 0 {
+        output::note(&format!("ended early: {} functions were not run", listing.left));
+    }
+    if listing.cut > 0 {
+        output::note(&format!("{} functions were not run to their end: they take too long", listing.cut));
+    }
 }
 
 impl Args {

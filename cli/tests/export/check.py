@@ -62,7 +62,7 @@ def run(tool, names):
     with open(path, encoding="utf-8") as file:
         code = compile(file.read(), path, "exec")
     exec(code, {"__file__": os.path.abspath(path), "__name__": tool, **names})
-    assert counts["name"] >= len(data["functions"]), (tool, counts)
+    assert counts["name"] >= sum(func["label"] is not None for func in data["functions"]), (tool, counts)
     assert counts["comment"] >= len(data["comments"]), (tool, counts)
     assert counts["string"] == len(data["strings"]), (tool, counts)
     assert counts["type"] > 0, (tool, counts)
@@ -99,15 +99,11 @@ def ghidra():
     for name in ("ghidra", "ghidra.app", "ghidra.app.util", "ghidra.app.util.cparser", "ghidra.program", "ghidra.program.model"):
         module(name)
     module("ghidra.app.util.cparser.C", CParser=parser)
-    module("ghidra.program.model.data", DataTypeConflictHandler=None)
-    module("ghidra.program.model.listing", CodeUnit=Thing(EOL_COMMENT=0))
     module("ghidra.program.model.symbol", SourceType=Thing(USER_DEFINED=1))
     made = lambda at, name: Thing(setName=told("name", is_label), setComment=told("comment", text))
-    listing = Thing(setComment=told("comment", lambda at: is_address(at.ea), None, text))
     program = Thing(
         getImageBase=lambda: Thing(getOffset=lambda: low),
         getDataTypeManager=lambda: None,
-        getListing=lambda: listing,
     )
     run(
         "ghidra",
@@ -119,6 +115,8 @@ def ghidra():
             "createFunction": made,
             "createLabel": told("name", lambda at: is_address(at.ea), is_label),
             "clearListing": told("clear"),
+            # What takes the kind of a comment differs from release to release.
+            "setEOLComment": told("comment", lambda at: is_address(at.ea), text),
             "createAsciiString": told("string", lambda at: is_address(at.ea), size),
         },
     )

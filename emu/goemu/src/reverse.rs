@@ -15,6 +15,7 @@ pub mod decrypt;
 mod effects;
 pub mod export;
 pub mod memory_watch;
+mod outside;
 mod shadow;
 pub mod strings;
 mod text;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use goemu_loader::Image;
 
 use super::decrypt::converters;
+use super::effects::VECTORS;
 use super::strings::is_own;
 use crate::cpu::gpr;
 use crate::go::abi::Place;
@@ -17,8 +18,12 @@ use crate::hook::INT_REGISTERS;
 pub(super) struct Takes {
     /// Registers that it reads: see [`super::effects::bit`].
     pub(super) registers: u32,
+    /// Registers that are as before.
+    pub(super) kept: u32,
     /// Words of the stack that it reads, by offset from the first argument.
     pub(super) stack: Vec<u64>,
+    /// The register that a generic function has its dictionary in.
+    pub(super) dictionary: u32,
     /// Whether a string or a slice that it gives is worth a look.
     pub(super) gives_text: bool,
     /// Where on the stack that is; `None` for registers.
@@ -52,7 +57,8 @@ impl Callees {
     fn find(&self, image: &Image, entry: u64) -> Takes {
         let Some(func) = image.func_at(entry).filter(|func| func.entry() == entry) else {
             // The middle of a function that clears or copies memory.
-            return Takes { registers: 1 << gpr::RDI | 1 << gpr::RSI, ..Takes::default() };
+            let registers = 1 << gpr::RDI | 1 << gpr::RSI;
+            return Takes { registers, kept: !(registers | 1 << VECTORS), ..Takes::default() };
         };
         let guess = guess(image, &func);
         let is_converter = self.converters.contains(&entry);
@@ -66,6 +72,9 @@ impl Callees {
         };
         // Code that needs the dictionary of a generic function fails without it.
         let dictionary = guess.dictionary.map(|(place, _)| place);
+        if dictionary == Some(0) && image.facts().register_abi() {
+            takes.dictionary = 1 << INT_REGISTERS[0];
+        }
         let params = guess.params.iter().enumerate().filter(|(n, _)| Some(*n) != dictionary);
         for part in params.flat_map(|(_, param)| &param.parts) {
             match part.place {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use goemu_loader::Func;
-use iced_x86::{FlowControl, Instruction, InstructionInfoFactory};
+use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, Mnemonic, Register};
 use rustc_hash::FxHashMap;
 
 use super::effects::{Effects, effects};
@@ -19,6 +19,10 @@ pub(super) struct Code {
     index: FxHashMap<u64, usize>,
     /// Where blocks begin.
     pub(super) leaders: Vec<u64>,
+    /// Loops: from where they are jumped back to, to the jump.
+    loops: Vec<(u64, u64)>,
+    /// Places in the frame whose address is taken, as offsets from the stack pointer.
+    pub(super) arrays: Vec<u64>,
 }
 
 impl Code {
@@ -45,7 +49,37 @@ impl Code {
         leaders.retain(|at| range.contains(at));
         leaders.sort_unstable();
         leaders.dedup();
-        Code { range, insns, index, leaders }
+        let mut code = Code { range, insns, index, leaders, loops: Vec::new(), arrays: Vec::new() };
+        code.find_loops();
+        code.find_arrays();
+        code
+    }
+
+    fn find_loops(&mut self) {
+        let jumps = self.insns.iter().map(|(insn, _)| insn).filter(|insn| {
+            matches!(insn.flow_control(), FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch)
+        });
+        let back =
+            |insn: &&Instruction| (self.range.start + 1..=insn.ip()).contains(&insn.near_branch_target());
+        self.loops = jumps.filter(back).map(|insn| (insn.near_branch_target(), insn.ip())).collect();
+    }
+
+    fn find_arrays(&mut self) {
+        let taken = self.insns.iter().map(|(insn, _)| insn).filter(|insn| {
+            insn.mnemonic() == Mnemonic::Lea
+                && insn.memory_base() == Register::RSP
+                && insn.memory_index() == Register::None
+        });
+        self.arrays = taken.map(Instruction::memory_displacement64).collect();
+        self.arrays.sort_unstable();
+        self.arrays.dedup();
+    }
+
+    /// Whether a branch leaves a loop that it is in.
+    pub(super) fn is_exit(&self, at: u64, target: u64) -> bool {
+        self.loops
+            .iter()
+            .any(|(head, last)| (head..=last).contains(&&at) && !(head..=last).contains(&&target))
     }
 
     /// Places at which the frame is as large as it gets: where blocks begin, and calls.

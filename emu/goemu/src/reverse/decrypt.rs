@@ -8,8 +8,9 @@ use goemu_loader::{Func, Image};
 use super::callees::Callees;
 use super::constants::{Callee, Known, Site, is_address};
 use super::is_text;
+use super::outside::Outside;
 use super::strings::FILLS;
-use super::walk::{Made, walk};
+use super::walk::{Made, Setting, walk};
 use crate::call::invoke::{enter, left};
 use crate::go::abi::Place;
 use crate::go::frame::Frame;
@@ -130,8 +131,9 @@ fn texts_of_calls(
     fuel: u64,
     interrupt: &Interrupt,
 ) -> HashMap<u64, Vec<u8>> {
-    let callees = Callees::new(func.image());
-    let mut with = |fill| walk(machine, &callees, func, fill, fuel, interrupt);
+    let (callees, outside) = (Callees::new(func.image()), Outside::of(machine));
+    let setting = Setting { callees: &callees, outside: &outside, fuel, interrupt };
+    let mut with = |fill| walk(machine, &setting, func, fill).made;
     let made = with(FILLS[0]);
     let again: HashSet<Made> = with(FILLS[1]).into_iter().collect();
     let made = made.into_iter().filter(|made| made.given && again.contains(made));

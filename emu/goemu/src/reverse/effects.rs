@@ -8,7 +8,7 @@ use iced_x86::{
 const FLAGS: u32 =
     RflagsBits::OF | RflagsBits::SF | RflagsBits::ZF | RflagsBits::AF | RflagsBits::CF | RflagsBits::PF;
 /// The bit of the first vector register.
-const VECTORS: u32 = 16;
+pub(super) const VECTORS: u32 = 16;
 
 /// What an instruction reads and writes.
 #[derive(Clone, Debug, Default)]

@@ -56,11 +56,15 @@ fn function(
     let name = full_name(image, func);
     let other = recovered.get(&func.entry()).filter(|other| !is_said_by(name, other));
     let shown = other.map_or(name, String::as_str);
-    let mut label = label(shown);
-    if label.is_empty() || !labels.insert(label.clone()) {
-        label = format!("{label}_{:x}", func.entry());
-        labels.insert(label.clone());
-    }
+    // Disassemblers have names of their own for what has none.
+    let label = (!shown.is_empty()).then(|| {
+        let mut label = label(shown);
+        if !labels.insert(label.clone()) {
+            label = format!("{label}_{:x}", func.entry());
+            labels.insert(label.clone());
+        }
+        label
+    });
     let signature = image.signature(func).ok().flatten().map(|signature| signature.to_string());
     let line = func.line_at(func.entry()).map(|line| format!("{}:{}", line.file, line.line));
     json!({

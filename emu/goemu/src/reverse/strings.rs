@@ -1,15 +1,16 @@
 //! Every string of a program: constants, what its packages hold when they are initialised, and what its decoders make.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::ControlFlow;
-use std::time::Duration;
+use std::ops::{ControlFlow, Range};
+use std::time::{Duration, Instant};
 
 use goemu_loader::{Func, Image, Perm};
 
 use super::callees::Callees;
 use super::constants::{Known, Literal, is_address, is_constant_data};
 use super::is_text;
-use super::walk::{Made, walk};
+use super::outside::Outside;
+use super::walk::{Made, Setting, Walked, walk};
 use super::xrefs::{find, scan, words};
 use crate::error::Error;
 use crate::go::{names, variables};
@@ -32,9 +33,9 @@ pub struct Options {
     pub min: usize,
     /// Whether decoders are run.
     pub decode: bool,
-    /// Instructions for each call that a function makes.
+    /// Instructions for each call that a function makes; all its calls have a hundred times that.
     pub fuel: u64,
-    /// Time for each function.
+    /// Time for each function, on a host where these instructions take longer.
     pub time: Duration,
     /// Machines at work.
     pub jobs: usize,
@@ -46,7 +47,7 @@ impl Default for Options {
             min: 4,
             decode: true,
             fuel: 2_000_000,
-            time: Duration::from_secs(10),
+            time: Duration::from_secs(60),
             jobs: crate::pool::cores(),
         }
     }
@@ -109,6 +110,8 @@ pub struct Listing {
     pub tried: usize,
     /// Functions that were not run any more.
     pub left: usize,
+    /// Functions that were not run to their end, because they take too long.
+    pub cut: usize,
     /// Whether it was interrupted.
     pub interrupted: bool,
 }
@@ -135,6 +138,7 @@ pub fn list(
         let (ran, all) = decode(machine, options, interrupt, progress)?;
         listing.tried = ran.len();
         listing.left = all - ran.len();
+        listing.cut = ran.iter().filter(|ran| ran.is_cut).count();
         strings.decoded(ran);
     }
     listing.interrupted = interrupt.is_raised();
@@ -186,6 +190,7 @@ pub fn is_own(image: &Image, entry: u64) -> bool {
 struct Ran {
     func: u64,
     made: Vec<Made>,
+    is_cut: bool,
 }
 
 /// Runs all ways through all functions but Go's own.
@@ -206,12 +211,15 @@ fn decode(
     // Packages lie behind those that they use. The program's own come first, for who does not wait for all.
     funcs.reverse();
     let all = funcs.len();
-    let callees = Callees::new(&image);
+    let (callees, outside) = (Callees::new(&image), Outside::of(&machine));
+    let setting = Setting { callees: &callees, outside: &outside, fuel: options.fuel, interrupt };
     let mut pool =
         Pool::new(machine).jobs(options.jobs).time_each(Some(options.time)).interrupted_by(interrupt.clone());
     let work = |machine: &mut Machine, entry: u64| {
-        let made = image.func_at(entry).map(|func| texts(machine, &callees, &func, options, interrupt));
-        Ran { func: entry, made: made.unwrap_or_default() }
+        let began = Instant::now();
+        let walked = image.func_at(entry).map(|func| texts(machine, &setting, &func)).unwrap_or_default();
+        let is_cut = walked.is_cut || began.elapsed() >= options.time;
+        Ran { func: entry, made: walked.made, is_cut }
     };
     let mut gather = Gather { ran: Vec::new(), progress: &mut |done| progress(done, all) };
     pool.run(funcs.into_iter(), work, &mut gather)?;
@@ -220,17 +228,12 @@ fn decode(
 }
 
 /// The texts that a function makes of what is known: those that it makes whatever the unknown is.
-fn texts(
-    machine: &mut Machine,
-    callees: &Callees,
-    func: &Func<'_>,
-    options: &Options,
-    interrupt: &Interrupt,
-) -> Vec<Made> {
-    let mut with = |fill| walk(machine, callees, func, fill, options.fuel, interrupt);
-    let mut made = with(FILLS[0]);
+fn texts(machine: &mut Machine, setting: &Setting<'_>, func: &Func<'_>) -> Walked {
+    let Walked { mut made, mut is_cut } = walk(machine, setting, func, FILLS[0]);
     if !made.is_empty() {
-        let again: HashSet<Made> = with(FILLS[1]).into_iter().collect();
+        let second = walk(machine, setting, func, FILLS[1]);
+        is_cut |= second.is_cut;
+        let again: HashSet<Made> = second.made.into_iter().collect();
         made.retain(|made| again.contains(made));
         // What lies around a text before it is cut out, or a part of it.
         let has = |whole: &[u8], part: &[u8]| whole.windows(part.len()).any(|window| window == part);
@@ -243,13 +246,24 @@ fn texts(
         let part = |value: &[u8]| all.iter().any(|whole| whole.len() > value.len() && has(whole, value));
         made.retain(|made| made.given || !part(&made.value));
     }
-    made
+    Walked { made, is_cut }
 }
 
 /// Whether constant data has these bytes.
 fn is_in_file(image: &Image, text: &[u8]) -> bool {
     let mut constant = image.segments().iter().filter(|segment| !segment.perm.contains(Perm::WRITE));
     constant.any(|segment| find(image.segment_bytes(segment), text).is_some())
+}
+
+/// Where packages have their variables and what these refer to, from a multiple of 8 on.
+pub(super) fn writable(machine: &Machine) -> Vec<Range<u64>> {
+    let segments = machine.image().segments().iter().filter(|segment| segment.perm.contains(Perm::WRITE));
+    let mut ranges: Vec<_> = segments.map(|s| s.addr..s.addr.saturating_add(s.mem_size)).collect();
+    ranges.push(machine.guest.world.heap_range());
+    let part = |range: Range<u64>| {
+        range.start.next_multiple_of(8)..range.end.min(range.start.saturating_add(MAX_HEAP))
+    };
+    ranges.into_iter().map(part).collect()
 }
 
 struct Gather<'p> {
@@ -330,16 +344,12 @@ impl Strings {
         if !machine.is_initialised() || machine.reset().is_err() {
             return;
         }
-        let segments = image.segments().iter().filter(|segment| segment.perm.contains(Perm::WRITE));
-        let mut ranges: Vec<_> = segments.map(|s| s.addr..s.addr.saturating_add(s.mem_size)).collect();
-        ranges.push(machine.guest.world.heap_range());
-        for range in ranges {
-            let end = range.end.min(range.start.saturating_add(MAX_HEAP));
-            self.in_memory(machine, image, range.start.next_multiple_of(8)..end);
+        for range in writable(machine) {
+            self.in_memory(machine, image, range);
         }
     }
 
-    fn in_memory(&mut self, machine: &Machine, image: &Image, range: std::ops::Range<u64>) {
+    fn in_memory(&mut self, machine: &Machine, image: &Image, range: Range<u64>) {
         let memory = machine.memory();
         let word = |at: u64| memory.read(at).ok().map(u64::from_le_bytes);
         for at in range.step_by(8) {

@@ -5,6 +5,8 @@
 //! is taken comes first, and the other one later, from the state that the branch was met in: so every piece of code is reached once in a
 //! state that a run could have. What no way reaches is begun with nothing known at all.
 
+mod texts;
+
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -15,14 +17,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::callees::{Callees, Takes};
 use super::code::Code;
 use super::effects::{Access, Effects};
-use super::is_text;
+use super::outside::Outside;
 use super::shadow::{Bytes, Registers, fixed};
 use crate::call::invoke::enter;
 use crate::cpu::gpr;
 use crate::engine::Engine;
 use crate::go::frame::Frame;
 use crate::guest::state::Guest;
-use crate::hook::INT_REGISTERS;
 use crate::interp::Interpreter;
 use crate::machine::history::Saved;
 use crate::machine::{Interrupt, Machine};
@@ -33,11 +34,13 @@ const MAX_LEN: u64 = 64 << 10;
 const BLOCK: u64 = 512;
 /// Room below the frame of the function, for what it calls.
 const BELOW: u64 = 16 << 10;
-/// Instructions that one way may have, and all of them for each instruction of the function.
+/// Instructions that one way may have where it comes to nothing new, and all of them for each instruction of the function.
 const WAY: u64 = 60_000;
 const EACH: u64 = 100;
 /// The same for a function of any size.
 const LEAST: u64 = 100_000;
+/// Calls that may use up all that one may, before no more are made.
+const CALLS: u64 = 100;
 /// Ways that wait at most.
 const MAX_FORKS: usize = 4096;
 /// Entries of a table of jumps that are looked at.
@@ -46,6 +49,8 @@ const MAX_TABLE: u64 = 1024;
 const MAX_AROUND: u64 = 4096;
 /// Objects of one way that are looked at.
 const MAX_OBJECTS: usize = 256;
+/// Bytes between two that a callee has changed, which it wrote as well.
+const MAX_HOLE: u64 = 8;
 /// Calls that fail before a function is not called any more.
 const MAX_FAILED: u32 = 2;
 /// Bytes that a text has at least which nobody made a string of.
@@ -63,24 +68,35 @@ pub(super) struct Made {
     pub(super) given: bool,
 }
 
-/// Runs all ways through a function; unknown registers and bytes hold `fill`. Each call on the way has so much fuel.
-pub(super) fn walk(
-    machine: &mut Machine,
-    callees: &Callees,
-    func: &Func<'_>,
-    fill: u8,
-    fuel: u64,
-    interrupt: &Interrupt,
-) -> Vec<Made> {
+/// What is the same for all functions that are walked through.
+pub(super) struct Setting<'s> {
+    pub(super) callees: &'s Callees,
+    pub(super) outside: &'s Outside,
+    /// Instructions for each call on the way.
+    pub(super) fuel: u64,
+    pub(super) interrupt: &'s Interrupt,
+}
+
+/// What came of a walk.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    pub(super) made: Vec<Made>,
+    /// Whether some of its code was not run, because it takes too long.
+    pub(super) is_cut: bool,
+}
+
+/// Runs all ways through a function; unknown registers and bytes hold `fill`.
+pub(super) fn walk(machine: &mut Machine, setting: &Setting<'_>, func: &Func<'_>, fill: u8) -> Walked {
     let code = Code::of(func);
     let depth = code.places().filter_map(|at| func.sp_delta(at)).max().unwrap_or(0);
     let mut walker = Walker {
         entry: func.entry(),
         image: func.image(),
         code: &code,
-        callees,
+        setting,
         fill,
-        call_fuel: i64::try_from(fuel).unwrap_or(i64::MAX),
+        calls_left: setting.fuel.saturating_mul(CALLS),
+        way_left: WAY,
         left: LEAST + EACH * code.insns.len() as u64,
         depth: u64::try_from(depth).unwrap_or(0),
         top: 0,
@@ -92,13 +108,14 @@ pub(super) fn walk(
         forks: Vec::new(),
         objects: Vec::new(),
         failed: FxHashMap::default(),
+        exits: FxHashMap::default(),
         made: Vec::new(),
         seen: HashSet::new(),
         interp: Interpreter::new(),
         machine,
     };
     for start in [func.entry()].into_iter().chain(code.leaders.iter().copied()) {
-        if interrupt.is_raised() || walker.left == 0 {
+        if setting.interrupt.is_raised() || walker.left == 0 {
             break;
         }
         let depth = func.sp_delta(start).and_then(|depth| u64::try_from(depth).ok());
@@ -107,7 +124,7 @@ pub(super) fn walk(
             walker.ways();
         }
     }
-    walker.made
+    Walked { is_cut: walker.left == 0 || walker.calls_left == 0, made: walker.made }
 }
 
 /// A way that was not taken yet.
@@ -125,9 +142,12 @@ struct Walker<'w> {
     entry: u64,
     image: &'w Image,
     code: &'w Code,
-    callees: &'w Callees,
+    setting: &'w Setting<'w>,
     fill: u8,
-    call_fuel: i64,
+    /// Instructions that are left for calls.
+    calls_left: u64,
+    /// Instructions that are left for this way until it comes to something new.
+    way_left: u64,
     /// Instructions that are left for all ways.
     left: u64,
     /// Bytes of the function's frame.
@@ -146,6 +166,8 @@ struct Walker<'w> {
     /// What was allocated on the way.
     objects: Vec<Range<u64>>,
     failed: FxHashMap<u64, u32>,
+    /// Whether branches leave a loop, by their address and where they go.
+    exits: FxHashMap<(u64, u64), bool>,
     made: Vec<Made>,
     /// The texts that were noted, and where.
     seen: HashSet<(Vec<u8>, Option<u64>)>,
@@ -175,7 +197,18 @@ impl Walker<'_> {
             let fill = vec![self.fill; usize::try_from(part.end - part.start).ok()?];
             self.machine.guest.memory.poke(part.start, &fill).ok()?;
         }
+        for text in &self.setting.outside.texts {
+            let len = text.end - text.start;
+            self.bytes.set(text.start, len, false);
+            let fill = vec![self.fill; usize::try_from(len).ok()?];
+            self.machine.guest.memory.poke(text.start, &fill).ok()?;
+        }
+        self.setting.outside.words.iter().for_each(|word| self.bytes.set(*word, 8, false));
         self.forget();
+        if start == self.entry {
+            // What is not read of a dictionary does not matter, and nothing can be read of this one.
+            self.registers.set(self.setting.callees.of(self.image, self.entry).dictionary, true);
+        }
         let cpu = &mut self.machine.guest.cpu;
         cpu.set_gpr(gpr::RSP, self.top - depth);
         cpu.rip = start;
@@ -185,18 +218,17 @@ impl Walker<'_> {
 
     /// Follows the way from here, and all that part from it.
     fn ways(&mut self) {
-        let mut left = WAY;
         loop {
+            self.way_left = WAY;
             self.visit(self.machine.guest.cpu.rip);
-            while left > 0 && self.left > 0 {
-                (left, self.left) = (left - 1, self.left - 1);
+            while self.way_left > 0 && self.left > 0 {
+                (self.way_left, self.left) = (self.way_left - 1, self.left - 1);
                 if matches!(self.step(), Step::End) {
                     break;
                 }
             }
             self.left_behind();
             let Some(fork) = self.next_fork() else { return };
-            left = WAY;
             self.registers = fork.registers;
             self.bytes.go_back_to(fork.moment);
             self.objects.truncate(fork.objects);
@@ -217,7 +249,14 @@ impl Walker<'_> {
     }
 
     fn visit(&mut self, at: u64) {
-        self.visited.insert(at);
+        if self.visited.insert(at) {
+            self.way_left = WAY;
+        }
+    }
+
+    /// Whether a branch leaves a loop that it is in.
+    fn is_exit(&mut self, at: u64, target: u64) -> bool {
+        *self.exits.entry((at, target)).or_insert_with(|| self.code.is_exit(at, target))
     }
 
     fn fork(&mut self, target: u64) {
@@ -289,7 +328,7 @@ impl Walker<'_> {
         }
         for (addr, size) in places {
             if !done {
-                self.spoilt(addr, insn.ip());
+                self.spoilt(addr, size, insn.ip());
             }
             self.bytes.set(addr, size, done);
             if !done {
@@ -348,7 +387,11 @@ impl Walker<'_> {
                 return Step::End;
             }
             let went = cpu.rip;
-            self.fork(if went == next { taken } else { next });
+            let other = if went == next { taken } else { next };
+            // Who leaves a loop early has what is only half done.
+            if !self.visited.contains(&other) && !self.is_exit(insn.ip(), other) {
+                self.fork(other);
+            }
             return self.jump(went);
         }
         let new = |at: &u64| !self.visited.contains(at);
@@ -402,10 +445,11 @@ impl Walker<'_> {
         let next = insn.next_ip();
         let called = target.filter(|target| self.image.func_at(*target).is_some());
         if let Some(target) = called {
-            let takes = self.callees.of(self.image, target);
+            let takes = self.setting.callees.of(self.image, target);
             if self.takes_known(&takes) && self.failed.get(&target).copied().unwrap_or(0) < MAX_FAILED {
                 if self.make(target, next) {
-                    self.registers = Registers { unknown: 0, flags_unknown: true };
+                    let unknown = self.registers.unknown & takes.kept;
+                    self.registers = Registers { unknown, flags_unknown: true };
                     self.result(insn.ip(), target, &takes);
                     return Step::Go;
                 }
@@ -438,10 +482,12 @@ impl Walker<'_> {
         let Guest { cpu, memory, .. } = &mut self.machine.guest;
         cpu.set_gpr(gpr::RSP, sp.wrapping_sub(8));
         cpu.rip = target;
-        let mut fuel = self.call_fuel;
+        let given = i64::try_from(self.setting.fuel.min(self.calls_left)).unwrap_or(i64::MAX);
+        let mut fuel = given;
         let entered = memory.poke(sp.wrapping_sub(8), &return_addr.to_le_bytes()).is_ok();
         let heap = self.machine.guest.world.heap_range().end;
         let returned = entered && matches!(self.machine.run(&mut fuel), Ok(None));
+        self.calls_left = self.calls_left.saturating_sub((given - fuel.max(0)).unsigned_abs());
         if !returned || self.gpr(gpr::RSP) != sp {
             // A machine that cannot go back has no memory left: the way ends at its next step.
             let _ = self.machine.go_back_to(&saved);
@@ -456,116 +502,17 @@ impl Walker<'_> {
         true
     }
 
-    /// Bytes of the frame that a callee has changed are known.
+    /// Bytes of the frame that a callee has changed are known. A byte between two of them was written, too, with what it had: where
+    /// that is not so, the second walk does not have the same text.
     fn written(&mut self, frame: Range<u64>, before: &[u8]) {
         let mut after = vec![0; before.len()];
         self.machine.memory().peek(frame.start, &mut after);
-        if after == before {
-            return;
-        }
+        let mut last: Option<u64> = None;
         for (at, _) in before.iter().zip(&after).enumerate().filter(|(_, (before, after))| before != after) {
-            self.bytes.set(frame.start + at as u64, 1, true);
+            let at = frame.start + at as u64;
+            let from = last.filter(|last| at - last <= MAX_HOLE).map_or(at, |last| last + 1);
+            self.bytes.set(from, at + 1 - from, true);
+            last = Some(at);
         }
-    }
-
-    /// Notes the text that a callee gave.
-    fn result(&mut self, at: u64, callee: u64, takes: &Takes) {
-        if !takes.gives_text {
-            return;
-        }
-        let (addr, len) = match takes.text {
-            None => (self.gpr(gpr::RAX), self.gpr(gpr::RBX)),
-            Some(offset) => {
-                let sp = self.gpr(gpr::RSP);
-                let word = |at: u64| self.machine.memory().read(sp.wrapping_add(at)).map(u64::from_le_bytes);
-                let (Ok(addr), Ok(len)) = (word(offset), word(offset + 8)) else { return };
-                (addr, len)
-            }
-        };
-        let maker = if takes.is_converter { self.entry } else { callee };
-        self.note(addr, len, 1, at, maker, true);
-    }
-
-    /// Notes texts that are handed to a call, or back.
-    fn given_texts(&mut self, insn: &Instruction) {
-        let known = |n: usize| self.registers.unknown & 1 << INT_REGISTERS[n] == 0;
-        let pairs: Vec<(u64, u64)> = (0..8)
-            .filter(|n| known(*n) && known(n + 1))
-            .map(|n| (self.gpr(INT_REGISTERS[n]), self.gpr(INT_REGISTERS[n + 1])))
-            .collect();
-        for (addr, len) in pairs {
-            self.note(addr, len, MIN_BYTES, insn.ip(), self.entry, false);
-        }
-    }
-
-    fn returned(&mut self) {
-        let insn = self.code.at(self.machine.guest.cpu.rip).map(|(insn, _)| *insn);
-        if let Some(insn) = insn.filter(|_| self.image.facts().register_abi()) {
-            self.given_texts(&insn);
-        }
-    }
-
-    /// Notes the text of an object, or in the frame, before something unknown is written into it.
-    fn spoilt(&mut self, addr: u64, at: u64) {
-        if let Some(object) = self.objects.iter().find(|object| object.contains(&addr)).cloned() {
-            self.note_object(&object, at);
-        } else if self.bytes.frame().contains(&addr) {
-            let text = self.text_around(addr);
-            self.note(text.start, text.end - text.start, MIN_BYTES, at, self.entry, false);
-        }
-    }
-
-    /// The known bytes around a place in the frame that may be of a text.
-    fn text_around(&self, addr: u64) -> Range<u64> {
-        let is_text = |at: &u64| {
-            let mut byte = [0];
-            self.machine.memory().peek(*at, &mut byte);
-            self.bytes.are_known(*at, 1) && (byte[0] >= b' ' || matches!(byte[0], b'\n' | b'\t' | b'\r'))
-        };
-        let frame = self.bytes.frame();
-        let most =
-            addr.saturating_sub(MAX_AROUND).max(frame.start)..addr.saturating_add(MAX_AROUND).min(frame.end);
-        let start = (most.start..addr).rev().take_while(is_text).last().unwrap_or(addr);
-        let end = (addr..most.end).take_while(is_text).last().map_or(addr, |last| last + 1);
-        start..end
-    }
-
-    /// Notes the texts of objects as the way ends.
-    fn left_behind(&mut self) {
-        let at = self.machine.guest.cpu.rip;
-        for object in self.objects.clone() {
-            self.note_object(&object, at);
-        }
-    }
-
-    /// Notes the text that an object is, but for zeros at its end.
-    fn note_object(&mut self, object: &Range<u64>, at: u64) {
-        let size = (object.end - object.start).min(MAX_LEN);
-        let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
-        self.machine.memory().peek(object.start, &mut bytes);
-        let len = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
-        self.note(object.start, len, MIN_BYTES, at, self.entry, false);
-    }
-
-    /// Notes a text that was made on the way.
-    fn note(&mut self, addr: u64, len: u64, min: u64, at: u64, maker: u64, given: bool) {
-        let fresh = addr >= self.heap && addr < self.machine.guest.world.heap_range().end
-            || self.bytes.frame().contains(&addr);
-        if !fresh || !(min..=MAX_LEN).contains(&len) || !self.bytes.are_known(addr, len) {
-            return;
-        }
-        let mut value = vec![0; usize::try_from(len).unwrap_or(0)];
-        if self.machine.memory().read_bytes(addr, &mut value).is_ok()
-            && is_text(&value)
-            && !self.is_noted(&value, at, given)
-        {
-            self.made.push(Made { value, at, maker, given });
-        }
-    }
-
-    /// Whether a text was noted before: there, or anywhere where it is only handed on.
-    fn is_noted(&mut self, value: &[u8], at: u64, given: bool) -> bool {
-        let first = self.seen.insert((value.to_vec(), None));
-        if given { !self.seen.insert((value.to_vec(), Some(at))) } else { !first }
     }
 }

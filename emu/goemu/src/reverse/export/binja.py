@@ -20,9 +20,10 @@ def apply(bv, path=os.path.splitext(os.path.splitext(os.path.abspath(__file__))[
         if known is None:
             bv.create_user_function(start)
             known = bv.get_function_at(start)
-        bv.define_user_symbol(Symbol(SymbolType.FunctionSymbol, start, func["label"]))
+        if func["label"]:
+            bv.define_user_symbol(Symbol(SymbolType.FunctionSymbol, start, func["label"]))
         lines = [func["recovered"] or func["name"], func["signature"], func["line"]]
-        if known is not None:
+        if known is not None and any(lines):
             known.comment = "\n".join(line for line in lines if line)
     for variable in data["variables"]:
         bv.define_user_symbol(Symbol(SymbolType.DataSymbol, variable["address"] + delta, variable["label"]))

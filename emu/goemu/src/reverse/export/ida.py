@@ -23,9 +23,11 @@ def main(path=os.path.splitext(os.path.splitext(os.path.abspath(__file__))[0])[0
         start = func["address"] + delta
         if ida_funcs.get_func(start) is None:
             ida_funcs.add_func(start, func["end"] + delta)
-        ida_name.set_name(start, func["label"], ida_name.SN_NOCHECK | ida_name.SN_NOWARN)
+        if func["label"]:
+            ida_name.set_name(start, func["label"], ida_name.SN_NOCHECK | ida_name.SN_NOWARN)
         lines = [func["recovered"] or func["name"], func["signature"], func["line"]]
-        idc.set_func_cmt(start, "\n".join(line for line in lines if line), 1)
+        if any(lines):
+            idc.set_func_cmt(start, "\n".join(line for line in lines if line), 1)
     for variable in data["variables"]:
         at = variable["address"] + delta
         ida_name.set_name(at, variable["label"], ida_name.SN_NOCHECK | ida_name.SN_NOWARN)
