@@ -240,8 +240,9 @@ impl<A: GoArgs, R: GoResults> TypedFunction<A, R> {
     /// The short way: numbers in, numbers out.
     fn call_words(&self, machine: &mut Machine, args: &A::Given<'_>) -> Option<R> {
         let (params, results) = self.words.as_ref()?;
-        let args = params.iter().copied().zip(A::words(args)?);
-        R::from_words(self.function.call_words(machine, args, results)?)
+        let (args, mut words) = (A::words(args)?, Words::default());
+        self.function.call_words(machine, (params, &args), results, &mut words)?;
+        R::from_words(words)
     }
 
     /// The same with text and bytes.

@@ -214,7 +214,16 @@ impl Layer {
         self.dirty.iter().filter_map(|&at| Some(self.saved.get(at)?.page))
     }
 
+    #[inline]
     fn undo(&mut self, region: &mut Region, touched: &mut impl FnMut(u64)) -> Result<(), MemoryError> {
+        // A short call may have written what was there.
+        if self.changes.is_empty() && self.dirty.is_empty() {
+            return Ok(());
+        }
+        self.undo_all(region, touched)
+    }
+
+    fn undo_all(&mut self, region: &mut Region, touched: &mut impl FnMut(u64)) -> Result<(), MemoryError> {
         while let Some(change) = self.changes.pop() {
             if let Change::Unmapped(old) = &change {
                 self.kept -= old.iter().filter(|(.., bytes)| bytes.is_some()).count() as u64;

@@ -487,8 +487,11 @@ impl Engine for Translator {
         let begun = if self.eager { self.run_translated(cpu, memory, fuel, &mut held) } else { None };
         let exit = begun.unwrap_or_else(|| {
             loop {
-                if let Some(exit) = self.interpret(cpu, memory, fuel, &mut held) {
-                    break exit;
+                match self.interpret(cpu, memory, fuel, &mut held) {
+                    // As most short calls end: the rest of an exit is neither there nor moved.
+                    Some(Exit::Stopped) => break Exit::Stopped,
+                    Some(exit) => break exit,
+                    None => {}
                 }
                 if *fuel > MARGIN
                     && let Some(exit) = self.run_translated(cpu, memory, fuel, &mut held)

@@ -182,6 +182,8 @@ impl Interpreter {
                     Ok(next) => next,
                     Err(exit) => return Some(exit),
                 },
+                // As most calls end: the rest of an exit is neither there nor moved.
+                Err(Exit::Stopped) => return Some(Exit::Stopped),
                 Err(exit) => return Some(exit),
             };
             let polled = match flow {
@@ -308,6 +310,7 @@ impl Interpreter {
     }
 
     /// The block at RIP, unless that is a stop address.
+    #[inline(always)]
     fn arrive(&mut self, cpu: &Cpu, memory: &mut Memory) -> Result<Id, Exit> {
         if self.blocks.stops.contains(&cpu.rip) {
             return Err(Exit::Stopped);

@@ -221,23 +221,22 @@ impl Function {
         Some((all(&places.params)?, all(&places.results)?))
     }
 
-    /// Calls it with numbers in places that [`Function::words`] tells, and gives the numbers that it returned: without
+    /// Calls it with numbers in places that [`Function::words`] tells, and puts the numbers that it returned into `words`: without
     /// values or a report, which cost more than a small function. `None` where it does not return so, and
     /// [`Function::call`] is to tell why.
-    pub(crate) fn call_words<const N: usize>(
+    #[inline]
+    pub(crate) fn call_words(
         &self,
         machine: &mut Machine,
-        args: impl Iterator<Item = (Piece, u64)>,
+        args: (&[Piece], &[u64]),
         results: &[Piece],
-    ) -> Option<[u64; N]> {
+        words: &mut [u64],
+    ) -> Option<()> {
         if !machine.is_plain(self.entry) {
             return None;
         }
-        let mut frame = Frame::new(self.block);
-        for (piece, word) in args {
-            frame.put(&[piece], &word.to_le_bytes()).ok()?;
-        }
-        machine.serve_plain(|machine| invoke::call(machine, self.entry, &frame, results))
+        let function = (self.entry, self.block);
+        machine.serve_plain(|machine| invoke::call(machine, function, args, results, words))
     }
 
     /// Begins a call of it, to be stepped, stopped and looked into.

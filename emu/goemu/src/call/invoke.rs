@@ -2,7 +2,7 @@
 
 use crate::cpu::{Cpu, gpr};
 use crate::error::Error;
-use crate::go::abi::{Piece, Place};
+use crate::go::abi::{FLOAT_REGS, Piece, Place};
 use crate::go::frame::{Frame, Places};
 use crate::guest::state::Guest;
 use crate::hook::INT_REGISTERS;
@@ -10,23 +10,24 @@ use crate::machine::Machine;
 use crate::memory::Memory;
 use crate::observe::Event;
 
-/// Calls a function from the machine's starting state, and gives the numbers that it returned in these places. `None` where
-/// it does not return.
-pub(super) fn call<const N: usize>(
+/// Calls a function from the machine's starting state with numbers, and puts those that it returned into `words`. `None` where it
+/// does not return. (All of them stay where they are: numbers that are copied right after they were written cost more than the rest.)
+#[inline]
+pub(super) fn call(
     machine: &mut Machine,
-    entry: u64,
-    frame: &Frame,
+    (entry, block): (u64, u64),
+    args: (&[Piece], &[u64]),
     results: &[Piece],
-) -> Option<[u64; N]> {
+    words: &mut [u64],
+) -> Option<()> {
     let mut fuel = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
     machine.reset().ok()?;
-    enter(machine, entry, 0, frame).ok()?;
+    enter_with(machine, entry, block, args.0.iter().zip(args.1.iter().copied()))?;
     let returned = machine.run_short(&mut fuel, &mut None).ok()?;
-    let mut words = [0; N];
     for (word, piece) in words.iter_mut().zip(results) {
         *word = number(machine, piece)?;
     }
-    returned.then_some(words)
+    returned.then_some(())
 }
 
 /// Puts the frame on the stack and in the registers, and RIP at the function. `context` is what the code of a closure finds
@@ -34,17 +35,62 @@ pub(super) fn call<const N: usize>(
 #[inline]
 pub(crate) fn enter(machine: &mut Machine, entry: u64, context: u64, frame: &Frame) -> Result<(), Error> {
     let block = machine.make_room(frame.stack.len() as u64)?;
-    let return_addr = machine.return_addr;
-    let Guest { image, memory, goroutine, cpu, .. } = &mut machine.guest;
-    let sp = block - 8;
+    let Guest { memory, cpu, .. } = &mut machine.guest;
     memory.poke(block, &frame.stack)?;
-    memory.poke(sp, &return_addr.to_le_bytes())?;
     for (register, value) in INT_REGISTERS.iter().zip(frame.ints) {
         cpu.set_gpr(*register, value);
     }
     for (register, value) in cpu.ymm.iter_mut().zip(frame.floats) {
         register[0] = value.into();
     }
+    begin(machine, entry, context, block)
+}
+
+/// The same for numbers that go to these places, without a frame in between. `None` where one is no place of a number, or there is
+/// no room.
+#[inline]
+pub(super) fn enter_with<'a>(
+    machine: &mut Machine,
+    entry: u64,
+    size: u64,
+    args: impl Iterator<Item = (&'a Piece, u64)>,
+) -> Option<()> {
+    let block = machine.make_room(size).ok()?;
+    let Guest { memory, cpu, .. } = &mut machine.guest;
+    zero(memory, block, size)?;
+    INT_REGISTERS.iter().for_each(|register| cpu.set_gpr(*register, 0));
+    cpu.ymm[..FLOAT_REGS].iter_mut().for_each(|register| register[0] = 0);
+    for (piece, word) in args {
+        let part = if piece.size < 8 { word & ((1 << (8 * piece.size)) - 1) } else { word };
+        match piece.place {
+            Place::Int(n) => cpu.set_gpr(*INT_REGISTERS.get(usize::from(n))?, part),
+            Place::Float(n) => cpu.ymm[..FLOAT_REGS].get_mut(usize::from(n))?[0] = part.into(),
+            Place::Stack(at) => {
+                at.checked_add(piece.size).filter(|&end| end <= size)?;
+                memory.poke(block + at, word.to_le_bytes().get(..piece.size as usize)?).ok()?;
+            }
+        }
+    }
+    begin(machine, entry, 0, block).ok()
+}
+
+/// Zeroes the stack block of a call, word by word where it is small: most are zero already, which is seen at once.
+#[inline]
+fn zero(memory: &mut Memory, block: u64, size: u64) -> Option<()> {
+    const SMALL: u64 = 64;
+    if size > SMALL || !size.is_multiple_of(8) {
+        return memory.poke(block, &vec![0; usize::try_from(size).ok()?]).ok();
+    }
+    (block..block + size).step_by(8).try_for_each(|word| memory.poke(word, &[0; 8]).ok())
+}
+
+/// Puts RIP at a function whose arguments are in their places; its block is here.
+#[inline]
+fn begin(machine: &mut Machine, entry: u64, context: u64, block: u64) -> Result<(), Error> {
+    let return_addr = machine.return_addr;
+    let Guest { image, memory, goroutine, cpu, .. } = &mut machine.guest;
+    let sp = block - 8;
+    memory.poke(sp, &return_addr.to_le_bytes())?;
     cpu.set_gpr(gpr::RSP, sp);
     cpu.set_gpr(gpr::RDX, context);
     goroutine.enter(image, cpu);

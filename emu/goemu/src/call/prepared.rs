@@ -22,7 +22,6 @@ use crate::call::invoke;
 use crate::call::place::MachineHeap;
 use crate::error::Error;
 use crate::go::abi::{Piece, Place};
-use crate::go::frame::Frame;
 use crate::go::guest::{GuestHeap, Types};
 use crate::go::read::is_byte;
 use crate::go::write::{Problem, ValueError};
@@ -169,43 +168,42 @@ impl Prepared {
             return Ok(None);
         }
         // The long way says what an error is.
-        Ok(machine.serve_plain(|machine| self.run(machine, args).ok().flatten()))
+        Ok(machine.serve_plain(|machine| self.run(machine, args)))
     }
 
-    fn run(&self, machine: &mut Machine, args: &[Given<'_>]) -> Result<Option<Results>, Error> {
+    fn run(&self, machine: &mut Machine, args: &[Given<'_>]) -> Option<Results> {
         let mut fuel = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
-        machine.reset()?;
-        let mut frame = Frame::new(self.block);
-        for ((slot, pieces), arg) in self.params.iter().zip(args) {
-            let Some(words) = words(machine, *slot, arg)? else { return Ok(None) };
-            for (piece, word) in pieces.iter().zip(words) {
-                frame.put(&[Piece { offset: 0, ..*piece }], &word.to_le_bytes())?;
-            }
+        machine.reset().ok()?;
+        let mut given: SmallVec<[[u64; 3]; 8]> = SmallVec::new();
+        for ((slot, _), arg) in self.params.iter().zip(args) {
+            given.push(words(machine, *slot, arg)?);
         }
-        invoke::enter(machine, self.entry, 0, &frame)?;
-        if !machine.run_short(&mut fuel, &mut None)? {
-            return Ok(None);
+        let pieces = self.params.iter().zip(&given);
+        let placed = pieces.flat_map(|((_, pieces), words)| pieces.iter().zip(words.iter().copied()));
+        invoke::enter_with(machine, self.entry, self.block, placed)?;
+        if !machine.run_short(&mut fuel, &mut None).ok()? {
+            return None;
         }
-        Ok(self.results.iter().map(|(slot, pieces)| got(machine, *slot, pieces)).collect())
+        self.results.iter().map(|(slot, pieces)| got(machine, *slot, pieces)).collect()
     }
 }
 
-/// The words that an argument is; what it refers to is placed in the guest. `None` where it is of another kind.
+/// The words that an argument is; what it refers to is placed in the guest. `None` where it is of another kind, or there is no room.
 #[inline]
-fn words(machine: &mut Machine, slot: Slot, arg: &Given<'_>) -> Result<Option<[u64; 3]>, Error> {
-    Ok(match (slot, arg) {
+fn words(machine: &mut Machine, slot: Slot, arg: &Given<'_>) -> Option<[u64; 3]> {
+    match (slot, arg) {
         (Slot::Bytes, Given::Nil) => Some([0; 3]),
         (Slot::String, Given::Bytes([])) => Some([0; 3]),
         (Slot::String | Slot::Bytes, Given::Bytes(bytes)) => {
             let mut heap = MachineHeap::new(machine);
-            let (len, failed) = (bytes.len() as u64, |error| Error::Argument(ValueError::from(error)));
-            let addr = heap.alloc(len.max(1), 1).map_err(failed)?;
-            heap.write(addr, bytes).map_err(failed)?;
+            let len = bytes.len() as u64;
+            let addr = heap.alloc(len.max(1), 1).ok()?;
+            heap.write(addr, bytes).ok()?;
             Some([addr, len, len])
         }
         (Slot::String | Slot::Bytes | Slot::Interface, _) | (_, Given::Bytes(_) | Given::Nil) => None,
         (_, Given::Bits(bits)) => Some([*bits, 0, 0]),
-    })
+    }
 }
 
 /// A result of a call that has returned.

@@ -56,12 +56,13 @@ impl Machine {
             return Ok(ended.is_none());
         }
         self.guest.memory.forget_cost();
-        let (exit, whole) = self.run_slice(fuel);
-        let returned = matches!(exit, Exit::Stopped) && self.guest.cpu.rip == self.return_addr;
+        // What is large is not taken apart before it is looked at.
+        let left = self.run_slice(fuel);
+        let returned = matches!(left.0, Exit::Stopped) && self.guest.cpu.rip == self.return_addr;
         if returned && !self.stopping.is_due() && self.cx().is_of_call() {
             return Ok(true);
         }
-        *ended = self.left(exit, whole, fuel)?;
+        *ended = self.left(left.0, left.1, fuel)?;
         if ended.is_some() {
             return Ok(false);
         }
@@ -151,6 +152,7 @@ impl Machine {
         if self.os.steps() > 0 {
             return self.run_one_instruction(fuel);
         }
+        self.settle(fuel);
         let (exit, whole) = self.run_slice(fuel);
         self.left(exit, whole, fuel)
     }
@@ -246,9 +248,9 @@ impl Machine {
     }
 
     /// Runs the engine until the system wants to be asked, or somebody may want to stop the call. Whether it ran as long as the
-    /// system lets it.
+    /// system lets it. What was done before is settled.
+    #[inline]
     fn run_slice(&mut self, fuel: &mut i64) -> (Exit, bool) {
-        self.settle(fuel);
         let whole = self.with_os(|os, cx| os.slice(cx)).min(*fuel);
         let slice = self.stopping.part_of(whole).min(self.part);
         let mut left = slice;
