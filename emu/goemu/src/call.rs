@@ -106,7 +106,9 @@ impl<'m> Call<'m> {
         } else {
             let guess = guess::guess_named(&image, &func, &self.name);
             let named = |name: &str| Types::named(&*image, name);
-            let (name, got) = (func.name().to_owned(), args.len());
+            let nameless = || format!("the function at {:#x}", func.entry());
+            let name = if func.name().is_empty() { nameless() } else { func.name().to_owned() };
+            let got = args.len();
             let unfit = || GuessError { func: name, guess: guess.to_string(), got };
             let typed = guess.fit(&args, &named).ok_or_else(unfit)?;
             self.args.extend(arguments::parse(&generic::without_dictionary(&typed.0), &args, &*image)?);

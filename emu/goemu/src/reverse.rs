@@ -16,6 +16,8 @@ mod effects;
 pub mod export;
 pub mod memory_watch;
 mod outside;
+mod own;
+mod owners;
 mod shadow;
 pub mod strings;
 mod text;

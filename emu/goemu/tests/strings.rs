@@ -181,6 +181,25 @@ fn constants_come_with_their_users() {
     }
 }
 
+/// Lists that code names as a whole: whoever uses them has their elements.
+#[test]
+fn elements_of_lists_have_users() {
+    let image = image(BUILDS[1]);
+    let mut options = Options::default();
+    options.decode = false;
+    let machine = Machine::new(image.clone()).unwrap();
+    let listing =
+        list(machine, &options, &Interrupt::default(), &mut |_, _| ControlFlow::Continue(())).unwrap();
+    let package = |entry: u64| image.func_at(entry).unwrap().name().split('.').next().unwrap().to_owned();
+    let users = |text: &str| {
+        let found = listing.strings.iter().find(|found| found.value == text.as_bytes());
+        let found = found.unwrap_or_else(|| panic!("no {text:?}"));
+        found.users.iter().filter_map(|user| Some(package(user.func?))).collect::<Vec<_>>()
+    };
+    assert_eq!(users("function not implemented").first().map(String::as_str), Some("syscall"));
+    assert_eq!(users("37252902984619140625").first().map(String::as_str), Some("internal/strconv"));
+}
+
 fn users(image: &Image, target: &Target) -> Vec<(String, Xref)> {
     let found = references(image, target, &Interrupt::default());
     let name = |xref: &Xref| {

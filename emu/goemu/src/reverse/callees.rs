@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use goemu_loader::Image;
 
-use super::decrypt::converters;
 use super::effects::VECTORS;
-use super::strings::is_own;
+use super::own::{converters, is_own};
 use crate::cpu::gpr;
 use crate::go::abi::Place;
 use crate::go::guess::guess;

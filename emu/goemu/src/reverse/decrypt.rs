@@ -140,13 +140,6 @@ fn texts_of_calls(
     made.map(|made| (made.at, made.value)).collect()
 }
 
-/// The functions that make a string of a slice of bytes.
-#[must_use]
-pub fn converters(image: &Image) -> Vec<u64> {
-    let names = ["runtime.slicebytetostring"];
-    names.iter().flat_map(|name| image.funcs_named(name)).map(|func| func.entry()).collect()
-}
-
 /// What a function gives for these words, if that is text which it made.
 fn run_call(
     machine: &mut Machine,

@@ -3,9 +3,13 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use goemu_loader::Perm;
+
 use super::constants::is_address;
-use super::strings::writable;
 use crate::machine::Machine;
+
+/// Bytes of the heap behind which nothing is looked for.
+const MAX_HEAP: u64 = 256 << 20;
 
 /// Where the arguments of an initialised program are.
 #[derive(Debug, Default)]
@@ -55,4 +59,15 @@ impl Outside {
         texts.sort_unstable_by_key(|text| text.start);
         Outside { texts, words }
     }
+}
+
+/// Where packages have their variables and what these refer to, from a multiple of 8 on.
+pub(super) fn writable(machine: &Machine) -> Vec<Range<u64>> {
+    let segments = machine.image().segments().iter().filter(|segment| segment.perm.contains(Perm::WRITE));
+    let mut ranges: Vec<_> = segments.map(|s| s.addr..s.addr.saturating_add(s.mem_size)).collect();
+    ranges.push(machine.guest.world.heap_range());
+    let part = |range: Range<u64>| {
+        range.start.next_multiple_of(8)..range.end.min(range.start.saturating_add(MAX_HEAP))
+    };
+    ranges.into_iter().map(part).collect()
 }

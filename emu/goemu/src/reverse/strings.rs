@@ -9,11 +9,12 @@ use goemu_loader::{Func, Image, Perm};
 use super::callees::Callees;
 use super::constants::{Known, Literal, is_address, is_constant_data};
 use super::is_text;
-use super::outside::Outside;
+use super::outside::{Outside, writable};
+pub use super::own::is_own;
+use super::owners::Owners;
 use super::walk::{Made, Setting, Walked, walk};
 use super::xrefs::{find, scan, words};
 use crate::error::Error;
-use crate::go::{names, variables};
 use crate::interp::Interpreter;
 use crate::machine::{EngineChoice, Interrupt, Machine};
 use crate::pool::{Follow, Pool, Progress};
@@ -22,8 +23,6 @@ use crate::pool::{Follow, Pool, Progress};
 const MAX_LEN: u64 = 64 << 10;
 /// What registers and bytes hold of which nothing is known: the first and the second time. Neither is an address.
 pub(super) const FILLS: [u8; 2] = [0xa7, 0x5b];
-/// Bytes of memory behind which no strings of initialised packages are looked for.
-const MAX_HEAP: u64 = 256 << 20;
 
 /// What is looked for, and how long.
 #[derive(Clone, Debug)]
@@ -169,23 +168,6 @@ fn survey(image: &Image, interrupt: &Interrupt) -> Survey {
     survey
 }
 
-/// Whether a program may hide what its packages are called: it does not say how it was built.
-fn is_hidden(image: &Image) -> bool {
-    image.build_info().version.is_empty()
-}
-
-/// Whether a function is of Go's own packages, as far as names tell.
-pub fn is_own(image: &Image, entry: u64) -> bool {
-    image.func_at(entry).is_some_and(|func| {
-        // What has no name at all may be anybody's.
-        if func.name().is_empty() {
-            return false;
-        }
-        let package = names::package(func.name());
-        if is_hidden(image) { variables::is_runtime(image, entry) } else { names::is_own_package(package) }
-    })
-}
-
 /// What came of one function.
 struct Ran {
     func: u64,
@@ -255,17 +237,6 @@ fn is_in_file(image: &Image, text: &[u8]) -> bool {
     constant.any(|segment| find(image.segment_bytes(segment), text).is_some())
 }
 
-/// Where packages have their variables and what these refer to, from a multiple of 8 on.
-pub(super) fn writable(machine: &Machine) -> Vec<Range<u64>> {
-    let segments = machine.image().segments().iter().filter(|segment| segment.perm.contains(Perm::WRITE));
-    let mut ranges: Vec<_> = segments.map(|s| s.addr..s.addr.saturating_add(s.mem_size)).collect();
-    ranges.push(machine.guest.world.heap_range());
-    let part = |range: Range<u64>| {
-        range.start.next_multiple_of(8)..range.end.min(range.start.saturating_add(MAX_HEAP))
-    };
-    ranges.into_iter().map(part).collect()
-}
-
 struct Gather<'p> {
     ran: Vec<Ran>,
     progress: &'p mut dyn FnMut(usize) -> ControlFlow<()>,
@@ -323,6 +294,7 @@ impl Strings {
 
     /// Those that are pointer and length in data.
     fn data(&mut self, image: &Image, survey: &Survey) {
+        let owners = Owners::of(image, &survey.uses);
         words(image, |at, addr| {
             let len = image.read_u64(at.wrapping_add(8)).unwrap_or(0);
             if !(1..=MAX_LEN).contains(&len) || !is_constant_data(image, addr) {
@@ -332,6 +304,8 @@ impl Strings {
             if let Some(value) = bytes.filter(|bytes| is_text(bytes)).map(<[u8]>::to_vec) {
                 let users = survey.uses.get(&at).cloned().unwrap_or_default();
                 let certainty = if users.is_empty() { Certainty::Likely } else { Certainty::Certain };
+                // Elements of lists, and fields, are used by who uses the whole.
+                let users = if users.is_empty() { owners.users(at) } else { users };
                 let users = if users.is_empty() { vec![Place { at, func: None }] } else { users };
                 self.add((addr, len), Found { value, origin: Origin::Constant, addr, users, certainty });
             }
