@@ -2,8 +2,10 @@
 
 pub(crate) mod func;
 pub(crate) mod given;
+mod library;
 pub(crate) mod load;
 mod named;
+mod spelled;
 mod typed;
 
 use std::borrow::Cow;
@@ -31,6 +33,7 @@ use self::named::Named;
 use self::typed::Typed;
 
 pub use self::load::LoadOptions;
+pub use self::typed::KnownFrom;
 
 /// A Go program as its file describes it.
 ///

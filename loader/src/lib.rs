@@ -27,6 +27,7 @@ mod goobj;
 mod gotype;
 mod image;
 mod layout;
+mod library;
 mod link;
 mod moduledata;
 mod object;
@@ -50,7 +51,7 @@ pub use gotype::{
 pub use image::func::{
     DeferArg, DeferSlot, Frame, Func, FuncFlags, FuncId, Line, Lines, OpenDefers, TracedArg,
 };
-pub use image::{Image, LoadOptions};
+pub use image::{Image, KnownFrom, LoadOptions};
 pub use layout::{Import, Os, Perm, Reloc, Section, Segment, Span, Table, Target};
 pub use moduledata::ModuleData;
 pub use pclntab::TableFormat;

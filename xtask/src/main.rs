@@ -22,6 +22,8 @@ mod gotest;
 #[cfg(feature = "goemu")]
 mod guess;
 mod hostile;
+#[cfg(feature = "goemu")]
+mod library;
 mod lockstep;
 #[cfg(feature = "goemu")]
 mod objdump_diff;
@@ -51,7 +53,7 @@ const AFTER_HELP: &str = if cfg!(feature = "goemu") {
     ""
 } else {
     "Tasks that run guests; goemu is built first (`cargo xtask TASK --help`):\n  \
-     objdump-diff, defers, gotest, signatures, oracle, facts, wild"
+     objdump-diff, defers, gotest, signatures, oracle, facts, guess, library, wild"
 };
 
 #[derive(Subcommand)]
@@ -108,6 +110,8 @@ enum Guests {
     Facts(facts::Args),
     /// Compare guessed signatures with those that the same program tells unstripped.
     Guess(guess::Args),
+    /// Write the table of what the functions of Go's library take and give, from the sources of some releases.
+    Library(library::Args),
     /// Call library functions in programs that were not built here, and print a table.
     Wild(wild::Args),
 }
@@ -141,6 +145,7 @@ fn guests(task: Guests) -> anyhow::Result<()> {
         Guests::Oracle(args) => oracle::main(&args),
         Guests::Facts(args) => facts::main(&args),
         Guests::Guess(args) => guess::main(&args),
+        Guests::Library(args) => library::main(&args),
         Guests::Wild(args) => wild::main(&args),
     }
 }

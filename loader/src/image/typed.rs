@@ -11,6 +11,7 @@ use crate::dwarf::{Doubt, Dwarf, Index, Local, Place, Placed, Variable, Written,
 use crate::error::DwarfError;
 use crate::facts::{Facts, Found, Row, look_up};
 use crate::gotype::{Abi, Signature, Type, TypeRef};
+use crate::library;
 use crate::object::Object;
 use crate::rtype::{self, MethodCode, Rtypes};
 
@@ -21,11 +22,24 @@ use super::{Image, func::Func};
 pub(crate) struct Typed {
     dwarf: OnceLock<Result<Option<Index>, DwarfError>>,
     rtypes: rtype::Memory,
+    pub(crate) library: library::Memory,
+}
+
+/// Where a signature is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KnownFrom {
+    /// The user gave it.
+    Given,
+    /// Debug information, the descriptor of a method's type, or what all programs have.
+    Program,
+    /// The function's name is that of a function of Go's library, whose signature everybody knows.
+    Library,
 }
 
 impl Image {
     /// What the function takes and gives. `None` if the file does not tell: it was stripped, or the function
-    /// is in assembly.
+    /// is in assembly. In programs without debug information, functions of Go's library are known by their names.
     ///
     /// Debug information leaves out parameters that have no name (up to Go 1.21), and results that have none
     /// where a range-over-func loop returns them; the order of values without size is not always known up to Go
@@ -37,9 +51,31 @@ impl Image {
     /// [`LoadError::Unnamed`] or [`LoadError::Unordered`] if the file tells a part of it; [`LoadError::Dwarf`] or
     /// [`LoadError::Rtype`] if what it tells is malformed.
     pub fn signature(&self, func: &Func<'_>) -> Result<Option<Signature>, LoadError> {
+        Ok(self.signature_from(func)?.map(|(signature, _)| signature))
+    }
+
+    /// The same, and where it is from.
+    ///
+    /// # Errors
+    ///
+    /// As [`Image::signature`].
+    pub fn signature_from(&self, func: &Func<'_>) -> Result<Option<(Signature, KnownFrom)>, LoadError> {
         if let Some(given) = self.given().signatures.get(&func.entry()) {
-            return Ok(Some(given.clone()));
+            return Ok(Some((given.clone(), KnownFrom::Given)));
         }
+        if let Some(told) = self.told_signature(func)? {
+            return Ok(Some((told, KnownFrom::Program)));
+        }
+        // Debug information tells of all that is Go.
+        if self.dwarf()?.is_some() {
+            return Ok(None);
+        }
+        let known = self.library_signature(func.name()).filter(|known| is_whole(func, known));
+        Ok(known.map(|known| (known, KnownFrom::Library)))
+    }
+
+    /// What the program tells.
+    fn told_signature(&self, func: &Func<'_>) -> Result<Option<Signature>, LoadError> {
         let written = match self.dwarf()? {
             Some(dwarf) => dwarf.signature_at(func.entry())?,
             None => None,
@@ -218,7 +254,7 @@ impl Image {
     }
 
     /// Type descriptors, if the image has any.
-    fn rtypes(&self) -> Option<Rtypes<'_>> {
+    pub(super) fn rtypes(&self) -> Option<Rtypes<'_>> {
         Rtypes::new(self.object(), self.tables(), &self.typed().rtypes)
     }
 

@@ -193,6 +193,25 @@ impl Rtypes<'_> {
         Ok(())
     }
 
+    /// The import path of the package that declares the named type of this descriptor.
+    pub(crate) fn package(&self, addr: u64) -> Option<String> {
+        let header = self.header(addr).ok().filter(|header| header.named)?;
+        self.pkg_path(&header).ok().flatten()
+    }
+
+    /// The descriptor of the type of the method at this place of an interface's table.
+    pub(crate) fn interface_method(&self, interface: u64, index: u64) -> Result<Option<u64>> {
+        let header = self.header(interface)?;
+        if header.kind != gotype::INTERFACE {
+            return Ok(None);
+        }
+        let (list, elem) = (self.at.interface.methods, self.at.imethod.sizeof);
+        let method =
+            usize::try_from(index).ok().and_then(|index| self.slice(interface, list, elem).ok()?.nth(index));
+        let Some(method) = method else { return Ok(None) };
+        Ok(self.type_off(self.half(method, self.at.imethod.ty)?))
+    }
+
     /// The import path of the package that declares a type.
     fn pkg_path(&self, header: &Header<'_>) -> Result<Option<String>> {
         let Some(uncommon) = header.uncommon else { return Ok(None) };
