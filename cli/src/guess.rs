@@ -6,6 +6,7 @@ use anyhow::Result;
 use goemu::go::abi::Place;
 use goemu::go::guess::{GuessedPart, GuessedType, TypedGuess, guess_types};
 use goemu::go::names;
+use goemu_loader::KnownFrom;
 use serde_json::{Value as Json, json};
 
 use crate::binary::Binary;
@@ -19,8 +20,9 @@ const INTS: [&str; 9] = ["AX", "BX", "CX", "DI", "SI", "R8", "R9", "R10", "R11"]
 /// Guess what a function takes and gives, and say why
 ///
 /// For programs that do not tell it. Which registers and words of the stack arguments are in is known from what Go keeps for
-/// tracebacks, and from what the code reads; their types are guessed from what the code does with them. A type for
-/// which nothing speaks is marked: it is what is most frequent in such a place.
+/// tracebacks, and from what the code reads; their types are guessed from what the code, its callers and the functions
+/// that it calls do with them. A type for which nothing speaks is marked: it is what is most frequent in such a place.
+/// Functions of Go's library are known by their names.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   goemu guess -b prog main.decode
@@ -41,22 +43,33 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
     let image = args.binary.open()?;
     confine(&Needs::nothing());
     let func = names::find(&image, &args.func)?;
-    let known = image.signature(&func).ok().flatten().map(|signature| signature.to_string());
+    let known = image.signature_from(&func).ok().flatten();
+    let known = known.map(|(signature, from)| (signature.to_string(), from));
     let guess = guess_types(&image, &func);
     let mut out = output::stdout();
     if args.json {
-        writeln!(out, "{}", object(func.name(), known.as_deref(), &guess))?;
+        writeln!(out, "{}", object(func.name(), known.as_ref(), &guess))?;
     } else {
-        write(&mut out, func.name(), known.as_deref(), &guess)?;
+        write(&mut out, func.name(), known.as_ref(), &guess)?;
     }
     out.flush()?;
     Ok(0)
 }
 
-fn write(out: &mut impl Write, func: &str, known: Option<&str>, guess: &TypedGuess) -> Result<()> {
+fn write(
+    out: &mut impl Write,
+    func: &str,
+    known: Option<&(String, KnownFrom)>,
+    guess: &TypedGuess,
+) -> Result<()> {
     writeln!(out, "{NAME}{}{NAME:#}  {}", output::escaped(func), output::escaped(&guess.to_string()))?;
-    if let Some(known) = known {
-        writeln!(out, "the program tells: {}", output::escaped(known))?;
+    if let Some((known, from)) = known {
+        let from = match from {
+            KnownFrom::Given => "the user gave",
+            KnownFrom::Library => "known by its name, of Go's library",
+            _ => "the program tells",
+        };
+        writeln!(out, "{from}: {}", output::escaped(known))?;
     }
     for (ty, param) in guess.params.iter().zip(&guess.places.params) {
         let places: Vec<String> = param.parts.iter().map(place).collect();
@@ -87,7 +100,7 @@ fn place(part: &GuessedPart) -> String {
     }
 }
 
-fn object(func: &str, known: Option<&str>, guess: &TypedGuess) -> Json {
+fn object(func: &str, known: Option<&(String, KnownFrom)>, guess: &TypedGuess) -> Json {
     let ty = |ty: &GuessedType| json!({ "type": ty.name, "why": ty.why, "known": ty.known });
     let params = guess.params.iter().zip(&guess.places.params).map(|(guessed, param)| {
         let mut object = ty(guessed);
@@ -98,7 +111,8 @@ fn object(func: &str, known: Option<&str>, guess: &TypedGuess) -> Json {
     json!({
         "function": func,
         "signature": guess.to_string(),
-        "known": known,
+        "known": known.map(|(known, _)| known),
+        "from_library": known.is_some_and(|(_, from)| *from == KnownFrom::Library),
         "params": params.collect::<Vec<_>>(),
         "results": guess.results.iter().map(ty).collect::<Vec<_>>(),
     })

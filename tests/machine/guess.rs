@@ -4,7 +4,7 @@ use goemu::go::abi::{Place, assign};
 use goemu::go::guess::guess;
 use goemu_loader::{Abi, Func, Image, Signature};
 use goemu_tests::fixtures::{VERSIONS, binary, releases, testdata};
-use goemu_tests::guessing::{self, percent};
+use goemu_tests::guessing::{Report, percent};
 
 /// Where parts of arguments are, and their sizes, in order of place.
 type Parts = Vec<(String, u64)>;
@@ -100,13 +100,36 @@ fn calls_of_guessed_functions() {
     }
 }
 
+/// Types and kinds of parameters that are right in the corpus, in percent.
+const TYPES: f64 = 50.0;
+const KINDS: f64 = 75.0;
+
 /// The types of parameters in a stripped program, compared with what the same program tells unstripped.
 #[test]
 fn types_of_parameters_are_found() {
     let open = |name: &str| Image::open(testdata(&format!("bin/{name}"))).unwrap();
-    let score = guessing::score(&open("corpus-go1.27"), &open("corpus-go1.27-stripped"));
-    assert!(score.functions > 1000, "{score}");
-    assert!(percent(score.words, score.functions) > 99.0, "{score}");
-    assert!(percent(score.types, score.params) > 40.0, "{score}");
-    assert!(percent(score.kinds, score.params) > 60.0, "{score}");
+    let mut report = Report::default();
+    report.compare(&open("corpus-go1.27"), &open("corpus-go1.27-stripped"));
+    let score = report.all();
+    assert!(score.functions > 1000, "{report}");
+    assert!(percent(score.words, score.functions) > 99.0, "{report}");
+    assert!(percent(score.types, score.params) > TYPES, "{report}");
+    assert!(percent(score.kinds, score.params) > KINDS, "{report}");
+    let by_name = &report.by_name;
+    assert!(by_name.functions > 20, "{report}");
+    assert!(percent(by_name.right, by_name.functions) > 98.0, "{report}\n{}", by_name.wrong.join("\n"));
+}
+
+/// Functions of Go's library are called by their signatures where the program tells none of them.
+#[test]
+fn functions_of_the_library_are_known_by_name() {
+    let image = Image::open(testdata("bin/corpus-go1.27-stripped")).unwrap();
+    let mut machine = goemu::Machine::new(image).unwrap();
+    for (func, args, expected) in [
+        ("internal/strconv.FormatInt", &["-42", "10"][..], "\"-42\""),
+        ("internal/bytealg.Compare", &["[]byte(\"a\")", "[]byte(\"b\")"], "-1"),
+    ] {
+        let report = machine.call(func).unwrap().literals(args).unwrap().run().unwrap();
+        assert_eq!(report.outcome.to_string(), expected, "{func}");
+    }
 }

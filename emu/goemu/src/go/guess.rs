@@ -8,13 +8,21 @@
 //! Of results there is no trace but the code that sets them.
 
 mod callees;
+mod callers;
 mod error;
 mod fit;
 mod flow;
+mod guesser;
 mod looks;
+mod memory;
 mod notes;
+mod pointers;
+mod results;
+mod shapes;
 mod trail;
 mod typed;
+mod votes;
+mod word;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,8 +37,9 @@ use flow::{Flow, study};
 use notes::{Part, noted};
 
 pub use error::GuessError;
+pub use guesser::{Guesser, guess_types};
 pub use looks::{Look, looks};
-pub use typed::{GuessedType, TypedGuess, guess_types};
+pub use typed::{GuessedType, TypedGuess};
 
 /// Parts that are tried as floating-point numbers and as others.
 const MAX_PARTS: usize = 12;
@@ -69,6 +78,8 @@ pub struct GuessedPart {
     pub float: bool,
     /// Where it is.
     pub place: Place,
+    /// Where it is kept when registers are needed for others, by offset from the first argument slot: as far as that is noted.
+    pub slot: Option<u64>,
 }
 
 /// Guesses what `func` takes and gives.
@@ -139,7 +150,11 @@ fn from_notes(
     let part = |part: &Part| {
         let place = places.get(&part.offset).copied().unwrap_or(Place::Stack(part.offset));
         let float = flow.stack.get(&part.offset).is_some_and(|access| access.float);
-        GuessedPart { float: float || matches!(place, Place::Float(_)), ..GuessedPart::new(part.size, place) }
+        GuessedPart {
+            float: float || matches!(place, Place::Float(_)),
+            slot: Some(part.offset),
+            ..GuessedPart::new(part.size, place)
+        }
     };
     args.iter().map(|arg| GuessedParam { parts: arg.iter().map(part).collect() }).collect()
 }
@@ -235,7 +250,7 @@ impl Guess {
 
 impl GuessedPart {
     fn new(size: u64, place: Place) -> GuessedPart {
-        GuessedPart { size, float: matches!(place, Place::Float(_)), place }
+        GuessedPart { size, float: matches!(place, Place::Float(_)), place, slot: None }
     }
 
     /// Where it ends, if it is on the stack.

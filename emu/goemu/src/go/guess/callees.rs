@@ -1,140 +1,263 @@
 //! What functions take and give that a function calls: by their signatures, and for a few of the runtime by their names, where a
 //! type descriptor among the arguments tells more.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use goemu_loader::{Image, Type, TypeRef};
+use goemu_loader::sigparse::parse_type;
+use goemu_loader::{Abi, FuncType, Image, Kind, Param, Signature, Type, TypeRef};
 
-use super::trail::Word;
-use crate::go::abi::{Place, assign};
+use super::memory::{Known, resolved};
+use super::word::Word;
+use crate::go::abi::{INT_REGS, Piece, Place, assign};
 
-/// What a function takes and gives in integer registers, in the order in which Go hands them out.
+/// What is known of the functions that were asked for.
+pub(super) struct Callees<'i> {
+    image: &'i Image,
+    known: RefCell<HashMap<u64, Option<Rc<Callee>>>>,
+}
+
+/// What a function takes and gives in integer registers.
 pub(super) struct Callee {
     pub(super) name: String,
-    /// Register, type, and which word of a value of that type it is.
-    pub(super) params: Vec<(usize, (Arc<str>, usize))>,
-    pub(super) results: Vec<(usize, Word)>,
+    pub(super) comes_back: Back,
+    pub(super) params: Vec<Taken>,
+    pub(super) results: Vec<Taken>,
+}
+
+/// What a call leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Back {
+    /// It does not return.
+    Never,
+    /// It returns with all registers as they were.
+    Unchanged,
+    /// It returns.
+    Returns,
+}
+
+/// What is in a register.
+pub(super) struct Taken {
+    pub(super) register: usize,
+    pub(super) what: What,
+}
+
+/// A word of a value.
+pub(super) enum What {
+    /// The word at this offset of a value of this type.
+    Typed(Arc<Type>, u64),
+    /// A letter of a shape, and which word of its value it is.
+    Letter(char, u64),
 }
 
 /// Functions of the runtime: arguments as text, a letter for each register. `t` is the descriptor of the type that others are
-/// made of: `m` is it, `e` a slice of it, `p` a pointer to it; `s` the two words of a string, `b` the three of a slice of bytes, `c` a channel,
-/// `_` anything. Behind `>` what it gives.
+/// made of: `m` is it, `p` a pointer to it, `e` a slice of it, of a map `k` a pointer to the key and `v` to the element; `s` the two words
+/// of a string, `b` the three of a slice of bytes, `r` of runes, `S` of strings, `a` the two of any, `i` a number, `f` a bool, `c` a
+/// channel, `_` anything. Behind `>` what it gives.
 const RUNTIME: &[(&str, &str)] = &[
     ("newobject", "t>p"),
-    ("mapaccess1", "tm"),
-    ("mapaccess2", "tm"),
-    ("mapaccess1_fast32", "tm"),
-    ("mapaccess2_fast32", "tm"),
-    ("mapaccess1_fast64", "tm"),
-    ("mapaccess2_fast64", "tm"),
-    ("mapaccess1_faststr", "tmss"),
-    ("mapaccess2_faststr", "tmss"),
-    ("mapassign", "tm"),
-    ("mapassign_fast32", "tm"),
-    ("mapassign_fast64", "tm"),
-    ("mapassign_fast64ptr", "tm"),
-    ("mapassign_faststr", "tmss"),
-    ("mapdelete", "tm"),
+    ("makeslice", "t__>e"),
+    ("makeslice64", "t__>e"),
+    ("makemap", "t__>m"),
+    ("makemap64", "t__>m"),
+    ("makechan", "t_>m"),
+    ("mapaccess1", "tmk>v"),
+    ("mapaccess2", "tmk>vf"),
+    ("mapaccess1_fast32", "tm_>v"),
+    ("mapaccess2_fast32", "tm_>vf"),
+    ("mapaccess1_fast64", "tm_>v"),
+    ("mapaccess2_fast64", "tm_>vf"),
+    ("mapaccess1_faststr", "tmss>v"),
+    ("mapaccess2_faststr", "tmss>vf"),
+    ("mapassign", "tmk>v"),
+    ("mapassign_fast32", "tm_>v"),
+    ("mapassign_fast32ptr", "tm_>v"),
+    ("mapassign_fast64", "tm_>v"),
+    ("mapassign_fast64ptr", "tm_>v"),
+    ("mapassign_faststr", "tmss>v"),
+    ("mapdelete", "tmk"),
     ("mapdelete_faststr", "tmss"),
-    ("mapdelete_fast64", "tm"),
+    ("mapdelete_fast32", "tm_"),
+    ("mapdelete_fast64", "tm_"),
     ("mapiterinit", "tm"),
     ("mapIterStart", "tm"),
     ("mapclear", "tm"),
+    ("mapclone", "tm>m"),
     ("typedmemmove", "tpp"),
     ("typedmemclr", "tp"),
     ("convT", "tp"),
+    ("convTnoptr", "tp"),
     ("convTstring", "ss"),
     ("convTslice", "bbb"),
     ("concatstring2", "_ssss>ss"),
     ("concatstring3", "_ssssss>ss"),
     ("concatstring4", "_ssssssss>ss"),
-    ("cmpstring", "ssss"),
+    ("concatstrings", "_SSS>ss"),
+    ("cmpstring", "ssss>i"),
     ("printstring", "ss"),
+    ("gopanic", "aa"),
     ("stringtoslicebyte", "_ss>bbb"),
-    ("stringtoslicerune", "_ss"),
+    ("stringtoslicerune", "_ss>rrr"),
+    ("slicerunetostring", "_rrr>ss"),
     ("slicebytetostring", "_b_>ss"),
+    ("slicebytetostringtmp", "b_>ss"),
     ("intstring", "_i>ss"),
+    ("countrunes", "ss>i"),
+    ("decoderune", "ssi"),
     ("chansend1", "c_"),
     ("chanrecv1", "c_"),
-    ("chanrecv2", "c_"),
+    ("chanrecv2", "c_>f"),
     ("closechan", "c"),
-    ("growslice", "e____"),
+    ("growslice", "e____>eee"),
 ];
 
-/// What the function at this address takes and gives; `held` is what registers hold at the call.
-pub(super) fn callee(
-    image: &Image,
-    entry: u64,
-    first: Option<&Word>,
-    held: impl Fn(usize) -> Option<Word>,
-) -> Option<Callee> {
-    let func = image.func_at(entry).filter(|func| func.entry() == entry)?;
-    let name = func.name();
-    if let Some(short) = name.strip_prefix("runtime.")
-        && let Some((_, shape)) = RUNTIME.iter().find(|(known, _)| *known == short)
-    {
-        let descriptor = if short == "growslice" { held(4) } else { first.cloned() };
-        let ty = descriptor.and_then(|word| described(image, &word));
-        return Some(of_runtime(name, shape, ty.as_deref()));
+/// Beginnings of names of functions of the runtime that do not return.
+const NEVER: &[&str] = &["panic", "goPanic", "gopanic", "throw", "fatal", "unreachableMethod"];
+
+impl<'i> Callees<'i> {
+    pub(super) fn new(image: &'i Image) -> Callees<'i> {
+        Callees { image, known: RefCell::default() }
     }
-    let signature = image.signature(&func).ok()??;
-    let places = assign(func.abi(), &signature).ok()?;
-    let mut callee = Callee { name: name.to_owned(), params: Vec::new(), results: Vec::new() };
-    for (param, pieces) in signature.params.iter().zip(&places.params) {
-        let ty: Arc<str> = param.ty.name.as_str().into();
-        for piece in pieces {
-            if let Place::Int(n) = piece.place {
-                callee.params.push((usize::from(n), (Arc::clone(&ty), (piece.offset / 8) as usize)));
-            }
+
+    /// What is known of the function that begins there, if there is one.
+    pub(super) fn at(&self, entry: u64) -> Option<Rc<Callee>> {
+        if let Some(known) = self.known.borrow().get(&entry) {
+            return known.clone();
         }
+        let found = self.find(entry).map(Rc::new);
+        self.known.borrow_mut().insert(entry, found.clone());
+        found
     }
-    for (result, pieces) in signature.results.iter().zip(&places.results) {
-        let ty: Arc<str> = result.ty.name.as_str().into();
-        for piece in pieces {
-            if let Place::Int(n) = piece.place {
-                let word = Word::Of(Arc::clone(&ty), (piece.offset / 8) as usize);
-                callee.results.push((usize::from(n), word));
-            }
+
+    fn find(&self, entry: u64) -> Option<Callee> {
+        let func = self.image.func_at(entry).filter(|func| func.entry() == entry)?;
+        let name = func.name().to_owned();
+        let short = name.strip_prefix("runtime.").unwrap_or_default();
+        let comes_back = match () {
+            () if short.starts_with("gcWriteBarrier") => Back::Unchanged,
+            () if NEVER.iter().any(|never| short.starts_with(never)) => Back::Never,
+            () => Back::Returns,
+        };
+        if let Some((_, shape)) = RUNTIME.iter().find(|(known, _)| *known == short) {
+            let (params, results) = shape.split_once('>').unwrap_or((shape, ""));
+            return Some(Callee { name, comes_back, params: letters(params), results: letters(results) });
         }
+        let signature = self.image.signature(&func).ok().flatten();
+        let Some(signature) = signature else {
+            return Some(Callee { name, comes_back, params: Vec::new(), results: Vec::new() });
+        };
+        Callee::of(name, comes_back, func.abi(), &signature)
     }
-    Some(callee)
+
+    /// Whether the function there has a signature that need not be guessed.
+    pub(super) fn is_known(&self, entry: u64) -> bool {
+        self.at(entry).is_some_and(|callee| !callee.params.is_empty() || !callee.results.is_empty())
+    }
 }
 
-fn of_runtime(name: &str, shape: &str, ty: Option<&Type>) -> Callee {
-    let (params, results) = shape.split_once('>').unwrap_or((shape, ""));
-    let words = |shape: &str| {
-        let mut words: Vec<(usize, (Arc<str>, usize))> = Vec::new();
-        let (mut last, mut word) = ('_', 0);
-        for (register, letter) in shape.chars().enumerate() {
-            let width = match letter {
-                's' => 2,
-                'b' => 3,
-                _ => 1,
+impl Callee {
+    fn of(name: String, comes_back: Back, abi: Abi, signature: &Signature) -> Option<Callee> {
+        let places = assign(abi, signature).ok()?;
+        let taken = |types: &[Param], places: &[Vec<Piece>]| {
+            let of = |(param, pieces): (&Param, &Vec<Piece>)| {
+                let piece = |piece: &Piece| match piece.place {
+                    Place::Int(n) => Some(Taken {
+                        register: n.into(),
+                        what: What::Typed(Arc::clone(&param.ty), piece.offset),
+                    }),
+                    _ => None,
+                };
+                pieces.iter().filter_map(piece).collect::<Vec<_>>()
             };
-            word = if letter == last && word + 1 < width { word + 1 } else { 0 };
-            last = letter;
-            if let Some(ty) = named(letter, ty) {
-                words.push((register, (ty, word)));
-            }
+            types.iter().zip(places).flat_map(of).collect::<Vec<_>>()
+        };
+        Some(Callee {
+            name,
+            comes_back,
+            params: taken(&signature.params, &places.params),
+            results: taken(&signature.results, &places.results),
+        })
+    }
+
+    /// What a function of this type takes, called through a function value or, with a receiver first, through an interface.
+    pub(super) fn through(image: &Image, func: &FuncType, receiver: bool) -> Option<Callee> {
+        let param = |to: &TypeRef| Some(Param { name: String::new(), ty: resolved(image, to)? });
+        let list = |types: &[TypeRef]| types.iter().map(param).collect::<Option<Vec<_>>>();
+        let (mut params, results) = (list(&func.params)?, list(&func.results)?);
+        if !func.results_known {
+            return None;
         }
-        words
-    };
-    let results = words(results).into_iter().map(|(register, (ty, word))| (register, Word::Of(ty, word)));
-    Callee { name: name.to_owned(), params: words(params), results: results.collect() }
+        if receiver {
+            params
+                .insert(0, Param { name: String::new(), ty: parse_type("unsafe.Pointer", &|_| None).ok()? });
+        }
+        let signature = Signature { params, results, variadic: false };
+        let name = if receiver { "a method of an interface" } else { "a function value" };
+        Callee::of(name.to_owned(), Back::Returns, Abi::Internal, &signature)
+    }
 }
 
-/// The type that a letter stands for.
-fn named(letter: char, ty: Option<&Type>) -> Option<Arc<str>> {
-    match letter {
-        's' => Some("string".into()),
-        'b' => Some("[]byte".into()),
-        'i' => Some("int64".into()),
-        'c' => Some("chan".into()),
-        'm' => Some(ty.map_or_else(|| "map".into(), |ty| ty.name.as_str().into())),
-        'p' => Some(ty.map_or_else(|| "unsafe.Pointer".into(), |ty| format!("*{}", ty.name).into())),
-        'e' => Some(ty.map_or_else(|| "[]".into(), |ty| format!("[]{}", ty.name).into())),
-        _ => None,
+fn letters(shape: &str) -> Vec<Taken> {
+    let mut taken = Vec::new();
+    let (mut last, mut word) = ('_', 0);
+    for (register, letter) in shape.chars().enumerate() {
+        let width = match letter {
+            's' | 'a' => 2,
+            'b' | 'r' | 'S' | 'e' => 3,
+            _ => 1,
+        };
+        word = if letter == last && word + 1 < width { word + 1 } else { 0 };
+        last = letter;
+        if !matches!(letter, '_' | 't') {
+            taken.push(Taken { register, what: What::Letter(letter, word) });
+        }
     }
+    taken
+}
+
+impl What {
+    /// What it is, where the registers hold this at the call.
+    pub(super) fn known(
+        &self,
+        callee: &Callee,
+        image: &Image,
+        held: &[Option<Word>; INT_REGS],
+    ) -> Option<Known> {
+        let (letter, word) = match self {
+            What::Typed(ty, offset) => return Some(Known::In(Arc::clone(ty), *offset)),
+            What::Letter(letter, word) => (*letter, *word),
+        };
+        let fixed = |name: &str| Some(Known::In(parse_type(name, &|_| None).ok()?, 8 * word));
+        let at = if callee.name == "runtime.growslice" { 4 } else { 0 };
+        let ty = || described(image, held.get(at)?.as_ref()?);
+        let of_map = |key: bool| {
+            let ty = ty()?;
+            let Kind::Map { key: of_key, elem } = &ty.kind else { return None };
+            Some(Known::To(resolved(image, if key { of_key } else { elem })?, 0))
+        };
+        match letter {
+            's' => fixed("string"),
+            'b' => fixed("[]uint8"),
+            'r' => fixed("[]int32"),
+            'S' => fixed("[]string"),
+            'a' => fixed("any"),
+            'i' => fixed("int"),
+            'f' => fixed("bool"),
+            'm' => Some(Known::of(&ty()?)),
+            'p' => Some(Known::To(ty()?, 0)),
+            'e' => Some(Known::In(slice_of(ty()?), 8 * word)),
+            'k' => of_map(true),
+            'v' => of_map(false),
+            _ => None,
+        }
+    }
+}
+
+fn slice_of(elem: Arc<Type>) -> Arc<Type> {
+    let name = format!("[]{}", elem.name);
+    Arc::new(Type { name, size: 24, align: 8, kind: Kind::Slice(TypeRef::Here(elem)), rtype: None })
 }
 
 /// The type whose descriptor a word is the address of.
@@ -145,4 +268,12 @@ pub(super) fn described(image: &Image, word: &Word) -> Option<Arc<Type>> {
         return None;
     }
     image.resolve(&TypeRef::Rtype(*addr)).ok()
+}
+
+/// The interface type of the table at an address.
+pub(super) fn interface_of(image: &Image, itab: u64) -> Option<Arc<Type>> {
+    let inter = image.read_u64(itab.checked_add(image.facts().itab.inter)?)?;
+    let ty = image.read_u64(itab.checked_add(image.facts().itab.ty)?)?;
+    image.itab(inter, ty).filter(|known| *known == itab)?;
+    described(image, &Word::Address(inter))
 }

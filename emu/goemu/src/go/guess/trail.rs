@@ -4,38 +4,26 @@
 //! number; where two ways meet, only what both agree on.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 
 use goemu_loader::{Func, Image};
 use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, Mnemonic as M, OpAccess, OpKind, Register};
 
 use super::Guess;
-use super::callees::{Callee, callee};
+use super::callees::{Back, Callees};
+use super::word::{Root, Step, Value, Word};
 use crate::disasm::Walk;
-use crate::go::abi::{INTS, Place};
+use crate::go::abi::{INT_REGS, INTS, Place};
 
+/// Where a function finds the closure that it belongs to.
+const CONTEXT: Register = Register::RDX;
 /// Instructions looked at in one function.
 const MAX_INSNS: usize = 20_000;
 /// Slots of the frame that are followed.
 const MAX_SLOTS: usize = 1024;
+/// Calls and stores that are remembered of one function.
+const MAX_SITES: usize = 1024;
 /// Uses that are remembered of one part.
 const MAX_USES: usize = 64;
-
-/// What a word is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Word {
-    /// The n-th part of all arguments.
-    Part(usize),
-    /// What was read through that part.
-    Loaded(usize, i64),
-    /// An address in the program.
-    Address(u64),
-    Number(u64),
-    /// 0 or 1.
-    Flag,
-    /// The n-th word of a value of this type.
-    Of(Arc<str>, usize),
-}
 
 /// What is done with a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,14 +39,14 @@ pub(super) enum Use {
     /// As above, where only numbers without a sign are treated so.
     Unsigned,
     Signed,
+    /// It is compared as a number without a sign.
+    Above,
     /// It is compared with 0, or with this number.
     Compared(Option<u64>),
     /// What is read through it at this offset is called.
     Called(i64),
     /// It is compared with an address of the program.
     Is(u64),
-    /// A function takes it as the n-th word of a value of this type.
-    Given(Arc<str>, usize, String),
 }
 
 /// What was seen.
@@ -67,6 +55,29 @@ pub(super) struct Trail {
     pub(super) uses: BTreeMap<usize, Vec<Use>>,
     /// The integer registers at each return: which instruction set them, and what is known of them.
     pub(super) returns: Vec<Vec<(Set, Option<Word>)>>,
+    /// Calls in the order of their addresses.
+    pub(super) sites: Vec<Site>,
+    /// Values that are written where others point.
+    pub(super) stores: Vec<Store>,
+    /// Parts, and what they are compared with.
+    pub(super) equals: Vec<(usize, Value)>,
+}
+
+/// A call.
+pub(super) struct Site {
+    /// The function that is called, where the code tells.
+    pub(super) target: Option<u64>,
+    /// What is called, where it was read.
+    pub(super) through: Option<Value>,
+    /// What the integer registers hold.
+    pub(super) held: [Option<Word>; INT_REGS],
+}
+
+/// A value that is written.
+pub(super) struct Store {
+    /// The address that it is written to.
+    pub(super) to: Value,
+    pub(super) word: Word,
 }
 
 /// The instruction that has set a register which was not read since.
@@ -93,7 +104,14 @@ struct State {
 impl State {
     /// Leaves what the other has as well.
     fn meet(&mut self, other: &State) {
-        self.registers.retain(|register, word| other.registers.get(register) == Some(word));
+        self.registers.retain(|register, word| match other.registers.get(register) {
+            Some(other) if other == word => true,
+            Some(other) if other.is_flag() && word.is_flag() => {
+                *word = Word::Flag;
+                true
+            }
+            _ => false,
+        });
         self.slots.retain(|slot, word| other.slots.get(slot) == Some(word));
         self.passed = self.passed.union(&other.passed).copied().collect();
         self.unread.retain(|register| other.unread.contains(register) || other.passed.contains(register));
@@ -101,11 +119,11 @@ impl State {
 }
 
 /// Follows the arguments of a function, as they are guessed.
-pub(super) fn trail(image: &Image, func: &Func<'_>, guess: &Guess) -> Trail {
+pub(super) fn trail(image: &Image, callees: &Callees, func: &Func<'_>, guess: &Guess) -> Trail {
     let len = usize::try_from(func.end().saturating_sub(func.entry())).unwrap_or(0);
     let code = image.bytes(func.entry(), len).unwrap_or_default();
     let mut follower = Follower {
-        image,
+        callees,
         func,
         state: State::default(),
         ahead: HashMap::new(),
@@ -118,14 +136,16 @@ pub(super) fn trail(image: &Image, func: &Func<'_>, guess: &Guess) -> Trail {
         match part.place {
             Place::Int(n) => {
                 let register = INTS.get(usize::from(n)).copied().unwrap_or(Register::None);
-                follower.state.registers.insert(register, Word::Part(index));
+                follower.state.registers.insert(register, Word::Value(Value::new(Root::Part(index))));
             }
             Place::Stack(offset) => {
-                follower.state.slots.insert(8 + offset as i64, Word::Part(index));
+                follower.state.slots.insert(8 + offset as i64, Word::Value(Value::new(Root::Part(index))));
             }
             Place::Float(_) => {}
         }
     }
+    let closure = Word::Value(Value::new(Root::Closure));
+    follower.state.registers.insert(CONTEXT, closure);
     let mut alive = true;
     for step in Walk::new(code, func.entry(), len).take(MAX_INSNS) {
         let insn = step.insn;
@@ -145,7 +165,7 @@ pub(super) fn trail(image: &Image, func: &Func<'_>, guess: &Guess) -> Trail {
 }
 
 struct Follower<'i> {
-    image: &'i Image,
+    callees: &'i Callees<'i>,
     func: &'i Func<'i>,
     state: State,
     /// What is known where a jump forwards goes.
@@ -179,10 +199,7 @@ impl Follower<'_> {
                 }
                 false
             }
-            FlowControl::Call => {
-                self.call(insn.near_branch_target());
-                true
-            }
+            FlowControl::Call => self.call(insn.near_branch_target()),
             FlowControl::IndirectCall => {
                 self.indirect(insn);
                 true
@@ -223,8 +240,12 @@ impl Follower<'_> {
     }
 
     fn part(&self, register: Register) -> Option<usize> {
+        self.state.registers.get(&register.full_register())?.part()
+    }
+
+    fn held(&self, register: Register) -> Option<&Value> {
         match self.state.registers.get(&register.full_register()) {
-            Some(Word::Part(part)) => Some(*part),
+            Some(Word::Value(value)) => Some(value),
             _ => None,
         }
     }
@@ -307,6 +328,15 @@ impl Follower<'_> {
                 _ => None,
             }
         });
+        let registers = [insn.op0_register(), insn.op1_register()];
+        for (register, other) in registers.iter().zip(registers.iter().rev()) {
+            if insn.mnemonic() == M::Cmp
+                && let (Some(part), Some(value)) = (self.part(*register), self.held(*other))
+                && self.trail.equals.len() < MAX_USES
+            {
+                self.trail.equals.push((part, value.clone()));
+            }
+        }
         for &part in parts {
             self.add(
                 part,
@@ -322,7 +352,7 @@ impl Follower<'_> {
     fn branch(&mut self, insn: &Instruction) {
         let used = match insn.mnemonic() {
             M::Jl | M::Jle | M::Jg | M::Jge | M::Js | M::Jns => Use::Signed,
-            M::Jb | M::Jbe | M::Ja | M::Jae => Use::Unsigned,
+            M::Jb | M::Jbe | M::Ja | M::Jae => Use::Above,
             _ => return,
         };
         for part in self.compared.clone().into_iter().flatten() {
@@ -330,42 +360,55 @@ impl Follower<'_> {
         }
     }
 
-    /// What the function calls is given.
-    fn call(&mut self, target: u64) {
-        let callee = callee(self.image, target, self.state.registers.get(&Register::RAX), |n| {
-            self.state.registers.get(INTS.get(n)?).cloned()
-        });
-        if let Some(Callee { name, params, results }) = callee {
-            for (register, (ty, word)) in &params {
-                let held = INTS.get(*register).and_then(|register| self.state.registers.get(register));
-                if let Some(Word::Part(part)) = held {
-                    self.add(*part, Use::Given(Arc::clone(ty), *word, name.clone()));
-                }
-            }
-            self.forget();
-            for (register, word) in results {
-                if let Some(register) = INTS.get(register) {
-                    self.state.registers.insert(*register, word);
-                    self.state.unread.insert(*register);
-                }
-            }
-        } else {
-            self.forget();
+    /// Notes a call; whether it comes back.
+    fn call(&mut self, target: u64) -> bool {
+        let callee = self.callees.at(target);
+        match callee.as_ref().map(|callee| callee.comes_back) {
+            Some(Back::Never) => return false,
+            // It changes no register that Go's code uses.
+            Some(Back::Unchanged) => return true,
+            _ => {}
         }
+        let site = self.site(Some(target), None);
+        self.forget();
+        let results = callee.iter().flat_map(|callee| &callee.results);
+        let known: Vec<usize> = results.map(|result| result.register).collect();
+        for (n, register) in INTS.iter().enumerate() {
+            self.state.registers.insert(*register, Word::Value(Value::new(Root::Result(site, n))));
+            if known.contains(&n) {
+                self.state.unread.insert(*register);
+            }
+        }
+        true
+    }
+
+    fn site(&mut self, target: Option<u64>, through: Option<Value>) -> usize {
+        if self.trail.sites.len() < MAX_SITES {
+            let held = INTS.map(|register| self.state.registers.get(&register).cloned());
+            self.trail.sites.push(Site { target, through, held });
+            return self.trail.sites.len() - 1;
+        }
+        usize::MAX
     }
 
     fn indirect(&mut self, insn: &Instruction) {
         let through = match insn.op0_kind() {
-            OpKind::Register => self.state.registers.get(&insn.op0_register().full_register()).cloned(),
+            OpKind::Register => self.held(insn.op0_register()).cloned(),
             OpKind::Memory => self
-                .part(insn.memory_base())
-                .map(|part| Word::Loaded(part, insn.memory_displacement64() as i64)),
+                .held(insn.memory_base())
+                .and_then(|value| value.then(Step::Load(insn.memory_displacement64() as i64))),
             _ => None,
         };
-        if let Some(Word::Loaded(part, at)) = through {
-            self.add(part, Use::Called(at));
+        if let Some(Value { root: Root::Part(part), steps }) = &through
+            && let [Step::Load(at)] = steps[..]
+        {
+            self.add(*part, Use::Called(at));
         }
+        let site = self.site(None, through);
         self.forget();
+        for (n, register) in INTS.iter().enumerate() {
+            self.state.registers.insert(*register, Word::Value(Value::new(Root::Result(site, n))));
+        }
     }
 
     /// What a call leaves of registers: nothing.
@@ -386,14 +429,17 @@ impl Follower<'_> {
     /// What an instruction changes.
     fn effect(&mut self, insn: &Instruction) {
         let value = self.value(insn);
+        self.note_store(insn, value.as_ref());
         let stored = matches!(insn.op0_kind(), OpKind::Memory).then(|| self.slot(insn)).flatten();
         let clears = insn.mnemonic() == M::Xor && insn.op0_register() == insn.op1_register();
+        // What is only looked at may still be a result.
+        let looks = matches!(insn.mnemonic(), M::Cmp | M::Test);
         let info = self.infos.info(insn);
         for used in info.used_registers() {
             let register = used.register().full_register();
             let keeps =
                 matches!(used.access(), OpAccess::Write | OpAccess::CondWrite | OpAccess::NoMemAccess);
-            if !keeps && !clears {
+            if !keeps && !clears && !looks {
                 self.state.unread.remove(&register);
                 self.state.passed.remove(&register);
             }
@@ -417,6 +463,18 @@ impl Follower<'_> {
             self.state.registers.insert(insn.op0_register().full_register(), value.clone());
         }
         if let Some(slot) = stored.filter(|_| insn.mnemonic() != M::Cmp && insn.mnemonic() != M::Test) {
+            if insn.memory_size().size() == 16 {
+                let second = match &value {
+                    Some(Word::Value(value)) => value.behind(8).map(Word::Value),
+                    _ => None,
+                };
+                match second {
+                    Some(second) if self.state.slots.len() < MAX_SLOTS => {
+                        _ = self.state.slots.insert(slot + 8, second);
+                    }
+                    _ => _ = self.state.slots.remove(&(slot + 8)),
+                }
+            }
             match value {
                 Some(value) if self.state.slots.len() < MAX_SLOTS => _ = self.state.slots.insert(slot, value),
                 _ => _ = self.state.slots.remove(&slot),
@@ -424,18 +482,54 @@ impl Follower<'_> {
         }
     }
 
+    /// Notes a value that is written where another points.
+    fn note_store(&mut self, insn: &Instruction, value: Option<&Word>) {
+        let moves = matches!(insn.mnemonic(), M::Mov | M::Movups | M::Movdqu);
+        if !moves || insn.op0_kind() != OpKind::Memory || self.trail.stores.len() >= MAX_SITES {
+            return;
+        }
+        if let (Some(to), Some(word)) = (self.address(insn), value) {
+            self.trail.stores.push(Store { to, word: word.clone() });
+        }
+    }
+
+    /// The address of an operand in memory, where it is made of a value.
+    fn address(&self, insn: &Instruction) -> Option<Value> {
+        let at = insn.memory_displacement64() as i64;
+        if insn.is_ip_rel_memory_operand() {
+            return None;
+        }
+        let indexed = insn.memory_index() != Register::None;
+        let step = if indexed { Step::Index(at) } else { Step::Add(at) };
+        self.held(insn.memory_base())?.then(step)
+    }
+
     /// What an instruction puts in its first operand.
     fn value(&self, insn: &Instruction) -> Option<Word> {
+        let is_lea = insn.mnemonic() == M::Lea;
         match insn.mnemonic() {
-            M::Mov | M::Movzx | M::Movsxd if insn.op1_kind() == OpKind::Register => {
+            M::Mov | M::Movzx | M::Movsxd | M::Movups | M::Movdqu if insn.op1_kind() == OpKind::Register => {
                 self.state.registers.get(&insn.op1_register().full_register()).cloned()
             }
-            M::Mov | M::Movzx if insn.op1_kind() == OpKind::Memory => self.loaded(insn),
+            M::Mov | M::Movzx | M::Movsx | M::Movsxd | M::Movups | M::Movdqu
+                if insn.op1_kind() == OpKind::Memory =>
+            {
+                self.loaded(insn)
+            }
             M::Mov if !matches!(insn.op1_kind(), OpKind::Register | OpKind::Memory) => {
                 Some(Word::Number(insn.immediate(1)))
             }
             M::Xor if insn.op0_register() == insn.op1_register() => Some(Word::Number(0)),
             M::Lea if insn.is_ip_rel_memory_operand() => Some(Word::Address(insn.ip_rel_memory_address())),
+            M::Lea if insn.memory_base() == Register::RSP => None,
+            _ if is_lea => self.address(insn).map(Word::Value),
+            M::Add if insn.op0_kind() == OpKind::Register => {
+                let step = match insn.op1_kind() {
+                    OpKind::Register | OpKind::Memory => Step::Index(0),
+                    _ => Step::Add(insn.immediate(1) as i64),
+                };
+                self.held(insn.op0_register())?.then(step).map(Word::Value)
+            }
             name if format!("{name:?}").starts_with("Set") => Some(Word::Flag),
             _ => None,
         }
@@ -445,7 +539,12 @@ impl Follower<'_> {
         if let Some(slot) = self.slot(insn) {
             return self.state.slots.get(&slot).cloned();
         }
-        let part = self.part(insn.memory_base()).filter(|_| insn.memory_index() == Register::None)?;
-        Some(Word::Loaded(part, insn.memory_displacement64() as i64))
+        if insn.is_ip_rel_memory_operand() {
+            return Some(Word::Value(Value::new(Root::Variable(insn.ip_rel_memory_address()))));
+        }
+        let at = insn.memory_displacement64() as i64;
+        let indexed = insn.memory_index() != Register::None;
+        let step = if indexed { Step::Elem(at) } else { Step::Load(at) };
+        self.held(insn.memory_base())?.then(step).map(Word::Value)
     }
 }

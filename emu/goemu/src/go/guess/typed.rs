@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use goemu_loader::{Func, Image};
+use goemu_loader::{Image, Kind};
 
-use super::callees::described;
-use super::trail::{Set, Trail, Use, Word, trail};
-use super::{Guess, GuessedParam, guess};
-use crate::go::abi::Place;
+use super::callees::{described, interface_of};
+use super::memory::Known;
+use super::pointers::Pointers;
+use super::trail::{Trail, Use};
+use super::word::Word;
+use super::{Guess, GuessedParam};
 use crate::go::names;
 
 /// A signature that a function may have.
@@ -34,11 +36,11 @@ pub struct GuessedType {
 }
 
 impl GuessedType {
-    fn known(name: &str, why: impl Into<String>) -> GuessedType {
+    pub(super) fn known(name: &str, why: impl Into<String>) -> GuessedType {
         GuessedType { name: name.to_owned(), why: why.into(), known: true }
     }
 
-    fn usual(name: &str, why: &str) -> GuessedType {
+    pub(super) fn usual(name: &str, why: &str) -> GuessedType {
         GuessedType { name: name.to_owned(), why: why.to_owned(), known: false }
     }
 }
@@ -57,32 +59,8 @@ impl fmt::Display for TypedGuess {
     }
 }
 
-/// Guesses the types of what `func` takes and gives.
-#[must_use]
-pub fn guess_types(image: &Image, func: &Func<'_>) -> TypedGuess {
-    let places = guess(image, func);
-    let trail = trail(image, func, &places);
-    let receiver = receiver(func.name());
-    let mut first = 0;
-    let mut params = Vec::new();
-    for (index, param) in places.params.iter().enumerate() {
-        let evidence = Evidence { image, trail: &trail, param, first };
-        let by_name = receiver.as_deref().filter(|_| index == 0 && fits_receiver(image, &receiver, param));
-        params.push(match by_name {
-            Some(receiver) => GuessedType::known(receiver, "the receiver, by the function's name"),
-            None if places.dictionary.is_some_and(|(place, _)| place == index) => {
-                GuessedType::known("uintptr", "the dictionary of a generic function")
-            }
-            None => evidence.ty(),
-        });
-        first += param.parts.len();
-    }
-    let results = results(image, &trail, &places, &params);
-    TypedGuess { params, results, places }
-}
-
 /// The type of the receiver that a name tells: `*main.T` of `main.(*T).Method`.
-fn receiver(name: &str) -> Option<String> {
+pub(super) fn receiver(name: &str) -> Option<String> {
     let package = names::package(name);
     let rest = name.get(package.len() + 1..)?;
     if rest.contains('[') {
@@ -107,8 +85,7 @@ fn is_numbered(name: &str) -> bool {
 }
 
 /// Whether the first parameter can be the receiver.
-fn fits_receiver(image: &Image, receiver: &Option<String>, param: &GuessedParam) -> bool {
-    let Some(name) = receiver else { return false };
+pub(super) fn fits_receiver(image: &Image, name: &str, param: &GuessedParam) -> bool {
     if name.starts_with('*') {
         return matches!(&param.parts[..], [only] if only.size == 8 && !only.float);
     }
@@ -118,12 +95,14 @@ fn fits_receiver(image: &Image, receiver: &Option<String>, param: &GuessedParam)
     }
 }
 
-struct Evidence<'a> {
-    image: &'a Image,
-    trail: &'a Trail,
-    param: &'a GuessedParam,
+/// What one parameter is, by what is done with it.
+pub(super) struct Evidence<'a> {
+    pub(super) image: &'a Image,
+    pub(super) trail: &'a Trail,
+    pub(super) param: &'a GuessedParam,
     /// The number of its first part among all.
-    first: usize,
+    pub(super) first: usize,
+    pub(super) pointers: Option<&'a Pointers>,
 }
 
 impl Evidence<'_> {
@@ -131,11 +110,40 @@ impl Evidence<'_> {
         self.trail.uses.get(&(self.first + part)).map_or(&[], Vec::as_slice)
     }
 
-    fn ty(&self) -> GuessedType {
+    /// Which parts are pointers, as the garbage collector has it; none where that is not told of this parameter.
+    fn pointers(&self) -> Option<Vec<bool>> {
+        let pointers = self.pointers?;
+        let told = |part: &super::GuessedPart| part.slot.map(|slot| pointers.at(slot));
+        let bits: Vec<bool> = self.param.parts.iter().map(told).collect::<Option<_>>()?;
+        let used = (0..bits.len()).any(|part| !self.uses(part).is_empty());
+        (used || bits.contains(&true)).then_some(bits)
+    }
+
+    /// Whether it can have a type, as far as the garbage collector's pointers tell.
+    pub(super) fn may_be(&self, name: &str, known: Option<&Known>) -> bool {
+        let Some(bits) = self.pointers() else { return true };
+        let holds = match known {
+            Some(Known::To(..)) => vec![true],
+            Some(Known::In(ty, _)) => match &ty.kind {
+                Kind::String => vec![true, false],
+                Kind::Interface { .. } => vec![false, true],
+                Kind::Slice(_) => vec![true, false, false],
+                Kind::Struct(_) | Kind::Array { .. } | Kind::Complex | Kind::Float => return true,
+                Kind::Bool | Kind::Int | Kind::Uint | Kind::Uintptr => vec![false],
+                _ => vec![true],
+            },
+            None => match name {
+                "string" => vec![true, false],
+                "any" => vec![false, true],
+                _ => return true,
+            },
+        };
+        holds == bits
+    }
+
+    pub(super) fn ty(&self) -> GuessedType {
         let sizes: Vec<u64> = self.param.parts.iter().map(|part| part.size).collect();
-        if let Some(given) = self.given() {
-            return given;
-        }
+        let pointers = self.pointers();
         match (&sizes[..], &self.param.parts[..]) {
             ([size], [only]) if only.float => GuessedType::known(
                 if *size == 4 { "float32" } else { "float64" },
@@ -143,28 +151,31 @@ impl Evidence<'_> {
             ),
             ([8], _) => self.word(),
             ([size], _) => self.small(*size),
-            ([8, 8], [pointer, second]) if !pointer.float && !second.float => self.pair(),
-            ([8, 8, 8], _) => self.triple(),
-            _ => {
-                let fields = self.param.parts.iter().map(|part| part.type_name()).collect::<Vec<_>>();
-                GuessedType::usual(
-                    &format!("struct {{ _ {} }}", fields.join("; _ ")),
-                    "its parts belong together",
-                )
+            ([8, 8], [pointer, second]) if !pointer.float && !second.float => match pointers.as_deref() {
+                Some([false, true]) => self.interface(),
+                Some([true, false]) => GuessedType::known("string", "a pointer, and a word that is none"),
+                Some(_) => self.structure(),
+                None => self.pair(),
+            },
+            ([8, 8, 8], _) if pointers.as_deref().is_none_or(|bits| *bits == [true, false, false]) => {
+                self.triple()
             }
+            _ => self.structure(),
         }
     }
 
-    /// What a function takes it as, that is called with it.
-    fn given(&self) -> Option<GuessedType> {
-        let vague = |ty: &str| matches!(ty, "unsafe.Pointer" | "map" | "chan" | "[]" | "uintptr");
-        let words = self.param.parts.len();
-        self.uses(0).iter().find_map(|used| match used {
-            Use::Given(ty, 0, by) if !vague(ty) && words_of(self.image, ty) == Some(words) => {
-                Some(GuessedType::known(ty, format!("{by} takes it")))
-            }
-            _ => None,
-        })
+    fn structure(&self) -> GuessedType {
+        let fields = self.param.parts.iter().map(|part| part.type_name()).collect::<Vec<_>>();
+        GuessedType::usual(&format!("struct {{ _ {} }}", fields.join("; _ ")), "its parts belong together")
+    }
+
+    /// Two words, of which the second is a pointer: an interface.
+    fn interface(&self) -> GuessedType {
+        let guessed = self.pair();
+        match guessed.name.as_str() {
+            "string" => GuessedType::usual("any", "a word that is no pointer, and one that is"),
+            _ => guessed,
+        }
     }
 
     /// A value of one word.
@@ -174,31 +185,21 @@ impl Evidence<'_> {
         if has(&|used| matches!(used, Use::Called(0))) {
             return GuessedType::known("func()", "what it points to is called");
         }
-        for used in uses {
-            match used {
-                Use::Given(ty, 0, by) if matches!(&**ty, "map" | "chan" | "unsafe.Pointer") => {
-                    let name = match &**ty {
-                        "map" => "map[string]int",
-                        "chan" => "chan int",
-                        _ => "unsafe.Pointer",
-                    };
-                    return GuessedType::known(name, format!("{by} takes it"));
-                }
-                Use::Given(ty, 0, by) if ty.starts_with("[]") => {
-                    return GuessedType::known(&format!("*{}", &ty[2..]), format!("{by} takes it"));
-                }
-                _ => {}
-            }
-        }
-        if let Some(Use::Access { at, size, .. }) =
-            uses.iter().find(|used| matches!(used, Use::Access { .. }))
+        let pointer = self.pointers().map(|bits| bits[0]);
+        if pointer != Some(false)
+            && let Some(Use::Access { at, size, .. }) =
+                uses.iter().find(|used| matches!(used, Use::Access { .. }))
         {
             return self.pointer(*at, *size);
         }
+        if pointer == Some(true) {
+            return GuessedType::usual("unsafe.Pointer", "the garbage collector follows it");
+        }
+        // Indices are compared as numbers without a sign.
         if has(&|used| matches!(used, Use::Unsigned)) && !has(&|used| matches!(used, Use::Signed)) {
             return GuessedType::known("uint", "it is treated as a number without a sign");
         }
-        if has(&|used| matches!(used, Use::Number | Use::Signed)) {
+        if has(&|used| matches!(used, Use::Number | Use::Signed | Use::Above)) {
             return GuessedType::known("int", "it is computed with");
         }
         GuessedType::usual("int", "one word")
@@ -225,7 +226,7 @@ impl Evidence<'_> {
     fn small(&self, size: u64) -> GuessedType {
         let uses = self.uses(0);
         let signed = uses.contains(&Use::Signed);
-        let unsigned = uses.contains(&Use::Unsigned);
+        let unsigned = uses.contains(&Use::Unsigned) || uses.contains(&Use::Above);
         let computed = uses.iter().any(|used| match used {
             Use::Number => true,
             Use::Compared(Some(number)) => *number > 1,
@@ -255,7 +256,10 @@ impl Evidence<'_> {
         for used in first {
             if let Use::Is(addr) = used {
                 if let Some(interface) = interface_of(self.image, *addr) {
-                    return GuessedType::known(&interface, "it is compared with a table of that interface");
+                    return GuessedType::known(
+                        &self.image.full_type_name(&interface),
+                        "it is compared with a table of that interface",
+                    );
                 }
                 if described(self.image, &Word::Address(*addr)).is_some() {
                     return GuessedType::known("any", "its type is asked for");
@@ -269,7 +273,7 @@ impl Evidence<'_> {
             }
         }
         let is_length = |used: &Use| {
-            matches!(used, Use::Number | Use::Signed | Use::Unsigned)
+            matches!(used, Use::Number | Use::Signed | Use::Unsigned | Use::Above)
                 || matches!(used, Use::Compared(Some(number)) if *number > 0)
         };
         let text = |used: &Use| {
@@ -289,7 +293,6 @@ impl Evidence<'_> {
         // Several bytes at once are often compared with a text.
         let of_bytes = self.uses(0).iter().any(|used| matches!(used, Use::Access { size: 1, .. }));
         let elem = self.uses(0).iter().find_map(|used| match used {
-            Use::Given(ty, 0, _) if ty.starts_with("[]") && ty.len() > 2 => Some(ty[2..].to_owned()),
             Use::Access { .. } if of_bytes => Some("byte".to_owned()),
             Use::Access { size: 2, .. } => Some("uint16".to_owned()),
             Use::Access { size: 4, .. } => Some("int32".to_owned()),
@@ -302,108 +305,4 @@ impl Evidence<'_> {
             None => GuessedType::usual("[]byte", "three words"),
         }
     }
-}
-
-/// How many words a value of the type of this name takes.
-fn words_of(image: &Image, name: &str) -> Option<usize> {
-    match name {
-        "string" | "error" | "any" | "interface {}" => Some(2),
-        name if name.starts_with("[]") => Some(3),
-        name if name.starts_with(['*'])
-            || name.starts_with("map[")
-            || name.starts_with("chan ")
-            || name.starts_with("func(") =>
-        {
-            Some(1)
-        }
-        name => {
-            let ty = image.type_named(name).ok().flatten()?;
-            match ty.kind {
-                goemu_loader::Kind::Struct(_) | goemu_loader::Kind::Array { .. } => None,
-                _ => Some(ty.size.div_ceil(8) as usize),
-            }
-        }
-    }
-}
-
-/// The interface type of the table at an address.
-fn interface_of(image: &Image, itab: u64) -> Option<String> {
-    let inter = image.read_u64(itab.checked_add(image.facts().itab.inter)?)?;
-    let ty = image.read_u64(itab.checked_add(image.facts().itab.ty)?)?;
-    image.itab(inter, ty).filter(|known| *known == itab)?;
-    Some(described(image, &Word::Address(inter))?.name.clone())
-}
-
-/// What the integer registers hold at all returns.
-fn results(image: &Image, trail: &Trail, places: &Guess, params: &[GuessedType]) -> Vec<GuessedType> {
-    let mut results = Vec::new();
-    let mut at = 0;
-    let held = |at: usize| trail.returns.iter().filter_map(move |words| words.get(at)?.1.as_ref());
-    // A result is set on every way out; an argument may be in the right place already.
-    let stays = |at: usize, word: &Option<Word>| {
-        let part = places
-            .params
-            .iter()
-            .flat_map(|param| &param.parts)
-            .position(|part| part.place == Place::Int(at as u8));
-        part.is_some_and(|part| *word == Some(Word::Part(part)))
-    };
-    let is_set = |at: usize| {
-        let mut words = trail.returns.iter().filter_map(|words| words.get(at));
-        let some = words.clone().any(|(set, _)| *set == Set::Yes);
-        some && words.all(|(set, word)| *set != Set::No || stays(at, word))
-    };
-    while is_set(at) {
-        let (ty, words) = result(image, &held, at, places, params);
-        results.push(ty);
-        at += words;
-    }
-    results
-}
-
-/// The result that begins in a register, and how many it takes.
-fn result<'t, I: Iterator<Item = &'t Word>>(
-    image: &Image,
-    held: &dyn Fn(usize) -> I,
-    at: usize,
-    places: &Guess,
-    params: &[GuessedType],
-) -> (GuessedType, usize) {
-    let numbered =
-        |(index, param): (usize, &GuessedParam)| (0..param.parts.len()).map(move |word| (index, word));
-    let all: Vec<(usize, usize)> = places.params.iter().enumerate().flat_map(numbered).collect();
-    for word in held(at) {
-        match word {
-            Word::Of(ty, 0) => {
-                let words = words_of(image, ty).unwrap_or(1);
-                return (GuessedType::known(ty, "a function that it calls gives that"), words);
-            }
-            Word::Address(addr) => {
-                if let Some(interface) = interface_of(image, *addr) {
-                    return (GuessedType::known(&interface, "it returns a value in that interface"), 2);
-                }
-                if described(image, word).is_some() {
-                    return (GuessedType::known("any", "it returns a value with its type"), 2);
-                }
-                if held(at + 1).any(|word| matches!(word, Word::Number(_))) {
-                    return (GuessedType::known("string", "it returns a constant"), 2);
-                }
-            }
-            Word::Part(part) => {
-                let Some((index, 0)) = all.get(*part).copied() else { continue };
-                if let (Some(ty), Some(param)) = (params.get(index), places.params.get(index)) {
-                    return (GuessedType::known(&ty.name, "it returns an argument"), param.parts.len());
-                }
-            }
-            _ => {}
-        }
-    }
-    let words: Vec<&Word> = held(at).collect();
-    if !words.is_empty()
-        && words.iter().any(|word| **word == Word::Flag)
-        && words.iter().all(|word| matches!(word, Word::Flag | Word::Number(0 | 1)))
-    {
-        return (GuessedType::known("bool", "it is 0 or 1"), 1);
-    }
-    (GuessedType::usual("int", "one word"), 1)
 }
