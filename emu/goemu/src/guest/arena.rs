@@ -44,21 +44,21 @@ impl Arena {
 
     /// `size` bytes at a multiple of `align`.
     pub(crate) fn take(&mut self, memory: &mut Memory, size: u64, align: u64) -> Result<u64, HeapError> {
-        let no_room = HeapError::OutOfMemory(size);
-        let at = self.range.start.checked_next_multiple_of(align.max(1)).ok_or(no_room.clone())?;
-        let end = at.checked_add(size).filter(|&end| end <= self.range.end).ok_or(no_room.clone())?;
-        self.reach(memory, end).map_err(|_| no_room)?;
+        let no_room = || HeapError::OutOfMemory(size);
+        let at = self.range.start.checked_next_multiple_of(align.max(1)).ok_or_else(no_room)?;
+        let end = at.checked_add(size).filter(|&end| end <= self.range.end).ok_or_else(no_room)?;
+        self.reach(memory, end).map_err(|_| no_room())?;
         self.range.start = end;
         Ok(at)
     }
 
     /// `size` bytes of pages that can be read only.
     pub(crate) fn take_to_read(&mut self, memory: &mut Memory, size: u64) -> Result<u64, HeapError> {
-        let no_room = HeapError::OutOfMemory(size);
+        let no_room = || HeapError::OutOfMemory(size);
         let at = self.mapped.max(self.range.start).next_multiple_of(PAGE);
         let end = at.checked_add(size).and_then(|end| end.checked_next_multiple_of(PAGE));
-        let end = end.filter(|&end| end <= self.range.end).ok_or(no_room.clone())?;
-        memory.map(at..end, Perm::READ, Contents::Zero).map_err(|_| no_room)?;
+        let end = end.filter(|&end| end <= self.range.end).ok_or_else(no_room)?;
+        memory.map(at..end, Perm::READ, Contents::Zero).map_err(|_| no_room())?;
         (self.range.start, self.mapped) = (end, end);
         Ok(at)
     }
