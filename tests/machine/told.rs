@@ -1,12 +1,16 @@
 //! What traces say of written memory is what debug information says of the same place, and of the same moment.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use goemu::go::locals::{Role, Variable};
+use goemu::observe::{Interest, Observer, View};
+use goemu::outcome::Runtime;
 use goemu::trace::{Detail, Moment, Record, Recorder, Sink, Written};
-use goemu::{Image, Machine, Session, Stop};
+use goemu::{Config, Image, Machine, Session, Stop};
 use goemu_tests::fixtures::{binary, cases, present};
+use iced_x86::Instruction;
 
 /// Instructions of a call that are followed.
 const FOLLOWED: u64 = 20_000;
@@ -37,6 +41,20 @@ impl Sink for Told {
     }
 }
 
+/// Instructions that observers have seen begin: in a started program, those of the call's own goroutine.
+#[derive(Clone, Default)]
+struct Seen(Arc<AtomicU64>);
+
+impl Observer for Seen {
+    fn interest(&self) -> Interest {
+        Interest::INSTRUCTIONS
+    }
+
+    fn before(&mut self, _: &View<'_>, _: &Instruction) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
 /// The variables of the innermost call of a function, if it is under way.
 fn variables(session: &mut Session<'_>, func: &str) -> Option<Vec<Variable>> {
     let running = session.goroutines().remove(0);
@@ -48,6 +66,12 @@ fn variables(session: &mut Session<'_>, func: &str) -> Option<Vec<Variable>> {
 
 /// How many events of a call debug information confirms, and those that it does not.
 fn compare(machine: &mut Machine, func: &str, args: &[&str], wrong: &mut Vec<String>) -> (usize, usize) {
+    let found = compare_call(machine, func, args, wrong);
+    machine.unobserve();
+    found
+}
+
+fn compare_call(machine: &mut Machine, func: &str, args: &[&str], wrong: &mut Vec<String>) -> (usize, usize) {
     let told = Told::default();
     machine.observe(Recorder::with_sink(told.clone()));
     let ran = machine.call(func).unwrap().literals(args).unwrap().run();
@@ -56,16 +80,18 @@ fn compare(machine: &mut Machine, func: &str, args: &[&str], wrong: &mut Vec<Str
         return (0, 0);
     }
     let events = std::mem::take(&mut *told.written.lock().unwrap());
+    let seen = Seen::default();
+    machine.observe(seen.clone());
     let Ok(mut session) = machine.call(func).unwrap().literals(args).unwrap().start() else { return (0, 0) };
     let (mut results, mut captured) = (0, 0);
     for (after, written) in events.into_iter().take_while(|(after, _)| *after < FOLLOWED) {
-        while session.instructions() < after {
+        while seen.0.load(Relaxed) < after {
             if session.step().unwrap() == Stop::Ended {
                 return (results, captured);
             }
         }
         match &written {
-            Written::Result { func: of, result, value } if !result.is_empty() => {
+            Written::Result { func: of, result, value, .. } if !result.is_empty() => {
                 let Some(known) = variables(&mut session, of) else { continue };
                 let own = known.iter().find(|own| own.role == Role::Result && own.name == *result);
                 match own.map(|own| &own.value) {
@@ -109,31 +135,58 @@ fn word(text: &str) -> Option<u64> {
     }
 }
 
+/// The functions that defer, panic, capture or range.
+fn is_of_interest(name: &str) -> bool {
+    ["defer", "panic", "closure", "range"].iter().any(|word| name.contains(word))
+}
+
+/// Compares the calls of a program; of one that is started, whose calls have many instructions, one of each function.
+fn compare_calls(program: &str, runtime: Runtime, wrong: &mut Vec<String>) {
+    let version = program["corpus-go1.".len()..][..2].parse().unwrap();
+    let config = Config { runtime: Some(runtime), ..Config::default() };
+    let image = Image::open(binary(program).unwrap()).unwrap();
+    let mut machine = Machine::with_config(image, config).unwrap();
+    let (mut results, mut captured) = (0, 0);
+    let mut of = String::new();
+    for case in cases("corpus", version).iter().filter(|case| is_of_interest(&case.function)) {
+        let is_next = std::mem::replace(&mut of, case.function.clone()) != case.function;
+        if runtime == Runtime::Real && !is_next {
+            continue;
+        }
+        let args: Vec<&str> = case.args.iter().map(String::as_str).collect();
+        let before = wrong.len();
+        let found = compare(&mut machine, &case.function, &args, wrong);
+        results += found.0;
+        captured += found.1;
+        wrong.iter_mut().skip(before).for_each(|text| *text = format!("{program} {runtime:?}: {text}"));
+    }
+    println!("{program} {runtime:?}: {results} results, {captured} captured");
+    assert!(results + captured > 20, "{program} {runtime:?}: {results} results, {captured} captured");
+}
+
+/// Builds that have debug information, one of each release that there is.
+const PROGRAMS: [&str; 12] = [
+    "corpus-go1.15",
+    "corpus-go1.15-noopt",
+    "corpus-go1.19",
+    "corpus-go1.21",
+    "corpus-go1.22",
+    "corpus-go1.23",
+    "corpus-go1.24",
+    "corpus-go1.25",
+    "corpus-go1.26",
+    "corpus-go1.27",
+    "corpus-go1.27-noopt",
+    "corpus-go1.27-pie",
+];
+
 #[test]
 fn results_and_captured_variables_are_those_of_the_source() {
     let mut wrong = Vec::new();
-    for program in present([
-        "corpus-go1.15",
-        "corpus-go1.27",
-        "corpus-go1.27-pie",
-        "corpus-go1.15-noopt",
-        "corpus-go1.27-noopt",
-    ]) {
-        let version = if program.contains("1.15") { 15 } else { 27 };
-        let mut machine = Machine::new(Image::open(binary(&program).unwrap()).unwrap()).unwrap();
-        let (mut results, mut captured) = (0, 0);
-        let deferring =
-            |name: &str| ["defer", "panic", "closure", "range"].iter().any(|word| name.contains(word));
-        for case in cases("corpus", version).iter().filter(|case| deferring(&case.function)) {
-            let args: Vec<&str> = case.args.iter().map(String::as_str).collect();
-            let before = wrong.len();
-            let found = compare(&mut machine, &case.function, &args, &mut wrong);
-            results += found.0;
-            captured += found.1;
-            wrong.iter_mut().skip(before).for_each(|text| *text = format!("{program}: {text}"));
+    for program in present(PROGRAMS) {
+        for runtime in [Runtime::Hooked, Runtime::Real] {
+            compare_calls(&program, runtime, &mut wrong);
         }
-        println!("{program}: {results} results, {captured} captured");
-        assert!(results + captured > 20, "{program}: {results} results, {captured} captured");
     }
     assert!(wrong.is_empty(), "{} are wrong\n{}", wrong.len(), wrong.join("\n"));
 }

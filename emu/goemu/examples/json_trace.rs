@@ -42,7 +42,7 @@ fn object(record: &Record<'_>) -> Json {
     match record {
         Record::Step(step) => instruction(step),
         Record::StackCheck(check) => json!({ "stack_check": check.func, "margin": check.margin }),
-        Record::Written(Written::Result { func, result, value }) => {
+        Record::Written(Written::Result { func, result, value, .. }) => {
             json!({ "result": result, "of": func, "value": value })
         }
         Record::Call(change) => match &change.kind {

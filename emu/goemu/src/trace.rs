@@ -18,6 +18,7 @@ mod filter;
 mod frames;
 mod function;
 mod record;
+mod slots;
 mod step;
 mod text;
 mod words;
@@ -179,14 +180,14 @@ impl<S: Sink> Recorder<S> {
     }
 
     /// What a finished instruction means for Go: stack checks, results.
-    fn explain(&mut self, at: &View<'_>) {
+    fn explain(&mut self, at: &View<'_>, pc: u64) {
         if let Some((margin, asked)) = self.effects.margin {
             let (func, within_runtime) = (function::name(at.image, at.cpu.rip), self.frames.in_runtime());
             let check = StackCheck { func, margin, asked, within_runtime };
             self.teller.tell(&Record::StackCheck(&check), at.cpu.rip, &self.frames);
         }
         for (addr, size) in self.effects.written() {
-            for written in self.frames.written(at, addr, size) {
+            for written in self.frames.written(at, pc, addr, size) {
                 self.teller.tell(&Record::Written(&written), at.cpu.rip, &self.frames);
             }
         }
@@ -255,7 +256,7 @@ impl<S: Sink> Observer for Recorder<S> {
 
     fn after(&mut self, at: &View<'_>, insn: &Instruction) {
         if self.tell_step(at, true) {
-            self.explain(at);
+            self.explain(at, insn.ip());
         }
         self.follow(at, insn);
     }

@@ -110,8 +110,8 @@ fn object(record: &Record<'_>) -> Option<Json> {
 
 fn written(written: &Written) -> Json {
     match written {
-        Written::Result { func, result, value } => {
-            json!({ "type": "written", "what": "result", "func": func, "name": result, "value": value })
+        Written::Result { func, result, value, part } => {
+            json!({ "type": "written", "what": "result", "func": func, "name": result, "value": value, "part": part })
         }
         Written::Captured { func, addr, value } => {
             json!({ "type": "written", "what": "captured", "func": func, "addr": hex(*addr), "value": hex(*value) })
@@ -131,6 +131,10 @@ fn call(change: &CallChange) -> Json {
         json!({ "type": "call", "func": func, "args": args, "depth": depth, "runtime": within_runtime });
     match kind {
         CallKind::ByRuntime => object["by"] = "runtime".into(),
+        CallKind::Jumped { from } => {
+            object["by"] = "jump".into();
+            object["from"] = from.as_str().into();
+        }
         CallKind::Deferred { of, captured } => {
             object["by"] = "defer".into();
             object["deferred_by"] = of.as_str().into();

@@ -89,6 +89,7 @@ impl<W: Write> Timeline<W> {
         let kind = match change.kind {
             CallKind::Deferred { .. } => "defer",
             CallKind::ByRuntime => "runtime",
+            CallKind::Jumped { .. } => "jump",
             _ => "call",
         };
         let event = json!({ "ph": "B", "name": change.func, "cat": kind, "args": { "args": change.args } });

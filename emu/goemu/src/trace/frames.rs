@@ -1,13 +1,13 @@
 //! The calls that are under way, as they show in the stack pointer.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use goemu_loader::Type;
 use iced_x86::{FlowControl, Instruction, Mnemonic};
 
 use super::function::{Function, Functions, captured};
 use super::record::{CallChange, CallKind, Written};
-use super::words;
+use super::slots::{Slot, Writing};
 use crate::call::invoke::frame_at;
 use crate::cpu::gpr;
 use crate::go::abi::{Assignment, Place};
@@ -32,6 +32,8 @@ struct Frame {
     inner: bool,
     /// Calls around it that are not left out.
     depth: usize,
+    /// What was written of its results, by their number.
+    writing: Vec<Writing>,
 }
 
 impl Frame {
@@ -88,8 +90,23 @@ impl Frames {
             let args = arguments(at, &function, sp);
             let inner = self.in_runtime() && function.runtime;
             let depth = self.calls.last().map_or(0, |caller| caller.depth + usize::from(!caller.inner));
-            self.calls.push(Frame { function, sp, args, inner, depth });
+            self.calls.push(Frame { function, sp, args, inner, depth, writing: Vec::new() });
         }
+    }
+
+    /// A jump: from a function that has its return address alone on the stack to the beginning of another, it is a call that
+    /// returns in its place.
+    fn jumped(&mut self, at: &View<'_>, sp: u64, functions: &mut Functions) -> Option<CallChange> {
+        let frame = self.calls.last().filter(|frame| frame.sp == sp)?;
+        let Function { entry, end, name, .. } = &*frame.function;
+        if (*entry..*end).contains(&at.cpu.rip) {
+            return None;
+        }
+        functions.entered(at.image, at.cpu.rip)?;
+        let from = name.clone();
+        self.calls.pop();
+        self.enter(at, at.cpu.rip, sp, functions);
+        self.calls.last().map(|frame| frame.change(CallKind::Jumped { from }))
     }
 
     /// Follows an instruction that has run: RIP and RSP are those of the next.
@@ -102,6 +119,9 @@ impl Frames {
         let sp = at.cpu.gpr(gpr::RSP);
         match insn.flow_control() {
             FlowControl::Return => self.left(at, sp),
+            FlowControl::UnconditionalBranch
+            | FlowControl::IndirectBranch
+            | FlowControl::ConditionalBranch => self.jumped(at, sp, functions),
             FlowControl::Call | FlowControl::IndirectCall if insn.mnemonic() == Mnemonic::Call => {
                 self.unwind(sp);
                 let (deferring, by_runtime) = (self.open_coded(insn), self.in_runtime());
@@ -251,21 +271,44 @@ impl Frames {
         self.slots().find(|slot| slot.addr == addr).map(|slot| slot.name())
     }
 
-    /// What it means that memory was written: captured variables, results, the bits of open-coded defers.
-    pub(super) fn written(&self, at: &View<'_>, addr: u64, size: usize) -> Vec<Written> {
+    /// What it means that the instruction at `pc` has written memory: captured variables, results, the bits of open-coded
+    /// defers.
+    pub(super) fn written(&mut self, at: &View<'_>, pc: u64, addr: u64, size: usize) -> Vec<Written> {
         let mut found = Vec::new();
         let end = addr.saturating_add(size as u64);
         for captured in self.captured.iter().filter(|captured| (addr..end).contains(&captured.addr)) {
             found.extend(self.captured_variable(at, captured));
         }
-        for slot in self.slots().filter(|slot| slot.addr < end && addr < slot.end()) {
-            let value = reader(at).at(slot.ty, slot.addr);
-            if is_whole(&value) {
-                let (func, result) = (slot.func.to_owned(), slot.result.to_owned());
-                found.push(Written::Result { func, result, value: value.to_string() });
-            }
-        }
+        found.extend(self.results_written(at, pc, addr..end));
         found.extend(self.nearest().filter_map(|frame| open_defers(at, frame, addr)));
+        found
+    }
+
+    /// The results that were written at these addresses, as far as they have a value.
+    fn results_written(&mut self, at: &View<'_>, pc: u64, written: Range<u64>) -> Vec<Written> {
+        let is_hit = |slot: &Slot<'_>| slot.addr < written.end && written.start < slot.end();
+        if !self.slots().any(|slot| is_hit(&slot)) {
+            return Vec::new();
+        }
+        let line = at.image.line_at(pc).map_or(0, |line| line.line);
+        let mut found = Vec::new();
+        let helps = self.calls.first().is_some_and(|outermost| !outermost.function.runtime);
+        let nearest = self.calls.iter_mut().rev().take(SEARCHED);
+        for frame in nearest.filter(|frame| !(helps && frame.function.runtime)) {
+            let mut writing = std::mem::take(&mut frame.writing);
+            for slot in slots_of(frame).filter(is_hit) {
+                if writing.len() <= slot.number {
+                    writing.resize_with(slot.number + 1, Writing::default);
+                }
+                let Some(part) = writing[slot.number].note(&slot, &written, line) else { continue };
+                let value = reader(at).at(slot.ty, slot.addr);
+                if is_whole(&value) {
+                    let (func, result) = (slot.func.to_owned(), slot.result.to_owned());
+                    found.push(Written::Result { func, result, value: value.to_string(), part });
+                }
+            }
+            frame.writing = writing;
+        }
         found
     }
 
@@ -276,36 +319,20 @@ impl Frames {
     }
 
     fn slots(&self) -> impl Iterator<Item = Slot<'_>> {
-        self.nearest().filter_map(|f| Some((f, f.function.typed.as_ref()?))).flat_map(
-            |(frame, (signature, places))| {
-                signature.results.iter().zip(&places.results).filter_map(move |(result, pieces)| {
-                    let Some(Place::Stack(offset)) = pieces.first().map(|piece| piece.place) else {
-                        return None;
-                    };
-                    let addr = frame.sp.wrapping_add(8).wrapping_add(offset);
-                    Some(Slot { func: &frame.function.name, result: &result.name, ty: &result.ty, addr })
-                })
-            },
-        )
+        self.nearest().flat_map(slots_of)
     }
 }
 
-/// Memory in which a function leaves a result.
-struct Slot<'a> {
-    func: &'a str,
-    result: &'a str,
-    ty: &'a Arc<Type>,
-    addr: u64,
-}
-
-impl Slot<'_> {
-    fn end(&self) -> u64 {
-        self.addr.saturating_add(self.ty.size.max(1))
-    }
-
-    fn name(&self) -> String {
-        words::result_of(self.result, self.func)
-    }
+/// Where a call leaves its results, those that have a place on the stack.
+fn slots_of(frame: &Frame) -> impl Iterator<Item = Slot<'_>> {
+    let typed = frame.function.typed.iter();
+    let results = typed.flat_map(|(signature, places)| signature.results.iter().zip(&places.results));
+    results.enumerate().filter_map(|(number, (result, pieces))| {
+        let Some(Place::Stack(offset)) = pieces.first().map(|piece| piece.place) else { return None };
+        let addr = frame.sp.wrapping_add(8).wrapping_add(offset);
+        let func = frame.function.name.as_str();
+        Some(Slot { func, number, result: &result.name, ty: &result.ty, addr })
+    })
 }
 
 /// What it means that the byte at `addr` was written, if it holds the bits of a call's open-coded defers: those

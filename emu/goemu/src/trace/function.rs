@@ -19,6 +19,8 @@ const MAX_CAPTURED: usize = 8;
 pub(super) struct Function {
     pub(super) name: String,
     pub(super) entry: u64,
+    /// The address behind its code.
+    pub(super) end: u64,
     /// Its signature and where its values are, where they are known.
     pub(super) typed: Option<(Signature, Assignment)>,
     /// How far below the frame's top the bits of open-coded defers are.
@@ -43,7 +45,7 @@ impl Functions {
         let name = func.name().to_owned();
         let defer_bits = func.open_coded_defers().map(|defers| defers.bits);
         let runtime = of_runtime(&name);
-        let function = Arc::new(Function { name, entry, typed, defer_bits, runtime });
+        let function = Arc::new(Function { name, entry, end: func.end(), typed, defer_bits, runtime });
         self.0.insert(entry, Arc::clone(&function));
         Some(function)
     }

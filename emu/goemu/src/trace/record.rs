@@ -46,6 +46,8 @@ pub enum Written {
         result: String,
         /// The value in Go syntax.
         value: String,
+        /// Whether only a part of it was written, and the rest may still be that of another value.
+        part: bool,
     },
     /// A variable changed that a deferred closure captured.
     Captured {
@@ -96,6 +98,11 @@ pub enum CallKind {
     Entered,
     /// Go's runtime called a function of the program.
     ByRuntime,
+    /// Another function, which was called, has jumped to this one: it returns in its place.
+    Jumped {
+        /// The function that was called.
+        from: String,
+    },
     /// An open-coded defer runs.
     Deferred {
         /// The function that deferred the call.

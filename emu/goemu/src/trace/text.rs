@@ -123,6 +123,7 @@ fn in_tree(change: &CallChange) -> String {
     let indent = 2 * change.depth;
     match &change.kind {
         CallKind::Returned(results) => format!("{:indent$}= {}", "", change.returned(results.as_deref())),
+        CallKind::Jumped { from } => format!("{:indent$}{}, in place of {from}", "", change.call()),
         _ => format!("{:indent$}{}", "", change.call()),
     }
 }

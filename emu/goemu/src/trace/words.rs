@@ -25,8 +25,11 @@ pub(super) fn stack_check(check: &StackCheck, f: &mut Formatter<'_>) -> Result {
 /// What it means that memory was written.
 pub(super) fn written(written: &Written, f: &mut Formatter<'_>) -> Result {
     match written {
-        Written::Result { func, result, value } => {
+        Written::Result { func, result, value, part: false } => {
             write!(f, "result slot: {} = {value}", result_of(result, func))
+        }
+        Written::Result { func, result, value, part: true } => {
+            write!(f, "result slot: a part of {} is written, now it is {value}", result_of(result, func))
         }
         Written::Captured { func, addr, value } => {
             write!(f, "captured variable of {func} at {addr:#x} = {value:#x}")
@@ -50,6 +53,7 @@ pub(super) fn call(change: &CallChange, f: &mut Formatter<'_>) -> Result {
     match &change.kind {
         CallKind::Entered => write!(f, "call {}", change.call()),
         CallKind::ByRuntime => write!(f, "Go's runtime calls {}", change.call()),
+        CallKind::Jumped { from } => write!(f, "{from} jumps to {}", change.call()),
         CallKind::Deferred { of, captured } => {
             write!(f, "open-coded defer of {of} runs: {}, captured {captured}", change.call())
         }

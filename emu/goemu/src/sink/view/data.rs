@@ -307,6 +307,7 @@ impl Data {
             CallKind::Returned(_) => return,
             CallKind::Deferred { .. } => "deferred",
             CallKind::ByRuntime => "called by Go's runtime",
+            CallKind::Jumped { .. } => "jumped to",
             CallKind::Entered if change.announced && step > 0 => "deferred",
             CallKind::Entered => "called",
         };
@@ -333,7 +334,7 @@ impl Data {
     }
 
     fn written(&mut self, written: &Written) {
-        if let Written::Result { func, result, value } = written {
+        if let Written::Result { func, result, value, .. } = written {
             let call = self.open.iter().rev().find(|open| self.calls[**open].func == *func).copied();
             if let Some(call) = call {
                 let name = if result.is_empty() { "the result" } else { result }.to_owned();
