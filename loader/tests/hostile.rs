@@ -243,6 +243,10 @@ fn a_program_without_a_function_table_may_still_be_go() {
         let shape = [0, 0, 1, 8];
         let tables: Vec<usize> =
             (4..program.len() - 4).filter(|at| program[*at..at + 4] == shape && at % 4 == 0).collect();
+        // The number of functions is damaged, or the shape.
+        let mut counted = program.clone();
+        tables.iter().for_each(|at| counted[at + 4..at + 12].fill(0xff));
+        assert!(matches!(Image::parse(counted), Err(LoadError::NoFunctionTable)));
         tables.iter().for_each(|at| program[*at] = 1);
         assert!(matches!(Image::parse(program), Err(LoadError::NoFunctionTable)));
     }

@@ -150,10 +150,11 @@ impl LoadOptions {
         match (dump::base(source.bytes()), program) {
             (Some(base), Ok(_)) => self.dump(source, base),
             (Some(base), Err(_)) if dumped => self.dump(source, base),
-            (
-                Some(base),
-                Err(LoadError::NotAnObject { .. } | LoadError::NotGo | LoadError::NoFunctionTable),
-            ) => self.dump(source, base),
+            (Some(base), Err(LoadError::NotAnObject { .. })) => self.dump(source, base),
+            // A file that is damaged has what dumps have, too.
+            (Some(base), Err(error @ (LoadError::NotGo | LoadError::NoFunctionTable))) => {
+                self.dump(source, base).map_err(|_| error)
+            }
             // What lacks its end may as well be a file.
             (Some(base), Err(error @ (LoadError::Truncated { .. } | LoadError::Malformed { .. }))) => {
                 let dump = with_headers(source, base).ok().filter(is_whole);
