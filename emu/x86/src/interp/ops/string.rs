@@ -17,13 +17,17 @@ const ONCE: u8 = 0;
 const WHILE_EQUAL: u8 = 1;
 const WHILE_NOT_EQUAL: u8 = 2;
 
-/// Rounds that take as long as an instruction.
+/// Rounds that take as long as an instruction: of what the translator does, too.
 const ROUNDS: u64 = 8;
+/// Rounds that compare or load.
+const SINGLE: u64 = 3;
 
 /// What one round of a string instruction does.
 trait Round {
     /// Whether ZF decides if another round follows.
     const COMPARES: bool;
+    /// Rounds that take as long as an instruction.
+    const PRICE: u64;
     /// Executes the round, and advances the registers.
     fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Result<(), Trap>;
     /// Does the rounds of [`BULK`] bytes at once, RCX included, where that makes no difference; says whether it did.
@@ -44,6 +48,16 @@ fn is_bulk<T: Int>(cpu: &Cpu) -> bool {
 fn step_bulk<T: Int>(cpu: &mut Cpu, registers: &[u8]) {
     registers.iter().for_each(|&n| cpu.set_gpr(n, cpu.gpr(n).wrapping_add(BULK as u64)));
     cpu.set_gpr(gpr::RCX, cpu.gpr(gpr::RCX) - BULK as u64 / u64::from(T::BITS / 8));
+}
+
+/// Continues the first bytes in a period, as a move does that reads what it wrote.
+fn repeat(bytes: &mut [u8; BULK], period: usize) {
+    let mut have = period;
+    while have < BULK {
+        let more = have.min(BULK - have);
+        bytes.copy_within(..more, have);
+        have += more;
+    }
 }
 
 struct Movs;
@@ -69,6 +83,7 @@ fn step<T: Int>(cpu: &mut Cpu, register: u8) {
 
 impl Round for Movs {
     const COMPARES: bool = false;
+    const PRICE: u64 = ROUNDS;
     #[inline(always)]
     fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Result<(), Trap> {
         let value = T::load(memory, source(cpu, op))?;
@@ -80,13 +95,18 @@ impl Round for Movs {
 
     fn rounds<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> bool {
         let (from, to) = (source(cpu, op), cpu.gpr(gpr::RDI));
-        // Where the target follows the source closely, later rounds read what earlier ones wrote.
-        let apart = to.wrapping_sub(from) >= BULK as u64;
         let mut bytes = [0; BULK];
-        let done = is_bulk::<T>(cpu)
-            && apart
-            && memory.read_bytes(from, &mut bytes).is_ok()
-            && memory.write_bytes(to, &bytes).is_ok();
+        let readable = is_bulk::<T>(cpu) && memory.read_bytes(from, &mut bytes).is_ok();
+        // Where the target follows the source closely, later rounds read what earlier ones wrote.
+        let apart = usize::try_from(to.wrapping_sub(from)).unwrap_or(usize::MAX);
+        if readable && apart < BULK {
+            match apart {
+                0 => {}
+                _ if apart.is_multiple_of((T::BITS / 8) as usize) => repeat(&mut bytes, apart),
+                _ => return false,
+            }
+        }
+        let done = readable && memory.write_bytes(to, &bytes).is_ok();
         if done {
             step_bulk::<T>(cpu, &[gpr::RSI, gpr::RDI]);
         }
@@ -96,6 +116,7 @@ impl Round for Movs {
 
 impl Round for Stos {
     const COMPARES: bool = false;
+    const PRICE: u64 = ROUNDS;
     #[inline(always)]
     fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, _: &Op) -> Result<(), Trap> {
         cpu.read::<T>(gpr::RAX).store(memory, cpu.gpr(gpr::RDI))?;
@@ -116,6 +137,7 @@ impl Round for Stos {
 
 impl Round for Lods {
     const COMPARES: bool = false;
+    const PRICE: u64 = SINGLE;
     #[inline(always)]
     fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Result<(), Trap> {
         let value = T::load(memory, source(cpu, op))?;
@@ -127,6 +149,7 @@ impl Round for Lods {
 
 impl Round for Cmps {
     const COMPARES: bool = true;
+    const PRICE: u64 = SINGLE;
     #[inline(always)]
     fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Result<(), Trap> {
         let (a, b) = (T::load(memory, source(cpu, op))?, T::load(memory, cpu.gpr(gpr::RDI))?);
@@ -139,6 +162,7 @@ impl Round for Cmps {
 
 impl Round for Scas {
     const COMPARES: bool = true;
+    const PRICE: u64 = SINGLE;
     #[inline(always)]
     fn round<T: Int>(cpu: &mut Cpu, memory: &mut Memory, _: &Op) -> Result<(), Trap> {
         let (a, b) = (cpu.read::<T>(gpr::RAX), T::load(memory, cpu.gpr(gpr::RDI))?);
@@ -170,7 +194,9 @@ fn run_string<T: Int, R: Round, const REPEAT: u8>(cpu: &mut Cpu, memory: &mut Me
             break;
         }
     }
-    memory.charge((count - cpu.gpr(gpr::RCX)) / ROUNDS);
+    // Downwards none are done at once. The translator leaves them to the interpreter.
+    let price = if cpu.direction { 1 } else { R::PRICE };
+    memory.charge((count - cpu.gpr(gpr::RCX)) / price);
     step
 }
 

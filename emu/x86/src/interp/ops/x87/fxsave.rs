@@ -77,7 +77,11 @@ pub(super) fn aligned(addr: u64, to: u64) -> Result<u64, Trap> {
     if addr.is_multiple_of(to) { Ok(addr) } else { Err(Trap::new(TrapKind::Protection)) }
 }
 
+/// What copying the state takes, in instructions.
+pub(super) const WORK: u64 = 16;
+
 fn run_save(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    memory.charge(WORK);
     let addr = aligned(op.addr(cpu), 16)?;
     let mut area = [0; WRITTEN];
     area[..24].copy_from_slice(&x87_header(&cpu.x87));
@@ -89,6 +93,7 @@ fn run_save(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
 }
 
 fn run_restore(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    memory.charge(WORK);
     let addr = aligned(op.addr(cpu), 16)?;
     let x87 = load_x87(memory, addr)?;
     let mxcsr = u32::from_le_bytes(memory.read(addr.wrapping_add(MXCSR))?);

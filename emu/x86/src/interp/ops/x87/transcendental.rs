@@ -6,6 +6,10 @@ use super::{empty, outcome, pop, replace_by_two, settle, unit};
 use crate::alu::float::{Extended, F80};
 use crate::cpu::{Cpu, X87};
 use crate::interp::op::{Flow, Handler, Step};
+use crate::memory::Memory;
+
+/// What a function takes, in instructions: it is computed on wide integers.
+const WORK: u64 = 150;
 
 /// Takes the angle from the stack. If it is too large, C2 is set and the angle stays.
 fn angle<R>(x87: &mut X87, of: impl Fn(F80, &mut Extended) -> Option<R>) -> Option<R> {
@@ -23,7 +27,8 @@ fn angle<R>(x87: &mut X87, of: impl Fn(F80, &mut Extended) -> Option<R>) -> Opti
     }
 }
 
-fn run_angle(cpu: &mut Cpu, of: impl Fn(F80, &mut Extended) -> Option<F80>) -> Step {
+fn run_angle(cpu: &mut Cpu, memory: &Memory, of: impl Fn(F80, &mut Extended) -> Option<F80>) -> Step {
+    memory.charge(WORK);
     let x87 = unit(cpu)?;
     let result = if x87.holds(0) { angle(x87, of) } else { empty(x87) };
     if let Some(result) = result {
@@ -33,7 +38,12 @@ fn run_angle(cpu: &mut Cpu, of: impl Fn(F80, &mut Extended) -> Option<F80>) -> S
 }
 
 /// The first result takes the angle's place, the second is pushed.
-fn run_angle_pair(cpu: &mut Cpu, of: impl Fn(F80, &mut Extended) -> Option<(F80, F80)>) -> Step {
+fn run_angle_pair(
+    cpu: &mut Cpu,
+    memory: &Memory,
+    of: impl Fn(F80, &mut Extended) -> Option<(F80, F80)>,
+) -> Step {
+    memory.charge(WORK);
     replace_by_two(unit(cpu)?, |x87| angle(x87, of));
     Ok(Flow::Next)
 }
@@ -41,16 +51,17 @@ fn run_angle_pair(cpu: &mut Cpu, of: impl Fn(F80, &mut Extended) -> Option<(F80,
 /// FSIN, FCOS, FSINCOS, FPTAN
 pub(crate) fn of_angle(insn: &Instruction) -> Option<Handler> {
     Some(match insn.mnemonic() {
-        M::Fsin => |cpu, _, _| run_angle(cpu, F80::sin),
-        M::Fcos => |cpu, _, _| run_angle(cpu, F80::cos),
-        M::Fsincos => |cpu, _, _| run_angle_pair(cpu, F80::sin_cos),
-        M::Fptan => |cpu, _, _| run_angle_pair(cpu, F80::tan),
+        M::Fsin => |cpu, memory, _| run_angle(cpu, memory, F80::sin),
+        M::Fcos => |cpu, memory, _| run_angle(cpu, memory, F80::cos),
+        M::Fsincos => |cpu, memory, _| run_angle_pair(cpu, memory, F80::sin_cos),
+        M::Fptan => |cpu, memory, _| run_angle_pair(cpu, memory, F80::tan),
         _ => return None,
     })
 }
 
 /// ST(1) = f(ST(1), ST(0)), and pops.
-fn run_two(cpu: &mut Cpu, of: impl Fn(F80, F80, &mut Extended) -> F80) -> Step {
+fn run_two(cpu: &mut Cpu, memory: &Memory, of: impl Fn(F80, F80, &mut Extended) -> F80) -> Step {
+    memory.charge(WORK);
     let x87 = unit(cpu)?;
     let full = x87.holds(0) && x87.holds(1);
     if let Some(result) = outcome(x87, full, |x87, env| of(x87.peek(1), x87.peek(0), env)) {
@@ -63,9 +74,9 @@ fn run_two(cpu: &mut Cpu, of: impl Fn(F80, F80, &mut Extended) -> F80) -> Step {
 /// FPATAN, FYL2X, FYL2XP1
 pub(crate) fn of_two(insn: &Instruction) -> Option<Handler> {
     Some(match insn.mnemonic() {
-        M::Fpatan => |cpu, _, _| run_two(cpu, F80::atan),
-        M::Fyl2x => |cpu, _, _| run_two(cpu, F80::times_log2),
-        M::Fyl2xp1 => |cpu, _, _| run_two(cpu, F80::times_log2_plus_1),
+        M::Fpatan => |cpu, memory, _| run_two(cpu, memory, F80::atan),
+        M::Fyl2x => |cpu, memory, _| run_two(cpu, memory, F80::times_log2),
+        M::Fyl2xp1 => |cpu, memory, _| run_two(cpu, memory, F80::times_log2_plus_1),
         _ => return None,
     })
 }

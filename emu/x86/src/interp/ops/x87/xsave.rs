@@ -4,8 +4,8 @@
 use iced_x86::{Instruction, Mnemonic as M};
 
 use super::fxsave::{
-    MXCSR, REGISTERS, VECTORS, aligned, checked_mxcsr, lanes, load_lanes, load_x87, mxcsr_words, x87_header,
-    x87_registers,
+    MXCSR, REGISTERS, VECTORS, WORK, aligned, checked_mxcsr, lanes, load_lanes, load_x87, mxcsr_words,
+    x87_header, x87_registers,
 };
 use crate::cpu::cpuid::XCR0;
 use crate::cpu::{Cpu, MXCSR_DEFAULT, X87, gpr};
@@ -65,6 +65,7 @@ fn writable(cpu: &Cpu, memory: &Memory, op: &Op, parts: u64) -> Result<u64, Trap
 
 /// XSAVE writes all requested parts, XSAVEOPT those in use.
 fn run_save<const ALL: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    memory.charge(WORK);
     let (parts, used) = (requested(cpu), in_use(cpu));
     let addr = writable(cpu, memory, op, parts)?;
     let written = if ALL { parts } else { parts & used };
@@ -75,6 +76,7 @@ fn run_save<const ALL: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Ste
 }
 
 fn run_save_compacted(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    memory.charge(WORK);
     let parts = requested(cpu);
     let used = in_use(cpu) | if cpu.mxcsr != MXCSR_DEFAULT { SSE } else { 0 };
     let addr = writable(cpu, memory, op, parts)?;
@@ -102,6 +104,7 @@ fn header(memory: &Memory, addr: u64) -> Result<(u64, bool), Trap> {
 
 /// Requested parts that the area does not hold return to their initial state.
 fn run_restore(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    memory.charge(WORK);
     let (parts, addr) = (requested(cpu), aligned(op.addr(cpu), 64)?);
     let (held, compacted) = header(memory, addr)?;
     let part = |bit: u64| parts & held & bit != 0;
