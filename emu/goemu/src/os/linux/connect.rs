@@ -9,7 +9,7 @@ use super::socket_options as options;
 use super::{Kernel, errno};
 
 /// What comparing a socket's address takes, in instructions.
-const LOOK: u64 = 4;
+const LOOK: u64 = 8;
 
 impl Net {
     /// Whether another socket receives what is sent to an address.

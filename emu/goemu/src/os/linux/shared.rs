@@ -11,7 +11,9 @@ use crate::hook::{HookContext, HookError};
 /// Mappings at most.
 const MOST: usize = 1024;
 /// Bytes that are compared for one of fuel.
-const BYTES_OF_FUEL: u64 = 32;
+const BYTES_OF_FUEL: u64 = 16;
+/// What looking at the mappings takes, in instructions.
+const LOOK: u64 = 32;
 /// Bytes that are compared at a time.
 const PIECE: usize = 1 << 16;
 
@@ -91,6 +93,7 @@ pub(super) fn remove(kernel: &mut Kernel, gone: &Range<u64>) {
 /// Copies into files what the program has written to memory. What lies behind the end of a file is lost.
 pub(super) fn store(kernel: &mut Kernel, cx: &mut HookContext<'_>) {
     let now = clock::wall(cx);
+    cx.memory.charge(LOOK + kernel.shared.0.len() as u64);
     let written: Vec<_> = kernel.shared.0.iter().filter(|mapping| mapping.writes).cloned().collect();
     for Mapping { range, id, offset, .. } in written {
         let Ok(contents) = kernel.disk().contents(id) else { continue };
@@ -116,6 +119,7 @@ pub(super) fn store(kernel: &mut Kernel, cx: &mut HookContext<'_>) {
 /// Copies into memory what a call has written to files.
 pub(super) fn load(kernel: &mut Kernel, cx: &mut HookContext<'_>) -> Result<(), HookError> {
     for (id, changed) in kernel.disk().take_changes() {
+        cx.memory.charge(LOOK + kernel.shared.0.len() as u64);
         let mappings: Vec<_> = kernel.shared.0.iter().filter(|mapping| mapping.id == id).cloned().collect();
         for Mapping { range, offset, .. } in mappings {
             let (from, upto) =

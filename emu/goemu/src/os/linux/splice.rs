@@ -7,6 +7,8 @@ use super::{Args, Kernel, epoll, errno, pipes, signal, transfer};
 use crate::hook::{HookContext, HookError};
 use crate::os::SyscallReturn;
 
+/// Bytes that are taken and put in the time of an instruction.
+const BYTES_OF_FUEL: u64 = 8;
 /// The pipe does not wait.
 const NONBLOCK: u64 = 2;
 
@@ -57,6 +59,7 @@ fn out_of_pipe(
         Ok(bytes) => bytes,
         Err(error) => return wait(kernel, cx, (from, waits), error),
     };
+    cx.memory.charge(bytes.len() as u64 / BYTES_OF_FUEL);
     let at = if to_at == 0 { None } else { Some(cx.word(to_at)?) };
     let written = io::write_bytes(kernel, cx, to, &bytes, at)?;
     if let SyscallReturn::Return(count @ 1..) = written {
@@ -89,6 +92,7 @@ fn into_pipe(
         Ok(bytes) => bytes,
         Err(error) => return later(kernel, cx, from, error),
     };
+    cx.memory.charge(bytes.len() as u64 / BYTES_OF_FUEL);
     if let Some(at) = at {
         cx.set_word(from_at, at.wrapping_add(bytes.len() as u64))?;
     }
