@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use goemu_loader::{Func, Image, Kind};
 
-use super::callees::{Callee, Callees, What, described, interface_of};
+use super::callees::{Callee, Callees, Taken, What, described, interface_of};
 use super::callers::Callers;
 use super::memory::{Known, leaf};
 use super::pointers::Pointers;
@@ -150,11 +150,30 @@ impl<'i> Guesser<'i> {
             return Rc::clone(known);
         }
         let Some(studied) = self.studied(entry) else { return Rc::default() };
+        if let Some(told) = self.told_results(entry) {
+            return Rc::new(told);
+        }
         // A function that gives what it is given by itself.
         self.results.borrow_mut().insert((entry, depth), Rc::default());
         let found = Rc::new(results(self, &studied, depth));
         self.results.borrow_mut().insert((entry, depth), Rc::clone(&found));
         found
+    }
+
+    /// The results of a function whose signature is known; none of others.
+    fn told_results(&self, entry: u64) -> Option<Vec<FoundResult>> {
+        let callee = self.callees.at(entry)?;
+        let begins = |taken: &Taken| match &taken.what {
+            What::Typed(ty, 0) => Some(FoundResult {
+                guessed: GuessedType::known(&self.image.full_type_name(ty), "its signature"),
+                known: Some(Known::of(ty)),
+                at: taken.register,
+                words: ty.size.div_ceil(8) as usize,
+            }),
+            _ => None,
+        };
+        let told: Vec<_> = callee.results.iter().filter_map(begins).collect();
+        (!told.is_empty()).then_some(told)
     }
 
     /// What names and signatures tell of a parameter.

@@ -45,7 +45,26 @@ pub(super) fn results(guesser: &Guesser<'_>, studied: &Studied, depth: u8) -> Ve
         at += found.words.max(1);
         results.push(found);
     }
+    error_last(studied, &mut results);
     results
+}
+
+/// Two words that come last, of which nothing is known but that some return sets both to 0, are an error as a rule.
+fn error_last(studied: &Studied, results: &mut Vec<FoundResult>) {
+    let Some([first, second]) = results.last_chunk() else { return };
+    if first.guessed.known || second.guessed.known {
+        return;
+    }
+    let at = first.at;
+    let pairs = || studied.trail.returns.iter().filter_map(|words| words.get(at..at + 2));
+    let zero = |word: &Option<Word>| *word == Some(Word::Number(0));
+    let number = |word: &Option<Word>| matches!(word, Some(Word::Number(1..) | Word::Flag));
+    let nil = pairs().any(|words| words.iter().all(|(_, word)| zero(word)));
+    if nil && !pairs().any(|words| words.iter().any(|(_, word)| number(word))) {
+        results.truncate(results.len() - 2);
+        let guessed = GuessedType::usual("error", "two words, both 0 at some return");
+        results.push(FoundResult { guessed, known: None, at, words: 2 });
+    }
 }
 
 /// The result that begins in a register.
