@@ -140,7 +140,7 @@ fn is_of_interest(name: &str) -> bool {
     ["defer", "panic", "closure", "range"].iter().any(|word| name.contains(word))
 }
 
-/// Compares the calls of a program; of one that is started, whose calls have many instructions, one of each function.
+/// Compares the calls of a program: one of each function, and with hooks all of the oldest and of the newest release.
 fn compare_calls(program: &str, runtime: Runtime, wrong: &mut Vec<String>) {
     let version = program["corpus-go1.".len()..][..2].parse().unwrap();
     let config = Config { runtime: Some(runtime), ..Config::default() };
@@ -150,7 +150,7 @@ fn compare_calls(program: &str, runtime: Runtime, wrong: &mut Vec<String>) {
     let mut of = String::new();
     for case in cases("corpus", version).iter().filter(|case| is_of_interest(&case.function)) {
         let is_next = std::mem::replace(&mut of, case.function.clone()) != case.function;
-        if runtime == Runtime::Real && !is_next {
+        if !(is_next || runtime == Runtime::Hooked && matches!(version, 15 | 27)) {
             continue;
         }
         let args: Vec<&str> = case.args.iter().map(String::as_str).collect();
@@ -160,7 +160,6 @@ fn compare_calls(program: &str, runtime: Runtime, wrong: &mut Vec<String>) {
         captured += found.1;
         wrong.iter_mut().skip(before).for_each(|text| *text = format!("{program} {runtime:?}: {text}"));
     }
-    println!("{program} {runtime:?}: {results} results, {captured} captured");
     assert!(results + captured > 20, "{program} {runtime:?}: {results} results, {captured} captured");
 }
 

@@ -105,7 +105,7 @@ const REAL: &[Guest] = &[
     Guest("moveOverlapping", "", "moves 256 MiB by a byte"),
     Guest("moveOverCode", "", "moves 64 MiB of pages that were executed by a byte"),
     Guest("straddling", "", "writes across the border of two pages that were executed"),
-    Guest("aliases", "", "writes code by one mapping of a file, executes it by another"),
+    Guest("aliases", "", "asks for a mapping of a file to write and one to execute"),
     Guest("slowTranscendentals", "", "computes sines and logarithms in x87's registers"),
     Guest("saveStates", "", "saves and restores all registers"),
     Guest("trapFlag", "", "sets the flag of alignment"),
