@@ -28,6 +28,9 @@ const PIECE: u64 = 256;
 /// Calls through what calls gave, through what calls gave.
 const MAX_CHAIN: usize = 16;
 
+/// What was found of functions, by their addresses and how far they are from the one that is asked for.
+type Remembered<T> = RefCell<HashMap<(u64, u8), Rc<Vec<T>>>>;
+
 /// Guesses signatures in one program, and remembers what it found out on the way.
 pub struct Guesser<'i> {
     pub(super) image: &'i Image,
@@ -35,8 +38,8 @@ pub struct Guesser<'i> {
     callers: OnceCell<Callers>,
     shapes: OnceCell<Shapes>,
     studied: RefCell<HashMap<u64, Option<Rc<Studied>>>>,
-    params: RefCell<HashMap<(u64, u8), Rc<Vec<Found>>>>,
-    results: RefCell<HashMap<(u64, u8), Rc<Vec<FoundResult>>>>,
+    params: Remembered<Found>,
+    results: Remembered<FoundResult>,
     /// The functions that are being guessed, with what is known of their parameters so far.
     busy: RefCell<HashMap<u64, Vec<Option<Known>>>>,
     left: Cell<usize>,
