@@ -39,7 +39,7 @@ fn the_scripts_run_in_their_tools() {
     std::fs::create_dir_all(&folder).unwrap();
     let prefix = folder.join("prog.v1");
     let prefix = prefix.to_str().unwrap();
-    let ran = export(&decoders(), &["--ida", "--ghidra", "--binja", "--decode", "-o", prefix]);
+    let ran = export(&decoders(), &["--ida", "--ghidra", "--binja", "--decode", "--quiet", "-o", prefix]);
     assert_eq!(ran, Ran::new(0, "", ""));
     let data: Json = serde_json::from_slice(&std::fs::read(format!("{prefix}.json")).unwrap()).unwrap();
     let comments = data["comments"].as_array().unwrap();
