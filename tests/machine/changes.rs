@@ -210,3 +210,11 @@ fn what_cannot_be_changed_is_said() {
         assert!(error.as_ref().is_some_and(|error| error.contains(message)), "{}: {error:?}", change.1);
     }
 }
+
+#[test]
+fn variables_in_arguments_have_what_initialisation_gave_them() {
+    let show = |given: &str| everywhere("world-go1.27", &[], "main.show", &[given]);
+    assert_eq!(show("main.squares"), r#""[]int{0, 1, 4, 9, 16, 25, 36, 49, 64, 81}""#);
+    assert_eq!(show("[]int{1, main.total}"), r#""[]int{1, 285}""#);
+    assert_eq!(everywhere("world-go1.27", &[], "main.locked", &["&sync.Mutex{}", "&main.total"]), "285");
+}

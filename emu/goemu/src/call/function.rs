@@ -261,6 +261,9 @@ impl Function {
     pub(crate) fn begin(&self, machine: &mut Machine, args: &[Value]) -> Result<UnderWay, Error> {
         machine.reset()?;
         let limit = i64::try_from(machine.config().fuel).unwrap_or(i64::MAX);
+        let captured =
+            self.closure.iter().flat_map(|closure| &closure.captures).map(|capture| &capture.value);
+        machine.not_ready_for(&self.name, args.iter().chain(captured))?;
         let context = self.context(machine)?;
         let mut frame = Frame::new(self.block);
         self.pass(machine, args, &mut frame)?;

@@ -36,7 +36,7 @@ pub(crate) struct Capture {
     pub(crate) name: String,
     pub(crate) ty: Arc<Type>,
     offset: u64,
-    value: Value,
+    pub(crate) value: Value,
     /// Whether the closure has a pointer to it.
     pub(crate) shared: bool,
 }

@@ -11,6 +11,7 @@ use goemu_loader::Image;
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, Register};
 
 use crate::engine::Bar;
+use crate::go::value::Value;
 
 /// What compiled code names by itself, and no initialisation writes: what a map gives for a missing key, the address
 /// of what has no size, boxed small numbers.
@@ -45,6 +46,29 @@ pub(crate) fn bar(image: &Arc<Image>) -> Option<Bar> {
             && !is_runtime(&image, insn.ip())
             && !is_constant(&image, addr)
     }))
+}
+
+/// Whether a value is a package variable's, or holds one or a pointer to one: it is as the variable is when it is written.
+pub(crate) fn are_in(value: &Value, image: &Image) -> bool {
+    let is_in = |value: &Value| are_in(value, image);
+    match value {
+        Value::Variable { .. } => true,
+        Value::List(list) => list.elems.iter().any(is_in),
+        Value::Struct(value) => value.fields.iter().any(|(_, value)| is_in(value)),
+        Value::Map(map) => map.entries.iter().any(|(key, value)| is_in(key) || is_in(value)),
+        Value::Interface(interface) => is_in(&interface.value),
+        Value::Pointer(pointer) => {
+            is_variable(image, pointer.addr) || pointer.pointee.as_deref().is_some_and(is_in)
+        }
+        Value::UnsafePointer(addr) | Value::Chan { addr, .. } => is_variable(image, *addr),
+        _ => false,
+    }
+}
+
+fn is_variable(image: &Image, addr: u64) -> bool {
+    let sections = image.module().map(|module| [module.noptrdata, module.data, module.bss, module.noptrbss]);
+    sections.is_some_and(|sections| sections.iter().any(|section| section.contains(addr)))
+        && !is_constant(image, addr)
 }
 
 /// The address that an instruction names.

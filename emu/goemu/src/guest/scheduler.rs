@@ -280,9 +280,14 @@ impl Scheduler {
         self.next.iter().chain(&self.ready).chain(self.waiting.values())
     }
 
+    /// How many they are.
+    pub(crate) fn at_rest(&self) -> usize {
+        self.ready.len() + self.waiting.len()
+    }
+
     /// About how many bytes of the host's memory the records take.
     pub(crate) fn held(&self) -> u64 {
-        let goroutines = self.ready.len() + self.waiting.len();
+        let goroutines = self.at_rest();
         let timers = self.due.len() + self.timers.len() + self.channels.len() + self.free.len();
         (goroutines * (size_of::<Suspended>() + size_of::<Cpu>()) + timers * TIMER) as u64
     }

@@ -4,6 +4,7 @@
 use super::Machine;
 use super::boot::can_start;
 use crate::error::Error;
+use crate::go::value::Value;
 use crate::go::variables;
 
 /// Instructions that initialisation may execute, whatever a call may.
@@ -130,6 +131,20 @@ impl Machine {
     /// Whether packages may still be initialised when a call needs it.
     pub(super) fn waits(&self) -> bool {
         matches!(self.packages, Packages::AsInFile)
+    }
+
+    /// The error for a call of a function whose arguments have package variables, before these have their values.
+    pub(crate) fn not_ready_for<'v>(
+        &mut self,
+        func: &str,
+        args: impl IntoIterator<Item = &'v Value>,
+    ) -> Result<(), Error> {
+        let early = self.waits() && self.guest.world.guarded;
+        if !early || !args.into_iter().any(|arg| variables::are_in(arg, &self.guest.image)) {
+            return Ok(());
+        }
+        self.early = Some(func.to_owned());
+        Err(Error::Uninitialised { func: func.to_owned() })
     }
 
     /// Why the present call uses variables that are not initialised, if it does.

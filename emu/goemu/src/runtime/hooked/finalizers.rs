@@ -9,10 +9,13 @@ use crate::hook::{Action, HookContext, HookError, HookResult};
 
 /// Objects below this size, without pointers, share memory in Go: a finalizer may be set inside of it.
 const TINY: u64 = 16;
+/// What it takes to set a finalizer, in instructions: its types are looked at, and it is looked for in each collection.
+const SETTING: u64 = 150;
 
 /// `SetFinalizer(obj any, finalizer any)`
 pub(in crate::runtime) fn set_finalizer(cx: &mut HookContext<'_>) -> HookResult {
     let (ty, object, finalizer_ty, closure) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?, cx.arg(3)?);
+    cx.memory.charge(SETTING);
     match check(cx, ty, object, finalizer_ty)? {
         Err(text) => return Ok(fatal::error(cx, &format!("runtime.SetFinalizer: {text}"))),
         Ok(false) => return Ok(Action::Return),

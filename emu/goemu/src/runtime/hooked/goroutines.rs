@@ -31,6 +31,9 @@ const SWITCH: u64 = 1000;
 /// What a step of the scheduler takes, and making a goroutine, in instructions.
 const STEP: u64 = 50;
 const MAKING: u64 = 100;
+/// What it takes to go on with one of so many goroutines, whose stacks are not in the host's caches any more.
+const COLD: u64 = 150;
+const MANY: usize = 500;
 /// Bytes below `gopark`'s return address in which the unlock function is called.
 const UNLOCK_FRAME: u64 = 64;
 
@@ -363,7 +366,7 @@ pub(crate) fn preempt(cx: &mut HookContext<'_>) -> HookResult {
 
 /// Goes on with another goroutine.
 fn schedule(cx: &mut HookContext<'_>) -> HookResult {
-    cx.memory.charge(STEP);
+    cx.memory.charge(if cx.world.scheduler.at_rest() < MANY { STEP } else { STEP + COLD });
     clock::pass(cx.cpu, SWITCH);
     loop {
         if wake_due(cx)?.is_none() {
