@@ -1,6 +1,6 @@
 //! Decoded blocks, found by address, linked to each other.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use iced_x86::Instruction;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -9,7 +9,7 @@ use super::op::{Flow, Op};
 use super::table::{barrier, lower};
 use crate::decode::{BlockEnd, MAX_INSN, decode_block};
 use crate::engine::{Bar, Chooser, Stops};
-use crate::memory::{MemFault, Memory, Perm};
+use crate::memory::{MemFault, Memory, PAGE, Perm};
 
 /// Number of a block, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +87,8 @@ pub(super) struct Blocks {
     /// Operations that were ever decoded.
     decoded: u64,
     by_addr: FxHashMap<u64, Id>,
+    /// The pages that bytes of blocks are in.
+    pages: FxHashSet<u64>,
     quick: Vec<(u64, Id)>,
     version: u64,
     /// From how many arrivals on a block is hot.
@@ -111,6 +113,7 @@ impl Default for Blocks {
             insns: Vec::new(),
             decoded: 0,
             by_addr: FxHashMap::default(),
+            pages: FxHashSet::default(),
             quick: vec![(0, Id::NONE); QUICK],
             version: 0,
             hot: HOT,
@@ -160,7 +163,8 @@ impl Blocks {
         }
         let cut = |at: u64| self.stops.contains(&at) || may_change(memory, addr) || may_change(memory, at);
         let decoded = decode_block(memory, addr, cut)?;
-        memory.mark_code(addr..decoded.next());
+        let decoded_to = decoded.next();
+        memory.mark_code(addr..decoded_to);
         let id = Id(self.blocks.len() as u32);
         let taken_rip = match decoded.end {
             BlockEnd::Jump(to) | BlockEnd::Branch(to) | BlockEnd::Call(to) => to,
@@ -188,6 +192,7 @@ impl Blocks {
         }
         self.insns.extend(decoded.insns);
         self.by_addr.insert(addr, id);
+        self.pages.extend(pages(&(addr..decoded_to)));
         Ok(id)
     }
 
@@ -274,12 +279,22 @@ impl Blocks {
                 self.changes.push(0..u64::MAX);
             }
         }
+        let near: Vec<_> = changed.into_iter().filter(|range| self.is_in_pages(range)).collect();
         let touched = |block: &Block| {
             let start = self.insns[block.first as usize].ip();
-            changed.iter().any(|range| range.start < block.next_rip && start < range.end)
+            near.iter().any(|range| range.start < block.next_rip && start < range.end)
         };
-        if self.blocks.iter().any(touched) {
+        if !near.is_empty() && self.blocks.iter().any(touched) {
             self.forget_all();
+        }
+    }
+
+    /// Whether a range has bytes of a page that bytes of blocks are in.
+    fn is_in_pages(&self, range: &Range<u64>) -> bool {
+        let mut of_range = pages(range);
+        match of_range.end().saturating_sub(*of_range.start()) >= self.pages.len() as u64 {
+            true => self.pages.iter().any(|page| of_range.contains(page)),
+            false => of_range.any(|page| self.pages.contains(&page)),
         }
     }
 
@@ -288,9 +303,15 @@ impl Blocks {
         self.ops.clear();
         self.insns.clear();
         self.by_addr.clear();
+        self.pages.clear();
         self.quick.fill((0, Id::NONE));
         self.version += 1;
     }
+}
+
+/// The pages of a range that is not empty.
+fn pages(range: &Range<u64>) -> RangeInclusive<u64> {
+    range.start / PAGE..=range.end.saturating_sub(1) / PAGE
 }
 
 /// Operations to keep, for a guest with so much memory.
