@@ -233,7 +233,7 @@ part of it that every test run makes, with smaller limits.
 
 Not within the budget are instructions on vectors of floating-point numbers that a processor computes slowly, too: numbers below the normal ones,
 and, interpreted, other roundings, fused multiplications and PCMPESTRI. They count as one instruction, and 10^9 of them take up to some minutes;
-`--timeout` ends them.
+`--timeout` ends them. Nor is code that is written and run on thousands of pages in turn, translated (`moveOverCode`).
 
 The columns: seconds of processor time and MiB at the peak, with the translator and with the interpreter, and how the call ended.
 ";
