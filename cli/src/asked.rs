@@ -126,7 +126,7 @@ impl Asked {
         words.extend(binary.words());
         words.push(finding.subject.clone());
         if !returns {
-            words.extend(self.properties().iter().flat_map(Property::words));
+            words.extend(self.properties().iter().flat_map(option));
             let most = self.max_instructions.iter();
             words.extend(most.flat_map(|n| ["--max-instructions".to_owned(), n.to_string()]));
         }
@@ -140,5 +140,14 @@ impl Asked {
         words.push("--".to_owned());
         words.extend(finding.input.iter().map(|given| given.value.clone()));
         shell(&words)
+    }
+}
+
+/// A property as the option that asks for it.
+fn option(property: &Property) -> Vec<String> {
+    let name = property.name();
+    match name.split_once(' ') {
+        Some((name, value)) => vec![format!("--{name}"), value.to_owned()],
+        None => vec![format!("--{name}")],
     }
 }

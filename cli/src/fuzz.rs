@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use goemu::testing::{Case, CaseResult, Finding};
-use goemu_fuzzer::{Fuzz, Fuzzed, Options, Progress};
+use goemu_fuzzer::{Error, Fuzz, Fuzzed, Options, Progress};
 use serde_json::{Value as Json, json};
 
 use crate::asked::Asked;
@@ -116,7 +116,10 @@ fn fuzz(args: &Args) -> Result<u8> {
     let began = Instant::now();
     let fuzzed = Fuzz::new(check, options).run(machine, |progress| told.tell(|| line(&name, &progress)));
     told.done();
-    let mut fuzzed = fuzzed?;
+    let mut fuzzed = fuzzed.map_err(|error| match error {
+        Error::Broker => anyhow!("{error} (--listen, --join)"),
+        error => error.into(),
+    })?;
     for finding in &mut fuzzed.findings {
         finding.repeat = Some(args.asked.repeat(&args.binary, sig.as_deref(), finding, tried));
     }

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use crate::binary::{Binary, has_debug_info, warning};
 use crate::confined::{Needs, confine};
-use crate::{number, output};
+use crate::{hint, number, output};
 use goemu::go::names::{are_hashed, package};
 use goemu::machine::EngineChoice;
 use goemu::reverse::advice::{advice, initialisation};
@@ -44,7 +44,7 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
         if !image.threads().is_empty() {
             object["threads"] = image.threads().iter().map(|of| thread(&image, of)).collect();
         }
-        object["advice"] = advice(&image).into();
+        object["advice"] = advice(&image).iter().map(hint::advice).collect();
         writeln!(out, "{object}")?;
     } else {
         write_build(&mut out, &image)?;
@@ -58,8 +58,8 @@ pub(crate) fn main(args: &Args) -> Result<u8> {
             writeln!(out, "{:<12} {} at {:#x} ({place})", "thread", thread.id, thread.rip)?;
         }
         writeln!(out, "\nwhat to know first")?;
-        for line in advice(&image) {
-            writeln!(out, "  {}", output::escaped(&line))?;
+        for known in advice(&image) {
+            writeln!(out, "  {}", output::escaped(&hint::advice(&known)))?;
         }
     }
     out.flush()?;

@@ -108,7 +108,7 @@ fn what_does_not_fit_is_not_noted() {
         (&["comment", "main.fib+1", "x"], "inside a function"),
         (&["stub", "main.nosuch=1"], "no function main.nosuch"),
         (&["forget", "main.fib"], "nothing is noted of main.fib"),
-        (&["skip-init", "nosuch"], "no such package"),
+        (&["skip-init", "nosuch"], "no package nosuch has initialisers (`goemu funcs"),
     ] {
         let ran = on(&program, &[&["note"], args].concat());
         assert!(ran.status == 1 && ran.stderr.contains(message), "{args:?}: {ran:?}");

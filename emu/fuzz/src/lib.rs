@@ -135,7 +135,7 @@ pub enum Error {
     #[error("LibAFL: {0}")]
     Libafl(#[from] libafl::Error),
     /// Something else answers than a fuzzer that listens, or it has hung up: LibAFL gives up by a panic then.
-    #[error("no fuzzer shares inputs there, or not any more (--listen, --join)")]
+    #[error("no fuzzer shares inputs there, or not any more")]
     Broker,
     /// The folder of the corpus.
     #[error("{}: {error}", path.display())]

@@ -74,8 +74,14 @@ pub enum Error {
     /// A session's call could not go on, as an earlier error of the session said.
     #[error("this call could not go on: start it again")]
     SessionOver,
+    /// No package whose initialisers could be passed over has that name.
+    #[error("no package {package} has initialisers")]
+    NoInitialisers {
+        /// What was asked for: a path, or a pattern.
+        package: String,
+    },
     /// The address is in no function.
-    #[error("no function at {0:#x} (see `goemu funcs`)")]
+    #[error("no function at {0:#x}")]
     NoFunctionAt(u64),
     /// The address is in no function, but would be in one if it counted from another base.
     #[error(
@@ -227,7 +233,7 @@ pub enum Error {
 
 fn did_you_mean(near: &[String]) -> String {
     match near {
-        [] => " (see `goemu funcs` for all names)".to_owned(),
+        [] => String::new(),
         names => format!("; did you mean {}?", names.join(", ")),
     }
 }

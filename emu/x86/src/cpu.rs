@@ -121,21 +121,33 @@ impl Default for Cpu {
     }
 }
 
-/// What [`number`] says of RIP.
-const IP: u8 = 16;
+/// A register of at most 64 bits that has a name.
+enum Named {
+    General(u8),
+    Ip,
+    Flags,
+    FsBase,
+    GsBase,
+    Mxcsr,
+}
 
-/// The number of a register by its name.
-fn number(name: &str) -> Option<u8> {
+/// The register of a name, in Go's syntax or Intel's.
+fn register(name: &str) -> Option<Named> {
     const NAMES: [&str; 16] =
         ["AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI", "8", "9", "10", "11", "12", "13", "14", "15"];
     let name = name.to_ascii_uppercase();
     let (short, long) = (name.as_str(), name.strip_prefix('R'));
-    if long.unwrap_or(short) == "IP" {
-        return Some(IP);
+    match long.unwrap_or(short) {
+        "IP" => return Some(Named::Ip),
+        "FLAGS" => return Some(Named::Flags),
+        "FS_BASE" => return Some(Named::FsBase),
+        "GS_BASE" => return Some(Named::GsBase),
+        "MXCSR" => return Some(Named::Mxcsr),
+        _ => {}
     }
     // R8 to R15 have the letter in both syntaxes.
     let is_it = |(n, of): &(u8, &str)| long == Some(*of) || *n < 8 && short == *of;
-    (0..).zip(NAMES).find(is_it).map(|(n, _)| n)
+    (0..).zip(NAMES).find(is_it).map(|(n, _)| Named::General(n))
 }
 
 impl Cpu {
@@ -152,8 +164,8 @@ impl Cpu {
         self.gpr[usize::from(n & 15)] = value;
     }
 
-    /// A general-purpose register by its name in Go's syntax or Intel's, `AX` or `rax`; also `IP`. `None` where there is none of that
-    /// name.
+    /// A register by its name in Go's syntax or Intel's: general-purpose ones of 64 bits (`AX` or `rax`), `RIP`, `RFLAGS`, `FS_BASE`,
+    /// `GS_BASE`, `MXCSR`. `None` where there is none of that name.
     ///
     /// ```
     /// let mut cpu = goemu_x86::cpu::Cpu::default();
@@ -161,17 +173,25 @@ impl Cpu {
     /// assert_eq!((cpu.named("DI"), cpu.named("xyz")), (Some(7), None));
     /// ```
     pub fn named(&self, name: &str) -> Option<u64> {
-        match number(name)? {
-            IP => Some(self.rip),
-            n => Some(self.gpr(n)),
-        }
+        Some(match register(name)? {
+            Named::General(n) => self.gpr(n),
+            Named::Ip => self.rip,
+            Named::Flags => self.rflags(),
+            Named::FsBase => self.fs_base,
+            Named::GsBase => self.gs_base,
+            Named::Mxcsr => self.mxcsr.into(),
+        })
     }
 
-    /// Sets a register by its name; whether there is one of that name.
+    /// Sets a register by its name, as [`Cpu::named`] has them; whether there is one of that name.
     pub fn set_named(&mut self, name: &str, value: u64) -> bool {
-        match number(name) {
-            Some(IP) => self.rip = value,
-            Some(n) => self.set_gpr(n, value),
+        match register(name) {
+            Some(Named::General(n)) => self.set_gpr(n, value),
+            Some(Named::Ip) => self.rip = value,
+            Some(Named::Flags) => self.set_rflags(value),
+            Some(Named::FsBase) => self.fs_base = value,
+            Some(Named::GsBase) => self.gs_base = value,
+            Some(Named::Mxcsr) => self.mxcsr = value as u32,
             None => return false,
         }
         true

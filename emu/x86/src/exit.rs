@@ -64,7 +64,7 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
-/// An instruction by its form, which its operands make, and by its bytes: `POP FS (INTEL386: 0f a1)`.
+/// An instruction by its form, which its operands make, and by its bytes: `POP FS (X64: 0f a1)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
     /// Which form it is.

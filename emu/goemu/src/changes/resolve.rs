@@ -100,7 +100,7 @@ impl Resolved {
             changes.iter().partition(|change| matches!(change, Change::Stop(_)));
         for change in others.into_iter().chain(stops) {
             resolved.add(change, image).map_err(|error| match error {
-                error @ Error::Change { .. } => error,
+                error @ (Error::Change { .. } | Error::NoInitialisers { .. }) => error,
                 error => Error::Change { change: change.to_string(), why: error.to_string() },
             })?;
         }
@@ -139,9 +139,7 @@ impl Resolved {
             Change::SkipInit(Some(package)) => {
                 let found = initialisers(image, package);
                 if found.is_empty() {
-                    return Err(wrong(
-                        "no such package has initialisers (`goemu funcs '*.init*'` lists them)".to_owned(),
-                    ));
+                    return Err(Error::NoInitialisers { package: package.clone() });
                 }
                 self.skipped.extend(found);
             }

@@ -153,6 +153,6 @@ fn body(
             of(other)?,
             call.with(&["want".to_owned()]),
         ),
-        Some(other) => return Err(format!("--{} is not written as a Go test", other.name())),
+        Some(other) => return Err(format!("{} is not written as a Go test", other.name())),
     })
 }

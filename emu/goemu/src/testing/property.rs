@@ -38,26 +38,19 @@ pub enum Property {
 }
 
 impl Property {
-    /// The property as an option of `goemu check`.
-    #[must_use]
-    pub fn words(&self) -> Vec<String> {
-        let with = |name: &str, value: &str| vec![format!("--{name}"), value.to_owned()];
-        match self {
-            Property::SameAs(other) => with("same-as", other),
-            Property::Inverse(other) => with("inverse", other),
-            Property::Holds(predicate) => with("holds", predicate),
-            Property::Expect(literal) => with("expect", literal),
-            Property::Idempotent => vec!["--idempotent".to_owned()],
-            Property::Commutes => vec!["--commutes".to_owned()],
-            Property::Monotone => vec!["--monotone".to_owned()],
-            Property::Pure => vec!["--pure".to_owned()],
-        }
-    }
-
     /// The property in a word or two.
     #[must_use]
     pub fn name(&self) -> String {
-        self.words().join(" ").trim_start_matches('-').to_owned()
+        match self {
+            Property::SameAs(other) => format!("same-as {other}"),
+            Property::Inverse(other) => format!("inverse {other}"),
+            Property::Holds(predicate) => format!("holds {predicate}"),
+            Property::Expect(literal) => format!("expect {literal}"),
+            Property::Idempotent => "idempotent".to_owned(),
+            Property::Commutes => "commutes".to_owned(),
+            Property::Monotone => "monotone".to_owned(),
+            Property::Pure => "pure".to_owned(),
+        }
     }
 }
 
