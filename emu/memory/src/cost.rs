@@ -16,12 +16,17 @@ const FREE_BYTES: usize = 256;
 const PAGES: u64 = 16;
 /// What a change of a page takes, with the host's system call and the fault that follows.
 const PAGE_CHANGE: u64 = 400;
+/// Writes to decoded pages that a program may have without being charged for them, which would make its run depend on what was decoded
+/// before; and what each takes after that, with the host's system calls that allow it and forbid it again.
+const FEW_CODE_WRITES: u64 = 1 << 16;
+const CODE_WRITE: u64 = 500;
 
 /// A count of work.
 #[derive(Debug, Default)]
 pub(super) struct Cost {
     open: Cell<u64>,
     taken: Cell<u64>,
+    code_writes: Cell<u64>,
 }
 
 impl Cost {
@@ -45,6 +50,15 @@ impl Cost {
     /// The flags of pages were looked at.
     pub(super) fn pages_seen(&self, pages: &Range<u64>) {
         self.add(pages.end.saturating_sub(pages.start) / PAGES);
+    }
+
+    /// Bytes of a decoded page were written that do not follow those before.
+    pub(super) fn code_written(&self) {
+        let writes = self.code_writes.get() + 1;
+        self.code_writes.set(writes);
+        if writes > FEW_CODE_WRITES {
+            self.add(CODE_WRITE);
+        }
     }
 
     #[inline(always)]

@@ -446,7 +446,10 @@ impl Memory {
             match self.code_writes.last_mut() {
                 Some(last) if (last.start..=last.end).contains(&start) => last.end = last.end.max(end),
                 Some(last) if (last.start..=last.end).contains(&end) => last.start = last.start.min(start),
-                _ => self.code_writes.push(start..end),
+                _ => {
+                    self.code_writes.push(start..end);
+                    self.cost.code_written();
+                }
             }
         }
     }

@@ -426,3 +426,22 @@ fn parts_of_bytes_are_shown_beyond_the_space() {
     }
     assert_eq!(memory.ranges().len(), 2);
 }
+
+/// Writes to decoded code are free as long as they are few: what a run costs does not depend on what was decoded before it.
+#[test]
+fn many_writes_to_decoded_code_are_charged() {
+    let mut memory = Memory::new(1 << 20).unwrap();
+    memory.map(0x1000..0x3000, Perm::all(), Contents::Zero).unwrap();
+    memory.mark_code(0x1000..0x1001);
+    let charged = |memory: &mut Memory, writes: usize| {
+        for _ in 0..writes {
+            memory.write(0x1800, [0]).unwrap();
+            memory.take_code_writes();
+        }
+        memory.take_cost()
+    };
+    assert_eq!(charged(&mut memory, 1 << 16), 0);
+    assert_eq!(charged(&mut memory, 10), 5000);
+    memory.write(0x2800, [0]).unwrap();
+    assert_eq!(memory.take_cost(), 0);
+}

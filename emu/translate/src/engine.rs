@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use goemu_x86::alu::float::Mxcsr;
 use goemu_x86::coverage::{Coverage, Edge};
 use goemu_x86::cpu::{Cpu, Flags, Rflags, gpr};
 use goemu_x86::engine::{Bar, Chooser, Engine, Stops, Watch};
@@ -33,6 +34,10 @@ const REFUSAL: i64 = 500;
 const LOOKS: u8 = 4;
 /// Runs for which signals wait, at most.
 const RUNS_HELD: u32 = 256;
+/// The masks of the exceptions DE and UE in MXCSR, which translated code runs without: processors compute slowly with numbers below the
+/// normal ones, and the interpreter charges for that.
+const REFUSED_FLOATS: u32 = (Mxcsr::DE | Mxcsr::UE) << MASK_SHIFT;
+const MASK_SHIFT: u32 = 7;
 /// Instructions that are interpreted while signals wait, at most.
 const DETOUR: i64 = 50_000;
 /// Runs that enter no translated code, after which the guest's space is no longer prepared for it: watching pages through the host
@@ -389,7 +394,7 @@ impl Translator {
         let entered = cpu.rip;
         parts.idle = 0;
         let left = window.enter(inside, target, &mut cpu.ymm);
-        store(cpu, window);
+        store(cpu, window, matches!(left, Left::Refused(_)));
         memory.charge(costs.saturating_sub(window.state().cost_left));
         let (after, pc, pending) = match left {
             Left::Refused(address) => {
@@ -455,17 +460,22 @@ fn load(cpu: &Cpu, window: &mut Window, count: i64) {
     state.gpr = cpu.gprs();
     state.rflags = cpu.flags.rflags().bits() | 0x202;
     state.count = count;
-    state.mxcsr = cpu.mxcsr;
+    state.mxcsr = cpu.mxcsr & !REFUSED_FLOATS;
     state.fs_base = near(cpu.fs_base);
     state.safe_r14 = near(cpu.gpr(gpr::R14));
 }
 
-/// Takes the state out.
-fn store(cpu: &mut Cpu, window: &mut Window) {
+/// Takes the state out. Where the host refused an instruction, exceptions that are new and would have been refused are that
+/// instruction's, which the interpreter carries out.
+fn store(cpu: &mut Cpu, window: &mut Window, refused: bool) {
     let state = window.state();
     (0..16).zip(state.gpr).for_each(|(n, value)| cpu.set_gpr(n, value));
     cpu.flags = Flags::from_rflags(Rflags::from_bits_truncate(state.rflags) & Rflags::ARITHMETIC);
-    cpu.mxcsr = state.mxcsr;
+    let mut flags = state.mxcsr & Mxcsr::FLAGS;
+    if refused {
+        flags &= cpu.mxcsr | !(REFUSED_FLOATS >> MASK_SHIFT);
+    }
+    cpu.mxcsr = cpu.mxcsr & !Mxcsr::FLAGS | flags;
 }
 
 impl Engine for Translator {

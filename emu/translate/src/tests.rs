@@ -7,6 +7,7 @@ mod lockstep;
 mod loops;
 mod random;
 mod strings;
+mod subnormal;
 mod tables;
 
 use goemu_x86::cpu::{Cpu, gpr};

@@ -113,6 +113,11 @@ impl Heap {
         [self.made, objects, ever - free, bytes, self.fresh.mapped() - self.start()]
     }
 
+    /// How many pieces between objects are free: what [`Heap::uses`] takes.
+    pub(crate) fn holes(&self) -> u64 {
+        self.gaps.len() as u64
+    }
+
     /// `size` zero bytes, more than none, at a multiple of `align`.
     pub(crate) fn take(
         &mut self,

@@ -263,7 +263,7 @@ fn upper_halves_come_and_go() {
     for (code, upper) in [(&body[..], 0), (&body, 7), (&with_zero, 0), (&with_zero, 7)] {
         let mut pair = Pair::new(code);
         for n in 0..16 {
-            let value = [u128::from(n as u8) << 100, upper << n];
+            let value = [u128::from(0x3f80_0000 + n as u32) << 96, upper << n];
             (pair.one.cpu.ymm[n], pair.other.cpu.ymm[n]) = (value, value);
         }
         pair.set(gpr::RCX, 500);

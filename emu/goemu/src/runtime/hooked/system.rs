@@ -119,8 +119,14 @@ pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) -> HookResult {
     }
 }
 
+/// What counting the heap's objects and writing the numbers takes, in instructions.
+const COUNTING: u64 = 100;
+/// Free pieces of the heap that are looked at in the time of an instruction.
+const HOLES: u64 = 4;
+
 /// `ReadMemStats(m *MemStats)`: what is known of the hooked heap; the rest is zero.
 pub(in crate::runtime) fn memory_statistics(cx: &mut HookContext<'_>) -> HookResult {
+    cx.memory.charge(COUNTING + cx.world.heap.holes() / HOLES);
     let stats = cx.arg(0)?;
     let [made, freed, bytes, freed_bytes, mapped] = cx.world.heap.uses();
     let objects = made - freed;

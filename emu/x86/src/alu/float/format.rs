@@ -117,6 +117,9 @@ pub trait Float: Copy + PartialEq {
     /// Rounds an exact result to this format as MXCSR asks, and notes what happened.
     fn round(real: Real, env: &mut Mxcsr) -> Self {
         let rounded = real.round(Self::FORMAT, env.rounding());
+        if rounded.tiny {
+            env.raise(Mxcsr::SUBNORMAL);
+        }
         if rounded.tiny && env.ftz() {
             env.raise(Mxcsr::UE | Mxcsr::PE);
             return Self::zero(real.negative);

@@ -61,6 +61,10 @@ impl Mxcsr {
     /// Results that would be denormal become zero.
     pub const FTZ: u32 = 1 << 15;
 
+    /// Not a bit of the register: a number below the normal ones was an operand that is not taken for zero, or a result before it was
+    /// flushed. Processors compute these slowly. The exceptions say as much, but stay set.
+    pub const SUBNORMAL: u32 = 1 << 31;
+
     /// Adds exception flags; they stay until the guest clears them.
     #[inline]
     pub const fn raise(&mut self, flags: u32) {

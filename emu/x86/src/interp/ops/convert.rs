@@ -17,7 +17,7 @@ fn run_compare<F: Float + Element, S: packed::Source, const SIGNALING: bool>(
     op: &Op,
 ) -> Step {
     let (a, b) = (first::<F>(ymm(cpu, op.reg[0])[0]), first::<F>(S::get::<true>(cpu, memory, op)?));
-    let flags = with_mxcsr(cpu, |env| float::compare_flags(a, b, SIGNALING, env))?;
+    let flags = with_mxcsr(cpu, memory, |env| float::compare_flags(a, b, SIGNALING, env))?;
     cpu.flags = Flags::from_rflags(Rflags::from_bits_truncate(flags));
     Ok(Flow::Next)
 }
@@ -41,7 +41,7 @@ fn run_from_integer<F: HostFloat + Element, T: Int, S: Source, const A: usize, c
     op: &Op,
 ) -> Step {
     let (rest, integer) = (ymm(cpu, op.reg[A])[0], S::get::<T>(cpu, memory, op)?.sext() as i64);
-    let number: F = with_mxcsr(cpu, |env| float::from_i64(integer, env))?;
+    let number: F = with_mxcsr(cpu, memory, |env| float::from_i64(integer, env))?;
     set_lane::<VEX>(cpu, op, with_first(rest, number));
     Ok(Flow::Next)
 }
@@ -70,7 +70,7 @@ fn run_to_integer<F: Float + Element, S: packed::Source, const TRUNCATE: bool, c
     op: &Op,
 ) -> Step {
     let number = first::<F>(S::get::<true>(cpu, memory, op)?);
-    let integer = with_mxcsr(cpu, |env| {
+    let integer = with_mxcsr(cpu, memory, |env| {
         let rounding = if TRUNCATE { Rounding::Zero } else { env.rounding() };
         if WIDE {
             float::to_i64(number, rounding, env) as u64

@@ -214,7 +214,7 @@ fn joined([low, high]: [u32; 2]) -> u64 {
 fn run_to_singles<B: Operand>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     unit(cpu)?;
     let integers = halves(B::get(cpu, memory, op)?);
-    let singles = with_mxcsr(cpu, |env| integers.map(|n| float::from_i32::<u32>(n as i32, env)))?;
+    let singles = with_mxcsr(cpu, memory, |env| integers.map(|n| float::from_i32::<u32>(n as i32, env)))?;
     cpu.x87.enter_mmx();
     let rest = ymm(cpu, op.reg[0])[0] & !u128::from(u64::MAX);
     set_lane::<false>(cpu, op, rest | u128::from(joined(singles)));
@@ -227,7 +227,7 @@ fn run_to_doubles<B: Operand, const MMX: bool>(cpu: &mut Cpu, memory: &mut Memor
         unit(cpu)?;
     }
     let integers = halves(B::get(cpu, memory, op)?);
-    let doubles = with_mxcsr(cpu, |env| integers.map(|n| float::from_i32::<u64>(n as i32, env)))?;
+    let doubles = with_mxcsr(cpu, memory, |env| integers.map(|n| float::from_i32::<u64>(n as i32, env)))?;
     if MMX {
         cpu.x87.enter_mmx();
     }
@@ -253,7 +253,7 @@ fn run_from_singles<B: packed::Source, const TRUNCATE: bool>(
 ) -> Step {
     unit(cpu)?;
     let singles = halves(B::get::<false>(cpu, memory, op)? as u64);
-    let integers = with_mxcsr(cpu, |env| {
+    let integers = with_mxcsr(cpu, memory, |env| {
         let rounding = if TRUNCATE { Rounding::Zero } else { env.rounding() };
         singles.map(|single| float::to_i32(single, rounding, env) as u32)
     })?;
@@ -268,7 +268,7 @@ fn run_from_doubles<B: packed::Source, const TRUNCATE: bool>(
 ) -> Step {
     unit(cpu)?;
     let lane = B::get::<false>(cpu, memory, op)?;
-    let integers = with_mxcsr(cpu, |env| {
+    let integers = with_mxcsr(cpu, memory, |env| {
         let rounding = if TRUNCATE { Rounding::Zero } else { env.rounding() };
         [lane as u64, (lane >> 64) as u64].map(|double| float::to_i32(double, rounding, env) as u32)
     })?;

@@ -37,18 +37,31 @@ pub(crate) struct Shape {
 /// [`Lane::apply`].
 type Apply = fn(u128, u128, u8, &mut Mxcsr) -> u128;
 
+/// What an instruction counts for, in instructions, that met numbers below the normal ones: a processor takes so long for one, and
+/// this crate's own arithmetic for eight. That depends on the operands and MXCSR alone: a host's processor that carries the
+/// instruction out says the same by its exceptions DE and UE, if they are not masked.
+const SUBNORMAL: u64 = 100;
+
 /// Runs a computation that may raise floating-point exceptions; one that is not masked is a fault.
 #[inline(always)]
-pub(crate) fn with_mxcsr<R>(cpu: &mut Cpu, compute: impl FnOnce(&mut Mxcsr) -> R) -> Result<R, Trap> {
+pub(crate) fn with_mxcsr<R>(
+    cpu: &mut Cpu,
+    memory: &Memory,
+    compute: impl FnOnce(&mut Mxcsr) -> R,
+) -> Result<R, Trap> {
     let mut env = Mxcsr(cpu.mxcsr);
     if env.unmasked(Mxcsr::FLAGS) == 0 {
         let result = compute(&mut env);
         cpu.mxcsr = env.0;
+        if env.0 & Mxcsr::SUBNORMAL != 0 {
+            cpu.mxcsr = charged(env, memory);
+        }
         return Ok(result);
     }
     // Clearing the old exceptions shows which ones are new.
     env.0 &= !Mxcsr::FLAGS;
     let result = compute(&mut env);
+    charged(env, memory);
     let mut raised = env.0 & Mxcsr::FLAGS;
     // An exception that is found before the computation prevents it: then nothing was rounded.
     if env.unmasked(raised & Mxcsr::BEFORE) != 0 {
@@ -56,6 +69,15 @@ pub(crate) fn with_mxcsr<R>(cpu: &mut Cpu, compute: impl FnOnce(&mut Mxcsr) -> R
     }
     cpu.mxcsr |= raised;
     if env.unmasked(raised) != 0 { Err(Trap::new(TrapKind::Float)) } else { Ok(result) }
+}
+
+/// Charges for numbers below the normal ones; the register without what is not a bit of it.
+#[cold]
+fn charged(env: Mxcsr, memory: &Memory) -> u32 {
+    if env.0 & Mxcsr::SUBNORMAL != 0 {
+        memory.charge(SUBNORMAL);
+    }
+    env.0 & !Mxcsr::SUBNORMAL
 }
 
 /// Vector register `n`.
@@ -168,11 +190,12 @@ fn lanes(cpu: &mut Cpu, memory: &mut Memory, op: &Op, bytes: usize, shape: Shape
     if op.is_wide() {
         let (a, b) = (ymm(cpu, op.reg[n]), source(cpu, memory, op, n + 1, 32)?);
         let upper_imm = imm >> shape.upper_imm;
-        let both = with_mxcsr(cpu, |env| [apply(a[0], b[0], imm, env), apply(a[1], b[1], upper_imm, env)])?;
+        let both =
+            with_mxcsr(cpu, memory, |env| [apply(a[0], b[0], imm, env), apply(a[1], b[1], upper_imm, env)])?;
         set_ymm(cpu, op, both);
     } else {
         let (a, b) = (ymm(cpu, op.reg[n])[0], source(cpu, memory, op, n + 1, bytes)?[0]);
-        let low = with_mxcsr(cpu, |env| apply(a, b, imm, env))?;
+        let low = with_mxcsr(cpu, memory, |env| apply(a, b, imm, env))?;
         set_low(cpu, op, low);
     }
     Ok(Flow::Next)
@@ -185,7 +208,7 @@ fn run<F: Lane>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
 /// The legacy form of a scalar, with a handler for each source: Go's compiler uses it for all floating-point code.
 fn run_scalar<F: Lane, B: Source>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let (a, b) = (ymm(cpu, op.reg[0])[0], B::get::<false>(cpu, memory, op)?);
-    let result = with_mxcsr(cpu, |env| F::apply(a, b, op.imm as u8, env))?;
+    let result = with_mxcsr(cpu, memory, |env| F::apply(a, b, op.imm as u8, env))?;
     set_lane::<false>(cpu, op, result);
     Ok(Flow::Next)
 }

@@ -5,6 +5,7 @@ use iced_x86::Instruction;
 use super::packed::{Source, choose_any, is_vex, set_lane, set_low, set_ymm, source, with_mxcsr, ymm};
 use crate::alu::float::Mxcsr;
 use crate::cpu::Cpu;
+use crate::exit::Trap;
 use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, form};
 use crate::memory::{Access, Memory};
@@ -35,10 +36,10 @@ type ApplyWiden = fn(u128, usize, &mut Mxcsr) -> u128;
 fn widen_lanes(cpu: &mut Cpu, memory: &mut Memory, op: &Op, bytes: [usize; 2], apply: ApplyWiden) -> Step {
     let source = source(cpu, memory, op, 1, bytes[usize::from(op.is_wide())])?[0];
     if op.is_wide() {
-        let lanes = with_mxcsr(cpu, |env| [apply(source, 0, env), apply(source, 1, env)])?;
+        let lanes = with_mxcsr(cpu, memory, |env| [apply(source, 0, env), apply(source, 1, env)])?;
         set_ymm(cpu, op, lanes);
     } else {
-        let low = with_mxcsr(cpu, |env| apply(source, 0, env))?;
+        let low = with_mxcsr(cpu, memory, |env| apply(source, 0, env))?;
         set_low(cpu, op, low);
     }
     Ok(Flow::Next)
@@ -56,15 +57,15 @@ pub(crate) fn widen<F: Widen>(insn: &Instruction) -> Option<Handler> {
 
 fn run_narrow<F: Narrow>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let source = source(cpu, memory, op, 1, 16)?[0];
-    let half = with_mxcsr(cpu, |env| F::apply(source, op.imm as u8, env))?;
+    let half = with_mxcsr(cpu, memory, |env| F::apply(source, op.imm as u8, env))?;
     set_low(cpu, op, half.into());
     Ok(Flow::Next)
 }
 
 /// Both halves of the result.
 #[inline(always)]
-fn narrow_ymm<F: Narrow>(cpu: &mut Cpu, source: [u128; 2], imm: u8) -> Result<u128, crate::exit::Trap> {
-    with_mxcsr(cpu, |env| {
+fn narrow_ymm<F: Narrow>(cpu: &mut Cpu, memory: &Memory, source: [u128; 2], imm: u8) -> Result<u128, Trap> {
+    with_mxcsr(cpu, memory, |env| {
         let low = F::apply(source[0], imm, env);
         u128::from(low) | u128::from(F::apply(source[1], imm, env)) << 64
     })
@@ -72,7 +73,7 @@ fn narrow_ymm<F: Narrow>(cpu: &mut Cpu, source: [u128; 2], imm: u8) -> Result<u1
 
 fn run_narrow256<F: Narrow>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let source = source(cpu, memory, op, 1, 32)?;
-    let lane = narrow_ymm::<F>(cpu, source, op.imm as u8)?;
+    let lane = narrow_ymm::<F>(cpu, memory, source, op.imm as u8)?;
     set_lane::<true>(cpu, op, lane);
     Ok(Flow::Next)
 }
@@ -88,10 +89,10 @@ fn run_narrow_store<F: Narrow, const WIDE: bool>(cpu: &mut Cpu, memory: &mut Mem
     let (source, addr) = (ymm(cpu, op.reg[1]), op.addr(cpu));
     memory.check(addr, if WIDE { 16 } else { 8 }, Access::Write)?;
     if WIDE {
-        let lane = narrow_ymm::<F>(cpu, source, op.imm as u8)?;
+        let lane = narrow_ymm::<F>(cpu, memory, source, op.imm as u8)?;
         memory.write(addr, lane.to_le_bytes())?;
     } else {
-        let half = with_mxcsr(cpu, |env| F::apply(source[0], op.imm as u8, env))?;
+        let half = with_mxcsr(cpu, memory, |env| F::apply(source[0], op.imm as u8, env))?;
         memory.write(addr, half.to_le_bytes())?;
     }
     Ok(Flow::Next)

@@ -35,11 +35,12 @@ fn lanes(
 ) -> Step {
     if op.is_wide() {
         let (a, b) = (ymm(cpu, op.reg[n]), source(cpu, memory, op, n + 1, 32)?);
-        let both = with_mxcsr(cpu, |env| [apply(a[0], b[0], c[0], env), apply(a[1], b[1], c[1], env)])?;
+        let both =
+            with_mxcsr(cpu, memory, |env| [apply(a[0], b[0], c[0], env), apply(a[1], b[1], c[1], env)])?;
         set_ymm(cpu, op, both);
     } else {
         let (a, b) = (ymm(cpu, op.reg[n])[0], source(cpu, memory, op, n + 1, bytes)?[0]);
-        let low = with_mxcsr(cpu, |env| apply(a, b, c[0], env))?;
+        let low = with_mxcsr(cpu, memory, |env| apply(a, b, c[0], env))?;
         set_low(cpu, op, low);
     }
     Ok(Flow::Next)
