@@ -86,6 +86,8 @@ pub(crate) struct Cache {
     misses: (u32, u32),
     /// What they have where addresses share an entry: this looks into the second table.
     shared: (u32, u32),
+    /// Places that jumps by tables go to, one table after the other.
+    pub(crate) switches: Vec<u32>,
     /// Blocks that are kept.
     blocks: usize,
 }
@@ -101,6 +103,7 @@ impl Cache {
             entries: FxHashMap::default(),
             misses: (0, 0),
             shared: (0, 0),
+            switches: Vec::new(),
             blocks: 0,
         };
         cache.clear();
@@ -120,6 +123,7 @@ impl Cache {
         self.stubs.clear();
         self.waiting.clear();
         self.entries.clear();
+        self.switches.clear();
         self.blocks = 0;
         let mut emitter = Emitter::new(0);
         self.misses.0 = emitter.here();

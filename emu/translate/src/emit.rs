@@ -161,6 +161,12 @@ impl Emitter {
         self.load_byte(operand(T, layout::TRIPWIRE_OF_BYTES));
     }
 
+    /// Faults unless a register, which is small, is below 2^`bits`, 16 or more. T is lost; flags stay.
+    pub(crate) fn check_below(&mut self, register: Register, bits: u32) {
+        self.high_bits(register, bits);
+        self.load_byte(operand(T, layout::TRIPWIRE_OF_BYTES));
+    }
+
     /// Adds to the count of instructions left.
     pub(crate) fn count(&mut self, mut by: i32) {
         while by != 0 {
@@ -279,6 +285,13 @@ impl Emitter {
     /// Goes on at the address that one of the tables has for T.
     pub(crate) fn jump_by_table(&mut self, table: i32) {
         self.made(Instruction::with1(Code::Jmp_rm64, indexed(table)));
+    }
+
+    /// Goes on at the address that a register chooses from those of a switch.
+    pub(crate) fn jump_by_index(&mut self, index: Register, table: usize) {
+        let at = layout::SWITCHES + 8 * table as i32;
+        let entry = MemoryOperand::new(Register::None, index, 8, at.into(), 8, false, Register::GS);
+        self.made(Instruction::with1(Code::Jmp_rm64, entry));
     }
 
     /// Goes on at the address in a field of the state.

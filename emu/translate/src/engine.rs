@@ -173,6 +173,12 @@ impl Translator {
             .fold(self.before, |(ran, entered), worth| (ran + worth.ran, entered + worth.entered))
     }
 
+    /// Entries of jumps by tables.
+    #[cfg(test)]
+    pub(crate) fn switches(&self) -> usize {
+        self.parts.as_ref().map_or(0, |parts| parts.cache.switches.len())
+    }
+
     fn open(&mut self, memory: &mut Memory) -> Option<()> {
         if self.parts.is_none() {
             let (cache, stack) = (Cache::new().ok()?, Arc::new(SignalStack::new()?));
@@ -388,6 +394,7 @@ impl Translator {
         if window.state().owner != parts.owner {
             window.prepare(parts.owner, cache.misses());
         }
+        window.set_switches(cache.switches.len(), |n| cache.address(cache.switches[n]));
         load(cpu, window, chunk + i64::from(version.pending));
         let costs = memory.cost_left();
         window.state().cost_left = costs;

@@ -46,7 +46,7 @@ pub(crate) struct Sum {
 }
 
 /// Sums that are remembered.
-const SUMS: usize = 3;
+const SUMS: usize = 4;
 /// Bounds that are remembered.
 const BOUNDS: usize = 2;
 
@@ -107,6 +107,17 @@ fn shifted(fact: Fact, by: u32) -> Fact {
     }
 }
 
+/// Whether a base and a scaled index make an address that can be accessed.
+fn add_up(base: Fact, index: Fact, scale: u32) -> bool {
+    match (base, index) {
+        // Up to 2^40 + 2^30 + 8 * 2^34 < 2^40 + 2^37 + 2^31.
+        (Fact::Small, Fact::Small) => true,
+        (Fact::Near(slack), Fact::Small) => slack <= REACH / 2,
+        (Fact::Small, Fact::Near(slack)) => scale == 1 && slack <= REACH / 2,
+        _ => false,
+    }
+}
+
 fn distance(displacement: i64) -> u32 {
     u32::try_from(displacement.unsigned_abs()).unwrap_or(u32::MAX)
 }
@@ -125,6 +136,11 @@ impl Facts {
         }
     }
 
+    /// Whether a register is known to be below 2^[`SMALL_BITS`].
+    pub(crate) fn is_small(&self, register: Register) -> bool {
+        number(register).is_some_and(|n| self.of(n) == Fact::Small)
+    }
+
     /// What an access needs. Not for RSP and R14 alone as base, which are safe by invariant where the displacement is small.
     pub(crate) fn need(&self, base: Register, index: Register, scale: u32, displacement: i64) -> Need {
         if distance(displacement) > REACH / 2 {
@@ -139,13 +155,7 @@ impl Facts {
             },
             (b, Some(x)) => {
                 let b_fact = b.map_or(Fact::Small, |b| self.of(b));
-                let fine = match (b_fact, self.of(x)) {
-                    // Up to 2^40 + 2^30 + 8 * 2^34 < 2^40 + 2^37 + 2^31.
-                    (Fact::Small, Fact::Small) => true,
-                    (Fact::Near(slack), Fact::Small) => slack <= REACH / 2,
-                    (Fact::Small, Fact::Near(slack)) => scale == 1 && slack <= REACH / 2,
-                    _ => false,
-                };
+                let fine = add_up(b_fact, self.of(x), scale);
                 let known = b.is_some_and(|b| {
                     let same =
                         |sum: &Sum| (sum.base, sum.index, u32::from(sum.scale)) == (b as u8, x as u8, scale);
@@ -161,6 +171,11 @@ impl Facts {
                 }
             }
         }
+    }
+
+    /// Whether what is known of two registers is enough for their sum.
+    fn adds_up(&self, base: usize, index: usize, scale: u32) -> bool {
+        add_up(self.of(base), self.of(index), scale)
     }
 
     /// The register that is not below this one, as far as was seen.
@@ -247,9 +262,12 @@ impl Facts {
                 let sum = Sum { base: b as u8, index: x as u8, scale: scale as u8, slack };
                 let same =
                     |other: &Sum| (other.base, other.index, other.scale) == (sum.base, sum.index, sum.scale);
-                if let Some(known) = self.sums.iter_mut().flatten().find(|other| same(other)) {
-                    known.slack = known.slack.min(slack);
-                } else if b != R14 && x != R14 {
+                // The one that was used last stands first; the last one is forgotten.
+                if let Some(at) = self.sums.iter().position(|other| other.as_ref().is_some_and(same)) {
+                    let slack = self.sums[at].map_or(slack, |known| known.slack.min(slack));
+                    self.sums[at] = Some(Sum { slack, ..sum });
+                    self.sums[..=at].rotate_right(1);
+                } else if b != R14 && x != R14 && !self.adds_up(b, x, scale) {
                     self.sums.rotate_right(1);
                     self.sums[0] = Some(sum);
                 }

@@ -30,6 +30,10 @@ pub(crate) const SECOND_LEN: usize = 0x1000;
 /// The bits of CRC32 that number them. Addresses below 2^32 that share an entry of [`JUMPS`] differ in the upper half.
 pub(crate) const SECOND_BITS: u64 = (SECOND_LEN as u64 - 1) << 16;
 
+/// Addresses of the code cache for jumps by tables of the guest's.
+pub(crate) const SWITCHES: i32 = START + 0x14_0000;
+pub(crate) const SWITCHES_LEN: usize = 0x1_0000;
+
 /// Readable bytes with nothing before them: the count of instructions left, used as an index, faults at 0 and below.
 const POLL: i32 = START + 0x80_0000;
 /// Instructions that code runs for before it is asked, at most.
@@ -74,7 +78,7 @@ pub(crate) fn second_slot(addr: u64) -> u16 {
 }
 
 /// Where the last table ends, from the state on.
-pub(crate) const TABLES_END: usize = (SECOND_JUMPS - START) as usize + 8 * SECOND_LEN;
+pub(crate) const TABLES_END: usize = (SWITCHES - START) as usize + 8 * SWITCHES_LEN;
 
 /// The displacement of a number.
 pub(crate) fn number(n: i32) -> i32 {

@@ -8,6 +8,7 @@ mod loops;
 mod random;
 mod strings;
 mod subnormal;
+mod switches;
 mod tables;
 
 use goemu_x86::cpu::{Cpu, gpr};

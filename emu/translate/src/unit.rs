@@ -6,6 +6,7 @@
 mod edges;
 mod inline;
 mod live;
+mod switch;
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -95,6 +96,8 @@ pub(crate) struct Unit<'a> {
     /// Registers that matter at an address.
     live: FxHashMap<u64, u16>,
     entries: Vec<(u64, u32)>,
+    /// Tables of jumps, one after the other.
+    tables: switch::Ways,
 }
 
 /// What a translation gave.
@@ -105,6 +108,8 @@ pub(crate) struct Done {
     versions: Vec<(u64, Version)>,
     /// Ways through the table of returns.
     entries: Vec<(u64, u32)>,
+    /// Places that its tables of jumps have.
+    switches: Vec<u32>,
     /// Guest addresses that were read.
     pub(crate) read: Vec<Range<u64>>,
 }
@@ -145,6 +150,7 @@ impl<'a> Unit<'a> {
             decoded: FxHashMap::default(),
             live: FxHashMap::default(),
             entries: Vec::new(),
+            tables: Vec::new(),
         };
         unit.arrival(pc)?;
         while let Some((pc, at)) = unit.queue.pop_front() {
@@ -270,7 +276,7 @@ impl<'a> Unit<'a> {
         let kind = if (self.limits.guarded)(last) { Kind::Interpreted } else { kind(last) };
         let done = pending + 1;
         self.spot(last.ip(), pending, At::Pc);
-        if matches!(kind, Kind::Jump | Kind::Branch(_)) {
+        if matches!(kind, Kind::Jump | Kind::Branch(_) | Kind::IndirectJump) {
             self.settle_rsp(&mut facts);
         }
         match (kind, block.end) {
@@ -293,6 +299,7 @@ impl<'a> Unit<'a> {
                 None
             }
             (Kind::Return, _) => self.ret(last, facts, done, 0),
+            (Kind::IndirectJump, _) if self.switch(block, last, &mut facts, pending).is_some() => None,
             (Kind::IndirectJump | Kind::IndirectCall, _) => {
                 if self.indirect(kind, last, &mut facts, done).is_none() {
                     self.interpret(last.ip(), pending);
@@ -318,11 +325,15 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// The counter of the edge from an instruction, if it is counted.
-    fn edge(&self, from: &Instruction, to: u64) -> Option<u64> {
+    /// The counter of an edge, if it is counted.
+    fn counter(&self, edge: coverage::Edge) -> Option<u64> {
         let coverage = self.limits.coverage?;
-        let counter = coverage.counter(coverage.number(coverage::Edge { from: from.ip(), to })?)?;
+        let counter = coverage.counter(coverage.number(edge)?)?;
         Some(counter.as_ptr() as u64)
+    }
+
+    fn edge(&self, from: &Instruction, to: u64) -> Option<u64> {
+        self.counter(coverage::Edge { from: from.ip(), to })
     }
 
     /// Emits what counts an edge.
@@ -334,12 +345,8 @@ impl<'a> Unit<'a> {
 
     /// Emits what counts an arrival from nowhere.
     fn count_arrival(&mut self, to: u64) {
-        let counter = self
-            .limits
-            .coverage
-            .and_then(|coverage| coverage.counter(coverage.number(coverage::Edge { from: 0, to })?));
-        if let Some(counter) = counter {
-            self.emitter.add_one(counter.as_ptr() as u64);
+        if let Some(counter) = self.counter(coverage::Edge { from: 0, to }) {
+            self.emitter.add_one(counter);
         }
     }
 
@@ -418,9 +425,6 @@ impl<'a> Unit<'a> {
     }
 
     fn indirect(&mut self, kind: Kind, insn: &Instruction, facts: &mut Facts, done: i32) -> Option<()> {
-        if kind == Kind::IndirectJump {
-            self.settle_rsp(facts);
-        }
         // What may refuse comes before what cannot be taken back.
         let target = match insn.op0_kind() {
             OpKind::Register => None,
@@ -546,8 +550,9 @@ impl<'a> Unit<'a> {
             Some((pc, Version { facts, pending, since, place: emitter.place(label)? }))
         });
         let versions = versions.collect();
+        let switches = self.tables.iter().map(|&way| emitter.place(way)).collect::<Option<_>>()?;
         let (code, entries) = (self.emitter.finish()?, self.entries);
-        Some(Done { code, spots: self.spots, stubs, versions, entries, read: self.code })
+        Some(Done { code, spots: self.spots, stubs, versions, entries, switches, read: self.code })
     }
 }
 
@@ -568,6 +573,7 @@ impl Done {
         cache.stubs.extend(self.stubs);
         self.versions.into_iter().for_each(|(pc, version)| cache.add(pc, version));
         self.entries.into_iter().for_each(|(pc, place)| cache.add_return(pc, place));
+        cache.switches.extend(self.switches);
         true
     }
 }

@@ -54,6 +54,8 @@ pub(crate) struct State {
     pub(crate) mxcsr: u32,
     /// Which translator filled the tables.
     pub(crate) owner: u64,
+    /// Entries of switches that are filled in.
+    switches: usize,
 }
 
 pub(crate) const R14: i32 = offset_of!(State, gpr) as i32 + 14 * 8;
@@ -112,6 +114,7 @@ impl Window {
         let state = self.state();
         state.base = [base, base.wrapping_neg()];
         (state.owner, state.high_bits, state.not_small) = (owner, !0 << 40, !0 << SMALL_BITS);
+        state.switches = 0;
         state.second_bits = layout::SECOND_BITS;
         state.leave = leave as *const () as u64;
         for n in 0..layout::NUMBERS_LEN {
@@ -139,6 +142,14 @@ impl Window {
         self.put(at, shared);
         let second = if jumps { layout::SECOND_JUMPS } else { layout::SECOND_RETURNS };
         self.put(second + 8 * i32::from(layout::second_slot(addr)), place);
+    }
+
+    /// Fills in the entries of switches that have come since: addresses of all, by their number.
+    pub(crate) fn set_switches(&mut self, len: usize, address: impl Fn(usize) -> u64) {
+        for n in self.state().switches..len {
+            self.put(layout::SWITCHES + 8 * n as i32, address(n));
+        }
+        self.state().switches = len;
     }
 
     fn get(&mut self, displacement: i32) -> u64 {

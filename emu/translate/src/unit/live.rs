@@ -7,6 +7,7 @@ use goemu_x86::decode::{Block, BlockEnd, decode_block};
 use iced_x86::OpAccess;
 
 use super::Unit;
+use super::switch::Switch;
 
 /// Blocks that are looked at together.
 const AHEAD: usize = 24;
@@ -15,6 +16,8 @@ const AHEAD: usize = 24;
 #[derive(Clone)]
 pub(super) struct Decoded {
     pub(super) block: Rc<Block>,
+    /// The jump by a table that it ends in.
+    pub(super) switch: Option<Rc<Switch>>,
     reads: u16,
     writes: u16,
 }
@@ -51,7 +54,8 @@ impl Unit<'_> {
             // What it writes it may read, too, which the above has seen, whatever the order.
             writes |= written;
         }
-        Decoded { block: Rc::new(block), reads, writes }
+        let switch = self.switch_of(&block);
+        Decoded { block: Rc::new(block), switch, reads, writes }
     }
 
     /// Registers that matter where control comes to an address, as bits.
@@ -69,9 +73,8 @@ impl Unit<'_> {
             }
             let decoded = self.decoded(pc);
             if let Some(decoded) = &decoded {
-                let ways = successors(&decoded.block);
                 // Those behind first.
-                next.splice(0..0, ways.into_iter().flatten());
+                next.splice(0..0, successors(decoded));
             }
             blocks.push((pc, decoded, 0));
         }
@@ -83,7 +86,7 @@ impl Unit<'_> {
                     let here = blocks.iter().find(|(known, ..)| *known == pc).map(|(.., live)| *live);
                     here.or_else(|| self.live.get(&pc).copied()).unwrap_or(!0)
                 };
-                let after = successors(&decoded.block).into_iter().flatten().fold(0, |all, pc| all | of(pc));
+                let after = successors(decoded).fold(0, |all, pc| all | of(pc));
                 let live = decoded.reads | (after & !decoded.writes);
                 changed |= live != *before;
                 blocks[at].2 = live;
@@ -99,12 +102,15 @@ impl Unit<'_> {
     }
 }
 
-/// Where control goes with what is known. (Calls, returns and indirect jumps forget it.)
-fn successors(block: &Block) -> [Option<u64>; 2] {
-    match block.end {
+/// Where control goes with what is known. (Calls, returns and other indirect jumps forget it.)
+fn successors(decoded: &Decoded) -> impl Iterator<Item = u64> {
+    let block = &decoded.block;
+    let ways = match block.end {
         BlockEnd::Next => [Some(block.next()), None],
         BlockEnd::Jump(to) => [Some(to), None],
         BlockEnd::Branch(to) => [Some(to), Some(block.next())],
         BlockEnd::Call(_) | BlockEnd::Indirect => [None, None],
-    }
+    };
+    let targets = decoded.switch.iter().flat_map(|switch| switch.targets.iter().copied());
+    ways.into_iter().flatten().chain(targets)
 }
