@@ -53,6 +53,8 @@ pub(crate) enum At {
     Biased,
     /// [`Spot::pc`]; it is looked whether R14 is an address, up to this place of the code.
     Look { end: u32 },
+    /// [`Spot::pc`], a call that was expected to go elsewhere; its way through the table begins at this place.
+    Guess { other: u32 },
 }
 
 /// Why code leaves of itself.
@@ -252,6 +254,15 @@ impl Cache {
         if let Ok(by) = i8::try_from(i64::from(end) - place.cast_signed() - 2) {
             self.code.patch(place as usize, &[JUMP, by.to_le_bytes()[0]]);
         }
+    }
+
+    /// What is at an address is a jump to a place, from now on.
+    pub(crate) fn redirect(&mut self, address: u64, to: u32) {
+        /// JMP rel32
+        const JUMP: u8 = 0xe9;
+        let jump = address.wrapping_sub(self.code.start());
+        self.code.patch(jump as usize, &[JUMP]);
+        self.patch(jump as u32 + 1, to);
     }
 
     /// Where the guest is when the host refuses something at an address.

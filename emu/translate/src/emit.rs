@@ -12,6 +12,17 @@ pub(crate) const T: Register = Register::R14;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Label(u32);
 
+impl Label {
+    /// Its number, by which [`Label::of`] gives it again.
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn of(number: u32) -> Label {
+        Label(number)
+    }
+}
+
 /// Code on its way to the cache.
 pub(crate) struct Emitter {
     encoder: Encoder,
@@ -249,7 +260,22 @@ impl Emitter {
 
     /// Faults unless a quadword of memory is this one, which the eight bytes at a label hold.
     pub(crate) fn expect(&mut self, found: MemoryOperand, constant: Label) {
+        self.compared(found);
+        self.expect_compared(constant);
+    }
+
+    /// MM1 becomes a quadword of memory, for [`Emitter::expect_compared`].
+    pub(crate) fn compared(&mut self, found: MemoryOperand) {
         self.made(Instruction::with2(Code::Movq_mm_rm64, Register::MM1, found));
+    }
+
+    /// The same of a register.
+    pub(crate) fn compared_register(&mut self, found: Register) {
+        self.made(Instruction::with2(Code::Movq_mm_rm64, Register::MM1, found));
+    }
+
+    /// Faults unless MM1 is the quadword at a label. T is lost.
+    pub(crate) fn expect_compared(&mut self, constant: Label) {
         // pcmpeqd mm1,[rip+constant]
         self.bytes.extend_from_slice(&[0x0f, 0x76, 0x0d]);
         self.displacement(constant);

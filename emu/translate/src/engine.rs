@@ -30,7 +30,8 @@ const HOT: u32 = 16;
 const ENTRY: i64 = 40;
 const FIRST_ENTRY: i64 = 400;
 const REFUSAL: i64 = 500;
-/// Times that R14 may be found to be no address where it is loaded, until that place looks no more.
+/// Times that R14 may be found to be no address where it is loaded, or a call to go elsewhere than it did, until that place looks no
+/// more.
 const LOOKS: u8 = 4;
 /// Runs for which signals wait, at most.
 const RUNS_HELD: u32 = 256;
@@ -104,7 +105,7 @@ struct Parts {
     open: bool,
     /// Runs since code was entered.
     idle: u32,
-    /// How often R14 was found to be no address, by the place that looks.
+    /// How often R14 was found to be no address, or a call went elsewhere, by the place that looks.
     data: FxHashMap<u64, u8>,
 }
 
@@ -254,7 +255,9 @@ impl Translator {
         let guarded = |insn: &Instruction| bar.as_ref().is_some_and(|bar| bar(insn));
         let wanted = |at: u64| self.eager || at == pc || self.interpreter.has_executed(at);
         let coverage = self.coverage.as_deref();
-        let limits = Limits { stops: &self.stops, guarded: &guarded, wanted: &wanted, coverage };
+        let target = |block: u64| self.interpreter.only_target(block);
+        let (stops, target) = (&self.stops, &target);
+        let limits = Limits { stops, guarded: &guarded, wanted: &wanted, target, coverage };
         let Some(done) = Unit::translate(&parts.cache, memory, &limits, pc) else { return false };
         for range in &done.read {
             memory.mark_code(range.clone());
@@ -412,15 +415,17 @@ impl Translator {
                     let base = window.base() as u64;
                     cpu.set_gpr(gpr::RDI, cpu.gpr(gpr::RDI).wrapping_sub(base));
                 }
-                if let At::Look { end } = spot.at {
+                if matches!(spot.at, At::Look { .. } | At::Guess { .. }) {
                     let found = parts.data.entry(address).or_default();
                     *found += 1;
-                    if *found == LOOKS {
-                        parts.cache.pass_over(address, end);
+                    match spot.at {
+                        At::Look { end } if *found == LOOKS => parts.cache.pass_over(address, end),
+                        At::Guess { other } if *found == LOOKS => parts.cache.redirect(address, other),
+                        _ => {}
                     }
                 }
                 let after = match spot.at {
-                    At::Pc | At::Biased | At::Look { .. } => After::Interpret,
+                    At::Pc | At::Biased | At::Look { .. } | At::Guess { .. } => After::Interpret,
                     At::Return => After::Enter { table: layout::RETURNS },
                     At::Jump => After::Enter { table: layout::JUMPS },
                 };

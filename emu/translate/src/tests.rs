@@ -2,6 +2,7 @@
 
 mod escape;
 mod faults;
+mod guesses;
 mod inline;
 mod lockstep;
 mod loops;

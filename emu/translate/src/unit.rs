@@ -4,6 +4,7 @@
 //! version of it, up to a few; so a loop's first round makes the checks, and its later ones need none.
 
 mod edges;
+mod indirect;
 mod inline;
 mod live;
 mod switch;
@@ -14,16 +15,16 @@ use std::ops::Range;
 use goemu_x86::coverage::{self, Coverage};
 use goemu_x86::decode::{Block, BlockEnd};
 use goemu_x86::memory::Memory;
-use iced_x86::{Code, Instruction, InstructionInfoFactory, OpKind, Register};
+use iced_x86::{Code, Instruction, InstructionInfoFactory, Register};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cache::{At, Cache, Spot, Stub, Version, emit_stub};
-use crate::emit::{Emitter, Label, T, at, operand};
+use crate::emit::{Emitter, Label, T, operand};
 use crate::facts::Facts;
-use crate::host::enter::{JUMP, R14};
 use crate::kind::{Kind, kind};
 use crate::layout::{self, ARRIVED};
 use edges::Edge;
+use indirect::Called;
 use inline::{Callee, Callers};
 
 /// Instructions that are translated at once, at most.
@@ -39,6 +40,8 @@ pub(crate) struct Limits<'a> {
     pub(crate) guarded: &'a dyn Fn(&Instruction) -> bool,
     /// Which blocks are worth it.
     pub(crate) wanted: &'a dyn Fn(u64) -> bool,
+    /// Where the indirect call at the end of a block has gone, if to one address alone.
+    pub(crate) target: &'a dyn Fn(u64) -> Option<u64>,
     /// What counts edges.
     pub(crate) coverage: Option<&'a Coverage>,
 }
@@ -67,6 +70,8 @@ enum Cold {
     Arrive(Label, u64, i32),
     /// Leaves for the interpreter.
     Interpret(Label, u64, i32),
+    /// An indirect call, after so many instructions that are not counted: not where it was expected to go.
+    Call(Label, Instruction, Facts, i32),
 }
 
 /// One translation under way.
@@ -284,10 +289,8 @@ impl<'a> Unit<'a> {
             (Kind::Branch(condition), BlockEnd::Branch(to)) => {
                 self.branch(block, last, (to, condition), &facts, done)
             }
-            (Kind::Call, BlockEnd::Call(to)) if self.call_in_place(last, to).is_some() => {
-                facts.move_rsp(8);
-                facts.prove_rsp(0);
-                self.fall(&self.edge_to(to, &facts, done))
+            (Kind::Call, BlockEnd::Call(to)) if self.call_in_place(last, to, false).is_some() => {
+                self.enter_in_place(to, &mut facts, done)
             }
             (Kind::Call, BlockEnd::Call(to)) => {
                 self.begin_leaving(last, done);
@@ -300,8 +303,18 @@ impl<'a> Unit<'a> {
             }
             (Kind::Return, _) => self.ret(last, facts, done, 0),
             (Kind::IndirectJump, _) if self.switch(block, last, &mut facts, pending).is_some() => None,
-            (Kind::IndirectJump | Kind::IndirectCall, _) => {
-                if self.indirect(kind, last, &mut facts, done).is_none() {
+            (Kind::IndirectCall, _) => match self.expected_call(block, last, &mut facts, pending) {
+                Some(Called::InPlace(to)) => self.enter_in_place(to, &mut facts, done),
+                Some(Called::Left) => None,
+                None => {
+                    if self.indirect(kind, last, &mut facts, done, true).is_none() {
+                        self.interpret(last.ip(), pending);
+                    }
+                    None
+                }
+            },
+            (Kind::IndirectJump, _) => {
+                if self.indirect(kind, last, &mut facts, done, true).is_none() {
                     self.interpret(last.ip(), pending);
                 }
                 None
@@ -417,48 +430,6 @@ impl<'a> Unit<'a> {
         None
     }
 
-    /// Goes where T says.
-    fn jump_by_t(&mut self) {
-        self.emitter.store(at(layout::STATE + JUMP), T);
-        self.emitter.slot_of_jump();
-        self.emitter.jump_by_table(layout::JUMPS);
-    }
-
-    fn indirect(&mut self, kind: Kind, insn: &Instruction, facts: &mut Facts, done: i32) -> Option<()> {
-        // What may refuse comes before what cannot be taken back.
-        let target = match insn.op0_kind() {
-            OpKind::Register => None,
-            _ => Some(self.address(insn, facts)?),
-        };
-        let by_t = target.is_some_and(|from| from.base == T);
-        if !by_t {
-            self.begin_leaving(insn, done);
-        }
-        match target {
-            Some(from) => self.emitter.load(T, from),
-            None if insn.op0_register() == Register::R14 => self.emitter.load(T, at(layout::STATE + R14)),
-            None => self.emitter.copy(T, insn.op0_register()),
-        }
-        self.emitter.store(at(layout::STATE + JUMP), T);
-        if by_t {
-            self.begin_leaving(insn, done);
-        }
-        let calls = kind == Kind::IndirectCall;
-        if calls {
-            self.push_return(insn.next_ip());
-        }
-        if by_t || (calls && i32::try_from(insn.next_ip()).is_err()) {
-            // T was needed for something else.
-            self.emitter.load(T, at(layout::STATE + JUMP));
-        }
-        self.emitter.slot_of_jump();
-        self.emitter.jump_by_table(layout::JUMPS);
-        if calls {
-            self.prepare_return(insn.next_ip());
-        }
-        Some(())
-    }
-
     /// Bytes of the guest's space.
     pub(crate) fn space(&self) -> u64 {
         self.memory.space()
@@ -523,6 +494,13 @@ impl<'a> Unit<'a> {
                     self.emitter.add_one(counter);
                     self.emitter.jump(then);
                 }
+                Cold::Call(way, insn, mut facts, pending) => {
+                    self.emitter.bind(way);
+                    self.spot(insn.ip(), pending, At::Pc);
+                    let end = self.indirect(Kind::IndirectCall, &insn, &mut facts, pending + 1, false);
+                    debug_assert!(end.is_some(), "it was looked at before");
+                    self.spot(0, 0, At::Pc);
+                }
                 Cold::Interpret(way, pc, pending) => {
                     self.emitter.bind(way);
                     emit_stub(&mut self.emitter, number);
@@ -550,6 +528,11 @@ impl<'a> Unit<'a> {
             Some((pc, Version { facts, pending, since, place: emitter.place(label)? }))
         });
         let versions = versions.collect();
+        for spot in &mut self.spots {
+            if let At::Guess { other } = &mut spot.at {
+                *other = emitter.place(Label::of(*other))?;
+            }
+        }
         let switches = self.tables.iter().map(|&way| emitter.place(way)).collect::<Option<_>>()?;
         let (code, entries) = (self.emitter.finish()?, self.entries);
         Some(Done { code, spots: self.spots, stubs, versions, entries, switches, read: self.code })

@@ -22,7 +22,7 @@ mod tests;
 use std::ops::Range;
 use std::sync::Arc;
 
-use code::{Block, Blocks, Id};
+use code::{Block, Blocks, Id, SEVERAL};
 use covered::{Covered, Edges};
 use iced_x86::Instruction;
 use op::Flow;
@@ -220,6 +220,11 @@ impl Interpreter {
         self.blocks.has(addr)
     }
 
+    /// Where the indirect jump or call went that ends the block at an address, if it has gone there alone.
+    pub fn only_target(&self, addr: u64) -> Option<u64> {
+        self.blocks.only_target(addr)
+    }
+
     /// The block at an address is not hot for so many arrivals more, unless it is decoded again.
     pub fn cool(&mut self, addr: u64, arrivals: i32) {
         self.blocks.cool(addr, arrivals);
@@ -254,7 +259,12 @@ impl Interpreter {
         let (link, polls) = match flow {
             Flow::Next => (block.next, false),
             Flow::Taken => (block.taken, block.polls),
-            Flow::Indirect => (self.blocks.quick(cpu.rip), true),
+            Flow::Indirect => {
+                if block.taken_rip != cpu.rip && block.taken_rip != SEVERAL {
+                    self.blocks.note_target(id, cpu.rip);
+                }
+                (self.blocks.quick(cpu.rip), true)
+            }
         };
         if memory.wants_attention() || (polls && fuel <= 0) {
             let looks = polls || self.blocks.decode_much();

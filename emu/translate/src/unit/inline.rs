@@ -129,19 +129,30 @@ fn distance(insn: &Instruction) -> Option<i64> {
 
 impl Unit<'_> {
     /// Ends a block with a call of a function that is translated in place. `None`, and nothing is emitted, if it is not.
-    pub(super) fn call_in_place(&mut self, last: &Instruction, to: u64) -> Option<()> {
+    pub(super) fn call_in_place(&mut self, last: &Instruction, to: u64, indirect: bool) -> Option<()> {
         let back = last.next_ip();
         let callers = self.callers.with(back)?;
         let fits = self.left > ROOM && self.is_wanted(to) && self.is_wanted(back);
         let callee = fits.then(|| self.callee(to)).filter(|callee| callee.small)?;
         self.push_return(back);
-        self.count_edge(last, to);
+        if indirect {
+            self.count_arrival(to);
+        } else {
+            self.count_edge(last, to);
+        }
         if callee.calls {
             // What it calls returns by the table, and then so does it.
             self.prepare_return(back);
         }
         self.callers = callers;
         Some(())
+    }
+
+    /// Goes on with that function.
+    pub(super) fn enter_in_place(&mut self, to: u64, facts: &mut Facts, done: i32) -> Option<(u64, usize)> {
+        facts.move_rsp(8);
+        facts.prove_rsp(0);
+        self.fall(&self.edge_to(to, facts, done))
     }
 
     fn callee(&mut self, pc: u64) -> Callee {

@@ -44,11 +44,14 @@ pub(super) struct Block {
     pub(super) taken: Id,
     /// Address after it.
     pub(super) next_rip: u64,
-    /// Address of its target.
+    /// Address of its target; if it ends in an indirect jump, where that went: 0 at first, [`SEVERAL`] if to more than one address.
     pub(super) taken_rip: u64,
     /// How often control came here, as far as that is counted.
     heat: i32,
 }
+
+/// An indirect jump had more than one target.
+pub(super) const SEVERAL: u64 = u64::MAX;
 
 /// Entries of the table that indirect jumps look at first. A power of two.
 const QUICK: usize = 1 << 12;
@@ -136,6 +139,19 @@ impl Blocks {
 
     pub(super) fn insns(&self, block: Block) -> &[Instruction] {
         &self.insns[block.first as usize..][..block.len as usize]
+    }
+
+    /// The indirect jump at the end of a block has a target that it had not.
+    pub(super) fn note_target(&mut self, id: Id, target: u64) {
+        let known = &mut self.blocks[id.number()].taken_rip;
+        *known = if *known == 0 { target } else { SEVERAL };
+    }
+
+    /// Where the indirect jump went that ends the block at an address, if it has gone there alone.
+    pub(super) fn only_target(&self, addr: u64) -> Option<u64> {
+        let block = self.get(*self.by_addr.get(&addr)?);
+        let target = block.taken_rip;
+        (!block.taken.is_some() && ![0, SEVERAL].contains(&target)).then_some(target)
     }
 
     /// Counts how often all blocks were dropped: ids of another version are invalid.
