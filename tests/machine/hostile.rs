@@ -48,6 +48,7 @@ const ENDLESS: &[&str] = &[
     "saveStates",
     "scanAll",
     "slowFloats",
+    "slowStrings",
     "selectAll",
     "sharedFile",
     "slowTranscendentals",

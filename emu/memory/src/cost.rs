@@ -19,7 +19,7 @@ const PAGE_CHANGE: u64 = 400;
 /// Writes to decoded pages that a program may have without being charged for them, which would make its run depend on what was decoded
 /// before; and what each takes after that, with the host's system calls that allow it and forbid it again.
 const FEW_CODE_WRITES: u64 = 1 << 16;
-const CODE_WRITE: u64 = 500;
+const CODE_WRITE: u64 = 2000;
 
 /// A count of work.
 #[derive(Debug, Default)]

@@ -441,7 +441,7 @@ fn many_writes_to_decoded_code_are_charged() {
         memory.take_cost()
     };
     assert_eq!(charged(&mut memory, 1 << 16), 0);
-    assert_eq!(charged(&mut memory, 10), 5000);
+    assert_eq!(charged(&mut memory, 10), 20_000);
     memory.write(0x2800, [0]).unwrap();
     assert_eq!(memory.take_cost(), 0);
 }

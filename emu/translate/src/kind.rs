@@ -201,6 +201,17 @@ fn is_general(mnemonic: M) -> bool {
     )
 }
 
+/// What takes the interpreter many times as long as a processor, so that it is charged for, in every engine.
+#[rustfmt::skip]
+fn is_charged(mnemonic: M) -> bool {
+    matches!(
+        mnemonic,
+        M::Dpps | M::Vdpps | M::Dppd | M::Vdppd | M::Mpsadbw | M::Vmpsadbw | M::Vcvtps2ph | M::Pcmpestri | M::Vpcmpestri
+        | M::Pcmpestri64 | M::Vpcmpestri64 | M::Pcmpestrm | M::Vpcmpestrm | M::Pcmpestrm64 | M::Vpcmpestrm64
+        | M::Pcmpistri | M::Vpcmpistri | M::Pcmpistrm | M::Vpcmpistrm
+    )
+}
+
 /// SSE and AVX, but for what reaches memory in its own way, sets the mode, or is computed differently by each maker's
 /// processors.
 #[rustfmt::skip]
@@ -212,7 +223,7 @@ fn is_vector(insn: &Instruction) -> bool {
         M::Maskmovdqu | M::Vmaskmovdqu | M::Vmaskmovps | M::Vmaskmovpd | M::Vpmaskmovd | M::Vpmaskmovq | M::Ldmxcsr
         | M::Vldmxcsr | M::Stmxcsr | M::Vstmxcsr | M::Rcpps | M::Vrcpps | M::Rcpss | M::Vrcpss | M::Rsqrtps | M::Vrsqrtps
         | M::Rsqrtss | M::Vrsqrtss | M::Clflush | M::Maskmovq
-    );
+    ) || is_charged(insn.mnemonic());
     !odd && !insn.is_vsib() && insn.cpuid_features().iter().any(|feature| of.contains(feature))
 }
 

@@ -3,7 +3,7 @@
 //! Numbers travel as their bits (`u32`: binary32, `u64`: binary64, `u16`: binary16), because a host may change a
 //! NaN that it loads as a float. The usual case (default rounding, ordinary operands and result) runs on the
 //! host's own arithmetic; all else runs on [`real`], which is exact. Nothing here depends on the host's
-//! processor or rounding mode.
+//! processor or rounding mode: `host`, which lets it carry out whole vector instructions where it can, gives the same.
 
 mod arith;
 mod compare;
@@ -12,6 +12,7 @@ mod decimal;
 mod extended;
 mod fma;
 mod format;
+pub(crate) mod host;
 mod mxcsr;
 mod packed;
 pub mod real;

@@ -1,5 +1,7 @@
 //! The loop: blocks, links, stops, fuel, faults. What single instructions do is tested elsewhere.
 
+mod floats;
+
 use iced_x86::Code;
 
 use crate::cpu::{Cpu, gpr};

@@ -27,7 +27,7 @@ pub(super) fn nan_of<F: Float>(a: F, b: F, env: &mut Mxcsr) -> Option<F> {
 /// Notes denormal operands.
 pub(super) fn note_denormal<F: Float>(operands: &[F], env: &mut Mxcsr) {
     if operands.iter().any(|x| x.is_denormal()) {
-        env.raise(Mxcsr::DE | Mxcsr::SUBNORMAL);
+        env.raise(Mxcsr::DE | Mxcsr::SLOW);
     }
 }
 

@@ -146,6 +146,6 @@ pub fn from_half(x: u16, env: &mut Mxcsr) -> u32 {
 pub fn to_half(x: u32, rounding: Rounding, env: &mut Mxcsr) -> u16 {
     let mut local = Mxcsr(env.0 & !Mxcsr::FTZ).with_rounding(rounding);
     let half: Half = convert(x, &mut local);
-    env.raise(local.0 & (Mxcsr::FLAGS | Mxcsr::SUBNORMAL));
+    env.raise(local.0 & (Mxcsr::FLAGS | Mxcsr::SLOW));
     half.0
 }

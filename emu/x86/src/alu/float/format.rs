@@ -118,7 +118,7 @@ pub trait Float: Copy + PartialEq {
     fn round(real: Real, env: &mut Mxcsr) -> Self {
         let rounded = real.round(Self::FORMAT, env.rounding());
         if rounded.tiny {
-            env.raise(Mxcsr::SUBNORMAL);
+            env.raise(Mxcsr::SLOW);
         }
         if rounded.tiny && env.ftz() {
             env.raise(Mxcsr::UE | Mxcsr::PE);

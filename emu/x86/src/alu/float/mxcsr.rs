@@ -61,9 +61,10 @@ impl Mxcsr {
     /// Results that would be denormal become zero.
     pub const FTZ: u32 = 1 << 15;
 
-    /// Not a bit of the register: a number below the normal ones was an operand that is not taken for zero, or a result before it was
-    /// flushed. Processors compute these slowly. The exceptions say as much, but stay set.
-    pub const SUBNORMAL: u32 = 1 << 31;
+    /// Not a bit of the register: the instruction counts for more than others, because a number below the normal ones was an operand that
+    /// is not taken for zero, or a result before it was flushed, which processors compute slowly (the exceptions say as much, but
+    /// stay set); or because it takes as long here, and no other engine carries it out.
+    pub const SLOW: u32 = 1 << 31;
 
     /// Adds exception flags; they stay until the guest clears them.
     #[inline]

@@ -22,6 +22,8 @@ fn run<T: Int + Element, I: Element + Into<i64>, const WIDE: bool>(
     let lanes = if WIDE { 2 } else { 1 };
     let count = lanes * T::COUNT.min(I::COUNT);
     // The whole mask is extended to ones and zeros first: that is visible if a load faults.
+    // All engines interpret it.
+    memory.charge(count as u64);
     let old = ymm(cpu, mask);
     let chosen = |i| i < lanes * T::COUNT && ymm_get::<T>(old, i).is_negative();
     let sign = |i| if chosen(i) { T::truncate(u64::MAX) } else { T::ZERO };

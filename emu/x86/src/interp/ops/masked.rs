@@ -29,6 +29,9 @@ fn run_load<T: Int + Element, const LANES: usize>(cpu: &mut Cpu, memory: &mut Me
     Ok(Flow::Next)
 }
 
+/// Elements that are stored in the time of an instruction. All engines interpret these.
+const ELEMENTS: u64 = 2;
+
 /// Stores the elements chosen, if all of them can be stored.
 fn store<T: Int + Element>(
     memory: &mut Memory,
@@ -37,6 +40,7 @@ fn store<T: Int + Element>(
     values: Ymm,
     count: usize,
 ) -> Result<(), Trap> {
+    memory.charge(count as u64 / ELEMENTS);
     for i in chosen::<T>(mask, count) {
         memory.check(address::<T>(base, i), T::BITS as usize / 8, Access::Write)?;
     }

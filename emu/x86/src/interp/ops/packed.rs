@@ -6,7 +6,8 @@
 
 use iced_x86::{EncodingKind, Instruction};
 
-use crate::alu::float::Mxcsr;
+use crate::alu::float::host::{self, Host, Numbers, Operands, Run};
+use crate::alu::float::{Mxcsr, Rounding};
 use crate::alu::simd::Ymm;
 use crate::cpu::Cpu;
 use crate::exit::{Trap, TrapKind};
@@ -39,8 +40,9 @@ type Apply = fn(u128, u128, u8, &mut Mxcsr) -> u128;
 
 /// What an instruction counts for, in instructions, that met numbers below the normal ones: a processor takes so long for one, and
 /// this crate's own arithmetic for eight. That depends on the operands and MXCSR alone: a host's processor that carries the
-/// instruction out says the same by its exceptions DE and UE, if they are not masked.
-const SUBNORMAL: u64 = 100;
+/// instruction out says the same by its exceptions DE and UE, if they are not masked. Others that are [slow](Mxcsr::SLOW) are
+/// interpreted by all engines.
+const SLOW: u64 = 100;
 
 /// Runs a computation that may raise floating-point exceptions; one that is not masked is a fault.
 #[inline(always)]
@@ -53,7 +55,7 @@ pub(crate) fn with_mxcsr<R>(
     if env.unmasked(Mxcsr::FLAGS) == 0 {
         let result = compute(&mut env);
         cpu.mxcsr = env.0;
-        if env.0 & Mxcsr::SUBNORMAL != 0 {
+        if env.0 & Mxcsr::SLOW != 0 {
             cpu.mxcsr = charged(env, memory);
         }
         return Ok(result);
@@ -74,10 +76,10 @@ pub(crate) fn with_mxcsr<R>(
 /// Charges for numbers below the normal ones; the register without what is not a bit of it.
 #[cold]
 fn charged(env: Mxcsr, memory: &Memory) -> u32 {
-    if env.0 & Mxcsr::SUBNORMAL != 0 {
-        memory.charge(SUBNORMAL);
+    if env.0 & Mxcsr::SLOW != 0 {
+        memory.charge(SLOW);
     }
-    env.0 & !Mxcsr::SUBNORMAL
+    env.0 & !Mxcsr::SLOW
 }
 
 /// Vector register `n`.
@@ -201,6 +203,52 @@ fn lanes(cpu: &mut Cpu, memory: &mut Memory, op: &Op, bytes: usize, shape: Shape
     Ok(Flow::Next)
 }
 
+/// What the host makes of an instruction; `None` if it is to be computed here, because it may fault.
+#[inline(always)]
+pub(crate) fn on_host<H: Host>(
+    cpu: &mut Cpu,
+    memory: &Memory,
+    op: &Op,
+    operands: Operands,
+    wide: bool,
+) -> Option<Ymm> {
+    with_host(cpu, memory, op, operands, wide, (H::RUN, H::NUMBERS))
+}
+
+#[inline(never)]
+fn with_host(
+    cpu: &mut Cpu,
+    memory: &Memory,
+    op: &Op,
+    mut operands: Operands,
+    wide: bool,
+    host: (Run, Numbers),
+) -> Option<Ymm> {
+    let env = host::carry_out(host, &mut operands, wide, op.imm as u8, Mxcsr(cpu.mxcsr))?;
+    cpu.mxcsr = env.0;
+    if env.0 & Mxcsr::SLOW != 0 {
+        cpu.mxcsr = charged(env, memory);
+    }
+    Some(operands[0])
+}
+
+/// Sets vector register operand 0, all or the low lane of it.
+#[inline(always)]
+pub(crate) fn set_result(cpu: &mut Cpu, op: &Op, value: Ymm) {
+    if op.is_wide() { set_ymm(cpu, op, value) } else { set_low(cpu, op, value[0]) }
+}
+
+fn run_on<F: Lane, H: Host>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let n = usize::from(op.is_vex() && !F::SHAPE.unary);
+    let b = source(cpu, memory, op, n + 1, if op.is_wide() { 32 } else { F::Mem::BYTES })?;
+    let operands = [ymm(cpu, op.reg[n]), b, [0; 2]];
+    let Some(result) = on_host::<H>(cpu, memory, op, operands, op.is_wide()) else {
+        return run::<F>(cpu, memory, op);
+    };
+    set_result(cpu, op, result);
+    Ok(Flow::Next)
+}
+
 fn run<F: Lane>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     lanes(cpu, memory, op, F::Mem::BYTES, F::SHAPE, F::apply)
 }
@@ -237,6 +285,33 @@ fn last_source(insn: &Instruction, shape: Shape) -> Option<u32> {
 /// First operand = both sources, lane by lane.
 pub(crate) fn packed<F: Lane>(insn: &Instruction) -> Option<Handler> {
     choose_any(insn, last_source(insn, F::SHAPE)?, run::<F>)
+}
+
+/// The same, by the host where it is one that can.
+pub(crate) fn packed_on<F: Lane, H: Host>(insn: &Instruction) -> Option<Handler> {
+    if !host::available() {
+        return packed::<F>(insn);
+    }
+    choose_any(insn, last_source(insn, F::SHAPE)?, run_on::<F, H>)
+}
+
+/// The legacy form of a scalar with the usual rounding, which is fast here; else by the host.
+fn run_scalar_on<F: Lane, B: Source, H: Host>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    match Mxcsr(cpu.mxcsr).rounding() {
+        Rounding::Nearest => run_scalar::<F, B>(cpu, memory, op),
+        _ => run_on::<F, H>(cpu, memory, op),
+    }
+}
+
+/// As [`scalar`], by the host where it is one that can.
+pub(crate) fn scalar_on<F: Lane, H: Host>(insn: &Instruction) -> Option<Handler> {
+    if insn.op0_register().is_ymm() || !host::available() {
+        return scalar::<F>(insn);
+    }
+    if is_vex(insn)? {
+        return packed_on::<F, H>(insn);
+    }
+    choose(insn, 1, run_scalar_on::<F, Xmm<1>, H>, run_scalar_on::<F, F::Mem, H>)
 }
 
 /// The lowest element of the first operand = that of both sources. There is no form with YMM registers.

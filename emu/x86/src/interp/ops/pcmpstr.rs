@@ -10,6 +10,9 @@ use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, form};
 use crate::memory::Memory;
 
+/// What a comparison counts for, in instructions. All engines interpret it.
+const WORK: u64 = 8;
+
 /// Compares and sets the flags. `EXPLICIT`: the lengths are in EAX and EDX, or in RAX and RDX where `WIDE`.
 #[inline(always)]
 fn compare<S: Source, const EXPLICIT: bool, const WIDE: bool>(
@@ -17,6 +20,7 @@ fn compare<S: Source, const EXPLICIT: bool, const WIDE: bool>(
     memory: &Memory,
     op: &Op,
 ) -> Result<StringCompare, Trap> {
+    memory.charge(WORK);
     // As with VEX: no alignment is asked for.
     let (a, b) = (ymm(cpu, op.reg[0])[0], S::get::<true>(cpu, memory, op)?);
     let length = |n| if WIDE { cpu.gpr(n) as i64 } else { (cpu.gpr(n) as i32).into() };

@@ -2,8 +2,11 @@
 
 use iced_x86::Instruction;
 
-use super::packed::{Source, choose_any, is_vex, set_lane, set_low, set_ymm, source, with_mxcsr, ymm};
+use super::packed::{
+    Source, choose_any, is_vex, on_host, set_lane, set_low, set_result, set_ymm, source, with_mxcsr, ymm,
+};
 use crate::alu::float::Mxcsr;
+use crate::alu::float::host::{self, Host};
 use crate::cpu::Cpu;
 use crate::exit::Trap;
 use crate::interp::op::{Flow, Handler, Op, Step};
@@ -49,6 +52,22 @@ fn run_widen<F: Widen>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     widen_lanes(cpu, memory, op, [F::Mem::BYTES, F::WideMem::BYTES], F::apply)
 }
 
+fn run_widen_on<F: Widen, H: Host>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let wide = op.is_wide();
+    let source = source(cpu, memory, op, 1, if wide { F::WideMem::BYTES } else { F::Mem::BYTES })?;
+    let Some(lanes) = on_host::<H>(cpu, memory, op, [source; 3], wide) else {
+        return run_widen::<F>(cpu, memory, op);
+    };
+    set_result(cpu, op, lanes);
+    Ok(Flow::Next)
+}
+
+/// As [`widen`], by the host where it is one that can.
+pub(crate) fn widen_on<F: Widen, H: Host>(insn: &Instruction) -> Option<Handler> {
+    is_vex(insn)?;
+    choose_any(insn, 1, if host::available() { run_widen_on::<F, H> } else { run_widen::<F> })
+}
+
 /// First operand = the low elements of the second, widened.
 pub(crate) fn widen<F: Widen>(insn: &Instruction) -> Option<Handler> {
     is_vex(insn)?;
@@ -78,10 +97,34 @@ fn run_narrow256<F: Narrow>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step
     Ok(Flow::Next)
 }
 
+fn run_narrow_on<F: Narrow, H: Host, const WIDE: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let source = source(cpu, memory, op, 1, if WIDE { 32 } else { 16 })?;
+    match on_host::<H>(cpu, memory, op, [source; 3], WIDE) {
+        Some(lanes) if WIDE => set_lane::<true>(cpu, op, lanes[0]),
+        Some(lanes) => set_low(cpu, op, lanes[0]),
+        None if WIDE => return run_narrow256::<F>(cpu, memory, op),
+        None => return run_narrow::<F>(cpu, memory, op),
+    }
+    Ok(Flow::Next)
+}
+
+/// As [`narrow`], by the host where it is one that can.
+pub(crate) fn narrow_on<F: Narrow, H: Host>(insn: &Instruction) -> Option<Handler> {
+    if !host::available() {
+        return narrow::<F>(insn);
+    }
+    let wide = is_narrowed_wide(insn)?;
+    choose_any(insn, 1, if wide { run_narrow_on::<F, H, true> } else { run_narrow_on::<F, H, false> })
+}
+
+/// Whether the source of an instruction that narrows has two lanes.
+fn is_narrowed_wide(insn: &Instruction) -> Option<bool> {
+    Some(is_vex(insn)? && (insn.op1_register().is_ymm() || insn.memory_size().size() == 32))
+}
+
 /// First operand = the elements of the second, narrowed; the rest of the register is cleared.
 pub(crate) fn narrow<F: Narrow>(insn: &Instruction) -> Option<Handler> {
-    let wide = insn.op1_register().is_ymm() || insn.memory_size().size() == 32;
-    let wide = is_vex(insn)? && wide;
+    let wide = is_narrowed_wide(insn)?;
     choose_any(insn, 1, if wide { run_narrow256::<F> } else { run_narrow::<F> })
 }
 

@@ -119,6 +119,8 @@ pub(crate) fn leave(insn: &Instruction) -> Option<Handler> {
 /// The frame pointers of enclosing procedures are copied from the caller's frame, the new one comes last.
 fn run_enter<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     let (size, level) = (op.imm & 0xffff, op.imm >> 32 & 31);
+    // All engines interpret it.
+    memory.charge(level);
     let bytes = u64::from(T::BITS / 8);
     let below = |addr: u64, n: u64| addr.wrapping_sub(n * bytes);
     let (sp, bp) = (cpu.gpr(gpr::RSP), cpu.gpr(gpr::RBP));

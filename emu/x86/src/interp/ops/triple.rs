@@ -2,8 +2,11 @@
 
 use iced_x86::Instruction;
 
-use super::packed::{Source, choose_any, is_vex, set_low, set_ymm, source, with_mxcsr, ymm};
+use super::packed::{
+    Source, choose_any, is_vex, on_host, set_low, set_result, set_ymm, source, with_mxcsr, ymm,
+};
 use crate::alu::float::Mxcsr;
+use crate::alu::float::host::{self, Host};
 use crate::alu::simd::Ymm;
 use crate::cpu::Cpu;
 use crate::interp::op::{Flow, Handler, Op, Step};
@@ -57,13 +60,24 @@ fn run_blended<F: Triple>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
     lanes(cpu, memory, op, (n, third), F::Mem::BYTES, F::apply)
 }
 
+fn run_fused_on<F: Triple, H: Host>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    let wide = op.is_wide();
+    let b = source(cpu, memory, op, 2, if wide { 32 } else { F::Mem::BYTES })?;
+    let operands = [ymm(cpu, op.reg[1]), b, ymm(cpu, op.reg[0])];
+    let Some(result) = on_host::<H>(cpu, memory, op, operands, wide) else {
+        return run_fused::<F>(cpu, memory, op);
+    };
+    set_result(cpu, op, result);
+    Ok(Flow::Next)
+}
+
 /// Fused multiply-add: the destination is a source too.
-pub(crate) fn fused<F: Triple>(insn: &Instruction) -> Option<Handler> {
+pub(crate) fn fused<F: Triple, H: Host>(insn: &Instruction) -> Option<Handler> {
     let scalar = F::Mem::BYTES != 16;
     if !is_vex(insn)? || (scalar && insn.op0_register().is_ymm()) {
         return None;
     }
-    choose_any(insn, 2, run_fused::<F>)
+    choose_any(insn, 2, if host::available() { run_fused_on::<F, H> } else { run_fused::<F> })
 }
 
 /// A third source in XMM0, without being named (legacy), or in the fourth operand (VEX).

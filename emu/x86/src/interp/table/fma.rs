@@ -3,7 +3,7 @@
 use iced_x86::Mnemonic as M;
 
 use super::Pick;
-use crate::alu::float::{Float, Mxcsr, fused as multiply_add, negated};
+use crate::alu::float::{Float, Mxcsr, fused as multiply_add, host, negated};
 use crate::alu::simd::{self, Element, each, first, with_first};
 use crate::interp::ops::packed::Load;
 use crate::interp::ops::triple::{Triple, blended, fused};
@@ -13,7 +13,7 @@ macro_rules! triple {
     ($shape:ident, $lane:expr) => {
         triple!($shape, 16, $lane)
     };
-    ($shape:ident, $bytes:literal, $lane:expr) => {{
+    ($shape:ident $(, on $host:ident)?, $bytes:literal, $lane:expr) => {{
         struct Row;
         impl Triple for Row {
             type Mem = Load<$bytes>;
@@ -22,7 +22,7 @@ macro_rules! triple {
                 lane(a, b, c, env)
             }
         }
-        $shape::<Row>
+        $shape::<Row $(, host::$host)?>
     }};
 }
 
@@ -31,10 +31,10 @@ macro_rules! fused_rows {
     ($mnemonic:expr; $($form:ident $signs:ident: $ps:ident $pd:ident $ss:ident $sd:ident;)*) => {
         match $mnemonic {
             $(
-                M::$ps => triple!(fused, |a, b, c, env| packed::<u32>($form(a, b, c), $signs, env)),
-                M::$pd => triple!(fused, |a, b, c, env| packed::<u64>($form(a, b, c), $signs, env)),
-                M::$ss => triple!(fused, 4, |a, b, c, env| scalar::<u32>(c, $form(a, b, c), $signs, env)),
-                M::$sd => triple!(fused, 8, |a, b, c, env| scalar::<u64>(c, $form(a, b, c), $signs, env)),
+                M::$ps => triple!(fused, on $ps, 16, |a, b, c, env| packed::<u32>($form(a, b, c), $signs, env)),
+                M::$pd => triple!(fused, on $pd, 16, |a, b, c, env| packed::<u64>($form(a, b, c), $signs, env)),
+                M::$ss => triple!(fused, on $ss, 4, |a, b, c, env| scalar::<u32>(c, $form(a, b, c), $signs, env)),
+                M::$sd => triple!(fused, on $sd, 8, |a, b, c, env| scalar::<u64>(c, $form(a, b, c), $signs, env)),
             )*
             _ => return None,
         }
@@ -46,8 +46,8 @@ macro_rules! alternating_rows {
     ($mnemonic:expr; $($form:ident $signs:ident: $ps:ident $pd:ident;)*) => {
         match $mnemonic {
             $(
-                M::$ps => triple!(fused, |a, b, c, env| packed::<u32>($form(a, b, c), $signs, env)),
-                M::$pd => triple!(fused, |a, b, c, env| packed::<u64>($form(a, b, c), $signs, env)),
+                M::$ps => triple!(fused, on $ps, 16, |a, b, c, env| packed::<u32>($form(a, b, c), $signs, env)),
+                M::$pd => triple!(fused, on $pd, 16, |a, b, c, env| packed::<u64>($form(a, b, c), $signs, env)),
             )*
             _ => return None,
         }

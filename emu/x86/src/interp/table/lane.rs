@@ -5,7 +5,14 @@
 /// whether there is one source only, and how far the immediate is shifted for the upper lane.
 macro_rules! lane {
     ($lane:expr) => { lane!([packed, 16, false, 0] $lane) };
-    ([$pick:ident, $bytes:literal, $unary:literal, $upper:literal] $lane:expr) => {{
+    ($lane:expr, on $host:ident) => { lane!([packed_on, 16, false, 0] $lane, on $host) };
+    ([$pick:ident, $bytes:literal, $unary:literal, $upper:literal] $lane:expr) => {
+        lane!([$pick, $bytes, $unary, $upper] $lane, generic ())
+    };
+    ([$pick:ident, $bytes:literal, $unary:literal, $upper:literal] $lane:expr, on $host:ident) => {
+        lane!([$pick, $bytes, $unary, $upper] $lane, generic ($crate::alu::float::host::$host))
+    };
+    ([$pick:ident, $bytes:literal, $unary:literal, $upper:literal] $lane:expr, generic ($($host:ty)?)) => {{
         struct Row;
         impl $crate::interp::ops::packed::Lane for Row {
             type Mem = $crate::interp::ops::packed::Load<$bytes>;
@@ -16,25 +23,28 @@ macro_rules! lane {
                 lane(a, b, imm, env)
             }
         }
-        $crate::interp::ops::packed::$pick::<Row>
+        $crate::interp::ops::packed::$pick::<Row $(, $host)?>
     }};
 }
 
 /// As [`lane!`], for one source.
 macro_rules! lane_single {
     ($lane:expr) => { lane!([packed, 16, true, 0] $lane) };
+    ($lane:expr, on $host:ident) => { lane!([packed_on, 16, true, 0] $lane, on $host) };
 }
 
 /// As [`lane!`], for the lowest element of a type.
 macro_rules! lane_scalar {
     (u32, $lane:expr) => { lane!([scalar, 4, false, 0] $lane) };
     (u64, $lane:expr) => { lane!([scalar, 8, false, 0] $lane) };
+    (u32, $lane:expr, on $host:ident) => { lane!([scalar_on, 4, false, 0] $lane, on $host) };
+    (u64, $lane:expr, on $host:ident) => { lane!([scalar_on, 8, false, 0] $lane, on $host) };
 }
 
 /// `f(a, b)`
 macro_rules! pair {
-    ($f:path) => {
-        lane!(|a, b, _, _| $f(a, b))
+    ($f:path $(, on $host:ident)?) => {
+        lane!(|a, b, _, _| $f(a, b) $(, on $host)?)
     };
 }
 
@@ -46,8 +56,8 @@ macro_rules! pair_imm {
 
 /// `f(b)`
 macro_rules! single {
-    ($f:path) => {
-        lane_single!(|_, b, _, _| $f(b))
+    ($f:path $(, on $host:ident)?) => {
+        lane_single!(|_, b, _, _| $f(b) $(, on $host)?)
     };
 }
 
@@ -60,35 +70,35 @@ macro_rules! single_imm {
 
 /// `f(x, y, env)` on all pairs of elements of type `$t`.
 macro_rules! each_pair {
-    ($t:ty, $f:path) => {
-        lane!(|a, b, _, env| $crate::alu::simd::zip(a, b, |x: $t, y| $f(x, y, env)))
+    ($t:ty, $f:path $(, on $host:ident)?) => {
+        lane!(|a, b, _, env| $crate::alu::simd::zip(a, b, |x: $t, y| $f(x, y, env)) $(, on $host)?)
     };
 }
 
 /// `f(x, y, env)` on the lowest elements; the rest is that of `a`.
 macro_rules! one_pair {
-    ($t:tt, $f:path) => {
+    ($t:tt, $f:path $(, on $host:ident)?) => {
         lane_scalar!($t, |a, b, _, env| {
             $crate::alu::simd::with_first(
                 a,
                 $f($crate::alu::simd::first::<$t>(a), $crate::alu::simd::first(b), env),
             )
-        })
+        } $(, on $host)?)
     };
 }
 
 /// `f(x, env)` on all elements of type `$t`.
 macro_rules! each_single {
-    ($t:ty, $f:expr) => {
-        lane_single!(|_, b, _, env| $crate::alu::simd::map(b, |x: $t| $f(x, env)))
+    ($t:ty, $f:expr $(, on $host:ident)?) => {
+        lane_single!(|_, b, _, env| $crate::alu::simd::map(b, |x: $t| $f(x, env)) $(, on $host)?)
     };
 }
 
 /// `f(x, env)` on the lowest element; the rest is that of `a`.
 macro_rules! one_single {
-    ($t:tt, $f:expr) => {
+    ($t:tt, $f:expr $(, on $host:ident)?) => {
         lane_scalar!($t, |a, b, _, env| {
             $crate::alu::simd::with_first(a, $f($crate::alu::simd::first::<$t>(b), env))
-        })
+        } $(, on $host)?)
     };
 }

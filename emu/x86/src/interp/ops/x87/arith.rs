@@ -11,13 +11,17 @@ use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, form};
 use crate::memory::Memory;
 
+/// What an operation counts for beside itself, in instructions: it is exact arithmetic, which all engines interpret.
+const WORK: u64 = 8;
+
 /// An operation of two numbers.
 pub(crate) trait Arithmetic {
     fn apply(a: F80, b: F80, env: &mut Extended) -> F80;
 }
 
 /// ST(`reg[0]`) = ST(`reg[0]`), ST(`reg[1]`).
-fn run_registers<F: Arithmetic, const POP: bool>(cpu: &mut Cpu, _: &mut Memory, op: &Op) -> Step {
+fn run_registers<F: Arithmetic, const POP: bool>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    memory.charge(WORK);
     let (x87, to, from) = (unit(cpu)?, op.reg[0], op.reg[1]);
     let full = x87.holds(to) && x87.holds(from);
     if let Some(result) = outcome(x87, full, |x87, env| F::apply(x87.peek(to), x87.peek(from), env)) {
@@ -30,6 +34,7 @@ fn run_registers<F: Arithmetic, const POP: bool>(cpu: &mut Cpu, _: &mut Memory, 
 }
 
 fn run_memory<F: Arithmetic, S: Source>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    memory.charge(WORK);
     let addr = op.addr(cpu);
     let x87 = unit(cpu)?;
     let (operand, denormal) = S::get(memory, addr)?;
@@ -64,7 +69,8 @@ pub(crate) fn arithmetic<F: Arithmetic>(insn: &Instruction) -> Option<Handler> {
 }
 
 /// ST(0) = f(ST(0)).
-fn run_unary(cpu: &mut Cpu, op: impl Fn(F80, &mut Extended) -> F80) -> Step {
+fn run_unary(cpu: &mut Cpu, memory: &Memory, op: impl Fn(F80, &mut Extended) -> F80) -> Step {
+    memory.charge(WORK);
     let x87 = unit(cpu)?;
     let full = x87.holds(0);
     if let Some(result) = outcome(x87, full, |x87, env| op(x87.peek(0), env)) {
@@ -76,17 +82,18 @@ fn run_unary(cpu: &mut Cpu, op: impl Fn(F80, &mut Extended) -> F80) -> Step {
 /// FCHS, FABS, FSQRT, FRNDINT, F2XM1
 pub(crate) fn unary(insn: &Instruction) -> Option<Handler> {
     Some(match insn.mnemonic() {
-        M::Fchs => |cpu, _, _| run_unary(cpu, |x, _| x.negated()),
-        M::Fabs => |cpu, _, _| run_unary(cpu, |x, _| x.magnitude()),
-        M::Fsqrt => |cpu, _, _| run_unary(cpu, F80::sqrt),
-        M::Frndint => |cpu, _, _| run_unary(cpu, F80::round_to_integral),
-        M::F2xm1 => |cpu, _, _| run_unary(cpu, F80::exp2_minus_1),
+        M::Fchs => |cpu, memory, _| run_unary(cpu, memory, |x, _| x.negated()),
+        M::Fabs => |cpu, memory, _| run_unary(cpu, memory, |x, _| x.magnitude()),
+        M::Fsqrt => |cpu, memory, _| run_unary(cpu, memory, F80::sqrt),
+        M::Frndint => |cpu, memory, _| run_unary(cpu, memory, F80::round_to_integral),
+        M::F2xm1 => |cpu, memory, _| run_unary(cpu, memory, F80::exp2_minus_1),
         _ => return None,
     })
 }
 
 /// FPREM, FPREM1: the quotient's lowest bits become condition codes; C2 says that another step is needed.
-fn run_remainder<const NEAREST: bool>(cpu: &mut Cpu, _: &mut Memory, _: &Op) -> Step {
+fn run_remainder<const NEAREST: bool>(cpu: &mut Cpu, memory: &mut Memory, _: &Op) -> Step {
+    memory.charge(WORK);
     let x87 = unit(cpu)?;
     if !x87.holds(0) || !x87.holds(1) {
         x87.status &= !X87::C2;
@@ -117,7 +124,8 @@ fn set_quotient(x87: &mut X87, quotient: Quotient) {
     }
 }
 
-fn run_scale(cpu: &mut Cpu, _: &mut Memory, _: &Op) -> Step {
+fn run_scale(cpu: &mut Cpu, memory: &mut Memory, _: &Op) -> Step {
+    memory.charge(WORK);
     let x87 = unit(cpu)?;
     let full = x87.holds(0) && x87.holds(1);
     if let Some(result) = outcome(x87, full, |x87, env| F80::scale(x87.peek(0), x87.peek(1), env)) {

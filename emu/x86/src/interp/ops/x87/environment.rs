@@ -68,7 +68,11 @@ fn run_load_environment<const SIZE: usize>(cpu: &mut Cpu, memory: &mut Memory, o
     Ok(Flow::Next)
 }
 
+/// What FNSAVE and FRSTOR count for beside themselves, in instructions.
+const WORK: u64 = 8;
+
 fn run_save<const SIZE: usize>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    memory.charge(WORK);
     let addr = op.addr(cpu);
     memory.check(addr, SIZE + 80, Access::Write)?;
     memory.write(addr, write::<SIZE>(&cpu.x87))?;
@@ -81,6 +85,7 @@ fn run_save<const SIZE: usize>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> S
 }
 
 fn run_restore<const SIZE: usize>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    memory.charge(WORK);
     let addr = op.addr(cpu);
     let mut x87 = *unit(cpu)?;
     read::<SIZE>(&mut x87, memory.read(addr)?);
