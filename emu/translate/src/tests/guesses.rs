@@ -51,7 +51,7 @@ fn run(
         (gpr::RDX, first),
         (gpr::RSI, then),
         (gpr::RCX, rounds),
-        (gpr::R8, rounds - change),
+        (gpr::R8, rounds.wrapping_sub(change)),
         (gpr::RBX, DATA),
     ] {
         pair.set(n, value);
