@@ -18,6 +18,7 @@ pub(crate) mod process;
 pub(crate) mod schedule;
 pub(crate) mod scheduler;
 pub(crate) mod state;
+pub(crate) mod tracked;
 pub(crate) mod under_way;
 pub(crate) mod waiters;
 pub mod world;

@@ -31,6 +31,7 @@ use crate::engine::Stops;
 use crate::error::Error;
 use crate::guest::goroutine::Goroutine;
 use crate::guest::state::Guest;
+use crate::guest::tracked::Tracked;
 use crate::guest::world::World;
 use crate::memory::{MemFault, Memory, MemoryError};
 use crate::observe::{Event, Interest, Observers, Phase, View};
@@ -100,9 +101,9 @@ pub struct HookContext<'a> {
     /// The memory.
     pub memory: &'a mut Memory,
     /// The running goroutine.
-    pub goroutine: &'a mut Goroutine,
+    pub goroutine: &'a mut Tracked<Goroutine>,
     /// Heap, input, output and clock.
-    pub world: &'a mut World,
+    pub world: &'a mut Tracked<World>,
     pub(crate) observers: &'a mut Observers,
 }
 

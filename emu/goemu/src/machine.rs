@@ -41,6 +41,7 @@ pub use crate::guest::outside::Signals;
 use crate::guest::outside::Sink;
 pub use crate::guest::process::Process;
 use crate::guest::state::{Guest, State};
+use crate::guest::tracked::Tracked;
 use crate::guest::world::World;
 use crate::hook::{Gate, Gated, Hook, HookContext, Hooks};
 use crate::memory::Memory;
@@ -189,7 +190,13 @@ impl Machine {
             install::objects(&image, &mut hooks);
         }
         let parts = Parts {
-            guest: Guest { image, memory, cpu, goroutine, world },
+            guest: Guest {
+                image,
+                memory,
+                cpu,
+                goroutine: Tracked::new(goroutine),
+                world: Tracked::new(world),
+            },
             hooks,
             os: Box::new(NoOs::new(&config.files)),
             call_goroutine: &FreshGoroutine,
@@ -252,9 +259,9 @@ impl Machine {
     /// Calls return to where goroutines do, so that unwinders find the end of the stack there.
     fn set_home(&mut self) {
         self.return_addr = return_addr(&self.guest.image);
-        for world in [&mut self.guest.world, &mut self.start.world] {
-            (world.return_addr, world.call_g) = (self.return_addr, Some(self.guest.goroutine.g));
-        }
+        let home = (self.return_addr, Some(self.guest.goroutine.g));
+        (self.guest.world.return_addr, self.guest.world.call_g) = home;
+        self.start.world.revise(|world| (world.return_addr, world.call_g) = home);
         self.set_stops();
     }
 

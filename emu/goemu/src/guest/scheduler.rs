@@ -190,6 +190,11 @@ impl Scheduler {
         !self.has_ready() && self.due.is_empty()
     }
 
+    /// Whether it counts nothing: the present goroutine is alone.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.used == 0 && self.is_alone()
+    }
+
     /// The present goroutine has executed so many.
     pub(crate) fn ran(&mut self, instructions: i64) {
         self.used = if self.is_alone() { 0 } else { self.used.saturating_add(instructions) };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use goemu_loader::Image;
 
 use super::goroutine::Goroutine;
+use super::tracked::Tracked;
 use super::world::World;
 use crate::cpu::Cpu;
 use crate::error::Error;
@@ -16,8 +17,8 @@ pub(crate) struct Guest {
     pub(crate) memory: Memory,
     pub(crate) cpu: Cpu,
     /// The goroutine that runs, or ran last.
-    pub(crate) goroutine: Goroutine,
-    pub(crate) world: World,
+    pub(crate) goroutine: Tracked<Goroutine>,
+    pub(crate) world: Tracked<World>,
 }
 
 /// The state of a guest at one moment. Taking it copies no memory: see [`Memory::snapshot`].
@@ -25,8 +26,8 @@ pub(crate) struct Guest {
 pub(crate) struct State {
     memory: Snapshot,
     cpu: Cpu,
-    goroutine: Goroutine,
-    pub(crate) world: World,
+    goroutine: Tracked<Goroutine>,
+    pub(crate) world: Tracked<World>,
 }
 
 impl Guest {

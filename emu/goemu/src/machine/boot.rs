@@ -19,6 +19,7 @@ use crate::go::{names, tls};
 use crate::guest::address_map::STACK_END;
 use crate::guest::goroutine::Goroutine;
 use crate::guest::state::Guest;
+use crate::guest::tracked::Tracked;
 use crate::guest::world::World;
 use crate::hook::Hooks;
 use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
@@ -418,6 +419,7 @@ pub(super) fn process(image: &Arc<Image>, config: &Config, entry: Entry) -> Resu
     let mut hooks = Hooks::default();
     install::started(image, &mut hooks);
     let goroutine = Goroutine::unknown(config.max_stack);
+    let (goroutine, world) = (Tracked::new(goroutine), Tracked::new(world));
     let guest = Guest { image: Arc::clone(image), memory, cpu, goroutine, world };
     Ok(Parts { guest, hooks, os: Box::new(os), call_goroutine: &StartedMain, changes })
 }

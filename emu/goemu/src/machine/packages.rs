@@ -62,7 +62,8 @@ impl Machine {
     }
 
     fn set_barred(&mut self, guarded: bool) {
-        (self.guest.world.guarded, self.start.world.guarded) = (guarded, guarded);
+        self.guest.world.guarded = guarded;
+        self.start.world.revise(|world| world.guarded = guarded);
     }
 
     /// Packages are not initialised, now or when a call needs it: the user wants it so. The program is not started either.
@@ -77,7 +78,8 @@ impl Machine {
 
     /// Says whether the program is on its way to `main.main`, in this state and in the one that calls start from.
     pub(crate) fn set_starting(&mut self, starting: bool) {
-        (self.guest.world.starting, self.start.world.starting) = (starting, starting);
+        self.guest.world.starting = starting;
+        self.start.world.revise(|world| world.starting = starting);
     }
 
     /// Whether packages are initialised.

@@ -97,11 +97,11 @@ impl Machine {
     /// Gives the sink what was written. If it fails, the outputs are closed for the program.
     pub(crate) fn drain(&mut self) {
         let Some(sink) = &mut self.sink else { return };
-        let outputs =
-            [(Stream::Output, &mut self.guest.world.stdout), (Stream::Error, &mut self.guest.world.stderr)];
+        let world = &mut *self.guest.world;
+        let outputs = [(Stream::Output, &mut world.stdout), (Stream::Error, &mut world.stderr)];
         for (stream, bytes) in outputs {
             if !bytes.is_empty() && sink(stream, bytes).is_err() {
-                self.guest.world.output.closed |= 1 << (stream as u8 + 1);
+                world.output.closed |= 1 << (stream as u8 + 1);
             }
             bytes.clear();
         }

@@ -44,13 +44,14 @@ pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) {
     let (marks, work) = (marker.marks, marker.work);
     let limit = cx.memory.limit();
     cx.memory.charge(work + words as u64 * 64 / (PAGE / 8) * SWEPT);
-    let heap = &cx.world.heap;
+    let world = &mut **cx.world;
+    let heap = &world.heap;
     let lives = |at: u64| match heap.find(at) {
         Some((granule, Kind::Pointers | Kind::Data)) => heap.is_kept(at) || is_set(&marks, granule),
         _ => true,
     };
-    cx.world.scheduler.forget_timers(lives);
-    cx.world.heap.sweep(limit, |granule| !is_set(&marks, granule));
+    world.scheduler.forget_timers(lives);
+    world.heap.sweep(limit, |granule| !is_set(&marks, granule));
 }
 
 /// Memory that may hold the only address of an object.

@@ -252,7 +252,7 @@ pub(in crate::runtime) fn cannot(cx: &HookContext<'_>, what: &str) -> HookError 
 
 /// `gosched_m(g)`, `goyield_m(g)`: others run first. `mcall` has noted in `g` where it goes on, and has left its stack.
 pub(in crate::runtime) fn gosched(cx: &mut HookContext<'_>) -> HookResult {
-    let (facts, goroutine) = (cx.image.facts(), cx.goroutine.clone());
+    let (facts, goroutine) = (cx.image.facts(), (**cx.goroutine).clone());
     let sched = |field: u64| cx.word(goroutine.g.wrapping_add(facts.g.sched).wrapping_add(field));
     let (pc, sp) = (sched(facts.gobuf.pc)?, sched(facts.gobuf.sp)?);
     let bp = facts.gobuf.bp.map(sched).transpose()?.unwrap_or(0);
@@ -330,7 +330,7 @@ pub(in crate::runtime) fn rest_until_return(
 
 /// The present goroutine, as it goes on when the function returns whose return address is at `own`.
 fn rest(cx: &HookContext<'_>, own: u64, status: Status) -> Result<Suspended, MemFault> {
-    let goroutine = cx.goroutine.clone();
+    let goroutine = (**cx.goroutine).clone();
     let (pc, bp) = (cx.word(own)?, cx.cpu.gpr(gpr::RBP));
     Ok(by_call(goroutine, (pc, own.wrapping_add(8), bp), status))
 }
@@ -358,7 +358,7 @@ pub(crate) fn preempt(cx: &mut HookContext<'_>) -> HookResult {
         return Ok(Action::Resume);
     }
     let place = (cx.cpu.rip, sp, cx.cpu.gpr(gpr::RBP));
-    let mut resting = by_call(cx.goroutine.clone(), place, Status::Runnable);
+    let mut resting = by_call((**cx.goroutine).clone(), place, Status::Runnable);
     resting.registers = Some(Box::new(cx.cpu.clone()));
     cx.world.scheduler.ready_last(resting);
     schedule(cx)
@@ -403,7 +403,7 @@ fn wake_due(cx: &mut HookContext<'_>) -> Result<Option<()>, HookError> {
 pub(in crate::runtime) fn switch_to(cx: &mut HookContext<'_>, picked: Suspended) -> HookResult {
     let from = cx.goroutine.id;
     set_registers(cx, &picked);
-    *cx.goroutine = picked.goroutine;
+    **cx.goroutine = picked.goroutine;
     cx.goroutine.make_current(cx.image, cx.memory)?;
     cx.world.scheduler.turn(true);
     let to = cx.goroutine.id;
