@@ -71,7 +71,7 @@ enum Cold {
     /// Leaves for the interpreter.
     Interpret(Label, u64, i32),
     /// An indirect call, after so many instructions that are not counted: not where it was expected to go.
-    Call(Label, Instruction, Facts, i32),
+    Call(Label, Box<(Instruction, Facts)>, i32),
 }
 
 /// One translation under way.
@@ -494,7 +494,8 @@ impl<'a> Unit<'a> {
                     self.emitter.add_one(counter);
                     self.emitter.jump(then);
                 }
-                Cold::Call(way, insn, mut facts, pending) => {
+                Cold::Call(way, call, pending) => {
+                    let (insn, mut facts) = *call;
                     self.emitter.bind(way);
                     self.spot(insn.ip(), pending, At::Pc);
                     let end = self.indirect(Kind::IndirectCall, &insn, &mut facts, pending + 1, false);

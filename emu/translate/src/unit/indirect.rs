@@ -96,7 +96,7 @@ impl Unit<'_> {
             }
         }
         let (other, constant) = (self.emitter.label(), self.emitter.label());
-        self.cold.push(Cold::Call(other, *last, before, pending));
+        self.cold.push(Cold::Call(other, Box::new((*last, before)), pending));
         self.cold.push(Cold::Constant(constant, to));
         self.spot(last.ip(), pending, At::Guess { other: other.number() });
         self.emitter.expect_compared(constant);
