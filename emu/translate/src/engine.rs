@@ -4,9 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use goemu_x86::alu::float::Mxcsr;
 use goemu_x86::coverage::{Coverage, Edge};
-use goemu_x86::cpu::{Cpu, Flags, Rflags, gpr};
+use goemu_x86::cpu::{Cpu, gpr};
 use goemu_x86::engine::{Bar, Chooser, Engine, Stops, Watch};
 use goemu_x86::exit::Exit;
 use goemu_x86::interp::Interpreter;
@@ -15,11 +14,11 @@ use iced_x86::Instruction;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cache::{At, Cache, Stub};
-use crate::facts::RSP_SLACK;
 use crate::host::code::CodeMemory;
-use crate::host::enter::{FAULTS, Left, Window};
+use crate::host::enter::{Left, Window};
 use crate::host::signals::{Inside, SignalStack, install};
 use crate::layout::{self, CHUNK, MARGIN};
+use crate::transfer::{is_fit, load, store};
 use crate::unit::{Limits, Unit};
 use crate::{Unavailable, host};
 
@@ -35,12 +34,11 @@ const REFUSAL: i64 = 500;
 const LOOKS: u8 = 4;
 /// Runs for which signals wait, at most.
 const RUNS_HELD: u32 = 256;
-/// The masks of the exceptions DE and UE in MXCSR, which translated code runs without: processors compute slowly with numbers below the
-/// normal ones, and the interpreter charges for that.
-const REFUSED_FLOATS: u32 = (Mxcsr::DE | Mxcsr::UE) << MASK_SHIFT;
-const MASK_SHIFT: u32 = 7;
 /// Instructions that are interpreted while signals wait, at most.
 const DETOUR: i64 = 50_000;
+/// Instructions that a machine interprets before it translates anything. Starting a program takes some 300 000, and less time than
+/// translating what is hot in them.
+const WARM_UP: i64 = 1 << 19;
 /// Runs that enter no translated code, after which the guest's space is no longer prepared for it: watching pages through the host
 /// costs calls that do without a little. So often it is prepared again, each time for more runs.
 const IDLE: u32 = 256;
@@ -80,6 +78,8 @@ pub struct Translator {
     before: (u64, u64),
     /// Translate and enter whatever comes, hot or not, worth it or not.
     eager: bool,
+    /// What is left of [`WARM_UP`].
+    cold: i64,
     /// Pages whose bytes were translated.
     pages: FxHashSet<u64>,
     /// Whether the signals may stay prepared between runs, and how they are; `since` counts what has run.
@@ -142,6 +142,7 @@ impl Translator {
         host::check()?;
         let mut interpreter = Interpreter::new();
         interpreter.keep_code_writes();
+        interpreter.set_heat(i32::MAX);
         Ok(Translator {
             interpreter,
             stops: FxHashSet::default(),
@@ -154,6 +155,7 @@ impl Translator {
             cooled: FxHashMap::default(),
             before: (0, 0),
             eager: false,
+            cold: WARM_UP,
             pages: FxHashSet::default(),
             keeps: false,
             held: None,
@@ -163,7 +165,7 @@ impl Translator {
     /// From how many arrivals on an address is hot: for tests, which want translated code at once. With 0 a run begins in
     /// translated code, and all that is translated is entered, worth it or not.
     pub fn set_heat(&mut self, arrivals: i32) {
-        self.eager = arrivals == 0;
+        (self.eager, self.cold) = (arrivals == 0, 0);
         self.interpreter.set_heat(arrivals);
     }
 
@@ -331,7 +333,8 @@ impl Translator {
         }
     }
 
-    /// Interprets until there is an exit or hot code; for long only after signals were let through.
+    /// Interprets until there is an exit or hot code: for long only after signals were let through, and in a new machine whatever is
+    /// hot for a while.
     fn interpret(
         &mut self,
         cpu: &mut Cpu,
@@ -339,17 +342,29 @@ impl Translator {
         fuel: &mut i64,
         held: &mut Option<Held>,
     ) -> Option<Exit> {
-        if held.is_some() {
-            let (part, whole) = ((*fuel).min(DETOUR), *fuel);
+        if held.is_some() || self.cold > 0 {
+            let most = if held.is_some() { DETOUR } else { self.cold };
+            let (part, whole) = ((*fuel).min(most), *fuel);
             let mut left = part;
             let exit = self.interpreter.run_until_hot(cpu, memory, &mut left);
             *fuel = whole - part + left;
+            self.warm_up(part - left);
             if !matches!(exit, Some(Exit::OutOfFuel)) || *fuel <= 0 {
                 return exit;
             }
             *held = None;
         }
         self.interpreter.run_until_hot(cpu, memory, fuel)
+    }
+
+    /// So many instructions were interpreted.
+    fn warm_up(&mut self, instructions: i64) {
+        if self.cold > 0 {
+            self.cold -= instructions;
+            if self.cold <= 0 {
+                self.interpreter.set_heat(Interpreter::HEAT);
+            }
+        }
     }
 
     fn enter_by_table(&mut self, pc: u64, table: i32, window: &mut Window) {
@@ -455,39 +470,6 @@ impl Translator {
             (worth.entered + 1, worth.ran + ran.unsigned_abs(), worth.cost + cost);
         Some(after)
     }
-}
-
-/// Whether the state is one that translated code may begin with: string instructions count upwards, RSP is as near to the
-/// space as blocks assume ([`RSP_SLACK`]), and the host's processor takes MXCSR.
-fn is_fit(cpu: &Cpu) -> bool {
-    let slack = u64::from(RSP_SLACK);
-    let above = cpu.gpr(gpr::RSP).wrapping_add(slack);
-    !cpu.direction && above <= (1 << 40) + 2 * slack && cpu.mxcsr <= 0xffff
-}
-
-/// Fills in the state.
-fn load(cpu: &Cpu, window: &mut Window, count: i64) {
-    let near = |addr: u64| if addr < 1 << 40 { addr } else { FAULTS };
-    let state = window.state();
-    state.gpr = cpu.gprs();
-    state.rflags = cpu.flags.rflags().bits() | 0x202;
-    state.count = count;
-    state.mxcsr = cpu.mxcsr & !REFUSED_FLOATS;
-    state.fs_base = near(cpu.fs_base);
-    state.safe_r14 = near(cpu.gpr(gpr::R14));
-}
-
-/// Takes the state out. Where the host refused an instruction, exceptions that are new and would have been refused are that
-/// instruction's, which the interpreter carries out.
-fn store(cpu: &mut Cpu, window: &mut Window, refused: bool) {
-    let state = window.state();
-    (0..16).zip(state.gpr).for_each(|(n, value)| cpu.set_gpr(n, value));
-    cpu.flags = Flags::from_rflags(Rflags::from_bits_truncate(state.rflags) & Rflags::ARITHMETIC);
-    let mut flags = state.mxcsr & Mxcsr::FLAGS;
-    if refused {
-        flags &= cpu.mxcsr | !(REFUSED_FLOATS >> MASK_SHIFT);
-    }
-    cpu.mxcsr = cpu.mxcsr & !Mxcsr::FLAGS | flags;
 }
 
 impl Engine for Translator {

@@ -29,6 +29,8 @@ mod layout;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod tests;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod transfer;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod unit;
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -210,7 +210,10 @@ impl Interpreter {
         exit
     }
 
-    /// From how many arrivals on a block is hot.
+    /// From how many arrivals on a block is hot, unless [`Interpreter::set_heat`] says otherwise.
+    pub const HEAT: i32 = code::HOT;
+
+    /// From how many arrivals on a block is hot: those before count.
     pub fn set_heat(&mut self, arrivals: i32) {
         self.blocks.hot = arrivals;
     }

@@ -142,6 +142,7 @@ fn machines_leave_nothing_behind() {
     let once = |_| {
         let mut guest =
             Guest::new(crate::Translator::new().unwrap(), &code, super::Perm::READ | super::Perm::EXEC);
+        guest.engine.set_heat(1);
         guest.cpu.set_gpr(gpr::RCX, 1000);
         guest.cpu.set_gpr(gpr::RDI, DATA);
         assert_eq!(guest.run(&mut (1 << 20)), Exit::Halt);

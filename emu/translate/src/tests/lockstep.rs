@@ -313,3 +313,23 @@ fn a_guest_that_moves_to_another_thread_is_prepared_again() {
     pair.other.engine.keep_ready(false);
     assert!(pair.translated() > 50_000, "{}", pair.translated());
 }
+
+#[test]
+fn a_new_machine_interprets_first() {
+    // l: dec ecx; jne l; hlt
+    let code = [0xff, 0xc9, 0x75, 0xfc, 0xf4];
+    let mut pair = Pair::new(&code);
+    pair.other.engine = crate::Translator::new().unwrap();
+    let mut translated = Vec::new();
+    for _ in 0..4 {
+        for cpu in [&mut pair.one.cpu, &mut pair.other.cpu] {
+            cpu.rip = CODE;
+        }
+        pair.set(gpr::RCX, 100_000);
+        assert_eq!(pair.run(1 << 40, 0, "cold, then hot"), Exit::Halt);
+        translated.push(pair.translated());
+    }
+    // 200 000 instructions a run.
+    assert_eq!(translated[..2], [0, 0]);
+    assert!(translated[3] > 200_000, "{translated:?}");
+}

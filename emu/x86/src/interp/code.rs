@@ -103,7 +103,7 @@ pub(super) struct Blocks {
 }
 
 /// Arrivals after which a block is hot: translating an instruction takes some hundred times as long as interpreting it.
-const HOT: i32 = 100;
+pub(super) const HOT: i32 = 100;
 
 impl Default for Blocks {
     fn default() -> Blocks {
