@@ -20,11 +20,14 @@ pub(crate) struct Version {
     pub(crate) since: i32,
     /// Where its code lies.
     pub(crate) place: u32,
+    /// Whether it assumes nothing.
+    plain: bool,
 }
 
 impl Version {
-    fn is_plain(&self) -> bool {
-        self.facts.weight() == 0 && self.since >= ARRIVED
+    pub(crate) fn new(facts: Facts, pending: i32, since: i32, place: u32) -> Version {
+        let plain = facts.weight() == 0 && since >= ARRIVED;
+        Version { facts, pending, since, place, plain }
     }
 }
 
@@ -172,11 +175,11 @@ impl Cache {
 
     /// The version that assumes nothing.
     pub(crate) fn plain(&self, pc: u64) -> Option<&Version> {
-        self.versions(pc).iter().find(|version| version.is_plain())
+        self.versions(pc).iter().find(|version| version.plain)
     }
 
     pub(crate) fn add(&mut self, pc: u64, version: Version) {
-        let plain = version.is_plain();
+        let plain = version.plain;
         let (pending, place) = (version.pending, version.place);
         self.versions.entry(pc).or_default().push(version);
         self.blocks += 1;

@@ -526,7 +526,7 @@ impl<'a> Unit<'a> {
         // Control comes to those inside calls from nowhere else.
         let begun = begun.filter(|(_, one)| one.callers.is_empty());
         let versions = begun.filter_map(|(pc, Begun { facts, pending, since, label, .. })| {
-            Some((pc, Version { facts, pending, since, place: emitter.place(label)? }))
+            Some((pc, Version::new(facts, pending, since, emitter.place(label)?)))
         });
         let versions = versions.collect();
         for spot in &mut self.spots {
