@@ -140,7 +140,7 @@ fn initialisers_are_passed_over() {
     let real = machine("world-go1.27", Some(Runtime::Real), &[Change::SkipInit(None)]).err().unwrap();
     assert!(real.to_string().contains("name the packages"), "{real}");
     let none = machine("world-go1.27", None, &[Change::SkipInit(Some("nosuch".to_owned()))]).err().unwrap();
-    assert!(none.to_string().contains("no such package"), "{none}");
+    assert!(none.to_string().contains("no package nosuch has initialisers"), "{none}");
 }
 
 #[test]

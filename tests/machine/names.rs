@@ -20,7 +20,7 @@ const NAMES: &str = "
 1.27  raise                          = main.raise
 1.27  rect.aera                      ! did you mean main.(*rect).area?
 1.27  fibb                           ! did you mean main.fib?
-1.27  nosuch                         ! no function nosuch (see
+1.27  nosuch                         ! no function nosuch
 1.27  main.largest                   ! largest[go.shape.float64] (0x4a3000), main.largest[go.shape.string]
 1.27  main.largest[int]              = main.largest[go.shape.int]
 1.27  largest[int64]                 ! no function largest[int64]
