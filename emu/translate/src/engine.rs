@@ -352,6 +352,10 @@ impl Translator {
             if !matches!(exit, Some(Exit::OutOfFuel)) || *fuel <= 0 {
                 return exit;
             }
+            // A run begins at a stop without seeing it.
+            if self.stops.contains(&cpu.rip) {
+                return Some(Exit::Stopped);
+            }
             *held = None;
         }
         self.interpreter.run_until_hot(cpu, memory, fuel)

@@ -5,7 +5,7 @@ use goemu_x86::engine::{Engine, Stops};
 use goemu_x86::exit::Exit;
 use goemu_x86::memory::Perm;
 
-use super::{CODE, DATA, Pair};
+use super::{CODE, DATA, Guest, Pair};
 
 /// Runs to the end, with so much fuel at a time.
 fn to_end(pair: &mut Pair, fuel: i64, what: &str) -> Exit {
@@ -332,4 +332,19 @@ fn a_new_machine_interprets_first() {
     // 200 000 instructions a run.
     assert_eq!(translated[..2], [0, 0]);
     assert!(translated[3] > 200_000, "{translated:?}");
+}
+
+#[test]
+fn a_stop_is_seen_where_the_first_instructions_end() {
+    // l: dec ecx; jne l; hlt
+    let code = [0xff, 0xc9, 0x75, 0xfc, 0xf4];
+    let mut guest = Guest::new(crate::Translator::new().unwrap(), &code, Perm::READ | Perm::EXEC);
+    guest.engine.set_stops([CODE].into_iter().collect());
+    // One round a run, of two instructions.
+    const ROUNDS: u64 = 300_000;
+    guest.cpu.set_gpr(gpr::RCX, ROUNDS + 1);
+    for round in 0..ROUNDS {
+        assert_eq!(guest.run(&mut (1 << 40)), Exit::Stopped, "round {round}");
+        assert_eq!(guest.cpu.gpr(gpr::RCX), ROUNDS - round, "round {round}");
+    }
 }
