@@ -57,6 +57,8 @@ pub(crate) struct Facts {
     sums: [Option<Sum>; SUMS],
     /// Pairs of registers: the first is not above the second, unsigned. Go's checks of an index say so.
     bounds: [Option<(u8, u8)>; BOUNDS],
+    /// A register that is below a number: that a jump by a table goes by. Other blocks do not know of it.
+    limit: Option<(u8, u64)>,
     /// How far RSP may be outside.
     rsp: u32,
     /// What the flags compare.
@@ -69,6 +71,7 @@ impl Default for Facts {
             registers: [Fact::Nothing; 16],
             sums: [None; SUMS],
             bounds: [None; BOUNDS],
+            limit: None,
             rsp: RSP_SLACK,
             compared: None,
         }
@@ -141,6 +144,17 @@ impl Facts {
         number(register).is_some_and(|n| self.of(n) == Fact::Small)
     }
 
+    /// Whether a register is known to be below a number.
+    pub(crate) fn is_below(&self, register: Register, number: u64) -> bool {
+        let Some((n, limit)) = self.limit else { return false };
+        usize::from(n) == register.number() && register.is_gpr64() && limit <= number
+    }
+
+    /// What is said of a register that a jump by a table goes by is kept, if `from` says it.
+    pub(crate) fn keep_limit(&mut self, from: &Facts, index: Register) {
+        self.limit = from.limit.filter(|(n, _)| usize::from(*n) == index.number());
+    }
+
     /// What an access needs. Not for RSP and R14 alone as base, which are safe by invariant where the displacement is small.
     pub(crate) fn need(&self, base: Register, index: Register, scale: u32, displacement: i64) -> Need {
         if distance(displacement) > REACH / 2 {
@@ -202,6 +216,11 @@ impl Facts {
         let (Some((a, with)), condition) = (self.compared, condition ^ u8::from(!taken)) else {
             return facts;
         };
+        if let (2 | 6, Compared::Number(b)) = (condition, with)
+            && b >> SMALL_BITS == 0
+        {
+            facts.limit = Some((a, b + u64::from(condition == 6)));
+        }
         match (condition, with) {
             // Below, or equal.
             (2 | 6, Compared::Number(b)) if b >> SMALL_BITS == 0 => facts.set(a.into(), Fact::Small),
@@ -311,6 +330,7 @@ impl Facts {
 
     /// A register changed: what was said of it and others is not true any more.
     fn forget_bounds(&mut self, n: usize) {
+        self.limit = self.limit.filter(|(limited, _)| usize::from(*limited) != n);
         for slot in &mut self.bounds {
             *slot = slot.filter(|&(low, bound)| usize::from(low) != n && usize::from(bound) != n);
         }
@@ -456,13 +476,13 @@ impl Facts {
         let lives = |bound: Option<(u8, u8)>| bound.filter(|&(low, high)| lives(low) && lives(high));
         let mut bounds = self.bounds.map(lives);
         bounds.sort_unstable();
-        Facts { registers, sums, bounds, rsp: RSP_SLACK, compared: None }
+        Facts { registers, sums, bounds, limit: None, rsp: RSP_SLACK, compared: None }
     }
 
     /// The same without what steps and accesses have said of addresses: it changes from round to round of a loop.
     pub(crate) fn reduced(&self) -> Facts {
         let small = |fact| if fact == Fact::Small { fact } else { Fact::Nothing };
-        Facts { registers: self.registers.map(small), sums: [None; SUMS], ..self.clone() }
+        Facts { registers: self.registers.map(small), sums: [None; SUMS], limit: None, ..self.clone() }
     }
 
     /// Forgets what is known with less precision than in another round of the same loop: it would not be known at all after a few.
@@ -490,7 +510,8 @@ impl Facts {
                 .any(|have| Sum { slack: want.slack, ..*have } == *want && have.slack <= want.slack)
         };
         let bounds = weaker.bounds.iter().flatten().all(|want| self.bounds.contains(&Some(*want)));
-        registers && bounds && weaker.sums.iter().flatten().all(has)
+        let limit = weaker.limit.is_none() || weaker.limit == self.limit;
+        registers && bounds && limit && weaker.sums.iter().flatten().all(has)
     }
 
     /// How much they say.
@@ -498,6 +519,7 @@ impl Facts {
         self.registers.iter().filter(|fact| **fact != Fact::Nothing).count()
             + self.sums.iter().flatten().count()
             + self.bounds.iter().flatten().count()
+            + usize::from(self.limit.is_some())
     }
 }
 

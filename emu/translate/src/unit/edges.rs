@@ -78,6 +78,9 @@ impl Unit<'_> {
         let since = if polls { 0 } else { edge.since };
         let live = edge.callers.backs().fold(self.live(pc), |all, back| all | self.live(back));
         let mut facts = edge.facts.settled(live);
+        if let Some(switch) = self.decoded(pc).and_then(|decoded| decoded.switch) {
+            facts.keep_limit(edge.facts, switch.index);
+        }
         let known = self.cache.versions(pc).iter().filter(|_| edge.callers.is_empty());
         let known = known.map(|v| (&v.facts, v.pending, v.since, Err(v.place)));
         let begun = self.begun.get(&pc).into_iter().flatten().filter(|b| b.callers == edge.callers);

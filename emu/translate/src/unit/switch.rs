@@ -25,7 +25,7 @@ const LEAST: usize = 16;
 
 /// A jump by a table.
 pub(super) struct Switch {
-    index: Register,
+    pub(super) index: Register,
     /// Where the guest's table lies.
     table: Range<u64>,
     /// Where it goes, by index.
@@ -101,11 +101,13 @@ impl Unit<'_> {
             return None;
         }
         self.code.push(switch.table.clone());
-        if !facts.is_small(switch.index) {
-            self.emitter.check_small(switch.index);
-            facts.prove_small(switch.index);
+        if !facts.is_below(switch.index, len as u64) {
+            if !facts.is_small(switch.index) {
+                self.emitter.check_small(switch.index);
+                facts.prove_small(switch.index);
+            }
+            self.emitter.check_below(switch.index, len.trailing_zeros());
         }
-        self.emitter.check_below(switch.index, len.trailing_zeros());
         self.emitter.jump_by_index(switch.index, table);
         let other = self.way_to_interpret(last.ip(), pending);
         let mut ways: Vec<(u64, Label)> = Vec::new();
