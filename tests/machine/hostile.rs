@@ -17,6 +17,7 @@ const MOST: Duration = Duration::from_secs(20);
 
 /// Guests that run for ever: each call of theirs is charged for its work.
 const ENDLESS: &[&str] = &[
+    "aliases",
     "badFdWrite",
     "badPoll",
     "badWrite",
@@ -39,6 +40,7 @@ const ENDLESS: &[&str] = &[
     "moveOverlapping",
     "netlinks",
     "noEntries",
+    "ownPage",
     "ownSignals",
     "partsLoop",
     "pathOfLinks",
@@ -47,12 +49,18 @@ const ENDLESS: &[&str] = &[
     "readPages",
     "saveStates",
     "scanAll",
+    "slowBytes",
     "slowFloats",
+    "slowMix",
     "slowStrings",
     "selectAll",
     "sharedFile",
     "slowTranscendentals",
+    "slowX87",
+    "slowerMix",
+    "smallFunctions",
     "splicing",
+    "turningCode",
     "workingFolder",
     "writevZero",
 ];

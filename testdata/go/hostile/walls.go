@@ -21,7 +21,6 @@ func manyDivisions()
 func manyCpuids()
 func saveStates()
 func trapFlag()
-func aliasedCode(write, run uintptr)
 func repCompare(at, n uintptr)
 func repScan(at, n uintptr)
 func repMove(to, from, n uintptr)
@@ -82,17 +81,6 @@ func straddling() {
 		callAt(a + 4096)
 		straddle(a + 4092)
 	}
-}
-
-// aliases writes code by one mapping of a file and executes it by another.
-//
-//go:noinline
-func aliases() {
-	f := sys(319, ptr(&[]byte("x\x00")[0]), 0, 0, 0, 0, 0)
-	sys(77, f, 4096, 0, 0, 0, 0)
-	w := sys(9, 0, 4096, 3, 1, f, 0)
-	x := sys(9, 0, 4096, 7, 1, f, 0)
-	aliasedCode(w, x)
 }
 
 // sharedFile writes a file that is mapped at 10,000 places.
@@ -597,7 +585,7 @@ func badSort() { sort.Sort(bySelf(make([]int, 10000000))) }
 func init() {
 	walls = []interface{}{
 		slowFloats, slowTranscendentals, slowStrings, manyDivisions, manyCpuids, saveStates, trapFlag,
-		compareAll, scanAll, moveOverlapping, moveOverCode, straddling, aliases, sharedFile, sharedSync, coreMap, fileToFile,
+		compareAll, scanAll, moveOverlapping, moveOverCode, straddling, sharedFile, sharedSync, coreMap, fileToFile,
 		splicing, manyAttributes, selectAll, manyUnix, netlinks, wideAffinity, deepPaths, renameTrees, epollNest, epollMany,
 		shortSleeps, protectStorm, faultStorm, nestedPanics, manyDefers, manyFinalizers, collectStorm, readStats, deepCallers,
 		bigSelect, bigStrings, hugeMaps, timerStorm, wakeAll, freeMemory, ring, hugeString, emptyElems, sameStrings,

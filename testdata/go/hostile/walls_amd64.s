@@ -81,17 +81,6 @@ again:
 	POPFQ
 	JMP again
 
-// func aliasedCode(write, run uintptr): code changes through another mapping each time
-TEXT ·aliasedCode(SB),NOSPLIT,$8-16
-	MOVQ write+0(FP), BX
-	MOVQ run+8(FP), CX
-	MOVB $0xb0, (BX)
-	MOVB $0xc3, 2(BX)
-again:
-	INCB 1(BX)
-	CALL CX
-	JMP again
-
 // func repCompare(at, n uintptr)
 TEXT ·repCompare(SB),NOSPLIT,$0-16
 	MOVQ at+0(FP), SI
