@@ -1,7 +1,7 @@
 //! Finds Go's tables in an executable: with sections or without, stripped or not, whatever the release.
 
 use crate::buildinfo::BuildInfo;
-use crate::facts::Facts;
+use crate::facts::{Facts, Texts};
 use crate::layout::Perm;
 use crate::moduledata::{self, ModuleData};
 use crate::object::Object;
@@ -79,12 +79,17 @@ fn candidates(object: &Object) -> impl Iterator<Item = u64> {
 /// The tables that belong to the function table at `addr`, if there is one.
 ///
 /// Build information may be missing, changed or removed, so a version counts only if the runtime's table of
-/// tables, read as that version lays it out, fits the file. Without one that does, the function table has to
-/// do alone, as in Go 1.4, which has no other.
+/// tables, read as that version lays it out, fits the file. Of several that do, that one is taken whose texts the file has.
+/// Without one, the function table has to do alone, as in Go 1.4, which has no other.
 fn at(object: &Object, told: Option<Facts>, addr: u64) -> Option<Tables> {
     let releases = pclntab::releases(object.tail(addr)?)?;
     let told = told.filter(|facts| releases.contains(facts.version));
-    let guesses = releases.known().map(|version| Facts { guessed: true, ..Facts::of(version) });
+    let mut guesses: Vec<Facts> =
+        releases.known().map(|version| Facts { guessed: true, ..Facts::of(version) }).collect();
+    if told.is_none() {
+        let texts = Texts::of(object.source.bytes());
+        guesses.sort_by_key(|facts| texts.differ(facts.version.minor));
+    }
     let facts: Vec<Facts> = told.into_iter().chain(guesses).collect();
     let with_module = |writable| {
         let modules = moduledata::candidates(object, addr, writable);

@@ -25,6 +25,7 @@ mod rules;
 mod runtime;
 mod signals;
 mod tables;
+mod texts;
 mod types;
 
 pub(crate) use abbrevs::{Abbrev, abbrevs};
@@ -45,6 +46,7 @@ pub use runtime::{
 };
 pub use signals::{Signal, Signals};
 pub use tables::{Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab, TraceArgs, TraceLimits};
+pub(crate) use texts::Texts;
 
 pub use types::{
     ArrayType, ChanType, FuncType, Imethod, InterfaceType, MapType, Method, PtrType, Rtype, StructField,

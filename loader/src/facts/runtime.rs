@@ -261,6 +261,7 @@ layouts! {
         init_running  "initTask.state: being run": u64 = 4 => 1;
         init_done     "initTask.state: done": u64 = 4 => 2;
         wait_sleep    "waitReasonSleep": Option<u64> = 11 => 19, 25 => 20, 26 => 14;
+        wait_collector "waitReasonWaitForGCCycle": Option<u64> = 11 => 23, 20 => 25, 24 => 26, 25 => 27;
         case_receive  "caseRecv":     u64         = 4 => 1;
         case_send     "caseSend":     u64         = 4 => 2;
         case_default  "caseDefault":  u64         = 4 => 3;
