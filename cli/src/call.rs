@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use goemu::go::names::called;
 use goemu::{Config, Machine};
 use serde_json::{Value as Json, json};
 
@@ -173,7 +174,7 @@ fn call(args: &Args) -> Result<Called> {
     let mut machine = Machine::with_config(image, args.binary.config(config))?;
     machine.set_reading(args.shown.reading(args.show_args));
     let found = machine.find(&args.func)?;
-    let (entry, func) = (found.entry(), found.name().to_owned());
+    let (entry, func) = (found.entry(), called(&found));
     if args.init {
         // Calls that need that have no smaller limit for it.
         let fuel = machine.config().fuel;

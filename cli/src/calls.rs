@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use goemu::go::arguments::Argument;
+use goemu::go::names::called;
 use goemu::pool::cores;
 use goemu::{Image, Machine, Value};
 
@@ -71,7 +72,7 @@ impl Calls {
             return Ok(Arc::clone(known));
         }
         let found = machine.find(func)?;
-        let (entry, name) = (found.entry(), found.name().to_owned());
+        let (entry, name) = (found.entry(), called(&found));
         let known = Arc::new(Known { entry, name });
         let mut all = lock();
         if all.len() < MAX_KNOWN {

@@ -10,9 +10,10 @@ use goemu::Function;
 use goemu::go::names::find;
 use goemu::machine::Config;
 use goemu::outcome::Runtime;
+use goemu::runtime::recognised;
 use goemu::testing::Check;
 use goemu::{Image, Machine};
-use goemu_tests::fixtures::{VERSIONS, binary, cases, releases};
+use goemu_tests::fixtures::{VERSIONS, binary, cases, present, releases};
 use goemu_tests::table::{Build, Ending, call_as, gaps, source};
 
 /// Where the header of an ELF file has the offset and the number of its section headers.
@@ -81,10 +82,81 @@ fn clocks_of_windows_go_on_without_names() {
 /// What initialisation needs of the runtime is recognised: calls of Windows' libraries, weak pointers, cleanups, tables of interfaces.
 #[test]
 fn programs_without_names_are_initialised() {
-    for name in ["corpus-go1.15-windows-stripped", "corpus-go1.27-windows", "world-go1.15", "world-go1.27"] {
+    let names = [
+        "corpus-go1.15-windows-stripped",
+        "corpus-go1.27-windows",
+        "world-go1.15",
+        "world-go1.25-windows-stripped",
+        "world-go1.27",
+    ];
+    for name in present(names) {
         let mut hashed = Machine::new(Image::parse(renamed(name)).unwrap()).unwrap();
         let done = hashed.initialise().unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(done.functions > 10 && done.stderr.is_empty(), "{name}: {done:?}");
+    }
+}
+
+/// What is recognised is what has the name, and what of it a program has is recognised: in programs of all systems.
+#[test]
+fn what_is_recognised_is_what_has_the_name() {
+    let names = [
+        "corpus-go1.15-darwin-stripped",
+        "corpus-go1.15-windows-stripped",
+        "corpus-go1.27-darwin",
+        "corpus-go1.27-windows",
+        "corpus-go1.19",
+        "corpus-go1.21",
+        "corpus-go1.22",
+        "corpus-go1.23",
+        "corpus-go1.24",
+        "corpus-go1.25",
+        "corpus-go1.26",
+        "process-go1.15-stripped",
+        "process-go1.27-stripped",
+        "whole-go1.27-stripped",
+        "world-go1.15",
+        "world-go1.25-windows-stripped",
+        "world-go1.27",
+    ];
+    // What does the work of another, and is found in its place.
+    let same = [
+        ("newproc1", "newproc1"),
+        ("time.startTimer", "addtimer"),
+        ("internal/poll.runtime_pollServerInit", "netpollinit"),
+        ("timeSleep", "time.Sleep"),
+        ("nanotime1", "time.now"),
+        ("printpanics", "printpanics"),
+    ];
+    // What is small enough for the compiler to put it where it is called, or is found by what not every program has.
+    let wanted = [
+        "GC",
+        "GOMAXPROCS",
+        "ReadMemStats",
+        "startTheWorld",
+        "stopTheWorld",
+        "time.newTimer",
+        "timeSleep",
+        "os/signal.signal_recv",
+        "os/signal.signalWaitUntilIdle",
+        "internal/poll.runtime_pollOpen",
+        "runtime/debug.setMaxStack",
+    ];
+    for name in present(names) {
+        let image = Image::open(binary(name).unwrap()).unwrap();
+        let found = recognised(&image);
+        for (what, entry) in &found {
+            let func = image.func_at(*entry).unwrap();
+            let short = func.name().strip_prefix("runtime.").unwrap_or(func.name());
+            let is_same = same.iter().any(|(of, other)| of == what && *other == short);
+            let is_kin = what.strip_suffix('*').is_some_and(|start| short.starts_with(start));
+            let of_sizes = *what == "mallocgc" && short.starts_with("mallocgc");
+            assert!(short == *what || is_same || is_kin || of_sizes, "{name}: {what} is {}", func.name());
+        }
+        for what in wanted {
+            let full = if what.contains(['.', '/']) { what.to_owned() } else { format!("runtime.{what}") };
+            let is_there = !image.funcs_named(&full).is_empty();
+            assert!(!is_there || found.iter().any(|(of, _)| *of == what), "{name}: {what} is not recognised");
+        }
     }
 }
 

@@ -36,8 +36,8 @@ use iced_x86::Instruction;
 pub use listing::{Line, Part, disassemble, write_listing, write_object, write_part};
 use prefix::Prefixes;
 pub use syntax::{Formatter, Syntax};
-pub(crate) use walk::instructions;
 pub use walk::{Decoded, Walk};
+pub(crate) use walk::{code_of, instructions};
 
 /// Names addresses for the formatter.
 pub trait Symbols {

@@ -33,6 +33,7 @@ pub mod passing;
 pub mod print;
 pub mod read;
 pub(crate) mod signature;
+pub(crate) mod start;
 pub(crate) mod tls;
 pub mod traceback;
 pub mod types;

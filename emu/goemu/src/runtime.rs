@@ -13,5 +13,5 @@ pub(crate) mod objects;
 pub(crate) mod real;
 pub mod table;
 
-pub use found::{Found, found, recognised_by};
+pub use found::{Found, found, recognised, recognised_by};
 pub use table::{ROWS, Row, When};

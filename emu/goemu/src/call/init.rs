@@ -14,7 +14,9 @@ use goemu_loader::{Func, Image, Os};
 use crate::call::function::Function;
 use crate::error::Error;
 use crate::go::cgo;
+use crate::go::names::called;
 use crate::go::signature;
+use crate::go::start::Start;
 use crate::go::value::Value;
 use crate::guest::goroutine::min_stack;
 use crate::guest::state::Guest;
@@ -63,7 +65,8 @@ impl Machine {
         self.reset()?;
         let image = Arc::clone(self.image());
         let tasks = Tasks::of(&image, &self.guest.memory)?;
-        let mut init = Init { machine: self, image: &image, fuel, done: Initialised::default() };
+        let start = Start::of(&image);
+        let mut init = Init { machine: self, image: &image, start, fuel, done: Initialised::default() };
         init.start_runtime()?;
         init.run_runtime(&tasks.runtime)?;
         let ran = init.run_packages(&tasks.packages);
@@ -87,6 +90,7 @@ impl Machine {
 struct Init<'m> {
     machine: &'m mut Machine,
     image: &'m Image,
+    start: Start,
     fuel: i64,
     done: Initialised,
 }
@@ -164,10 +168,11 @@ impl Init<'_> {
         Ok(())
     }
 
-    /// `runtime.ncpu`, which `osinit` has from the kernel. A stripped program does not say where it is.
+    /// `runtime.ncpu`, which `osinit` has from the system.
     fn count_processors(&mut self) -> Result<(), Error> {
-        match self.image.symbol("runtime.ncpu").or(self.image.symbol("runtime.numCPUStartup")) {
-            Some(count) => Ok(self.machine.guest.memory.poke(count.addr, &1_u32.to_le_bytes())?),
+        let named = self.image.symbol("runtime.ncpu").or(self.image.symbol("runtime.numCPUStartup"));
+        match named.map(|symbol| symbol.addr).or(self.start.processors) {
+            Some(at) => Ok(self.machine.guest.memory.poke(at, &1_u32.to_le_bytes())?),
             None => Ok(()),
         }
     }
@@ -177,7 +182,7 @@ impl Init<'_> {
         let named = self.image.symbol("runtime.physPageSize").map(|symbol| symbol.addr);
         let read =
             || PAGE_SIZE_GIVEN.iter().find_map(|name| cgo::read_by(self.image, name, 8).first().copied());
-        match named.or_else(read) {
+        match named.or_else(read).or(self.start.page_size) {
             Some(at) => Ok(self.machine.guest.memory.poke(at, &PAGE.to_le_bytes())?),
             None => Ok(()),
         }
@@ -185,7 +190,8 @@ impl Init<'_> {
 
     /// Runs a function of the runtime, if the program has it. What does not return is undone.
     fn run_named(&mut self, name: &str, signature: &str, args: &[Value]) -> Result<bool, Error> {
-        let Some(func) = named(self.image, name) else { return Ok(false) };
+        let found = || self.image.func_at(self.start.function(name)?);
+        let Some(func) = named(self.image, name).or_else(found) else { return Ok(false) };
         self.try_run(&func, signature, args)
     }
 
@@ -285,11 +291,6 @@ impl Init<'_> {
             outcome => Err(failed(outcome.to_string())),
         }
     }
-}
-
-/// The name of a function, or its address where it has none.
-fn called(func: &Func<'_>) -> String {
-    if func.name().is_empty() { format!("{:#x}", func.entry()) } else { func.name().to_owned() }
 }
 
 /// The function of this name that is not a wrapper between calling conventions.

@@ -44,11 +44,15 @@ impl<'a> Iterator for Walk<'a> {
     }
 }
 
-/// A function's instructions that go on so.
-pub(crate) fn instructions(func: &Func<'_>, flow: FlowControl) -> Vec<Instruction> {
+/// A function's instructions.
+pub(crate) fn code_of(func: &Func<'_>) -> Vec<Instruction> {
     let size = func.end().saturating_sub(func.entry());
     let size = usize::try_from(size).unwrap_or(0);
     let code = func.image().bytes(func.entry(), size).unwrap_or_default();
-    let walk = Walk::new(code, func.entry(), size).map(|decoded| decoded.insn);
-    walk.filter(|insn| insn.flow_control() == flow).collect()
+    Walk::new(code, func.entry(), size).map(|decoded| decoded.insn).collect()
+}
+
+/// A function's instructions that go on so.
+pub(crate) fn instructions(func: &Func<'_>, flow: FlowControl) -> Vec<Instruction> {
+    code_of(func).into_iter().filter(|insn| insn.flow_control() == flow).collect()
 }

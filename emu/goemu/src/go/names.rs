@@ -63,6 +63,12 @@ pub fn find<'i>(image: &'i Image, name: &str) -> Result<Func<'i>, Error> {
     }
 }
 
+/// The name of a function, or its address where it has none.
+#[must_use]
+pub fn called(func: &Func<'_>) -> String {
+    if func.name().is_empty() { format!("{:#x}", func.entry()) } else { func.name().to_owned() }
+}
+
 /// Whether a package is one of Go's own, by its path; what has no package is code of the runtime's.
 #[must_use]
 pub fn is_own_package(package: &str) -> bool {

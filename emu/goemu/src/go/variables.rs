@@ -38,12 +38,14 @@ pub(crate) fn bar(image: &Arc<Image>) -> Option<Bar> {
     let module = image.module()?;
     let sections = [module.noptrdata, module.data, module.bss, module.noptrbss];
     let barrier = write_barrier(image);
+    // The runtime's code cannot be told from other code then: what it uses waits for initialisation, too.
+    let nameless = !image.is_linked_here() && image.funcs_named("runtime.mallocgc").is_empty();
     let image = Arc::clone(image);
     Some(Arc::new(move |insn| {
         let Some(addr) = named_address(insn) else { return false };
         sections.iter().any(|section| section.contains(addr))
             && !barrier.as_ref().is_some_and(|barrier| barrier.contains(&addr))
-            && !is_runtime(&image, insn.ip())
+            && (nameless || !is_runtime(&image, insn.ip()))
             && !is_constant(&image, addr)
     }))
 }

@@ -6,6 +6,7 @@ use goemu_loader::Image;
 
 use super::hooked::recognise;
 use super::table::{self, Release};
+use crate::go::names::are_hashed;
 
 /// The functions of the runtime that hooks stand at, by how they are found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub fn found(image: &Image) -> Found {
     let hooked: HashSet<&str> = names.filter(|name| table::hooked(name, release).is_some()).collect();
     let nameless = is_nameless(image, &hooked);
     let mut recognised: Vec<&str> = Vec::new();
-    if nameless {
+    if nameless || is_hashed(image, &hooked) {
         let known = recognise::recognise(image);
         recognised
             .extend(known.all().map(|(name, _)| name).filter(|name| !hooked.contains(&*table::full(name))));
@@ -42,6 +43,18 @@ pub fn found(image: &Image) -> Found {
 pub(super) fn is_nameless(image: &Image, hooked: &HashSet<&str>) -> bool {
     let complete = hooked.contains("runtime.mallocgc") && hooked.contains("runtime.morestack");
     !complete && !image.is_linked_here()
+}
+
+/// Whether names of Go's library were hashed, though the runtime has its own: of what other packages call of it, none has its name.
+pub(super) fn is_hashed(image: &Image, hooked: &HashSet<&str>) -> bool {
+    hooked.iter().all(|name| name.starts_with("runtime.")) && are_hashed(image)
+}
+
+/// The functions of the runtime that are recognised by what they are, and where they are: those that hooks would stand at in a program
+/// without names. Names that the program has are not asked.
+#[must_use]
+pub fn recognised(image: &Image) -> Vec<(&'static str, u64)> {
+    recognise::recognise(image).all().collect()
 }
 
 /// How a function is recognised where names are hashed or gone; none where it then runs from the program's text.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use goemu_loader::{FuncId, Image, Os};
 
-use super::found::is_nameless;
+use super::found::{is_hashed, is_nameless};
 use super::hooked::recognise::{self, Recognised};
 use super::hooked::{fatal, goroutines, system};
 use super::objects::{self as served, channels, panics};
@@ -42,7 +42,7 @@ pub(crate) fn hooked(image: &Image, hooks: &mut Hooks, memory: &mut Memory) {
         hooked.insert(name);
         hooks.add(entry, Arc::new(body));
     }
-    if is_nameless(image, &hooked) {
+    if is_nameless(image, &hooked) || is_hashed(image, &hooked) {
         let recognised = recognise::recognise(image);
         install_recognised(image, hooks, &hooked, &recognised);
         // `GOMAXPROCS`, which tells it, is not recognised. What is not mapped is no variable.

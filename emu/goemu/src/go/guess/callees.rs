@@ -25,6 +25,8 @@ pub(super) struct Callee {
     pub(super) comes_back: Back,
     pub(super) params: Vec<Taken>,
     pub(super) results: Vec<Taken>,
+    /// The register of the descriptor that its shape is made of.
+    descriptor: Option<usize>,
 }
 
 /// What a call leaves.
@@ -110,7 +112,7 @@ const RUNTIME: &[(&str, &str)] = &[
     ("chanrecv1", "c_"),
     ("chanrecv2", "c_>f"),
     ("closechan", "c"),
-    ("growslice", "e____>eee"),
+    ("growslice", "e___t>eee"),
 ];
 
 /// Beginnings of names of functions of the runtime that do not return.
@@ -142,11 +144,13 @@ impl<'i> Callees<'i> {
         };
         if let Some((_, shape)) = RUNTIME.iter().find(|(known, _)| *known == short) {
             let (params, results) = shape.split_once('>').unwrap_or((shape, ""));
-            return Some(Callee { name, comes_back, params: letters(params), results: letters(results) });
+            let (params, results, descriptor) = (letters(params), letters(results), params.find('t'));
+            return Some(Callee { name, comes_back, params, results, descriptor });
         }
         let signature = self.image.signature(&func).ok().flatten();
         let Some(signature) = signature else {
-            return Some(Callee { name, comes_back, params: Vec::new(), results: Vec::new() });
+            let (params, results) = (Vec::new(), Vec::new());
+            return Some(Callee { name, comes_back, params, results, descriptor: None });
         };
         Callee::of(name, comes_back, func.abi(), &signature)
     }
@@ -178,6 +182,7 @@ impl Callee {
             comes_back,
             params: taken(&signature.params, &places.params),
             results: taken(&signature.results, &places.results),
+            descriptor: None,
         })
     }
 
@@ -230,8 +235,7 @@ impl What {
             What::Letter(letter, word) => (*letter, *word),
         };
         let fixed = |name: &str| Some(Known::In(parse_type(name, &|_| None).ok()?, 8 * word));
-        let at = if callee.name == "runtime.growslice" { 4 } else { 0 };
-        let ty = || described(image, held.get(at)?.as_ref()?);
+        let ty = || described(image, held.get(callee.descriptor?)?.as_ref()?);
         let of_map = |key: bool| {
             let ty = ty()?;
             let Kind::Map { key: of_key, elem } = &ty.kind else { return None };

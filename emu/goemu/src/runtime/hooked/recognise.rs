@@ -5,11 +5,14 @@
 //! shape of what compilers write. From these follow the functions that calls cannot do without. What is not found
 //! runs from the program's text, or ends in a fault.
 
+mod calls;
+
+use calls::Noted;
 use goemu_loader::{Func, FuncId, Image, Os};
-use iced_x86::{Code, FlowControl, Instruction, OpKind, Register};
+use iced_x86::{Code, FlowControl, Instruction, Mnemonic, OpKind, Register};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::disasm::Walk;
+use crate::disasm::code_of;
 use crate::os::imports;
 
 /// Functions that were recognised: their names in the runtime, and where they are.
@@ -38,43 +41,73 @@ impl Recognised {
     }
 }
 
+/// Where a text is that tells a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In its code.
+    Own,
+    /// It is given it.
+    Given,
+    /// In the code of what calls it first.
+    First,
+    /// What has the text calls it, and panics with the text where a check fails.
+    Checked,
+    /// As before, after it has called another.
+    CheckedLast,
+}
+
 /// A function by a text of the runtime's.
 struct Text {
     text: &'static [u8],
     name: &'static str,
-    /// Whether the function is given the text, or has it in its code.
-    given: bool,
+    place: Place,
     /// The first release in which this is so.
     since: u16,
 }
 
+const fn text(text: &'static str, name: &'static str, place: Place, since: u16) -> Text {
+    Text { text: text.as_bytes(), name, place, since }
+}
+
 /// What `procresize` says where it was asked for no processors. It first looks how many there are.
 const PROCESSORS: &[u8] = b"procresize: invalid arg";
-
-const TEXTS: &[Text] = &[
-    Text { text: b"panic on system stack", name: "throw", given: true, since: 0 },
-    Text { text: b"go of nil func value", name: "fatal", given: true, since: 19 },
-    Text { text: b" [recovered", name: "printpanics", given: false, since: 0 },
-    Text { text: b"go of nil func value", name: "newproc1", given: false, since: 0 },
-    Text { text: b"bad g->status in ready", name: "ready", given: false, since: 0 },
-    Text { text: b"bad g status", name: "goschedImpl", given: false, since: 0 },
-    Text { text: b"gopark: bad g status", name: "gopark", given: false, since: 0 },
-    Text { text: b"cgocall nil", name: "cgocall", given: false, since: 0 },
-    Text { text: b"runtime.AddCleanup: ptr is nil", name: "AddCleanup[*", given: false, since: 24 },
-    Text { text: b"internal error - misuse of itab", name: "getitab", given: false, since: 0 },
-    Text {
-        text: b"failed to get or create weak handle",
-        name: "getOrAddWeakHandle",
-        given: false,
-        since: 23,
-    },
-    Text {
-        text: b"runtime.SetFinalizer: first argument is nil",
-        name: "SetFinalizer",
-        given: false,
-        since: 0,
-    },
+/// What the functions say that stop the world, start it, and count memory.
+const MARKS: [&[u8]; 3] = [
+    b"stopTheWorld: holding locks",
+    b"startTheWorld: inconsistent mp->nextp",
+    b"heapInUse and consistent stats are not equal",
 ];
+
+#[rustfmt::skip]
+const TEXTS: &[Text] = &[
+    text("panic on system stack", "throw", Place::Given, 0),
+    text("go of nil func value", "fatal", Place::Given, 19),
+    text(" [recovered", "printpanics", Place::Own, 0),
+    text("go of nil func value", "newproc1", Place::Own, 0),
+    text("bad g->status in ready", "ready", Place::Own, 0),
+    text("bad g status", "goschedImpl", Place::Own, 0),
+    text("gopark: bad g status", "gopark", Place::Own, 0),
+    text("cgocall nil", "cgocall", Place::Own, 0),
+    text("runtime.AddCleanup: ptr is nil", "AddCleanup[*", Place::Own, 24),
+    text("internal error - misuse of itab", "getitab", Place::Own, 0),
+    text("failed to get or create weak handle", "getOrAddWeakHandle", Place::Own, 23),
+    text("runtime.SetFinalizer: first argument is nil", "SetFinalizer", Place::Own, 0),
+    text("addtimer called with initialized timer", "time.startTimer", Place::Own, 14),
+    text("invalid timer channel: no capacity", "time.newTimer", Place::Own, 23),
+    text("time: Stop called on uninitialized Timer", "time.stopTimer", Place::Checked, 0),
+    text("time: Reset called on uninitialized Timer", "time.resetTimer", Place::CheckedLast, 0),
+    text("time: Reset called on uninitialized Ticker", RESET_TICKER[0], Place::CheckedLast, 15),
+    text("time: Reset called on uninitialized Ticker", RESET_TICKER[1], Place::CheckedLast, 23),
+    text("read mem stats", "ReadMemStats", Place::Own, 0),
+    text("duplicate sigNoteSetup", "sigNoteSetup", Place::Own, 13),
+    text("runtime: netpollinit failed", "internal/poll.runtime_pollServerInit", Place::Own, 0),
+    text("signal_recv: inconsistent state", "os/signal.signal_recv", Place::Own, 0),
+    text("LockOSThread nesting overflow", "startTemplateThread", Place::First, 10),
+    text("runtime: blocked write on free polldesc", "internal/poll.runtime_pollOpen", Place::Own, 0),
+];
+
+/// What sets a ticker anew: up to Go 1.22, and since.
+const RESET_TICKER: [&str; 2] = ["time.modTimer", "time.resetTimer"];
 
 /// The functions that are recognised, and by what.
 pub(in crate::runtime) const HOW: &[(&str, &str)] = &[
@@ -98,6 +131,25 @@ pub(in crate::runtime) const HOW: &[(&str, &str)] = &[
     ("AddCleanup[*", "a text in it"),
     (STRONG, "keeps its thread, looks at the modules, and does not die"),
     ("cgocall", "a text in it"),
+    ("time.startTimer", "a text of addtimer, which does its work"),
+    ("time.newTimer", "a text in it"),
+    ("time.stopTimer", "is called where a check does not panic with a text"),
+    ("time.resetTimer", "is called where a check does not panic with a text"),
+    ("time.modTimer", "is called where a check does not panic with a text"),
+    ("timeSleep", "calls gopark with the reason of those who sleep"),
+    ("GC", "calls twice what waits for the collector"),
+    ("stopTheWorld", "goes to the system's stack for what has a text"),
+    ("startTheWorld", "goes to the system's stack for what has a text"),
+    ("os/signal.signal_recv", "a text in it"),
+    ("os/signal.signalWaitUntilIdle", "waits for a variable of signal_recv"),
+    ("sigNoteSetup", "a text in it"),
+    ("GOMAXPROCS", "looks how many processors there are, and stops the world"),
+    ("ReadMemStats", "goes to the system's stack for what has a text"),
+    ("runtime/debug.setMaxStack", "sets a variable that runtime.main sets"),
+    ("runtime/debug.setMaxThreads", "sets a variable that schedinit sets"),
+    ("internal/poll.runtime_pollServerInit", "a text of netpollinit, which does its work"),
+    ("startTemplateThread", "is called first by what has a text"),
+    ("internal/poll.runtime_pollOpen", "a text in it"),
     ("getitab", "a text in it"),
     ("getOrAddWeakHandle", "a text in it"),
     ("asmcgocall", "its number (funcID)"),
@@ -135,6 +187,9 @@ struct Scan<'i> {
     by_gopanic: Vec<u64>,
     /// Functions that keep their thread and look where the program's variables are, with what they call.
     finders: Vec<(u64, Vec<u64>)>,
+    noted: Noted,
+    /// How often a text tells that a function is this one.
+    votes: FxHashMap<(&'static str, u64), usize>,
     found: Recognised,
 }
 
@@ -151,12 +206,14 @@ impl<'i> Scan<'i> {
             switches: FxHashMap::default(),
             by_gopanic: Vec::new(),
             finders: Vec::new(),
+            noted: Noted::default(),
+            votes: FxHashMap::default(),
             found: Recognised::default(),
         }
     }
 
     fn function(&mut self, func: &Func<'_>) {
-        let code = instructions(func);
+        let code = code_of(func);
         let entry = func.entry();
         if func.func_id() == FuncId::Morestack {
             self.found.add("morestack", entry);
@@ -187,6 +244,7 @@ impl<'i> Scan<'i> {
         if switches > 0 {
             self.switches.insert(entry, switches);
         }
+        self.noted.look_at(self.image, entry, &code, switches > 0);
         if let Some(target) = as_newobject(func, &code, self.image.facts().register_abi()) {
             *self.makers.entry(target).or_default() += 1;
         }
@@ -233,9 +291,26 @@ impl<'i> Scan<'i> {
             let has = |text: &&&Text| places.iter().flatten().any(|place| at_place(*place, text));
             let matching: Vec<&Text> = self.texts.iter().filter(has).copied().collect();
             for text in matching {
-                let target = if text.given { next_call(&code[at..]) } else { Some(entry) };
-                if let Some(target) = target {
-                    self.found.add(text.name, target);
+                let checked = || calls::calls_after_check(self.image, code, at);
+                let target = match text.place {
+                    Place::Own => Some(entry),
+                    Place::Given => next_call(&code[at..]),
+                    Place::First => calls::first_call(self.image, code),
+                    Place::Checked => checked().first().copied(),
+                    Place::CheckedLast => checked().last().copied(),
+                };
+                let Some(target) = target else { continue };
+                match text.place {
+                    // Code that was put where it is called looks otherwise here and there.
+                    Place::Checked | Place::CheckedLast => {
+                        *self.votes.entry((text.name, target)).or_default() += 1;
+                    }
+                    _ => self.found.add(text.name, target),
+                }
+            }
+            for (mark, text) in self.noted.marks.iter_mut().zip(MARKS) {
+                if self.image.bytes(addr, text.len()) == Some(text) {
+                    *mark = Some(entry);
                 }
             }
             if self.image.bytes(addr, PROCESSORS.len()) == Some(PROCESSORS) {
@@ -253,9 +328,11 @@ impl<'i> Scan<'i> {
             if !is_address(insn) || insn.op0_register() != Register::RBX || !types.contains(ty) {
                 continue;
             }
-            let from = at.saturating_sub(NEAR);
-            let Some(size) = code[from..].iter().take(2 * NEAR).find_map(|i| constant(i, Register::EAX))
-            else {
+            // Between the call before and the one that it is for.
+            let is_call = |insn: &Instruction| insn.flow_control() == FlowControl::Call;
+            let before = code[..at].iter().rev().take(NEAR).take_while(|insn| !is_call(insn));
+            let after = code[at..].iter().take(NEAR).take_while(|insn| !is_call(insn));
+            let Some(size) = before.chain(after).find_map(|insn| constant(insn, Register::EAX)) else {
                 continue;
             };
             let elem = self.image.read_u64(ty).unwrap_or(0);
@@ -276,6 +353,14 @@ impl<'i> Scan<'i> {
                 self.found.add("mallocgc", entry);
             }
         }
+        let votes = std::mem::take(&mut self.votes);
+        for (name, entry) in votes.keys() {
+            let most = votes.iter().filter(|((of, _), _)| of == name).max_by_key(|((_, at), n)| (**n, *at));
+            if most.is_some_and(|((_, at), _)| at == entry) {
+                self.found.add(name, *entry);
+            }
+        }
+        std::mem::take(&mut self.noted).conclude(self.image, &mut self.found);
         let throw = self.found.get("throw");
         // Others that look so die of what they find.
         let quiet = |(_, calls): &&(u64, Vec<u64>)| throw.is_some_and(|throw| !calls.contains(&throw));
@@ -291,12 +376,6 @@ impl<'i> Scan<'i> {
         }
         self.found
     }
-}
-
-fn instructions(func: &Func<'_>) -> Vec<Instruction> {
-    let size = usize::try_from(func.end().saturating_sub(func.entry())).unwrap_or(0);
-    let code = func.image().bytes(func.entry(), size).unwrap_or_default();
-    Walk::new(code, func.entry(), size).map(|decoded| decoded.insn).collect()
 }
 
 /// `MOVL $0, DX; JMP morestack`
@@ -346,11 +425,11 @@ fn is_address(insn: &Instruction) -> bool {
 /// The first variable of 32 bits that code loads and looks at: `MOVL variable(SB), register; TESTL register, register`
 fn first_tested(code: &[Instruction]) -> Option<u64> {
     let loads = |insn: &Instruction| insn.code() == Code::Mov_r32_rm32 && insn.is_ip_rel_memory_operand();
-    let pair = |pair: &&[Instruction]| {
-        let [load, test] = pair else { return false };
+    let pair = |(load, test): &(&Instruction, &Instruction)| {
         loads(load) && test.code() == Code::Test_rm32_r32 && test.op0_register() == load.op0_register()
     };
-    code.windows(2).find(pair).map(|pair| pair[0].ip_rel_memory_address())
+    let told = || code.iter().filter(|insn| insn.mnemonic() != Mnemonic::Nop);
+    told().zip(told().skip(1)).find(pair).map(|(load, _)| load.ip_rel_memory_address())
 }
 
 fn call_target(insn: &Instruction) -> Option<u64> {
