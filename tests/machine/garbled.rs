@@ -90,7 +90,7 @@ fn programs_without_names_are_initialised() {
         "world-go1.27",
     ];
     for name in present(names) {
-        let mut hashed = Machine::new(Image::parse(renamed(name)).unwrap()).unwrap();
+        let mut hashed = Machine::new(Image::parse(renamed(&name)).unwrap()).unwrap();
         let done = hashed.initialise().unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(done.functions > 10 && done.stderr.is_empty(), "{name}: {done:?}");
     }
@@ -142,7 +142,7 @@ fn what_is_recognised_is_what_has_the_name() {
         "runtime/debug.setMaxStack",
     ];
     for name in present(names) {
-        let image = Image::open(binary(name).unwrap()).unwrap();
+        let image = Image::open(binary(&name).unwrap()).unwrap();
         let found = recognised(&image);
         for (what, entry) in &found {
             let func = image.func_at(*entry).unwrap();
