@@ -73,8 +73,9 @@ fn clocks_of_windows_go_on_without_names() {
         assert!(hashed.image().funcs_named("runtime.nanotime1").is_empty(), "{name}");
         for mut machine in [whole, hashed] {
             let call = machine.call(&format!("{clock:#x}")).unwrap().signature("func() (t int64)").unwrap();
-            // A second after the start, and a bit.
-            assert_eq!(call.run().unwrap().outcome.to_string(), "1000001000", "{name}");
+            // A second after the start, and a bit: packages may be initialised before.
+            let time: u64 = call.run().unwrap().outcome.to_string().parse().unwrap();
+            assert!((1_000_000_001..1_010_000_000).contains(&time), "{name}: {time}");
         }
     }
 }
@@ -121,6 +122,8 @@ fn what_is_recognised_is_what_has_the_name() {
     // What does the work of another, and is found in its place.
     let same = [
         ("newproc1", "newproc1"),
+        ("goschedImpl", "preemptPark"),
+        ("timeSleep", "scavengeSleep"),
         ("time.startTimer", "addtimer"),
         ("internal/poll.runtime_pollServerInit", "netpollinit"),
         ("timeSleep", "time.Sleep"),
@@ -141,6 +144,7 @@ fn what_is_recognised_is_what_has_the_name() {
         "internal/poll.runtime_pollOpen",
         "runtime/debug.setMaxStack",
     ];
+    let mut wrong = Vec::new();
     for name in present(names) {
         let image = Image::open(binary(&name).unwrap()).unwrap();
         let found = recognised(&image);
@@ -150,14 +154,19 @@ fn what_is_recognised_is_what_has_the_name() {
             let is_same = same.iter().any(|(of, other)| of == what && *other == short);
             let is_kin = what.strip_suffix('*').is_some_and(|start| short.starts_with(start));
             let of_sizes = *what == "mallocgc" && short.starts_with("mallocgc");
-            assert!(short == *what || is_same || is_kin || of_sizes, "{name}: {what} is {}", func.name());
+            if !(short == *what || is_same || is_kin || of_sizes) {
+                wrong.push(format!("{name}: {what} is {}", func.name()));
+            }
         }
         for what in wanted {
             let full = if what.contains(['.', '/']) { what.to_owned() } else { format!("runtime.{what}") };
             let is_there = !image.funcs_named(&full).is_empty();
-            assert!(!is_there || found.iter().any(|(of, _)| *of == what), "{name}: {what} is not recognised");
+            if is_there && !found.iter().any(|(of, _)| *of == what) {
+                wrong.push(format!("{name}: {what} is not recognised"));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// The calls of a build without names that do not do what they do natively.
