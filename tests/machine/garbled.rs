@@ -124,6 +124,7 @@ fn what_is_recognised_is_what_has_the_name() {
         ("newproc1", "newproc1"),
         ("goschedImpl", "preemptPark"),
         ("timeSleep", "scavengeSleep"),
+        ("timeSleep", "(*scavengerState).sleep"),
         ("time.startTimer", "addtimer"),
         ("internal/poll.runtime_pollServerInit", "netpollinit"),
         ("timeSleep", "time.Sleep"),

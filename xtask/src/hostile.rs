@@ -246,7 +246,7 @@ that were written to cost more than they seem to (`testdata/go/hostile`), each i
 part of it that every test run makes, with smaller limits.
 
 Not within the budget are 10^9 vector instructions that are interpreted (`--engine interpreter`, an observer, a loop that no translated code is entered
-for): the slowest take twice the time, on hosts that have none of these instructions some minutes. `--timeout` ends them.
+for): the slowest take up to three times the time, on hosts that have none of these instructions some minutes. `--timeout` ends them.
 
 The columns: seconds of processor time and MiB at the peak, with the translator and with the interpreter, and how the call ended.
 ";
