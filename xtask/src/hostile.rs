@@ -248,6 +248,10 @@ part of it that every test run makes, with smaller limits.
 Not within the budget are 10^9 vector instructions that are interpreted (`--engine interpreter`, an observer, a loop that no translated code is entered
 for): the slowest take up to three times the time, on hosts that have none of these instructions some minutes. `--timeout` ends them.
 
+Nor are guests that make the translator begin again and again: hot code that changes itself, its own page or one of thousands (`turningCode`, `ownPage`,
+`manyPages`), or is written to ever new places (`newCode`). They take up to three times the budget; `shortBlocks` takes a little more than it. Jumps through a
+table of 100,000 targets (`jumpTable`) took more than a minute with both engines. `--timeout` ends all of them.
+
 The columns: seconds of processor time and MiB at the peak, with the translator and with the interpreter, and how the call ended.
 ";
 const COLUMNS: &str = "| guest | what it does | s | MiB | s | MiB | end |\n|---|---|--:|--:|--:|--:|---|";

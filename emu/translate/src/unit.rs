@@ -303,19 +303,13 @@ impl<'a> Unit<'a> {
             }
             (Kind::Return, _) => self.ret(last, facts, done, 0),
             (Kind::IndirectJump, _) if self.switch(block, last, &mut facts, pending).is_some() => None,
-            (Kind::IndirectCall, _) => match self.expected_call(block, last, &mut facts, pending) {
-                Some(Called::InPlace(to)) => self.enter_in_place(to, &mut facts, done),
-                Some(Called::Left) => None,
-                None => {
-                    if self.indirect(kind, last, &mut facts, done, true).is_none() {
-                        self.interpret(last.ip(), pending);
-                    }
-                    None
-                }
-            },
-            (Kind::IndirectJump, _) => {
-                if self.indirect(kind, last, &mut facts, done, true).is_none() {
-                    self.interpret(last.ip(), pending);
+            (Kind::IndirectJump | Kind::IndirectCall, _) => {
+                let expected = kind == Kind::IndirectCall;
+                match expected.then(|| self.expected_call(block, last, &mut facts, pending)).flatten() {
+                    Some(Called::InPlace(to)) => return self.enter_in_place(to, &mut facts, done),
+                    Some(Called::Left) => {}
+                    None if self.indirect(kind, last, &mut facts, done, true).is_some() => {}
+                    None => self.interpret(last.ip(), pending),
                 }
                 None
             }
@@ -498,8 +492,7 @@ impl<'a> Unit<'a> {
                     let (insn, mut facts) = *call;
                     self.emitter.bind(way);
                     self.spot(insn.ip(), pending, At::Pc);
-                    let end = self.indirect(Kind::IndirectCall, &insn, &mut facts, pending + 1, false);
-                    debug_assert!(end.is_some(), "it was looked at before");
+                    self.indirect(Kind::IndirectCall, &insn, &mut facts, pending + 1, false)?;
                     self.spot(0, 0, At::Pc);
                 }
                 Cold::Interpret(way, pc, pending) => {
