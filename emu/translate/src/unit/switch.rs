@@ -48,7 +48,11 @@ impl Unit<'_> {
             && (plain(base) && plain(index) && base != index)
             && jump.memory_index_scale() == 8
             && jump.segment_prefix() == Register::None;
-        let last = self.bound(block, index).filter(|_| fits && !self.writes_any(before, index))?;
+        // Most blocks end here.
+        if !fits || self.writes_any(before, index) {
+            return None;
+        }
+        let last = self.bound(block, index)?;
         let at = before.iter().rposition(|insn| self.writes(insn, base))?;
         let whole = kind(&before[at]) == Kind::Address && before[at].op0_register() == base;
         let table = before[at].memory_displacement64().checked_add(jump.memory_displacement64());
