@@ -6,6 +6,7 @@
 mod abused;
 mod algorithms;
 mod bad_guests;
+mod bursts;
 mod chance;
 mod changes;
 mod cores;

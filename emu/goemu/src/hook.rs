@@ -275,6 +275,8 @@ pub(crate) struct Hooks {
     by_addr: FxHashMap<u64, Chain>,
     /// Addresses whose hooks only tell observers: passed over while no observer wants events.
     observer_only: FxHashSet<u64>,
+    /// Addresses whose hooks allocate, and nothing else.
+    allocators: FxHashSet<u64>,
 }
 
 impl Hooks {
@@ -284,6 +286,17 @@ impl Hooks {
         let chain: Chain = std::iter::once(hook).chain(others).collect();
         self.by_addr.insert(addr, chain);
         self.observer_only.remove(&addr);
+    }
+
+    /// The hook there allocates, as `mallocgc`.
+    pub(crate) fn mark_allocator(&mut self, addr: u64) {
+        self.allocators.insert(addr);
+    }
+
+    /// Functions that allocate, where nobody else is asked.
+    pub(crate) fn allocators(&self) -> impl Iterator<Item = u64> {
+        let alone = |addr: &u64| self.at(*addr).is_some_and(|chain| chain.len() == 1);
+        self.allocators.iter().copied().filter(alone)
     }
 
     /// Puts a hook behind those that are there. It only tells observers.

@@ -1,6 +1,8 @@
 //! A machine: one program in memory, its goroutines, one processor, and the answer to each exit of the engine.
 
 mod boot;
+mod bump;
+mod burst;
 mod call_goroutine;
 mod config;
 mod cover;
@@ -104,6 +106,12 @@ pub struct Machine {
     stopping: Stopping,
     /// Instructions after which a session wants the machine to look at something.
     part: i64,
+    /// Whether calls follow each other, with little in between.
+    bursts: bool,
+    /// Whether the engine may make objects of some functions.
+    allocates: bool,
+    /// Instructions that were executed, of which the system was not told yet.
+    carried: i64,
     /// Exits that were answered and that are steps without being instructions.
     answered: u64,
     /// The state that calls start from.
@@ -241,6 +249,9 @@ impl Machine {
             resets: 0,
             stopping: Stopping::default(),
             part: i64::MAX,
+            bursts: false,
+            allocates: false,
+            carried: 0,
             answered: 0,
             start,
             booted: None,
@@ -439,6 +450,7 @@ impl Machine {
         stops.insert(self.return_addr);
         stops.extend(&self.breakpoints);
         self.engine.set_stops(stops);
+        self.set_allocators();
     }
 
     /// Goes back to the state that calls start from. Calls do this themselves.
@@ -451,6 +463,7 @@ impl Machine {
             coverage.forget_place();
         }
         self.guest.restore(&self.start)?;
+        self.carried = 0;
         self.os.reset();
         self.observers.phase(Phase::Restored);
         self.resets = self.resets.wrapping_add(1);

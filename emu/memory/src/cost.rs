@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::ops::Range;
 
 /// The amount of work from which engines check their fuel at once. Less is charged when they leave.
-const MUCH: u64 = 4096;
+pub(super) const MUCH: u64 = 4096;
 /// Bytes that are copied in the time of an instruction.
 const BYTES: u64 = 32;
 /// Fewer bytes cost nothing extra: the cost of the hook or system call that copies them includes it.

@@ -20,6 +20,7 @@
 //! # Ok::<(), goemu_memory::MemoryError>(())
 //! ```
 
+mod bump;
 mod cost;
 mod duplicate;
 mod far;
@@ -38,6 +39,7 @@ use std::fs::File;
 use std::ops::Range;
 
 use bitflags::bitflags;
+pub use bump::{BUMPED, Bump, Bumped, bumped};
 use cost::Cost;
 use far::Far;
 pub use far::FarBytes;
@@ -193,6 +195,7 @@ pub struct Memory {
     cost: Cost,
     /// Bytes of the host's memory that are kept for the guest elsewhere.
     beside: Cell<u64>,
+    bump: Bump,
 }
 
 impl Memory {
@@ -214,7 +217,18 @@ impl Memory {
             code_writes,
             cost,
             beside,
+            bump: Bump::default(),
         })
+    }
+
+    /// Memory that an engine may hand out by itself.
+    pub fn bump(&self) -> &Bump {
+        &self.bump
+    }
+
+    /// The same, to lend some and to take what was made of it.
+    pub fn bump_mut(&mut self) -> &mut Bump {
+        &mut self.bump
     }
 
     /// Bytes of address space: 2^40 where the host allows.
@@ -484,6 +498,9 @@ impl Memory {
     pub fn charge(&self, instructions: u64) {
         self.cost.add(instructions);
     }
+
+    /// What [`Memory::cost_left`] is where no work was counted.
+    pub const MUCH_COST: u64 = cost::MUCH;
 
     /// How much work may still be counted before engines have to check, in instructions.
     pub fn cost_left(&self) -> u64 {

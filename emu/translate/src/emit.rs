@@ -1,5 +1,7 @@
 //! Host instructions to bytes, with labels.
 
+mod bump;
+
 use iced_x86::{Code, Encoder, Instruction, MemoryOperand, Register};
 
 use crate::host::enter;

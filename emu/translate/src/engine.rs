@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use goemu_x86::coverage::{Coverage, Edge};
 use goemu_x86::cpu::{Cpu, gpr};
-use goemu_x86::engine::{Bar, Chooser, Engine, Stops, Watch};
+use goemu_x86::engine::{Allocators, Bar, Chooser, Engine, Stops, Watch};
 use goemu_x86::exit::Exit;
 use goemu_x86::interp::Interpreter;
 use goemu_x86::memory::{Memory, PAGE};
@@ -14,11 +14,10 @@ use iced_x86::Instruction;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cache::{At, Cache, Stub};
-use crate::host::code::CodeMemory;
 use crate::host::enter::{Left, Window};
 use crate::host::signals::{Inside, SignalStack, install};
 use crate::layout::{self, CHUNK, MARGIN};
-use crate::transfer::{is_fit, load, store};
+use crate::transfer::{is_fit, lend, load, note_objects, store};
 use crate::unit::{Limits, Unit};
 use crate::{Unavailable, host};
 
@@ -62,6 +61,7 @@ pub struct Translator {
     interpreter: Interpreter,
     stops: FxHashSet<u64>,
     bar: Option<Bar>,
+    allocators: Allocators,
     /// Counts edges; the code has addresses of its counters.
     coverage: Option<Arc<Coverage>>,
     /// What translated code needs, once some is.
@@ -126,12 +126,6 @@ enum After {
     Enter { table: i32 },
 }
 
-pub(crate) fn check() -> Result<(), Unavailable> {
-    host::check()?;
-    CodeMemory::new().map_err(Unavailable::CodeMemory)?;
-    if install() { Ok(()) } else { Err(Unavailable::Signals) }
-}
-
 impl Translator {
     /// A translator that has translated nothing. What it needs of the host it takes when there is something hot; if
     /// that cannot be had, it goes on interpreting.
@@ -147,6 +141,7 @@ impl Translator {
             interpreter,
             stops: FxHashSet::default(),
             bar: None,
+            allocators: Allocators::default(),
             coverage: None,
             parts: None,
             refused: false,
@@ -258,8 +253,8 @@ impl Translator {
         let wanted = |at: u64| self.eager || at == pc || self.interpreter.has_executed(at);
         let coverage = self.coverage.as_deref();
         let target = |block: u64| self.interpreter.only_target(block);
-        let (stops, target) = (&self.stops, &target);
-        let limits = Limits { stops, guarded: &guarded, wanted: &wanted, target, coverage };
+        let (stops, allocators, target) = (&self.stops, &self.allocators, &target);
+        let limits = Limits { stops, guarded: &guarded, wanted: &wanted, target, coverage, allocators };
         let Some(done) = Unit::translate(&parts.cache, memory, &limits, pc) else { return false };
         for range in &done.read {
             memory.mark_code(range.clone());
@@ -333,6 +328,19 @@ impl Translator {
         }
     }
 
+    /// The same. Where objects were made in it, the run is over before anything is interpreted.
+    fn go_on(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: &mut i64,
+        held: &mut Option<Held>,
+    ) -> Option<Exit> {
+        let exit = self.run_translated(cpu, memory, fuel, held);
+        let made = !memory.bump().objects().is_empty();
+        exit.or_else(|| made.then_some(Exit::OutOfFuel))
+    }
+
     /// Interprets until there is an exit or hot code: for long only after signals were let through, and in a new machine whatever is
     /// hot for a while.
     fn interpret(
@@ -403,7 +411,7 @@ impl Translator {
     fn go(
         &mut self,
         cpu: &mut Cpu,
-        memory: &Memory,
+        memory: &mut Memory,
         fuel: &mut i64,
         window: &mut Window,
         inside: &Inside,
@@ -420,11 +428,13 @@ impl Translator {
         load(cpu, window, chunk + i64::from(version.pending));
         let costs = memory.cost_left();
         window.state().cost_left = costs;
+        lend(memory, window);
         let entered = cpu.rip;
         parts.idle = 0;
         let left = window.enter(inside, target, &mut cpu.ymm);
         store(cpu, window, matches!(left, Left::Refused(_)));
         memory.charge(costs.saturating_sub(window.state().cost_left));
+        note_objects(memory, window, *fuel - chunk);
         let (after, pc, pending) = match left {
             Left::Refused(address) => {
                 cost += REFUSAL;
@@ -492,7 +502,7 @@ impl Engine for Translator {
         if let Some(held) = &mut held {
             (held.since, held.runs) = (held.since + *fuel, held.runs + 1);
         }
-        let begun = if self.eager { self.run_translated(cpu, memory, fuel, &mut held) } else { None };
+        let begun = if self.eager { self.go_on(cpu, memory, fuel, &mut held) } else { None };
         let exit = begun.unwrap_or_else(|| {
             loop {
                 match self.interpret(cpu, memory, fuel, &mut held) {
@@ -502,7 +512,7 @@ impl Engine for Translator {
                     None => {}
                 }
                 if *fuel > MARGIN
-                    && let Some(exit) = self.run_translated(cpu, memory, fuel, &mut held)
+                    && let Some(exit) = self.go_on(cpu, memory, fuel, &mut held)
                 {
                     break exit;
                 }
@@ -518,8 +528,10 @@ impl Engine for Translator {
     }
 
     fn keep_ready(&mut self, ready: bool) {
+        if self.keeps != ready {
+            self.let_go();
+        }
         self.keeps = ready;
-        self.let_go();
     }
 
     fn let_go(&mut self) {
@@ -546,6 +558,13 @@ impl Engine for Translator {
             self.stops = new;
             self.clear();
             self.interpreter.set_stops(stops);
+        }
+    }
+
+    fn set_allocators(&mut self, allocators: &Allocators) {
+        if *allocators != self.allocators {
+            self.allocators.clone_from(allocators);
+            self.clear();
         }
     }
 

@@ -4,6 +4,8 @@ pub(crate) mod code;
 pub(crate) mod enter;
 pub(crate) mod signals;
 
+use code::CodeMemory;
+
 use crate::Unavailable;
 
 /// Whether translated code can run on this processor under this system.
@@ -16,4 +18,11 @@ pub(crate) fn check() -> Result<(), Unavailable> {
         Some((_, name)) => Err(Unavailable::Processor(name)),
         None => Ok(()),
     }
+}
+
+/// Whether the system lets it, too, as far as can be said without a guest.
+pub(crate) fn check_system() -> Result<(), Unavailable> {
+    check()?;
+    CodeMemory::new().map_err(Unavailable::CodeMemory)?;
+    if signals::install() { Ok(()) } else { Err(Unavailable::Signals) }
 }

@@ -3,7 +3,7 @@
 //! All lie between -2^31 and -2^30: an instruction reaches them by a displacement alone, and no access of the guest's does,
 //! because what is not checked may be off by 2^30 at most ([`crate::facts::REACH`]).
 
-use goemu_memory::{HostPages, PAGE};
+use goemu_memory::{BUMPED, HostPages, PAGE};
 
 const START: i32 = i32::MIN;
 
@@ -29,6 +29,10 @@ pub(crate) const SECOND_JUMPS: i32 = START + 0x12_8000;
 pub(crate) const SECOND_LEN: usize = 0x1000;
 /// The bits of CRC32 that number them. Addresses below 2^32 that share an entry of [`JUMPS`] differ in the upper half.
 pub(crate) const SECOND_BITS: u64 = (SECOND_LEN as u64 - 1) << 16;
+
+/// Sizes of the objects that were handed out, and what their types say of pointers.
+pub(crate) const SIZES: i32 = START + 0x13_0000;
+pub(crate) const POINTERS: i32 = SIZES + 8 * BUMPED as i32;
 
 /// Addresses of the code cache for jumps by tables of the guest's.
 pub(crate) const SWITCHES: i32 = START + 0x14_0000;

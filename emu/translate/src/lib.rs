@@ -35,6 +35,25 @@ mod unit;
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub use engine::Translator;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub use host::signals::ThreadSignals;
+
+/// How the signals of this thread are handled, which is nobody's business on this host.
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+pub struct ThreadSignals;
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+impl ThreadSignals {
+    /// Nothing.
+    pub fn hold() -> Option<ThreadSignals> {
+        None
+    }
+
+    /// Nowhere.
+    pub fn are_held() -> bool {
+        false
+    }
+}
 
 /// Why code cannot be translated here.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +82,7 @@ pub enum Unavailable {
 /// Why not.
 pub fn check() -> Result<(), Unavailable> {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    return engine::check();
+    return host::check_system();
     #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
     Err(Unavailable::Host)
 }

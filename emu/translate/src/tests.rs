@@ -1,5 +1,6 @@
 //! Both engines side by side: whatever one does, the other does.
 
+mod allocate;
 mod escape;
 mod faults;
 mod guesses;

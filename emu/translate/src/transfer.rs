@@ -2,9 +2,10 @@
 
 use goemu_x86::alu::float::Mxcsr;
 use goemu_x86::cpu::{Cpu, Flags, Rflags, gpr};
+use goemu_x86::memory::Memory;
 
 use crate::facts::RSP_SLACK;
-use crate::host::enter::{FAULTS, Window};
+use crate::host::enter::{FAULTS, State, Window};
 
 /// The masks of the exceptions DE and UE in MXCSR, which translated code runs without: processors compute slowly with numbers below the
 /// normal ones, and the interpreter charges for that.
@@ -42,4 +43,20 @@ pub(crate) fn store(cpu: &mut Cpu, window: &mut Window, refused: bool) {
         flags &= cpu.mxcsr | !(REFUSED_FLOATS >> MASK_SHIFT);
     }
     cpu.mxcsr = cpu.mxcsr & !Mxcsr::FLAGS | flags;
+}
+
+/// What translated code may hand out.
+pub(crate) fn lend(memory: &Memory, window: &mut Window) {
+    let (bump, state) = (memory.bump(), window.state());
+    let rest = bump.rest();
+    (state.bump, state.bumped) = ([rest.start, rest.end], bump.objects().len() as u64);
+}
+
+/// Notes the objects that translated code has made. `rest` is the fuel that is left where its count is 0.
+pub(crate) fn note_objects(memory: &mut Memory, window: &mut Window, rest: i64) {
+    let &mut State { bumped, bump: [next, _], bumped_at, .. } = window.state();
+    for n in memory.bump().objects().len()..bumped as usize {
+        let object = window.bumped(n);
+        memory.bump_mut().took(object, next, rest + bumped_at);
+    }
 }

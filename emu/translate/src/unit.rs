@@ -3,6 +3,7 @@
 //! A block is translated for what is known where it is entered. Control that comes with other knowledge goes to another
 //! version of it, up to a few; so a loop's first round makes the checks, and its later ones need none.
 
+mod allocate;
 mod edges;
 mod indirect;
 mod inline;
@@ -14,6 +15,7 @@ use std::ops::Range;
 
 use goemu_x86::coverage::{self, Coverage};
 use goemu_x86::decode::{Block, BlockEnd};
+use goemu_x86::engine::Allocators;
 use goemu_x86::memory::Memory;
 use iced_x86::{Code, Instruction, InstructionInfoFactory, Register};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -44,6 +46,8 @@ pub(crate) struct Limits<'a> {
     pub(crate) target: &'a dyn Fn(u64) -> Option<u64>,
     /// What counts edges.
     pub(crate) coverage: Option<&'a Coverage>,
+    /// Which stops allocate.
+    pub(crate) allocators: &'a Allocators,
 }
 
 /// A block that was begun or is still to be translated.
@@ -70,6 +74,8 @@ enum Cold {
     Arrive(Label, u64, i32),
     /// Leaves for the interpreter.
     Interpret(Label, u64, i32),
+    /// Restores what [`Unit::allocate`] saved, and goes on at another label.
+    Restore(Label, Label),
     /// An indirect call, after so many instructions that are not counted: not where it was expected to go.
     Call(Label, Box<(Instruction, Facts)>, i32),
 }
@@ -292,6 +298,9 @@ impl<'a> Unit<'a> {
             (Kind::Call, BlockEnd::Call(to)) if self.call_in_place(last, to, false).is_some() => {
                 self.enter_in_place(to, &mut facts, done)
             }
+            (Kind::Call, BlockEnd::Call(to)) if self.allocates(last, to) => {
+                self.allocate(last, to, facts, done)
+            }
             (Kind::Call, BlockEnd::Call(to)) => {
                 self.begin_leaving(last, done);
                 self.push_return(last.next_ip());
@@ -486,6 +495,11 @@ impl<'a> Unit<'a> {
                 Cold::Edge(way, counter, then) => {
                     self.emitter.bind(way);
                     self.emitter.add_one(counter);
+                    self.emitter.jump(then);
+                }
+                Cold::Restore(way, then) => {
+                    self.emitter.bind(way);
+                    self.emitter.restore_saved();
                     self.emitter.jump(then);
                 }
                 Cold::Call(way, call, pending) => {

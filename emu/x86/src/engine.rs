@@ -39,6 +39,16 @@ pub type Bar = Arc<dyn Fn(&Instruction) -> bool + Send + Sync>;
 /// Says of an instruction whether a watch wants to be shown it. Asked once, when the instruction is decoded.
 pub type Chooser = Arc<dyn Fn(&Instruction) -> bool + Send + Sync>;
 
+/// Functions at stops that allocate, as Go's `mallocgc` does: RAX has a size, RBX the address of a type or 0, and the object's address
+/// returns in RAX.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allocators {
+    /// Where they begin.
+    pub entries: HashSet<u64>,
+    /// Where a type has the bytes of its objects that may hold pointers: a quadword so far from its beginning.
+    pub pointers: u8,
+}
+
 /// How much of a run is shown to a [`Watch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -119,6 +129,13 @@ pub trait Engine: Send {
 
     /// Sets the addresses at which to leave.
     fn set_stops(&mut self, stops: Stops);
+
+    /// Says which stops allocate. Where these are called, an engine may hand out what [`Memory::bump`] has, note it there, and go on,
+    /// instead of leaving. Once it has, it reads no clock and begins no detour before it has left: then with
+    /// [`Exit::OutOfFuel`], whatever is left.
+    fn set_allocators(&mut self, allocators: &Allocators) {
+        let _ = allocators;
+    }
 
     /// Sets which instructions to leave at, with [`Exit::Guarded`].
     fn set_bar(&mut self, bar: Option<Bar>);

@@ -138,6 +138,18 @@ impl Heap {
         Ok(at)
     }
 
+    /// What may be handed out in order, without a look at anything here, until it is [noted](Heap::note): memory that was never handed
+    /// out, before the next collection is due.
+    #[inline]
+    pub(crate) fn in_order(&self) -> Range<u64> {
+        let at = self.top();
+        if self.gaps.is_empty() {
+            at..self.fresh.mapped().min(at + self.most.saturating_sub(self.since))
+        } else {
+            0..0
+        }
+    }
+
     /// Free memory that a collection found, and how much of it the object has with what aligns the next one.
     fn take_gap(
         &mut self,

@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 use crate::runtime::hooked;
 
 /// What answering a hook and a system call takes, in instructions, whatever it does.
-const HOOK: u64 = 10;
+pub(super) const HOOK: u64 = 10;
 const SYSCALL: u64 = 40;
 
 /// How far a run has come.
@@ -29,11 +29,11 @@ pub(crate) enum Progress {
 }
 
 /// A machine whose engine is kept ready until the run is over, also where it ends in a panic: the host's signals wait meanwhile.
-struct Ready<'m>(&'m mut Machine);
+pub(super) struct Ready<'m>(pub(super) &'m mut Machine);
 
 impl Drop for Ready<'_> {
     fn drop(&mut self) {
-        self.0.engine.keep_ready(false);
+        self.0.engine.keep_ready(self.0.bursts_here());
     }
 }
 
@@ -51,6 +51,7 @@ impl Machine {
     #[inline]
     pub(crate) fn run_short(&mut self, fuel: &mut i64, ended: &mut Option<Outcome>) -> Result<bool, Error> {
         let plain = self.coverage.is_none() && self.os.steps() == 0 && self.runs_alone();
+        let plain = plain && (!self.bursts || self.bursts_here());
         if !plain || self.hooks.at(self.guest.cpu.rip).is_some() {
             *ended = self.run(fuel)?;
             return Ok(ended.is_none());
@@ -83,7 +84,7 @@ impl Machine {
 
     /// Whether nothing of the user's runs before the call is over, and no hook waits for anything: the engine need not
     /// put the host in order for each.
-    fn runs_alone(&self) -> bool {
+    pub(super) fn runs_alone(&self) -> bool {
         self.own_hooks.is_empty() && self.observers.is_empty()
     }
 
@@ -251,15 +252,25 @@ impl Machine {
     /// system lets it. What was done before is settled.
     #[inline]
     fn run_slice(&mut self, fuel: &mut i64) -> (Exit, bool) {
-        let whole = self.with_os(|os, cx| os.slice(cx)).min(*fuel);
+        let carried = std::mem::take(&mut self.carried);
+        let whole = self.with_os(|os, cx| os.slice(cx)).min(fuel.saturating_add(carried)) - carried;
         let slice = self.stopping.part_of(whole).min(self.part);
+        let slice = self.lend(slice, *fuel);
         let mut left = slice;
         let exit = self.run_engine(&mut left);
         let ran = slice.saturating_sub(left);
+        if let Some(at) = self.note_objects()
+            && matches!(exit, Exit::OutOfFuel)
+            && ran < whole
+        {
+            // What ran since then belongs to the next slice.
+            self.carried = at - left;
+        }
         self.stopping.ran(ran);
         *fuel = fuel.saturating_sub(ran);
         self.settle(fuel);
-        self.with_os(|os, cx| os.ran(cx, ran));
+        let told = ran + carried - self.carried;
+        self.with_os(|os, cx| os.ran(cx, told));
         self.follow();
         (exit, ran >= whole)
     }

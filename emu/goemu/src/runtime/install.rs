@@ -31,7 +31,7 @@ pub(crate) fn hooked(image: &Image, hooks: &mut Hooks, memory: &mut Memory) {
             wrappers.push((name, func.entry(), body));
         } else {
             hooked.insert(name);
-            hooks.add(func.entry(), Arc::new(body));
+            add(hooks, name, func.entry(), body);
         }
     }
     hooks.add(address_map::PARKED, Arc::new(goroutines::parked as Body));
@@ -52,6 +52,13 @@ pub(crate) fn hooked(image: &Image, hooks: &mut Hooks, memory: &mut Memory) {
     }
 }
 
+fn add(hooks: &mut Hooks, name: &str, entry: u64, body: Body) {
+    hooks.add(entry, Arc::new(body));
+    if table::allocates(name) {
+        hooks.mark_allocator(entry);
+    }
+}
+
 /// Sets the hooks on functions that are recognised by what they are, where their names do not tell.
 fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>, recognised: &Recognised) {
     let release = Release::of(image);
@@ -69,7 +76,7 @@ fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>, 
             "gopark" => hooks.add(entry, Arc::new(goroutines::gopark_unnamed as Body)),
             _ => {
                 if let Some(body) = table::hooked(&table::full(name), release) {
-                    hooks.add(entry, Arc::new(body));
+                    add(hooks, name, entry, body);
                 }
             }
         }

@@ -434,6 +434,11 @@ pub(super) fn hooked(name: &str, release: Release) -> Option<Body> {
     find(name, &[When::Replaces, When::Watches], release).map(|row| row.body)
 }
 
+/// Whether the hook on a function allocates: `mallocgc`, and those of one size.
+pub(super) fn allocates(name: &str) -> bool {
+    short(name).starts_with("mallocgc")
+}
+
 /// A function's name without `runtime.`.
 pub(super) fn short(name: &str) -> &str {
     name.strip_prefix("runtime.").unwrap_or(name)

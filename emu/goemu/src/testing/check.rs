@@ -189,7 +189,7 @@ impl Check {
     ) -> Result<Checked, Error> {
         let reading = machine.reading();
         machine.set_reading(self.reading(reading));
-        let checked = Search::new(self, machine, watch).run(Part::all(runs));
+        let checked = machine.burst(|machine| Search::new(self, machine, watch).run(Part::all(runs)));
         machine.set_reading(reading);
         checked
     }
@@ -222,8 +222,9 @@ impl Check {
         let work = |machine: &mut Machine, part: Part| {
             let reading = machine.reading();
             self.prepare(machine);
-            let search = Search::new(self, machine, counted.of_part(&interrupt));
-            let checked = search.run(std::iter::once(part));
+            let checked = machine.burst(|machine| {
+                Search::new(self, machine, counted.of_part(&interrupt)).run(std::iter::once(part))
+            });
             machine.set_reading(reading);
             checked
         };

@@ -9,6 +9,7 @@
 use std::arch::{asm, naked_asm};
 use std::mem::offset_of;
 
+use goemu_memory::{BUMPED as BUMPED_MOST, Bumped};
 use goemu_x86::cpu::Ymm;
 
 use super::signals::Inside;
@@ -56,8 +57,19 @@ pub(crate) struct State {
     pub(crate) owner: u64,
     /// Entries of switches that are filled in.
     switches: usize,
+    /// What may be handed out: from where, up to where; how many objects were, and the count of instructions at the last one.
+    pub(crate) bump: [u64; 2],
+    pub(crate) bumped: u64,
+    pub(crate) bumped_at: i64,
+    /// RAX, RCX, RDX, the flags and what a type says of pointers, while an object is made.
+    saved: [u64; 5],
 }
 
+pub(crate) const BUMP_NEXT: i32 = offset_of!(State, bump) as i32;
+pub(crate) const BUMP_END: i32 = BUMP_NEXT + 8;
+pub(crate) const BUMPED: i32 = offset_of!(State, bumped) as i32;
+pub(crate) const BUMPED_AT: i32 = offset_of!(State, bumped_at) as i32;
+pub(crate) const SAVED: i32 = offset_of!(State, saved) as i32;
 pub(crate) const R14: i32 = offset_of!(State, gpr) as i32 + 14 * 8;
 pub(crate) const LEAVE: i32 = offset_of!(State, leave) as i32;
 pub(crate) const JUMP: i32 = offset_of!(State, jump) as i32;
@@ -150,6 +162,12 @@ impl Window {
             self.put(layout::SWITCHES + 8 * n as i32, address(n));
         }
         self.state().switches = len;
+    }
+
+    /// The object that was handed out as the `n`-th.
+    pub(crate) fn bumped(&mut self, n: usize) -> Bumped {
+        let at = 8 * n.min(BUMPED_MOST - 1) as i32;
+        Bumped { size: self.get(layout::SIZES + at), pointers: self.get(layout::POINTERS + at) }
     }
 
     fn get(&mut self, displacement: i32) -> u64 {

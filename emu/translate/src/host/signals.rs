@@ -32,6 +32,9 @@ unsafe impl Sync for Before {}
 thread_local! {
     /// The translated code that this thread is in: its address, and its state.
     static CURRENT: Cell<(u64, *mut State)> = const { Cell::new((0, null_mut())) };
+
+    /// Whether there are [`ThreadSignals`].
+    static HELD: Cell<bool> = const { Cell::new(false) };
 }
 
 type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
@@ -219,6 +222,53 @@ impl Drop for Inside {
         CURRENT.set(self.outer);
         // SAFETY: both values are what the system gave for this thread. The mask comes last: what waited is
         // delivered as if translated code had never run.
+        unsafe {
+            libc::sigaltstack(&self.stack, null_mut());
+            libc::pthread_sigmask(libc::SIG_SETMASK, &self.mask, null_mut());
+        }
+    }
+}
+
+/// How the signals of this thread are handled: as they are when this is made, and again when it is dropped, whatever a machine that
+/// stays ready has done in between, and on whichever thread.
+pub struct ThreadSignals {
+    mask: libc::sigset_t,
+    stack: libc::stack_t,
+    gs: u64,
+    current: (u64, *mut State),
+}
+
+impl ThreadSignals {
+    /// `None` where somebody of this thread has them already, or the system does not tell.
+    pub fn hold() -> Option<ThreadSignals> {
+        let (mut mask, mut stack) = (unsafe_zeroed(), unsafe_zeroed());
+        // SAFETY: only asks; both pointers are to live values.
+        let refused = unsafe {
+            libc::sigaltstack(null(), &mut stack) != 0
+                || libc::pthread_sigmask(libc::SIG_SETMASK, null(), &mut mask) != 0
+        };
+        if refused || HELD.replace(true) {
+            return None;
+        }
+        let gs = swap_gs(0);
+        swap_gs(gs);
+        Some(ThreadSignals { mask, stack, gs, current: CURRENT.get() })
+    }
+
+    /// Whether somebody of this thread has them.
+    pub fn are_held() -> bool {
+        HELD.get()
+    }
+}
+
+impl Drop for ThreadSignals {
+    fn drop(&mut self) {
+        // As in `Inside`. It holds a pointer, so it is dropped on the thread that it was made on.
+        HELD.set(false);
+        swap_gs(self.gs);
+        CURRENT.set(self.current);
+        // SAFETY: both values are what the system gave for this thread, and what was current then is still there: it belongs to a
+        // machine that uses the one that is given back.
         unsafe {
             libc::sigaltstack(&self.stack, null_mut());
             libc::pthread_sigmask(libc::SIG_SETMASK, &self.mask, null_mut());

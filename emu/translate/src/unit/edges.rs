@@ -170,7 +170,7 @@ impl Unit<'_> {
         self.way(&Edge::polled(pc, &Facts::default()))
     }
 
-    fn arrive(&mut self, pc: u64, pending: i32) -> Label {
+    pub(super) fn arrive(&mut self, pc: u64, pending: i32) -> Label {
         let way = self.emitter.label();
         self.cold.push(Cold::Arrive(way, pc, pending));
         way

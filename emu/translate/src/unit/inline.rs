@@ -55,8 +55,8 @@ impl Callers {
         if self.0[DEPTH - 1].is_some() {
             return None;
         }
-        // Below RSP may lie where other functions return to: the call writes over it.
-        self.each(|above| (above >= 0 || above <= -16).then_some(above));
+        // Below RSP may lie where other functions return to.
+        self.past_call();
         self.moved(-8);
         self.0.rotate_right(1);
         self.0[0] = Some(Caller { back, above: Some(0) });
@@ -69,6 +69,11 @@ impl Callers {
         self.0.rotate_left(1);
         self.moved(8);
         self
+    }
+
+    /// After a call that returned here: it has written over what lies below RSP.
+    pub(super) fn past_call(&mut self) {
+        self.each(|above| (above >= 0 || above <= -16).then_some(above));
     }
 
     fn each(&mut self, mut change: impl FnMut(i64) -> Option<i64>) {
