@@ -7,8 +7,12 @@ use crate::memory::{MemFault, Memory};
 /// Bytes of the longest instruction.
 pub const MAX_INSN: usize = 15;
 
-/// The most instructions in a block.
+/// The most instructions in a block, and those that most blocks have at most.
 const MAX_BLOCK: usize = 64;
+const USUAL: usize = 8;
+
+/// Bytes that are fetched together.
+const FETCHED: usize = 64;
 
 /// How control leaves a block at its last instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,20 +96,34 @@ pub fn decode(memory: &Memory, pc: u64) -> Result<Instruction, MemFault> {
 /// # Errors
 /// Those of [`decode`] for the first instruction. A later one that cannot be fetched ends the block before it.
 pub fn decode_block(memory: &Memory, pc: u64, stop: impl Fn(u64) -> bool) -> Result<Block, MemFault> {
-    let mut insns = vec![decode(memory, pc)?];
+    let mut insns = Vec::with_capacity(USUAL);
+    let mut next = pc;
     loop {
-        let last = insns[insns.len() - 1];
-        if let Some(end) = block_end(&last) {
-            return Ok(Block { insns, end });
-        }
-        let next = last.next_ip();
-        if insns.len() >= MAX_BLOCK || stop(next) {
-            return Ok(Block { insns, end: BlockEnd::Next });
-        }
-        match decode(memory, next) {
-            Ok(insn) => insns.push(insn),
-            // It faults when it is reached.
-            Err(_) => return Ok(Block { insns, end: BlockEnd::Next }),
+        // Bytes are fetched for several instructions at once: all that lie whole in them are decoded from there.
+        let mut bytes = [0; FETCHED];
+        let len = memory.fetch(next, &mut bytes);
+        let mut decoder =
+            Decoder::with_ip(64, &bytes[..*len.as_ref().unwrap_or(&0)], next, DecoderOptions::NONE);
+        loop {
+            let left = decoder.max_position() - decoder.position();
+            let decoded = if left >= MAX_INSN { Ok(decoder.decode()) } else { decode(memory, next) };
+            match decoded {
+                Ok(insn) => insns.push(insn),
+                Err(fault) if insns.is_empty() => return Err(fault),
+                // It faults when it is reached.
+                Err(_) => return Ok(Block { insns, end: BlockEnd::Next }),
+            }
+            let last = &insns[insns.len() - 1];
+            if let Some(end) = block_end(last) {
+                return Ok(Block { insns, end });
+            }
+            next = last.next_ip();
+            if insns.len() >= MAX_BLOCK || stop(next) {
+                return Ok(Block { insns, end: BlockEnd::Next });
+            }
+            if left < 2 * MAX_INSN {
+                break;
+            }
         }
     }
 }

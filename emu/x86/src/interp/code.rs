@@ -1,5 +1,6 @@
 //! Decoded blocks, found by address, linked to each other.
 
+use std::cell::Cell;
 use std::ops::{Range, RangeInclusive};
 
 use iced_x86::Instruction;
@@ -58,6 +59,8 @@ const QUICK: usize = 1 << 12;
 
 /// Operations to keep before all are dropped: a quarter of a gigabyte, more than any program has.
 const MAX_OPS: usize = 1 << 21;
+/// Operations that there is room for at first: more than starting a program takes.
+const FIRST: usize = 1 << 15;
 /// Bytes of the host's memory that an operation takes which is a block by itself, about.
 const OP: u64 = 160;
 /// The part of the guest's memory that decoded code may take, beside it.
@@ -177,10 +180,22 @@ impl Blocks {
         if self.ops.len() > most_ops(memory.limit()) {
             self.forget_all();
         }
-        let cut = |at: u64| self.stops.contains(&at) || may_change(memory, addr) || may_change(memory, at);
+        // Instructions that end up to this page cannot be changed.
+        let firm = Cell::new(if may_change(memory, addr) { None } else { Some(last_page(addr)) });
+        let changes = |at: u64| {
+            let changes = firm.get().is_none_or(|page| last_page(at) != page && may_change(memory, at));
+            firm.set(firm.get().filter(|_| !changes).map(|_| last_page(at)));
+            changes
+        };
+        let cut = |at: u64| self.stops.contains(&at) || changes(at);
         let decoded = decode_block(memory, addr, cut)?;
         let decoded_to = decoded.next();
         memory.mark_code(addr..decoded_to);
+        if self.ops.capacity() == 0 {
+            // Growing copies, and what is not used costs nothing.
+            self.ops.reserve(FIRST);
+            self.insns.reserve(FIRST);
+        }
         let id = Id(self.blocks.len() as u32);
         let taken_rip = match decoded.end {
             BlockEnd::Jump(to) | BlockEnd::Branch(to) | BlockEnd::Call(to) => to,
@@ -339,8 +354,18 @@ fn most_ops(limit: u64) -> usize {
 /// Whether an instruction at an address could be changed by one before it in the same block: its page, or the next, may be
 /// written. Such code runs in blocks of one instruction, so that every change is seen by the next.
 fn may_change(memory: &Memory, addr: u64) -> bool {
-    let last = addr.wrapping_add(MAX_INSN as u64 - 1);
-    [addr, last].into_iter().any(|at| memory.perm(at).is_some_and(|perm| perm.contains(Perm::WRITE)))
+    [addr, last_byte(addr)]
+        .into_iter()
+        .any(|at| memory.perm(at).is_some_and(|perm| perm.contains(Perm::WRITE)))
+}
+
+/// The last byte that an instruction at an address may have, and its page.
+fn last_byte(addr: u64) -> u64 {
+    addr.wrapping_add(MAX_INSN as u64 - 1)
+}
+
+fn last_page(addr: u64) -> u64 {
+    last_byte(addr) / PAGE
 }
 
 #[inline(always)]
