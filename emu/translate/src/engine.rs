@@ -349,12 +349,13 @@ impl Translator {
         memory: &mut Memory,
         fuel: &mut i64,
         held: &mut Option<Held>,
+        arrives: bool,
     ) -> Option<Exit> {
         if held.is_some() || self.cold > 0 {
             let most = if held.is_some() { DETOUR } else { self.cold };
             let (part, whole) = ((*fuel).min(most), *fuel);
             let mut left = part;
-            let exit = self.interpreter.run_until_hot(cpu, memory, &mut left);
+            let exit = self.interpreter.run_until_hot(cpu, memory, &mut left, arrives);
             *fuel = whole - part + left;
             self.warm_up(part - left);
             if !matches!(exit, Some(Exit::OutOfFuel)) || *fuel <= 0 {
@@ -366,7 +367,7 @@ impl Translator {
             }
             *held = None;
         }
-        self.interpreter.run_until_hot(cpu, memory, fuel)
+        self.interpreter.run_until_hot(cpu, memory, fuel, arrives)
     }
 
     /// So many instructions were interpreted.
@@ -504,12 +505,14 @@ impl Engine for Translator {
         }
         let begun = if self.eager { self.go_on(cpu, memory, fuel, &mut held) } else { None };
         let exit = begun.unwrap_or_else(|| {
+            // A run's beginning is an arrival.
+            let mut arrives = true;
             loop {
-                match self.interpret(cpu, memory, fuel, &mut held) {
+                match self.interpret(cpu, memory, fuel, &mut held, arrives) {
                     // As most short calls end: the rest of an exit is neither there nor moved.
                     Some(Exit::Stopped) => break Exit::Stopped,
                     Some(exit) => break exit,
-                    None => {}
+                    None => arrives = false,
                 }
                 if *fuel > MARGIN
                     && let Some(exit) = self.go_on(cpu, memory, fuel, &mut held)

@@ -142,10 +142,11 @@ impl Interpreter {
         // Work that was counted before is not this code's.
         memory.forget_cost();
         let exit = match self.edges.take() {
-            None => self.run_blocks::<false>(cpu, memory, fuel, &mut watch),
+            None => self.run_blocks::<false>(cpu, memory, fuel, false, &mut watch),
             Some(mut edges) => {
                 edges.coverage.begin(cpu.rip);
-                let exit = self.run_blocks::<false>(cpu, memory, fuel, &mut Covered(watch, &mut edges));
+                let exit =
+                    self.run_blocks::<false>(cpu, memory, fuel, false, &mut Covered(watch, &mut edges));
                 edges.coverage.end(cpu.rip);
                 self.edges = Some(edges);
                 exit
@@ -162,12 +163,16 @@ impl Interpreter {
         cpu: &mut Cpu,
         memory: &mut Memory,
         fuel: &mut i64,
+        arrives: bool,
         watch: &mut impl Watching,
     ) -> Option<Exit> {
         let mut id = match self.blocks.enter(memory, cpu.rip) {
             Ok(id) => id,
             Err(fault) => return Some(Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) })),
         };
+        if HEAT && arrives && self.blocks.warm(id) {
+            return None;
+        }
         loop {
             let block = self.blocks.get(id);
             let flow = match watch.run(&self.blocks, block, cpu, memory) {
@@ -199,13 +204,19 @@ impl Interpreter {
     }
 
     /// Runs until there is a reason to leave, as [`Engine::run`] does, or until control has come to hot code, by a call, a
-    /// return or backwards: `None`, and RIP is there. The block at RIP runs even if it is hot. The cost of long operations
-    /// is the caller's to forget when a run begins, as is telling [`Coverage`] of its beginning and end.
-    pub fn run_until_hot(&mut self, cpu: &mut Cpu, memory: &mut Memory, fuel: &mut i64) -> Option<Exit> {
+    /// return or backwards: `None`, and RIP is there. The block at RIP runs even if it is hot, unless control `arrives` there. The
+    /// cost of long operations is the caller's to forget when a run begins, as is telling [`Coverage`] of its beginning and end.
+    pub fn run_until_hot(
+        &mut self,
+        cpu: &mut Cpu,
+        memory: &mut Memory,
+        fuel: &mut i64,
+        arrives: bool,
+    ) -> Option<Exit> {
         let Some(mut edges) = self.edges.take() else {
-            return self.run_blocks::<true>(cpu, memory, fuel, &mut Unobserved);
+            return self.run_blocks::<true>(cpu, memory, fuel, arrives, &mut Unobserved);
         };
-        let exit = self.run_blocks::<true>(cpu, memory, fuel, &mut Covered(Unobserved, &mut edges));
+        let exit = self.run_blocks::<true>(cpu, memory, fuel, arrives, &mut Covered(Unobserved, &mut edges));
         self.edges = Some(edges);
         exit
     }

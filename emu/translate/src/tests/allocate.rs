@@ -136,7 +136,7 @@ fn are_not_left_for_where_there_is_room() {
         (0..4000).map(|n| (1 + n % 90, [NO_TYPE, TYPE, PLAIN][n as usize % 3])).collect();
     let (leaves, made) = compare(&table, 1 << 40, 1);
     assert_eq!(made, 4000);
-    assert!(leaves < 40, "left {leaves} times");
+    assert!(leaves < 80, "left {leaves} times");
 }
 
 #[test]
