@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The file could not be opened or mapped.
+    /// The file could not be opened or read.
     #[error("cannot read {}: {source}", path.display())]
     Io {
         /// The file that was asked for.
@@ -23,6 +23,14 @@ pub enum LoadError {
     /// The path names a pipe, a socket or a device.
     #[error("{} is not a regular file; copy its contents to a file first", .0.display())]
     NotAFile(PathBuf),
+    /// The file does not fit into memory. It is not mapped, because whoever truncates a mapped file ends this process.
+    #[error("the file has {len} bytes, and {free} bytes of memory are free to copy it to")]
+    TooLarge {
+        /// Its size in bytes.
+        len: u64,
+        /// Bytes of memory that are free.
+        free: u64,
+    },
     /// There are no bytes to load.
     #[error("the file is empty")]
     Empty,

@@ -105,8 +105,7 @@ impl Image {
         self.object.source.path()
     }
 
-    /// A file with the image's bytes, whose segments can be mapped: where files are copied, the copy, which cannot
-    /// change. None where the bytes were never in a file, or the system has no such files.
+    /// A file with the image's bytes, whose segments can be mapped: a copy, which cannot change. None where the bytes were never in a file, or the system has no such files.
     pub fn file(&self) -> Option<&File> {
         self.object.source.file()
     }
@@ -115,11 +114,6 @@ impl Image {
     pub fn shared_bytes(&self) -> Arc<dyn AsRef<[u8]> + Send + Sync> {
         let source: Arc<Source> = Arc::clone(&self.object.source);
         source
-    }
-
-    /// Whether the image's bytes are a mapped file that other processes can change or truncate: see [`Image::open`].
-    pub fn is_shared(&self) -> bool {
-        self.object.source.is_shared()
     }
 
     /// What is unusual about the file, though it can be loaded: a sentence each, without a subject, which is the file.

@@ -1,17 +1,16 @@
-//! Where the bytes of a file are: in a copy that no other process can change, mapped, or in memory.
+//! Where the bytes of a file are: in a copy that no other process can change, or in memory.
+//!
+//! No file of others is mapped. One that another process truncates would end this process (SIGBUS), whatever was looked at before.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
 use crate::LoadError;
-
-/// Files up to this size are copied. A mapped file that another process truncates ends this process (SIGBUS).
-const MAX_COPY: u64 = 64 << 20;
 
 /// The bytes of one whole file. Never empty.
 #[derive(Debug)]
@@ -29,8 +28,8 @@ impl AsRef<[u8]> for Source {
 
 /// Where the bytes are.
 enum Bytes {
-    /// A mapped file: a sealed copy, or the file itself.
-    File { map: Mmap, file: File, sealed: bool },
+    /// A sealed copy, which is a file in memory.
+    Sealed { map: Mmap, file: File },
     /// In memory.
     Memory(Cow<'static, [u8]>),
 }
@@ -38,14 +37,14 @@ enum Bytes {
 impl fmt::Debug for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Bytes::File { map, sealed, .. } => write!(f, "{} mapped bytes (sealed: {sealed})", map.len()),
+            Bytes::Sealed { map, .. } => write!(f, "{} sealed bytes", map.len()),
             Bytes::Memory(bytes) => write!(f, "{} bytes", bytes.len()),
         }
     }
 }
 
 impl Source {
-    /// Reads the regular file at `path`; maps it where it is large.
+    /// Reads the regular file at `path`.
     pub(crate) fn open(path: &Path) -> Result<Source, LoadError> {
         let io = |source| LoadError::Io { path: path.to_owned(), source };
         // Asked before opening, because opening a pipe waits for its other end.
@@ -56,15 +55,17 @@ impl Source {
         if !metadata.is_file() {
             return Err(LoadError::NotAFile(path.to_owned()));
         }
-        if metadata.len() == 0 {
+        let file = File::open(path).map_err(io)?;
+        let len = file.metadata().map_err(io)?.len();
+        if len == 0 {
             return Err(LoadError::Empty);
         }
-        let file = File::open(path).map_err(io)?;
-        let bytes = if metadata.len() <= MAX_COPY {
-            copy(file).map_err(io)?
-        } else {
-            let map = map(&file).map_err(io)?;
-            Bytes::File { map, file, sealed: false }
+        if let Some(free) = free_memory().filter(|free| len > *free) {
+            return Err(LoadError::TooLarge { len, free });
+        }
+        let bytes = match sealed_copy(&file, len).map_err(io)? {
+            Some(file) => Bytes::Sealed { map: map(&file).map_err(io)?, file },
+            None => Bytes::Memory(Cow::Owned(read(&file, len).map_err(io)?)),
         };
         Source::new(bytes, Some(path.to_owned()))
     }
@@ -87,7 +88,7 @@ impl Source {
     /// The contents of the file.
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.bytes {
-            Bytes::File { map, .. } => map,
+            Bytes::Sealed { map, .. } => map,
             Bytes::Memory(bytes) => bytes,
         }
     }
@@ -100,43 +101,74 @@ impl Source {
     /// An open file with these contents, where there is one.
     pub(crate) fn file(&self) -> Option<&File> {
         match &self.bytes {
-            Bytes::File { file, .. } => Some(file),
+            Bytes::Sealed { file, .. } => Some(file),
             Bytes::Memory(_) => None,
         }
     }
-
-    /// Whether another process can change or truncate what is mapped.
-    pub(crate) fn is_shared(&self) -> bool {
-        matches!(self.bytes, Bytes::File { sealed: false, .. })
-    }
 }
 
-/// Copies a file of at most [`MAX_COPY`] bytes; what it has beyond them, because it grew meanwhile, is left out.
-fn copy(file: File) -> io::Result<Bytes> {
-    match sealed_copy(&file)? {
-        Some(sealed) => Ok(Bytes::File { map: map(&sealed)?, file: sealed, sealed: true }),
-        None => Ok(Bytes::Memory(Cow::Owned(contents(&file)?))),
+/// The parts of a file of `len` bytes that have contents; between them are holes, which read as zeros (cores have such).
+#[cfg(target_os = "linux")]
+fn contents(file: &File, len: u64) -> Vec<std::ops::Range<u64>> {
+    use rustix::fs::SeekFrom::{Data, Hole};
+    let mut parts = Vec::new();
+    let mut at = 0;
+    while at < len {
+        let start = match rustix::fs::seek(file, Data(at)) {
+            Ok(start) => start.max(at),
+            // What is left is a hole.
+            Err(rustix::io::Errno::NXIO) => break,
+            // A file system that does not tell.
+            Err(_) => at,
+        };
+        let end = rustix::fs::seek(file, Hole(start)).unwrap_or(len).min(len);
+        if end <= start {
+            break;
+        }
+        parts.push(start..end);
+        at = end;
     }
+    parts
 }
 
-/// What a file has, up to [`MAX_COPY`], however far it was read before: a copy that could not be sealed has read it to its end.
-fn contents(mut file: &File) -> io::Result<Vec<u8>> {
+/// What a file has, up to `len`, however far it was read before: a copy that could not be sealed has read it to its end.
+fn read(mut file: &File, len: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    io::Seek::rewind(&mut file)?;
-    io::Read::read_to_end(&mut io::Read::take(file, MAX_COPY), &mut bytes)?;
+    file.rewind()?;
+    file.take(len).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// A copy in memory that is a file, so that guests can map it, and that is sealed, so that no process can change it.
-/// `None` where the system has no such files, or does not seal this one: it may still be using pages of it (EBUSY).
+/// A copy in memory that is a file, so that guests can map it, and that is sealed, so that no process can change it. What the
+/// file has beyond `len`, because it grew meanwhile, is left out. `None` where the system has no such files, or does not seal
+/// this one: it may still be using pages of it (EBUSY).
 #[cfg(target_os = "linux")]
-fn sealed_copy(file: &File) -> io::Result<Option<File>> {
+fn sealed_copy(mut file: &File, len: u64) -> io::Result<Option<File>> {
+    use std::io::SeekFrom;
+
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    // A limit for files that are written holds for these, too, and ends a process that goes beyond it (SIGXFSZ).
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    if limit.is_some_and(|limit| len > limit) {
+        return Ok(None);
+    }
     let Ok(copy) = memfd_create("goemu", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING) else {
         return Ok(None);
     };
     let mut copy = File::from(copy);
-    if io::copy(&mut io::Read::take(file, MAX_COPY), &mut copy)? == 0 {
+    copy.set_len(len)?;
+    for part in contents(file, len) {
+        file.seek(SeekFrom::Start(part.start))?;
+        copy.seek(SeekFrom::Start(part.start))?;
+        let wanted = part.end - part.start;
+        let copied = io::copy(&mut file.take(wanted), &mut copy)?;
+        if copied < wanted {
+            // It was truncated meanwhile.
+            copy.set_len(part.start + copied)?;
+            break;
+        }
+    }
+    if copy.metadata()?.len() == 0 {
         // Nothing can be mapped of it.
         return Ok(None);
     }
@@ -145,27 +177,36 @@ fn sealed_copy(file: &File) -> io::Result<Option<File>> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn sealed_copy(_: &File) -> io::Result<Option<File>> {
+fn sealed_copy(_: &File, _: u64) -> io::Result<Option<File>> {
     Ok(None)
 }
 
-#[allow(
-    unsafe_code,
-    reason = "guests map the file that an image was read from, and large files are not copied; nothing safe maps"
-)]
+/// Bytes of memory that a copy may take; `None` where the system does not tell.
+#[cfg(target_os = "linux")]
+fn free_memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    // What a container may take.
+    let limit =
+        fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    Some((kilobytes << 10).min(limit.unwrap_or(u64::MAX)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn free_memory() -> Option<u64> {
+    None
+}
+
+#[allow(unsafe_code, reason = "guests map the file that an image was read from; nothing safe maps")]
 fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: the mapping is read-only and private. Its bytes are only ever read as plain `u8`s, for which
-    // any value is valid, and no decision is made twice on the same byte that memory safety would rest on:
-    // every access is bounds-checked against the mapping's length, which does not change. A sealed copy cannot
-    // change at all. Of other files, another process may change or truncate them; `Image::open` documents that.
+    // SAFETY: the mapping is read-only and private, and the file is sealed: it can be neither written nor truncated.
     unsafe { Mmap::map(file) }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use std::io::Read;
 
     use super::*;
 
@@ -175,6 +216,7 @@ mod tests {
         let mut before = Vec::new();
         file.read_to_end(&mut before).unwrap();
         assert!(!before.is_empty());
-        assert_eq!(contents(&file).unwrap(), before);
+        assert_eq!(read(&file, u64::MAX).unwrap(), before);
+        assert_eq!(read(&file, 4).unwrap(), before[..4]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use goemu_loader::Image;
+use goemu_loader::{Image, LoadError};
 
 fn fixture(name: &str) -> Vec<u8> {
     let folder = if name.starts_with("demo") { "cli/demo" } else { "testdata/bin" };
@@ -44,7 +44,6 @@ fn a_file_may_be_truncated_or_changed_while_it_is_open() {
     let expected = everything(&Image::parse(bytes.clone()).expect("a program"));
     let file = Temporary::new("truncated", &bytes);
     let image = Image::open(file.path()).expect("a program");
-    assert!(!image.is_shared());
     assert_eq!(image.path(), Some(file.path()));
     // Reading a mapped file beyond its end is SIGBUS, which would end this process.
     std::fs::write(file.path(), b"short").expect("truncated");
@@ -66,14 +65,31 @@ fn guests_map_the_copy() {
     assert!(std::os::unix::fs::FileExt::write_at(copy, b"x", 0).is_err());
 }
 
+/// Reading a mapped file beyond its end would end this process, so that large ones are copied, too. Holes stay holes.
 #[test]
-fn large_files_are_mapped_and_say_so() {
-    let mut bytes = fixture("demo-go1.27");
-    bytes.resize((64 << 20) + 1, 0);
+fn a_large_file_may_be_truncated_while_it_is_open() {
+    let bytes = fixture("demo-go1.27");
+    let expected = everything(&Image::parse(bytes.clone()).expect("a program"));
     let file = Temporary::new("large", &bytes);
+    let open = std::fs::File::options().write(true).open(file.path()).expect("opened");
+    open.set_len((64 << 20) + 1).expect("a hole");
     let image = Image::open(file.path()).expect("a program");
-    assert!(image.is_shared());
-    assert_eq!(image.funcs_named("main.main").len(), 1);
+    open.set_len(1).expect("truncated");
+    assert!(everything(&image) == expected, "it differs after it was truncated");
+    let all = image.shared_bytes();
+    let all = (*all).as_ref();
+    assert!(all.len() == (64 << 20) + 1 && all[bytes.len()..].iter().all(|byte| *byte == 0));
+}
+
+/// What does not fit into memory is refused, and not mapped.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_larger_than_memory_is_refused() {
+    let file = Temporary::new("huge", &fixture("demo-go1.27"));
+    let open = std::fs::File::options().write(true).open(file.path()).expect("opened");
+    open.set_len(1 << 43).expect("a hole");
+    let error = Image::open(file.path()).expect_err("refused");
+    assert!(matches!(error, LoadError::TooLarge { len: 0x800_0000_0000, .. }), "{error}");
 }
 
 /// The program with a number of `width` bytes changed.

@@ -116,18 +116,22 @@ fn traces_go_to_standard_error_or_a_file() {
     assert!(std::fs::read_to_string(path).unwrap().contains("runtime.deferprocStack"));
 }
 
-/// A trace that is not whole is no trace, and a small stack of the shell's is enough.
+/// A trace that is not whole is no trace. A small stack of the shell's is enough, and so are files that may not be large: what
+/// goemu keeps in memory are files, too.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_an_error_and_a_small_stack_is_none() {
+fn a_full_disk_is_an_error_and_the_shells_limits_are_none() {
     let ran = goemu(["call", "main.f1", "--trace-out", "/dev/full"]);
     assert_eq!(ran.status, 1);
     assert!(ran.stderr.contains("/dev/full is not whole: No space left"), "{}", ran.stderr);
-    let small = std::process::Command::new("sh")
-        .args(["-c", "ulimit -s 128; exec \"$0\" call main.f1", env!("CARGO_BIN_EXE_goemu")])
-        .output()
-        .unwrap();
-    assert_eq!((small.status.code(), small.stdout.as_slice()), (Some(0), &b"1\n"[..]));
+    for limit in ["-s 128", "-f 100"] {
+        let script = format!("ulimit {limit}; exec \"$0\" call main.f1");
+        let limited = std::process::Command::new("sh")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_goemu")])
+            .output()
+            .unwrap();
+        assert_eq!((limited.status.code(), limited.stdout.as_slice()), (Some(0), &b"1\n"[..]), "{limit}");
+    }
 }
 
 #[test]

@@ -258,9 +258,7 @@ fn from_objects(linked: Linked, path: Option<PathBuf>) -> Result<Image, LoadErro
 impl Image {
     /// Reads the file at `path` and finds Go's tables in it.
     ///
-    /// Files of up to 64 MiB are copied into memory, so nothing that happens to the file later matters. Larger ones are
-    /// mapped: a process that truncates such a file while the image is in use ends this process with SIGBUS.
-    /// [`Image::is_shared`] tells which it is.
+    /// It is copied into memory, so nothing that happens to the file later matters.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), goemu_loader::LoadError> {

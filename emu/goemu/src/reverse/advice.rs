@@ -44,8 +44,6 @@ pub enum Advice {
         /// Where it is placed.
         base: u64,
     },
-    /// The file is too large to be copied, and is mapped instead: goemu ends by SIGBUS if another process truncates it.
-    Mapped,
     /// None of all that.
     Nothing,
 }
@@ -75,9 +73,6 @@ impl std::fmt::Display for Advice {
             Advice::NoDebugInformation => "debug information was stripped",
             Advice::Dump => "it is a dump of memory: variables are as they were then",
             Advice::Movable { base } => return write!(f, "addresses count from {base:#x}"),
-            Advice::Mapped => {
-                "the file is too large to be copied: if another process truncates it meanwhile, this process ends (SIGBUS)"
-            }
             Advice::Nothing => "nothing stands in the way",
         })
     }
@@ -100,9 +95,6 @@ pub fn advice(image: &Image) -> Vec<Advice> {
     }
     if image.target().position_independent && !image.is_dump() {
         advice.push(Advice::Movable { base: image.base() });
-    }
-    if image.is_shared() {
-        advice.push(Advice::Mapped);
     }
     if advice.is_empty() {
         advice.push(Advice::Nothing);

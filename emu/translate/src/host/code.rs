@@ -20,6 +20,9 @@ unsafe impl Send for CodeMemory {}
 
 impl CodeMemory {
     pub(crate) fn new() -> io::Result<CodeMemory> {
+        if !may_write() {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
         // SAFETY: the name ends in a zero byte.
         let file = unsafe { libc::memfd_create(c"goemu-code".as_ptr(), libc::MFD_CLOEXEC) };
         if file < 0 {
@@ -69,6 +72,14 @@ impl CodeMemory {
     pub(crate) fn clear(&mut self) {
         self.used = 0;
     }
+}
+
+/// Whether files may be that large. The host's limit holds for files in memory, too, and ends a process that goes beyond it (SIGXFSZ).
+fn may_write() -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: it fills in the record that it is given.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) } == 0;
+    !known || limit.rlim_cur >= SIZE as libc::rlim_t
 }
 
 fn map(file: i32) -> io::Result<(*mut u8, *mut u8)> {
