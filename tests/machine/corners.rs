@@ -101,7 +101,7 @@ fn goroutines_are_given_what_they_can_be() {
 #[test]
 fn finalizers_are_checked() {
     for version in versions() {
-        for kind in 0..9 {
+        for kind in 0..10 {
             let args = [&*kind.to_string()];
             let text = |runtime| {
                 let report = call(version, with(Some(runtime)), "main.badFinalizer", "func(kind int)", &args);
@@ -129,4 +129,60 @@ fn a_doubtful_end_says_so() {
     let report = call(27, config, "main.churn", "func(n, size int) int", &["5", "30000000"]).unwrap();
     assert_eq!(report.outcome.to_string(), "fatal error: runtime: out of memory");
     assert!(report.doubt.unwrap().contains("used up"));
+}
+
+/// What a program asks of its own goroutines and memory: the values of native runs.
+#[test]
+fn a_program_is_told_of_itself() {
+    for version in versions() {
+        for runtime in [None, Some(Runtime::Hooked), Some(Runtime::Real)] {
+            let value = |func: &str, sig: &str| match call(version, with(runtime), func, sig, &[]) {
+                Ok(report) => report.outcome.to_string(),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(value("main.counted", "func() string"), r#""1 2 3 3 0""#, "{version}, {runtime:?}");
+            assert_eq!(value("main.created", "func() string"), r#""main.created""#, "{version}, {runtime:?}");
+            let memory = r#""true 0 16 true true true""#;
+            assert_eq!(value("main.memory", "func() string"), memory, "{version}, {runtime:?}");
+            let profiled = value("main.profiled", "func() bool");
+            if runtime == Some(Runtime::Hooked) {
+                assert!(profiled.contains("a profile of several goroutines"), "{version}: {profiled}");
+            } else {
+                assert_eq!(profiled, "true", "{version}, {runtime:?}");
+            }
+        }
+    }
+}
+
+/// The same of what is newer than the oldest release.
+#[test]
+fn a_program_of_a_newer_release_is_told_of_itself() {
+    for version in versions().into_iter().filter(|version| *version >= 25) {
+        for runtime in [None, Some(Runtime::Hooked), Some(Runtime::Real)] {
+            let value =
+                |func: &str, sig: &str, args: &[&str]| match call(version, with(runtime), func, sig, args) {
+                    Ok(report) => match report.outcome {
+                        Outcome::Exited { fatal: Some(fatal), .. } => fatal.text,
+                        outcome => outcome.to_string(),
+                    },
+                    Err(error) => error.to_string(),
+                };
+            let told = |func: &str| value(func, "func() bool", &[]);
+            assert_eq!(told("main.defaultProcessors"), "true", "{version}, {runtime:?}");
+            assert_eq!(told("main.cleanupOfVariable"), "true", "{version}, {runtime:?}");
+            let channel = value("main.timerChannel", "func() string", &[]);
+            assert_eq!(channel, r#""0 0 0 0""#, "{version}, {runtime:?}");
+            let (cycles, hooked) = (told("main.cycles"), runtime == Some(Runtime::Hooked));
+            assert!(if hooked { cycles.contains("reading metrics") } else { cycles == "true" }, "{cycles}");
+            for (made, used) in [("false", "false"), ("true", "true"), ("true", "false"), ("false", "true")] {
+                let sum = value("main.lockedCoroutine", "func(made, used bool) int", &[made, used]);
+                let expected = match (made == used, hooked) {
+                    (true, _) => "6",
+                    (false, true) => "a coroutine on another thread than it was made on",
+                    (false, false) => "coro: OS thread locking must match locking at coroutine creation",
+                };
+                assert!(sum.starts_with(expected), "{version}, {runtime:?}: {made}, {used}: {sum}");
+            }
+        }
+    }
 }

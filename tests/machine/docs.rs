@@ -43,17 +43,18 @@ the runtime's own state (threads, locks, spans), which is not there.
 | `gopark` | deadlocks, with what each goroutine waits for |  |
 | `timeSleep`, `time.Sleep` | no time, or less, returns at once |  |
 | `newTimer`, `startTimer`, `resetTimer`, `modTimer`, `stopTimer` | whether it would have fired; since Go 1.23 what was sent is taken back | times and periods that package time never gives |
-| `chanlen`, `chancap` | nil; 0 for channels of timers since Go 1.23 |  |
-| `newcoro`, `coroswitch` | `coroswitch on exited coro` | the check of locked threads |
+| `chanlen`, `chancap` | nil; 0 for channels of timers since Go 1.23, by reflection, too |  |
+| `newcoro`, `coroswitch` | `coroswitch on exited coro`; a thread that a goroutine has for itself goes with it, and where Go dies for it the call is left to the program's own runtime |  |
 | `Stack` | its size, the whole text of all goroutines |  |
-| `GOMAXPROCS` | the lower half of the number; 0 and less ask; a lower half below 0 is fatal |  |
+| `GOMAXPROCS`, `SetDefaultGOMAXPROCS` | the variable of that name; the lower half of the number; 0 and less ask; a lower half below 0 is fatal |  |
 | `setMaxStack`, `setMaxThreads` | the number before; fewer threads than there are is fatal |  |
-| `NumGoroutine` | without the runtime's own |  |
+| `NumGoroutine` | without the runtime's own; where compilers put it into its callers, they see `allglen`, which hooks keep |  |
+| `goroutineProfileWithLabels` | of one goroutine the program's own code; of several it is left to the program's own runtime |  |
 | `SetFinalizer` | each check and its text; variables have none |  |
 | `AddCleanup` | each check; where Go panics, the call is left to the program's own runtime |  |
 | `GC` | pools are emptied, `NumGC` counts; with finalizers, cleanups or weak pointers it is left to the program's own runtime |  |
-| `ReadMemStats` | the heap's bytes and objects, `NumGC`, `NumForcedGC` | times, sizes, the rest is 0 |
-| `readGCStats`, `newm`, `StartTrace` | refused by name, so that the program's own runtime answers |  |
+| `ReadMemStats` | the heap's bytes and objects, the stacks', `NextGC`, `NumGC`, `NumForcedGC`, `EnableGC`, the sizes of small objects | times, and what the runtime itself needs, are 0 |
+| `readGCStats`, `readMetrics` (but in initialisation), `WriteHeapDump`, `newm`, `StartTrace` | refused by name, so that the program's own runtime answers |  |
 | `setGCPercent`, `setMemoryLimit` | the program's own code runs, once its packages are initialised |  |
 | `getitab` | a table that the compiler made; all others, and the panics, are the program's own code |  |
 ";

@@ -191,9 +191,12 @@ impl Machine {
         world.output.left = config.max_output;
         world.alone = config.runtime == Some(Runtime::Hooked);
         world.random_order = config.seed != Config::default().seed;
+        // As the runtime's start does.
+        let asked = config.process.variable("GOMAXPROCS").and_then(|number| number.parse().ok());
+        world.processors = asked.filter(|number: &i32| *number > 0).map_or(1, i32::cast_unsigned);
         world.prepare(&mut memory);
         let mut hooks = Hooks::default();
-        install::hooked(&image, &mut hooks, &mut memory);
+        world.goroutine_count = install::hooked(&image, &mut hooks, &mut memory);
         if image.is_linked_here() {
             install::objects(&image, &mut hooks);
         }

@@ -44,6 +44,12 @@ impl Growth {
         grown
     }
 
+    /// The sizes of small objects, the first of which is none.
+    pub fn sizes(self) -> impl Iterator<Item = u64> {
+        let added = (self.minor >= 16).then_some(24);
+        [0, 8, 16].into_iter().chain(added).chain(SIZES.into_iter().skip(2))
+    }
+
     /// The bytes that an object of `size` bytes takes (`roundupsize`).
     pub fn rounded(self, size: u64, has_pointers: bool) -> u64 {
         let header = if self.minor >= 22 && has_pointers && size > HEADER_ABOVE { HEADER } else { 0 };

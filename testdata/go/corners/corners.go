@@ -184,6 +184,8 @@ func badFinalizer(kind int) {
 		runtime.SetFinalizer(p, func(*blob) {})
 		runtime.SetFinalizer(p, nil)
 		runtime.SetFinalizer(p, func(interface{}) {})
+	case 9:
+		runtime.SetFinalizer(p, func(blobPointer) {})
 	case 8:
 		runtime.SetFinalizer((*blob)(notOfGo), func(*blob) {})
 	}

@@ -43,6 +43,8 @@ pub struct World {
     pub(crate) scheduler: Scheduler,
     /// `GOMAXPROCS`, as the program has set it.
     pub(crate) processors: u32,
+    /// The variable in which the program looks how many goroutines there are.
+    pub(crate) goroutine_count: Option<u64>,
     /// `debug.SetMaxStack` and `debug.SetMaxThreads`, where the program has called them.
     pub(crate) max_stack: Option<u64>,
     pub(crate) max_threads: Option<u64>,
@@ -104,6 +106,7 @@ impl World {
             alone: false,
             scheduler: Scheduler::default(),
             processors: 1,
+            goroutine_count: None,
             max_stack: None,
             max_threads: None,
             random_order: false,
@@ -247,6 +250,7 @@ impl Clone for World {
             output,
             scheduler,
             processors,
+            goroutine_count,
             max_stack,
             max_threads,
             random_order,
@@ -276,7 +280,8 @@ impl Clone for World {
         }
         (self.starting, self.alone) = (*starting, *alone);
         self.scheduler.clone_from(scheduler);
-        (self.processors, self.random_order) = (*processors, *random_order);
+        (self.processors, self.goroutine_count) = (*processors, *goroutine_count);
+        self.random_order = *random_order;
         (self.max_stack, self.max_threads) = (*max_stack, *max_threads);
         (self.return_addr, self.call_g, self.guarded) = (*return_addr, *call_g, *guarded);
         self.lifetimes.restore(lifetimes);

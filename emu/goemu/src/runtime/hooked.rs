@@ -8,6 +8,7 @@ pub(super) mod alloc;
 pub(super) mod cgo;
 pub(super) mod collector;
 pub(super) mod coroutines;
+pub(super) mod counted;
 pub(super) mod defers;
 pub(super) mod fatal;
 pub(super) mod finalizers;

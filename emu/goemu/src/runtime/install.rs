@@ -7,7 +7,7 @@ use goemu_loader::{FuncId, Image, Os};
 
 use super::found::{is_hashed, is_nameless};
 use super::hooked::recognise::{self, Recognised};
-use super::hooked::{fatal, goroutines, system};
+use super::hooked::{counted, fatal, goroutines, system};
 use super::objects::{self as served, channels, panics};
 use super::real;
 use super::table::{self, Body, Release, When};
@@ -19,8 +19,8 @@ use crate::os::imports;
 
 /// Sets the hooks on the functions that an image has. Of two functions of one name, the wrapper between
 /// calling conventions calls the other and needs none; a wrapper alone is the function itself (the runtime
-/// marks `deferreturn` so, to keep it out of tracebacks).
-pub(crate) fn hooked(image: &Image, hooks: &mut Hooks, memory: &mut Memory) {
+/// marks `deferreturn` so, to keep it out of tracebacks). Gives the variable in which the program looks how many goroutines there are.
+pub(crate) fn hooked(image: &Image, hooks: &mut Hooks, memory: &mut Memory) -> Option<u64> {
     let release = Release::of(image);
     let mut wrappers = Vec::new();
     let mut hooked = HashSet::new();
@@ -49,7 +49,9 @@ pub(crate) fn hooked(image: &Image, hooks: &mut Hooks, memory: &mut Memory) {
         if let Some(variable) = recognised.processors {
             let _ = memory.poke(variable, &1_u32.to_le_bytes());
         }
+        return counted::variable(image, recognised.get("allgadd"));
     }
+    counted::variable(image, None)
 }
 
 fn add(hooks: &mut Hooks, name: &str, entry: u64, body: Body) {

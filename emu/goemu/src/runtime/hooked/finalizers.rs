@@ -78,8 +78,8 @@ fn takes(cx: &HookContext<'_>, param: &Type, pointer: &Type) -> Result<bool, Hoo
     }
     match (&param.kind, &pointer.kind) {
         (Kind::Pointer(a), Kind::Pointer(b)) => {
-            let unnamed = param.name.starts_with('*') || pointer.name.starts_with('*');
-            Ok(unnamed && resolved(cx, a)?.rtype == resolved(cx, b)?.rtype)
+            let alike = resolved(cx, a)?.rtype == resolved(cx, b)?.rtype;
+            Ok(alike && !(is_uncommon(cx, param)? && is_uncommon(cx, pointer)?))
         }
         (Kind::Interface { methods, .. }, _) => {
             let has = |name: &str| {
@@ -89,6 +89,14 @@ fn takes(cx: &HookContext<'_>, param: &Type, pointer: &Type) -> Result<bool, Hoo
         }
         _ => Ok(false),
     }
+}
+
+/// Whether a type has a name, or methods: its descriptor then has more to say of it (`uncommontype`).
+fn is_uncommon(cx: &HookContext<'_>, ty: &Type) -> Result<bool, HookError> {
+    const UNCOMMON: u8 = 1;
+    let (Some(at), Some(flags)) = (ty.rtype, cx.image.facts().types.rtype.tflag) else { return Ok(false) };
+    let [flags] = cx.memory.read(at.wrapping_add(flags))?;
+    Ok(flags & UNCOMMON != 0)
 }
 
 fn resolve(cx: &HookContext<'_>, ty: u64) -> Result<Arc<Type>, HookError> {
@@ -120,8 +128,12 @@ fn is_variable(cx: &HookContext<'_>, addr: u64) -> bool {
 /// left to a program that was started.
 pub(in crate::runtime) fn add_cleanup(cx: &mut HookContext<'_>) -> HookResult {
     let (object, argument) = (cx.arg(1)?, cx.arg(3)?);
-    if object == 0 || object == argument || cx.world.heap.base(object).is_none() && !is_variable(cx, object) {
+    let is_variable = cx.world.heap.base(object).is_none() && is_variable(cx, object);
+    if object == 0 || object == argument || cx.world.heap.base(object).is_none() && !is_variable {
         return Err(goroutines::cannot(cx, "a cleanup that cannot be"));
+    }
+    if is_variable {
+        return no_cleanup(cx);
     }
     cx.world.lifetimes.watched = true;
     cx.world.lifetimes.cleanups += 1;
@@ -157,7 +169,7 @@ pub(in crate::runtime) fn stop_cleanup(_: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
 
-/// `AddCleanup`, where it is not defined: nothing can be stopped by the two words of its result.
+/// `AddCleanup`, where it is not defined, and of a variable, which is never freed: nothing can be stopped by the two words of its result.
 pub(in crate::runtime) fn no_cleanup(cx: &mut HookContext<'_>) -> HookResult {
     cx.set_result(4, 0, 0)?;
     cx.set_result(4, 1, 0)?;

@@ -6,10 +6,8 @@
 use std::cell::OnceCell;
 use std::fmt::Write as _;
 
-use goemu_loader::FuncId;
-
 use super::reasons::Reasons;
-use super::{coroutines, fatal, timers};
+use super::{coroutines, counted, fatal, timers};
 use crate::cpu::gpr;
 use crate::error::Error;
 use crate::go::traceback::unwind::{Start, Unwinder};
@@ -137,6 +135,15 @@ pub(in crate::runtime) fn make(
         Err(_) => return Ok(None),
     };
     (goroutine.creator, goroutine.start) = (creator, func);
+    counted::made(cx, &goroutine)?;
+    if let Some((place, number)) = creator {
+        // Compiled code writes it into the text of a stack.
+        let facts = cx.image.facts().g;
+        cx.set_word(g.wrapping_add(facts.gopc), place)?;
+        if let Some(parent) = facts.parent_goid {
+            cx.set_word(g.wrapping_add(parent), number)?;
+        }
+    }
     let bytes: Vec<u8> = args.iter().copied().flat_map(u64::to_le_bytes).collect();
     let Ok(sp) = goroutine.set_first_frame(cx.image, cx.memory, &bytes, cx.world.return_addr) else {
         return Ok(None);
@@ -274,6 +281,7 @@ pub(in crate::runtime) fn sleep(cx: &mut HookContext<'_>) -> HookResult {
 
 /// `goexit1`, or the return of a goroutine's function: it is no more.
 pub(crate) fn ended(cx: &mut HookContext<'_>) -> HookResult {
+    counted::ended(cx)?;
     match cx.goroutine.stack {
         Some(stack) => cx.world.scheduler.give_back(stack, cx.goroutine.g),
         None => cx.world.scheduler.first_gone = true,
@@ -282,13 +290,6 @@ pub(crate) fn ended(cx: &mut HookContext<'_>) -> HookResult {
         Some(coro) => coroutines::ended(cx, coro),
         None => schedule(cx),
     }
-}
-
-/// `NumGoroutine() int`
-pub(in crate::runtime) fn count(cx: &mut HookContext<'_>) -> HookResult {
-    let others = cx.world.scheduler.resting().filter(|resting| !is_system(cx, resting)).count();
-    cx.set_result(0, 0, 1 + others as u64)?;
-    Ok(Action::Return)
 }
 
 /// What a byte of a stack's text takes, with finding out what it says, in instructions.
@@ -457,16 +458,10 @@ pub(in crate::runtime) fn stacks(cx: &HookContext<'_>, runtime: bool) -> Vec<Sta
 /// The same, one after the other.
 fn others(cx: &HookContext<'_>, runtime: bool) -> impl Iterator<Item = Stack> {
     let others = cx.world.scheduler.in_order();
-    let others = others.into_iter().filter(move |resting| !is_system(cx, resting));
+    let others =
+        others.into_iter().filter(move |resting| !counted::is_system(cx.image, resting.goroutine.start));
     let reasons = OnceCell::new();
     others.map(move |resting| stack(cx, resting, runtime, &reasons))
-}
-
-/// Whether a goroutine is the runtime's own: Go shows none of these.
-fn is_system(cx: &HookContext<'_>, resting: &Suspended) -> bool {
-    let start = cx.image.func_at(resting.goroutine.start);
-    let name = start.map_or("", |func| func.name());
-    start.is_some_and(|func| func.func_id() != FuncId::RuntimeMain) && name.starts_with("runtime.")
 }
 
 /// All goroutines that do not run: their numbers, what they do, where they go on, frame pointers.

@@ -85,6 +85,7 @@ const TEXTS: &[Text] = &[
     text(" [recovered", "printpanics", Place::Own, 0),
     text("go of nil func value", "newproc1", Place::Own, 0),
     text("bad g->status in ready", "ready", Place::Own, 0),
+    text("allgadd: bad status Gidle", "allgadd", Place::Own, 0),
     text("bad g status", "goschedImpl", Place::Own, 0),
     text("gopark: bad g status", "gopark", Place::Own, 0),
     text("cgocall nil", "cgocall", Place::Own, 0),

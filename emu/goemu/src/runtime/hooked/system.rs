@@ -1,6 +1,7 @@
 //! Where the runtime meets the operating system and the collector, which are not there.
 
 use goemu_loader::Os;
+use goemu_loader::facts::Growth;
 
 use super::{collector, fatal, goroutines};
 use crate::cpu::gpr;
@@ -28,6 +29,12 @@ pub(in crate::runtime) fn processors(cx: &mut HookContext<'_>) -> HookResult {
         _ => return Ok(fatal::error(cx, "procresize: invalid arg")),
     }
     cx.set_result(1, 0, before.into())?;
+    Ok(Action::Return)
+}
+
+/// `SetDefaultGOMAXPROCS()`: the number of processors that there are.
+pub(in crate::runtime) fn default_processors(cx: &mut HookContext<'_>) -> HookResult {
+    cx.world.processors = 1;
     Ok(Action::Return)
 }
 
@@ -119,6 +126,16 @@ pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) -> HookResult {
     }
 }
 
+/// `StackInuse`, behind which `StackSys` is, and `NextGC`.
+const STACK_INUSE: u64 = 8 * 12;
+const NEXT_GC: u64 = 8 * 21;
+/// `EnableGC`, and the list of sizes, which begins with 0.
+const ENABLED: u64 = NUM_GC + 16;
+const BY_SIZE: u64 = NUM_GC + 24;
+const BY_SIZE_LEN: usize = 61;
+const BY_SIZE_STEP: usize = 24;
+/// The smallest heap at which Go collects, unless GOGC says otherwise.
+const LEAST_HEAP: u64 = 4 << 20;
 /// What counting the heap's objects and writing the numbers takes, in instructions.
 const COUNTING: u64 = 100;
 /// Free pieces of the heap that are looked at in the time of an instruction.
@@ -126,7 +143,8 @@ const HOLES: u64 = 4;
 
 /// `ReadMemStats(m *MemStats)`: what is known of the hooked heap; the rest is zero.
 pub(in crate::runtime) fn memory_statistics(cx: &mut HookContext<'_>) -> HookResult {
-    cx.memory.charge(COUNTING + cx.world.heap.holes() / HOLES);
+    let goroutines = cx.world.scheduler.at_rest() as u64;
+    cx.memory.charge(COUNTING + cx.world.heap.holes() / HOLES + goroutines);
     let stats = cx.arg(0)?;
     let [made, freed, bytes, freed_bytes, mapped] = cx.world.heap.uses();
     let objects = made - freed;
@@ -149,11 +167,36 @@ pub(in crate::runtime) fn memory_statistics(cx: &mut HookContext<'_>) -> HookRes
     for (word, n) in words.into_iter().zip(0..) {
         cx.set_word(stats.wrapping_add(8 * n), word)?;
     }
+    let stacks: u64 = { cx.world.scheduler.resting() }.map(|resting| resting.goroutine.stack_size()).sum();
+    let stacks = stacks + cx.goroutine.stack_size();
+    let next = (2 * bytes).max(LEAST_HEAP);
+    for (word, value) in [(STACK_INUSE, stacks), (STACK_INUSE + 8, stacks), (NEXT_GC, next)] {
+        cx.set_word(stats.wrapping_add(word), value)?;
+    }
     // NumGC and, since Go 1.8, NumForcedGC.
     let forced = cx.world.lifetimes.collections.to_le_bytes();
     cx.memory.write(stats.wrapping_add(NUM_GC), forced)?;
     cx.memory.write(stats.wrapping_add(NUM_GC + 4), forced)?;
+    cx.memory.write(stats.wrapping_add(ENABLED), [1])?;
+    let sizes = Growth::of(cx.image.facts().version.minor).sizes();
+    for (size, at) in sizes.take(BY_SIZE_LEN).zip((stats.wrapping_add(BY_SIZE)..).step_by(BY_SIZE_STEP)) {
+        cx.memory.write(at, (size as u32).to_le_bytes())?;
+    }
     Ok(Action::Return)
+}
+
+/// `readMetrics(samples, len, cap)`: what it tells is of the collector and the scheduler. Packages that look which metrics there are, as
+/// they are initialised, get their form, with nothing counted yet.
+pub(in crate::runtime) fn metrics(cx: &mut HookContext<'_>) -> HookResult {
+    if cx.world.starting {
+        return Ok(Action::Run);
+    }
+    Err(goroutines::cannot(cx, "reading metrics of the runtime"))
+}
+
+/// `debug.WriteHeapDump(fd uintptr)`
+pub(in crate::runtime) fn heap_dump(cx: &mut HookContext<'_>) -> HookResult {
+    Err(goroutines::cannot(cx, "writing a dump of the heap"))
 }
 
 /// `StartTrace() error`: its buffers are those of processors and threads.

@@ -117,8 +117,9 @@ pub(in crate::runtime) fn fire(cx: &mut HookContext<'_>, at: u64) -> Result<Opti
     let Some(timer) = cx.world.scheduler.timer(at) else { return Ok(Some(())) };
     let now = clock::now(cx.cpu);
     cx.world.scheduler.fired(at, now);
-    // Since Go 1.23 a third argument says how late it is: it is not.
-    let args = [timer.arg[0], timer.arg[1], timer.seq, 0];
+    // Since Go 1.23 a third argument says how late it is.
+    let late = timer.place.map_or(0, |(when, _)| now.saturating_sub(when));
+    let args = [timer.arg[0], timer.arg[1], timer.seq, late];
     let Some(resting) = goroutines::make(cx, timer.f, &args, None)? else { return Ok(None) };
     cx.world.scheduler.ready_last(resting);
     Ok(Some(()))

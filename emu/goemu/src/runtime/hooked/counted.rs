@@ -1,0 +1,101 @@
+//! How many goroutines there are (`NumGoroutine` in `runtime/debug.go`): compilers put it in its callers, so that the program's own code
+//! counts. It looks at the length of the runtime's list of goroutines (`allglen`), which is not there. Hooks keep the variable: 0 while
+//! there is one goroutine, which code takes for 1.
+
+use goemu_loader::{FuncId, Image};
+use iced_x86::{Code, OpKind};
+
+use super::goroutines;
+use crate::disasm::code_of;
+use crate::guest::goroutine::Goroutine;
+use crate::hook::{Action, HookContext, HookResult};
+use crate::memory::MemFault;
+
+/// Where the variable is; `add`: `allgadd`, which appends to the list and then stores its length, where names do not tell.
+pub(in crate::runtime) fn variable(image: &Image, add: Option<u64>) -> Option<u64> {
+    image.symbol("runtime.allglen").map(|symbol| symbol.addr).or_else(|| stored(image, add))
+}
+
+/// What `allgadd` stores last, by an exchange. (Up to Go 1.15 it is a plain store, and `gcount` a function of its own.)
+fn stored(image: &Image, add: Option<u64>) -> Option<u64> {
+    let named = || image.funcs_named("runtime.allgadd").first().map(|func| func.entry());
+    let code = code_of(&image.func_at(named().or(add)?)?);
+    let last = code
+        .iter()
+        .rposition(|insn| insn.code() == Code::Xchg_rm64_r64 && insn.op0_kind() == OpKind::Memory)?;
+    if code[last].is_ip_rel_memory_operand() {
+        return Some(code[last].ip_rel_memory_address());
+    }
+    let pointer = code[last].memory_base();
+    let set = code[..last].iter().rfind(|insn| insn.op0_register() == pointer)?;
+    (set.code() == Code::Lea_r64_m && set.is_ip_rel_memory_operand()).then(|| set.ip_rel_memory_address())
+}
+
+/// A goroutine was made.
+pub(super) fn made(cx: &mut HookContext<'_>, goroutine: &Goroutine) -> Result<(), MemFault> {
+    if !counts(cx.image, goroutine) {
+        return Ok(());
+    }
+    // With the first, which is not counted while it is alone.
+    change(cx, |count| count.max(1).saturating_add(1))
+}
+
+/// The present goroutine has ended.
+pub(super) fn ended(cx: &mut HookContext<'_>) -> Result<(), MemFault> {
+    if !counts(cx.image, cx.goroutine) {
+        return Ok(());
+    }
+    change(cx, |count| if count > 2 { count - 1 } else { 0 })
+}
+
+fn change(cx: &mut HookContext<'_>, by: impl Fn(u64) -> u64) -> Result<(), MemFault> {
+    let Some(at) = cx.world.goroutine_count else { return Ok(()) };
+    let count = cx.word(at)?;
+    cx.set_word(at, by(count))
+}
+
+/// Whether Go counts it: not what only calls functions of timers, nor what is the runtime's own.
+fn counts(image: &Image, goroutine: &Goroutine) -> bool {
+    let first = goroutine.stack.is_none();
+    first || goroutine.creator.is_some() && !is_system(image, goroutine.start)
+}
+
+/// Whether a goroutine that started with a function is the runtime's own: Go shows none of these.
+pub(super) fn is_system(image: &Image, start: u64) -> bool {
+    let start = image.func_at(start);
+    let name = start.map_or("", |func| func.name());
+    start.is_some_and(|func| func.func_id() != FuncId::RuntimeMain) && name.starts_with("runtime.")
+}
+
+/// `NumGoroutine() int`, `gcount() int32`
+pub(in crate::runtime) fn count(cx: &mut HookContext<'_>) -> HookResult {
+    let others =
+        { cx.world.scheduler.resting() }.filter(|resting| counts(cx.image, &resting.goroutine)).count();
+    let own = u64::from(counts(cx.image, cx.goroutine));
+    cx.set_result(0, 0, (own + others as u64).max(1))?;
+    Ok(Action::Return)
+}
+
+/// `goroutineProfileWithLabels(p, labels) (n int, ok bool)`: of others, only goemu knows.
+pub(in crate::runtime) fn profile(cx: &mut HookContext<'_>) -> HookResult {
+    if cx.world.scheduler.resting().next().is_none() {
+        return Ok(Action::Run);
+    }
+    Err(goroutines::cannot(cx, "a profile of several goroutines"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Symbols, which stripping takes away, know the same variable by name.
+    #[test]
+    fn the_code_stores_the_variable_that_a_symbol_names() {
+        for name in ["corpus-go1.27", "corpus-go1.27-pie", "corpus-go1.27-darwin", "corpus-go1.27-windows"] {
+            let path = format!("{}/../../testdata/bin/{name}", env!("CARGO_MANIFEST_DIR"));
+            let image = Image::open(path).expect("a fixture");
+            let symbol = image.symbol("runtime.allglen").expect("a symbol").addr;
+            assert_eq!(stored(&image, None), Some(symbol), "{name}");
+        }
+    }
+}
