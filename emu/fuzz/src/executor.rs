@@ -28,7 +28,7 @@ const FIRST: u64 = 100;
 pub(crate) struct Target<'c> {
     shared: &'c Shared,
     runner: Runner<'c>,
-    pub(crate) machine: Machine,
+    pub(crate) machine: &'c mut Machine,
     coverage: Arc<Coverage>,
     /// Where all calls are counted, and the number there of each edge here.
     all: Option<(Arc<Coverage>, Vec<Option<u32>>)>,
@@ -42,10 +42,10 @@ pub(crate) struct Target<'c> {
 }
 
 impl<'c> Target<'c> {
-    pub(crate) fn new(shared: &'c Shared, mut machine: Machine, novel: Rc<Cell<bool>>) -> Target<'c> {
+    pub(crate) fn new(shared: &'c Shared, machine: &'c mut Machine, novel: Rc<Cell<bool>>) -> Target<'c> {
         let package = goemu::go::names::package(shared.check.subject().name());
         let coverage = Arc::new(Coverage::within(ranges(machine.image(), package)));
-        shared.check.prepare(&mut machine);
+        shared.check.prepare(machine);
         machine.set_coverage(Some(Arc::clone(&coverage)));
         let (seen, failures) = (Vec::new(), Vec::new());
         let runner = Runner::new(&shared.check);
@@ -57,7 +57,7 @@ impl<'c> Target<'c> {
     fn call(&mut self, args: &[Value]) -> Result<ExitKind, Error> {
         self.shared.runs.fetch_add(1, Ordering::Relaxed);
         self.novel.set(false);
-        match self.runner.test(&mut self.machine, args) {
+        match self.runner.test(self.machine, args) {
             Ok(None) => {
                 self.served += 1;
                 let novel = self.look();
@@ -110,15 +110,15 @@ impl<'c> Target<'c> {
     /// Does something with the machine that is not to count.
     pub(crate) fn uncounted<T>(&mut self, act: impl FnOnce(&mut Machine) -> T) -> T {
         self.machine.set_coverage(None);
-        let done = act(&mut self.machine);
-        self.shared.check.prepare(&mut self.machine);
+        let done = act(self.machine);
+        self.shared.check.prepare(self.machine);
         self.machine.set_coverage(Some(Arc::clone(&self.coverage)));
         done
     }
 
     /// The edges that a call of these arguments takes, each with the range of its count; `None` where it fails or has to end.
     pub(crate) fn trace(&mut self, args: &[Value]) -> Option<Vec<(usize, u8)>> {
-        let held = matches!(self.runner.test(&mut self.machine, args), Ok(None));
+        let held = matches!(self.runner.test(self.machine, args), Ok(None));
         let mut edges = Vec::new();
         self.coverage.drain(|edge, count| edges.push((edge, bucket(count))));
         held.then_some(edges)

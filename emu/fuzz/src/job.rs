@@ -43,7 +43,7 @@ type State = StdState<InMemoryCorpus<Args>, Args, StdRand, InMemoryCorpus<Args>>
 /// Fuzzes until enough was done; `broker` is where other jobs are.
 pub(crate) fn run(
     shared: &Shared,
-    machine: Machine,
+    machine: &mut Machine,
     number: usize,
     broker: Option<&str>,
 ) -> Result<(), Error> {
@@ -60,7 +60,7 @@ pub(crate) fn run(
     }
 }
 
-fn with<EM>(shared: &Shared, machine: Machine, number: usize, mut manager: EM) -> Result<(), Error>
+fn with<EM>(shared: &Shared, machine: &mut Machine, number: usize, mut manager: EM) -> Result<(), Error>
 where
     EM: EventFirer<Args, State> + EventReceiver<Args, State> + ProgressReporter<State> + SendExiting,
 {
@@ -177,7 +177,7 @@ impl Kept<'_> {
     /// Calls the function once more, and notes what is compared.
     fn watch(&self, target: &mut Target<'_>, args: &[Value]) {
         let seen = Arc::new(Seen::default());
-        target.machine.observe(Watcher::new(&target.machine, Arc::clone(&seen)));
+        target.machine.observe(Watcher::new(target.machine, Arc::clone(&seen)));
         target.trace(args);
         target.machine.unobserve();
         self.hints.borrow_mut().add(&seen, args);

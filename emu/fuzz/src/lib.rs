@@ -228,9 +228,11 @@ impl Fuzz {
         let threads: Vec<_> = machines
             .into_iter()
             .enumerate()
-            .map(|(number, machine)| {
+            .map(|(number, mut machine)| {
                 let (shared, broker) = (Arc::clone(&shared), broker.clone());
-                thread::spawn(move || job::run(&shared, machine, number, broker.as_deref()))
+                thread::spawn(move || {
+                    machine.burst(|machine| job::run(&shared, machine, number, broker.as_deref()))
+                })
             })
             .collect();
         while threads.iter().any(|thread| !thread.is_finished()) {
