@@ -76,6 +76,10 @@ fn program(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("benches/guest/{name}-go1.27"))
 }
 
+fn typed_program() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/bin/typed-go1.27")
+}
+
 fn machine() -> Result<Machine, goemu::Error> {
     machine_on(engine())
 }
@@ -213,9 +217,8 @@ fn calls(machine: &mut Machine) -> Result<(), goemu::Error> {
 
 /// A call in Rust's types: bytes and a number in, text out.
 fn typed() -> Result<(), goemu::Error> {
-    let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/bin/typed-go1.27");
     let config = Config { engine: engine(), ..Config::default() };
-    let mut machine = Machine::with_config(Image::open(program)?, config)?;
+    let mut machine = Machine::with_config(Image::open(typed_program())?, config)?;
     let pack = machine.func::<(&[u8], i64), String>("main.pack")?;
     let time = fastest(|| (0..ROUND).try_for_each(|n| pack.call(&mut machine, (b"abc", n)).map(drop)))?;
     println!("{:<44}{:>12.0}", "pack(b []byte, n int) string, typed", ROUND as f64 / time.as_secs_f64());
@@ -238,6 +241,11 @@ fn start_up() -> Result<(), goemu::Error> {
         Ok::<_, goemu::Error>(())
     })?;
     println!("\n{:<44}{:>9.2} ms", "open, map and call f1 once", time.as_secs_f64() * 1e3);
+    let time = fastest(|| {
+        let config = Config { engine: engine(), runtime: Some(Runtime::Real), ..Config::default() };
+        Machine::with_config(Image::open(typed_program())?, config).map(drop)
+    })?;
+    println!("{:<44}{:>9.2} ms", "open and start a program of 2 MB", time.as_secs_f64() * 1e3);
     Ok(())
 }
 
