@@ -130,7 +130,7 @@ pub const ROWS: &[Row] = &[
     row!("runtime.stopTheWorldGC" since(14), Replaces hooked::system::nothing, "one goroutine runs, and no thread"),
     row!("runtime.startTheWorldGC" since(14), Replaces hooked::system::nothing, "one goroutine runs, and no thread"),
     row!("runtime.startTemplateThread" since(10), Replaces hooked::system::nothing, "there are no threads"),
-    row!("runtime.StartTrace" since(23), Replaces hooked::system::trace, "its buffers are those of processors and threads: a clear error"),
+    row!("runtime.StartTrace" since(22), Replaces hooked::system::trace, "its buffers are those of processors and threads: a clear error"),
     row!("runtime.newm" ANY, Replaces hooked::system::thread, "there are no threads: a clear error"),
     row!("runtime.sigNoteSetup" since(13), on Darwin, Replaces hooked::system::nothing, "no signals are sent, so that none wakes a thread"),
     row!("os/signal.signal_recv" ANY, Replaces hooked::system::signal, "no signals are sent: a wait for one has no end"),
@@ -479,6 +479,9 @@ mod tests {
         assert!(has("runtime.growslice", 19, When::Object) && has("runtime.growslice", 20, When::Object));
         assert!(has("runtime.AddCleanup[go.shape.int]", 24, When::Replaces));
         assert!(has("time.Sleep", 20, When::Replaces) && !has("time.Sleep", 20, When::Object));
+        assert!(
+            has("runtime.StartTrace", 22, When::Replaces) && !has("runtime.StartTrace", 21, When::Replaces)
+        );
         assert!(!has("time.now", 20, When::Watches), "Windows only");
     }
 
