@@ -27,158 +27,39 @@ pub(crate) struct Args {
     dry: bool,
 }
 
-/// A guest: function, arguments, what it does. Their sources are in `testdata/go/hostile`.
-struct Guest(&'static str, &'static str, &'static str);
+/// The guests, whose sources are in `testdata/go/hostile`; the file says what its columns are.
+const GUESTS: &str = include_str!("../../testdata/hostile.tsv");
 
-/// In the real runtime, where guests make system calls.
-const REAL: &[Guest] = &[
-    Guest("codeStos", "32768", "REP STOSB over 128 MiB of pages that were executed"),
-    Guest("codeStos", "262144", "the same over 1 GiB"),
-    Guest("plainStos", "262144", "REP STOSB over 1 GiB of fresh pages"),
-    Guest("hugeMmap", "", "maps 2^38 bytes"),
-    Guest("hugeMprotect", "", "protects 2^38 bytes"),
-    Guest("badWrite", "", "writes from addresses that are not mapped"),
-    Guest("badFdWrite", "", "writes 1 MiB to a file that is not open"),
-    Guest("writevZero", "", "writev of 1,024 empty vectors"),
-    Guest("emptyReads", "", "readv of 1,024 empty vectors"),
-    Guest("manyRanges", "70000", "reserves 70,000 pages"),
-    Guest("findLoop", "", "looks for room among 65,000 reservations"),
-    Guest("frontLoop", "", "reserves and unmaps before 65,000 reservations"),
-    Guest("frontLoopMem", "", "the same with memory"),
-    Guest("mapStorm", "", "maps and unmaps a page"),
-    Guest("mapStormBig", "", "maps and unmaps 1 GiB"),
-    Guest("vmaLimit", "70000", "changes every other page of a mapping"),
-    Guest("vmaCrash", "70000 100", "splits mappings beyond their limit"),
-    Guest("holes", "20000", "unmaps every other page of a mapping"),
-    Guest("partsLoop", "", "changes every other page of 20,000, and forgets them"),
-    Guest("pinLoop", "", "pins objects"),
-    Guest("touchBig", "", "writes to 512 MiB of variables"),
-    Guest("unmapBig", "", "unmaps 512 MiB and maps it elsewhere"),
-    Guest("threads", "4096", "makes 4,096 threads that sleep"),
-    Guest("threadsGetpid", "", "system calls beside 4,096 sleeping threads"),
-    Guest("threadsWake", "", "wakes nobody among 4,096 threads"),
-    Guest("threadsWakeAll", "", "wakes 4,096 threads"),
-    Guest("threadsTgkill", "", "signals a thread that is not there"),
-    Guest("epollWait", "", "polls 1,009 pipes"),
-    Guest("epollOnce", "4000 2000", "writes to a pipe that 4,000 threads wait for with 1,009 others"),
-    Guest("pipeLoop", "", "makes and closes pipes beside 505 others"),
-    Guest("nestedSignals", "4000", "4,000 threads of 250 nested signals"),
-    Guest("ownSignals", "", "sends itself blocked signals"),
-    Guest("sleepMax", "", "sleeps for the longest time"),
-    Guest("manyTimers", "", "makes timers"),
-    Guest("manyFiles", "", "makes empty files with long names"),
-    Guest("manyEntries", "", "lists a folder of 20,000 files"),
-    Guest("pathOfLinks", "", "opens a path through 39 links of 4 KB"),
-    Guest("emptyMessages", "", "sends messages without bytes that nobody receives"),
-    Guest("longCode", "", "executes 192 MiB of instructions of one byte"),
-    Guest("manyJumps", "", "executes 32 Mi jumps to the next instruction"),
-    Guest("longNames", "", "returns 60,000 structs with names of 4 KB"),
-    Guest("longerNames", "", "the same, 64 of them in each"),
-    Guest("allStacks", "", "asks for the stacks of 5,000 goroutines"),
-    Guest("deadStacks", "", "ends in a deadlock of 100,000 goroutines"),
-    Guest("dupLoop", "", "takes and frees the last of 65,000 numbers of files"),
-    Guest("lockLoop", "", "locks a file beside 65,000 open ones"),
-    Guest("closeRange", "", "closes 65,000 numbers that stand for nothing"),
-    Guest("workingFolder", "", "asks for the path of a folder beside 20,000 others"),
-    Guest("noEntries", "", "lists 20,000 files into no room"),
-    Guest("growFile", "", "makes a file 512 MiB long, and empty again"),
-    Guest("mapFile", "", "maps a file of 256 MiB where there is no room"),
-    Guest("readPages", "", "reads into 1,024 places of 1 MiB"),
-    Guest("randomBytes", "", "reads random numbers"),
-    Guest("manyPorts", "", "gives sockets ports"),
-    Guest("peekBytes", "", "looks at 256 KiB that a socket holds"),
-    Guest("manySockets", "", "opens sockets and fills each"),
-    Guest("manyPipes", "", "opens pipes and fills each"),
-    Guest("manyOptions", "", "sets options of a socket"),
-    Guest("deepFolders", "", "makes folders in folders"),
-    Guest("protectPages", "", "takes a permission from 1 GiB, and gives it back"),
-    Guest("forgetPages", "", "gives back 1 GiB that was not written"),
-    Guest("badPoll", "", "polls 65,536 files"),
-    Guest("printLoop", "", "prints byte by byte"),
-    Guest("codeStorm", "", "changes one of a million instructions, and executes all"),
-    Guest("growMap", "", "fills a map"),
-    Guest("grownString", "", "appends to a string"),
-    Guest("manyGoroutines", "", "makes goroutines that wait"),
-    Guest("manySleepers", "", "makes goroutines that sleep"),
-    Guest("compareAll", "", "compares 512 MiB with themselves"),
-    Guest("scanAll", "", "looks for a byte in 512 MiB"),
-    Guest("moveOverlapping", "", "moves 256 MiB by a byte"),
-    Guest("moveOverCode", "", "moves 64 MiB of pages that were executed by a byte"),
-    Guest("straddling", "", "writes across the border of two pages that were executed"),
-    Guest("aliases", "", "writes code to a file that is mapped, and executes it there"),
-    Guest("jumpTable", "", "jumps through a table of 100,000 targets"),
-    Guest("newCode", "", "writes loops that become hot, each to a new place"),
-    Guest("hugeFunction", "", "executes a function of 8 MiB with a branch every ten bytes"),
-    Guest("ownPage", "", "changes its own page in a loop"),
-    Guest("turningCode", "", "changes a hot loop every 200 rounds"),
-    Guest("manyPages", "", "changes hot functions in 60,000 pages"),
-    Guest("shortBlocks", "", "jumps through a million blocks of one instruction"),
-    Guest("smallFunctions", "", "calls small functions, 24 deep, twice each"),
-    Guest("slowMix", "", "computes vectors after what is not translated"),
-    Guest("slowerMix", "", "the same, rounded upwards"),
-    Guest("slowX87", "", "computes in x87's registers"),
-    Guest("slowBytes", "", "computes vectors of bytes after what is not translated"),
-    Guest("slowTranscendentals", "", "computes sines and logarithms in x87's registers"),
-    Guest("slowFloats", "", "divides numbers below the normal ones, eight at a time"),
-    Guest("slowStrings", "", "compares strings by PCMPESTRI"),
-    Guest("saveStates", "", "saves and restores all registers"),
-    Guest("trapFlag", "", "sets the flag of alignment"),
-    Guest("sharedFile", "", "writes a file that is mapped"),
-    Guest("sharedSync", "", "syncs a mapping of 256 MiB"),
-    Guest("coreMap", "", "asks which pages of 1 GiB are in memory"),
-    Guest("fileToFile", "", "copies a file of 64 MiB within the kernel"),
-    Guest("splicing", "", "moves 64 KiB from pipe to pipe"),
-    Guest("manyAttributes", "", "gives a file attributes of 60 KB"),
-    Guest("selectAll", "", "selects among 1,024 files"),
-    Guest("manyUnix", "", "connects to a name beside 60,000 others"),
-    Guest("netlinks", "", "asks for the interfaces, and reads no answer"),
-    Guest("deepPaths", "", "walks a path of 800 parts, 2,000 folders deep"),
-    Guest("renameTrees", "", "moves 20,000 folders in each other"),
-    Guest("epollNest", "", "polls an epoll in an epoll, a thousand times"),
-    Guest("epollMany", "", "writes to a pipe that 5,000 epolls have"),
-    Guest("shortSleeps", "", "sleeps for a nanosecond"),
-    Guest("protectStorm", "", "protects a page among 30,000 ranges"),
-];
+/// A guest: function, arguments, the type of its results, what it does; and in which runtimes it is measured.
+struct Guest {
+    runtimes: &'static str,
+    name: &'static str,
+    given: &'static str,
+    results: &'static str,
+    what: &'static str,
+}
 
-/// With hooks, where they do the work.
-const HOOKED: &[Guest] = &[
-    Guest("touchBig", "", "writes to 512 MiB of variables"),
-    Guest("longNames", "", "returns 60,000 structs with names of 4 KB"),
-    Guest("longerNames", "", "the same, 64 of them in each"),
-    Guest("allStacks", "", "asks for the stacks of 5,000 goroutines"),
-    Guest("deadStacks", "", "ends in a deadlock of 100,000 goroutines"),
-    Guest("growMap", "", "fills a map"),
-    Guest("pinLoop", "", "pins objects"),
-    Guest("grownString", "", "appends to a string"),
-    Guest("manyGoroutines", "", "makes goroutines that wait"),
-    Guest("manySleepers", "", "makes goroutines that sleep"),
-    Guest("slowTranscendentals", "", "computes sines and logarithms in x87's registers"),
-    Guest("saveStates", "", "saves and restores all registers"),
-];
+impl Guest {
+    fn signature(&self) -> String {
+        let params = vec!["int"; self.given.split_whitespace().count()].join(", ");
+        format!("func({params}) {}", self.results).trim().to_owned()
+    }
+}
 
-/// In both.
-const BOTH: &[Guest] = &[
-    Guest("faultStorm", "", "recovers from faults"),
-    Guest("nestedPanics", "", "panics in the deferred calls of 20,000 panics"),
-    Guest("manyFinalizers", "", "sets finalizers"),
-    Guest("collectStorm", "", "collects beside a million objects"),
-    Guest("readStats", "", "reads the collector's statistics"),
-    Guest("deepCallers", "", "asks for its callers, 60,000 calls deep"),
-    Guest("bigSelect", "", "selects among 65,000 channels"),
-    Guest("bigStrings", "", "makes runes of 64 MiB, and a string of these"),
-    Guest("hugeMaps", "", "makes maps for a million entries"),
-    Guest("timerStorm", "", "starts timers beside 200,000 others"),
-    Guest("wakeAll", "", "wakes 10,000 goroutines"),
-    Guest("ring", "", "returns a map of 100,000 entries that hold it"),
-    Guest("hugeString", "", "returns a string of 2^62 bytes"),
-    Guest("emptyElems", "", "returns 2^62 elements without size"),
-    Guest("sameStrings", "", "returns a million strings of 1 MiB"),
-    Guest("loudErrors", "", "returns 1,000 errors whose methods do not end"),
-    Guest("joined", "", "returns an error in 100,000 others"),
-    Guest("brokenMap", "", "returns a map whose tables are junk"),
-    Guest("panicking", "", "panics with that map of itself"),
-    Guest("badSort", "", "sorts by a comparison that is always true"),
-];
+/// The guests of a runtime.
+fn guests(runtime: &str) -> Result<Vec<Guest>> {
+    let or_none = |cell: &'static str| if cell == "-" { "" } else { cell };
+    let rows = GUESTS.lines().filter(|line| !line.starts_with('#'));
+    let guests = rows.map(|line| match line.split('\t').collect::<Vec<_>>()[..] {
+        [runtimes, _, name, given, results, what] => {
+            Ok(Guest { runtimes, name, given: or_none(given), results: or_none(results), what })
+        }
+        _ => bail!("testdata/hostile.tsv: a row of other columns: {line}"),
+    });
+    let mut guests: Vec<Guest> = guests.collect::<Result<_>>()?;
+    guests.retain(|guest| [runtime, "both"].contains(&guest.runtimes));
+    Ok(guests)
+}
 
 /// What a process took.
 #[derive(Clone, Copy, Default)]
@@ -200,10 +81,10 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     };
     let mut over = Vec::new();
     let mut page = HEAD.to_owned();
-    for (runtime, guests) in [("real", REAL), ("hooked", HOOKED)] {
+    for runtime in ["real", "hooked"] {
         writeln!(page, "\n## {}\n\n{COLUMNS}", title(runtime))?;
-        for guest in guests.iter().chain(BOTH) {
-            let Guest(name, given, what) = guest;
+        for guest in &guests(runtime)? {
+            let Guest { name, given, what, .. } = guest;
             if args.only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
                 continue;
             }
@@ -248,9 +129,8 @@ part of it that every test run makes, with smaller limits.
 Not within the budget are 10^9 vector instructions that are interpreted (`--engine interpreter`, an observer, a loop that no translated code is entered
 for): the slowest take up to three times the time, on hosts that have none of these instructions some minutes. `--timeout` ends them.
 
-Nor are guests that make the translator begin again and again: hot code that changes itself, its own page or one of thousands (`turningCode`, `ownPage`,
-`manyPages`), or is written to ever new places (`newCode`). They take up to three times the budget; `shortBlocks` takes a little more than it. Jumps through a
-table of 100,000 targets (`jumpTable`) took more than a minute with both engines. `--timeout` ends all of them.
+Nor is what waits for the host's own memory: fuel counts instructions, not misses of its caches. A chain of loads that each miss them (`chase`) takes what
+it does natively, and code whose blocks do (`shortBlocks`) up to twice the budget on a busy host. `--timeout` ends all of these.
 
 The columns: seconds of processor time and MiB at the peak, with the translator and with the interpreter, and how the call ended.
 ";
@@ -267,15 +147,11 @@ fn build() -> Result<PathBuf> {
 
 /// Calls a guest in a process of its own: what it took, and how it ended.
 fn measure(goemu: &Path, guest: &Guest, runtime: &str, engine: &str) -> Result<(Taken, String)> {
-    let Guest(name, given, _) = guest;
+    let Guest { name, given, .. } = guest;
     let program = root().join("testdata/bin/hostile-go1.27-stripped");
     let mut command = Command::new(goemu);
     command.arg("call").arg("-b").arg(program).args(["--json", "--runtime", runtime, "--engine", engine]);
-    command
-        .arg("--sig")
-        .arg(signature(name, given))
-        .arg(format!("main.{name}"))
-        .args(given.split_whitespace());
+    command.arg("--sig").arg(guest.signature()).arg(format!("main.{name}")).args(given.split_whitespace());
     let answer = tempfile(name);
     command.stdin(Stdio::null()).stdout(fs::File::create(&answer)?).stderr(Stdio::null());
     let child = command.spawn().with_context(|| format!("cannot start {}", goemu.display()))?;
@@ -287,24 +163,6 @@ fn measure(goemu: &Path, guest: &Guest, runtime: &str, engine: &str) -> Result<(
 
 fn tempfile(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("goemu-hostile-{}-{name}", std::process::id()))
-}
-
-fn signature(name: &str, given: &str) -> String {
-    let params = vec!["int"; given.split_whitespace().count()].join(", ");
-    let results = match name {
-        "ring" => "*main.node",
-        "hugeString" => "string",
-        "emptyElems" => "[]struct {}",
-        "sameStrings" => "[]string",
-        "loudErrors" => "[]error",
-        "joined" => "error",
-        "brokenMap" => "map[string]int",
-        "deepCallers" => "int",
-        "longNames" => "[]main.wide",
-        "longerNames" => "[]main.wider",
-        _ => "",
-    };
-    format!("func({params}) {results}").trim().to_owned()
 }
 
 /// How a call ended, of the object that it printed.

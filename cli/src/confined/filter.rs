@@ -24,11 +24,9 @@ const ALWAYS: &[i64] = &[
     libc::SYS_ftruncate,
     libc::SYS_fsync,
     libc::SYS_fdatasync,
-    libc::SYS_fcntl,
     libc::SYS_dup,
     libc::SYS_pipe2,
     libc::SYS_eventfd2,
-    libc::SYS_prlimit64,
     libc::SYS_poll,
     libc::SYS_ppoll,
     libc::SYS_memfd_create,
@@ -48,7 +46,6 @@ const ALWAYS: &[i64] = &[
     libc::SYS_exit_group,
     libc::SYS_gettid,
     libc::SYS_getpid,
-    libc::SYS_tgkill,
     libc::SYS_sched_yield,
     libc::SYS_sched_getaffinity,
     libc::SYS_getcpu,
@@ -66,8 +63,19 @@ const ALWAYS: &[i64] = &[
     libc::SYS_restart_syscall,
     // A pair of pipes among the process's own threads, by which signals are told of.
     libc::SYS_socketpair,
-    libc::SYS_sendto,
     libc::SYS_recvfrom,
+];
+/// What can be asked of a file that is open: not to signal another process when it is ready.
+const OF_FILES: [u64; 9] = [
+    libc::F_DUPFD as u64,
+    libc::F_DUPFD_CLOEXEC as u64,
+    libc::F_GETFD as u64,
+    libc::F_SETFD as u64,
+    libc::F_GETFL as u64,
+    libc::F_SETFL as u64,
+    libc::F_ADD_SEALS as u64,
+    libc::F_GET_SEALS as u64,
+    libc::F_GETPIPE_SZ as u64,
 ];
 /// Files by their names.
 const FILES: &[i64] = &[
@@ -154,6 +162,13 @@ fn allowed(needs: &Needs) -> Option<BpfProgram> {
     let threads = libc::CLONE_THREAD as u64;
     let is_thread = SeccompCmpOp::MaskedEq(threads);
     rules.insert(libc::SYS_clone, vec![rule(0, is_thread, threads)?]);
+    let asked = OF_FILES.iter().map(|&asked| rule(1, SeccompCmpOp::Eq, asked));
+    rules.insert(libc::SYS_fcntl, asked.collect::<Option<_>>()?);
+    // Limits and signals of this process alone, and messages to whom a socket is connected with.
+    rules.insert(libc::SYS_prlimit64, vec![rule(0, SeccompCmpOp::Eq, 0)?]);
+    rules.insert(libc::SYS_tgkill, vec![rule(0, SeccompCmpOp::Eq, std::process::id().into())?]);
+    let nobody = SeccompCondition::new(4, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0).ok()?;
+    rules.insert(libc::SYS_sendto, vec![SeccompRule::new(vec![nobody]).ok()?]);
     let requests = REQUESTS.iter().map(|&request| rule(1, SeccompCmpOp::Eq, request));
     rules.insert(libc::SYS_ioctl, requests.collect::<Option<_>>()?);
     program(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)

@@ -120,6 +120,11 @@ impl Cache {
         self.code.used()
     }
 
+    /// Blocks that are kept.
+    pub(crate) fn blocks(&self) -> usize {
+        self.blocks
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.code.clear();

@@ -1,5 +1,7 @@
 //! The engine: interprets, translates what is hot, goes in, and answers why code came out.
 
+mod credit;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,8 +20,9 @@ use crate::host::enter::{Left, Window};
 use crate::host::signals::{Inside, SignalStack, install};
 use crate::layout::{self, CHUNK, MARGIN};
 use crate::transfer::{is_fit, lend, load, note_objects, store};
-use crate::unit::{Limits, Unit};
+use crate::unit::{Done, Limits, Unit};
 use crate::{Unavailable, host};
+use credit::{Credit, Worth};
 
 /// Times that control must come to an address from translated code before that is translated, too.
 const HOT: u32 = 16;
@@ -28,6 +31,8 @@ const HOT: u32 = 16;
 const ENTRY: i64 = 40;
 const FIRST_ENTRY: i64 = 400;
 const REFUSAL: i64 = 500;
+/// What it costs more to enter code again and again, by a search for each, if there is much of it.
+const SEARCH: i64 = 40;
 /// Times that R14 may be found to be no address where it is loaded, or a call to go elsewhere than it did, until that place looks no
 /// more.
 const LOOKS: u8 = 4;
@@ -42,13 +47,6 @@ const WARM_UP: i64 = 1 << 19;
 /// costs calls that do without a little. So often it is prepared again, each time for more runs.
 const IDLE: u32 = 256;
 const REOPENED: u32 = 8;
-/// Entries at an address after which it is left to the interpreter, if they have cost more than they were worth.
-const TRIES: u64 = 64;
-/// Arrivals for which it is, before it is tried again: what follows may have become longer, or entries cheaper. Twice as many each
-/// time, up to so many doublings.
-const COOL: i32 = 2000;
-const MAX_DOUBLINGS: u32 = 12;
-
 /// The part of the guest's limit of memory that translated code may take, and what it may take in any case; more is forgotten.
 const CODE_PART: u64 = 32;
 const LEAST_CODE: u64 = 1 << 20;
@@ -78,22 +76,14 @@ pub struct Translator {
     before: (u64, u64),
     /// Translate and enter whatever comes, hot or not, worth it or not.
     eager: bool,
-    /// What is left of [`WARM_UP`].
+    /// What is left of [`WARM_UP`], or of a rest.
     cold: i64,
+    credit: Credit,
     /// Pages whose bytes were translated.
     pages: FxHashSet<u64>,
     /// Whether the signals may stay prepared between runs, and how they are; `since` counts what has run.
     keeps: bool,
     held: Option<Held>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Worth {
-    entered: u64,
-    /// Instructions that ran.
-    ran: u64,
-    /// Instructions that it cost.
-    cost: i64,
 }
 
 struct Parts {
@@ -151,6 +141,7 @@ impl Translator {
             before: (0, 0),
             eager: false,
             cold: WARM_UP,
+            credit: Credit::default(),
             pages: FxHashSet::default(),
             keeps: false,
             held: None,
@@ -215,6 +206,7 @@ impl Translator {
     /// Forgets all translated code.
     fn clear(&mut self) {
         if let Some(parts) = &mut self.parts {
+            self.credit.forgot(parts.cache.blocks());
             parts.cache.clear();
             parts.data.clear();
             parts.owner = OWNERS.fetch_add(1, Ordering::Relaxed);
@@ -237,8 +229,11 @@ impl Translator {
     }
 
     fn touches(&self, range: &Range<u64>) -> bool {
-        let pages = range.start / PAGE..range.end.div_ceil(PAGE);
-        self.pages.iter().any(|page| pages.contains(page))
+        let mut pages = range.start / PAGE..range.end.div_ceil(PAGE);
+        match pages.end - pages.start > self.pages.len() as u64 {
+            true => self.pages.iter().any(|page| pages.contains(page)),
+            false => pages.any(|page| self.pages.contains(&page)),
+        }
     }
 
     /// Translates from an address on; says whether there is code for it now.
@@ -255,7 +250,9 @@ impl Translator {
         let target = |block: u64| self.interpreter.only_target(block);
         let (stops, allocators, target) = (&self.stops, &self.allocators, &target);
         let limits = Limits { stops, guarded: &guarded, wanted: &wanted, target, coverage, allocators };
-        let Some(done) = Unit::translate(&parts.cache, memory, &limits, pc) else { return false };
+        let done = Unit::translate(&parts.cache, memory, &limits, pc);
+        self.credit.translated(done.as_ref().map_or(0, Done::len));
+        let Some(done) = done else { return false };
         for range in &done.read {
             memory.mark_code(range.clone());
             self.pages.extend(range.start / PAGE..range.end.div_ceil(PAGE));
@@ -287,7 +284,7 @@ impl Translator {
         let base = memory.host_code(&layout::pages())?;
         let mut window = Window::new(base.wrapping_offset(layout::STATE as isize), base);
         held.take_if(|held| !held.inside.is_for(base));
-        let mut hot = true;
+        let (mut hot, mut again) = (true, false);
         loop {
             // Signals that wait are let through from time to time.
             held.take_if(|held| held.since - *fuel > CHUNK);
@@ -303,7 +300,12 @@ impl Translator {
                 }
             }
             hot = false;
-            if *fuel <= MARGIN || !memory.hosts_code() || !is_fit(cpu) || self.is_poor(cpu.rip) {
+            if *fuel <= MARGIN
+                || !memory.hosts_code()
+                || !is_fit(cpu)
+                || self.is_poor(cpu.rip)
+                || self.rests()
+            {
                 return None;
             }
             let prepared = held.is_some();
@@ -314,6 +316,8 @@ impl Translator {
             }
             // None: the host has other signal handlers now.
             let entry = if prepared { ENTRY } else { FIRST_ENTRY };
+            self.credit.spend(if again { SEARCH } else { 0 });
+            again = true;
             let after = self.go(cpu, memory, fuel, &mut window, &held.as_ref()?.inside, entry)?;
             if let (After::Enter { .. }, Some(coverage)) = (&after, &self.coverage) {
                 coverage.take(Edge { from: 0, to: cpu.rip });
@@ -351,13 +355,14 @@ impl Translator {
         held: &mut Option<Held>,
         arrives: bool,
     ) -> Option<Exit> {
-        if held.is_some() || self.cold > 0 {
+        while held.is_some() || self.cold > 0 {
             let most = if held.is_some() { DETOUR } else { self.cold };
             let (part, whole) = ((*fuel).min(most), *fuel);
             let mut left = part;
             let exit = self.interpreter.run_until_hot(cpu, memory, &mut left, arrives);
             *fuel = whole - part + left;
             self.warm_up(part - left);
+            self.credit.interpreted(part - left);
             if !matches!(exit, Some(Exit::OutOfFuel)) || *fuel <= 0 {
                 return exit;
             }
@@ -367,7 +372,10 @@ impl Translator {
             }
             *held = None;
         }
-        self.interpreter.run_until_hot(cpu, memory, fuel, arrives)
+        let whole = *fuel;
+        let exit = self.interpreter.run_until_hot(cpu, memory, fuel, arrives);
+        self.credit.interpreted(whole - *fuel);
+        exit
     }
 
     /// So many instructions were interpreted.
@@ -392,20 +400,6 @@ impl Translator {
             let miss = if returns { of_returns } else { of_jumps };
             window.set_entry(table, pc, cache.address(entry), miss, cache.shared(returns));
         }
-    }
-
-    /// Whether code at an address is not worth entering.
-    fn is_poor(&mut self, pc: u64) -> bool {
-        let worth = self.worth.get(&pc).copied().unwrap_or_default();
-        let poor = !self.eager && worth.entered >= TRIES && worth.cost > worth.ran.cast_signed();
-        if poor {
-            let Worth { entered, ran, .. } = self.worth.remove(&pc).unwrap_or_default();
-            self.before = (self.before.0 + ran, self.before.1 + entered);
-            let times = self.cooled.entry(pc).or_default();
-            self.interpreter.cool(pc, COOL << *times);
-            *times = (*times + 1).min(MAX_DOUBLINGS);
-        }
-        poor
     }
 
     /// Enters the code for RIP and brings out the state. `None` if there is none.
@@ -480,9 +474,8 @@ impl Translator {
         };
         let ran = chunk - (window.state().count - i64::from(pending));
         *fuel -= ran;
-        let worth = self.worth.entry(entered).or_default();
-        (worth.entered, worth.ran, worth.cost) =
-            (worth.entered + 1, worth.ran + ran.unsigned_abs(), worth.cost + cost);
+        self.credit.entered(cost, ran);
+        self.worth.entry(entered).or_default().add(cost, ran);
         Some(after)
     }
 }

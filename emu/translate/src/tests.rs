@@ -1,6 +1,7 @@
 //! Both engines side by side: whatever one does, the other does.
 
 mod allocate;
+mod changing;
 mod escape;
 mod faults;
 mod guesses;

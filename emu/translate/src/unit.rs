@@ -548,6 +548,11 @@ impl<'a> Unit<'a> {
 }
 
 impl Done {
+    /// Bytes of code.
+    pub(crate) fn len(&self) -> usize {
+        self.code.len()
+    }
+
     /// Puts it into the cache; says whether it fits.
     pub(crate) fn keep(self, cache: &mut Cache, stops: &FxHashSet<u64>) -> bool {
         if cache.is_full() || !cache.code.append(&self.code) {

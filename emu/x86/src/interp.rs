@@ -12,6 +12,7 @@ mod code;
 #[cfg(test)]
 mod complete;
 mod covered;
+mod links;
 mod op;
 mod operand;
 mod ops;
@@ -122,7 +123,7 @@ impl<const AFTER: bool> Watching for Instructions<'_, AFTER> {
             if AFTER {
                 match flow {
                     Flow::Next => cpu.rip = insn.next_ip(),
-                    Flow::Taken => cpu.rip = block.taken_rip,
+                    Flow::Taken => cpu.rip = insn.near_branch_target(),
                     Flow::Indirect => {}
                 }
                 self.0.after(cpu, memory, insn);
@@ -274,10 +275,15 @@ impl Interpreter {
             Flow::Next => (block.next, false),
             Flow::Taken => (block.taken, block.polls),
             Flow::Indirect => {
-                if block.taken_rip != cpu.rip && block.taken_rip != SEVERAL {
-                    self.blocks.note_target(id, cpu.rip);
+                let known = self.blocks.taken_rip(id);
+                if known == cpu.rip {
+                    (block.taken, true)
+                } else {
+                    if known != SEVERAL {
+                        self.blocks.note_target(id, cpu.rip);
+                    }
+                    (self.blocks.quick(cpu.rip), true)
                 }
-                (self.blocks.quick(cpu.rip), true)
             }
         };
         if memory.wants_attention() || (polls && fuel <= 0) {
@@ -289,10 +295,9 @@ impl Interpreter {
 
     /// The address at which the guest continues.
     fn target(&self, id: Id, flow: Flow, cpu: &Cpu) -> u64 {
-        let block = self.blocks.get(id);
         match flow {
-            Flow::Next => block.next_rip,
-            Flow::Taken => block.taken_rip,
+            Flow::Next => self.blocks.next_rip(id),
+            Flow::Taken => self.blocks.taken_rip(id),
             Flow::Indirect => cpu.rip,
         }
     }

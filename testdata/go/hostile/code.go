@@ -58,7 +58,7 @@ func jumpTable() {
 //
 //go:noinline
 func newCode() {
-	const size = 1 << 30
+	const size = 1 << 27
 	code := mm(0x3000000000, size)
 	for w := (writer{code}); w.at < code+size-64; {
 		begin := w.at

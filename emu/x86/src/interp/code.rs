@@ -6,6 +6,7 @@ use std::ops::{Range, RangeInclusive};
 use iced_x86::Instruction;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::links::{Links, Way};
 use super::op::{Flow, Op};
 use super::table::{barrier, lower};
 use crate::decode::{BlockEnd, MAX_INSN, decode_block};
@@ -17,7 +18,11 @@ use crate::memory::{MemFault, Memory, PAGE, Perm};
 pub(super) struct Id(u32);
 
 impl Id {
-    const NONE: Id = Id(u32::MAX);
+    pub(super) const NONE: Id = Id(u32::MAX);
+
+    pub(super) fn of(number: usize) -> Id {
+        Id(number as u32)
+    }
 
     #[inline(always)]
     pub(super) fn is_some(self) -> bool {
@@ -30,23 +35,30 @@ impl Id {
     }
 }
 
-/// One block: where its operations are, and what follows it.
+/// One block: where its operations are, and what follows it. Small, as it is read each time that control comes to it.
 #[derive(Clone, Copy)]
 pub(super) struct Block {
     /// Number of its first operation.
     first: u32,
-    /// Number of its operations.
-    pub(super) len: u32,
-    /// Whether fuel is tested where it jumps: backwards, or as a call.
-    pub(super) polls: bool,
     /// The block after it, once known.
     pub(super) next: Id,
-    /// The block at its target, once known.
+    /// The block at its target, once known. Of an indirect jump, as long as it has had one target alone.
     pub(super) taken: Id,
+    /// Number of its operations.
+    pub(super) len: u8,
+    /// Whether fuel is tested where it jumps: backwards, or as a call.
+    pub(super) polls: bool,
+    /// Whether it ends in an indirect jump.
+    indirect: bool,
+}
+
+/// The rest of it.
+#[derive(Clone, Copy)]
+struct Place {
     /// Address after it.
-    pub(super) next_rip: u64,
+    next_rip: u64,
     /// Address of its target; if it ends in an indirect jump, where that went: 0 at first, [`SEVERAL`] if to more than one address.
-    pub(super) taken_rip: u64,
+    taken_rip: u64,
     /// How often control came here, as far as that is counted.
     heat: i32,
 }
@@ -54,8 +66,11 @@ pub(super) struct Block {
 /// An indirect jump had more than one target.
 pub(super) const SEVERAL: u64 = u64::MAX;
 
-/// Entries of the table that indirect jumps look at first. A power of two.
+/// Entries of the table that indirect jumps look at first: at the beginning, and at most. Powers of two.
 const QUICK: usize = 1 << 12;
+const MOST_QUICK: usize = 1 << 18;
+/// 2^64 by the golden ratio: what lies at equal distances is spread evenly.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Operations to keep before all are dropped: a quarter of a gigabyte, more than any program has.
 const MAX_OPS: usize = 1 << 21;
@@ -71,11 +86,6 @@ const PART: u64 = 8;
 const PLENTY: u64 = 1 << 23;
 const DECODING: u64 = 40;
 const MAKING: u64 = 80;
-/// Blocks that a program may have without being charged for the search among them when code is written, and how many are looked at in
-/// the time of an instruction.
-const FEW: usize = 1 << 16;
-const SEEN: u64 = 4;
-
 /// Changes kept before everything counts as changed.
 const MAX_CHANGES: usize = 1 << 12;
 
@@ -88,14 +98,20 @@ pub(super) struct Blocks {
     /// Which instructions a watch is shown.
     chooser: Option<Chooser>,
     blocks: Vec<Block>,
+    places: Vec<Place>,
     ops: Vec<Op>,
     insns: Vec<Instruction>,
     /// Operations that were ever decoded.
     decoded: u64,
     by_addr: FxHashMap<u64, Id>,
-    /// The pages that bytes of blocks are in.
-    pages: FxHashSet<u64>,
+    /// The blocks that have bytes in a page.
+    by_page: FxHashMap<u64, Vec<Id>>,
+    /// What leads to each block.
+    links: Links,
     quick: Vec<(u64, Id)>,
+    /// What its index leaves of a product; and entries that took the place of others.
+    shift: u32,
+    crowded: usize,
     version: u64,
     /// From how many arrivals on a block is hot.
     pub(super) hot: i32,
@@ -115,12 +131,16 @@ impl Default for Blocks {
             bar: None,
             chooser: None,
             blocks: Vec::new(),
+            places: Vec::new(),
             ops: Vec::new(),
             insns: Vec::new(),
             decoded: 0,
             by_addr: FxHashMap::default(),
-            pages: FxHashSet::default(),
+            by_page: FxHashMap::default(),
+            links: Links::default(),
             quick: vec![(0, Id::NONE); QUICK],
+            shift: u64::BITS - QUICK.ilog2(),
+            crowded: 0,
             version: 0,
             hot: HOT,
             keep_changes: false,
@@ -137,24 +157,36 @@ impl Blocks {
 
     #[inline(always)]
     pub(super) fn ops(&self, block: Block) -> &[Op] {
-        &self.ops[block.first as usize..][..block.len as usize]
+        &self.ops[block.first as usize..][..usize::from(block.len)]
     }
 
     pub(super) fn insns(&self, block: Block) -> &[Instruction] {
-        &self.insns[block.first as usize..][..block.len as usize]
+        &self.insns[block.first as usize..][..usize::from(block.len)]
+    }
+
+    /// Address after a block.
+    pub(super) fn next_rip(&self, id: Id) -> u64 {
+        self.places[id.number()].next_rip
+    }
+
+    /// Address of a block's target; if it ends in an indirect jump, where that has gone.
+    #[inline(always)]
+    pub(super) fn taken_rip(&self, id: Id) -> u64 {
+        self.places[id.number()].taken_rip
     }
 
     /// The indirect jump at the end of a block has a target that it had not.
     pub(super) fn note_target(&mut self, id: Id, target: u64) {
-        let known = &mut self.blocks[id.number()].taken_rip;
+        let known = &mut self.places[id.number()].taken_rip;
         *known = if *known == 0 { target } else { SEVERAL };
+        self.blocks[id.number()].taken = Id::NONE;
     }
 
     /// Where the indirect jump went that ends the block at an address, if it has gone there alone.
     pub(super) fn only_target(&self, addr: u64) -> Option<u64> {
-        let block = self.get(*self.by_addr.get(&addr)?);
-        let target = block.taken_rip;
-        (!block.taken.is_some() && ![0, SEVERAL].contains(&target)).then_some(target)
+        let id = *self.by_addr.get(&addr)?;
+        let (block, target) = (self.get(id), self.taken_rip(id));
+        (block.indirect && ![0, SEVERAL].contains(&target)).then_some(target)
     }
 
     /// Counts how often all blocks were dropped: ids of another version are invalid.
@@ -165,7 +197,7 @@ impl Blocks {
     /// The block at an address, if the cache of indirect jumps has it.
     #[inline(always)]
     pub(super) fn quick(&self, addr: u64) -> Id {
-        let (at, id) = self.quick[slot(addr)];
+        let (at, id) = self.quick[self.slot(addr)];
         if at == addr { id } else { Id::NONE }
     }
 
@@ -203,14 +235,13 @@ impl Blocks {
         };
         self.blocks.push(Block {
             first: self.ops.len() as u32,
-            len: decoded.insns.len() as u32,
-            polls: decoded.polls(),
             next: Id::NONE,
             taken: Id::NONE,
-            next_rip: decoded.next(),
-            taken_rip,
-            heat: 0,
+            len: decoded.insns.len() as u8,
+            polls: decoded.polls(),
+            indirect: decoded.end == BlockEnd::Indirect,
         });
+        self.places.push(Place { next_rip: decoded.next(), taken_rip, heat: 0 });
         let guarded = |insn: &Instruction| self.bar.as_ref().is_some_and(|bar| bar(insn));
         let chosen = |insn: &Instruction| self.chooser.as_ref().is_some_and(|chooses| chooses(insn));
         self.ops.extend(decoded.insns.iter().map(|insn| {
@@ -223,8 +254,17 @@ impl Blocks {
         }
         self.insns.extend(decoded.insns);
         self.by_addr.insert(addr, id);
-        self.pages.extend(pages(&(addr..decoded_to)));
+        self.links.add();
+        for page in pages(&(addr..decoded_to)) {
+            self.by_page.entry(page).or_default().push(id);
+        }
         Ok(id)
+    }
+
+    /// Instructions that were ever decoded.
+    #[cfg(test)]
+    pub(super) fn decoded(&self) -> u64 {
+        self.decoded
     }
 
     /// Whether more was decoded than any program has: from then on decoding costs fuel, also where control does not poll.
@@ -235,9 +275,9 @@ impl Blocks {
     /// Counts that control came to a block; says whether it is hot.
     #[inline(always)]
     pub(super) fn warm(&mut self, id: Id) -> bool {
-        let Some(block) = self.blocks.get_mut(id.0 as usize) else { return false };
-        block.heat += i32::from(block.heat < i32::MAX);
-        block.heat >= self.hot
+        let Some(place) = self.places.get_mut(id.number()) else { return false };
+        place.heat += i32::from(place.heat < i32::MAX);
+        place.heat >= self.hot
     }
 
     /// Whether a block begins at an address that control has come to.
@@ -247,9 +287,9 @@ impl Blocks {
 
     /// The block at an address will not be hot for so many arrivals more.
     pub(super) fn cool(&mut self, addr: u64, arrivals: i32) {
-        let block = self.by_addr.get(&addr).and_then(|id| self.blocks.get_mut(id.0 as usize));
-        if let Some(block) = block {
-            block.heat = self.hot.saturating_sub(arrivals);
+        let place = self.by_addr.get(&addr).and_then(|id| self.places.get_mut(id.number()));
+        if let Some(place) = place {
+            place.heat = self.hot.saturating_sub(arrivals);
         }
     }
 
@@ -261,12 +301,46 @@ impl Blocks {
     /// Remembers which block follows another.
     pub(super) fn link(&mut self, id: Id, flow: Flow, next: Id) {
         let to = self.ops_start(next);
-        let Some(block) = self.blocks.get_mut(id.0 as usize) else { return };
-        match flow {
-            Flow::Next => block.next = next,
-            Flow::Taken => block.taken = next,
-            Flow::Indirect => self.quick[slot(to)] = (to, next),
+        let Some(block) = self.blocks.get_mut(id.number()) else { return };
+        let way = match flow {
+            Flow::Next => {
+                block.next = next;
+                Way::Next
+            }
+            Flow::Taken => {
+                block.taken = next;
+                Way::Taken
+            }
+            Flow::Indirect if self.places[id.number()].taken_rip == to => {
+                block.taken = next;
+                Way::Taken
+            }
+            Flow::Indirect => return self.remember(to, next),
+        };
+        self.links.join(id, way, next);
+    }
+
+    /// Puts a target of indirect jumps into their table, which grows where they crowd each other out.
+    fn remember(&mut self, to: u64, id: Id) {
+        let at = self.slot(to);
+        let crowded = self.quick[at].1.is_some() && self.quick[at].0 != to;
+        self.crowded += usize::from(crowded);
+        self.quick[at] = (to, id);
+        if self.crowded > self.quick.len() / 2 && self.quick.len() < MOST_QUICK {
+            let more = vec![(0, Id::NONE); self.quick.len() * 4];
+            self.shift = u64::BITS - more.len().ilog2();
+            let known = std::mem::replace(&mut self.quick, more);
+            for (to, id) in known.into_iter().filter(|(_, id)| id.is_some()) {
+                let at = self.slot(to);
+                self.quick[at] = (to, id);
+            }
+            self.crowded = 0;
         }
+    }
+
+    #[inline(always)]
+    fn slot(&self, addr: u64) -> usize {
+        (addr.wrapping_mul(GOLDEN) >> self.shift) as usize
     }
 
     fn ops_start(&self, id: Id) -> u64 {
@@ -294,47 +368,71 @@ impl Blocks {
     /// Drops blocks whose bytes were written.
     pub(super) fn forget_written(&mut self, memory: &mut Memory) {
         let changed = memory.take_code_writes();
-        if self.blocks.len() > FEW {
-            memory.charge(changed.len() as u64 * self.blocks.len() as u64 / SEEN);
-        }
         self.forget(changed);
     }
 
-    /// Drops blocks whose bytes changed. That is rare, and any block may be linked to any other, so one change
-    /// drops all.
+    /// Drops blocks whose bytes changed.
     pub(super) fn forget(&mut self, changed: Vec<Range<u64>>) {
+        for range in &changed {
+            let of_range = pages(range);
+            let many = of_range.end().saturating_sub(*of_range.start()) >= self.by_page.len() as u64;
+            let touched: Vec<u64> = match many {
+                true => self.by_page.keys().copied().filter(|page| of_range.contains(page)).collect(),
+                false => of_range.filter(|page| self.by_page.contains_key(page)).collect(),
+            };
+            touched.into_iter().for_each(|page| self.forget_in(page, range));
+        }
         if self.keep_changes {
-            self.changes.extend_from_slice(&changed);
+            self.changes.extend(changed);
             if self.changes.len() > MAX_CHANGES {
                 self.changes.clear();
                 self.changes.push(0..u64::MAX);
             }
         }
-        let near: Vec<_> = changed.into_iter().filter(|range| self.is_in_pages(range)).collect();
-        let touched = |block: &Block| {
-            let start = self.insns[block.first as usize].ip();
-            near.iter().any(|range| range.start < block.next_rip && start < range.end)
-        };
-        if !near.is_empty() && self.blocks.iter().any(touched) {
-            self.forget_all();
+    }
+
+    /// Drops those of a page that have bytes of a range.
+    fn forget_in(&mut self, page: u64, range: &Range<u64>) {
+        let Some(mut ids) = self.by_page.remove(&page) else { return };
+        ids.retain(|&id| {
+            let start = self.ops_start(id);
+            let touched = start < range.end && range.start < self.next_rip(id);
+            if touched {
+                self.drop_block(id, start);
+            }
+            !touched
+        });
+        if !ids.is_empty() {
+            self.by_page.insert(page, ids);
         }
     }
 
-    /// Whether a range has bytes of a page that bytes of blocks are in.
-    fn is_in_pages(&self, range: &Range<u64>) -> bool {
-        let mut of_range = pages(range);
-        match of_range.end().saturating_sub(*of_range.start()) >= self.pages.len() as u64 {
-            true => self.pages.iter().any(|page| of_range.contains(page)),
-            false => of_range.any(|page| self.pages.contains(&page)),
+    /// Nothing leads to a block any more. Its operations stay where they are, until all are dropped.
+    fn drop_block(&mut self, id: Id, start: u64) {
+        if self.by_addr.get(&start) == Some(&id) {
+            self.by_addr.remove(&start);
+        }
+        for (from, way) in self.links.part(id) {
+            let Some(block) = self.blocks.get_mut(from.number()) else { continue };
+            let link = if way == Way::Next { &mut block.next } else { &mut block.taken };
+            if *link == id {
+                *link = Id::NONE;
+            }
+        }
+        let at = self.slot(start);
+        if self.quick[at].1 == id {
+            self.quick[at] = (0, Id::NONE);
         }
     }
 
     fn forget_all(&mut self) {
         self.blocks.clear();
+        self.places.clear();
         self.ops.clear();
         self.insns.clear();
         self.by_addr.clear();
-        self.pages.clear();
+        self.by_page.clear();
+        self.links = Links::default();
         self.quick.fill((0, Id::NONE));
         self.version += 1;
     }
@@ -366,9 +464,4 @@ fn last_byte(addr: u64) -> u64 {
 
 fn last_page(addr: u64) -> u64 {
     last_byte(addr) / PAGE
-}
-
-#[inline(always)]
-fn slot(addr: u64) -> usize {
-    (addr ^ addr >> 12) as usize % QUICK
 }

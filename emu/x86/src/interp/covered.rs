@@ -71,8 +71,8 @@ impl Edges {
         let last = blocks.insns(block).last();
         let edge = last.and_then(|last| match way {
             0 if last.flow_control() != FlowControl::ConditionalBranch => None,
-            0 => Some(Edge { from: last.ip(), to: block.next_rip }),
-            _ => Some(Edge { from: last.ip(), to: block.taken_rip }),
+            0 => Some(Edge { from: last.ip(), to: blocks.next_rip(id) }),
+            _ => Some(Edge { from: last.ip(), to: blocks.taken_rip(id) }),
         });
         let number = edge.and_then(|edge| self.coverage.number(edge)).unwrap_or(UNCOUNTED);
         self.ways[id.number()][way] = number;

@@ -1,5 +1,6 @@
 //! The loop: blocks, links, stops, fuel, faults. What single instructions do is tested elsewhere.
 
+mod changes;
 mod floats;
 
 use iced_x86::Code;
