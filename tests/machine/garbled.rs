@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use goemu::Function;
 use goemu::go::names::find;
-use goemu::machine::Config;
+use goemu::machine::{Config, Process};
 use goemu::outcome::Runtime;
 use goemu::runtime::recognised;
 use goemu::testing::Check;
@@ -240,6 +240,22 @@ fn programs_without_names_begin() {
         }
         assert_eq!(outcomes[0], outcomes[1], "{name}");
         assert!(outcomes[0].contains(", "), "{name}: {}", outcomes[0]);
+    }
+}
+
+/// Settings of GODEBUG, the program's own and those that it is given, hold in a program without names.
+#[test]
+fn settings_are_read_without_names() {
+    let name = "process-go1.27-stripped";
+    let named = Image::open(binary(name).unwrap()).unwrap();
+    let function = format!("{:#x}", named.funcs_named("main.panicNil")[0].entry());
+    for (env, is_nil) in [(vec![], true), (vec![("GODEBUG".to_owned(), "panicnil=0".to_owned())], false)] {
+        let process = Process { env, ..Process::default() };
+        let config = Config { runtime: Some(Runtime::Hooked), process, ..Config::default() };
+        let mut machine = Machine::with_config(Image::parse(renamed(name)).unwrap(), config).unwrap();
+        let call = machine.call(&function).unwrap().signature("func() (interface{}, bool)").unwrap();
+        let outcome = call.run().unwrap().outcome.to_string();
+        assert_eq!(outcome.starts_with("interface {}(nil)"), is_nil, "{outcome}");
     }
 }
 

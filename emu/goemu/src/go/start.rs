@@ -13,6 +13,11 @@ use crate::disasm::code_of;
 const NO_PAGE_SIZE: &[u8] = b"failed to get system page size";
 /// The variable of the environment that the collector's start asks for.
 const COLLECTOR: &[u8] = b"GOGC";
+/// The variables that settings are read from.
+const SETTINGS: [&[u8]; 2] = [b"GODEBUG", b"GOTRACEBACK"];
+/// What sets them since Go 1.25, one of them, `traceadvanceperiod`, to a second.
+const SETS: &str = "runtime.parseRuntimeDebugVars";
+const PERIOD: u32 = 1_000_000_000;
 /// What Windows' programs call for their environment.
 const ENVIRONMENT: &str = "GetEnvironmentStringsW";
 
@@ -74,6 +79,15 @@ impl Start {
         // `moduledataverify` goes through the list, too, and calls one function.
         if !self.has("runtime.modulesinit") && code.iter().any(is_module) && callees.len() > 1 {
             self.functions.push(("runtime.modulesinit", func.entry()));
+        }
+        // Since Go 1.25 there are two functions, the second of which has the texts.
+        let reads_settings = SETTINGS.iter().all(|name| has_text(image, &code, name));
+        if reads_settings && self.has(SETS) {
+            self.functions.push(("runtime.finishDebugVarsSetup", func.entry()));
+        } else if reads_settings {
+            self.functions.push(("runtime.parsedebugvars", func.entry()));
+        } else if code.iter().any(sets_period) {
+            self.functions.push((SETS, func.entry()));
         }
         within.push(code);
         if !self.has("runtime.gcinit") && within.iter().any(|code| has_text(image, code, COLLECTOR)) {
@@ -187,6 +201,10 @@ fn loads(code: &[Instruction], size: usize) -> impl Iterator<Item = u64> {
     code.iter().filter(reads).map(Instruction::ip_rel_memory_address)
 }
 
+fn sets_period(insn: &Instruction) -> bool {
+    insn.code() == Code::Mov_rm32_imm32 && insn.is_ip_rel_memory_operand() && insn.immediate32() == PERIOD
+}
+
 /// Whether code has the address of a text that begins so.
 fn has_text(image: &Image, code: &[Instruction], text: &[u8]) -> bool {
     let addresses =
@@ -217,9 +235,11 @@ mod tests {
                 let goenvs = *found == "runtime.goenvs" && func == Some("runtime.goenvs_unix");
                 assert!(func == Some(found) || goenvs, "{name}: {found} is {func:?}");
             }
-            let missing =
-                ["runtime.args", "runtime.osinit", "runtime.modulesinit", "runtime.goenvs", "runtime.gcinit"];
-            assert!(missing.iter().all(|name| start.has(name)), "{name}: {start:x?}");
+            let wanted = ["args", "osinit", "modulesinit", "goenvs", "gcinit"];
+            let has = |name: &&str| start.has(&format!("runtime.{name}"));
+            assert!(wanted.iter().all(has), "{name}: {start:x?}");
+            let settings = has(&"parsedebugvars") || start.has(SETS) && has(&"finishDebugVarsSetup");
+            assert!(settings, "{name}: {start:x?}");
             let named =
                 |names: [&str; 2]| names.iter().find_map(|name| image.symbol(name)).map(|symbol| symbol.addr);
             for (found, names) in [
