@@ -130,7 +130,10 @@ Not within the budget are 10^9 vector instructions that are interpreted (`--engi
 for): the slowest take up to three times the time, on hosts that have none of these instructions some minutes. `--timeout` ends them.
 
 Nor is what waits for the host's own memory: fuel counts instructions, not misses of its caches. A chain of loads that each miss them (`chase`) takes what
-it does natively, and code whose blocks do (`shortBlocks`) up to twice the budget on a busy host. `--timeout` ends all of these.
+it does natively; blocks that do take up to a hundred seconds and more (`shuffledTargets`: jumps to 100,000 places in an order without locality).
+
+Nor are hooks on half a gigabyte at once, which copy it first (`copyHuge`, `findHuge`): they take up to twice the budget. `--timeout` ends all of these;
+code of which 8 million instructions are decoded for the first time without a jump back (`longCode`, `manyJumps`) is ended some two seconds late.
 
 The columns: seconds of processor time and MiB at the peak, with the translator and with the interpreter, and how the call ended.
 ";
