@@ -129,11 +129,12 @@ part of it that every test run makes, with smaller limits.
 Not within the budget are 10^9 vector instructions that are interpreted (`--engine interpreter`, an observer, a loop that no translated code is entered
 for): the slowest take up to three times the time, on hosts that have none of these instructions some minutes. `--timeout` ends them.
 
-Nor is what waits for the host's own memory: fuel counts instructions, not misses of its caches. A chain of loads that each miss them (`chase`) takes what
-it does natively; blocks that do take up to a hundred seconds and more (`shuffledTargets`: jumps to 100,000 places in an order without locality).
+Nor is what waits for the host's own memory: fuel counts instructions, not misses of its caches. Jumps to 100,000 places in an order without locality
+(`shuffledTargets`) take 100 to 150 s, and so may chains of loads that each miss (`chase`).
 
-Nor are hooks on half a gigabyte at once, which copy it first (`copyHuge`, `findHuge`): they take up to twice the budget. `--timeout` ends all of these;
-code of which 8 million instructions are decoded for the first time without a jump back (`longCode`, `manyJumps`) is ended some two seconds late.
+Nor are, with hooks, copies of half a gigabyte (`copyHuge`), which the host makes twice, and searches in as much (`findHuge`): they take up to two and a half
+times the budget. `--timeout` ends all of these; code of which 8 million instructions are decoded for the first time without a jump back (`longCode`, `manyJumps`)
+is ended some two seconds late.
 
 The columns: seconds of processor time and MiB at the peak, with the translator and with the interpreter, and how the call ended.
 ";
