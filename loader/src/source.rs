@@ -12,6 +12,9 @@ use memmap2::Mmap;
 
 use crate::LoadError;
 
+/// Bytes of a file that is copied without a look at what memory there is.
+const SMALL: u64 = 64 << 20;
+
 /// The bytes of one whole file. Never empty.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -60,7 +63,9 @@ impl Source {
         if len == 0 {
             return Err(LoadError::Empty);
         }
-        if let Some(free) = free_memory().filter(|free| len > *free) {
+        if len > SMALL
+            && let Some(free) = free_memory().filter(|free| len > *free)
+        {
             return Err(LoadError::TooLarge { len, free });
         }
         let bytes = match sealed_copy(&file, len).map_err(io)? {

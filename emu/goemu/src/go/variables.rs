@@ -96,11 +96,13 @@ fn write_barrier(image: &Image) -> Option<Range<u64>> {
 
 /// Whether code belongs to the runtime. Assembly functions of it have no package in their names (`memeqbody`).
 pub(crate) fn is_runtime(image: &Image, pc: u64) -> bool {
-    image.func_at(pc).is_some_and(|func| {
-        let name = func.name();
-        let own = RUNTIME.iter().chain(&MADE_PREFIX).any(|package| name.starts_with(package));
-        !name.contains('.') || own && !name.starts_with(EXIT_HOOKS)
-    })
+    image.func_at(pc).is_some_and(|func| is_of_runtime(func.name()))
+}
+
+/// Whether a function of this name does.
+pub(crate) fn is_of_runtime(name: &str) -> bool {
+    let own = RUNTIME.iter().chain(&MADE_PREFIX).any(|package| name.starts_with(package));
+    !name.contains('.') || own && !name.starts_with(EXIT_HOOKS)
 }
 
 fn is_constant(image: &Image, addr: u64) -> bool {

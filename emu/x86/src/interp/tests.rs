@@ -184,6 +184,22 @@ fn long_operations_are_paid_for_where_fuel_is_tested() {
 }
 
 #[test]
+fn what_lies_beyond_the_caches_takes_longer() {
+    let (mut engine, mut cpu, mut memory) = machine(&[0xf3, 0x48, 0xab, 0xf4]); // rep stosq; hlt
+    memory.set_limit(1 << 24);
+    memory.map(0x100_0000..0x180_0000, Perm::READ | Perm::WRITE, Contents::Zero).unwrap();
+    let mut cost = |megabytes: u64| {
+        cpu.rip = CODE;
+        cpu.set_gpr(gpr::RCX, megabytes << 17);
+        cpu.set_gpr(gpr::RDI, 0x100_0000);
+        memory.forget_cost();
+        assert_eq!(engine.run(&mut cpu, &mut memory, &mut 1000), Exit::Halt);
+        memory.take_cost()
+    };
+    assert_eq!([cost(1), cost(8)], [1 << 14, (8 << 14) + (7 << 16)]);
+}
+
+#[test]
 fn repeated_rounds_do_what_single_ones_do() {
     // rep movs/stos, and l: movs/stos; dec ecx; jne l
     for (repeated, single) in [(0xa4, 0xa4), (0xa5, 0xa5), (0xaa, 0xaa), (0xab, 0xab)] {

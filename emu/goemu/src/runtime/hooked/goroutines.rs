@@ -347,9 +347,13 @@ fn by_call(goroutine: Goroutine, (pc, sp, bp): (u64, u64, u64), status: Status) 
 pub(crate) fn preempt(cx: &mut HookContext<'_>) -> HookResult {
     cx.memory.charge(STEP);
     let sp = cx.cpu.gpr(gpr::RSP);
+    let func = cx.image.func_at(cx.cpu.rip);
     let free = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&sp)
-        && cx.image.func_at(cx.cpu.rip).is_some()
-        && !variables::is_runtime(cx.image, cx.cpu.rip);
+        && func.is_some_and(|func| !variables::is_of_runtime(func.name()));
+    if !free {
+        // It is asked again as soon as it can be.
+        cx.memory.charge(2 * STEP);
+    }
     cx.world.scheduler.turn(free);
     if wake_due(cx)?.is_none() {
         return Ok(fatal::out_of_memory(cx));

@@ -22,6 +22,11 @@ const ROUNDS: u64 = 8;
 /// Rounds that compare or load.
 const SINGLE: u64 = 3;
 
+/// Bytes of one repeated instruction that a host's caches hold, and those beyond that take as long as an instruction. No instruction that
+/// the translator carries out has so many.
+const NEAR: u64 = 1 << 20;
+const FAR_BYTES: u64 = 16;
+
 /// What one round of a string instruction does.
 trait Round {
     /// Whether ZF decides if another round follows.
@@ -196,7 +201,9 @@ fn run_string<T: Int, R: Round, const REPEAT: u8>(cpu: &mut Cpu, memory: &mut Me
     }
     // Downwards none are done at once. The translator leaves them to the interpreter.
     let price = if cpu.direction { 1 } else { R::PRICE };
-    memory.charge((count - cpu.gpr(gpr::RCX)) / price);
+    let rounds = count - cpu.gpr(gpr::RCX);
+    let far = rounds.saturating_mul(u64::from(T::BITS / 8)).saturating_sub(NEAR) / FAR_BYTES;
+    memory.charge((rounds / price).saturating_add(far));
     step
 }
 
