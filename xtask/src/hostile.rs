@@ -132,8 +132,7 @@ for): the slowest take up to three times the time, on hosts that have none of th
 Nor is what waits for the host's own memory: fuel counts instructions, not misses of its caches. Jumps to 100,000 places in an order without locality
 (`shuffledTargets`) take 100 to 150 s, and so may chains of loads that each miss (`chase`).
 
-Nor are, with hooks, copies of half a gigabyte (`copyHuge`), which the host makes twice, and searches in as much (`findHuge`): they take up to two and a half
-times the budget. `--timeout` ends all of these; code of which 8 million instructions are decoded for the first time without a jump back (`longCode`, `manyJumps`)
+`--timeout` ends all of these; code of which 8 million instructions are decoded for the first time without a jump back (`longCode`, `manyJumps`)
 is ended some two seconds late.
 
 The columns: seconds of processor time and MiB at the peak, with the translator and with the interpreter, and how the call ended.
