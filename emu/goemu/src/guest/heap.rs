@@ -138,8 +138,8 @@ impl Heap {
         Ok(at)
     }
 
-    /// What may be handed out in order, without a look at anything here, until it is [noted](Heap::note): memory that was never handed
-    /// out, before the next collection is due.
+    /// What may be handed out in order before it is [taken](Heap::take) here: memory that was never handed out, as much as may be until a
+    /// collection is due.
     #[inline]
     pub(crate) fn in_order(&self) -> Range<u64> {
         let at = self.top();

@@ -14,8 +14,8 @@ const FORGOTTEN: i64 = 100;
 
 /// Instructions that are interpreted once translating has cost more than it was worth.
 const REST: i64 = 1 << 24;
-/// Arrivals for which an address is left to the interpreter, before it is tried again: what follows may have become longer, or entries cheaper. Twice as many each
-/// time, up to so many doublings.
+/// Arrivals for which an address is left to the interpreter, before it is tried again: what follows may have become longer, or entries
+/// cheaper. Twice as many each time, up to so many doublings.
 const COOL: i32 = 2000;
 const MAX_DOUBLINGS: u32 = 12;
 
