@@ -53,7 +53,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<u8> {
-    let (image, config) = (args.binary.open()?, args.guest.config()?);
+    let (image, config) = (args.binary.open()?, args.guest.config_of_calls()?);
     // Arguments of requests may be the contents of files.
     confine(&Needs::of(&config).reading_any());
     let mut machine = Machine::with_config(image, args.binary.config(config))?;

@@ -166,7 +166,8 @@ fn excerpt(error: &anyhow::Error) -> Option<String> {
 fn call(args: &Args) -> Result<Called> {
     let image = args.binary.open()?;
     let go = image.build_info().version.clone();
-    let config = args.guest.config()?;
+    let watched = args.watch.wanted().or(args.looking.wanted());
+    let config = if watched.is_none() { args.guest.config_of_calls() } else { args.guest.config() }?;
     // Arguments may be the contents of files.
     let most = config.max_memory / PART_OF_MEMORY;
     let given = args.args.iter().map(|arg| argument(arg, most)).collect::<Result<Vec<_>>>()?;

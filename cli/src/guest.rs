@@ -17,6 +17,9 @@ use crate::number;
 
 /// An argument is at most this part of the memory that the program may have: it is there more than once.
 pub(crate) const PART_OF_MEMORY: u64 = 4;
+/// What a call may take that has the default fuel: loads that miss all caches of the host take hundreds of times as long as others,
+/// natively too, and fuel does not tell them apart.
+const TIME: Duration = Duration::from_secs(10);
 
 #[derive(clap::Args)]
 pub(crate) struct Guest {
@@ -39,8 +42,8 @@ pub(crate) struct Limits {
     /// Instructions that may be executed; long work of the runtime counts as many [default: 1g; explore: 200m; run: no limit]
     #[arg(long, value_name = "N", value_parser = number::count)]
     fuel: Option<u64>,
-    /// Time of this computer that a call or run may take, with all that it brings: 10s, 1.5s, 200ms, 2m [default: no limit but --fuel;
-    /// explore: 60s; each function of strings: 10s; each call of xrefs: 2s]
+    /// Time of this computer that a call or run may take, with all that it brings: 10s, 1.5s, 200ms, 2m [default: 10s for calls that
+    /// nothing watches and without --fuel; explore: 60s; each function of strings: 10s; each call of xrefs: 2s; else no limit]
     #[arg(long, value_name = "TIME", value_parser = number::time)]
     timeout: Option<Duration>,
     /// Bytes of memory that the program may have [default: 2g]
@@ -132,6 +135,13 @@ impl Guest {
     /// The time that a call may take, if one was given.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.limits.timeout
+    }
+
+    /// The machine's limits and choices, for calls that nothing watches: they have a limit of time, unless a limit was given.
+    pub(crate) fn config_of_calls(&self) -> Result<Config> {
+        let config = self.config()?;
+        let time = self.limits.fuel.is_none().then_some(TIME);
+        Ok(Config { deadline: config.deadline.or(time), ..config })
     }
 
     /// The machine's limits and choices.
@@ -263,5 +273,32 @@ fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("NAME=VALUE is wanted".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        guest: Guest,
+    }
+
+    #[test]
+    fn calls_with_the_default_fuel_have_a_limit_of_time() {
+        let of = |words: &[&str]| {
+            let line = Line::try_parse_from([&["goemu"], words].concat()).unwrap();
+            line.guest.config_of_calls().unwrap().deadline
+        };
+        assert_eq!(of(&[]), Some(TIME));
+        assert_eq!(of(&["--max-memory", "1g"]), Some(TIME));
+        assert_eq!(of(&["--fuel", "1g"]), None);
+        assert_eq!(of(&["--timeout", "200ms"]), Some(Duration::from_millis(200)));
+        assert_eq!(of(&["--timeout", "2m", "--fuel", "1"]), Some(Duration::from_secs(120)));
+        assert_eq!(Line::parse_from(["goemu"]).guest.config().unwrap().deadline, None);
     }
 }

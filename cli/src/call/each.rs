@@ -20,7 +20,7 @@ pub(super) fn main(args: &Args, file: &str) -> Result<u8> {
     if let Some(option) = args.watch.wanted().or(args.looking.wanted()) {
         bail!("{option} shows one call, and --each makes many: call it for one line");
     }
-    let (image, config) = (args.binary.open()?, args.guest.config()?);
+    let (image, config) = (args.binary.open()?, args.guest.config_of_calls()?);
     confine(&Needs::of(&config).reading_any());
     let mut machine = Machine::with_config(image, args.binary.config(config))?;
     machine.set_reading(args.shown.reading(args.show_args));
