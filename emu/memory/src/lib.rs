@@ -384,10 +384,12 @@ impl Memory {
     ///
     /// # Errors
     /// [`MemoryError::NotMapped`] where a page is not mapped; what lies before it is written.
+    #[inline]
     pub fn poke(&mut self, addr: u64, bytes: &[u8]) -> Result<(), MemoryError> {
-        if bytes.is_empty() || self.holds(addr, bytes) {
-            return Ok(());
-        }
+        if bytes.is_empty() || self.holds(addr, bytes) { Ok(()) } else { self.poke_changed(addr, bytes) }
+    }
+
+    fn poke_changed(&mut self, addr: u64, bytes: &[u8]) -> Result<(), MemoryError> {
         for (page, at, piece) in pieces(addr, bytes) {
             if !self.is_mapped(page) {
                 return Err(MemoryError::NotMapped { addr: page.saturating_mul(PAGE) });

@@ -167,7 +167,7 @@ impl Interpreter {
         arrives: bool,
         watch: &mut impl Watching,
     ) -> Option<Exit> {
-        let mut id = match self.blocks.enter(memory, cpu.rip) {
+        let mut id = match self.blocks.begin(memory, cpu.rip) {
             Ok(id) => id,
             Err(fault) => return Some(Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) })),
         };
@@ -290,7 +290,14 @@ impl Interpreter {
             let looks = polls || self.blocks.decode_much();
             return self.interrupted(id, flow, cpu, memory, looks && (fuel <= 0 || memory.is_costly()));
         }
-        if link.is_some() { Ok(link) } else { self.link(id, flow, cpu, memory) }
+        match link {
+            Id::STOP => {
+                cpu.rip = self.target(id, flow, cpu);
+                Err(Exit::Stopped)
+            }
+            _ if link.is_some() => Ok(link),
+            _ => self.link(id, flow, cpu, memory),
+        }
     }
 
     /// The address at which the guest continues.
@@ -331,11 +338,13 @@ impl Interpreter {
     fn link(&mut self, id: Id, flow: Flow, cpu: &mut Cpu, memory: &mut Memory) -> Result<Id, Exit> {
         cpu.rip = self.target(id, flow, cpu);
         let version = self.blocks.version();
-        let next = self.arrive(cpu, memory)?;
-        if version == self.blocks.version() {
-            self.blocks.link(id, flow, next);
+        let next = self.arrive(cpu, memory);
+        match &next {
+            Ok(next) if version == self.blocks.version() => self.blocks.link(id, flow, *next),
+            Err(Exit::Stopped) => self.blocks.link_stop(id, flow, cpu.rip),
+            _ => {}
         }
-        Ok(next)
+        next
     }
 
     /// The block at RIP, unless that is a stop address.

@@ -13,12 +13,15 @@ use crate::decode::{BlockEnd, MAX_INSN, decode_block};
 use crate::engine::{Bar, Chooser, Stops};
 use crate::memory::{MemFault, Memory, PAGE, Perm};
 
-/// Number of a block, or none.
+/// Number of a block, or why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Id(u32);
 
 impl Id {
+    /// Not known yet.
     pub(super) const NONE: Id = Id(u32::MAX);
+    /// Runs stop there.
+    pub(super) const STOP: Id = Id(u32::MAX - 1);
 
     pub(super) fn of(number: usize) -> Id {
         Id(number as u32)
@@ -26,7 +29,7 @@ impl Id {
 
     #[inline(always)]
     pub(super) fn is_some(self) -> bool {
-        self.0 != u32::MAX
+        self.0 < Id::STOP.0
     }
 
     #[inline(always)]
@@ -201,6 +204,20 @@ impl Blocks {
         if at == addr { id } else { Id::NONE }
     }
 
+    /// The block at which a run begins: many begin where another did. It may be a stop, which jumps must see.
+    #[inline]
+    pub(super) fn begin(&mut self, memory: &mut Memory, addr: u64) -> Result<Id, MemFault> {
+        let known = self.quick(addr);
+        if known.is_some() && !memory.code_written() {
+            return Ok(known);
+        }
+        let id = self.enter(memory, addr)?;
+        if !self.stops.contains(&addr) {
+            self.remember(addr, id);
+        }
+        Ok(id)
+    }
+
     /// The block at an address, decoded if need be.
     pub(super) fn enter(&mut self, memory: &mut Memory, addr: u64) -> Result<Id, MemFault> {
         if memory.code_written() {
@@ -318,6 +335,18 @@ impl Blocks {
             Flow::Indirect => return self.remember(to, next),
         };
         self.links.join(id, way, next);
+    }
+
+    /// Remembers that runs stop after a block, at an address: until other stops are set, which forgets all blocks.
+    pub(super) fn link_stop(&mut self, id: Id, flow: Flow, at: u64) {
+        let taken_rip = self.taken_rip(id);
+        let Some(block) = self.blocks.get_mut(id.number()) else { return };
+        match flow {
+            Flow::Next => block.next = Id::STOP,
+            Flow::Taken => block.taken = Id::STOP,
+            Flow::Indirect if taken_rip == at => block.taken = Id::STOP,
+            Flow::Indirect => {}
+        }
     }
 
     /// Puts a target of indirect jumps into their table, which grows where they crowd each other out.

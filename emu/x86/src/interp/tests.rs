@@ -66,6 +66,25 @@ fn stops_are_seen_wherever_control_arrives() {
 }
 
 #[test]
+fn a_stop_is_seen_each_time_until_it_is_taken_away() {
+    // l: call rax; call f; jmp l; f: nop; g: ret
+    let code = [0xff, 0xd0, 0xe8, 2, 0, 0, 0, 0xeb, 0xf7, 0x90, 0xc3];
+    let (mut engine, mut cpu, mut memory) = machine(&code);
+    cpu.set_gpr(gpr::RAX, CODE + 9);
+    engine.set_stops(Stops::from([2, 9, 10].map(|at| CODE + at)));
+    // By an indirect call, fallen into, returned to, by a direct call, fallen into; a run begins at each.
+    for at in [9, 10, 2, 9, 10].repeat(5) {
+        assert_eq!(engine.run(&mut cpu, &mut memory, &mut 100), Exit::Stopped);
+        assert_eq!(cpu.rip, CODE + at);
+    }
+    engine.set_stops(Stops::default());
+    assert_eq!(engine.run(&mut cpu, &mut memory, &mut 100), Exit::OutOfFuel);
+    engine.set_stops(Stops::from([CODE + 7]));
+    assert_eq!(engine.run(&mut cpu, &mut memory, &mut 100), Exit::Stopped);
+    assert_eq!(cpu.rip, CODE + 7);
+}
+
+#[test]
 fn stepping_gets_where_running_gets() {
     let (mut engine, mut cpu, mut memory) = machine(&SUM);
     let mut steps = 0;
