@@ -11,6 +11,8 @@ const PART: i64 = 8;
 const TRANSLATION: i64 = 8000;
 const BYTE: i64 = 30;
 const FORGOTTEN: i64 = 100;
+/// Entries at an address after which it is left to the interpreter, if they have cost more than they were worth.
+const TRIES: u64 = 64;
 
 /// Instructions that are interpreted once translating has cost more than it was worth.
 const REST: i64 = 1 << 24;
@@ -62,9 +64,6 @@ impl Credit {
         self.0 < 0
     }
 }
-
-/// Entries at an address after which it is left to the interpreter, if they have cost more than they were worth.
-const TRIES: u64 = 64;
 
 /// What came of entering code at one address.
 #[derive(Clone, Copy, Default)]
