@@ -109,6 +109,8 @@ pub(crate) struct Unit<'a> {
     entries: Vec<(u64, u32)>,
     /// Tables of jumps, one after the other.
     tables: switch::Ways,
+    /// At how many places an edge is counted, by its number.
+    counted: FxHashMap<u32, usize>,
 }
 
 /// What a translation gave.
@@ -162,6 +164,7 @@ impl<'a> Unit<'a> {
             live: FxHashMap::default(),
             entries: Vec::new(),
             tables: Vec::new(),
+            counted: FxHashMap::default(),
         };
         unit.arrival(pc)?;
         while let Some((pc, at)) = unit.queue.pop_front() {
@@ -341,14 +344,16 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// The counter of an edge, if it is counted.
-    fn counter(&self, edge: coverage::Edge) -> Option<u64> {
+    /// A counter of an edge, if it is counted: for each place another one of a few.
+    fn counter(&mut self, edge: coverage::Edge) -> Option<u64> {
         let coverage = self.limits.coverage?;
-        let counter = coverage.counter(coverage.number(edge)?)?;
-        Some(counter.as_ptr() as u64)
+        let number = coverage.number(edge)?;
+        let places = self.counted.entry(number).or_default();
+        *places += 1;
+        coverage.counter_of(number, *places - 1).map(|counter| counter as u64)
     }
 
-    fn edge(&self, from: &Instruction, to: u64) -> Option<u64> {
+    fn edge(&mut self, from: &Instruction, to: u64) -> Option<u64> {
         self.counter(coverage::Edge { from: from.ip(), to })
     }
 

@@ -17,6 +17,8 @@ use rustc_hash::FxHashMap;
 /// Counters of one allocation, and how many allocations there can be.
 const CHUNK: usize = 1 << 12;
 const CHUNKS: usize = 1 << 10;
+/// Counters of one edge, at most.
+const PLACES: usize = 4;
 
 /// One way that control took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +38,7 @@ pub struct Coverage {
     within: Vec<Range<u64>>,
     known: Mutex<Known>,
     counters: Box<[OnceLock<Box<[AtomicU64]>>]>,
+    beside: Mutex<Beside>,
     /// RIP when an engine left last: where it goes on, control did not go anywhere.
     place: AtomicU64,
     /// Whether something was counted since all counts were 0.
@@ -47,6 +50,11 @@ struct Known {
     numbers: FxHashMap<Edge, u32>,
     edges: Vec<Edge>,
 }
+
+/// Further counters of edges that are counted at several places of the code: an addition waits for the one before it to the same
+/// counter, and a loop that is unrolled need not.
+#[derive(Debug, Default)]
+struct Beside(BTreeMap<(u32, usize), Box<AtomicU64>>);
 
 /// No address of guest code.
 const NOWHERE: u64 = u64::MAX;
@@ -74,6 +82,7 @@ impl Coverage {
             within: ranges,
             known: Mutex::default(),
             counters,
+            beside: Mutex::default(),
             place: AtomicU64::new(NOWHERE),
             used: AtomicBool::new(false),
         }
@@ -101,20 +110,30 @@ impl Coverage {
 
     /// How often the edge of a number was taken; 0 if there is none.
     pub fn count(&self, number: usize) -> u64 {
-        self.counter(number as u32).map_or(0, |counter| counter.load(Ordering::Relaxed))
+        let number = number as u32;
+        let own = self.counter(number).map_or(0, |counter| counter.load(Ordering::Relaxed));
+        let beside = self.beside();
+        let counters = beside.0.range((number, 0)..=(number, PLACES));
+        counters.fold(own, |sum, (_, counter)| sum.wrapping_add(counter.load(Ordering::Relaxed)))
     }
 
     /// Shows every edge that was taken: its number and how often. This is the cheap way, for a look after each call.
     pub fn each(&self, mut show: impl FnMut(usize, u64)) {
-        self.counters().for_each(|(at, counter)| match counter.load(Ordering::Relaxed) {
-            0 => {}
-            count => show(at, count),
+        self.counts(|at, count| {
+            if count > 0 {
+                show(at, count);
+            }
         });
     }
 
     /// Shows every edge that was taken, and sets all counts to 0: [`Coverage::each`] and [`Coverage::clear`] at once.
     pub fn drain(&self, mut show: impl FnMut(usize, u64)) {
         self.forget_place();
+        for ((number, _), beside) in &self.beside().0 {
+            if let (Some(own), more @ 1..) = (self.counter(*number), beside.swap(0, Ordering::Relaxed)) {
+                own.store(own.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+            }
+        }
         self.counters().for_each(|(at, counter)| match counter.load(Ordering::Relaxed) {
             0 => {}
             count => {
@@ -127,9 +146,9 @@ impl Coverage {
 
     /// The edges that were taken, and how often.
     pub fn edges(&self) -> BTreeMap<Edge, u64> {
-        let edges = self.known().edges.clone();
-        let counted = edges.into_iter().enumerate().map(|(at, edge)| (edge, self.count(at)));
-        counted.filter(|(_, count)| *count > 0).collect()
+        let (edges, mut counted) = (self.known().edges.clone(), BTreeMap::new());
+        self.each(|at, count| counted.extend(edges.get(at).map(|&edge| (edge, count))));
+        counted
     }
 
     /// The blocks that were entered, by the addresses where they begin, and how often. One reaches to the next change of
@@ -150,11 +169,14 @@ impl Coverage {
         if !self.used.load(Ordering::Relaxed) {
             return Saved::default();
         }
-        Saved(self.counters().map(|(_, counter)| counter.load(Ordering::Relaxed)).collect())
+        let mut counts = Vec::new();
+        self.counts(|_, count| counts.push(count));
+        Saved(counts)
     }
 
     /// Brings counts back.
     pub fn restore(&self, saved: &Saved) {
+        self.beside().0.values().for_each(|counter| counter.store(0, Ordering::Relaxed));
         for (at, counter) in self.counters() {
             counter.store(saved.0.get(at).copied().unwrap_or_default(), Ordering::Relaxed);
         }
@@ -219,6 +241,15 @@ impl Coverage {
         chunk.get(number as usize % CHUNK)
     }
 
+    /// For engines: where an edge is counted at one of several places of the code; the first has its own counter. It stays where it is
+    /// as long as the coverage lives.
+    pub fn counter_of(&self, number: u32, place: usize) -> Option<*mut u64> {
+        match place % PLACES {
+            0 => self.counter(number).map(AtomicU64::as_ptr),
+            place => Some(self.beside().0.entry((number, place)).or_default().as_ptr()),
+        }
+    }
+
     /// For engines: counts the edge of a number.
     #[inline]
     pub fn add(&self, number: u32) {
@@ -231,6 +262,29 @@ impl Coverage {
     fn counters(&self) -> impl Iterator<Item = (usize, &AtomicU64)> {
         let chunks = self.counters.iter().map_while(OnceLock::get);
         chunks.flat_map(|chunk| chunk.iter()).take(self.len()).enumerate()
+    }
+
+    /// Shows all edges that have been seen, in order, and how often they were taken.
+    fn counts(&self, mut show: impl FnMut(usize, u64)) {
+        // Nothing is locked while it is shown.
+        let beside: Vec<_> = self
+            .beside()
+            .0
+            .iter()
+            .map(|((at, _), more)| (*at as usize, more.load(Ordering::Relaxed)))
+            .collect();
+        let mut beside = beside.into_iter().peekable();
+        for (at, own) in self.counters() {
+            let mut count = own.load(Ordering::Relaxed);
+            while let Some((_, more)) = beside.next_if(|(of, _)| *of == at) {
+                count = count.wrapping_add(more);
+            }
+            show(at, count);
+        }
+    }
+
+    fn beside(&self) -> std::sync::MutexGuard<'_, Beside> {
+        self.beside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -255,5 +309,52 @@ pub fn edge(insn: &Instruction, to: u64) -> Option<Edge> {
         | FlowControl::IndirectCall
         | FlowControl::Return => Some(Edge { from: 0, to }),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What code does at one of the places where it counts an edge.
+    fn add(coverage: &Coverage, number: u32, place: usize, count: u64) {
+        let at = coverage.counter_of(number, place).unwrap();
+        let beside = coverage.beside();
+        let counter =
+            beside.0.get(&(number, place)).map_or(coverage.counter(number).unwrap(), |beside| beside);
+        assert_eq!(counter.as_ptr(), at);
+        counter.fetch_add(count, Ordering::Relaxed);
+        coverage.used.store(true, Ordering::Relaxed);
+    }
+
+    fn shown(coverage: &Coverage) -> Vec<(usize, u64)> {
+        let mut shown = Vec::new();
+        // Whoever is shown an edge may ask for more of it.
+        coverage.each(|at, count| {
+            assert_eq!(count, coverage.count(at));
+            shown.push((at, count));
+        });
+        shown
+    }
+
+    /// The fifth place has the first one's again.
+    #[test]
+    fn an_edge_has_what_all_its_counters_have() {
+        let coverage = Coverage::new();
+        let numbers = [1, 2, 3].map(|to| coverage.number(Edge { from: 0, to }).unwrap());
+        for (place, count) in [(0, 1), (1, 10), (2, 100), (3, 1000), (4, 10_000)] {
+            add(&coverage, numbers[1], place, count);
+        }
+        add(&coverage, numbers[2], 1, 7);
+        assert_eq!(shown(&coverage), [(1, 11_111), (2, 7)]);
+        assert_eq!(coverage.edges().values().copied().collect::<Vec<_>>(), [11_111, 7]);
+        let saved = coverage.save();
+        add(&coverage, numbers[0], 3, 5);
+        coverage.restore(&saved);
+        assert_eq!(shown(&coverage), [(1, 11_111), (2, 7)]);
+        let mut drained = Vec::new();
+        coverage.drain(|at, count| drained.push((at, count)));
+        assert_eq!(drained, [(1, 11_111), (2, 7)]);
+        assert_eq!(shown(&coverage), []);
     }
 }
