@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use goemu_x86::coverage::Coverage;
 use goemu_x86::cpu::Cpu;
-use goemu_x86::engine::{Allocators, Bar, Chooser, Engine, Stops, Watch};
+use goemu_x86::engine::{Allocators, Bar, Chooser, Engine, Late, Stops, Watch};
 use goemu_x86::exit::Exit;
 use goemu_x86::interp::Interpreter;
 use goemu_x86::memory::{Memory, PAGE};
@@ -251,6 +251,10 @@ impl Engine for Translator {
             self.allocators.clone_from(allocators);
             self.clear();
         }
+    }
+
+    fn set_late(&mut self, late: Option<Late>) {
+        self.interpreter.set_late(late);
     }
 
     fn set_bar(&mut self, bar: Option<Bar>) {

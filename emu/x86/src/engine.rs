@@ -39,6 +39,9 @@ pub type Bar = Arc<dyn Fn(&Instruction) -> bool + Send + Sync>;
 /// Says of an instruction whether a watch wants to be shown it. Asked once, when the instruction is decoded.
 pub type Chooser = Arc<dyn Fn(&Instruction) -> bool + Send + Sync>;
 
+/// Says whether a run must end now, whatever fuel is left.
+pub type Late = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// Functions at stops that allocate, as Go's `mallocgc` does: RAX has a size, RBX the address of a type or 0, and the object's address
 /// returns in RAX.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -135,6 +138,12 @@ pub trait Engine: Send {
     /// [`Exit::OutOfFuel`], whatever is left.
     fn set_allocators(&mut self, allocators: &Allocators) {
         let _ = allocators;
+    }
+
+    /// Sets who is asked, whenever so much new code was decoded that it has taken a while, whether the run must end: then it ends with
+    /// [`Exit::OutOfFuel`], though fuel may be left and this may be no place to look at it. Runs that nobody ends so are not changed.
+    fn set_late(&mut self, late: Option<Late>) {
+        let _ = late;
     }
 
     /// Sets which instructions to leave at, with [`Exit::Guarded`].

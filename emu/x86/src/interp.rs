@@ -33,7 +33,7 @@ pub use table::supports;
 use crate::coverage::Coverage;
 use crate::cpu::Cpu;
 use crate::decode::decode;
-use crate::engine::{Bar, Chooser, Detail, Engine, Stops, Watch};
+use crate::engine::{Bar, Chooser, Detail, Engine, Late, Stops, Watch};
 use crate::exit::{Exit, Fault, FaultKind, Form, Trap, TrapKind};
 use crate::memory::{MemFault, Memory};
 
@@ -167,6 +167,7 @@ impl Interpreter {
         arrives: bool,
         watch: &mut impl Watching,
     ) -> Option<Exit> {
+        self.blocks.is_late = false;
         let mut id = match self.blocks.begin(memory, cpu.rip) {
             Ok(id) => id,
             Err(fault) => return Some(Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) })),
@@ -228,6 +229,11 @@ impl Interpreter {
     /// From how many arrivals on a block is hot: those before count.
     pub fn set_heat(&mut self, arrivals: i32) {
         self.blocks.hot = arrivals;
+    }
+
+    /// Whether the last run ended because it [must](Engine::set_late), whatever fuel is left.
+    pub fn was_late(&self) -> bool {
+        self.blocks.is_late
     }
 
     /// Whether a block was executed that begins at an address.
@@ -354,6 +360,9 @@ impl Interpreter {
             return Err(Exit::Stopped);
         }
         let found = self.blocks.enter(memory, cpu.rip);
+        if self.blocks.is_late {
+            return Err(Exit::OutOfFuel);
+        }
         found.map_err(|fault| Exit::Fault(Fault { pc: cpu.rip, kind: FaultKind::Memory(fault) }))
     }
 
@@ -456,6 +465,10 @@ impl Engine for Interpreter {
 
     fn set_stops(&mut self, stops: Stops) {
         self.blocks.set_stops(stops);
+    }
+
+    fn set_late(&mut self, late: Option<Late>) {
+        self.blocks.late = late;
     }
 
     fn set_bar(&mut self, bar: Option<Bar>) {

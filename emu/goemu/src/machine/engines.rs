@@ -78,6 +78,7 @@ impl Machine {
 
     pub(super) fn use_engine(&mut self, make: MakeEngine) {
         self.engine = make();
+        self.stopping.changed();
         self.engine.set_coverage(self.coverage.clone());
         self.engine.set_chooser(self.observers.chooser());
         if self.guest.world.guarded {

@@ -254,6 +254,9 @@ impl Machine {
     fn run_slice(&mut self, fuel: &mut i64) -> (Exit, bool) {
         let carried = std::mem::take(&mut self.carried);
         let whole = self.with_os(|os, cx| os.slice(cx)).min(fuel.saturating_add(carried)) - carried;
+        if let Some(late) = self.stopping.untold() {
+            self.engine.set_late(late);
+        }
         let slice = self.stopping.part_of(whole).min(self.part);
         let slice = self.lend(slice, *fuel);
         let mut left = slice;

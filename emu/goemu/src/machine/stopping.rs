@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Machine;
+use crate::engine::Late;
 use crate::outcome::Outcome;
 
 /// Instructions between two looks.
@@ -71,17 +72,49 @@ impl Interrupt {
 /// What may end the calls of one machine.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stopping {
-    pub(super) interrupt: Option<Interrupt>,
-    pub(super) deadline: Option<Instant>,
+    interrupt: Option<Interrupt>,
+    deadline: Option<Instant>,
     /// The deadline of the present call and of all that it brings.
     of_call: Option<Instant>,
     /// Instructions since the last look, with what hooks and system calls have cost.
     since: Cell<i64>,
+    told: Told,
+}
+
+/// Whether the engine was told of what ends calls. A copy is for another machine, whose engine was not.
+#[derive(Debug, Default)]
+struct Told(bool);
+
+impl Clone for Told {
+    fn clone(&self) -> Told {
+        Told(false)
+    }
 }
 
 impl Stopping {
     fn is_wanted(&self) -> bool {
         self.interrupt.is_some() || self.deadline.is_some() || self.of_call.is_some()
+    }
+
+    /// What the engine is to ask where it cannot look at its fuel, if it was not told of that yet.
+    #[inline]
+    pub(super) fn untold(&mut self) -> Option<Option<Late>> {
+        if self.told.0 { None } else { Some(self.tell()) }
+    }
+
+    #[cold]
+    fn tell(&mut self) -> Option<Late> {
+        self.told.0 = true;
+        self.is_wanted().then(|| {
+            let (interrupt, deadline) = (self.interrupt.clone(), self.first());
+            let late = move || interrupt.as_ref().is_some_and(Interrupt::is_raised) || is_over(deadline);
+            Arc::new(late) as Late
+        })
+    }
+
+    /// The engine was exchanged, or something else ends calls.
+    pub(super) fn changed(&mut self) {
+        self.told = Told(false);
     }
 
     /// The part of a slice after which there is something to look at.
@@ -114,21 +147,40 @@ impl Stopping {
     }
 
     fn is_late(&self) -> bool {
-        let deadlines = [self.deadline, self.of_call].into_iter().flatten();
-        deadlines.min().is_some_and(|at| Instant::now() >= at)
+        is_over(self.first())
     }
+
+    /// The deadline that comes first.
+    fn first(&self) -> Option<Instant> {
+        [self.deadline, self.of_call].into_iter().flatten().min()
+    }
+
+    fn set_of_call(&mut self, deadline: Option<Instant>) {
+        self.of_call = deadline;
+        self.changed();
+    }
+
+    fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+        self.changed();
+    }
+}
+
+fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|at| Instant::now() >= at)
 }
 
 impl Machine {
     /// Lets this interrupt end calls.
     pub fn set_interrupt(&mut self, interrupt: Interrupt) {
         self.stopping.interrupt = Some(interrupt);
+        self.stopping.changed();
     }
 
     /// Ends calls that still run at this time, as [`Outcome::OutOfTime`]. Initialising packages and starting the program, where a
     /// call needs that, are not counted: [`Config::deadline`](super::Config::deadline) counts all.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.stopping.deadline = deadline;
+        self.stopping.set_deadline(deadline);
     }
 
     /// Whether the call must end, which says nothing of another.
@@ -141,9 +193,9 @@ impl Machine {
     pub(crate) fn in_time<T>(&mut self, act: impl FnOnce(&mut Machine) -> T) -> T {
         match self.config.deadline {
             Some(limit) if self.stopping.of_call.is_none() => {
-                self.stopping.of_call = Instant::now().checked_add(limit);
+                self.stopping.set_of_call(Instant::now().checked_add(limit));
                 let done = act(self);
-                self.stopping.of_call = None;
+                self.stopping.set_of_call(None);
                 done
             }
             _ => act(self),
@@ -158,18 +210,19 @@ impl Machine {
     ) -> T {
         let Some(limit) = self.config.deadline else { return act(self) };
         let began = Instant::now();
-        self.stopping.of_call = began.checked_add(limit.saturating_sub(*spent));
+        self.stopping.set_of_call(began.checked_add(limit.saturating_sub(*spent)));
         let done = act(self);
-        self.stopping.of_call = None;
+        self.stopping.set_of_call(None);
         *spent = spent.saturating_add(began.elapsed());
         done
     }
 
     /// Does what a call's time does not pay for.
     pub(super) fn off_the_clock<T>(&mut self, act: impl FnOnce(&mut Machine) -> T) -> T {
-        let (deadline, began) = (self.stopping.deadline.take(), Instant::now());
+        let (deadline, began) = (self.stopping.deadline, Instant::now());
+        self.stopping.set_deadline(None);
         let done = act(self);
-        self.stopping.deadline = deadline.and_then(|at| at.checked_add(began.elapsed()));
+        self.stopping.set_deadline(deadline.and_then(|at| at.checked_add(began.elapsed())));
         done
     }
 }

@@ -86,7 +86,7 @@ impl Translator {
             *run.fuel = whole - part + left;
             self.warm_up(part - left);
             self.credit.interpreted(part - left);
-            if !matches!(exit, Some(Exit::OutOfFuel)) || *run.fuel <= 0 {
+            if !matches!(exit, Some(Exit::OutOfFuel)) || *run.fuel <= 0 || self.interpreter.was_late() {
                 return exit;
             }
             // A run begins at a stop without seeing it.

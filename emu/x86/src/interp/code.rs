@@ -10,7 +10,7 @@ use super::links::{Links, Way};
 use super::op::{Flow, Op};
 use super::table::{barrier, lower};
 use crate::decode::{BlockEnd, MAX_INSN, decode_block};
-use crate::engine::{Bar, Chooser, Stops};
+use crate::engine::{Bar, Chooser, Late, Stops};
 use crate::memory::{MemFault, Memory, PAGE, Perm};
 
 /// Number of a block, or why there is none.
@@ -89,6 +89,8 @@ const PART: u64 = 8;
 const PLENTY: u64 = 1 << 23;
 const DECODING: u64 = 40;
 const MAKING: u64 = 80;
+/// Instructions that are decoded in some hundredths of a second.
+const A_WHILE: u64 = 1 << 17;
 /// Changes kept before everything counts as changed.
 const MAX_CHANGES: usize = 1 << 12;
 
@@ -106,6 +108,10 @@ pub(super) struct Blocks {
     insns: Vec<Instruction>,
     /// Operations that were ever decoded.
     decoded: u64,
+    /// Who says that a run must end, and from how many decoded operations on that is asked; and whether it was said in this run.
+    pub(super) late: Option<Late>,
+    asked_at: u64,
+    pub(super) is_late: bool,
     by_addr: FxHashMap<u64, Id>,
     /// The blocks that have bytes in a page.
     by_page: FxHashMap<u64, Vec<Id>>,
@@ -138,6 +144,9 @@ impl Default for Blocks {
             ops: Vec::new(),
             insns: Vec::new(),
             decoded: 0,
+            late: None,
+            asked_at: 0,
+            is_late: false,
             by_addr: FxHashMap::default(),
             by_page: FxHashMap::default(),
             links: Links::default(),
@@ -268,6 +277,10 @@ impl Blocks {
         self.decoded += decoded.insns.len() as u64;
         if self.decode_much() {
             memory.charge(MAKING + DECODING * decoded.insns.len() as u64);
+        }
+        if self.decoded >= self.asked_at {
+            self.asked_at = self.decoded + A_WHILE;
+            self.is_late = self.late.as_ref().is_some_and(|late| late());
         }
         self.insns.extend(decoded.insns);
         self.by_addr.insert(addr, id);

@@ -3,6 +3,9 @@
 mod changes;
 mod floats;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use iced_x86::Code;
 
 use crate::cpu::{Cpu, gpr};
@@ -332,7 +335,7 @@ fn watching_chosen_instructions_sees_these_alone() {
         }
     }
     let (mut engine, mut cpu, mut memory) = machine(&SUM);
-    engine.set_chooser(Some(std::sync::Arc::new(|insn| insn.ip() == CODE + 7)));
+    engine.set_chooser(Some(Arc::new(|insn| insn.ip() == CODE + 7)));
     let (mut fuel, mut seen) = (1000, Seen::default());
     assert_eq!(engine.run_watched(&mut cpu, &mut memory, &mut fuel, &mut seen), Exit::Halt);
     assert_eq!((cpu.gpr(gpr::RAX), seen.0), (55, vec![CODE + 7; 10]));
@@ -356,4 +359,30 @@ fn decoding_without_end_costs_fuel() {
     let mut fuel = 1 << 20;
     assert_eq!(engine.run(&mut cpu, &mut memory, &mut fuel), Exit::OutOfFuel);
     assert!(cpu.rip < CODE + SIZE / 2 + (1 << 16), "{:#x}", cpu.rip);
+}
+
+/// Whoever waits is heard while it is decoded, too, long before that costs fuel; and changes nothing of a run that goes on.
+#[test]
+fn decoding_without_end_can_be_ended() {
+    const SIZE: u64 = 2 << 20;
+    let run = |late: bool| {
+        let mut memory = Memory::new(SIZE + (1 << 20)).unwrap();
+        let mut nops = vec![0x90; SIZE as usize];
+        *nops.last_mut().unwrap() = 0xf4;
+        memory.map(CODE..CODE + SIZE, Perm::READ | Perm::EXEC, Contents::Bytes(&nops)).unwrap();
+        let (mut engine, mut cpu) = (Interpreter::new(), Cpu::default());
+        let asked = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&asked);
+        engine.set_late(Some(Arc::new(move || count.fetch_add(1, Ordering::Relaxed) > 1 && late)));
+        cpu.rip = CODE;
+        let mut fuel = 1 << 30;
+        let exit = engine.run(&mut cpu, &mut memory, &mut fuel);
+        (exit, cpu.rip - CODE, (1 << 30) - fuel, asked.load(Ordering::Relaxed), engine.was_late())
+    };
+    let (exit, ran, counted, asked, late) = run(false);
+    assert_eq!((exit, ran, counted, late), (Exit::Halt, SIZE, SIZE as i64, false));
+    assert!(asked > 10);
+    let (exit, ran, counted, _, late) = run(true);
+    assert_eq!((exit, counted, late), (Exit::OutOfFuel, ran as i64, true));
+    assert!(ran < SIZE / 2, "{ran}");
 }
