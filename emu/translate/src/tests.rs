@@ -2,6 +2,7 @@
 
 mod allocate;
 mod changing;
+mod charges;
 mod escape;
 mod faults;
 mod guesses;

@@ -38,6 +38,8 @@ pub(super) struct Maps {
 const STEP: u64 = 8;
 /// Ranges that are moved in the time of an instruction.
 const RANGES: u64 = 8;
+/// Bytes of a file that are mapped in the time of an instruction: each page is a fault of the host's, too.
+const MAPPED: u64 = 8;
 /// Bytes of C's heap at most: what needs more maps it.
 const HEAP: u64 = 64 << 20;
 
@@ -169,7 +171,7 @@ pub(super) fn mmap(
     }
     shared::remove(kernel, &range);
     if let Some((id, bytes, part)) = contents {
-        cx.memory.charge(part.len() as u64 / 32);
+        cx.memory.charge(part.len() as u64 / MAPPED);
         cx.memory.poke(range.start, &bytes[part])?;
         if shares {
             shared::add(kernel, range.clone(), (id, offset), protection & PROT_WRITE != 0);

@@ -11,9 +11,14 @@ use crate::interp::op::{Flow, Handler, Op, Step};
 use crate::interp::operand::{Form, Int, form, width};
 use crate::memory::{Access, Memory};
 
+/// What each of these counts for, in instructions. All engines interpret it, and with it the vectors that follow in a loop, each of
+/// which takes as long as two or three others.
+const WORK: u64 = 30;
+
 /// CPUID
 pub(crate) fn cpuid(_: &Instruction) -> Option<Handler> {
-    Some(|cpu, _, _| {
+    Some(|cpu, memory, _| {
+        memory.charge(WORK);
         let answer = leaf(cpu.level, cpu.gpr(gpr::RAX) as u32, cpu.gpr(gpr::RCX) as u32);
         for (register, value) in [gpr::RAX, gpr::RBX, gpr::RCX, gpr::RDX].into_iter().zip(answer) {
             cpu.set_gpr(register, value.into());
@@ -24,7 +29,8 @@ pub(crate) fn cpuid(_: &Instruction) -> Option<Handler> {
 
 /// XGETBV
 pub(crate) fn xgetbv(_: &Instruction) -> Option<Handler> {
-    Some(|cpu, _, _| {
+    Some(|cpu, memory, _| {
+        memory.charge(WORK);
         if cpu.level < Level::V3 {
             return Err(Trap::new(TrapKind::Invalid));
         }
@@ -38,7 +44,8 @@ pub(crate) fn xgetbv(_: &Instruction) -> Option<Handler> {
 }
 
 /// The clock's next reading, in EDX and EAX.
-fn read_clock(cpu: &mut Cpu) {
+fn read_clock(cpu: &mut Cpu, memory: &Memory) {
+    memory.charge(WORK);
     let now = cpu.next_tsc();
     cpu.set_gpr(gpr::RAX, now & 0xffff_ffff);
     cpu.set_gpr(gpr::RDX, now >> 32);
@@ -47,19 +54,20 @@ fn read_clock(cpu: &mut Cpu) {
 /// RDTSC, RDTSCP: the latter names processor 0, too.
 pub(crate) fn rdtsc(insn: &Instruction) -> Option<Handler> {
     Some(match insn.mnemonic() {
-        M::Rdtscp => |cpu, _, _| {
-            read_clock(cpu);
+        M::Rdtscp => |cpu, memory, _| {
+            read_clock(cpu, memory);
             cpu.set_gpr(gpr::RCX, 0);
             Ok(Flow::Next)
         },
-        _ => |cpu, _, _| {
-            read_clock(cpu);
+        _ => |cpu, memory, _| {
+            read_clock(cpu, memory);
             Ok(Flow::Next)
         },
     })
 }
 
-fn run_random<T: Int>(cpu: &mut Cpu, _: &mut Memory, op: &Op) -> Step {
+fn run_random<T: Int>(cpu: &mut Cpu, memory: &mut Memory, op: &Op) -> Step {
+    memory.charge(WORK);
     let value = T::truncate(cpu.next_random());
     cpu.write(op.reg[0], value);
     // CF: there was a number.
@@ -79,7 +87,8 @@ pub(crate) fn random(insn: &Instruction) -> Option<Handler> {
 
 /// RDPID: processor 0, as RDTSCP says.
 pub(crate) fn rdpid(_: &Instruction) -> Option<Handler> {
-    Some(|cpu, _, op| {
+    Some(|cpu, memory, op| {
+        memory.charge(WORK);
         cpu.set_gpr(op.reg[0], 0);
         Ok(Flow::Next)
     })
@@ -88,6 +97,7 @@ pub(crate) fn rdpid(_: &Instruction) -> Option<Handler> {
 /// LDMXCSR
 pub(crate) fn ldmxcsr(_: &Instruction) -> Option<Handler> {
     Some(|cpu, memory, op| {
+        memory.charge(WORK);
         let value = u32::load(memory, op.addr(cpu))?;
         if value & !Mxcsr::VALID != 0 {
             return Err(Trap::new(TrapKind::Protection));
@@ -100,6 +110,7 @@ pub(crate) fn ldmxcsr(_: &Instruction) -> Option<Handler> {
 /// STMXCSR
 pub(crate) fn stmxcsr(_: &Instruction) -> Option<Handler> {
     Some(|cpu, memory, op| {
+        memory.charge(WORK);
         cpu.mxcsr.store(memory, op.addr(cpu))?;
         Ok(Flow::Next)
     })
@@ -109,7 +120,12 @@ fn canonical(addr: u64) -> bool {
     (addr as i64) << 16 >> 16 == addr as i64
 }
 
-fn run_segment<T: Int, const GS: bool, const WRITE: bool>(cpu: &mut Cpu, _: &mut Memory, op: &Op) -> Step {
+fn run_segment<T: Int, const GS: bool, const WRITE: bool>(
+    cpu: &mut Cpu,
+    memory: &mut Memory,
+    op: &Op,
+) -> Step {
+    memory.charge(WORK);
     if !WRITE {
         let base = if GS { cpu.gs_base } else { cpu.fs_base };
         cpu.write(op.reg[0], T::truncate(base));
@@ -140,6 +156,7 @@ pub(crate) fn segment(insn: &Instruction) -> Option<Handler> {
 /// CLFLUSH, CLFLUSHOPT, CLWB: there is no cache, but the address must be valid.
 pub(crate) fn flush(insn: &Instruction) -> Option<Handler> {
     (form(insn, 0) == Form::Mem).then_some(|cpu: &mut Cpu, memory: &mut Memory, op: &Op| {
+        memory.charge(WORK);
         memory.check(op.addr(cpu), 1, Access::Read)?;
         Ok(Flow::Next)
     })
