@@ -22,6 +22,7 @@ mod goroutines;
 mod guess;
 mod hooks;
 mod hostile;
+mod hostile_imports;
 mod hostile_types;
 mod init;
 mod limits;

@@ -35,6 +35,12 @@ const FIRST_FOUND: u64 = 1 << 20;
 const MAX_FOUND: usize = 1 << 12;
 const _: () = assert!(STUBS.end - STUBS.start == STUB * (FIRST_FOUND + MAX_FOUND as u64));
 
+/// Bytes of a name that are compared in the time of an instruction, and names that are passed over; each character that is read from
+/// memory by itself takes this many.
+const NAME: u64 = 16;
+const NAMES: u64 = 2;
+const CHARACTER: u64 = 2;
+
 /// What a function in another file does.
 pub(crate) enum ImportReturn {
     /// It returns this.
@@ -89,6 +95,7 @@ pub(crate) fn nothing(world: &mut World) -> u64 {
 
 /// The stub of a function that the program asks for by name.
 fn find(cx: &mut HookContext<'_>, name: String) -> Option<u64> {
+    cx.memory.charge(cx.world.libraries.found.len() as u64 / NAMES);
     stub_of(cx.world, name)
 }
 
@@ -186,6 +193,8 @@ fn answer(cx: &mut HookContext<'_>, stub: u64, arguments: &Arguments) -> Result<
         };
         return Err(unsupported(cx, &what));
     };
+    // It may be as long as the file.
+    cx.memory.charge((name.len() + library.as_ref().map_or(0, String::len)) as u64 / NAME);
     if let Some(result) = cx.world.imports.get(&name) {
         return Ok(ImportReturn::Return(*result));
     }
@@ -240,6 +249,7 @@ fn c_string(cx: &HookContext<'_>, at: u64) -> Result<String, HookError> {
             [0] => break,
             [byte] => bytes.push(byte),
         }
+        cx.memory.charge(CHARACTER);
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

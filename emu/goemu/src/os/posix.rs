@@ -197,7 +197,10 @@ pub(crate) fn random(cx: &mut HookContext<'_>, to: u64, size: u64) -> Result<i64
 pub(crate) fn fill_random(cx: &mut HookContext<'_>, to: u64, size: u64) -> Result<(), HookError> {
     /// No program asks for more at once.
     const MOST: u64 = 1 << 20;
+    /// That are made in the time of an instruction.
+    const BYTES: u64 = 4;
     let size = size.min(MOST);
+    cx.memory.charge(size / BYTES);
     let bytes = cx.cpu.random_bytes(size as usize);
     cx.memory.write_bytes(to, &bytes)?;
     Ok(())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::system;
 use crate::hook::{HookContext, HookError};
 use crate::os;
-use crate::os::imports::{Arguments, ImportReturn, c_string, find, print, room};
+use crate::os::imports::{Arguments, CHARACTER, ImportReturn, c_string, find, print, room};
 use crate::outcome::Outcome;
 
 /// Handles of the three standard files: this plus the number of the file.
@@ -273,6 +273,7 @@ pub(super) fn fill(
 
 /// Guest memory with a string and two NULs.
 pub(super) fn hand_out(cx: &mut HookContext<'_>, text: &[u8]) -> Result<u64, HookError> {
+    cx.memory.charge(CHARACTER * text.len() as u64 / 2);
     let at = room(cx, text.len() as u64 + 4)?;
     cx.memory.write_bytes(at, &[text, &[0; 4]].concat())?;
     Ok(at)
@@ -287,6 +288,7 @@ pub(super) fn wide_string(cx: &HookContext<'_>, at: u64) -> Result<String, HookE
             0 => break,
             c => text.push(c),
         }
+        cx.memory.charge(CHARACTER);
     }
     Ok(String::from_utf16_lossy(&text))
 }
