@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use goemu::machine::EngineChoice;
 use goemu::outcome::Runtime;
-use goemu::{Config, Image, Machine};
+use goemu::{Call, Config, Image, Machine};
 use goemu_tests::fixtures::binary;
 use goemu_tests::work::work;
 
@@ -18,10 +18,20 @@ const MOST: Duration = Duration::from_secs(20);
 /// The guests; the file says what its columns are.
 const GUESTS: &str = include_str!("../../testdata/hostile.tsv");
 
-/// The guests of which so much is expected.
-fn guests(expected: &str) -> impl Iterator<Item = &'static str> {
+/// The guests of which so much is expected, and what the short test calls them with.
+fn guests(expected: &str) -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
     let rows = GUESTS.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t'));
-    rows.filter_map(move |mut cells| (cells.nth(1)? == expected).then(|| cells.next())?)
+    rows.filter_map(move |mut cells| {
+        let wanted = cells.nth(1)? == expected;
+        let (name, given) = (cells.next()?, cells.next()?);
+        wanted.then(|| (name, given.split_once('|').map(|(_, short)| short)))
+    })
+}
+
+fn call<'m>(machine: &'m mut Machine, guest: &str, given: Option<&str>) -> Call<'m> {
+    let signature = if given.is_some() { "func(int)" } else { "func()" };
+    let call = machine.call(&format!("main.{guest}")).unwrap().signature(signature).unwrap();
+    call.literals(&Vec::from_iter(given)).unwrap()
 }
 
 fn machine(runtime: Runtime) -> Machine {
@@ -36,8 +46,8 @@ fn machine(runtime: Runtime) -> Machine {
 fn work_is_charged_by_what_it_is() {
     let mut machine = machine(Runtime::Real);
     let mut wrong = Vec::new();
-    for guest in guests("endless").chain(guests("kept")) {
-        let call = machine.call(&format!("main.{guest}")).unwrap().signature("func()").unwrap();
+    for (guest, given) in guests("endless").chain(guests("kept")) {
+        let call = call(&mut machine, guest, given);
         let (time, report) = work(|| call.run().unwrap());
         if time > MOST || report.outcome.word() == "returned" {
             wrong.push(format!("{guest}: {time:?}, {}", report.outcome));
@@ -46,17 +56,42 @@ fn work_is_charged_by_what_it_is() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Calls start from the same state, which guests cannot make dear to go back to: a call that follows them is what it was.
+#[test]
+fn what_calls_start_from_is_restored() {
+    for engine in [EngineChoice::Auto, EngineChoice::Interpreter] {
+        let image = Image::open(binary("hostile-go1.27-stripped").unwrap()).unwrap();
+        let max_memory = MEMORY + (1 << 30);
+        let runtime = Some(Runtime::Real);
+        let config = Config { fuel: 2_000_000, max_memory, runtime, engine, ..Config::default() };
+        let mut machine = Machine::with_config(image, config).unwrap();
+        let touched = |machine: &mut Machine| {
+            let call = machine.call("main.maxThreads").unwrap().signature("func() (int, int)").unwrap();
+            call.run().unwrap().outcome.to_string()
+        };
+        let expected = touched(&mut machine);
+        for guest in ["dirtyKept", "replaceKept", "protectKept", "ownText"] {
+            let (time, ()) = work(|| {
+                for _ in 0..5 {
+                    assert_eq!(call(&mut machine, guest, None).run().unwrap().outcome.word(), "out_of_fuel");
+                    assert_eq!(touched(&mut machine), expected, "{guest}");
+                }
+            });
+            assert!(time < MOST, "{guest}, {engine:?}: {time:?}");
+        }
+    }
+}
+
 /// Guests that keep the host's memory and none of their own: with the fuel for it, each ends by the limit of memory.
 #[test]
 fn what_is_kept_beside_the_guests_memory_is_limited() {
-    for guest in guests("kept") {
+    for (guest, given) in guests("kept") {
         let image = Image::open(binary("hostile-go1.27-stripped").unwrap()).unwrap();
         let max_memory = (128 << 20) + (512 << 20);
         let config =
             Config { fuel: 200_000_000, max_memory, runtime: Some(Runtime::Real), ..Config::default() };
         let mut machine = Machine::with_config(image, config).unwrap();
-        let call = machine.call(&format!("main.{guest}")).unwrap().signature("func()").unwrap();
-        let report = call.run().unwrap();
+        let report = call(&mut machine, guest, given).run().unwrap();
         assert_eq!(report.outcome.word(), "memory_limit", "{guest}: {}", report.outcome);
     }
 }
@@ -74,6 +109,22 @@ fn deadlines_count_what_calls_cost() {
         work(|| machine.call("main.badPoll").unwrap().signature("func()").unwrap().run().unwrap());
     assert_eq!(report.outcome.word(), "out_of_time", "{}", report.outcome);
     assert!(time < Duration::from_secs(2), "{time:?}");
+}
+
+/// And while code is decoded that comes to no place where fuel is looked at: these are millions of instructions.
+#[test]
+fn deadlines_count_what_decoding_takes() {
+    for engine in [EngineChoice::Auto, EngineChoice::Interpreter] {
+        let image = Image::open(binary("hostile-go1.27-stripped").unwrap()).unwrap();
+        let deadline = Some(Duration::from_secs(1));
+        let config = Config { runtime: Some(Runtime::Real), deadline, engine, ..Config::default() };
+        let mut machine = Machine::with_config(image, config).unwrap();
+        machine.call("main.closeRange").unwrap().signature("func()").unwrap().run().unwrap();
+        let (time, report) =
+            work(|| machine.call("main.longCode").unwrap().signature("func()").unwrap().run().unwrap());
+        assert_eq!(report.outcome.word(), "out_of_time", "{}", report.outcome);
+        assert!(report.instructions < 4_000_000, "{engine:?}: {time:?}, {}", report.instructions);
+    }
 }
 
 /// Hosts keep only so many parts of a mapping apart; the guest gets all that it asks for.

@@ -11,11 +11,11 @@ import (
 // A step through n places, in an order that no cache likes.
 const stride = 7919
 
-// shuffledTargets jumps through 100,000 targets by two tables, of two orders, so that no jump has one target alone.
+// shuffledTargets jumps through n targets by two tables, of two orders, so that no jump has one target alone.
 //
 //go:noinline
-func shuffledTargets() {
-	const n = 100000
+func shuffledTargets(targets int) {
+	n := uintptr(targets)
 	code := mm(0x3000000000, n*16)
 	var tables [2]uintptr
 	for which := range tables {
@@ -50,11 +50,11 @@ func shuffledTargets() {
 	}
 }
 
-// hotOnce has 200,000 functions with a loop each, which are called until they are hot, and not again before all others were.
+// hotOnce has so many functions with a loop each, which are called until they are hot, and not again before all others were.
 //
 //go:noinline
-func hotOnce() {
-	const n = 200000
+func hotOnce(functions int) {
+	n := uintptr(functions)
 	code := mm(0x3000000000, n*32)
 	for i := uintptr(0); i < n; i++ {
 		w := writer{code + i*32}
