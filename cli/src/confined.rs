@@ -10,6 +10,7 @@ mod filter;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use goemu::Config;
@@ -17,6 +18,47 @@ use goemu::machine::Access;
 
 /// Whether the user wants to do without.
 static OFF: AtomicBool = AtomicBool::new(false);
+/// What came of confining this process.
+static BUILT: OnceLock<Walls> = OnceLock::new();
+
+/// Which means of the kernel hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Walls {
+    pub(crate) seccomp: bool,
+    pub(crate) landlock: bool,
+}
+
+impl Walls {
+    /// Those of this process.
+    pub(crate) fn here() -> Walls {
+        BUILT.get().copied().unwrap_or_default()
+    }
+
+    /// Those that hold, and why others do not.
+    pub(crate) fn told(self) -> String {
+        let missing = self.missing().map_or(String::new(), |why| format!(" ({why})"));
+        let names = self.names().join(", ");
+        format!("{}{missing}", if names.is_empty() { "none" } else { &names })
+    }
+
+    pub(crate) fn names(self) -> Vec<&'static str> {
+        let all = [(self.seccomp, "seccomp"), (self.landlock, "Landlock")];
+        all.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name).collect()
+    }
+
+    /// Why one does not hold.
+    pub(crate) fn missing(self) -> Option<&'static str> {
+        let linux = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+        match (self.seccomp, self.landlock) {
+            (true, true) => None,
+            _ if OFF.load(Ordering::Relaxed) => Some("--no-sandbox"),
+            _ if !linux => Some("only Linux on x86-64 has it"),
+            (true, false) => Some("the kernel has no Landlock"),
+            (false, true) => Some("the kernel has no seccomp"),
+            (false, false) => Some("the kernel has neither seccomp nor Landlock"),
+        }
+    }
+}
 
 /// What is still needed, beside what is open.
 #[derive(Clone, Debug, Default)]
@@ -109,7 +151,8 @@ pub(crate) fn confine(needs: &Needs) {
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     {
         // Either of them alone is no worse than neither.
-        let _ = files::restrict(needs);
-        filter::install(needs);
+        let landlock = files::restrict(needs).unwrap_or(false);
+        let seccomp = filter::install(needs);
+        BUILT.get_or_init(|| Walls { seccomp, landlock });
     }
 }

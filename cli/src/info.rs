@@ -11,7 +11,7 @@ use goemu_loader::{DUMPED_GPRS, DumpedThread, Module, Os, Perm};
 use serde_json::{Value as Json, json};
 
 use crate::binary::{Binary, has_debug_info, warning};
-use crate::confined::{Needs, confine};
+use crate::confined::{Needs, Walls, confine};
 use crate::{hint, number, output};
 use goemu::go::names::{are_hashed, package};
 use goemu::machine::EngineChoice;
@@ -167,6 +167,7 @@ fn found(image: &Image) -> Vec<(&'static str, String)> {
         ("signatures", signatures.to_owned()),
         ("types", image.types().count().to_string()),
         ("engine", engine()),
+        ("sandbox", Walls::here().told()),
     ]
 }
 
@@ -277,5 +278,7 @@ fn object(image: &Image) -> Json {
         "types": image.types().count(),
         "engine": if interpreted.is_some() { "interpreter" } else { "translator" },
         "interpreted_because": interpreted,
+        "sandbox": Walls::here().names(),
+        "sandbox_lacks": Walls::here().missing(),
     })
 }

@@ -139,16 +139,16 @@ const CONNECT: &[i64] = &[
 /// Requests of ioctl: a terminal's size, whether a file is a terminal, and that a socket does not wait.
 const REQUESTS: [u64; 3] = [libc::TIOCGWINSZ, libc::TCGETS, libc::FIONBIO];
 
-/// Installs the filters, unless the kernel has none.
-pub(super) fn install(needs: &Needs) {
+/// Installs the filters: whether they hold, which they do unless the kernel has none.
+pub(super) fn install(needs: &Needs) -> bool {
     // Either of them alone is no worse than neither.
-    for program in [no_clone3(), allowed(needs)].into_iter().flatten() {
-        let _ = apply_filter_all_threads(&program);
-    }
+    let hold =
+        |program: Option<BpfProgram>| program.is_some_and(|all| apply_filter_all_threads(&all).is_ok());
+    [no_clone3(), allowed(needs)].map(hold) == [true, true]
 }
 
 /// Only these, with EPERM for all others.
-fn allowed(needs: &Needs) -> Option<BpfProgram> {
+pub(super) fn allowed(needs: &Needs) -> Option<BpfProgram> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALWAYS.iter().map(|&call| (call, Vec::new())).collect();
     if needs.names_files() {
         rules.extend(FILES.iter().map(|&call| (call, Vec::new())));

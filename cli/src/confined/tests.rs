@@ -9,7 +9,7 @@ use std::process::Command;
 use rustix::process::Resource;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter_all_threads};
 
-use super::{Needs, Sockets, confine, files, filter};
+use super::{Needs, Sockets, Walls, confine, files, filter};
 
 /// What the variables say when the test runs as the process that is confined: what it is to do, and in which folder.
 const CONFINED: &str = "GOEMU_TEST_CONFINED";
@@ -26,6 +26,11 @@ fn a_confined_process_reaches_what_it_needs_and_nothing_else() {
                 without_landlock();
                 needs_files(&folder_of_test(), false);
             }
+            "nothing-of-an-old-kernel" => {
+                without_landlock();
+                confine(&Needs::nothing());
+                assert_eq!(Walls::here().told(), "seccomp (the kernel has no Landlock)");
+            }
             _ => needs_a_debugger(),
         };
     }
@@ -34,7 +39,7 @@ fn a_confined_process_reaches_what_it_needs_and_nothing_else() {
         fs::create_dir_all(folder.join(name)).expect("a folder");
         fs::write(folder.join(name).join("file"), "before").expect("a file");
     }
-    for needs in ["nothing", "files-of-an-old-kernel", "files", "debugger"] {
+    for needs in ["nothing", "nothing-of-an-old-kernel", "files-of-an-old-kernel", "files", "debugger"] {
         for (name, file) in [("other", "file"), ("changed", "file"), ("read", "file")] {
             fs::write(folder.join(name).join(file), "before").expect("a file");
         }
@@ -73,6 +78,7 @@ fn needs_nothing() {
     heard.set_nonblocking(true).expect("before");
     let parent = rustix::process::getppid();
     confine(&Needs::nothing());
+    assert!(Walls::here().seccomp, "{}", Walls::here().told());
     // Threads have a pair of sockets for signals, which could otherwise be told to send elsewhere.
     let (pair, _other) = UnixDatagram::pair().expect("a pair");
     assert_refused(pair.send_to(b"x", &outside));
@@ -98,7 +104,7 @@ fn needs_files(folder: &Path, landlock: bool) {
     let needs = needs.writing([path("other/file"), path("made/new")]);
     let limited = files::restrict(&needs).expect("rules");
     assert!(landlock || !limited, "it says what it could not do");
-    filter::install(&needs);
+    assert!(filter::install(&needs));
     fs::read(path("read/file")).expect("a file that it reads");
     fs::write(path("other/file"), "after").expect("a file that it writes");
     fs::write(path("made/new"), "made").expect("a file that it makes");
@@ -141,4 +147,119 @@ fn no_network_and_no_programs() {
 fn assert_refused<T>(done: io::Result<T>) {
     let error = done.err().expect("it is refused");
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+}
+
+/// What the filter says of a system call with these arguments: whether it is carried out.
+fn allows(program: &BpfProgram, number: i64, args: [u64; 6]) -> bool {
+    // `struct seccomp_data`: number, architecture, address, arguments.
+    let mut data = number.cast_unsigned().to_le_bytes()[..4].to_vec();
+    data.extend(0xc000_003e_u32.to_le_bytes());
+    data.extend([0; 8]);
+    data.extend(args.iter().flat_map(|arg| arg.to_le_bytes()));
+    let (mut at, mut value) = (0, 0_u32);
+    loop {
+        let insn = &program[at];
+        at += 1;
+        let jump = |taken: bool| usize::from(if taken { insn.jt } else { insn.jf });
+        match insn.code {
+            0x20 => {
+                let from = insn.k as usize;
+                value = u32::from_le_bytes(data[from..from + 4].try_into().expect("four bytes"));
+            }
+            0x54 => value &= insn.k,
+            0x05 => at += insn.k as usize,
+            0x15 => at += jump(value == insn.k),
+            0x25 => at += jump(value > insn.k),
+            0x35 => at += jump(value >= insn.k),
+            0x45 => at += jump(value & insn.k != 0),
+            0x06 => return insn.k == libc::SECCOMP_RET_ALLOW,
+            code => panic!("an instruction of another kind: {code:#x}"),
+        }
+    }
+}
+
+/// Other processes are out of reach: what signals, traces, starts or limits them, and what makes files and sockets do so.
+#[test]
+fn the_filter_keeps_other_processes_apart() {
+    let filter = |needs: &Needs| filter::allowed(needs).expect("a filter");
+    let (own, other) = (u64::from(std::process::id()), 1);
+    let nothing = filter(&Needs::nothing());
+    let all = [
+        filter(&Needs::nothing().sockets(Sockets::Connect)),
+        filter(&Needs::nothing().reading_any().changing(["/tmp"]).sockets(Sockets::Accept)),
+    ];
+    let allowed: &[(i64, &[u64])] = &[
+        (libc::SYS_tgkill, &[own, own, 6]),
+        (libc::SYS_prlimit64, &[0, 3]),
+        (libc::SYS_fcntl, &[0, libc::F_GETFL as u64]),
+        (libc::SYS_sendto, &[3, 0x1000, 1, 0, 0, 0]),
+        (libc::SYS_clone, &[libc::CLONE_THREAD as u64 | libc::CLONE_VM as u64]),
+        (libc::SYS_ioctl, &[1, libc::TCGETS]),
+    ];
+    let refused: &[(i64, &[u64])] = &[
+        (libc::SYS_tgkill, &[other, other, 9]),
+        (libc::SYS_tgkill, &[u64::from(u32::MAX), 1, 9]),
+        (libc::SYS_tkill, &[other, 9]),
+        (libc::SYS_kill, &[other, 9]),
+        (libc::SYS_kill, &[own, 9]),
+        (libc::SYS_kill, &[0, 9]),
+        (libc::SYS_kill, &[u64::MAX, 9]),
+        (libc::SYS_rt_sigqueueinfo, &[other, 9]),
+        (libc::SYS_rt_tgsigqueueinfo, &[other, other, 9]),
+        (libc::SYS_pidfd_open, &[other]),
+        (libc::SYS_pidfd_send_signal, &[3, 9]),
+        (libc::SYS_pidfd_getfd, &[3, 0]),
+        (libc::SYS_fcntl, &[0, libc::F_SETOWN as u64, other]),
+        // F_SETOWN_EX, F_SETSIG, F_NOTIFY and a lease
+        (libc::SYS_fcntl, &[0, 15]),
+        (libc::SYS_fcntl, &[0, 10, 9]),
+        (libc::SYS_fcntl, &[0, 1026]),
+        (libc::SYS_fcntl, &[0, 1024]),
+        // FIOSETOWN, SIOCSPGRP, FIOASYNC, TIOCSTI
+        (libc::SYS_ioctl, &[0, 0x8901, other]),
+        (libc::SYS_ioctl, &[0, 0x8902, other]),
+        (libc::SYS_ioctl, &[0, 0x5452]),
+        (libc::SYS_ioctl, &[0, libc::TIOCSTI]),
+        (libc::SYS_prlimit64, &[other, 3]),
+        (libc::SYS_prlimit64, &[own, 3]),
+        (libc::SYS_setpriority, &[0, other]),
+        (libc::SYS_sched_setaffinity, &[other]),
+        (libc::SYS_sendto, &[3, 0x1000, 1, 0, 0x2000, 16]),
+        (libc::SYS_sendmmsg, &[3]),
+        (libc::SYS_ptrace, &[16, other]),
+        (libc::SYS_process_vm_readv, &[other]),
+        (libc::SYS_process_vm_writev, &[other]),
+        (libc::SYS_process_madvise, &[3]),
+        (libc::SYS_fork, &[]),
+        (libc::SYS_vfork, &[]),
+        (libc::SYS_clone, &[libc::SIGCHLD as u64]),
+        (libc::SYS_execve, &[]),
+        (libc::SYS_execveat, &[]),
+        (libc::SYS_io_uring_setup, &[]),
+        (libc::SYS_bpf, &[]),
+        (libc::SYS_shmget, &[]),
+        (libc::SYS_msgsnd, &[]),
+    ];
+    let whole = |args: &[u64]| std::array::from_fn(|n| args.get(n).copied().unwrap_or(0));
+    for program in all.iter().chain([&nothing]) {
+        for (number, args) in allowed {
+            assert!(allows(program, *number, whole(args)), "{number} {args:?}");
+        }
+        for (number, args) in refused {
+            assert!(!allows(program, *number, whole(args)), "{number} {args:?}");
+        }
+    }
+    // The name of who gets a message is in memory, where a filter does not look: only who may connect anywhere sends so.
+    assert!(!allows(&nothing, libc::SYS_sendmsg, [3, 0x1000, 0, 0, 0, 0]));
+    assert!(!allows(&all[1], libc::SYS_sendmsg, [3, 0x1000, 0, 0, 0, 0]));
+    assert!(!allows(&nothing, libc::SYS_socket, [1, 2, 0, 0, 0, 0]));
+}
+
+#[test]
+fn what_a_kernel_lacks_is_told() {
+    let told = |seccomp, landlock| Walls { seccomp, landlock }.told();
+    assert_eq!(told(true, true), "seccomp, Landlock");
+    assert_eq!(told(true, false), "seccomp (the kernel has no Landlock)");
+    assert_eq!(told(false, true), "Landlock (the kernel has no seccomp)");
+    assert_eq!(told(false, false), "none (the kernel has neither seccomp nor Landlock)");
 }
