@@ -38,6 +38,8 @@ pub(super) struct Maps {
 const STEP: u64 = 8;
 /// Ranges that are moved in the time of an instruction.
 const RANGES: u64 = 8;
+/// What a change of permissions takes beside its pages, with the host's system call.
+const PROTECTION: u64 = 200;
 /// Bytes of a file that are mapped in the time of an instruction: each page is a fault of the host's, too.
 const MAPPED: u64 = 8;
 /// Bytes of C's heap at most: what needs more maps it.
@@ -236,6 +238,7 @@ pub(super) fn mprotect(
 ) -> Result<SyscallReturn, HookError> {
     let maps = &mut kernel.maps;
     maps.charge(cx.memory);
+    cx.memory.charge(PROTECTION);
     let range = pages(args[0], args[1]).filter(|range| range.end <= maps.space);
     let Some(range) = range else { return Ok(SyscallReturn::Return(-errno::EINVAL)) };
     if args[2] & PROT_WRITE != 0 && kernel.shared.is_read_only(&range) {
