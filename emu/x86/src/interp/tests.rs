@@ -218,7 +218,7 @@ fn what_lies_beyond_the_caches_takes_longer() {
         assert_eq!(engine.run(&mut cpu, &mut memory, &mut 1000), Exit::Halt);
         memory.take_cost()
     };
-    assert_eq!([cost(1), cost(8)], [1 << 14, (8 << 14) + (7 << 16)]);
+    assert_eq!([cost(1), cost(8)], [1 << 14, (8 << 14) + (7 << 17)]);
 }
 
 #[test]

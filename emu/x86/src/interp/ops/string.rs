@@ -25,7 +25,7 @@ const SINGLE: u64 = 3;
 /// Bytes of one repeated instruction that a host's caches hold, and those beyond that take as long as an instruction. No instruction that
 /// the translator carries out has so many.
 const NEAR: u64 = 1 << 20;
-const FAR_BYTES: u64 = 16;
+const FAR_BYTES: u64 = 8;
 
 /// What one round of a string instruction does.
 trait Round {
