@@ -2,6 +2,7 @@
 //! the call on the system's stack; where that function is, the runtime only knows once it was started.
 
 mod functions;
+mod sddl;
 mod security;
 mod system;
 

@@ -29,6 +29,11 @@ const ERROR_INVALID_HANDLE: u64 = 6;
 const ERROR_ENVVAR_NOT_FOUND: u64 = 203;
 const WSAEACCES: u64 = 10013;
 const WSASYSNOTREADY: u64 = 10091;
+const ERROR_INVALID_PARAMETER: u64 = 87;
+/// `BY_HANDLE_FILE_INFORMATION`: attributes, three times, volume, size, number of links, index.
+const FILE_INFORMATION: usize = 52;
+const LINKS: usize = 40;
+const ATTRIBUTE_NORMAL: u8 = 0x80;
 /// The handle of a cryptographic provider.
 const PROVIDER: u64 = 0x9_0000;
 
@@ -50,6 +55,19 @@ pub(in crate::os::imports) fn answer(
         },
         "WriteFile" => return write_file(cx, arguments),
         "GetFileType" => DISK,
+        "GetFileInformationByHandle" => {
+            let (handle, to) = (argument(cx, 0)?, argument(cx, 1)?);
+            if !(STANDARD..STANDARD + 3).contains(&handle) {
+                return failed(0, ERROR_INVALID_HANDLE);
+            }
+            let mut information = [0; FILE_INFORMATION];
+            information[0] = ATTRIBUTE_NORMAL;
+            information[LINKS] = 1;
+            cx.memory.write_bytes(to, &information)?;
+            1
+        }
+        // File systems may not know what is asked; Go then takes the file for no link.
+        "GetFileInformationByHandleEx" => return failed(0, ERROR_INVALID_PARAMETER),
         "NtQueryInformationFile" => {
             cx.memory.write(argument(cx, 2)?, SYNCHRONOUS.to_le_bytes())?;
             0

@@ -2,7 +2,8 @@
 //! initialised.
 
 use crate::hook::{HookContext, HookError};
-use crate::os::imports::windows::functions::{ERROR_ACCESS_DENIED, failed};
+use crate::os::imports::windows::functions::{ERROR_ACCESS_DENIED, failed, wide_string};
+use crate::os::imports::windows::sddl;
 use crate::os::imports::{Arguments, ImportReturn, room};
 
 /// The handle of the process's token.
@@ -49,6 +50,24 @@ pub(super) fn answer(
         "GetTokenInformation" if argument(cx, 1)? & 0xffff_ffff == GROUPS => return groups(cx, arguments),
         "GetTokenInformation" => return failed(0, ERROR_ACCESS_DENIED),
         "FreeSid" => 0,
+        "ConvertStringSecurityDescriptorToSecurityDescriptorW" => {
+            let text = wide_string(cx, argument(cx, 0)?)?;
+            let Some(bytes) = sddl::descriptor(&text) else { return Ok(None) };
+            let (to, size) = (argument(cx, 2)?, argument(cx, 3)?);
+            let at = room(cx, bytes.len() as u64)?;
+            cx.memory.write_bytes(at, &bytes)?;
+            cx.set_word(to, at)?;
+            if size != 0 {
+                cx.memory.write(size, (bytes.len() as u32).to_le_bytes())?;
+            }
+            1
+        }
+        "GetSecurityDescriptorLength" => {
+            let at = argument(cx, 0)?;
+            let read = |offset: u64, to: &mut [u8]| cx.memory.read_bytes(at.wrapping_add(offset), to).ok();
+            let Some(size) = sddl::size(read) else { return Ok(None) };
+            size
+        }
         _ => return Ok(None),
     };
     Ok(Some(ImportReturn::Return(result)))
