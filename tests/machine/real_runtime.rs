@@ -194,3 +194,23 @@ fn a_panic_has_its_whole_text() {
         }
     }
 }
+
+/// What hooks would answer otherwise than a program that was started is left to it, or refused.
+#[test]
+fn what_only_a_started_program_knows_is_not_made_up() {
+    let hooked = |build: &str, func: &str, signature: &str, args: &[&str]| {
+        let mut machine = machine(build, Some(Runtime::Hooked), 1);
+        let call = machine.call(func).unwrap().signature(signature).unwrap();
+        call.literals(args).unwrap().run().map(|report| report.outcome.to_string()).unwrap_err().to_string()
+    };
+    // Go takes a file without a poller for one that has no deadlines.
+    let set = "func(fd uintptr, wall, ext, loc uintptr, mode int) error";
+    let error =
+        hooked("whole-go1.27-stripped", "internal/poll.setDeadlineImpl", set, &["0", "0", "0", "0", "114"]);
+    assert!(error.contains("a deadline of a file"), "{error}");
+    // A thread waits for signals, so that Go does not find all asleep.
+    for build in ["process-go1.15-stripped", "process-go1.27-stripped"] {
+        let error = hooked(build, "os/signal.signal_recv", "func() uint32", &[]);
+        assert!(error.contains("waiting for a signal"), "{build}: {error}");
+    }
+}

@@ -8,7 +8,7 @@ use std::ops::Range;
 use goemu_loader::Image;
 use iced_x86::{Mnemonic, OpKind};
 
-use super::{fatal, goroutines};
+use super::{fatal, finalizers, goroutines};
 use crate::disasm::Walk;
 use crate::guest::goroutine::Goroutine;
 use crate::guest::heap::Kind;
@@ -91,6 +91,16 @@ pub(in crate::runtime) fn pin(cx: &mut HookContext<'_>) -> HookResult {
     lifetimes.pinned += 1;
     *lifetimes.pins.entry(base).or_default() += 1;
     Ok(Action::Return)
+}
+
+/// The same in Go 1.21, which panics at addresses that are not Go's: a program that was started is to.
+pub(in crate::runtime) fn pin_go_pointer(cx: &mut HookContext<'_>) -> HookResult {
+    let (ty, object) = (cx.arg(1)?, cx.arg(2)?);
+    let is_own = cx.world.heap.base(object).is_some() || finalizers::is_variable(cx, object);
+    if is_pointer(cx, ty)? && !is_own {
+        return Err(goroutines::cannot(cx, "pinning what is neither an object nor a variable"));
+    }
+    pin(cx)
 }
 
 fn is_pointer(cx: &HookContext<'_>, ty: u64) -> Result<bool, MemFault> {

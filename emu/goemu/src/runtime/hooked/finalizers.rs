@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use goemu_loader::{Kind, Type, TypeRef, printed_name};
 
-use super::{fatal, goroutines};
+use super::{fatal, goroutines, system};
 use crate::hook::{Action, HookContext, HookError, HookResult};
 
 /// Objects below this size, without pointers, share memory in Go: a finalizer may be set inside of it.
@@ -117,7 +117,7 @@ fn has_pointers(cx: &HookContext<'_>, ty: &Type) -> bool {
 }
 
 /// Whether an address is in the file's own memory.
-fn is_variable(cx: &HookContext<'_>, addr: u64) -> bool {
+pub(super) fn is_variable(cx: &HookContext<'_>, addr: u64) -> bool {
     let segments = cx.image.segments();
     segments
         .iter()
@@ -174,4 +174,13 @@ pub(in crate::runtime) fn no_cleanup(cx: &mut HookContext<'_>) -> HookResult {
     cx.set_result(4, 0, 0)?;
     cx.set_result(4, 1, 0)?;
     Ok(Action::Return)
+}
+
+/// `getOrAddWeakHandle(p unsafe.Pointer) *atomic.Uintptr`, up to Go 1.24: variables have no weak pointers.
+pub(in crate::runtime) fn weak_handle_of_object(cx: &mut HookContext<'_>) -> HookResult {
+    let object = cx.arg(0)?;
+    if cx.world.heap.base(object).is_none() && is_variable(cx, object) {
+        return Ok(fatal::error(cx, "getWeakHandle on invalid pointer"));
+    }
+    system::weak_handle(cx)
 }

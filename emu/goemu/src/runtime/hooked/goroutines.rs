@@ -381,7 +381,7 @@ fn schedule(cx: &mut HookContext<'_>) -> HookResult {
         if let Some(picked) = cx.world.scheduler.pick(chance) {
             return switch_to(cx, picked);
         }
-        let Some(until) = cx.world.scheduler.next_due() else { return Ok(deadlock(cx)) };
+        let Some(until) = cx.world.scheduler.next_due() else { return deadlock(cx) };
         clock::jump(cx.cpu, until);
     }
 }
@@ -437,8 +437,12 @@ fn set_registers(cx: &mut HookContext<'_>, picked: &Suspended) {
 }
 
 /// Nothing can run any more.
-fn deadlock(cx: &mut HookContext<'_>) -> Action {
+fn deadlock(cx: &mut HookContext<'_>) -> HookResult {
     let first_gone = cx.world.scheduler.first_gone;
+    // A thread of Go's waits for signals, so that it never finds all asleep.
+    if cx.world.scheduler.resting().any(|resting| matches!(resting.status, Status::Waits(FOR_SIGNAL))) {
+        return Err(cannot(cx, "waiting for a signal, of which none is sent,"));
+    }
     if cx.world.lifetimes.watched {
         cx.world.doubt = Some("hooks run no finalizers or cleanups, which somebody may wait for");
     }
@@ -446,13 +450,16 @@ fn deadlock(cx: &mut HookContext<'_>) -> Action {
     if first_gone && traceback.is_empty() {
         let text = "no goroutines (main called runtime.Goexit) - deadlock!".to_owned();
         cx.world.print(2, format!("fatal error: {text}\n").as_bytes());
-        return Action::End(Outcome::Exited {
+        return Ok(Action::End(Outcome::Exited {
             code: 2,
             fatal: Some(Fatal { text, signal: None, traceback }),
-        });
+        }));
     }
-    Action::End(Outcome::Deadlock(traceback))
+    Ok(Action::End(Outcome::Deadlock(traceback)))
 }
+
+/// What the goroutine that gets signals waits for, in Go's words.
+pub(in crate::runtime) const FOR_SIGNAL: &str = "syscall";
 
 /// The stacks of all goroutines that do not run; `runtime`: with the runtime's functions.
 pub(in crate::runtime) fn stacks(cx: &HookContext<'_>, runtime: bool) -> Vec<Stack> {

@@ -74,6 +74,12 @@ pub(in crate::runtime) fn poll_open(cx: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
 
+/// `setDeadlineImpl(fd *FD, t time.Time, mode int) error`: no file is registered with a poller, and Go would take it for one that
+/// has no deadlines.
+pub(in crate::runtime) fn deadline(cx: &mut HookContext<'_>) -> HookResult {
+    Err(goroutines::cannot(cx, "a deadline of a file"))
+}
+
 /// `NumCPU() int`
 pub(in crate::runtime) fn processor(cx: &mut HookContext<'_>) -> HookResult {
     cx.set_result(0, 0, 1)?;
@@ -211,7 +217,7 @@ pub(in crate::runtime) fn thread(cx: &mut HookContext<'_>) -> HookResult {
 
 /// `signal_recv() uint32`
 pub(in crate::runtime) fn signal(cx: &mut HookContext<'_>) -> HookResult {
-    goroutines::wait_for(cx, "syscall")
+    goroutines::wait_for(cx, goroutines::FOR_SIGNAL)
 }
 
 /// `debug.readGCStats`: zeros would be wrong, so that a program which was started is to answer.
