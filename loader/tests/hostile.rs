@@ -284,6 +284,13 @@ fn elf_with_section(name: &str) -> Vec<u8> {
 fn other_compilers_of_go_are_named() {
     let error = |name| Image::parse(elf_with_section(name)).expect_err("no function table");
     assert!(matches!(error(".go_export"), LoadError::OtherCompiler { compiler: "gccgo" }));
+    let object = |name| {
+        let mut object = elf_with_section(name);
+        object[16] = 1;
+        Image::parse(object).expect_err("an object")
+    };
+    assert!(matches!(object(".go_export"), LoadError::OtherCompiler { compiler: "gccgo" }));
+    assert!(matches!(object(".text"), LoadError::UnsupportedFormat { .. }));
     assert!(matches!(error(".note.go.buildid"), LoadError::NoFunctionTable));
     assert!(matches!(error(".comment"), LoadError::NotGo), "{}", error(".comment"));
 }

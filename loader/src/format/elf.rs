@@ -15,6 +15,8 @@ use crate::layout::{
 use crate::symbol::{Entry, SymbolKind, SymbolTable};
 use crate::{LoadError, bytes};
 
+/// The section in which gccgo says what a package exports.
+const GO_EXPORT: &[u8] = b".go_export\0";
 const CTX: Ctx = Ctx { container: Container::Big, le: Endian::Little };
 
 /// Size of a program header, and where the ELF header tells it.
@@ -116,6 +118,10 @@ fn parse_header(file: &[u8]) -> Result<Header, LoadError> {
     let header = Elf::parse_header(&start).map_err(|_| too_short())?;
     match header.e_type {
         header::ET_EXEC | header::ET_DYN => Ok(header),
+        // An object of gccgo has its exported names there, and linking it gives no program that can be read.
+        header::ET_REL if file.windows(GO_EXPORT.len()).any(|part| part == GO_EXPORT) => {
+            Err(LoadError::OtherCompiler { compiler: "gccgo" })
+        }
         header::ET_REL => Err(LoadError::UnsupportedFormat { format: "relocatable ELF (.o)".to_owned() }),
         header::ET_CORE => Err(LoadError::UnsupportedFormat { format: "core dump".to_owned() }),
         _ => Err(LoadError::Malformed {
