@@ -99,10 +99,23 @@ impl Object {
         self.segment_at(addr).is_some_and(|segment| segment.perm.contains(Perm::EXEC))
     }
 
-    /// From `addr` to the end of its segment's contents in the file.
+    /// From `addr` to the end of its segment's contents in the file; in a dump, of those that follow it in the file as in memory,
+    /// too: dumps have a part for each permission.
     pub(crate) fn tail(&self, addr: u64) -> Option<&[u8]> {
-        let segment = self.segment_at(addr)?;
-        self.segment_bytes(segment).get(usize::try_from(addr.checked_sub(segment.addr)?).ok()?..)
+        let after = self.layout.segments.partition_point(|segment| segment.addr <= addr);
+        let segment =
+            self.layout.segments.get(after.checked_sub(1)?).filter(|segment| segment.contains(addr))?;
+        let mut size = segment.file_size;
+        let more = if self.layout.relocated { self.layout.segments.get(after..) } else { None };
+        for next in more.unwrap_or_default() {
+            let follows = |start: u64, of: u64| start.checked_add(size) == Some(of);
+            if !follows(segment.addr, next.addr) || !follows(segment.file_offset, next.file_offset) {
+                break;
+            }
+            size = size.saturating_add(next.file_size);
+        }
+        let bytes = bytes::slice(self.source.bytes(), segment.file_offset, size)?;
+        bytes.get(usize::try_from(addr.checked_sub(segment.addr)?).ok()?..)
     }
 
     /// `len` bytes of the file at a guest address, relocations not applied.

@@ -12,8 +12,6 @@ use crate::object::Object;
 use crate::source::Source;
 use crate::symbol::SymbolTable;
 
-/// Memory that a guest can have: what lies above can only be read.
-const SPACE: u64 = 1 << 40;
 /// More parts, files and threads than any process has.
 const MOST: usize = 1 << 14;
 
@@ -73,14 +71,8 @@ pub(crate) fn object(
     let file = dump.bytes();
     let process = if core::is(file) { core::read(file)? } else { minidump::read(file)? };
     let Process { os, mut parts, mapped, threads } = process;
-    let mut remarks = vec!["a dump of a process: variables and memory are as they were then".to_owned()];
-    let far = parts.iter().filter(|part| part.addr.saturating_add(part.mem_size) > SPACE).count();
+    let remarks = vec!["a dump of a process: variables and memory are as they were then".to_owned()];
     parts.retain(|part| part.addr.checked_add(part.mem_size).is_some() && part.file_size > 0);
-    if far > 0 {
-        remarks.push(format!(
-            "{far} parts of memory lie above 2^40: they can be read, and not be written or executed"
-        ));
-    }
     let Some(program) = program else {
         let base = parts.iter().map(|part| part.addr).min().unwrap_or_default();
         let layout = layout(os, base, without_overlaps(parts), remarks);
@@ -93,11 +85,19 @@ pub(crate) fn object(
     let mut bytes = program.bytes().to_vec();
     bytes.resize(bytes.len().next_multiple_of(PAGE as usize), 0);
     let first = bytes.len() as u64;
-    bytes.extend_from_slice(file);
     parts.iter_mut().for_each(|part| part.file_offset += first);
     let missing = own.iter().flat_map(|mapped| from_program(mapped, program.bytes(), &layout));
     parts.extend(missing.collect::<Vec<_>>());
     layout.segments = without_overlaps(parts);
+    // Memory follows in its order, so that a table can be read that lies in two parts.
+    for part in &mut layout.segments {
+        let contents = match part.file_offset.checked_sub(first) {
+            Some(offset) => crate::bytes::slice(file, offset, part.file_size),
+            None => crate::bytes::slice(program.bytes(), part.file_offset, part.file_size),
+        };
+        part.file_offset = bytes.len() as u64;
+        bytes.extend_from_slice(contents.unwrap_or_default());
+    }
     layout.relocated = true;
     layout.remarks.extend(remarks);
     let source = Source::made(bytes, dump.path().map(PathBuf::from).or(program.path().map(PathBuf::from)))?;

@@ -21,6 +21,7 @@ impl Memory {
             return Err(MemoryError::OutOfSpace { addr: copy.space(), size: copy.space() });
         }
         copy.far.clone_from(&self.far);
+        copy.far_writes = self.far_writes.same();
         for (first, end, flags) in self.runs() {
             self.copy_run(&mut copy, first, end, flags)?;
         }

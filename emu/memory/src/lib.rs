@@ -24,6 +24,7 @@ mod bump;
 mod cost;
 mod duplicate;
 mod far;
+mod going_back;
 mod hosting;
 mod lease;
 mod mapping;
@@ -41,8 +42,8 @@ use std::ops::Range;
 use bitflags::bitflags;
 pub use bump::{BUMPED, Bump, Bumped, bumped};
 use cost::Cost;
-use far::Far;
 pub use far::FarBytes;
+use far::{Far, FarWrites};
 pub use hosting::HostPages;
 pub use lease::Lease;
 pub use perm::Perm;
@@ -76,6 +77,15 @@ impl From<Perm> for PageFlags {
             [(Perm::READ, PageFlags::READ), (Perm::WRITE, PageFlags::WRITE), (Perm::EXEC, PageFlags::EXEC)];
         let set = pairs.into_iter().filter(|(p, _)| perm.contains(*p)).map(|(_, flag)| flag);
         set.fold(PageFlags::MAPPED, |all, flag| all | flag)
+    }
+}
+
+impl PageFlags {
+    /// What may be done with the page.
+    fn allowed(self) -> Perm {
+        let pairs =
+            [(PageFlags::READ, Perm::READ), (PageFlags::WRITE, Perm::WRITE), (PageFlags::EXEC, Perm::EXEC)];
+        pairs.into_iter().filter(|(flag, _)| self.contains(*flag)).map(|(_, perm)| perm).collect()
     }
 }
 
@@ -191,6 +201,7 @@ pub struct Memory {
     /// Bytes of pages that are [`PageFlags::UNTOUCHED`], and not in `mapped`.
     untouched: u64,
     far: BTreeMap<u64, Far>,
+    far_writes: FarWrites,
     code_writes: Vec<Range<u64>>,
     cost: Cost,
     /// Bytes of the host's memory that are kept for the guest elsewhere.
@@ -214,6 +225,7 @@ impl Memory {
             limit,
             untouched: 0,
             far: BTreeMap::new(),
+            far_writes: FarWrites::default(),
             code_writes,
             cost,
             beside,
@@ -258,10 +270,7 @@ impl Memory {
     /// The permissions at an address; `None` where nothing is mapped.
     pub fn perm(&self, addr: u64) -> Option<Perm> {
         let flags = self.flags(addr / PAGE);
-        let pairs =
-            [(PageFlags::READ, Perm::READ), (PageFlags::WRITE, Perm::WRITE), (PageFlags::EXEC, Perm::EXEC)];
-        let set = pairs.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, perm)| perm);
-        flags.contains(PageFlags::MAPPED).then(|| set.collect())
+        flags.contains(PageFlags::MAPPED).then(|| flags.allowed())
     }
 
     /// Loads `N` bytes.
@@ -317,8 +326,16 @@ impl Memory {
         if self.journal.kept() > self.spare() && !self.is_dirty(addr, bytes.len()) {
             return Err(MemFault { addr, access: Access::Write, cause: Cause::Limit });
         }
+        let far = self.far_needs(addr, bytes.len());
+        if far > 0 && self.taken().saturating_add(far) > self.allowance() {
+            return Err(MemFault { addr, access: Access::Write, cause: Cause::Limit });
+        }
         self.cost.moved(bytes.len());
         for (page, at, piece) in pieces(addr, bytes) {
+            if self.is_far(page) {
+                self.write_far(page, at, piece);
+                continue;
+            }
             self.touch(page, at, piece.len());
             // The page is mapped and writable, so that patching it cannot fail.
             let _ = self.region.patch(page, at, piece);
@@ -391,6 +408,10 @@ impl Memory {
 
     fn poke_changed(&mut self, addr: u64, bytes: &[u8]) -> Result<(), MemoryError> {
         for (page, at, piece) in pieces(addr, bytes) {
+            if self.is_far(page) {
+                self.write_far(page, at, piece);
+                continue;
+            }
             if !self.is_mapped(page) {
                 return Err(MemoryError::NotMapped { addr: page.saturating_mul(PAGE) });
             }
@@ -423,7 +444,8 @@ impl Memory {
 
     /// Bytes of the host's memory that the guest has: what is mapped, what is kept for going back, and what is kept elsewhere.
     pub fn taken(&self) -> u64 {
-        self.mapped.saturating_add(self.kept()).saturating_add(self.beside.get())
+        let beside = self.beside.get().saturating_add(self.far_writes.bytes());
+        self.mapped.saturating_add(self.kept()).saturating_add(beside)
     }
 
     /// Bytes that [`Memory::taken`] may be: the limit of what is mapped, and an eighth.
@@ -538,31 +560,6 @@ impl Memory {
     /// Bytes that are kept for going back to snapshots.
     pub fn kept(&self) -> u64 {
         self.journal.kept()
-    }
-
-    /// A point to go back to.
-    pub fn snapshot(&mut self) -> Snapshot {
-        self.keep_lent_writable();
-        self.journal.begin(&mut self.region, (self.mapped, self.untouched))
-    }
-
-    /// A point to go back to that takes the place of all earlier ones: they are gone, and what they kept.
-    pub fn rebase(&mut self) -> Snapshot {
-        self.keep_lent_writable();
-        self.journal.restart(&mut self.region, (self.mapped, self.untouched))
-    }
-
-    /// Goes back to a snapshot, which stays; later ones are gone.
-    ///
-    /// # Errors
-    /// When the host refuses to map again what was unmapped since, and while some of the memory is lent.
-    pub fn restore(&mut self, to: Snapshot) -> Result<(), MemoryError> {
-        self.must_not_be_lent()?;
-        let code = &mut self.code_writes;
-        let touched = |page: u64| code.push(page * PAGE..(page + 1) * PAGE);
-        (self.mapped, self.untouched) = self.journal.restore(&mut self.region, to, touched)?;
-        self.region.part();
-        Ok(())
     }
 
     /// The pages of a range, its ends rounded outwards.

@@ -269,14 +269,16 @@ fn a_far_page_can_be_read() {
     let far = 0x7fff_ffe0_0000;
     let mut page = [0; PAGE as usize];
     page[0x1e] = 13;
-    memory.show_far(far, std::sync::Arc::new(page), 0..PAGE as usize);
+    memory.show_far(far, Perm::READ, std::sync::Arc::new(page), 0..PAGE as usize);
     let copy = duplicate(&memory);
     for mut memory in [Some(memory), copy].into_iter().flatten() {
         assert_eq!(memory.read(far + 0x1e), Ok([13, 0]));
         assert_eq!(memory.perm(far), Some(Perm::READ));
         assert_eq!(memory.read::<8>(far + PAGE - 4).map_err(|fault| fault.addr), Err(far + PAGE));
         assert_eq!(memory.write(far, [1]).map_err(|fault| fault.cause), Err(Cause::Denied));
-        assert!(memory.poke(far, &[1]).is_err());
+        memory.poke(far, &[1]).expect("from the host's side");
+        assert_eq!(memory.read(far), Ok([1]));
+        assert!(memory.poke(far + PAGE - 1, &[1, 1]).is_err());
         assert!(memory.map(far..far + PAGE, Perm::READ, Contents::Zero).is_err());
     }
 }
@@ -343,7 +345,7 @@ fn what_may_not_be_accessed_is_not_lent() {
         .expect("code");
     memory.map(at + 3 * PAGE..at + 4 * PAGE, Perm::READ, Contents::Zero).expect("constants");
     let far = 0x7fff_ffe0_0000;
-    memory.show_far(far, std::sync::Arc::new([0; PAGE as usize]), 0..PAGE as usize);
+    memory.show_far(far, Perm::READ, std::sync::Arc::new([0; PAGE as usize]), 0..PAGE as usize);
     let space = memory.space();
     let mut lend = |addr, len, access| {
         memory.lend(addr, len, access).map(drop).map_err(|fault| (fault.addr, fault.cause))
@@ -416,8 +418,8 @@ fn parts_of_bytes_are_shown_beyond_the_space() {
     let mut memory = Memory::new(1 << 20).expect("a space");
     let bytes: std::sync::Arc<Vec<u8>> = std::sync::Arc::new((0..9000_u32).map(|n| n as u8).collect());
     let far = 0x5555_5555_0000;
-    memory.show_far(far, bytes.clone(), 100..8100);
-    memory.show_far(far + 0x10_0000, bytes, 0..10);
+    memory.show_far(far, Perm::READ, bytes.clone(), 100..8100);
+    memory.show_far(far + 0x10_0000, Perm::READ, bytes, 0..10);
     assert_eq!(memory.read(far + 4094), Ok([(4194_u32 as u8), 99, 100, 101].map(|n: u8| n)));
     assert_eq!(memory.read(far + 7999), Ok([8099_u32 as u8, 0]));
     assert_eq!(memory.read(far + 0x10_0009), Ok([9, 0]));
@@ -425,6 +427,56 @@ fn parts_of_bytes_are_shown_beyond_the_space() {
         assert_eq!(memory.read::<1>(outside).map_err(|fault| fault.addr), Err(outside));
     }
     assert_eq!(memory.ranges().len(), 2);
+}
+
+/// Memory of a dumped process: its heap and its code may lie beyond the space.
+#[test]
+fn what_is_shown_beyond_the_space_can_be_written() {
+    let mut memory = Memory::new(1 << 20).expect("a space");
+    let far = 0x5555_5555_0000;
+    memory.show_far(far, Perm::READ | Perm::WRITE, std::sync::Arc::new([7; 8192]), 0..8192);
+    memory.show_far(far + 0x10_0000, Perm::READ | Perm::EXEC, std::sync::Arc::new([0x90; 8192]), 0..8192);
+    memory.write(far, [1, 2]).expect("a write");
+    let start = memory.snapshot();
+    for round in 0..3 {
+        assert_eq!(memory.read(far), Ok([1, 2, 7]), "{round}");
+        assert_eq!(memory.read(far + PAGE - 2), Ok([7; 4]), "{round}");
+        memory.write(far + PAGE - 2, [3; 4]).expect("a write");
+        memory.write(far + 1, [3; 8]).expect("a write");
+        let inner = memory.snapshot();
+        memory.write(far, [4; 8]).expect("a write");
+        memory.restore(inner).expect("a snapshot");
+        assert_eq!(memory.read(far), Ok([1, 3, 3]), "{round}");
+        assert_eq!(memory.read(far + PAGE - 3), Ok([7, 3, 3, 3, 3, 7]), "{round}");
+        if let Some(copy) = duplicate(&memory) {
+            assert_eq!(copy.read(far + PAGE - 3), Ok([7, 3, 3, 3, 3, 7]), "{round}");
+        }
+        memory.restore(start).expect("a snapshot");
+    }
+    // Neither all nor some of it, where a part may not be written.
+    assert!(memory.write(far + 2 * PAGE - 1, [1, 1]).is_err());
+    assert_eq!(memory.read(far + 2 * PAGE - 1), Ok([7]));
+    assert_eq!(memory.write(far + 0x10_0000, [1]).map_err(|fault| fault.cause), Err(Cause::Denied));
+    let mut code = [0; 4];
+    assert_eq!(memory.fetch(far + 0x10_0000, &mut code), Ok(4));
+    assert!(memory.fetch(far, &mut code).is_err());
+    // Decoded code is told of.
+    memory.poke(far + 0x10_0001, &[0xcc]).expect("from the host's side");
+    assert!(memory.take_code_writes().iter().any(|range| range.contains(&(far + 0x10_0001))));
+    memory.restore(start).expect("a snapshot");
+    assert!(memory.take_code_writes().iter().any(|range| range.contains(&(far + 0x10_0001))));
+}
+
+/// What is written beyond the space counts toward the limit.
+#[test]
+fn writes_beyond_the_space_are_limited() {
+    let mut memory = Memory::new(8 * PAGE).expect("a space");
+    let far = 0x5555_5555_0000;
+    memory.show_far(far, Perm::READ | Perm::WRITE, std::sync::Arc::new([0; 1 << 17]), 0..1 << 17);
+    let written = (0..32).take_while(|page| memory.write(far + page * PAGE, [1]).is_ok()).count();
+    assert_eq!(written, 9);
+    assert_eq!(memory.write(far + 20 * PAGE, [1]).map_err(|fault| fault.cause), Err(Cause::Limit));
+    memory.write(far, [2]).expect("a page that was written");
 }
 
 /// Writes to decoded code are free as long as they are few: what a run costs does not depend on what was decoded before it.

@@ -11,7 +11,7 @@ use crate::dump;
 use crate::facts::Facts;
 use crate::format;
 use crate::goobj;
-use crate::layout::{Placement, USER_SPACE};
+use crate::layout::{Placement, Span, USER_SPACE};
 use crate::link::{self, Linked, Undefined};
 use crate::object::Object;
 use crate::process;
@@ -116,6 +116,12 @@ impl LoadOptions {
             LoadError::NotGo | LoadError::NoFunctionTable if alone => LoadError::NeedsProgram,
             error => error,
         })?;
+        // Linux writes what was changed in memory, which tables may be and code is not.
+        let text = image.module().map(|module| module.text);
+        let has_code = |text: Span| [text.start, text.end - 1].iter().all(|at| image.read_u8(*at).is_some());
+        if alone && text.is_some_and(|text| text.start < text.end && !has_code(text)) {
+            return Err(LoadError::NeedsProgram);
+        }
         image.threads = threads;
         Ok(image)
     }

@@ -67,7 +67,12 @@ impl Machine {
         let tasks = Tasks::of(&image, &self.guest.memory)?;
         let start = Start::of(&image);
         let mut init = Init { machine: self, image: &image, start, fuel, done: Initialised::default() };
-        init.start_runtime()?;
+        // Of a process that was dumped the runtime has started, and is not set back.
+        if image.is_dump() && tasks.started {
+            init.know_processor()?;
+        } else {
+            init.start_runtime()?;
+        }
         init.run_runtime(&tasks.runtime)?;
         let ran = init.run_packages(&tasks.packages);
         let mut done = init.done;
@@ -100,18 +105,9 @@ impl Init<'_> {
     /// their own: arguments and environment, the processor's features, the number of processors, the list of modules, the settings of GODEBUG.
     fn start_runtime(&mut self) -> Result<(), Error> {
         let argv = self.argv()?;
-        let process = Arc::clone(&self.machine.guest.world.process);
-        let settings = || Value::from(process.variable("GODEBUG").unwrap_or_default());
-        let args = [Value::from(process.argc() as i64), Value::from(argv)];
+        let args = [Value::from(self.machine.guest.world.process.argc() as i64), Value::from(argv)];
         self.run_named("runtime.args", "func(c int32, v uintptr)", &args)?;
-        // Up to Go 1.20 it finds GODEBUG by itself.
-        let takes_env = self.image.facts().rules().cpu_is_given_settings();
-        let (signature, args) =
-            if takes_env { ("func(env string)", vec![settings()]) } else { ("func()", vec![]) };
-        if !self.run_named("runtime.cpuinit", signature, &args)? {
-            self.run_named("internal/cpu.Initialize", "func(env string)", &[settings()])?;
-            self.copy_features()?;
-        }
+        self.know_processor()?;
         // Elsewhere it asks libraries for what only a started program has.
         if self.image.target().os != Os::Linux || !self.run_named("runtime.osinit", "func()", &[])? {
             self.count_processors()?;
@@ -128,12 +124,30 @@ impl Init<'_> {
             self.run_named(name, "func()", &[])?;
         }
         // What parsedebugvars is since Go 1.26.
-        if self.run_named("runtime.parseRuntimeDebugVars", "func(godebug string)", &[settings()])? {
+        if self.run_named("runtime.parseRuntimeDebugVars", "func(godebug string)", &[self.settings()])? {
             self.run_named("runtime.finishDebugVarsSetup", "func()", &[])?;
         }
         // The collector's settings, GOGC among them.
         self.run_named("runtime.gcinit", "func()", &[])?;
         Ok(())
+    }
+
+    /// What the processor can do that is emulated here: another one than that of a process that was dumped.
+    fn know_processor(&mut self) -> Result<(), Error> {
+        // Up to Go 1.20 it finds GODEBUG by itself.
+        let takes_env = self.image.facts().rules().cpu_is_given_settings();
+        let (signature, args) =
+            if takes_env { ("func(env string)", vec![self.settings()]) } else { ("func()", vec![]) };
+        if !self.run_named("runtime.cpuinit", signature, &args)? {
+            self.run_named("internal/cpu.Initialize", "func(env string)", &[self.settings()])?;
+            self.copy_features()?;
+        }
+        Ok(())
+    }
+
+    /// GODEBUG.
+    fn settings(&self) -> Value {
+        Value::from(self.machine.guest.world.process.variable("GODEBUG").unwrap_or_default())
     }
 
     /// The program's arguments in guest memory, as the kernel leaves them on the stack.

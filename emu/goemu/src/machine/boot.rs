@@ -446,6 +446,11 @@ pub(super) fn entry(image: &Image) -> Result<Entry, Error> {
     if image.target().os != Os::Linux {
         return Err(no("only programs for Linux can be"));
     }
+    if image.is_dump() {
+        return Err(no(
+            "it is a dump of memory, whose variables are no longer those of a program that starts",
+        ));
+    }
     if !image.funcs_named("_rt0_amd64_linux_lib").is_empty() && image.plugin_path().is_none() {
         return Err(no("it is a library, which only the program that loads it starts"));
     }

@@ -40,10 +40,10 @@ fn list_module(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
     }
 }
 
-/// Shows what a process that was dumped had beyond a guest's space: it can only be read.
+/// Shows what a process that was dumped had beyond a guest's space.
 fn show_far(image: &Image, memory: &mut Memory, segment: &Segment) {
     let (from, len) = (segment.file_offset as usize, segment.file_size as usize);
-    memory.show_far(segment.addr, image.shared_bytes(), from..from.saturating_add(len));
+    memory.show_far(segment.addr, perm_of(segment), image.shared_bytes(), from..from.saturating_add(len));
 }
 
 fn map_segment(image: &Image, memory: &mut Memory, segment: &Segment) -> Result<(), MemoryError> {

@@ -32,13 +32,15 @@ pub(super) struct Task {
 pub(super) struct Tasks {
     pub(super) runtime: Vec<Task>,
     pub(super) packages: Vec<Task>,
+    /// Whether the runtime's have run, as in a dump of a process.
+    pub(super) started: bool,
 }
 
 impl Tasks {
     pub(super) fn of(image: &Image, memory: &Memory) -> Result<Tasks, Error> {
         let finder = Finder { image, memory };
         if image.is_linked_here() {
-            return Ok(Tasks { runtime: Vec::new(), packages: finder.of_objects() });
+            return Ok(Tasks { packages: finder.of_objects(), ..Tasks::default() });
         }
         let found = match (image.facts().inittask.state, image.module().and_then(|module| module.inittasks)) {
             (None, _) => finder.functions(),
@@ -82,7 +84,7 @@ impl Finder<'_> {
     fn functions(&self) -> Option<Tasks> {
         let main = named(self.image, "main.init")?;
         let task = Task { state: None, functions: vec![main.entry()], needs: Vec::new() };
-        Some(Tasks { runtime: Vec::new(), packages: vec![task] })
+        Some(Tasks { packages: vec![task], ..Tasks::default() })
     }
 
     /// Since Go 1.21: two lists, `runtime_inittasks` and the module's.
@@ -93,7 +95,8 @@ impl Finder<'_> {
         });
         let runtime = { headers }.next().unwrap_or_default();
         let packages = self.list(packages.addr, packages.len)?;
-        Some(Tasks { runtime: self.pending(runtime), packages: self.pending(packages) })
+        let started = self.have_run(&runtime);
+        Some(Tasks { runtime: self.pending(runtime), packages: self.pending(packages), started })
     }
 
     /// Go 1.13 to 1.20: a task for the runtime and one for package main, with those that each needs.
@@ -101,16 +104,18 @@ impl Finder<'_> {
         let mut tasks = Tasks::default();
         // The runtime's is the first that is run.
         let hashed = names::are_hashed(self.image);
+        let mut found = false;
         for root in self.operands(Mnemonic::Lea) {
             let Some(ordered) = self.with_needs(root) else { continue };
-            let is_first = hashed && tasks.runtime.is_empty() && tasks.packages.is_empty();
+            let is_first = hashed && !found;
+            found = true;
             if is_first || ordered.last().is_some_and(|task| self.is_runtime(task)) {
+                tasks.started = self.have_run(&ordered);
                 tasks.runtime = self.pending(ordered);
             } else {
                 tasks.packages = self.pending(ordered);
             }
         }
-        let found = !tasks.packages.is_empty() || !tasks.runtime.is_empty();
         found.then_some(tasks)
     }
 
@@ -176,9 +181,18 @@ impl Finder<'_> {
         self.image.facts().numbers.init_done as u32
     }
 
+    /// Whether all of them have run.
+    fn have_run(&self, tasks: &[Task]) -> bool {
+        !tasks.is_empty() && tasks.iter().all(|task| self.has_run(task))
+    }
+
+    fn has_run(&self, task: &Task) -> bool {
+        task.state.and_then(|at| self.half(at)) == Some(self.done())
+    }
+
     /// Those that have not run.
     fn pending(&self, mut tasks: Vec<Task>) -> Vec<Task> {
-        tasks.retain(|task| task.state.and_then(|at| self.half(at)) != Some(self.done()));
+        tasks.retain(|task| !self.has_run(task));
         tasks
     }
 

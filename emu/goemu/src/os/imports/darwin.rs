@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use goemu_loader::{Image, Os};
 
-use crate::memory::{Memory, PAGE};
+use crate::memory::{Memory, PAGE, Perm};
 
 /// Where it is.
 const COMMPAGE: u64 = 0x7fff_ffe0_0000;
@@ -24,5 +24,5 @@ pub(crate) fn set_up(image: &Image, memory: &mut Memory) {
     put(0x26, &64_u16.to_le_bytes());
     put(0x34, &[1, 1, 1]);
     put(0x38, &memory.limit().to_le_bytes());
-    memory.show_far(COMMPAGE, Arc::new(page), 0..PAGE as usize);
+    memory.show_far(COMMPAGE, Perm::READ, Arc::new(page), 0..PAGE as usize);
 }

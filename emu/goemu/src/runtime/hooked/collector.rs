@@ -56,7 +56,6 @@ pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) {
 
 /// Memory that may hold the only address of an object.
 fn roots(cx: &HookContext<'_>) -> Vec<Range<u64>> {
-    // Beyond the space nothing was written.
     let space = cx.memory.space();
     let writable = cx.image.segments().iter().filter(|segment| segment.perm.contains(Perm::WRITE));
     let writable = writable.filter(|segment| segment.addr < space);
@@ -67,6 +66,8 @@ fn roots(cx: &HookContext<'_>) -> Vec<Range<u64>> {
     // Elsewhere the runtime is on the system's stack.
     roots.push(if stack.contains(&sp) { sp..stack.end } else { stack });
     roots.extend(cx.goroutine.shared());
+    // Beyond the space the call has written to these pages.
+    roots.extend(cx.memory.far_written());
     roots.extend(cx.world.scheduler.resting().map(|resting| resting.sp..resting.goroutine.stack_hi));
     roots
 }
