@@ -165,7 +165,8 @@ fn a_dump_is_not_initialised_again() {
         let mut machine = Machine::new(image).unwrap();
         let again = machine.initialise().unwrap();
         assert!(again.functions <= 1, "{name}: {again:?}");
-        let report = machine.call("main.fib").unwrap().literals(&["10"]).unwrap().run().unwrap();
+        let call = machine.call("main.fib").unwrap().signature("func(n int) int").unwrap();
+        let report = call.literals(&["10"]).unwrap().run().unwrap();
         assert_eq!(report.outcome.to_string(), "55", "{name}");
     }
 }
