@@ -14,6 +14,8 @@ use crate::symbol::SymbolTable;
 
 /// More parts, files and threads than any process has.
 const MOST: usize = 1 << 14;
+/// The bytes of all parts are so many times those of the files, at most: the same ones may be in memory twice.
+const MOST_TIMES: u64 = 4;
 
 /// A thread as it was when its process was dumped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +91,10 @@ pub(crate) fn object(
     let missing = own.iter().flat_map(|mapped| from_program(mapped, program.bytes(), &layout));
     parts.extend(missing.collect::<Vec<_>>());
     layout.segments = without_overlaps(parts);
+    let whole = layout.segments.iter().fold(0_u64, |sum, part| sum.saturating_add(part.file_size));
+    if whole > MOST_TIMES * (file.len() + program.bytes().len()) as u64 {
+        return Err(LoadError::Malformed { what: "core: expected parts with bytes of their own", offset: 0 });
+    }
     // Memory follows in its order, so that a table can be read that lies in two parts.
     for part in &mut layout.segments {
         let contents = match part.file_offset.checked_sub(first) {

@@ -146,6 +146,25 @@ fn a_core_without_code_needs_its_program() {
 
 /// Where relocated constants are made read-only, but for their last page, as systems' loaders do, the function table lies in two
 /// parts of memory.
+/// A core is read into memory, part by part.
+#[test]
+fn parts_of_the_same_bytes_are_refused() {
+    let path = program("corpus-go1.27");
+    let image = Image::open(&path).unwrap();
+    let parts = (0..3000).map(|n| (0x10_0000_0000 + n * 0x100_0000, Perm::READ, vec![0; 8])).collect();
+    let mut core = core_of(&image, parts, true);
+    let size = core.len() as u64;
+    for header in 1..=3000 {
+        let at = 64 + 56 * header;
+        for (field, value) in [(8, 0), (32, size), (40, size)] {
+            core[at + field..at + field + 8].copy_from_slice(&value.to_le_bytes());
+        }
+    }
+    let dump = written("same.core", &core);
+    let error = Image::open_all(&[&dump, &path]).expect_err("some 36 GB");
+    assert!(error.to_string().contains("parts with bytes of their own"), "{error}");
+}
+
 #[test]
 fn a_table_may_lie_in_two_parts() {
     let path = program("corpus-go1.27-pie");
