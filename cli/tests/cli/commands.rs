@@ -334,6 +334,7 @@ fn bases_of_other_tools() {
         let call = run(&line);
         let fits = base.len() < 12;
         assert_eq!(call.status == 0 && call.stdout == "5\n", fits, "{base}: {} {}", call.stdout, call.stderr);
+        assert!(fits || call.stderr.contains("lies outside the guest's space"), "{base}: {}", call.stderr);
     }
     let miss = run(&format!("call {moved:#x}"));
     let expected = format!(

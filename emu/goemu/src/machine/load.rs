@@ -10,10 +10,13 @@ use crate::os::imports;
 /// Maps all segments and writes the words that the system's loader would have written.
 pub(super) fn map(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
     for segment in image.segments() {
-        if segment.addr >= memory.space() {
+        if segment.addr < memory.space() {
+            map_segment(image, memory, segment)?;
+        } else if image.is_dump() {
             show_far(image, memory, segment);
         } else {
-            map_segment(image, memory, segment)?;
+            // Variables that are not in the file could not be had there.
+            return Err(MemoryError::OutOfSpace { addr: segment.addr, size: memory.space() });
         }
     }
     apply(image.relocs(), memory)?;
