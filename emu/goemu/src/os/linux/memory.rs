@@ -39,7 +39,7 @@ const STEP: u64 = 8;
 /// Ranges that are moved in the time of an instruction.
 const RANGES: u64 = 8;
 /// What a change of permissions takes beside its pages, with the host's system call.
-const PROTECTION: u64 = 200;
+const PROTECTION: u64 = 500;
 /// Bytes of a file that are mapped in the time of an instruction: each page is a fault of the host's, too.
 const MAPPED: u64 = 8;
 /// Bytes of C's heap at most: what needs more maps it.
