@@ -155,11 +155,11 @@ pub(super) fn answer(
             0
         }
         "SHGetKnownFolderPath" | "SHGetFolderPathW" | "CoInitializeEx" => E_ACCESSDENIED,
-        "AllocateAndInitializeSid" | "FreeSid" | "EqualSid" | "OpenProcessToken" | "GetTokenInformation" => {
-            return security::answer(cx, name, arguments);
-        }
         // Those of the C library, which programs with cgo have.
-        _ => return clib::answer(cx, name, arguments),
+        _ => match security::answer(cx, name, arguments)? {
+            None => return clib::answer(cx, name, arguments),
+            answered => return Ok(answered),
+        },
     };
     Ok(Some(ImportReturn::Return(result)))
 }
