@@ -1,5 +1,5 @@
 //! Whole started programs in both engines side by side: after each part of a run, which is as long as chance says, registers, flags and
-//! vectors are compared, and now and then all of memory.
+//! vectors are compared, and now and then all of memory and how often each edge was taken.
 //!
 //! `GOEMU_LOCKSTEP_SECONDS` makes it longer: `cargo xtask lockstep --programs` sets it.
 #![allow(
@@ -9,8 +9,10 @@
 )]
 
 use std::hash::{DefaultHasher, Hasher};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use goemu::coverage::Coverage;
 use goemu::cpu::Cpu;
 use goemu::machine::{Config, EngineChoice};
 use goemu::memory::{Memory, Perm};
@@ -78,6 +80,14 @@ fn hash(memory: &Memory) -> u64 {
 fn side_by_side(name: &str, seed: u64, until: Instant) -> (u64, u64) {
     let (mut one, mut other) =
         (program(name, EngineChoice::Interpreter, seed), program(name, EngineChoice::Auto, seed));
+    // Every third round counts edges, too.
+    let edges = seed.is_multiple_of(3).then(|| {
+        [&mut one, &mut other].map(|program| {
+            let coverage = Arc::new(Coverage::new());
+            program.machine().set_coverage(Some(Arc::clone(&coverage)));
+            coverage
+        })
+    });
     let (mut one, mut other) = (one.begin().unwrap(), other.begin().unwrap());
     one.forget_history();
     other.forget_history();
@@ -96,6 +106,9 @@ fn side_by_side(name: &str, seed: u64, until: Instant) -> (u64, u64) {
         let over = a != Stop::Paused;
         if over || compared % MEMORY == 0 {
             assert_eq!(hash(x.memory()), hash(y.memory()), "{what}: memory");
+            if let Some([one, other]) = &edges {
+                assert!(one.edges() == other.edges(), "{what}: edges");
+            }
         }
         if over {
             assert_eq!(one.outcome(), other.outcome(), "{what}");

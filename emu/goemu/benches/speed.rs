@@ -2,15 +2,17 @@
 //!
 //! Prints a table: the functions of `guest/*.go`, natively (the programs measure themselves), in both of goemu's engines, in
 //! qemu-user and Valgrind where they are installed, and in Unicorn and icicle where `python3` has them (`pip install unicorn
-//! icicle-emu`) for what needs no runtime; then calls a second, start-up, and what watching costs. Compare ratios, not times: machines differ, and so
-//! do moments. `cargo bench -- calls` measures one part alone: functions, calls, start-up, watching; `cargo bench -- functions
+//! icicle-emu`) for what needs no runtime; then calls a second, start-up, and what watching and counting edges cost. Compare ratios, not times: machines differ, and so
+//! do moments. `cargo bench -- calls` measures one part alone: functions, calls, start-up, watching, edges; `cargo bench -- functions
 //! fib` one function.
 #![allow(clippy::print_stdout, reason = "the table is the point")]
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use goemu::coverage::Coverage;
 use goemu::machine::EngineChoice;
 use goemu::observe::{Interest, Observer, View};
 use goemu::outcome::Runtime;
@@ -64,6 +66,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     if wants("watching") {
         watching()?;
+    }
+    if wants("edges") {
+        edges()?;
     }
     Ok(())
 }
@@ -132,8 +137,6 @@ fn functions(asked: &[String]) -> Result<(), Box<dyn std::error::Error>> {
             plain.push(ratio);
         }
     }
-    let mean =
-        |ratios: &[f64]| (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
     println!(
         "times native, geometric means: {:.2} of what needs no runtime, {:.2} of all; at most {:.2}",
         mean(&plain),
@@ -141,6 +144,11 @@ fn functions(asked: &[String]) -> Result<(), Box<dyn std::error::Error>> {
         every.iter().copied().fold(0.0, f64::max)
     );
     Ok(())
+}
+
+/// The geometric mean.
+fn mean(ratios: &[f64]) -> f64 {
+    (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp()
 }
 
 /// One line of the table; gives how many times native the translator took.
@@ -166,14 +174,21 @@ fn row((name, n, file): Work) -> Result<f64, Box<dyn std::error::Error>> {
 }
 
 /// The fastest call, and its instructions.
-fn emulated(engine: EngineChoice, (name, n, file): Work) -> Result<(Duration, u64), goemu::Error> {
+fn emulated(engine: EngineChoice, work: Work) -> Result<(Duration, u64), goemu::Error> {
+    called(&mut machine_for(engine, work)?, work)
+}
+
+fn machine_for(engine: EngineChoice, (.., file): Work) -> Result<Machine, goemu::Error> {
     let runtime = if file == "guest" { None } else { Some(Runtime::Real) };
     let config = Config { fuel: u64::MAX >> 1, engine, runtime, ..Config::default() };
-    let mut machine = Machine::with_config(Image::open(program(file))?, config)?;
+    Machine::with_config(Image::open(program(file))?, config)
+}
+
+fn called(machine: &mut Machine, (name, n, _): Work) -> Result<(Duration, u64), goemu::Error> {
     let function = machine.function(&format!("main.{name}"), Some("func(n int) int"))?;
     let mut instructions = 0;
     let time = fastest(|| {
-        instructions = function.call(&mut machine, &[n.into()])?.instructions;
+        instructions = function.call(machine, &[n.into()])?.instructions;
         Ok::<_, goemu::Error>(())
     })?;
     Ok((time, instructions))
@@ -295,5 +310,27 @@ fn watching() -> Result<(), Box<dyn std::error::Error>> {
         })?;
         println!("{what:<44}{:>12.1} M", instructions as f64 / time.as_secs_f64() / 1e6);
     }
+    Ok(())
+}
+
+/// The functions of the table on one machine, before and while edges are counted.
+fn edges() -> Result<(), Box<dyn std::error::Error>> {
+    println!("\n{:<12}{:>14}{:>14}{:>8}", "function", "unwatched", "edges counted", "ratio");
+    let mut every = Vec::new();
+    for work in PLAIN.into_iter().chain(LIBRARY) {
+        let mut machine = machine_for(engine(), work)?;
+        let (unwatched, _) = called(&mut machine, work)?;
+        machine.set_coverage(Some(Arc::new(Coverage::new())));
+        let (counted, _) = called(&mut machine, work)?;
+        let ratio = counted.as_secs_f64() / unwatched.as_secs_f64();
+        println!(
+            "{:<12}{:>11.2} ms{:>11.2} ms{ratio:>8.2}",
+            work.0,
+            unwatched.as_secs_f64() * 1e3,
+            counted.as_secs_f64() * 1e3
+        );
+        every.push(ratio);
+    }
+    println!("times unwatched, geometric mean: {:.2}", mean(&every));
     Ok(())
 }

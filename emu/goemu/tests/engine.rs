@@ -245,8 +245,11 @@ fn edges_are_counted_alike_by_all_engines() {
         for (choice, own) in others {
             for (at, (usual, other)) in usual.iter().zip(count(choice, own, runtime)).enumerate() {
                 let call = CALLS[at].0;
-                let differ: Vec<_> =
-                    usual.iter().filter(|(edge, count)| other.get(edge) != Some(count)).collect();
+                let only = |one: &BTreeMap<Edge, u64>, other: &BTreeMap<Edge, u64>| -> Vec<_> {
+                    let differs = |(edge, count): &(&Edge, &u64)| other.get(edge) != Some(count);
+                    one.iter().filter(differs).map(|(edge, count)| (*edge, *count)).collect()
+                };
+                let differ = (only(usual, &other), only(&other, usual));
                 assert!(*usual == other, "{call} {runtime:?} {choice:?} {own}: {differ:x?}");
             }
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use goemu_x86::coverage::Path;
 use iced_x86::{MemoryOperand, Register};
 use rustc_hash::FxHashMap;
 
@@ -41,6 +42,8 @@ pub(crate) struct Spot {
     /// What RSP is to be raised by.
     pub(crate) off: u8,
     pub(crate) at: At,
+    /// Edges that were taken before it and not yet counted.
+    pub(crate) taken: Path,
 }
 
 /// What finds the guest's address.
@@ -149,7 +152,7 @@ impl Cache {
     fn emit_shared(&mut self, emitter: &mut Emitter, returns: bool) -> u32 {
         let (at, addr) = found(returns);
         let place = emitter.here();
-        self.spots.push(Spot { place, pc: 0, pending: 0, off: 0, at });
+        self.spots.push(Spot { place, pc: 0, pending: 0, off: 0, at, taken: Path::default() });
         emitter.second_slot(addr);
         emitter.jump_by_table(if returns { layout::SECOND_RETURNS } else { layout::SECOND_JUMPS });
         place
@@ -231,7 +234,7 @@ impl Cache {
         let entry = emitter.here();
         let constant = emitter.label();
         let (at, found) = found(returns);
-        let spot = Spot { place: entry, pc, pending: 0, off: 0, at };
+        let spot = Spot { place: entry, pc, pending: 0, off: 0, at, taken: Path::default() };
         emitter.expect(found, constant);
         if let Some(counter) = counter {
             emitter.add_one(counter);

@@ -15,6 +15,9 @@ mod subnormal;
 mod switches;
 mod tables;
 
+use std::sync::Arc;
+
+use goemu_x86::coverage::Coverage;
 use goemu_x86::cpu::{Cpu, gpr};
 use goemu_x86::engine::Engine;
 use goemu_x86::exit::Exit;
@@ -58,6 +61,8 @@ impl<E: Engine> Guest<E> {
 struct Pair {
     one: Guest<Interpreter>,
     other: Guest<Translator>,
+    /// What counts the edges of each.
+    edges: Option<[Arc<Coverage>; 2]>,
 }
 
 impl Pair {
@@ -68,7 +73,18 @@ impl Pair {
     fn with(code: &[u8], perm: Perm) -> Pair {
         let mut translator = Translator::new().unwrap();
         translator.set_heat(1);
-        Pair { one: Guest::new(Interpreter::new(), code, perm), other: Guest::new(translator, code, perm) }
+        let (one, other) = (Guest::new(Interpreter::new(), code, perm), Guest::new(translator, code, perm));
+        Pair { one, other, edges: None }
+    }
+
+    /// Counts edges, if asked to, and compares them, too.
+    fn count_edges(&mut self, counts: bool) {
+        self.edges = counts.then(|| {
+            let both = [(); 2].map(|()| Arc::new(Coverage::new()));
+            self.one.engine.set_coverage(Some(Arc::clone(&both[0])));
+            self.other.engine.set_coverage(Some(Arc::clone(&both[1])));
+            both
+        });
     }
 
     fn set(&mut self, n: u8, value: u64) {
@@ -93,6 +109,9 @@ impl Pair {
             self.one.memory.peek(start, &mut x);
             self.other.memory.peek(start, &mut y);
             assert!(x == y, "{what}: memory at {start:#x}");
+        }
+        if let Some([one, other]) = &self.edges {
+            assert_eq!(one.edges(), other.edges(), "{what}");
         }
         exit
     }

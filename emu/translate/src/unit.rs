@@ -4,6 +4,7 @@
 //! version of it, up to a few; so a loop's first round makes the checks, and its later ones need none.
 
 mod allocate;
+mod counts;
 mod edges;
 mod indirect;
 mod inline;
@@ -13,7 +14,7 @@ mod switch;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use goemu_x86::coverage::{self, Coverage};
+use goemu_x86::coverage::{Coverage, Path};
 use goemu_x86::decode::{Block, BlockEnd};
 use goemu_x86::engine::Allocators;
 use goemu_x86::memory::Memory;
@@ -59,25 +60,25 @@ struct Begun {
     round: Option<Range<u64>>,
     /// The calls that it is translated in.
     callers: Callers,
+    /// Edges that were taken and are not counted where it begins.
+    taken: Path,
     label: Label,
 }
 
 /// Ways out that are emitted behind the code.
 enum Cold {
-    /// Counts what is pending, then goes on to the block at an address.
-    Count(Label, i32, edges::Target, u64),
+    /// Counts what is pending and what was taken, then goes on to the block at an address.
+    Count(Label, (i32, Path), edges::Target, u64),
     /// Eight bytes.
     Constant(Label, u64),
-    /// Adds 1 to a counter of the host's, then goes on at another label.
-    Edge(Label, u64, Label),
     /// Leaves: to an address that is not translated.
-    Arrive(Label, u64, i32),
+    Arrive(Label, u64, (i32, Path)),
     /// Leaves for the interpreter.
-    Interpret(Label, u64, i32),
+    Interpret(Label, u64, (i32, Path)),
     /// Restores what [`Unit::allocate`] saved, and goes on at another label.
     Restore(Label, Label),
-    /// An indirect call, after so many instructions that are not counted: not where it was expected to go.
-    Call(Label, Box<(Instruction, Facts)>, i32),
+    /// An indirect call, after so many instructions and edges that are not counted: not where it was expected to go.
+    Call(Label, Box<(Instruction, Facts)>, (i32, Path)),
 }
 
 /// One translation under way.
@@ -109,8 +110,13 @@ pub(crate) struct Unit<'a> {
     entries: Vec<(u64, u32)>,
     /// Tables of jumps, one after the other.
     tables: switch::Ways,
-    /// At how many places an edge is counted, by its number.
-    counted: FxHashMap<u32, usize>,
+    /// Edges that were taken and are not counted at the instruction that is being emitted.
+    taken: Path,
+    /// At how many places a path is counted.
+    counted: FxHashMap<Path, usize>,
+    /// How many ways lead to a block, and from which blocks they are known.
+    ways: FxHashMap<u64, usize>,
+    around: FxHashSet<u64>,
 }
 
 /// What a translation gave.
@@ -164,18 +170,21 @@ impl<'a> Unit<'a> {
             live: FxHashMap::default(),
             entries: Vec::new(),
             tables: Vec::new(),
+            taken: Path::default(),
             counted: FxHashMap::default(),
+            ways: FxHashMap::default(),
+            around: FxHashSet::default(),
         };
-        unit.arrival(pc)?;
+        unit.arrival(pc, Path::default())?;
         while let Some((pc, at)) = unit.queue.pop_front() {
             unit.chain(pc, at);
         }
         unit.finish()
     }
 
-    /// The block at an address that control may come to from anywhere.
-    fn arrival(&mut self, pc: u64) -> Option<edges::Target> {
-        self.target(&Edge { since: ARRIVED, arrives: true, ..Edge::polled(pc, &Facts::default()) })
+    /// The block at an address that control may come to from anywhere, if it has taken nothing, or by a return.
+    fn arrival(&mut self, pc: u64, taken: Path) -> Option<edges::Target> {
+        self.target(&Edge { since: ARRIVED, arrives: true, taken, ..Edge::polled(pc, &Facts::default()) })
     }
 
     /// Emits a block, and those that it falls into.
@@ -190,7 +199,9 @@ impl<'a> Unit<'a> {
                 return;
             }
             (self.since, self.round, self.callers) = (begun.since, begun.round.clone(), begun.callers);
+            self.taken = begun.taken;
             self.emitter.bind(label);
+            self.look_around(pc);
             let Some(next) = self.block(pc, facts, pending) else { return };
             (pc, at) = next;
         }
@@ -252,10 +263,12 @@ impl<'a> Unit<'a> {
         let arrives = begun.facts.weight() == 0
             && begun.since == ARRIVED
             && begun.pending == 0
-            && begun.callers.is_empty();
-        if !arrives || self.limits.coverage.is_some() || !self.returns.remove(&pc) {
+            && begun.callers.is_empty()
+            && begun.taken == self.arrival_at(pc);
+        if !arrives || !self.returns.remove(&pc) {
             return;
         }
+        self.taken = Path::default();
         self.entries.push((pc, self.emitter.here()));
         self.spot(pc, 0, At::Return);
         let constant = self.emitter.label();
@@ -307,7 +320,8 @@ impl<'a> Unit<'a> {
             (Kind::Call, BlockEnd::Call(to)) => {
                 self.begin_leaving(last, done);
                 self.push_return(last.next_ip());
-                self.count_edge(last, to);
+                self.take(last, to);
+                self.count_taken();
                 let way = self.way_of_call(to);
                 self.emitter.jump(way);
                 self.prepare_return(last.next_ip());
@@ -344,41 +358,6 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// A counter of an edge, if it is counted: for each place another one of a few.
-    fn counter(&mut self, edge: coverage::Edge) -> Option<u64> {
-        let coverage = self.limits.coverage?;
-        let number = coverage.number(edge)?;
-        let places = self.counted.entry(number).or_default();
-        *places += 1;
-        coverage.counter_of(number, *places - 1).map(|counter| counter as u64)
-    }
-
-    fn edge(&mut self, from: &Instruction, to: u64) -> Option<u64> {
-        self.counter(coverage::Edge { from: from.ip(), to })
-    }
-
-    /// Emits what counts an edge.
-    fn count_edge(&mut self, from: &Instruction, to: u64) {
-        if let Some(counter) = self.edge(from, to) {
-            self.emitter.add_one(counter);
-        }
-    }
-
-    /// Emits what counts an arrival from nowhere.
-    fn count_arrival(&mut self, to: u64) {
-        if let Some(counter) = self.counter(coverage::Edge { from: 0, to }) {
-            self.emitter.add_one(counter);
-        }
-    }
-
-    /// The same, for who jumps to a label.
-    fn counted_way(&mut self, from: &Instruction, to: u64, then: Label) -> Label {
-        let Some(counter) = self.edge(from, to) else { return then };
-        let way = self.emitter.label();
-        self.cold.push(Cold::Edge(way, counter, then));
-        way
-    }
-
     /// Between blocks RSP must be near: an access says so, or the interpreter takes over.
     fn settle_rsp(&mut self, facts: &mut Facts) {
         if !facts.rsp_is_settled() {
@@ -410,7 +389,7 @@ impl<'a> Unit<'a> {
     /// A call will return here: that is translated, too.
     fn prepare_return(&mut self, addr: u64) {
         // If there is no room for it, it waits until it is hot itself.
-        let _ = self.arrival(addr);
+        let _ = self.arrival(addr, self.arrival_at(addr));
         self.returns.insert(addr);
     }
 
@@ -421,6 +400,7 @@ impl<'a> Unit<'a> {
             self.settle_rsp(&mut facts);
             return self.fall(&self.edge_to(back, &facts, done));
         }
+        self.count_taken();
         self.emitter.count(-done);
         self.spot_below(insn.ip(), -1, off);
         if self.since > ARRIVED {
@@ -451,7 +431,7 @@ impl<'a> Unit<'a> {
 
     pub(crate) fn way_to_interpret(&mut self, pc: u64, pending: i32) -> Label {
         let way = self.emitter.label();
-        self.cold.push(Cold::Interpret(way, pc, pending));
+        self.cold.push(Cold::Interpret(way, pc, (pending, self.taken)));
         way
     }
 
@@ -461,7 +441,7 @@ impl<'a> Unit<'a> {
         if self.spots.last().is_some_and(|last| last.place == place) {
             self.spots.pop();
         }
-        self.spots.push(Spot { place, pc, pending, off: 0, at });
+        self.spots.push(Spot { place, pc, pending, off: 0, at, taken: self.taken });
     }
 
     /// What the last spot covers, up to here, was a look at R14.
@@ -484,43 +464,43 @@ impl<'a> Unit<'a> {
     fn finish(mut self) -> Option<Done> {
         let (mut stubs, first) = (Vec::new(), self.cache.stubs.len());
         // Nothing of it can be refused.
+        self.taken = Path::default();
         self.spot(0, 0, At::Pc);
         for cold in std::mem::take(&mut self.cold) {
             let number = (first + stubs.len()) as u32;
+            self.taken = Path::default();
             match cold {
-                Cold::Count(way, pending, target, pc) => {
+                Cold::Count(way, uncounted, target, pc) => {
                     self.emitter.bind(way);
-                    self.go_on(target, pc, pending);
+                    self.go_on(target, pc, uncounted);
                 }
                 Cold::Constant(label, value) => {
                     self.emitter.align(8);
                     self.emitter.bind(label);
                     self.emitter.quad(value);
                 }
-                Cold::Edge(way, counter, then) => {
-                    self.emitter.bind(way);
-                    self.emitter.add_one(counter);
-                    self.emitter.jump(then);
-                }
                 Cold::Restore(way, then) => {
                     self.emitter.bind(way);
                     self.emitter.restore_saved();
                     self.emitter.jump(then);
                 }
-                Cold::Call(way, call, pending) => {
+                Cold::Call(way, call, (pending, taken)) => {
                     let (insn, mut facts) = *call;
                     self.emitter.bind(way);
+                    self.taken = taken;
                     self.spot(insn.ip(), pending, At::Pc);
                     self.indirect(Kind::IndirectCall, &insn, &mut facts, pending + 1, false)?;
                     self.spot(0, 0, At::Pc);
                 }
-                Cold::Interpret(way, pc, pending) => {
+                Cold::Interpret(way, pc, (pending, taken)) => {
                     self.emitter.bind(way);
+                    self.count_path(taken);
                     emit_stub(&mut self.emitter, number);
                     stubs.push(Stub::Interpret { pc, pending });
                 }
-                Cold::Arrive(way, pc, pending) => {
+                Cold::Arrive(way, pc, (pending, taken)) => {
                     self.emitter.bind(way);
+                    self.count_path(taken);
                     // Counts everything down, so that the jump fits whatever it will go to.
                     self.emitter.count(-pending);
                     self.spot(pc, 0, At::Pc);
@@ -535,8 +515,8 @@ impl<'a> Unit<'a> {
         }
         let emitter = &self.emitter;
         let begun = self.begun.into_iter().flat_map(|(pc, all)| all.into_iter().map(move |one| (pc, one)));
-        // Control comes to those inside calls from nowhere else.
-        let begun = begun.filter(|(_, one)| one.callers.is_empty());
+        // Control comes to those inside calls, or behind edges that are not counted, from nowhere else.
+        let begun = begun.filter(|(_, one)| one.callers.is_empty() && one.taken.is_empty());
         let versions = begun.filter_map(|(pc, Begun { facts, pending, since, label, .. })| {
             Some((pc, Version::new(facts, pending, since, emitter.place(label)?)))
         });

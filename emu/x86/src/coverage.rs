@@ -6,19 +6,23 @@
 //! from, as return addresses and the cases of a switch do. So each arrival at a block is one edge, and all engines count
 //! the same edges the same number of times.
 
+mod counters;
+mod paths;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use iced_x86::{FlowControl, Instruction, OpKind};
 use rustc_hash::FxHashMap;
 
-/// Counters of one allocation, and how many allocations there can be.
-const CHUNK: usize = 1 << 12;
-const CHUNKS: usize = 1 << 10;
-/// Counters of one edge, at most.
-const PLACES: usize = 4;
+use counters::{Counters, add};
+pub use paths::Path;
+use paths::Paths;
+
+/// Edges, at most.
+const MOST: usize = 1 << 22;
 
 /// One way that control took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,8 +41,8 @@ pub struct Edge {
 pub struct Coverage {
     within: Vec<Range<u64>>,
     known: Mutex<Known>,
-    counters: Box<[OnceLock<Box<[AtomicU64]>>]>,
-    beside: Mutex<Beside>,
+    counters: Counters,
+    paths: Mutex<Paths>,
     /// RIP when an engine left last: where it goes on, control did not go anywhere.
     place: AtomicU64,
     /// Whether something was counted since all counts were 0.
@@ -50,11 +54,6 @@ struct Known {
     numbers: FxHashMap<Edge, u32>,
     edges: Vec<Edge>,
 }
-
-/// Further counters of edges that are counted at several places of the code: an addition waits for the one before it to the same
-/// counter, and a loop that is unrolled need not.
-#[derive(Debug, Default)]
-struct Beside(BTreeMap<(u32, usize), Box<AtomicU64>>);
 
 /// No address of guest code.
 const NOWHERE: u64 = u64::MAX;
@@ -77,12 +76,11 @@ impl Coverage {
 
     /// Counts edges whose target lies in one of these ranges; all, if there are none. Other code costs nothing.
     pub fn within(ranges: Vec<Range<u64>>) -> Coverage {
-        let counters = std::iter::repeat_with(OnceLock::new).take(CHUNKS).collect();
         Coverage {
             within: ranges,
             known: Mutex::default(),
-            counters,
-            beside: Mutex::default(),
+            counters: Counters::new(MOST),
+            paths: Mutex::default(),
             place: AtomicU64::new(NOWHERE),
             used: AtomicBool::new(false),
         }
@@ -100,7 +98,7 @@ impl Coverage {
 
     /// Whether no further edge can be counted: some four million have been seen.
     pub fn is_full(&self) -> bool {
-        self.len() == CHUNK * CHUNKS
+        self.len() == self.counters.most()
     }
 
     /// The edge of a number.
@@ -110,11 +108,13 @@ impl Coverage {
 
     /// How often the edge of a number was taken; 0 if there is none.
     pub fn count(&self, number: usize) -> u64 {
-        let number = number as u32;
-        let own = self.counter(number).map_or(0, |counter| counter.load(Ordering::Relaxed));
-        let beside = self.beside();
-        let counters = beside.0.range((number, 0)..=(number, PLACES));
-        counters.fold(own, |sum, (_, counter)| sum.wrapping_add(counter.load(Ordering::Relaxed)))
+        let mut count = self.counters.get(number).map_or(0, |counter| counter.load(Ordering::Relaxed));
+        self.paths().each(|edge, more| {
+            if edge as usize == number {
+                count = count.wrapping_add(more);
+            }
+        });
+        count
     }
 
     /// Shows every edge that was taken: its number and how often. This is the cheap way, for a look after each call.
@@ -129,11 +129,7 @@ impl Coverage {
     /// Shows every edge that was taken, and sets all counts to 0: [`Coverage::each`] and [`Coverage::clear`] at once.
     pub fn drain(&self, mut show: impl FnMut(usize, u64)) {
         self.forget_place();
-        for ((number, _), beside) in &self.beside().0 {
-            if let (Some(own), more @ 1..) = (self.counter(*number), beside.swap(0, Ordering::Relaxed)) {
-                own.store(own.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
-            }
-        }
+        self.paths().settle(&self.counters);
         self.counters().for_each(|(at, counter)| match counter.load(Ordering::Relaxed) {
             0 => {}
             count => {
@@ -176,7 +172,7 @@ impl Coverage {
 
     /// Brings counts back.
     pub fn restore(&self, saved: &Saved) {
-        self.beside().0.values().for_each(|counter| counter.store(0, Ordering::Relaxed));
+        self.paths().clear();
         for (at, counter) in self.counters() {
             counter.store(saved.0.get(at).copied().unwrap_or_default(), Ordering::Relaxed);
         }
@@ -212,7 +208,7 @@ impl Coverage {
     /// For engines: counts an edge.
     pub fn take(&self, edge: Edge) {
         if let Some(counter) = self.number(edge).and_then(|number| self.counter(number)) {
-            add(counter);
+            add(counter, 1);
         }
     }
 
@@ -227,8 +223,7 @@ impl Coverage {
             return Some(number);
         }
         let number = known.edges.len();
-        let chunk = self.counters.get(number / CHUNK)?;
-        chunk.get_or_init(|| std::iter::repeat_with(AtomicU64::default).take(CHUNK).collect());
+        self.counters.make(number)?;
         known.edges.push(edge);
         known.numbers.insert(edge, number as u32);
         Some(number as u32)
@@ -237,64 +232,60 @@ impl Coverage {
     /// For engines: the counter of an edge. It stays where it is as long as the coverage lives.
     #[inline]
     pub fn counter(&self, number: u32) -> Option<&AtomicU64> {
-        let chunk = self.counters.get(number as usize / CHUNK)?.get()?;
-        chunk.get(number as usize % CHUNK)
+        self.counters.get(number as usize)
     }
 
-    /// For engines: where an edge is counted at one of several places of the code; the first has its own counter. It stays where it is
-    /// as long as the coverage lives.
-    pub fn counter_of(&self, number: u32, place: usize) -> Option<*mut u64> {
-        match place % PLACES {
-            0 => self.counter(number).map(AtomicU64::as_ptr),
-            place => Some(self.beside().0.entry((number, place)).or_default().as_ptr()),
-        }
+    /// For engines: the path that the edge of a number makes longer. `None` if what was taken before must be counted first.
+    pub fn join(&self, before: Path, number: u32) -> Option<Path> {
+        self.paths().join(before, number)
+    }
+
+    /// For engines: where a path is counted at one of several places of the code. It stays where it is as long as the coverage lives.
+    /// `None` for no edge.
+    pub fn counter_of(&self, path: Path, place: usize) -> Option<*mut u64> {
+        let mut paths = self.paths();
+        let counter = paths.counter(path, place);
+        counter.or_else(|| self.counter(paths.edges(path).next()?).map(AtomicU64::as_ptr))
+    }
+
+    /// For engines: counts the edges of a path.
+    pub fn add_path(&self, path: Path) {
+        self.paths().edges(path).for_each(|edge| self.add(edge));
     }
 
     /// For engines: counts the edge of a number.
     #[inline]
     pub fn add(&self, number: u32) {
         if let Some(counter) = self.counter(number) {
-            add(counter);
+            add(counter, 1);
         }
     }
 
     /// The counters of all edges that have been seen, in order.
     fn counters(&self) -> impl Iterator<Item = (usize, &AtomicU64)> {
-        let chunks = self.counters.iter().map_while(OnceLock::get);
-        chunks.flat_map(|chunk| chunk.iter()).take(self.len()).enumerate()
+        self.counters.first(self.len())
     }
 
     /// Shows all edges that have been seen, in order, and how often they were taken.
     fn counts(&self, mut show: impl FnMut(usize, u64)) {
-        // Nothing is locked while it is shown.
-        let beside: Vec<_> = self
-            .beside()
-            .0
-            .iter()
-            .map(|((at, _), more)| (*at as usize, more.load(Ordering::Relaxed)))
-            .collect();
-        let mut beside = beside.into_iter().peekable();
-        for (at, own) in self.counters() {
-            let mut count = own.load(Ordering::Relaxed);
-            while let Some((_, more)) = beside.next_if(|(of, _)| *of == at) {
-                count = count.wrapping_add(more);
+        let mut counts: Vec<u64> =
+            self.counters().map(|(_, counter)| counter.load(Ordering::Relaxed)).collect();
+        self.paths().each(|edge, more| {
+            if let Some(count) = counts.get_mut(edge as usize) {
+                *count = count.wrapping_add(more);
             }
-            show(at, count);
-        }
+        });
+        // Nothing is locked while it is shown.
+        counts.into_iter().enumerate().for_each(|(at, count)| show(at, count));
     }
 
-    fn beside(&self) -> std::sync::MutexGuard<'_, Beside> {
-        self.beside.lock().unwrap_or_else(PoisonError::into_inner)
+    fn paths(&self) -> MutexGuard<'_, Paths> {
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-#[inline]
-fn add(counter: &AtomicU64) {
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
 /// The edge by which control came to `to` after an instruction, if that ends a block.
@@ -316,14 +307,12 @@ pub fn edge(insn: &Instruction, to: u64) -> Option<Edge> {
 mod tests {
     use super::*;
 
-    /// What code does at one of the places where it counts an edge.
-    fn add(coverage: &Coverage, number: u32, place: usize, count: u64) {
-        let at = coverage.counter_of(number, place).unwrap();
-        let beside = coverage.beside();
-        let counter =
-            beside.0.get(&(number, place)).map_or(coverage.counter(number).unwrap(), |beside| beside);
-        assert_eq!(counter.as_ptr(), at);
-        counter.fetch_add(count, Ordering::Relaxed);
+    /// What code does at one of the places where it counts a path.
+    fn count(coverage: &Coverage, path: Path, place: usize, count: u64) {
+        let at = coverage.counter_of(path, place).unwrap();
+        let paths = coverage.paths();
+        let mut counters = paths.all().chain(coverage.counters().map(|(_, own)| own));
+        counters.find(|one| one.as_ptr() == at).unwrap().fetch_add(count, Ordering::Relaxed);
         coverage.used.store(true, Ordering::Relaxed);
     }
 
@@ -337,24 +326,59 @@ mod tests {
         shown
     }
 
-    /// The fifth place has the first one's again.
     #[test]
     fn an_edge_has_what_all_its_counters_have() {
         let coverage = Coverage::new();
         let numbers = [1, 2, 3].map(|to| coverage.number(Edge { from: 0, to }).unwrap());
-        for (place, count) in [(0, 1), (1, 10), (2, 100), (3, 1000), (4, 10_000)] {
-            add(&coverage, numbers[1], place, count);
+        let one = numbers.map(|number| coverage.join(Path::default(), number).unwrap());
+        let both = coverage.join(one[1], numbers[2]).unwrap();
+        let all = coverage.join(both, numbers[1]).unwrap();
+        // The fifth place has the first one's again.
+        for (place, times) in [(0, 1), (1, 10), (2, 100), (3, 1000), (4, 10_000)] {
+            count(&coverage, one[1], place, times);
         }
-        add(&coverage, numbers[2], 1, 7);
-        assert_eq!(shown(&coverage), [(1, 11_111), (2, 7)]);
-        assert_eq!(coverage.edges().values().copied().collect::<Vec<_>>(), [11_111, 7]);
+        count(&coverage, both, 1, 7);
+        count(&coverage, all, 0, 100_000);
+        coverage.add(numbers[2]);
+        coverage.add_path(both);
+        assert_eq!(shown(&coverage), [(1, 211_119), (2, 100_009)]);
+        assert_eq!(coverage.edges().values().copied().collect::<Vec<_>>(), [211_119, 100_009]);
         let saved = coverage.save();
-        add(&coverage, numbers[0], 3, 5);
+        count(&coverage, one[0], 3, 5);
         coverage.restore(&saved);
-        assert_eq!(shown(&coverage), [(1, 11_111), (2, 7)]);
+        assert_eq!(shown(&coverage), [(1, 211_119), (2, 100_009)]);
         let mut drained = Vec::new();
         coverage.drain(|at, count| drained.push((at, count)));
-        assert_eq!(drained, [(1, 11_111), (2, 7)]);
+        assert_eq!(drained, [(1, 211_119), (2, 100_009)]);
         assert_eq!(shown(&coverage), []);
+    }
+
+    #[test]
+    fn paths_are_bounded_and_single_edges_always_counted() {
+        let coverage = Coverage::new();
+        let number = |to| coverage.number(Edge { from: 0, to }).unwrap();
+        let first = coverage.join(Path::default(), number(0)).unwrap();
+        let longest = std::iter::successors(Some(first), |&path| coverage.join(path, number(1))).last();
+        assert_eq!(coverage.paths().edges(longest.unwrap()).count(), 16);
+        // All paths that there can be, with all their counters.
+        let numbers: Vec<u32> = (0..600).map(number).collect();
+        let mut made = 0;
+        for &from in &numbers {
+            let from = coverage.join(Path::default(), from).unwrap();
+            for path in numbers.iter().filter_map(|&number| coverage.join(from, number)) {
+                (0..4).for_each(|place| assert!(coverage.counter_of(path, place).is_some()));
+                made += 1;
+            }
+        }
+        assert!(made < numbers.len() * numbers.len(), "there is no bound: {made}");
+        for &number in &numbers {
+            let one = coverage.join(Path::default(), number).unwrap();
+            (0..4).for_each(|place| count(&coverage, one, place, 1));
+        }
+        assert_eq!(shown(&coverage), numbers.iter().map(|&n| (n as usize, 4)).collect::<Vec<_>>());
+        // A path of another coverage is none.
+        let other = Coverage::new();
+        let strange = coverage.join(first, numbers[1]).unwrap();
+        assert_eq!((other.join(strange, 0), other.counter_of(strange, 0)), (None, None));
     }
 }

@@ -1,5 +1,6 @@
 //! Why translated code was left, and where the guest is then.
 
+use goemu_x86::coverage::Path;
 use goemu_x86::cpu::{Cpu, gpr};
 use goemu_x86::memory::Memory;
 
@@ -22,24 +23,37 @@ pub(super) enum After {
     Enter { table: i32 },
 }
 
+/// Where the guest is.
+pub(super) struct Leaving {
+    pub(super) after: After,
+    /// Its address, as far as the place that was left knows it.
+    pub(super) pc: u64,
+    /// Instructions that are not counted down yet.
+    pub(super) pending: i32,
+    /// Edges that were taken and are not counted yet.
+    pub(super) taken: Path,
+}
+
 impl Parts {
-    /// What follows, the guest's address as far as the place that was left knows it, and the instructions that are not counted
-    /// down yet. `None` for a place that is not known.
-    pub(super) fn why(&mut self, left: Left, cpu: &mut Cpu, window: &Window) -> Option<(After, u64, i32)> {
+    /// What follows, and where. `None` for a place that is not known.
+    pub(super) fn why(&mut self, left: Left, cpu: &mut Cpu, window: &Window) -> Option<Leaving> {
         match left {
             Left::Refused(address) => self.refused(address, cpu, window),
-            Left::Stub(number) => Some(match *self.cache.stubs.get(number as usize)? {
-                Stub::Interpret { pc, pending } => (After::Interpret, pc, pending),
-                Stub::Arrive { pc, pending, .. } => (After::Arrive, pc, pending),
-                Stub::Return => (After::Enter { table: layout::RETURNS }, 0, 0),
-                Stub::Jump => (After::Enter { table: layout::JUMPS }, 0, 0),
-            }),
+            Left::Stub(number) => {
+                let (after, pc, pending) = match *self.cache.stubs.get(number as usize)? {
+                    Stub::Interpret { pc, pending } => (After::Interpret, pc, pending),
+                    Stub::Arrive { pc, pending, .. } => (After::Arrive, pc, pending),
+                    Stub::Return => (After::Enter { table: layout::RETURNS }, 0, 0),
+                    Stub::Jump => (After::Enter { table: layout::JUMPS }, 0, 0),
+                };
+                Some(Leaving { after, pc, pending, taken: Path::default() })
+            }
         }
     }
 
     /// The host refused an instruction: its registers are made the guest's again.
-    fn refused(&mut self, address: u64, cpu: &mut Cpu, window: &Window) -> Option<(After, u64, i32)> {
-        let Spot { pc, pending, off, at, .. } = self.cache.spot(address)?;
+    fn refused(&mut self, address: u64, cpu: &mut Cpu, window: &Window) -> Option<Leaving> {
+        let Spot { pc, pending, off, at, taken, .. } = self.cache.spot(address)?;
         cpu.set_gpr(gpr::RSP, cpu.gpr(gpr::RSP).wrapping_add(off.into()));
         if at == At::Biased {
             let base = window.base() as u64;
@@ -51,7 +65,7 @@ impl Parts {
             At::Return => After::Enter { table: layout::RETURNS },
             At::Jump => After::Enter { table: layout::JUMPS },
         };
-        Some((after, pc, pending))
+        Some(Leaving { after, pc, pending, taken })
     }
 
     /// Where a place that looks has found too often what it looks for, it does so no more.

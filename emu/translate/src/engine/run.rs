@@ -9,7 +9,7 @@ use goemu_x86::interp::Interpreter;
 use goemu_x86::memory::Memory;
 
 use super::Translator;
-use super::left::After;
+use super::left::{After, Leaving};
 use crate::host::enter::{Left, Window};
 use crate::host::signals::Inside;
 use crate::layout::{self, CHUNK, MARGIN};
@@ -208,7 +208,10 @@ impl Translator {
         store(cpu, window, refused);
         memory.charge(costs.saturating_sub(window.state().cost_left));
         note_objects(memory, window, **fuel - chunk);
-        let (after, pc, pending) = parts.why(left, cpu, window)?;
+        let Leaving { after, pc, pending, taken } = parts.why(left, cpu, window)?;
+        if let Some(coverage) = self.coverage.as_deref().filter(|_| !taken.is_empty()) {
+            coverage.add_path(taken);
+        }
         cpu.rip = after.target(pc, cpu, memory, window);
         let ran = chunk - (window.state().count - i64::from(pending));
         **fuel -= ran;

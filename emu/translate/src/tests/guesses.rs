@@ -44,6 +44,7 @@ fn run(
 ) -> (Exit, Pair) {
     let mut pair = Pair::new(&program(by_memory));
     pair.other.engine.set_heat(heat);
+    pair.count_edges(rounds % 2 == 1);
     for memory in [&mut pair.one.memory, &mut pair.other.memory] {
         memory.poke(DATA, &first.to_le_bytes()).unwrap();
     }

@@ -96,6 +96,7 @@ fn run(seed: u64) -> (u64, u64) {
     let code = program(&mut random);
     let mut pair = Pair::new(&code);
     pair.other.engine.set_heat(0);
+    pair.count_edges(seed % 2 == 1);
     let mut ended = 0;
     for state in 0..4 {
         for n in [gpr::RAX, gpr::RBX, gpr::RSI, gpr::RDI, gpr::R8, gpr::R9] {

@@ -45,8 +45,10 @@ fn a_loop_runs_translated_and_counts_alike() {
 
 #[test]
 fn calls_return_and_count_alike() {
-    for fuel in [1, 7, 50, 1000, 1 << 40] {
+    for (fuel, counts) in [1, 7, 50, 1000, 1 << 40].into_iter().flat_map(|fuel| [(fuel, false), (fuel, true)])
+    {
         let mut pair = Pair::new(&FIB);
+        pair.count_edges(counts);
         pair.set(gpr::RDI, 12);
         assert_eq!(to_end(&mut pair, fuel, "fib"), Exit::Halt);
         assert_eq!(pair.other.cpu.gpr(gpr::RAX), 144);
@@ -167,6 +169,7 @@ fn fuel_ends_at_the_same_instruction_in_loops_that_are_unrolled() {
     for fuel in (1..40).chain(500..560).chain([1000, 5000, 5001, 5002, 5003, 1 << 40]) {
         let mut pair = Pair::new(&code);
         pair.other.engine.set_heat(0);
+        pair.count_edges(fuel % 2 == 1);
         pair.set(gpr::RCX, 300);
         assert_eq!(to_end(&mut pair, fuel, &format!("{fuel} at a time")), Exit::Halt);
         assert!(fuel < 560 || pair.translated() > 1000, "{fuel}: {}", pair.translated());

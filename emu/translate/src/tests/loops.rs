@@ -89,6 +89,7 @@ fn run(seed: u64) -> (u64, u64) {
     let code = program(&mut random);
     let mut pair = Pair::new(&code);
     pair.other.engine.set_heat(0);
+    pair.count_edges(seed % 2 == 1);
     let mut rounds = 0;
     for state in 0..6 {
         for n in [gpr::RAX, gpr::RSI, gpr::R9] {

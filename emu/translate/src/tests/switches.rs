@@ -82,6 +82,7 @@ fn random_tables_and_fuel() {
         let choose = |random: &mut Random| if odd { random.of(&places) } else { random.of(&cases()) };
         let table: Vec<u64> = (0..CASES).map(|_| choose(&mut random)).collect();
         let mut pair = pair(&program, &table);
+        pair.count_edges(round % 2 == 1);
         pair.set(gpr::RCX, 500 + random.next(3000));
         let fuel = if random.next(2) == 0 { 1 << 20 } else { random.next(20_000) as i64 };
         let _ = pair.run(fuel, 0, &format!("round {round}"));

@@ -29,12 +29,12 @@ impl Unit<'_> {
         // What may be refused comes before what cannot be taken back.
         self.emitter.save_pointers(self.limits.allocators.pointers);
         self.push_return(back);
-        self.count_edge(last, to);
+        self.take(last, to);
         let (restore, stop) = (self.emitter.label(), self.arrive(to, 0));
         self.cold.push(Cold::Restore(restore, stop));
         self.emitter.bump(restore, MOST);
         self.emitter.lea(Register::RSP, Register::RSP, 8);
-        self.count_arrival(back);
+        self.take_arrival(back);
         facts.move_rsp(16);
         facts.forget(0);
         facts.prove(Register::RAX, Register::None, 1, 0);

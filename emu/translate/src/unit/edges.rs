@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use goemu_x86::coverage::Path;
 use goemu_x86::decode::Block;
 use iced_x86::Instruction;
 
@@ -36,6 +37,8 @@ pub(super) struct Target {
     pub(super) label: Label,
     /// What it counts as pending.
     pub(super) pending: i32,
+    /// Edges that were taken and that it counts.
+    taken: Path,
     /// Whether fuel is to be looked at on the way.
     polls: bool,
 }
@@ -57,13 +60,20 @@ pub(super) struct Edge<'f> {
     pub(super) arrives: bool,
     /// Whether it goes backwards.
     pub(super) back: bool,
+    /// Edges that were taken, this one too, and are not counted.
+    pub(super) taken: Path,
 }
 
 impl<'f> Edge<'f> {
     /// An edge where fuel was looked at and everything is counted.
     pub(super) fn polled(pc: u64, facts: &'f Facts) -> Edge<'f> {
-        let callers = Callers::default();
-        Edge { pc, facts, pending: 0, since: 0, round: None, callers, arrives: false, back: false }
+        let (callers, taken) = (Callers::default(), Path::default());
+        Edge { pc, facts, pending: 0, since: 0, round: None, callers, arrives: false, back: false, taken }
+    }
+
+    /// What is not counted: instructions, and edges that were taken.
+    fn uncounted(&self) -> (i32, Path) {
+        (self.pending, self.taken)
     }
 }
 
@@ -81,9 +91,15 @@ impl Unit<'_> {
         if let Some(switch) = self.decoded(pc).and_then(|decoded| decoded.switch) {
             facts.keep_limit(edge.facts, switch.index);
         }
-        let known = self.cache.versions(pc).iter().filter(|_| edge.callers.is_empty());
+        let taken = self.carried(edge);
+        let known = self.cache.versions(pc).iter().filter(|_| edge.callers.is_empty() && taken.is_empty());
         let known = known.map(|v| (&v.facts, v.pending, v.since, Err(v.place)));
-        let begun = self.begun.get(&pc).into_iter().flatten().filter(|b| b.callers == edge.callers);
+        let begun = self
+            .begun
+            .get(&pc)
+            .into_iter()
+            .flatten()
+            .filter(|b| b.callers == edge.callers && b.taken == taken);
         let begun = begun.map(|b| (&b.facts, b.pending, b.since, Ok(b.label)));
         let all: Vec<_> = known.chain(begun).collect();
         let different: Vec<&Facts> = all.iter().map(|(have, ..)| *have).filter(|f| f.weight() > 0).collect();
@@ -113,41 +129,57 @@ impl Unit<'_> {
         let found = if make { None } else { ready.or(usable.iter().max_by_key(|(weight, ..)| *weight)) };
         if let Some(&(_, pending, has, place)) = found {
             let label = place.unwrap_or_else(|place| self.emitter.known(place));
-            return Some(Target { label, pending, polls: polls || has < since });
+            return Some(Target { label, pending, taken, polls: polls || has < since });
         }
         if spent {
-            let outside = || Edge { callers: Callers::default(), ..edge.clone() };
-            return if edge.callers.is_empty() { None } else { self.target(&outside()) };
+            let (callers, none) = (Callers::default(), Path::default());
+            let outside = Edge { callers, taken: none, ..edge.clone() };
+            return if edge.callers.is_empty() && taken.is_empty() { None } else { self.target(&outside) };
         }
         let facts = if few { facts } else { Facts::default().settled(0) };
         let label = self.emitter.label();
         let round = edge.round.clone().filter(|_| inside);
         let blocks = self.begun.entry(pc).or_default();
         let (pending, callers) = (edge.pending, edge.callers);
-        blocks.push(Begun { facts, pending, since: rounded(since), round, callers, label });
+        blocks.push(Begun { facts, pending, since: rounded(since), round, callers, taken, label });
         self.queue.push_back((pc, blocks.len() - 1));
-        Some(Target { label, pending: edge.pending, polls })
+        Some(Target { label, pending: edge.pending, taken, polls })
+    }
+
+    /// What of the edges that were taken the block does not find counted: all, or none of them.
+    fn carried(&self, edge: &Edge<'_>) -> Path {
+        let again = edge.back && edge.round.is_some();
+        let carries = edge.arrives || self.is_apart(edge.pc, if again { 2 } else { 1 });
+        if carries { edge.taken } else { Path::default() }
     }
 
     /// Code goes on here with a block: one that is to be emitted now, or a jump to it.
     pub(super) fn fall(&mut self, edge: &Edge<'_>) -> Option<(u64, usize)> {
         let before = self.queue.len();
         let Some(target) = self.target(edge) else {
+            self.taken = edge.taken;
             let way = self.arrive(edge.pc, edge.pending);
             self.emitter.jump(way);
             return None;
         };
         if self.queue.len() > before && !target.polls {
+            if target.taken != edge.taken {
+                self.count_path(edge.taken);
+            }
             return self.queue.pop_back();
         }
-        self.go_on(target, edge.pc, edge.pending);
+        self.go_on(target, edge.pc, edge.uncounted());
         None
     }
 
-    /// Goes to a block, and looks at fuel first if it must.
-    pub(super) fn go_on(&mut self, target: Target, pc: u64, pending: i32) {
+    /// Counts what is not counted, as far as a block does not, looks at fuel if it must, and goes to the block.
+    pub(super) fn go_on(&mut self, target: Target, pc: u64, (pending, taken): (i32, Path)) {
+        if target.taken != taken {
+            self.count_path(taken);
+        }
         self.emitter.count(target.pending - pending);
         if target.polls {
+            self.taken = target.taken;
             self.spot(pc, target.pending, At::Pc);
             self.emitter.poll(target.pending);
         }
@@ -156,12 +188,19 @@ impl Unit<'_> {
 
     /// A label that leads to a block.
     pub(super) fn way(&mut self, edge: &Edge<'_>) -> Label {
-        let Some(target) = self.target(edge) else { return self.arrive(edge.pc, edge.pending) };
-        if target.pending == edge.pending && !target.polls {
+        match self.target(edge) {
+            Some(target) => self.way_to(target, edge.pc, edge.uncounted()),
+            None => self.arrive_with(edge.pc, edge.uncounted()),
+        }
+    }
+
+    /// A label that leads to a block, after what is not counted was counted.
+    fn way_to(&mut self, target: Target, pc: u64, uncounted: (i32, Path)) -> Label {
+        if (target.pending, target.taken) == uncounted && !target.polls {
             return target.label;
         }
         let way = self.emitter.label();
-        self.cold.push(Cold::Count(way, edge.pending, target, edge.pc));
+        self.cold.push(Cold::Count(way, uncounted, target, pc));
         way
     }
 
@@ -171,20 +210,30 @@ impl Unit<'_> {
     }
 
     pub(super) fn arrive(&mut self, pc: u64, pending: i32) -> Label {
+        self.arrive_with(pc, (pending, self.taken))
+    }
+
+    fn arrive_with(&mut self, pc: u64, uncounted: (i32, Path)) -> Label {
         let way = self.emitter.label();
-        self.cold.push(Cold::Arrive(way, pc, pending));
+        self.cold.push(Cold::Arrive(way, pc, uncounted));
         way
     }
 
-    /// Looks at fuel where a block ends in a jump or a branch, which is still to come, and leads to a label from there. Gives
-    /// what is pending then.
-    fn polled_way(&mut self, last: &Instruction, to: u64, facts: &Facts, done: i32) -> (Label, i32) {
+    /// Looks at fuel where a block ends in a jump or a branch, which is still to come. Gives the block that it leads to, and what is
+    /// pending then.
+    fn poll_before(
+        &mut self,
+        last: &Instruction,
+        to: u64,
+        facts: &Facts,
+        done: i32,
+    ) -> (Option<Target>, i32) {
         let target = self.target(&Edge { back: true, ..Edge::polled(to, facts) });
         let has = target.map_or(0, |target| target.pending);
         self.emitter.count(has - done);
         self.spot(last.ip(), has - 1, At::Pc);
         self.emitter.poll(has);
-        (target.map_or_else(|| self.arrive(to, 0), |target| target.label), has)
+        (target, has)
     }
 
     /// The short loop that a branch backwards ends.
@@ -193,24 +242,13 @@ impl Unit<'_> {
     }
 
     /// The next round of a short loop, if it needs no look at fuel.
-    fn next_round(&mut self, last: &Instruction, to: u64, facts: &Facts, done: i32) -> Option<Target> {
+    fn next_round(&mut self, last: &Instruction, edge: Edge<'_>) -> Option<Target> {
         let since = self.since.max(ROUND) + UNROLLED;
         if since > MOST_SINCE {
             return None;
         }
-        let round = Some(Self::short_loop(last, to)?);
-        let edge = Edge { since, round, back: true, ..self.edge_to(to, facts, done) };
-        self.target(&edge).filter(|target| !target.polls)
-    }
-
-    /// A label that leads to a block, which counts something else as pending.
-    fn adjusted(&mut self, target: Target, pc: u64, done: i32) -> Label {
-        if target.pending == done {
-            return target.label;
-        }
-        let way = self.emitter.label();
-        self.cold.push(Cold::Count(way, done, target, pc));
-        way
+        let round = Some(Self::short_loop(last, edge.pc)?);
+        self.target(&Edge { since, round, back: true, ..edge }).filter(|target| !target.polls)
     }
 
     /// Ends a block with a jump.
@@ -223,15 +261,22 @@ impl Unit<'_> {
         done: i32,
     ) -> Option<(u64, usize)> {
         if !block.polls() {
-            self.count_edge(last, to);
+            self.take(last, to);
             return self.fall(&self.edge_to(to, facts, done));
         }
-        let way = match self.next_round(last, to, facts, done) {
-            Some(target) => self.adjusted(target, to, done),
-            None => self.polled_way(last, to, facts, done).0,
-        };
-        self.count_edge(last, to);
-        self.emitter.jump(way);
+        let [taken, _] = self.fork(last, [to, to]);
+        let edge = Edge { taken, ..self.edge_to(to, facts, done) };
+        if let Some(target) = self.next_round(last, edge) {
+            self.go_on(target, to, (done, taken));
+            return None;
+        }
+        match self.poll_before(last, to, facts, done) {
+            (Some(target), has) => self.go_on(target, to, (has, taken)),
+            (None, has) => {
+                let way = self.arrive_with(to, (has, taken));
+                self.emitter.jump(way);
+            }
+        }
         None
     }
 
@@ -244,57 +289,47 @@ impl Unit<'_> {
         facts: &Facts,
         mut done: i32,
     ) -> Option<(u64, usize)> {
-        let (taken, not) = (facts.where_branch(condition, true), facts.where_branch(condition, false));
+        let (jumps, falls) = (facts.where_branch(condition, true), facts.where_branch(condition, false));
         let next = block.next();
+        let [taken, not] = self.fork(last, [to, next]);
+        let edge = Edge { taken, ..self.edge_to(to, &jumps, done) };
+        let other = Edge { taken: not, ..self.edge_to(next, &falls, done) };
         if !block.polls() {
             if self.is_wanted(to) && !self.is_wanted(next) {
                 // What was never executed is not in the way.
-                let out = self.way(&self.edge_to(next, &not, done));
-                self.leave_if(last, (next, condition ^ 1), out);
-                self.count_edge(last, to);
-                return self.fall(&self.edge_to(to, &taken, done));
+                let out = self.way(&other);
+                self.emitter.jump_if(condition ^ 1, out);
+                return self.fall(&edge);
             }
-            let way = self.way(&self.edge_to(to, &taken, done));
-            return self.branch_or_fall(block, last, (to, condition), way, &not, done);
+            let way = self.way(&edge);
+            self.emitter.jump_if(condition, way);
+            return self.fall(&other);
         }
         let before = self.queue.len();
-        if let Some(target) = self.next_round(last, to, &taken, done) {
+        if let Some(target) = self.next_round(last, edge.clone()) {
             if self.queue.len() > before && target.pending == done {
                 // The next round follows here.
                 let round = self.queue.pop_back();
-                let out = self.way(&self.edge_to(next, &not, done));
-                self.leave_if(last, (next, condition ^ 1), out);
-                self.count_edge(last, to);
+                let out = self.way(&other);
+                self.emitter.jump_if(condition ^ 1, out);
+                if target.taken != taken {
+                    self.count_path(taken);
+                }
                 return round;
             }
-            let way = self.adjusted(target, to, done);
-            return self.branch_or_fall(block, last, (to, condition), way, &not, done);
+            let way = self.way_to(target, to, (done, taken));
+            self.emitter.jump_if(condition, way);
+            return self.fall(&other);
         }
-        let way;
-        (way, done) = self.polled_way(last, to, &taken, done);
+        let target;
+        (target, done) = self.poll_before(last, to, &jumps, done);
         self.since = 0;
-        self.branch_or_fall(block, last, (to, condition), way, &not, done)
-    }
-
-    /// A conditional jump, and what follows it where it is not taken.
-    fn branch_or_fall(
-        &mut self,
-        block: &Block,
-        last: &Instruction,
-        to: (u64, u8),
-        way: Label,
-        not: &Facts,
-        done: i32,
-    ) -> Option<(u64, usize)> {
-        self.leave_if(last, to, way);
-        self.count_edge(last, block.next());
-        self.fall(&self.edge_to(block.next(), not, done))
-    }
-
-    /// A conditional jump away from the code that follows.
-    fn leave_if(&mut self, last: &Instruction, (to, condition): (u64, u8), way: Label) {
-        let way = self.counted_way(last, to, way);
+        let way = match target {
+            Some(target) => self.way_to(target, to, (done, taken)),
+            None => self.arrive_with(to, (done, taken)),
+        };
         self.emitter.jump_if(condition, way);
+        self.fall(&Edge { taken: not, ..self.edge_to(next, &falls, done) })
     }
 
     pub(super) fn is_wanted(&self, pc: u64) -> bool {
@@ -303,8 +338,8 @@ impl Unit<'_> {
 
     /// The edge from the block that is being emitted.
     pub(super) fn edge_to<'f>(&self, pc: u64, facts: &'f Facts, pending: i32) -> Edge<'f> {
-        let (since, round, callers) = (self.since, self.round.clone(), self.callers);
-        Edge { pc, facts, pending, since, round, callers, arrives: false, back: false }
+        let (since, round, callers, taken) = (self.since, self.round.clone(), self.callers, self.taken);
+        Edge { pc, facts, pending, since, round, callers, arrives: false, back: false, taken }
     }
 }
 

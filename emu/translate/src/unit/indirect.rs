@@ -37,6 +37,7 @@ impl Unit<'_> {
         done: i32,
         prepared: bool,
     ) -> Option<()> {
+        self.count_taken();
         // What may refuse comes before what cannot be taken back.
         let target = match insn.op0_kind() {
             OpKind::Register => None,
@@ -96,7 +97,7 @@ impl Unit<'_> {
             }
         }
         let (other, constant) = (self.emitter.label(), self.emitter.label());
-        self.cold.push(Cold::Call(other, Box::new((*last, before)), pending));
+        self.cold.push(Cold::Call(other, Box::new((*last, before)), (pending, self.taken)));
         self.cold.push(Cold::Constant(constant, to));
         self.spot(last.ip(), pending, At::Guess { other: other.number() });
         self.emitter.expect_compared(constant);
@@ -106,7 +107,8 @@ impl Unit<'_> {
         }
         self.begin_leaving(last, pending + 1);
         self.push_return(last.next_ip());
-        self.count_arrival(to);
+        self.take_arrival(to);
+        self.count_taken();
         let way = self.way_of_call(to);
         self.emitter.jump(way);
         self.prepare_return(last.next_ip());

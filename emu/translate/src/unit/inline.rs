@@ -141,9 +141,9 @@ impl Unit<'_> {
         let callee = fits.then(|| self.callee(to)).filter(|callee| callee.small)?;
         self.push_return(back);
         if indirect {
-            self.count_arrival(to);
+            self.take_arrival(to);
         } else {
-            self.count_edge(last, to);
+            self.take(last, to);
         }
         if callee.calls {
             // What it calls returns by the table, and then so does it.
@@ -227,7 +227,7 @@ impl Unit<'_> {
         }
         self.emitter.lea(Register::RSP, Register::RSP, off + 8);
         facts.move_rsp(off.unsigned_abs() + 8);
-        self.count_arrival(caller.back);
+        self.take_arrival(caller.back);
         self.callers = self.callers.without();
         Some(caller.back)
     }

@@ -103,7 +103,7 @@ impl Unit<'_> {
 }
 
 /// Where control goes with what is known. (Calls, returns and other indirect jumps forget it.)
-fn successors(decoded: &Decoded) -> impl Iterator<Item = u64> {
+pub(super) fn successors(decoded: &Decoded) -> impl Iterator<Item = u64> {
     let block = &decoded.block;
     let ways = match block.end {
         BlockEnd::Next => [Some(block.next()), None],

@@ -7,12 +7,11 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use goemu_x86::coverage::Edge as Counted;
 use goemu_x86::decode::{Block, BlockEnd};
 use goemu_x86::memory::{Memory, PAGE, Perm};
 use iced_x86::{Code, Instruction, Mnemonic, OpKind, Register};
 
-use super::{Cold, Unit};
+use super::Unit;
 use crate::emit::Label;
 use crate::facts::{Facts, number};
 use crate::kind::{Kind, kind};
@@ -105,6 +104,7 @@ impl Unit<'_> {
             return None;
         }
         self.code.push(switch.table.clone());
+        self.count_taken();
         if !facts.is_below(switch.index, len as u64) {
             if !facts.is_small(switch.index) {
                 self.emitter.check_small(switch.index);
@@ -126,13 +126,9 @@ impl Unit<'_> {
     }
 
     fn way_of_switch(&mut self, last: &Instruction, to: u64, facts: &Facts, done: i32) -> Label {
-        let edge = super::Edge { back: to <= last.ip(), ..self.edge_to(to, facts, done) };
-        let way = self.way(&edge);
         // Edges of indirect jumps count as arrivals.
-        let Some(counter) = self.counter(Counted { from: 0, to }) else { return way };
-        let counted = self.emitter.label();
-        self.cold.push(Cold::Edge(counted, counter, way));
-        counted
+        let taken = self.arrival_at(to);
+        self.way(&super::Edge { back: to <= last.ip(), taken, ..self.edge_to(to, facts, done) })
     }
 }
 
