@@ -96,6 +96,23 @@ fn memory_beyond_the_space_can_be_used() {
     }
 }
 
+/// Parts of a core may begin within a page, and end in one that the next part begins in.
+#[test]
+fn parts_may_begin_within_a_page() {
+    let program = Image::open(binary("corpus-go1.27").unwrap()).unwrap();
+    let mut parts = memory(&program);
+    let text = b"0123456789".repeat(1000);
+    let (first, second) = text.split_at(4999);
+    parts.push((6, FAR + 0x9f0, first.to_vec()));
+    parts.push((4, FAR + 0x9f0 + 4999, second.to_vec()));
+    let mut machine = Machine::new(opened("within", &core(parts))).unwrap();
+    for (at, wanted) in [(0, "43210"), (4995, "98765"), (9990, "43210")] {
+        let call = machine.call("main.reverse").unwrap().signature("func(p uintptr, n int) string").unwrap();
+        let report = call.literals(&[&(FAR + 0x9f0 + at).to_string(), "5"]).unwrap().run().unwrap();
+        assert_eq!(report.outcome.to_string(), format!("{wanted:?}"), "{at}");
+    }
+}
+
 /// Functions of each build of the corpus, their signatures, arguments, and what some return.
 const CALLS: [(&str, &str, &[&str], &str); 11] = [
     ("main.fib", "func(n int) int", &["25"], "75025"),

@@ -17,6 +17,8 @@ pub(super) struct Far {
     end: u64,
     bytes: FarBytes,
     part: Range<usize>,
+    /// Bytes of the first page that come before the part.
+    before: usize,
     perm: PageFlags,
 }
 
@@ -29,32 +31,47 @@ type Pages = BTreeMap<u64, Arc<Page>>;
 #[derive(Default)]
 pub(super) struct FarWrites {
     pages: Pages,
-    kept: Vec<(Snapshot, Pages)>,
+    /// How many pages the host has for them, older contents that snapshots keep among them.
+    held: u64,
+    kept: Vec<Kept>,
+}
+
+/// What was written beyond the space until a snapshot, and how many pages the host had for it.
+struct Kept {
+    snapshot: Snapshot,
+    pages: Pages,
+    held: u64,
 }
 
 impl FarWrites {
     pub(super) fn bytes(&self) -> u64 {
-        self.pages.len() as u64 * PAGE
+        self.held * PAGE
     }
 
     pub(super) fn same(&self) -> FarWrites {
-        FarWrites { pages: self.pages.clone(), kept: Vec::new() }
+        FarWrites { pages: self.pages.clone(), held: self.pages.len() as u64, kept: Vec::new() }
     }
 
     pub(super) fn began(&mut self, snapshot: Snapshot) {
-        self.kept.push((snapshot, self.pages.clone()));
+        self.kept.push(Kept { snapshot, pages: self.pages.clone(), held: self.held });
     }
 
-    pub(super) fn began_anew(&mut self, snapshot: Snapshot) {
+    pub(super) fn forget_snapshots(&mut self) {
         self.kept.clear();
-        self.began(snapshot);
+        self.held = self.pages.len() as u64;
+    }
+
+    /// Whether writing to a page takes a new page of the host's: it was not written, or a snapshot has it as it is.
+    fn needs_page(&self, page: u64) -> bool {
+        self.pages.get(&page).is_none_or(|page| Arc::strong_count(page) > 1)
     }
 
     /// Goes back, and says which pages are other than before.
     fn go_back(&mut self, to: Snapshot) -> Vec<u64> {
-        let Some(at) = self.kept.iter().position(|(snapshot, _)| *snapshot == to) else { return Vec::new() };
+        let Some(at) = self.kept.iter().position(|kept| kept.snapshot == to) else { return Vec::new() };
         self.kept.truncate(at + 1);
-        let old = self.kept[at].1.clone();
+        let old = self.kept[at].pages.clone();
+        self.held = self.kept[at].held;
         let is_other = |page: &u64| match (self.pages.get(page), old.get(page)) {
             (Some(now), Some(then)) => !Arc::ptr_eq(now, then),
             _ => true,
@@ -66,26 +83,93 @@ impl FarWrites {
 }
 
 impl Far {
-    /// Copies bytes from so many bytes behind the first page on.
-    fn copy(&self, at: usize, out: &mut [u8]) {
+    /// Copies what is there over these bytes, from so many bytes behind the beginning of the first page on.
+    fn overlay(&self, at: usize, out: &mut [u8]) {
         let bytes = (*self.bytes).as_ref().get(self.part.clone()).unwrap_or_default();
-        let known = bytes.get(at..).unwrap_or_default();
+        let known = bytes.get(at.saturating_sub(self.before)..).unwrap_or_default();
+        let out = out.get_mut(self.before.saturating_sub(at)..).unwrap_or_default();
         let len = known.len().min(out.len());
-        let (start, rest) = out.split_at_mut(len);
-        start.copy_from_slice(&known[..len]);
-        rest.fill(0);
+        out[..len].copy_from_slice(&known[..len]);
+    }
+
+    fn copy(&self, at: usize, out: &mut [u8]) {
+        out.fill(0);
+        self.overlay(at, out);
+    }
+
+    /// Whether it has all bytes of a page.
+    fn fills(&self, first: u64, page: u64) -> bool {
+        let starts = page > first || self.before == 0;
+        starts && self.len_before(first, page + 1) <= self.part.len()
+    }
+
+    /// How many of its bytes lie before a page.
+    fn len_before(&self, first: u64, page: u64) -> usize {
+        ((page - first).saturating_mul(PAGE) as usize).saturating_sub(self.before)
+    }
+
+    /// Its pages before this one.
+    fn up_to(&self, first: u64, page: u64) -> Far {
+        let end = self.part.start.saturating_add(self.len_before(first, page)).min(self.part.end);
+        Far { end: page, part: self.part.start..end, ..self.clone() }
+    }
+
+    /// Its pages from this one on, which is not its first.
+    fn from(&self, first: u64, page: u64) -> Far {
+        let start = self.part.start.saturating_add(self.len_before(first, page)).min(self.part.end);
+        Far { part: start..self.part.end, before: 0, ..self.clone() }
     }
 }
 
 impl Memory {
-    /// Shows a part of these bytes from an address on, which is a multiple of [`PAGE`] and lies beyond the space. Inside the space
-    /// nothing happens.
+    /// Shows a part of these bytes from an address on, which lies beyond the space; inside the space nothing happens. What is shown
+    /// later hides what was there, but for the other bytes of a page that it does not fill: they stay, and the page allows what either
+    /// does.
     pub fn show_far(&mut self, addr: u64, perm: Perm, bytes: FarBytes, part: Range<usize>) {
-        let pages = (part.len() as u64).div_ceil(PAGE);
-        if addr >= self.space() && addr.is_multiple_of(PAGE) && pages > 0 {
-            let end = (addr / PAGE).saturating_add(pages);
-            self.far.insert(addr / PAGE, Far { end, bytes, part, perm: perm.into() });
+        if addr < self.space() || part.is_empty() {
+            return;
         }
+        let (first, before) = (addr / PAGE, (addr % PAGE) as usize);
+        let pages = (before as u64).saturating_add(part.len() as u64).div_ceil(PAGE);
+        let far = Far { end: first.saturating_add(pages), bytes, part, before, perm: perm.into() };
+        let mut shared = vec![first, far.end - 1];
+        shared.dedup();
+        shared.retain(|page| !far.fills(first, *page));
+        let shared: Vec<_> =
+            shared.into_iter().filter_map(|page| Some((page, self.both(first, &far, page)?))).collect();
+        self.put_far(first, far);
+        for (page, far) in shared {
+            self.put_far(page, far);
+        }
+    }
+
+    /// A page of what is shown already, and over it what these have of it.
+    fn both(&self, first: u64, far: &Far, page: u64) -> Option<Far> {
+        let (_, old) = self.far_at(page)?;
+        let mut bytes = [0; PAGE as usize];
+        self.copy_out(page, 0, &mut bytes);
+        if page == first {
+            far.overlay(0, &mut bytes);
+        } else {
+            far.from(first, page).overlay(0, &mut bytes);
+        }
+        let perm = old.perm | far.perm;
+        Some(Far { end: page + 1, bytes: Arc::new(bytes), part: 0..PAGE as usize, before: 0, perm })
+    }
+
+    /// Shows these pages in the place of what was there.
+    fn put_far(&mut self, first: u64, far: Far) {
+        let hidden = self.far.range(..far.end).rev().take_while(|(_, old)| old.end > first);
+        for at in hidden.map(|(at, _)| *at).collect::<Vec<_>>() {
+            let Some(old) = self.far.remove(&at) else { continue };
+            if old.end > far.end {
+                self.far.insert(far.end, old.from(at, far.end));
+            }
+            if at < first {
+                self.far.insert(at, old.up_to(at, first));
+            }
+        }
+        self.far.insert(first, far);
     }
 
     /// The first page of those that a page beyond the space belongs to, and what is there.
@@ -95,9 +179,16 @@ impl Memory {
     }
 
     /// Ranges beyond the space.
-    pub(super) fn far_ranges(&self) -> impl Iterator<Item = (Range<u64>, Perm)> {
-        let end = |far: &Far| far.end.saturating_mul(PAGE);
-        self.far.iter().map(move |(first, far)| (first * PAGE..end(far), far.perm.allowed()))
+    pub(super) fn far_ranges(&self) -> Vec<(Range<u64>, Perm)> {
+        let mut ranges: Vec<(Range<u64>, Perm)> = Vec::new();
+        for (first, far) in &self.far {
+            let (start, end, perm) = (first * PAGE, far.end.saturating_mul(PAGE), far.perm.allowed());
+            match ranges.last_mut() {
+                Some((before, same)) if before.end == start && *same == perm => before.end = end,
+                _ => ranges.push((start..end, perm)),
+            }
+        }
+        ranges
     }
 
     /// Pages beyond the space that were written.
@@ -132,12 +223,13 @@ impl Memory {
             return 0;
         }
         let last = addr.saturating_add(len as u64 - 1) / PAGE;
-        let is_new = |page: &u64| !self.far_writes.pages.contains_key(page) && self.is_far(*page);
+        let is_new = |page: &u64| self.far_writes.needs_page(*page) && self.is_far(*page);
         (addr / PAGE..=last).filter(is_new).count() as u64 * PAGE
     }
 
     /// Writes bytes of a page beyond the space.
     pub(super) fn write_far(&mut self, page: u64, at: usize, bytes: &[u8]) {
+        self.far_writes.held += u64::from(self.far_writes.needs_page(page));
         let mut new = [0; PAGE as usize];
         if !self.far_writes.pages.contains_key(&page) {
             self.copy_out(page, 0, &mut new);

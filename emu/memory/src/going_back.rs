@@ -1,24 +1,26 @@
 //! Points in a memory's life, and the ways back to them: in the space and beyond it.
 
+use crate::region::Region;
+use crate::snapshot::{Journal, Sizes};
 use crate::{Memory, MemoryError, PAGE, Snapshot};
 
 impl Memory {
     /// A point to go back to.
     pub fn snapshot(&mut self) -> Snapshot {
-        self.keep_lent_writable();
-        let snapshot = self.journal.begin(&mut self.region, (self.mapped, self.untouched));
-        if !self.far.is_empty() {
-            self.far_writes.began(snapshot);
-        }
-        snapshot
+        self.begin(Journal::begin)
     }
 
     /// A point to go back to that takes the place of all earlier ones: they are gone, and what they kept.
     pub fn rebase(&mut self) -> Snapshot {
+        self.far_writes.forget_snapshots();
+        self.begin(Journal::restart)
+    }
+
+    fn begin(&mut self, how: fn(&mut Journal, &mut Region, Sizes) -> Snapshot) -> Snapshot {
         self.keep_lent_writable();
-        let snapshot = self.journal.restart(&mut self.region, (self.mapped, self.untouched));
+        let snapshot = how(&mut self.journal, &mut self.region, (self.mapped, self.untouched));
         if !self.far.is_empty() {
-            self.far_writes.began_anew(snapshot);
+            self.far_writes.began(snapshot);
         }
         snapshot
     }

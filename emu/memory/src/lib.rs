@@ -460,7 +460,8 @@ impl Memory {
 
     /// Bytes that may be kept for going back, beside what there is.
     fn spare(&self) -> u64 {
-        self.allowance().saturating_sub(self.mapped).saturating_sub(self.beside.get())
+        let elsewhere = self.beside.get().saturating_add(self.far_writes.bytes());
+        self.allowance().saturating_sub(self.mapped).saturating_sub(elsewhere)
     }
 
     /// Whether the pages of these bytes need not be kept.

@@ -429,6 +429,54 @@ fn parts_of_bytes_are_shown_beyond_the_space() {
     assert_eq!(memory.ranges().len(), 2);
 }
 
+/// Parts of a dump may begin anywhere in a page, and share it.
+#[test]
+fn parts_beyond_the_space_may_share_pages() {
+    let far = 0x5555_5555_0000;
+    let numbered = |from: u8| std::sync::Arc::new([from; 0x3000]);
+    let shown = |parts: &[(u64, Perm, u8, usize)]| {
+        let mut memory = Memory::new(1 << 20).expect("a space");
+        for &(at, perm, byte, len) in parts {
+            memory.show_far(far + at, perm, numbered(byte), 0..len);
+        }
+        memory
+    };
+    let within = shown(&[(0x123, Perm::READ, 1, 0x1000)]);
+    assert_eq!(within.read(far + 0x121), Ok([0, 0, 1, 1]));
+    assert_eq!(within.read(far + 0x1121), Ok([1, 1, 0, 0]));
+    assert_eq!(within.read::<1>(far + 0x2000).map_err(|fault| fault.addr), Err(far + 0x2000));
+    let looked = |memory: &Memory, at: u64| {
+        let mut bytes = [0; 4];
+        memory.peek(far + at, &mut bytes);
+        bytes
+    };
+    // The same in either order: one ends where the next begins.
+    let (first, second) = ((0x800, Perm::READ, 1, 0x900), (0x1100, Perm::WRITE, 2, 0x1000));
+    for parts in [[first, second], [second, first]] {
+        let memory = shown(&parts);
+        assert_eq!(looked(&memory, 0x7fe), [0, 0, 1, 1]);
+        assert_eq!(looked(&memory, 0x10fe), [1, 1, 2, 2]);
+        assert_eq!(looked(&memory, 0x20fe), [2, 2, 0, 0]);
+        let perms: Vec<_> = [0, 0x1000, 0x2000].map(|at| memory.perm(far + at)).into();
+        assert_eq!(perms, [Some(Perm::READ), Some(Perm::READ | Perm::WRITE), Some(Perm::WRITE)]);
+    }
+    // One inside another, and one over the ends of two.
+    let memory =
+        shown(&[(0, Perm::READ, 1, 0x3000), (0x1000, Perm::READ, 2, 0x1000), (0x1800, Perm::READ, 3, 4)]);
+    for (at, bytes) in
+        [(0xffe, [1, 1, 2, 2]), (0x17fe, [2, 2, 3, 3]), (0x1802, [3, 3, 2, 2]), (0x1ffe, [2, 2, 1, 1])]
+    {
+        assert_eq!(memory.read(far + at), Ok(bytes), "{at:#x}");
+    }
+    assert_eq!(memory.read(far + 0x2fff), Ok([1]));
+    assert_eq!(memory.ranges(), [(far..far + 0x3000, Perm::READ)]);
+    let memory =
+        shown(&[(0, Perm::READ, 1, 0x2000), (0x3000, Perm::READ, 2, 0x2000), (0xf00, Perm::READ, 3, 0x2200)]);
+    for (at, bytes) in [(0xefe, [1, 1, 3, 3]), (0x30fe, [3, 3, 2, 2]), (0x3ffe, [2; 4])] {
+        assert_eq!(memory.read(far + at), Ok(bytes), "{at:#x}");
+    }
+}
+
 /// Memory of a dumped process: its heap and its code may lie beyond the space.
 #[test]
 fn what_is_shown_beyond_the_space_can_be_written() {
@@ -477,6 +525,30 @@ fn writes_beyond_the_space_are_limited() {
     assert_eq!(written, 9);
     assert_eq!(memory.write(far + 20 * PAGE, [1]).map_err(|fault| fault.cause), Err(Cause::Limit));
     memory.write(far, [2]).expect("a page that was written");
+}
+
+/// So does what snapshots keep of it: a page that is written after one is there twice.
+#[test]
+fn what_snapshots_keep_beyond_the_space_is_limited() {
+    let mut memory = Memory::new(8 * PAGE).expect("a space");
+    let far = 0x5555_5555_0000;
+    memory.show_far(far, Perm::READ | Perm::WRITE, std::sync::Arc::new([0; 1 << 17]), 0..1 << 17);
+    let write = |memory: &mut Memory, byte: u8| {
+        (0..5).take_while(|page| memory.write(far + page * PAGE, [byte]).is_ok()).count()
+    };
+    assert_eq!(write(&mut memory, 1), 5);
+    let start = memory.snapshot();
+    for _ in 0..3 {
+        assert_eq!(memory.taken(), 5 * PAGE);
+        assert_eq!(write(&mut memory, 2), 4);
+        assert_eq!(memory.taken(), 9 * PAGE);
+        memory.snapshot();
+        assert_eq!(write(&mut memory, 3), 0);
+        memory.restore(start).expect("the snapshot");
+    }
+    write(&mut memory, 2);
+    memory.rebase();
+    assert_eq!(memory.taken(), 5 * PAGE);
 }
 
 /// Writes to decoded code are free as long as they are few: what a run costs does not depend on what was decoded before it.
