@@ -43,6 +43,15 @@ pub(super) struct Target {
     polls: bool,
 }
 
+/// A version of a block.
+struct Known<'u> {
+    facts: &'u Facts,
+    pending: i32,
+    since: i32,
+    /// Where it is: in the code that is emitted, or in the cache.
+    place: Result<Label, u32>,
+}
+
 /// Where control goes, and from what.
 #[derive(Clone)]
 pub(super) struct Edge<'f> {
@@ -92,42 +101,23 @@ impl Unit<'_> {
             facts.keep_limit(edge.facts, switch.index);
         }
         let taken = self.carried(edge);
-        let known = self.cache.versions(pc).iter().filter(|_| edge.callers.is_empty() && taken.is_empty());
-        let known = known.map(|v| (&v.facts, v.pending, v.since, Err(v.place)));
-        let begun = self
-            .begun
-            .get(&pc)
-            .into_iter()
-            .flatten()
-            .filter(|b| b.callers == edge.callers && b.taken == taken);
-        let begun = begun.map(|b| (&b.facts, b.pending, b.since, Ok(b.label)));
-        let all: Vec<_> = known.chain(begun).collect();
-        let different: Vec<&Facts> = all.iter().map(|(have, ..)| *have).filter(|f| f.weight() > 0).collect();
-        let kinds = different.iter().enumerate().filter(|(n, one)| !different[..*n].contains(one)).count();
-        if edge.back {
-            different.iter().for_each(|have| facts.widen(have));
-        }
-        let exact = |facts: &Facts| all.iter().any(|(have, ..)| **have == *facts);
-        if kinds >= VERSIONS && !exact(&facts) {
-            facts = facts.reduced();
-        }
-        let has_exact = exact(&facts);
         let spent = self.left == 0 || self.queue.len() > super::QUEUED;
-        let few = has_exact || kinds < 2 * VERSIONS || facts.weight() == 0;
+        let all = self.known(edge, taken);
+        let (facts, kinds) = assumed(&all, facts, edge.back);
+        let exact = is_exact(&all, &facts);
+        let few = exact || kinds < 2 * VERSIONS || facts.weight() == 0;
         // The facts to go with: what is known, or the most of it that some version assumes.
-        let usable =
-            |have: &Facts| if has_exact { *have == facts } else { (!few || spent) && facts.imply(have) };
-        let usable = all.iter().filter(|(have, ..)| usable(have));
-        let usable: Vec<_> =
-            usable.map(|&(f, pending, has, place)| (f.weight(), pending, has, place)).collect();
-        let ready = usable.iter().filter(|(_, _, has, _)| *has >= since);
-        let ready = ready.max_by_key(|(weight, _, has, _)| (*weight, -has));
+        let fits = |have: &Facts| if exact { *have == facts } else { (!few || spent) && facts.imply(have) };
+        let usable: Vec<&Known<'_>> = all.iter().filter(|known| fits(known.facts)).collect();
+        let ready = usable.iter().filter(|known| known.since >= since);
+        let ready = ready.max_by_key(|known| (known.facts.weight(), -known.since));
         let inside = edge.round.as_ref().is_some_and(|round| round.contains(&pc));
-        let far = ready.is_none_or(|(_, _, has, _)| has - since > UNROLLED);
-        let better = inside || edge.arrives || (has_exact && ready.is_some());
+        let far = ready.is_none_or(|known| known.since - since > UNROLLED);
+        let better = inside || edge.arrives || (exact && ready.is_some());
         let make = !spent && (all.len() < COPIES || edge.arrives) && far && (usable.is_empty() || better);
-        let found = if make { None } else { ready.or(usable.iter().max_by_key(|(weight, ..)| *weight)) };
-        if let Some(&(_, pending, has, place)) = found {
+        let best = || ready.or(usable.iter().max_by_key(|known| known.facts.weight()));
+        let found = if make { None } else { best() };
+        if let Some(&&Known { pending, since: has, place, .. }) = found {
             let label = place.unwrap_or_else(|place| self.emitter.known(place));
             return Some(Target { label, pending, taken, polls: polls || has < since });
         }
@@ -144,6 +134,23 @@ impl Unit<'_> {
         blocks.push(Begun { facts, pending, since: rounded(since), round, callers, taken, label });
         self.queue.push_back((pc, blocks.len() - 1));
         Some(Target { label, pending: edge.pending, taken, polls })
+    }
+
+    /// The versions of a block that an edge may lead to, if what they assume is true.
+    fn known(&self, edge: &Edge<'_>, taken: Path) -> Vec<Known<'_>> {
+        let anywhere = edge.callers.is_empty() && taken.is_empty();
+        let cached = self.cache.versions(edge.pc).iter().filter(|_| anywhere);
+        let cached = cached.map(|version| {
+            let (facts, place) = (&version.facts, Err(version.place));
+            Known { facts, pending: version.pending, since: version.since, place }
+        });
+        let begun = self.begun.get(&edge.pc).into_iter().flatten();
+        let begun = begun.filter(|begun| begun.callers == edge.callers && begun.taken == taken);
+        let begun = begun.map(|begun| {
+            let (facts, place) = (&begun.facts, Ok(begun.label));
+            Known { facts, pending: begun.pending, since: begun.since, place }
+        });
+        cached.chain(begun).collect()
     }
 
     /// What of the edges that were taken the block does not find counted: all, or none of them.
@@ -341,6 +348,23 @@ impl Unit<'_> {
         let (since, round, callers, taken) = (self.since, self.round.clone(), self.callers, self.taken);
         Edge { pc, facts, pending, since, round, callers, arrives: false, back: false, taken }
     }
+}
+
+/// What a version assumes that is made for these facts, and how many different things the versions assume that there are.
+fn assumed(all: &[Known<'_>], mut facts: Facts, back: bool) -> (Facts, usize) {
+    let different: Vec<&Facts> = all.iter().map(|known| known.facts).filter(|f| f.weight() > 0).collect();
+    let kinds = different.iter().enumerate().filter(|(n, one)| !different[..*n].contains(one)).count();
+    if back {
+        different.iter().for_each(|have| facts.widen(have));
+    }
+    if kinds >= VERSIONS && !is_exact(all, &facts) {
+        facts = facts.reduced();
+    }
+    (facts, kinds)
+}
+
+fn is_exact(all: &[Known<'_>], facts: &Facts) -> bool {
+    all.iter().any(|known| known.facts == facts)
 }
 
 fn rounded(since: i32) -> i32 {
