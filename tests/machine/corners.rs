@@ -2,8 +2,11 @@
 //! left out. The values are those of native runs of the same programs, the same in all releases.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+
 use goemu::outcome::Runtime;
 use goemu::{Config, Error, Image, Machine, Outcome, Report};
+use goemu_loader::Perm;
 use goemu_tests::fixtures::{binary, releases};
 
 /// The oldest and the newest release, whose builds CI has.
@@ -144,6 +147,8 @@ fn a_program_is_told_of_itself() {
             assert_eq!(value("main.created", "func() string"), r#""main.created""#, "{version}, {runtime:?}");
             let memory = r#""true 0 16 true true true""#;
             assert_eq!(value("main.memory", "func() string"), memory, "{version}, {runtime:?}");
+            let measured = r#""true true true 2 true true true""#;
+            assert_eq!(value("main.measured", "func() string"), measured, "{version}, {runtime:?}");
             let profiled = value("main.profiled", "func() bool");
             if runtime == Some(Runtime::Hooked) {
                 assert!(profiled.contains("a profile of several goroutines"), "{version}: {profiled}");
@@ -183,6 +188,107 @@ fn a_program_of_a_newer_release_is_told_of_itself() {
                 };
                 assert!(sum.starts_with(expected), "{version}, {runtime:?}: {made}, {used}: {sum}");
             }
+        }
+    }
+}
+
+/// What a call comes to: its value, the text of a fatal error, or why it cannot be made.
+fn said(version: u16, runtime: Option<Runtime>, func: &str, sig: &str, args: &[&str]) -> String {
+    match call(version, with(runtime), func, sig, args) {
+        Ok(report) => match report.outcome {
+            Outcome::Exited { fatal: Some(fatal), .. } => fatal.text,
+            outcome => outcome.to_string(),
+        },
+        Err(error) => error.to_string(),
+    }
+}
+
+/// The values are those of native runs.
+#[test]
+fn what_is_pinned_is_checked() {
+    const OBJECTS_AND_VARIABLES: u32 = 5;
+    const FOREIGN: [u32; 2] = [5, 6];
+    let wrong = ["is nil", "is not a pointer: int", "is not a pointer: string", "is not a pointer: []int"];
+    let more = ["is not a pointer: map[int]int", "is not a pointer: chan int", "is not a pointer: func()"];
+    for version in releases("corners", "-stripped", &[21, 23, 24, 27]) {
+        for runtime in [None, Some(Runtime::Hooked), Some(Runtime::Real)] {
+            let pin =
+                |kind: u32| said(version, runtime, "main.pin", "func(kind int) string", &[&kind.to_string()]);
+            for kind in 0..OBJECTS_AND_VARIABLES {
+                assert_eq!(pin(kind), r#""pinned 14""#, "{version}, {runtime:?}: {kind}");
+            }
+            for kind in FOREIGN {
+                let expected = match (version, runtime) {
+                    (21, Some(Runtime::Hooked)) => "pinning what is neither an object nor a variable",
+                    (21, _) => r#""runtime error: runtime.Pinner.Pin: argument is not a Go pointer""#,
+                    _ => r#""pinned 14""#,
+                };
+                assert!(pin(kind).starts_with(expected), "{version}, {runtime:?}: {kind}: {}", pin(kind));
+            }
+            for (kind, text) in (7..).zip(wrong.iter().chain(&more)) {
+                let expected = format!(r#""runtime error: runtime.Pinner: argument {text}""#);
+                assert_eq!(pin(kind), expected, "{version}, {runtime:?}");
+            }
+        }
+    }
+}
+
+/// The values are those of native runs: up to Go 1.24, variables have no weak pointers.
+#[test]
+fn weak_pointers_are_those_of_the_release() {
+    const VARIABLE: u32 = 2;
+    for version in releases("corners", "-stripped", &[24, 27]) {
+        for runtime in [None, Some(Runtime::Hooked), Some(Runtime::Real)] {
+            for (kind, collected) in (0..4).flat_map(|kind| [(kind, "false"), (kind, "true")]) {
+                let args = [&*kind.to_string(), collected];
+                let weakly =
+                    said(version, runtime, "main.weakly", "func(kind int, collected bool) string", &args);
+                let expected = match (version, kind, runtime, collected) {
+                    (24, VARIABLE, ..) => "getWeakHandle on invalid pointer",
+                    (_, _, Some(Runtime::Hooked), "true") => {
+                        "a collection that is to run finalizers or cleanups, or to end weak pointers,"
+                    }
+                    _ => r#""true true true""#,
+                };
+                assert!(
+                    weakly.starts_with(expected),
+                    "{version}, {runtime:?}: {kind}, {collected}: {weakly}"
+                );
+            }
+        }
+    }
+    for version in releases("corners", "-stripped", &[23, 24, 27]) {
+        for runtime in [None, Some(Runtime::Hooked), Some(Runtime::Real)] {
+            let canonical =
+                |a, b| said(version, runtime, "main.canonical", "func(a, b string) (bool, string)", &[a, b]);
+            assert_eq!(canonical(r#""ab""#, r#""ab""#), r#"true, "abab""#, "{version}, {runtime:?}");
+            assert_eq!(canonical(r#""ab""#, r#""a""#), r#"false, "aba""#, "{version}, {runtime:?}");
+        }
+    }
+    // Go 1.23 makes them for its own packages only, of objects only.
+    for version in releases("corners", "-stripped", &[23]) {
+        let image = Image::open(binary(&format!("corners-go1.{version}-stripped")).unwrap()).unwrap();
+        let data = image.segments().iter().find(|segment| segment.perm.contains(Perm::WRITE)).unwrap().addr;
+        for runtime in [Runtime::Hooked, Runtime::Real] {
+            let (func, sig) = ("internal/weak.runtime_registerWeakPointer", "func(at uintptr) uintptr");
+            let text = said(version, Some(runtime), func, sig, &[&data.to_string()]);
+            assert_eq!(text, "getWeakHandle on invalid pointer", "{version}, {runtime:?}");
+        }
+    }
+}
+
+/// What the start of the runtime makes of a variable that programs may read: whether anybody asks for a profile of memory, the linker
+/// has seen.
+#[test]
+fn memory_is_sampled_as_the_linker_saw_fit() {
+    const USUAL: u64 = 512 << 10;
+    for (name, rate) in [("typed-go1.27", 0), ("world-go1.27", 0), ("corpus-go1.15", USUAL)] {
+        let image = Arc::new(Image::open(binary(name).unwrap()).unwrap());
+        let variable = image.symbol("runtime.MemProfileRate").unwrap().addr;
+        for runtime in [Runtime::Hooked, Runtime::Real] {
+            let mut machine = Machine::with_config(Arc::clone(&image), with(Some(runtime))).unwrap();
+            machine.initialise().unwrap();
+            assert_eq!(machine.memory().read(variable), Ok(rate.to_le_bytes()), "{name}, {runtime:?}");
         }
     }
 }

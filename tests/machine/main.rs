@@ -47,3 +47,4 @@ mod traces;
 mod typed_fast_path;
 mod values;
 mod whole;
+mod windows;

@@ -106,11 +106,14 @@ const CHECKED_IN: [&str; 24] = [
 ];
 
 /// The builds that CI makes for its tests: the releases between, other modes, programs of one table each.
-const COMPARED: [&str; 23] = [
+const COMPARED: [&str; 26] = [
     "algorithms-go1.27-stripped",
     "algorithms-v3-go1.23-stripped",
     "bad-go1.15-stripped",
     "corners-go1.15-stripped",
+    "corners-go1.21-stripped",
+    "corners-go1.23-stripped",
+    "corners-go1.24-stripped",
     "corners-go1.27-stripped",
     "corpus-go1.15-noopt",
     "corpus-go1.19",

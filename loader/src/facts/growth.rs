@@ -50,16 +50,27 @@ impl Growth {
         [0, 8, 16].into_iter().chain(added).chain(SIZES.into_iter().skip(2))
     }
 
-    /// The bytes that an object of `size` bytes takes (`roundupsize`).
+    /// The bytes of an object of `size` bytes that its program can use (`roundupsize`).
     pub fn rounded(self, size: u64, has_pointers: bool) -> u64 {
+        let (taken, header) = self.with_header(size, has_pointers);
+        taken - header
+    }
+
+    /// The bytes that an object of `size` bytes takes of the allocator's memory.
+    pub fn taken(self, size: u64, has_pointers: bool) -> u64 {
+        self.with_header(size, has_pointers).0
+    }
+
+    /// The bytes of an object, and those of them that say where its pointers are.
+    fn with_header(self, size: u64, has_pointers: bool) -> (u64, u64) {
         let header = if self.minor >= 22 && has_pointers && size > HEADER_ABOVE { HEADER } else { 0 };
         let asked = size.saturating_add(header);
         if self.minor >= 16 && (17..=24).contains(&asked) {
-            return 24;
+            return (24, 0);
         }
         match SIZES.iter().find(|class| **class >= asked) {
-            Some(class) => class - header,
-            None => size.checked_next_multiple_of(PAGE).unwrap_or(size),
+            Some(class) => (*class, header),
+            None => (size.checked_next_multiple_of(PAGE).unwrap_or(size), 0),
         }
     }
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func init() {
-	mentioned = append(mentioned, counted, created, memory, profiled)
+	mentioned = append(mentioned, counted, created, memory, measured, profiled, goneEarly)
 }
 
 // counted: how many goroutines there are, as each is started, and in the end.
@@ -63,6 +63,40 @@ func memory() string {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return fmt.Sprint(m.EnableGC, m.BySize[0].Size, m.BySize[2].Size, m.BySize[5].Size > m.BySize[4].Size, m.NextGC > 0, m.StackInuse > 0)
+}
+
+// measured: how many bytes objects take in the statistics, and what they say of collections that were asked for.
+//
+//go:noinline
+func measured() string {
+	var before, made, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	objects := make([][]byte, 100)
+	for i := range objects {
+		objects[i] = make([]byte, 1000)
+	}
+	runtime.ReadMemStats(&made)
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	runtime.KeepAlive(objects)
+	taken, last := made.TotalAlloc-before.TotalAlloc, after.PauseEnd[(after.NumGC+255)%256]
+	return fmt.Sprint(taken >= 100<<10, taken < 110<<10, made.Alloc <= made.HeapSys, after.NumForcedGC-made.NumForcedGC,
+		after.LastGC > made.LastGC, last == after.LastGC, after.PauseTotalNs > made.PauseTotalNs)
+}
+
+// goneEarly: what a goroutine recovers that ends itself.
+//
+//go:noinline
+func goneEarly() string {
+	c := make(chan string, 2)
+	go func() {
+		defer close(c)
+		defer func() { c <- "ended" }()
+		defer func() { c <- fmt.Sprint(recover(), " ") }()
+		runtime.Goexit()
+	}()
+	return <-c + <-c
 }
 
 // profiled: whether a profile has the goroutine that waits.

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::go::cgo;
 use crate::go::names::called;
 use crate::go::signature;
-use crate::go::start::Start;
+use crate::go::start::{self, Start};
 use crate::go::value::Value;
 use crate::guest::goroutine::min_stack;
 use crate::guest::state::Guest;
@@ -129,6 +129,16 @@ impl Init<'_> {
         }
         // The collector's settings, GOGC among them.
         self.run_named("runtime.gcinit", "func()", &[])?;
+        self.profile_memory()
+    }
+
+    /// `runtime.MemProfileRate` is 0 where the linker saw that nobody asks for a profile.
+    fn profile_memory(&mut self) -> Result<(), Error> {
+        let Some([unused, rate]) = start::memory_profile(self.image) else { return Ok(()) };
+        let memory = &mut self.machine.guest.memory;
+        if memory.read::<1>(unused).is_ok_and(|[unused]| unused == 1) {
+            memory.poke(rate, &0_u64.to_le_bytes())?;
+        }
         Ok(())
     }
 

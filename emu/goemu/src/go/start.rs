@@ -124,6 +124,22 @@ pub(crate) fn scheduler_start(image: &Image) -> Option<Func<'_>> {
     called_by_rt0(image).map(|[.., schedinit]| schedinit)
 }
 
+/// The variable that says that nobody asks for a profile of memory, and the rate of samples, which `schedinit` makes 0 then.
+pub(crate) fn memory_profile(image: &Image) -> Option<[u64; 2]> {
+    const NEAR: usize = 3;
+    let code = code_of(&scheduler_start(image)?);
+    let of_zero = |insn: &Instruction, code: Code| {
+        insn.code() == code && insn.is_ip_rel_memory_operand() && insn.immediate(1) == 0
+    };
+    let asks = code.iter().enumerate().filter(|(_, insn)| of_zero(insn, Code::Cmp_rm8_imm8));
+    asks.filter_map(|(at, asked)| {
+        let mut after = code[at + 1..].iter().take(NEAR);
+        let cleared = after.find(|insn| of_zero(insn, Code::Mov_rm64_imm32))?;
+        Some([asked.ip_rel_memory_address(), cleared.ip_rel_memory_address()])
+    })
+    .next()
+}
+
 /// `args`, `osinit` and `schedinit`.
 fn called_by_rt0(image: &Image) -> Option<[Func<'_>; 3]> {
     let rt0 = image.funcs().find(|func| func.func_id() == FuncId::Rt0Go)?;

@@ -6,6 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use goemu_loader::facts::Growth;
+
 use crate::go::guest::HeapError;
 use crate::guest::arena::Arena;
 use crate::memory::{Memory, PAGE};
@@ -105,17 +107,22 @@ impl Heap {
         let _ = self.fresh.reach(memory, self.start() + 1);
     }
 
-    /// Objects that were made and that were freed, bytes in use, bytes that were freed, bytes mapped.
-    pub(crate) fn uses(&self) -> [u64; 5] {
-        let (objects, bytes) = self.freed;
-        let ever = self.top() - self.start();
-        let free: u64 = self.gaps.iter().map(|gap| gap.end - gap.start).sum();
-        [self.made, objects, ever - free, bytes, self.fresh.mapped() - self.start()]
+    /// Objects that were made and that were freed, bytes in use, bytes that were freed, bytes mapped: of objects, as many
+    /// bytes as Go's allocator gives them.
+    pub(crate) fn uses(&self, sizes: Growth) -> [u64; 5] {
+        let (objects, freed) = self.freed;
+        let (mut used, mut last) = (0, None);
+        for next in self.all().chain([(self.granules(), Kind::Free)]) {
+            if let Some((granule, kind)) = last.replace(next) {
+                used += taken(sizes, (next.0 - granule) * GRANULE, kind);
+            }
+        }
+        [self.made, objects, used, freed, (self.fresh.mapped() - self.start()).max(used)]
     }
 
-    /// How many pieces between objects are free: what [`Heap::uses`] takes.
-    pub(crate) fn holes(&self) -> u64 {
-        self.gaps.len() as u64
+    /// How many objects and pages there are: what [`Heap::uses`] takes.
+    pub(crate) fn records(&self) -> u64 {
+        self.made - self.freed.0 + self.pages.len() as u64
     }
 
     /// `size` zero bytes, more than none, at a multiple of `align`.
@@ -279,7 +286,7 @@ impl Heap {
     }
 
     /// Frees the program's objects for which `is_free` holds of the granule where they begin, and that are not kept.
-    pub(crate) fn sweep(&mut self, limit: u64, is_free: impl Fn(u64) -> bool) {
+    pub(crate) fn sweep(&mut self, limit: u64, sizes: Growth, is_free: impl Fn(u64) -> bool) {
         let mut gaps: Vec<Range<u64>> = Vec::new();
         let (mut open, mut last, mut live) = (None::<Range<u64>>, None, 0);
         for index in 0..=self.pages.len() {
@@ -299,7 +306,7 @@ impl Heap {
                 let dies = matches!(kind, Kind::Pointers | Kind::Data) && is_free(granule);
                 if dies {
                     self.freed.0 += 1;
-                    self.freed.1 += range.end - range.start;
+                    self.freed.1 += taken(sizes, range.end - range.start, kind);
                 }
                 match &mut open {
                     _ if !dies && kind != Kind::Free => {
@@ -434,6 +441,15 @@ fn placed(gap: &Range<u64>, size: u64, align: u64) -> Option<u64> {
     (at >= gap.start).then_some(at)
 }
 
+/// The bytes that Go's allocator gives an object.
+fn taken(sizes: Growth, bytes: u64, kind: Kind) -> u64 {
+    match kind {
+        Kind::Free => 0,
+        Kind::Data => sizes.taken(bytes, false),
+        Kind::Pointers | Kind::Fixed => sizes.taken(bytes, true),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -480,7 +496,7 @@ mod tests {
         let granule = |heap: &Heap, at: u64| heap.find(at).unwrap().0;
         let marked: Vec<u64> = lives.iter().map(|at| granule(&heap, *at)).collect();
         let end = heap.top();
-        heap.sweep(1 << 30, |granule| !marked.contains(&granule));
+        heap.sweep(1 << 30, Growth::of(27), |granule| !marked.contains(&granule));
         for size in [8, 16, 40, 24, 100] {
             let at = take(&mut heap, &mut memory, size);
             assert!(at > kept && at < end, "{size}: {at:#x}");
@@ -500,7 +516,7 @@ mod tests {
         let (mut memory, mut heap) = heap();
         heap.take(&mut memory, 4096, 8, Kind::Data).unwrap();
         heap.take(&mut memory, 8, 8, Kind::Data).unwrap();
-        heap.sweep(1 << 30, |granule| granule == 0);
+        heap.sweep(1 << 30, Growth::of(27), |granule| granule == 0);
         for size in [u64::MAX, u64::MAX - 7, u64::MAX - 4096, 1 << 63] {
             let taken = heap.take(&mut memory, size, 8, Kind::Data);
             assert!(matches!(taken, Err(HeapError::OutOfMemory(_))), "{size:#x}: {taken:?}");
@@ -514,7 +530,7 @@ mod tests {
         let (mut memory, mut heap) = heap();
         let large = heap.take(&mut memory, 256 << 20, 8, Kind::Data).unwrap();
         let last = heap.take(&mut memory, 3, 1, Kind::Data).unwrap();
-        heap.sweep(1 << 30, |_| true);
+        heap.sweep(1 << 30, Growth::of(27), |_| true);
         // With a look at all pages of the gap each time, this takes minutes.
         let made: Vec<u64> =
             (0..200_000).map(|_| heap.take(&mut memory, 40, 16, Kind::Data).unwrap()).collect();

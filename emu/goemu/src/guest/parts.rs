@@ -1,7 +1,7 @@
 //! What parts of the runtime, of the system and of its libraries remember of a guest: each is used by one of them.
 //! All go back to the state that calls start from with [`World`](super::world::World).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
@@ -34,6 +34,8 @@ pub(crate) struct Lifetimes {
     pub(crate) watched: bool,
     /// Collections that the program has asked for.
     pub(crate) collections: u32,
+    /// When the last of them were, in nanoseconds since 1970: as many as `MemStats` tells of.
+    pub(crate) collected: VecDeque<u64>,
     /// Cleanups that objects were given.
     pub(crate) cleanups: u64,
     /// By object: the closure of its finalizer.
@@ -62,6 +64,7 @@ impl Part for Lifetimes {
         let Lifetimes {
             watched,
             collections,
+            collected: _,
             cleanups,
             finalizers,
             weak_handles,

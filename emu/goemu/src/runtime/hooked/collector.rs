@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use goemu_loader::Perm;
+use goemu_loader::facts::Growth;
 
 use crate::cpu::{Cpu, gpr};
 use crate::guest::heap::{Heap, Kind};
@@ -51,7 +52,8 @@ pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) {
         _ => true,
     };
     world.scheduler.forget_timers(lives);
-    world.heap.sweep(limit, |granule| !is_set(&marks, granule));
+    let sizes = Growth::of(cx.image.facts().version.minor);
+    world.heap.sweep(limit, sizes, |granule| !is_set(&marks, granule));
 }
 
 /// Memory that may hold the only address of an object.

@@ -6,7 +6,7 @@ use goemu_loader::facts::Growth;
 use super::{collector, fatal, goroutines};
 use crate::cpu::gpr;
 use crate::error::Error;
-use crate::hook::{Action, HookContext, HookResult};
+use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::os;
 
 /// Where `MemStats` has the number of collections, behind the times of the last 256.
@@ -119,7 +119,11 @@ pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) -> HookResult {
             "a collection that is to run finalizers or cleanups, or to end weak pointers,",
         ));
     }
-    cx.world.lifetimes.collections = cx.world.lifetimes.collections.saturating_add(1);
+    let (seconds, nanoseconds) = os::now(cx, true);
+    let lifetimes = &mut cx.world.lifetimes;
+    lifetimes.collections = lifetimes.collections.saturating_add(1);
+    lifetimes.collected.truncate(PAUSES - 1);
+    lifetimes.collected.push_front(seconds.wrapping_mul(1_000_000_000).wrapping_add(nanoseconds));
     if !cx.world.heap.held {
         collector::collect(cx);
     }
@@ -132,6 +136,30 @@ pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) -> HookResult {
     }
 }
 
+/// The times of collections: `LastGC`, `PauseTotalNs`, and by the number of each when it was and how long all else stood still.
+fn collection_times(cx: &mut HookContext<'_>, stats: u64) -> Result<(), HookError> {
+    let count = u64::from(cx.world.lifetimes.collections);
+    let Some(last) = cx.world.lifetimes.collected.front().copied() else { return Ok(()) };
+    for (word, value) in [(LAST_GC, last), (LAST_GC + 8, count * PAUSE)] {
+        cx.set_word(stats.wrapping_add(word), value)?;
+    }
+    cx.memory.charge(PAUSES as u64);
+    for (n, ended) in
+        cx.world.lifetimes.collected.clone().into_iter().zip((0..count).rev()).map(|(at, n)| (n, at))
+    {
+        let at = stats.wrapping_add(PAUSE_TIMES + 8 * (n % PAUSES as u64));
+        cx.set_word(at, PAUSE)?;
+        cx.set_word(at.wrapping_add(8 * PAUSES as u64), ended)?;
+    }
+    Ok(())
+}
+
+/// `LastGC`, behind which `PauseTotalNs` is, and what is told of this many collections: how long they took, and when they ended.
+const LAST_GC: u64 = 8 * 22;
+const PAUSE_TIMES: u64 = 8 * 24;
+const PAUSES: usize = 256;
+/// How long a collection keeps the program from running, in nanoseconds: no time passes in a hooked one.
+const PAUSE: u64 = 10_000;
 /// `StackInuse`, behind which `StackSys` is, and `NextGC`.
 const STACK_INUSE: u64 = 8 * 12;
 const NEXT_GC: u64 = 8 * 21;
@@ -144,15 +172,16 @@ const BY_SIZE_STEP: usize = 24;
 const LEAST_HEAP: u64 = 4 << 20;
 /// What counting the heap's objects and writing the numbers takes, in instructions.
 const COUNTING: u64 = 100;
-/// Free pieces of the heap that are looked at in the time of an instruction.
-const HOLES: u64 = 4;
+/// Objects that are looked at in the time of an instruction.
+const OBJECTS: u64 = 2;
 
 /// `ReadMemStats(m *MemStats)`: what is known of the hooked heap; the rest is zero.
 pub(in crate::runtime) fn memory_statistics(cx: &mut HookContext<'_>) -> HookResult {
     let goroutines = cx.world.scheduler.at_rest() as u64;
-    cx.memory.charge(COUNTING + cx.world.heap.holes() / HOLES + goroutines);
+    cx.memory.charge(COUNTING + cx.world.heap.records() / OBJECTS + goroutines);
     let stats = cx.arg(0)?;
-    let [made, freed, bytes, freed_bytes, mapped] = cx.world.heap.uses();
+    let sizes = Growth::of(cx.image.facts().version.minor);
+    let [made, freed, bytes, freed_bytes, mapped] = cx.world.heap.uses(sizes);
     let objects = made - freed;
     // The words that MemStats begins with, in every release: Alloc TotalAlloc Sys Lookups Mallocs Frees, and of the heap
     // Alloc Sys Idle Inuse Released Objects.
@@ -184,8 +213,10 @@ pub(in crate::runtime) fn memory_statistics(cx: &mut HookContext<'_>) -> HookRes
     cx.memory.write(stats.wrapping_add(NUM_GC), forced)?;
     cx.memory.write(stats.wrapping_add(NUM_GC + 4), forced)?;
     cx.memory.write(stats.wrapping_add(ENABLED), [1])?;
-    let sizes = Growth::of(cx.image.facts().version.minor).sizes();
-    for (size, at) in sizes.take(BY_SIZE_LEN).zip((stats.wrapping_add(BY_SIZE)..).step_by(BY_SIZE_STEP)) {
+    collection_times(cx, stats)?;
+    for (size, at) in
+        sizes.sizes().take(BY_SIZE_LEN).zip((stats.wrapping_add(BY_SIZE)..).step_by(BY_SIZE_STEP))
+    {
         cx.memory.write(at, (size as u32).to_le_bytes())?;
     }
     Ok(Action::Return)
