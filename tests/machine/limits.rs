@@ -59,6 +59,18 @@ fn an_endless_loop_runs_out_of_fuel() {
     assert!(report.outcome.to_string().contains("1000000"), "{}", report.outcome);
 }
 
+/// What a call returns is read in its time, too: where that is over, it is no value that ends somewhere.
+#[test]
+fn results_that_cannot_be_read_in_time_are_none() {
+    let mut machine = Machine::new(Image::open(binary("corpus-go1.27").unwrap()).unwrap()).unwrap();
+    let call = |machine: &mut Machine| machine.call("main.fib").unwrap().arg(5).run().unwrap().outcome;
+    assert_eq!(call(&mut machine).to_string(), "5");
+    machine.set_deadline(Some(Instant::now()));
+    assert_eq!(call(&mut machine), Outcome::OutOfTime);
+    machine.set_deadline(Some(Instant::now() + Duration::from_secs(3600)));
+    assert_eq!(call(&mut machine).to_string(), "5");
+}
+
 /// The limit of time ends endless guests of every kind, and a call that stays within it is the same run.
 #[test]
 fn a_deadline_ends_what_fuel_would_not_yet() {

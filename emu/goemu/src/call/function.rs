@@ -290,8 +290,16 @@ impl Function {
             None => Outcome::Returned(self.returned(machine)?),
         };
         let instructions = under_way.instructions(machine);
+        let mut arguments = self.arguments(machine, under_way)?;
+        if matches!(outcome, Outcome::Returned(_)) && machine.is_late() {
+            // Not all of it was read.
+            outcome = Outcome::OutOfTime;
+        }
         machine.cx().emit(|_| Event::CallEnded(outcome.clone()));
-        let arguments = self.afterwards(machine, under_way, &mut outcome)?;
+        let reading = machine.reading();
+        if reading.errors || reading.stringers {
+            self.add_texts(machine, under_way.fuel, &mut outcome, &mut arguments);
+        }
         let (stdout, stderr) = (machine.guest.world.stdout.clone(), machine.guest.world.stderr.clone());
         let uninitialised = machine.uninitialised().map(str::to_owned);
         let runtime = machine.runtime();
@@ -314,30 +322,18 @@ impl Function {
         Ok(closure.make(self.entry, &mut MachineHeap::new(machine), &*image)?)
     }
 
-    /// What the machine was asked to read when the call has ended: the arguments, and texts of values.
-    fn afterwards(
-        &self,
-        machine: &mut Machine,
-        under_way: &UnderWay,
-        outcome: &mut Outcome,
-    ) -> Result<Vec<NamedValue>, Error> {
-        let reading = machine.reading();
+    /// The arguments as they are when the call has ended, if they were asked for.
+    fn arguments(&self, machine: &Machine, under_way: &UnderWay) -> Result<Vec<NamedValue>, Error> {
         let UnderWay { context, frame, .. } = under_way;
-        let mut arguments = Vec::new();
-        if let (true, Some((signature, places))) = (reading.arguments, &self.typed) {
-            let image = Arc::clone(machine.image());
-            let reader = Reader { limits: reading.limits, ..Reader::new(&machine.guest.memory, &*image) };
-            let values = passing::arguments(signature, places, frame, &reader)?;
-            let named = |(param, value): (&Param, Value)| NamedValue::new(&param.name, &param.ty, value);
-            arguments
-                .extend(signature.params.iter().zip(values).filter(|(p, _)| !p.is_dictionary()).map(named));
-            let captures = self.closure.iter().flat_map(|closure| closure.places(*context));
-            arguments.extend(captures.map(|(capture, at)| capture.read(at, &reader)));
-        }
-        if reading.errors || reading.stringers {
-            self.add_texts(machine, under_way.fuel, outcome, &mut arguments);
-        }
-        Ok(arguments)
+        let (true, Some((signature, places))) = (machine.reading().arguments, &self.typed) else {
+            return Ok(Vec::new());
+        };
+        let reader = reader(machine);
+        let values = passing::arguments(signature, places, frame, &reader)?;
+        let named = |(param, value): (&Param, Value)| NamedValue::new(&param.name, &param.ty, value);
+        let params = signature.params.iter().zip(values).filter(|(p, _)| !p.is_dictionary()).map(named);
+        let captures = self.closure.iter().flat_map(|closure| closure.places(*context));
+        Ok(params.chain(captures.map(|(capture, at)| capture.read(at, &reader))).collect())
     }
 
     /// Adds what values say of themselves, by what is left of the call's fuel.
@@ -424,9 +420,7 @@ impl Function {
             return Ok(self.untyped(&invoke::left(machine, self.block)));
         };
         let left = invoke::Left::new(machine, self.block);
-        let image = machine.image();
-        let reader =
-            Reader { limits: machine.reading().limits, ..Reader::new(&machine.guest.memory, &**image) };
+        let reader = reader(machine);
         let mut values = Vec::with_capacity(signature.results.len());
         for (result, pieces) in signature.results.iter().zip(&places.results) {
             let value = passing::value(result, pieces, &left, &reader)?;
@@ -455,6 +449,12 @@ impl Function {
             }
         }
     }
+}
+
+/// Reads values of a call, in the time that it has.
+fn reader(machine: &Machine) -> Reader<'_> {
+    let (limits, until) = (machine.reading().limits, machine.ends_at());
+    Reader { limits, until, ..Reader::new(&machine.guest.memory, &**machine.image()) }
 }
 
 /// A call that has begun.

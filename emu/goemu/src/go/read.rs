@@ -5,6 +5,7 @@
 //! anything; the work done for one value is bounded by [`Limits::work`].
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use goemu_loader::{Field, Kind, Type, TypeRef};
 
@@ -69,13 +70,15 @@ pub struct Reader<'a> {
     pub types: &'a dyn Types,
     /// How much of them is wanted.
     pub limits: Limits,
+    /// When reading ends, with what is read by then.
+    pub until: Option<Instant>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader with the default limits.
     #[must_use]
     pub fn new(memory: &'a dyn GuestMemory, types: &'a dyn Types) -> Reader<'a> {
-        Reader { memory, types, limits: Limits::default() }
+        Reader { memory, types, limits: Limits::default(), until: None }
     }
 
     /// The value of type `ty` whose memory form is `bytes`, as collected from registers.
@@ -104,7 +107,7 @@ impl<'a> Reader<'a> {
 
     fn walk(&self) -> Walk<'a> {
         let work = self.limits.work.min(LITTLE.max(self.memory.room() / VALUE));
-        Walk { reader: *self, budget: Budget(work), inside: Vec::new(), pointers: 0 }
+        Walk { reader: *self, budget: Budget::of(work).until(self.until), inside: Vec::new(), pointers: 0 }
     }
 }
 
@@ -139,7 +142,8 @@ impl Walk<'_> {
 
     /// A value whose memory form is at hand.
     fn decode(&mut self, ty: &Arc<Type>, bytes: &[u8], depth: usize) -> Value {
-        if depth > self.reader.limits.depth || !self.budget.take(1) {
+        // Its type may be written with it.
+        if depth > self.reader.limits.depth || !self.budget.take(1 + ty.name.len() as u64 / 64) {
             return Value::Elided;
         }
         self.scalar(ty, bytes)
@@ -238,7 +242,7 @@ impl Walk<'_> {
         for i in 0..len.min(self.reader.limits.elems) {
             // The product is in range: the whole list is.
             match self.load(elem, addr.wrapping_add(i * elem.size), depth + 1) {
-                Value::Elided if self.budget.0 == 0 => break,
+                Value::Elided if self.budget.is_spent() => break,
                 Value::Invalid(_) if i == 0 => return invalid(ty, addr, Reason::Unreadable),
                 bad @ Value::Invalid(_) => {
                     elems.push(bad);
@@ -266,7 +270,7 @@ impl Walk<'_> {
             let Some(bytes) = i.checked_mul(elem.size).and_then(|at| part(bytes, at, elem.size)) else {
                 return invalid(ty, 0, Reason::BadLength);
             };
-            if self.budget.0 == 0 {
+            if self.budget.is_spent() {
                 break;
             }
             elems.push(self.decode(elem, bytes, depth + 1));
@@ -340,7 +344,12 @@ impl Walk<'_> {
         let Some(code) = read_u64(self.reader.memory, closure) else {
             return invalid(ty, closure, Reason::Unreadable);
         };
-        Value::Func(Func { ty: Some(ty.clone()), closure, code, name: self.reader.types.func_at(code) })
+        let name = self.reader.types.func_at(code);
+        let letters = name.as_ref().map_or(0, String::len);
+        if !self.budget.take(letters as u64 / 64) {
+            return Value::Elided;
+        }
+        Value::Func(Func { ty: Some(ty.clone()), closure, code, name })
     }
 
     fn map(&mut self, ty: &Arc<Type>, key: &TypeRef, elem: &TypeRef, addr: u64, depth: usize) -> Value {
@@ -373,7 +382,7 @@ impl Walk<'_> {
     ) -> Value {
         let mut entries = Vec::new();
         for &(k, v) in &found.slots {
-            if self.budget.0 == 0 {
+            if self.budget.is_spent() {
                 break;
             }
             entries.push((self.load(key, k, depth + 1), self.load(elem, v, depth + 1)));
@@ -386,7 +395,7 @@ impl Walk<'_> {
         if len > i64::MAX as u64 || addr.checked_add(len).is_none() {
             return Err(Reason::BadLength);
         }
-        let len = len.min(self.reader.limits.bytes).min(self.budget.0.saturating_mul(64));
+        let len = len.min(self.reader.limits.bytes).min(self.budget.left().saturating_mul(64));
         // In steps: a length that lies must not cost more memory than the guest has there.
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < len {

@@ -222,7 +222,7 @@ proptest! {
         let types = Space::with_maps(design).types();
         let memory = Noise(seed);
         let limits = Limits { work: 10_000, ..Limits::default() };
-        let value = Reader { memory: &memory, types: &types, limits }.at(&ty, addr);
+        let value = Reader { limits, ..Reader::new(&memory, &types) }.at(&ty, addr);
         prop_assert!(value.to_string().len() < 10_000_000);
     }
 }
@@ -311,4 +311,50 @@ fn long_values_are_cut_at_the_limits() {
     let mut reader = Reader::new(&space, &types);
     reader.limits.bytes = 2;
     assert_eq!(reader.decode(&basic("string"), &text).to_string(), r#""he" /* 3 more bytes */"#);
+}
+
+/// A time limits reading as the other limits do: what was read by then is there.
+#[test]
+fn long_values_are_cut_when_time_is_over() {
+    let mut space = Space::new();
+    let ty = slice(&basic("int"));
+    let bytes = written(&Value::from((0..50_000).collect::<Vec<i64>>()), &ty, &mut space);
+    let types = space.types();
+    let now = std::time::Instant::now();
+    let hour = std::time::Duration::from_secs(3600);
+    for (until, whole) in [(None, true), (Some(now + hour), true), (Some(now), false)] {
+        let reader = Reader { until, ..Reader::new(&space, &types) };
+        match reader.decode(&ty, &bytes) {
+            Value::List(list) => assert!(whole && list.elems.len() == 50_000),
+            Value::Truncated { value, len: 50_000 } => {
+                let Value::List(list) = *value else { panic!("{value}") };
+                assert!(!whole && list.elems.len() < 2000, "{}", list.elems.len());
+            }
+            value => panic!("{value}"),
+        }
+    }
+}
+
+/// Memory of the same word everywhere.
+struct Same(u64);
+
+impl GuestMemory for Same {
+    fn read(&self, _: u64, buf: &mut [u8]) -> Result<(), crate::go::guest::BadAddress> {
+        let word = self.0.to_le_bytes();
+        buf.chunks_mut(8).for_each(|part| part.copy_from_slice(&word[..part.len()]));
+        Ok(())
+    }
+}
+
+/// Names are written with each value that has one: a list must not make gigabytes of them.
+#[test]
+fn long_names_are_work() {
+    let types = Space::new().types();
+    let long = structure(&format!("main.{}", "x".repeat(4000)), &[("A", &basic("int"))]);
+    let lists = |elem: &Ty| array(16, &array(1 << 16, elem));
+    for ty in [lists(&func(&[])), lists(&long)] {
+        let value = Reader::new(&Same(Space::LONG_NAMED), &types).at(&ty, 0x1000);
+        let text = value.to_string();
+        assert!(text.contains("xxx") && text.len() < 100 << 20, "{} bytes", text.len());
+    }
 }

@@ -128,6 +128,8 @@ pub(crate) struct SpaceTypes {
 
 impl Space {
     pub(crate) const BASE: u64 = 0xc0_0000_0000;
+    /// Code of a function whose name has 4,000 letters.
+    pub(crate) const LONG_NAMED: u64 = 0x40_2000;
     pub(crate) const RTYPES: u64 = 0x50_0000;
     const ITABS: u64 = 0x60_0000;
 
@@ -237,7 +239,11 @@ impl Types for SpaceTypes {
     }
 
     fn func_at(&self, code: u64) -> Option<String> {
-        (code == 0x40_1000).then(|| "main.less".to_owned())
+        match code {
+            0x40_1000 => Some("main.less".to_owned()),
+            Space::LONG_NAMED => Some("main.".to_owned() + &"x".repeat(4000)),
+            _ => None,
+        }
     }
 
     fn func_named(&self, name: &str) -> Option<u64> {

@@ -188,6 +188,18 @@ impl Machine {
         self.stopping.interrupt.as_ref().is_some_and(Interrupt::is_raised) || self.stopping.is_late()
     }
 
+    /// When the present call ends at the latest, if there is a limit of time.
+    #[inline]
+    pub(crate) fn ends_at(&self) -> Option<Instant> {
+        self.stopping.first()
+    }
+
+    /// Whether the present call has no time left.
+    #[inline]
+    pub(crate) fn is_late(&self) -> bool {
+        self.stopping.is_late()
+    }
+
     /// Does something within the machine's own limit of time. What is inside of something else has what is left of its time.
     #[inline]
     pub(crate) fn in_time<T>(&mut self, act: impl FnOnce(&mut Machine) -> T) -> T {
