@@ -72,6 +72,36 @@ pub(crate) fn without_headers(file: &[u8], base: u64) -> Layout {
     }
 }
 
+/// The system that a dump's program was built for, by its headers or by how its code finds the current goroutine.
+pub(crate) fn system(file: &[u8], text: &[u8]) -> Option<Os> {
+    if bytes::u32(file, 0) == Some(MACHO) {
+        return Some(Os::Darwin);
+    }
+    if file.starts_with(b"MZ") {
+        return Some(Os::Windows);
+    }
+    let found = || text.windows(9).filter_map(loads_goroutine);
+    let counted =
+        [Os::Linux, Os::Darwin, Os::Windows].map(|os| (found().filter(|found| *found == os).count(), os));
+    counted.into_iter().max_by_key(|(count, _)| *count).filter(|(count, _)| *count > CHANCE).map(|(_, os)| os)
+}
+
+const MACHO: u32 = 0xfeed_facf;
+/// So many places look like such a load by chance.
+const CHANCE: usize = 4;
+
+/// The system where this instruction finds the current goroutine: at a fixed place behind FS or GS, or at the one that a variable
+/// says, which is in the register that is loaded.
+fn loads_goroutine(code: &[u8]) -> Option<Os> {
+    match *code {
+        [0x64, 0x48 | 0x4c, 0x8b, to, 0x25, _, 0xff, 0xff, 0xff] if to & 0xc7 == 4 => Some(Os::Linux),
+        [0x65, 0x48 | 0x4c, 0x8b, to, 0x25, 0x30, 0, 0, 0] if to & 0xc7 == 4 => Some(Os::Darwin),
+        [0x65, 0x48 | 0x4c, 0x8b, to, 0x25, 0x28, 0, 0, 0] if to & 0xc7 == 4 => Some(Os::Windows),
+        [0x65, 0x48, 0x8b, 0 | 0x09 | 0x12 | 0x1b | 0x36 | 0x3f, ..] => Some(Os::Windows),
+        _ => None,
+    }
+}
+
 /// Splits the only segment: the pages of the text are code, all others are data.
 pub(crate) fn split(layout: &mut Layout, text: Span) {
     let [whole] = &layout.segments[..] else { return };

@@ -89,10 +89,32 @@ fn a_dump_needs_no_headers() {
         }
         for options in [LoadOptions::default(), LoadOptions::default().dump_base(image.base())] {
             let dumped = options.parse(memory.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(dumped.target().os, image.target().os, "{name}");
             assert!(dumped.is_dump() && told(&dumped) == told(&image), "{name}");
             let main = dumped.funcs_named("main.main")[0].entry();
             let segment = dumped.segments().iter().find(|segment| segment.contains(main)).expect("a segment");
             assert!(!segment.perm.contains(Perm::WRITE), "{name}");
+        }
+    }
+}
+
+/// Where names of files do not tell the system, code does, and headers that are of no other use.
+#[test]
+fn a_dump_without_names_tells_its_system() {
+    let darwin = ["corpus-go1.15-darwin-stripped", "corpus-go1.27-darwin"];
+    for name in PROGRAMS.into_iter().chain(darwin) {
+        let image = Image::parse(fixture(name)).expect("a program");
+        for headers in [false, true] {
+            let mut memory = dump(&image);
+            if !headers && !name.contains("darwin") {
+                memory[..0x400].fill(0);
+            }
+            let names: Vec<usize> =
+                memory.windows(4).enumerate().filter(|(_, at)| *at == b"/os_").map(|at| at.0).collect();
+            assert!(!names.is_empty(), "{name}");
+            names.into_iter().for_each(|at| memory[at..at + 4].copy_from_slice(b"/xx-"));
+            let dumped = Image::parse(memory).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(dumped.target().os, image.target().os, "{name}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::dump;
 use crate::facts::Facts;
 use crate::format;
 use crate::goobj;
-use crate::layout::{Placement, Span, USER_SPACE};
+use crate::layout::{Os, Placement, Span, USER_SPACE};
 use crate::link::{self, Linked, Undefined};
 use crate::object::Object;
 use crate::process;
@@ -227,10 +227,27 @@ fn without_headers(source: Arc<Source>, base: u64) -> Result<Image, LoadError> {
         return Err(LoadError::OddBase { base });
     }
     let mut image = image(Object::made(source, layout, SymbolTable::default()))?;
-    if let Some(text) = image.module().map(|module| module.text) {
+    let text = image.module().map(|module| module.text);
+    if image.build.os().is_none() {
+        let code = text.and_then(|text| image.bytes(text.start, (text.end - text.start) as usize));
+        let os = named_system(&image)
+            .or_else(|| dump::system(image.object.source.bytes(), code.unwrap_or_default()));
+        let os = os.unwrap_or(image.object.layout.target.os);
+        image.object.layout.target.os = os;
+        image.tables.facts = image.tables.facts.on(os);
+    }
+    if let Some(text) = text {
         dump::split(&mut image.object.layout, text);
     }
     Ok(image)
+}
+
+/// The system that a program was built for, as the file with its part of the runtime is called (`os_windows.go`).
+fn named_system(image: &Image) -> Option<Os> {
+    let osinit = image.funcs_named("runtime.osinit").into_iter().next()?;
+    let file = osinit.line_at(osinit.entry())?.file;
+    let (_, system) = file.strip_suffix(".go")?.rsplit_once('_')?;
+    Os::from_goos(system)
 }
 
 /// The image of a file whose layout is known.
