@@ -113,6 +113,28 @@ fn parts_may_begin_within_a_page() {
     }
 }
 
+/// The collector of a process that was dumped in the middle of its work is not there to be told of pointers.
+#[test]
+fn a_collection_does_not_go_on() {
+    for name in ["corpus-go1.15", "corpus-go1.27"] {
+        let program = Image::open(binary(name).unwrap()).unwrap();
+        let barrier = program.symbol("runtime.writeBarrier").unwrap().addr;
+        let mut parts = memory(&program);
+        let (_, addr, bytes) = parts
+            .iter_mut()
+            .find(|(_, addr, bytes)| (*addr..*addr + bytes.len() as u64).contains(&barrier))
+            .unwrap();
+        bytes[(barrier - *addr) as usize] = 1;
+        let mut machine = Machine::new(opened("collecting", &core(parts))).unwrap();
+        for (func, signature, args, wanted) in CALLS {
+            let call = machine.call(func).unwrap().signature(signature).unwrap();
+            let outcome = call.literals(args).unwrap().run().unwrap().outcome;
+            assert_ne!(outcome.word(), "exited", "{name} {func}: {outcome}");
+            assert!(wanted.is_empty() || outcome.to_string() == wanted, "{name} {func}: {outcome}");
+        }
+    }
+}
+
 /// Functions of each build of the corpus, their signatures, arguments, and what some return.
 const CALLS: [(&str, &str, &[&str], &str); 11] = [
     ("main.fib", "func(n int) int", &["25"], "75025"),

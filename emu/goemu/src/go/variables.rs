@@ -85,7 +85,7 @@ fn named_address(insn: &Instruction) -> Option<u64> {
 
 /// `runtime.writeBarrier`, which compiled code asks before it stores a pointer: the variable that `typedmemmove`
 /// compares.
-fn write_barrier(image: &Image) -> Option<Range<u64>> {
+pub(crate) fn write_barrier(image: &Image) -> Option<Range<u64>> {
     let func = image.funcs_named("runtime.typedmemmove").into_iter().next()?;
     let code = image.bytes(func.entry(), usize::try_from(func.end().checked_sub(func.entry())?).ok()?)?;
     let insns = Decoder::with_ip(64, code, func.entry(), DecoderOptions::NONE).into_iter();

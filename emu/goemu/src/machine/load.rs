@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use goemu_loader::{Image, Reloc, Segment};
 
+use crate::go::variables;
 use crate::memory::{Contents, Memory, MemoryError, PAGE, Perm};
 use crate::os::imports;
 
@@ -22,7 +23,17 @@ pub(super) fn map(image: &Image, memory: &mut Memory) -> Result<(), MemoryError>
     apply(image.relocs(), memory)?;
     imports::set_up(image, memory)?;
     imports::link(image, memory)?;
-    list_module(image, memory)
+    list_module(image, memory)?;
+    end_collection(image, memory)
+}
+
+/// A process may have been dumped while it collected garbage. Here nobody goes on with that, so that code must not tell of the
+/// pointers that it stores: the lists for them are those of threads that are gone.
+fn end_collection(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
+    match variables::write_barrier(image).filter(|_| image.is_dump()) {
+        Some(flag) => memory.poke(flag.start, &[0; 4]),
+        None => Ok(()),
+    }
 }
 
 /// Fills in what a plugin takes from the program that loads it, and which stands empty in the plugin itself: the list
