@@ -43,6 +43,11 @@ pub(crate) use walk::{code_of, instructions};
 pub trait Symbols {
     /// The symbol that contains `address`: its name, and the address where it starts.
     fn symbol(&self, address: u64) -> Option<(&str, u64)>;
+
+    /// Whether comparisons have their operands in the order of other instructions, as Go's tools had them up to 1.20.
+    fn has_reversed_compares(&self) -> bool {
+        false
+    }
 }
 
 /// No symbols: all addresses are shown as numbers.
@@ -55,6 +60,10 @@ impl Symbols for () {
 impl<S: Symbols + ?Sized> Symbols for &S {
     fn symbol(&self, address: u64) -> Option<(&str, u64)> {
         (**self).symbol(address)
+    }
+
+    fn has_reversed_compares(&self) -> bool {
+        (**self).has_reversed_compares()
     }
 }
 

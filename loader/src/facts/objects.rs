@@ -141,6 +141,8 @@ pub(crate) struct ObjectNames {
     pub(crate) marks_relocs: bool,
     /// Kinds of relocations have the newer one of two names.
     pub(crate) newer_kinds: bool,
+    /// Comparisons have their operands in the order of other instructions.
+    pub(crate) reversed_compares: bool,
 }
 
 /// The same for a release.
@@ -151,6 +153,7 @@ pub(crate) fn object_names(minor: u16) -> ObjectNames {
         escapes_relocs: minor < 15,
         marks_relocs: minor >= 16,
         newer_kinds: minor >= 22,
+        reversed_compares: minor < 21,
     }
 }
 

@@ -17,6 +17,7 @@ pub struct ObjectListing {
     pub funcs: Vec<ObjectFunc>,
     /// Where its symbols lie: first address, size, name.
     symbols: Vec<(u64, u64, String)>,
+    reversed_compares: bool,
 }
 
 /// A function of an object. Addresses are offsets in the file (since Go 1.16, behind the object's header).
@@ -79,7 +80,13 @@ impl ObjectListing {
         let code = placed.iter().filter(|(_, symbol)| symbol.kind == SymKind::Text);
         let mut funcs: Vec<_> = code.map(|(start, symbol)| names.func(*start, symbol)).collect();
         funcs.sort_by_key(|func| func.start);
-        ObjectListing { funcs, symbols }
+        ObjectListing { funcs, symbols, reversed_compares: names.names.reversed_compares }
+    }
+
+    /// Whether the release's own listings have the operands of comparisons in the order of other instructions.
+    #[must_use]
+    pub fn has_reversed_compares(&self) -> bool {
+        self.reversed_compares
     }
 
     /// The symbol around an address, and where it starts.

@@ -151,6 +151,10 @@ impl Symbols for ObjectListing {
     fn symbol(&self, address: u64) -> Option<(&str, u64)> {
         self.symbol_at(address)
     }
+
+    fn has_reversed_compares(&self) -> bool {
+        ObjectListing::has_reversed_compares(self)
+    }
 }
 
 /// Writes lines in columns. A column is as wide as its longest cell among lines that follow each other and have it.

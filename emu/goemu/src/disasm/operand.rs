@@ -18,7 +18,7 @@ pub(super) fn write_all(
     match insn.mnemonic() {
         Mnemonic::Int3 => list.text("$0x3"),
         // Comparisons read from left to right.
-        Mnemonic::Cmp => (0..count).try_for_each(|op| list.operand(op)),
+        Mnemonic::Cmp if !symbols.has_reversed_compares() => (0..count).try_for_each(|op| list.operand(op)),
         Mnemonic::Xlatb => list.separate().and_then(|()| list.string(None, "BX")),
         // The memory of these, and the top of the stack of the next, are implied.
         Mnemonic::Maskmovq | Mnemonic::Maskmovdqu | Mnemonic::Vmaskmovdqu => {
