@@ -61,3 +61,15 @@ fn a_panic_that_is_recovered() {
 fn a_panic_that_is_not_recovered() {
     corpus("divide", &DETAILS[1..], "main.divide", &["1", "0"]);
 }
+
+/// A line of the tree of calls does not grow with the stack: what a deep recursion writes would be quadratic.
+#[test]
+fn deep_calls_are_numbered() {
+    let mut machine = Machine::new(Image::open(binary("corpus-go1.27").unwrap()).unwrap()).unwrap();
+    let (text, _) = traced(&mut machine, Detail::Calls, "deep", &["3000"]);
+    let longest = text.lines().map(str::len).max().unwrap();
+    assert!(longest < 300, "{longest}");
+    let line = |depth: usize, what: &str| text.lines().any(|line| line == format!("{:depth$}{what}", ""));
+    assert!(line(200, "main.deep(2900)"), "{}", &text[..3000]);
+    assert!(line(200, "[1500] main.deep(1500)"));
+}

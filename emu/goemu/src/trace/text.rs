@@ -118,14 +118,22 @@ fn named(position: &Position) -> String {
     format!("{file}:{}  {}", position.line, position.func)
 }
 
+/// Deeper calls are indented no further, and say how deep they are: a line must not grow with the stack.
+const DEEPEST: usize = 100;
+
 /// A call or a return as a line of the tree of calls.
 fn in_tree(change: &CallChange) -> String {
-    let indent = 2 * change.depth;
-    match &change.kind {
-        CallKind::Returned(results) => format!("{:indent$}= {}", "", change.returned(results.as_deref())),
-        CallKind::Jumped { from } => format!("{:indent$}{}, in place of {from}", "", change.call()),
-        _ => format!("{:indent$}{}", "", change.call()),
+    let mut line = " ".repeat(2 * change.depth.min(DEEPEST));
+    if change.depth > DEEPEST {
+        // A String takes everything.
+        let _ = write!(line, "[{}] ", change.depth);
     }
+    let _ = match &change.kind {
+        CallKind::Returned(results) => write!(line, "= {}", change.returned(results.as_deref())),
+        CallKind::Jumped { from } => write!(line, "{}, in place of {from}", change.call()),
+        _ => write!(line, "{}", change.call()),
+    };
+    line
 }
 
 /// Writes the line of an instruction. A `String` takes everything, so that writing to it cannot fail.
