@@ -85,10 +85,12 @@ const OP: u64 = 160;
 const PART: u64 = 8;
 
 /// Operations that a program may have without being charged for decoding them, which would make its run depend on what was
-/// decoded before; and the instructions that decoding one takes as long as, and making a block.
+/// decoded before, where a block counts as some more; and the instructions that decoding one takes as long as, and making a block,
+/// which lies in a page of its own at worst.
 const PLENTY: u64 = 1 << 23;
+const BLOCK: u64 = 2;
 const DECODING: u64 = 40;
-const MAKING: u64 = 80;
+const MAKING: u64 = 200;
 /// Instructions that are decoded in some hundredths of a second.
 const A_WHILE: u64 = 1 << 17;
 /// Changes kept before everything counts as changed.
@@ -106,8 +108,9 @@ pub(super) struct Blocks {
     places: Vec<Place>,
     ops: Vec<Op>,
     insns: Vec<Instruction>,
-    /// Operations that were ever decoded.
+    /// Operations that were ever decoded, and what decoding them counts as.
     decoded: u64,
+    work: u64,
     /// Who says that a run must end, and from how many decoded operations on that is asked; and whether it was said in this run.
     pub(super) late: Option<Late>,
     asked_at: u64,
@@ -144,6 +147,7 @@ impl Default for Blocks {
             ops: Vec::new(),
             insns: Vec::new(),
             decoded: 0,
+            work: 0,
             late: None,
             asked_at: 0,
             is_late: false,
@@ -275,6 +279,7 @@ impl Blocks {
             if chosen(insn) { op.to_be_shown() } else { op }
         }));
         self.decoded += decoded.insns.len() as u64;
+        self.work += BLOCK + decoded.insns.len() as u64;
         if self.decode_much() {
             memory.charge(MAKING + DECODING * decoded.insns.len() as u64);
         }
@@ -299,7 +304,7 @@ impl Blocks {
 
     /// Whether more was decoded than any program has: from then on decoding costs fuel, also where control does not poll.
     pub(super) fn decode_much(&self) -> bool {
-        self.decoded > PLENTY
+        self.work > PLENTY
     }
 
     /// Counts that control came to a block; says whether it is hot.
