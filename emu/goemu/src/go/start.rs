@@ -161,7 +161,7 @@ fn is_no_wrapper(func: &Func<'_>) -> bool {
 }
 
 /// What a wrapper between calling conventions calls; other functions themselves.
-fn unwrapped<'i>(image: &'i Image, func: Func<'i>) -> Func<'i> {
+pub(crate) fn unwrapped<'i>(image: &'i Image, func: Func<'i>) -> Func<'i> {
     if is_no_wrapper(&func) {
         return func;
     }

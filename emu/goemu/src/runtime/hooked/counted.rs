@@ -3,7 +3,7 @@
 //! there is one goroutine, which code takes for 1.
 
 use goemu_loader::{FuncId, Image};
-use iced_x86::{Code, OpKind};
+use iced_x86::{Code, Instruction, OpKind};
 
 use super::goroutines;
 use crate::disasm::code_of;
@@ -16,19 +16,31 @@ pub(in crate::runtime) fn variable(image: &Image, add: Option<u64>) -> Option<u6
     image.symbol("runtime.allglen").map(|symbol| symbol.addr).or_else(|| stored(image, add))
 }
 
-/// What `allgadd` stores last, by an exchange. (Up to Go 1.15 it is a plain store, and `gcount` a function of its own.)
+/// What `allgadd` stores last, by an exchange; up to Go 1.15 what it has just loaded.
 fn stored(image: &Image, add: Option<u64>) -> Option<u64> {
     let named = || image.funcs_named("runtime.allgadd").first().map(|func| func.entry());
     let code = code_of(&image.func_at(named().or(add)?)?);
-    let last = code
-        .iter()
-        .rposition(|insn| insn.code() == Code::Xchg_rm64_r64 && insn.op0_kind() == OpKind::Memory)?;
+    let exchange =
+        code.iter().rposition(|insn| insn.code() == Code::Xchg_rm64_r64 && insn.op0_kind() == OpKind::Memory);
+    let Some(last) = exchange else { return moved_last(&code) };
     if code[last].is_ip_rel_memory_operand() {
         return Some(code[last].ip_rel_memory_address());
     }
     let pointer = code[last].memory_base();
     let set = code[..last].iter().rfind(|insn| insn.op0_register() == pointer)?;
     (set.code() == Code::Lea_r64_m && set.is_ip_rel_memory_operand()).then(|| set.ip_rel_memory_address())
+}
+
+/// The last variable that gets, in the next instruction, what was loaded from another.
+fn moved_last(code: &[Instruction]) -> Option<u64> {
+    let moves = |two: &&[Instruction]| {
+        let [load, store] = two else { return false };
+        load.code() == Code::Mov_r64_rm64
+            && store.code() == Code::Mov_rm64_r64
+            && two.iter().all(Instruction::is_ip_rel_memory_operand)
+            && load.op0_register() == store.op1_register()
+    };
+    code.windows(2).rfind(moves).map(|two| two[1].ip_rel_memory_address())
 }
 
 /// A goroutine was made.
@@ -91,7 +103,13 @@ mod tests {
     /// Symbols, which stripping takes away, know the same variable by name.
     #[test]
     fn the_code_stores_the_variable_that_a_symbol_names() {
-        for name in ["corpus-go1.27", "corpus-go1.27-pie", "corpus-go1.27-darwin", "corpus-go1.27-windows"] {
+        for name in [
+            "corpus-go1.15",
+            "corpus-go1.27",
+            "corpus-go1.27-pie",
+            "corpus-go1.27-darwin",
+            "corpus-go1.27-windows",
+        ] {
             let path = format!("{}/../../testdata/bin/{name}", env!("CARGO_MANIFEST_DIR"));
             let image = Image::open(path).expect("a fixture");
             let symbol = image.symbol("runtime.allglen").expect("a symbol").addr;

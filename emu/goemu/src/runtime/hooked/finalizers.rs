@@ -153,6 +153,17 @@ pub(in crate::runtime) fn add_cleanup_that_can_run(cx: &mut HookContext<'_>) -> 
     add_cleanup(cx)
 }
 
+/// `AddCleanup` in a program without names: `Stop`, which is not found there, does nothing with what it is of no cleanup.
+pub(in crate::runtime) fn add_cleanup_unnamed(
+    cx: &mut HookContext<'_>,
+    add: fn(&mut HookContext<'_>) -> HookResult,
+) -> HookResult {
+    match add(cx)? {
+        Action::Return => no_cleanup(cx),
+        other => Ok(other),
+    }
+}
+
 /// Whether an object of the heap has an address in another one.
 fn holds(cx: &HookContext<'_>, holder: u64, object: Option<u64>) -> Result<bool, HookError> {
     let Some((granule, _)) = cx.world.heap.find(holder) else { return Ok(false) };

@@ -13,6 +13,7 @@ use iced_x86::{Code, FlowControl, Instruction, Mnemonic, OpKind, Register};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::disasm::code_of;
+use crate::go::start::unwrapped;
 use crate::os::imports;
 
 /// Functions that were recognised: their names in the runtime, and where they are.
@@ -21,6 +22,8 @@ pub(in crate::runtime) struct Recognised {
     found: Vec<(&'static str, u64)>,
     /// The variable `gomaxprocs`: how many processors there are.
     pub(in crate::runtime) processors: Option<u64>,
+    /// The variable `poolcleanup`: what empties pools.
+    pub(in crate::runtime) pools: Option<u64>,
 }
 
 impl Recognised {
@@ -102,6 +105,7 @@ const TEXTS: &[Text] = &[
     text("read mem stats", "ReadMemStats", Place::Own, 0),
     text("duplicate sigNoteSetup", "sigNoteSetup", Place::Own, 13),
     text("runtime: netpollinit failed", "internal/poll.runtime_pollServerInit", Place::Own, 0),
+    text("coroswitch on exited coro", "coroswitch_m", Place::Own, 23),
     text("signal_recv: inconsistent state", "os/signal.signal_recv", Place::Own, 0),
     text("LockOSThread nesting overflow", "startTemplateThread", Place::First, 10),
     text("runtime: blocked write on free polldesc", "internal/poll.runtime_pollOpen", Place::Own, 0),
@@ -149,6 +153,8 @@ pub(in crate::runtime) const HOW: &[(&str, &str)] = &[
     ("runtime/debug.setMaxStack", "sets a variable that runtime.main sets"),
     ("runtime/debug.setMaxThreads", "sets a variable that schedinit sets"),
     ("internal/poll.runtime_pollServerInit", "a text of netpollinit, which does its work"),
+    ("newcoro", "makes an object, and starts a goroutine on the system's stack"),
+    ("coroswitch", "leaves its stack for what has a text"),
     ("startTemplateThread", "is called first by what has a text"),
     ("internal/poll.runtime_pollOpen", "a text in it"),
     ("getitab", "a text in it"),
@@ -223,6 +229,9 @@ impl<'i> Scan<'i> {
             && let Some(target) = code.iter().find_map(call_target)
         {
             self.found.add("goexit1", target);
+            // What a wrapper calls is called by others, too.
+            let own = self.image.func_at(target).map(|func| unwrapped(self.image, func).entry());
+            self.found.add("goexit1", own.unwrap_or(target));
         }
         if is_morestack_noctxt(self.image, &code) {
             self.found.add("morestack_noctxt", entry);
@@ -362,6 +371,7 @@ impl<'i> Scan<'i> {
             }
         }
         std::mem::take(&mut self.noted).conclude(self.image, &mut self.found);
+        self.found.pools = calls::pool_cleanup(self.image, &self.found);
         let throw = self.found.get("throw");
         // Others that look so die of what they find.
         let quiet = |(_, calls): &&(u64, Vec<u64>)| throw.is_some_and(|throw| !calls.contains(&throw));

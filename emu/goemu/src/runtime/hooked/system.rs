@@ -1,7 +1,7 @@
 //! Where the runtime meets the operating system and the collector, which are not there.
 
-use goemu_loader::Os;
 use goemu_loader::facts::Growth;
+use goemu_loader::{Func, Os};
 
 use super::{collector, fatal, goroutines};
 use crate::cpu::gpr;
@@ -113,6 +113,19 @@ pub(in crate::runtime) fn strong(cx: &mut HookContext<'_>) -> HookResult {
 
 /// `GC()`: a collection, after which pools are emptied. Hooks run no finalizers or cleanups, and weak pointers last.
 pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) -> HookResult {
+    let cleanup = cx.image.funcs_named("sync.poolCleanup").first().map(Func::entry);
+    collect_and(cx, cleanup)
+}
+
+/// The same in a program without names; `pools`: the variable that has the function which empties pools.
+pub(in crate::runtime) fn collect_unnamed(cx: &mut HookContext<'_>, pools: Option<u64>) -> HookResult {
+    let value = pools.map_or(Ok(0), |variable| cx.word(variable))?;
+    let cleanup = if value == 0 { None } else { Some(cx.word(value)?) };
+    collect_and(cx, cleanup)
+}
+
+/// A collection, and then a function.
+fn collect_and(cx: &mut HookContext<'_>, cleanup: Option<u64>) -> HookResult {
     if cx.world.lifetimes.watched {
         return Err(goroutines::cannot(
             cx,
@@ -127,9 +140,9 @@ pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) -> HookResult {
     if !cx.world.heap.held {
         collector::collect(cx);
     }
-    match cx.image.funcs_named("sync.poolCleanup").first() {
-        Some(cleanup) => {
-            cx.cpu.rip = cleanup.entry();
+    match cleanup {
+        Some(entry) => {
+            cx.cpu.rip = entry;
             Ok(Action::Resume)
         }
         None => Ok(Action::Return),

@@ -66,7 +66,30 @@ impl Noted {
         for (name, text) in ["stopTheWorld", "startTheWorld", "ReadMemStats"].into_iter().zip(self.marks) {
             self.conclude_switching(image, name, text, found);
         }
+        self.conclude_coroutines(image, found);
         Second::of(image, found, &waits).conclude(image, found);
+    }
+
+    /// `newcoro` starts a goroutine on the system's stack, as `newproc` does, but makes an object first.
+    fn conclude_coroutines(&self, image: &Image, found: &mut Recognised) {
+        let Some(start) = found.get("newproc1").filter(|_| found.get("coroswitch_m").is_some()) else {
+            return;
+        };
+        let allocators: Vec<u64> =
+            found.all().filter(|(name, _)| *name == "mallocgc").map(|(_, entry)| entry).collect();
+        let calls = |entry: u64, is_it: &dyn Fn(u64) -> bool| {
+            let code = image.func_at(entry).map(|func| code_of(&func)).unwrap_or_default();
+            code.iter().filter_map(call_target).any(is_it)
+        };
+        let allocates = |entry| allocators.contains(&entry);
+        // `newobject` does nothing else.
+        let makes = |entry| allocates(entry) || !is_of_panics(image, entry) && calls(entry, &allocates);
+        for (entry, named) in &self.switching {
+            let starts = named.iter().any(|closure| calls(*closure, &|target| target == start));
+            if starts && calls(*entry, &makes) {
+                found.add("newcoro", *entry);
+            }
+        }
     }
 
     /// What calls a function on the system's stack by a function that does nothing else.
@@ -107,6 +130,8 @@ struct Second {
     /// The variables of `signal_recv`.
     of_signals: Vec<u64>,
     signal_recv: Option<u64>,
+    /// What `coroswitch` leaves its stack for.
+    coroutines: Option<u64>,
 }
 
 impl Second {
@@ -126,6 +151,7 @@ impl Second {
             max_threads: constant_in(scheduler_start(image), MAX_THREADS),
             of_signals: variables.map(Instruction::ip_rel_memory_address).collect(),
             signal_recv,
+            coroutines: found.get("coroswitch_m"),
         }
     }
 
@@ -154,6 +180,9 @@ impl Second {
             if stores(Code::Mov_rm32_r32, self.max_threads) {
                 found.add("runtime/debug.setMaxThreads", entry);
             }
+            if self.switches_coroutines(image, &func, &code) {
+                found.add("coroswitch", entry);
+            }
             if Some(entry) != self.signal_recv && self.waits_for_signals(&func, &code) {
                 found.add("os/signal.signalWaitUntilIdle", entry);
             }
@@ -163,6 +192,15 @@ impl Second {
                 found.add("GOMAXPROCS", entry);
             }
         }
+    }
+
+    /// Whether a small function names what switches, and does not note that a coroutine ends.
+    fn switches_coroutines(&self, image: &Image, func: &Func<'_>, code: &[Instruction]) -> bool {
+        let Some(switch) = self.coroutines.filter(|_| func.end() - func.entry() < SMALL) else {
+            return false;
+        };
+        let notes = |insn: &Instruction| insn.code() == Code::Mov_rm8_imm8;
+        func.entry() != switch && !code.iter().any(notes) && functions_named(image, code).contains(&switch)
     }
 
     /// Whether a small function does not go on before a variable of `signal_recv` is 1.
@@ -223,6 +261,38 @@ fn functions_named(image: &Image, code: &[Instruction]) -> Vec<u64> {
     let named = code.iter().filter(|insn| is_address(insn)).map(Instruction::ip_rel_memory_address);
     let values = named.flat_map(|addr| [Some(addr), image.read_u64(addr)]).flatten();
     values.filter(is_function).collect()
+}
+
+/// The variable that has the function which empties pools: `GC` calls what starts a collection, and that calls what first calls this
+/// function, where there is one.
+pub(super) fn pool_cleanup(image: &Image, found: &Recognised) -> Option<u64> {
+    let code = |entry| image.func_at(entry).map(|func| code_of(&func)).unwrap_or_default();
+    let callees = |entry| code(entry).iter().filter_map(call_target).collect::<Vec<u64>>();
+    let mut variables = Vec::new();
+    for entry in callees(found.get("GC")?).into_iter().flat_map(callees) {
+        let variable = called_first(&code(entry));
+        variables.extend(variable.filter(|variable| !variables.contains(variable)));
+    }
+    if let [variable] = variables[..] { Some(variable) } else { None }
+}
+
+/// The first variable of a function, if it is a function value that is called where it is not nil.
+fn called_first(code: &[Instruction]) -> Option<u64> {
+    let first = code.iter().position(Instruction::is_ip_rel_memory_operand)?;
+    let [load, test, rest @ ..] = &code[first..] else { return None };
+    let value = load.op0_register();
+    let loads = load.code() == Code::Mov_r64_rm64;
+    let tests =
+        test.code() == Code::Test_rm64_r64 && [test.op0_register(), test.op1_register()] == [value; 2];
+    let is_its_code = |insn: &Instruction| {
+        insn.code() == Code::Mov_r64_rm64
+            && insn.op1_kind() == OpKind::Memory
+            && insn.memory_base() == value
+            && insn.memory_displacement64() == 0
+    };
+    let calls =
+        rest.windows(2).any(|two| is_its_code(&two[0]) && two[1].flow_control() == FlowControl::IndirectCall);
+    (loads && tests && calls).then(|| load.ip_rel_memory_address())
 }
 
 /// The first function that code calls.
