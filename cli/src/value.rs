@@ -17,7 +17,13 @@ pub(crate) fn named(named: &NamedValue, image: &Image) -> Json {
     if let Some(object) = data.as_object_mut() {
         object.entry("type").or_insert_with(|| named.ty.as_str().into());
     }
-    json!({ "name": named.name, "type": named.ty, "value": named.value.to_string(), "data": data })
+    let (name, ty) = (named.name.as_str().into(), named.ty.as_str().into());
+    object([("name", name), ("type", ty), ("value", named.value.to_string().into()), ("data", data)])
+}
+
+/// An object of parts that are moved into it: `json!` copies them, and so each value as often as it is deep.
+fn object<const N: usize>(parts: [(&str, Json); N]) -> Json {
+    Json::Object(parts.into_iter().map(|(name, part)| (name.to_owned(), part)).collect())
 }
 
 /// A value that stands for itself, as a panic's does.
@@ -75,7 +81,8 @@ impl Writer<'_> {
                     _ => None,
                 });
                 let pointee = pointee.as_deref().map(|pointee| self.value(pointee, to.as_ref()));
-                json!({ "kind": "pointer", "address": address(*addr), "pointee": pointee })
+                let address = address(*addr).into();
+                object([("kind", "pointer".into()), ("address", address), ("pointee", pointee.into())])
             }
             Value::Interface(Interface { ty: Some(dynamic), value, text, .. }) if ty == Some(dynamic) => {
                 let mut object = self.parts(value, ty);
@@ -83,7 +90,8 @@ impl Writer<'_> {
                 object
             }
             Value::Interface(Interface { ty, value, text, .. }) => {
-                json!({ "kind": "interface", "dynamic": self.value(value, ty.as_ref()), "text": text })
+                let dynamic = self.value(value, ty.as_ref());
+                object([("kind", "interface".into()), ("dynamic", dynamic), ("text", text.as_deref().into())])
             }
             Value::Func(Func { code, name, .. }) => {
                 json!({ "kind": "func", "address": address(*code), "name": name })
@@ -110,7 +118,8 @@ impl Writer<'_> {
             _ => None,
         };
         let elements: Vec<Json> = list.elems.iter().map(|value| self.value(value, elem.as_ref())).collect();
-        json!({ "kind": list_kind(ty), "len": elements.len(), "elements": elements })
+        let len = elements.len().into();
+        object([("kind", list_kind(ty).into()), ("len", len), ("elements", elements.into())])
     }
 
     fn structure(&self, s: &Struct, ty: Option<&Arc<Type>>) -> Json {
@@ -120,10 +129,10 @@ impl Writer<'_> {
         };
         let field = |(i, (name, value)): (usize, &(String, Value))| {
             let ty = types.get(i).map(|field| &field.ty);
-            json!({ "name": name, "value": self.value(value, ty) })
+            object([("name", name.as_str().into()), ("value", self.value(value, ty))])
         };
         let fields: Vec<Json> = s.fields.iter().enumerate().map(field).collect();
-        json!({ "kind": "struct", "fields": fields })
+        object([("kind", "struct".into()), ("fields", fields.into())])
     }
 
     fn map(&self, map: &Map, ty: Option<&Arc<Type>>) -> Json {
@@ -135,9 +144,12 @@ impl Writer<'_> {
             Kind::Map { elem, .. } => Some(elem),
             _ => None,
         });
-        let entry = |(k, v): &(Value, Value)| json!({ "key": self.value(k, key.as_ref()), "value": self.value(v, elem.as_ref()) });
+        let entry = |(k, v): &(Value, Value)| {
+            object([("key", self.value(k, key.as_ref())), ("value", self.value(v, elem.as_ref()))])
+        };
         let entries: Vec<Json> = map.entries.iter().map(entry).collect();
-        json!({ "kind": "map", "len": entries.len(), "entries": entries })
+        let len = entries.len().into();
+        object([("kind", "map".into()), ("len", len), ("entries", entries.into())])
     }
 }
 
@@ -197,5 +209,28 @@ fn kind(kind: &Kind) -> &'static str {
         Kind::Map { .. } => "map",
         Kind::Chan { .. } => "chan",
         Kind::Func(_) => "func",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use goemu::go::value::Pointer;
+    use goemu::{Image, Value};
+    use goemu_tests::work::{GRAIN, least_work};
+
+    /// A value is written once, however deep it lies.
+    #[test]
+    fn depth_costs_no_copies() {
+        let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/demo-go1.27");
+        let image = Image::open(demo).expect("the demo");
+        let cost = |depth: u64| {
+            let list = Value::from((0..5000_i64).collect::<Vec<_>>());
+            let pointer =
+                |value, addr| Value::Pointer(Pointer { ty: None, addr, pointee: Some(Box::new(value)) });
+            let value = (0..depth).fold(list, pointer);
+            least_work(3, || drop(super::value(&value, &image)))
+        };
+        let (shallow, deep) = (cost(1), cost(100));
+        assert!(deep < shallow * 10 + GRAIN, "{shallow:?}, {deep:?}");
     }
 }
