@@ -30,10 +30,8 @@ pub(super) fn map(image: &Image, memory: &mut Memory) -> Result<(), MemoryError>
 /// A process may have been dumped while it collected garbage. Here nobody goes on with that, so that code must not tell of the
 /// pointers that it stores: the lists for them are those of threads that are gone.
 fn end_collection(image: &Image, memory: &mut Memory) -> Result<(), MemoryError> {
-    match variables::write_barrier(image).filter(|_| image.is_dump()) {
-        Some(flag) => memory.poke(flag.start, &[0; 4]),
-        None => Ok(()),
-    }
+    let flag = if image.is_dump() { variables::write_barrier(image) } else { None };
+    flag.map_or(Ok(()), |flag| memory.poke(flag.start, &[0; 4]))
 }
 
 /// Fills in what a plugin takes from the program that loads it, and which stands empty in the plugin itself: the list

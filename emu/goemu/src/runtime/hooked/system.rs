@@ -157,9 +157,8 @@ fn collection_times(cx: &mut HookContext<'_>, stats: u64) -> Result<(), HookErro
         cx.set_word(stats.wrapping_add(word), value)?;
     }
     cx.memory.charge(PAUSES as u64);
-    for (n, ended) in
-        cx.world.lifetimes.collected.clone().into_iter().zip((0..count).rev()).map(|(at, n)| (n, at))
-    {
+    let collected = cx.world.lifetimes.collected.clone();
+    for (n, ended) in (0..count).rev().zip(collected) {
         let at = stats.wrapping_add(PAUSE_TIMES + 8 * (n % PAUSES as u64));
         cx.set_word(at, PAUSE)?;
         cx.set_word(at.wrapping_add(8 * PAUSES as u64), ended)?;
