@@ -211,7 +211,7 @@ fn a_dump_is_not_initialised_again() {
 }
 
 fn opened(name: &str, bytes: &[u8]) -> Image {
-    let path = std::env::temp_dir().join(format!("goemu-{name}-{}.core", std::process::id()));
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.core"));
     std::fs::write(&path, bytes).unwrap();
     let image = Image::open(&path).unwrap();
     std::fs::remove_file(&path).unwrap();

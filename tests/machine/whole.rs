@@ -155,16 +155,10 @@ fn a_signal_comes_from_outside() {
     assert_eq!((run.outcome, signals.is_waiting()), (Outcome::Exited { code: 130, fatal: None }, false));
 }
 
-/// A folder of the host, with links that lead out of it.
-fn folder() -> std::path::PathBuf {
-    let folder = std::env::temp_dir().join(format!("goemu-whole-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 #[test]
 fn a_folder_that_is_missing_is_an_error_before_the_run() {
-    let dir = Dir { host: folder().join("missing"), guest: "/given".to_owned(), access: Access::Overlay };
+    let missing = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("missing");
+    let dir = Dir { host: missing, guest: "/given".to_owned(), access: Access::Overlay };
     let files = Files { dirs: vec![dir], ..Files::default() };
     let image = Image::open(binary("whole-go1.27-stripped").unwrap()).unwrap();
     let error = Program::load(image, Config { files, ..Config::default() }).err().unwrap().to_string();

@@ -34,7 +34,8 @@ fn a_confined_process_reaches_what_it_needs_and_nothing_else() {
             _ => needs_a_debugger(),
         };
     }
-    let folder = std::env::temp_dir().join(format!("goemu-confined-{}", std::process::id()));
+    let guard = Folder(std::env::temp_dir().join(format!("goemu-confined-{}", std::process::id())));
+    let folder = &guard.0;
     for name in ["read", "changed", "other", "made"] {
         fs::create_dir_all(folder.join(name)).expect("a folder");
         fs::write(folder.join(name).join("file"), "before").expect("a file");
@@ -48,12 +49,20 @@ fn a_confined_process_reaches_what_it_needs_and_nothing_else() {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command
             .args(["--exact", "confined::tests::a_confined_process_reaches_what_it_needs_and_nothing_else"]);
-        command.args(["--nocapture", "--test-threads=1"]).env(CONFINED, needs).env(FOLDER, &folder);
+        command.args(["--nocapture", "--test-threads=1"]).env(CONFINED, needs).env(FOLDER, folder);
         let output = command.output().expect("it runs");
         let told = format!("{output:?}");
         assert!(output.status.success() && told.contains("1 passed"), "{needs}: {told}");
     }
-    fs::remove_dir_all(folder).expect("a folder of this test");
+}
+
+/// A folder that is removed when the test ends, whichever way.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 fn folder_of_test() -> PathBuf {

@@ -12,7 +12,7 @@ fn program() -> PathBuf {
 }
 
 fn file(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("goemu-explore-{}-{name}", std::process::id()))
+    std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("explore-{name}"))
 }
 
 /// What was found is repeated by the command that the report has.

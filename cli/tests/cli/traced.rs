@@ -71,9 +71,7 @@ fn nothing_is_opened_that_was_not_given() {
 
 /// An empty folder of this test's.
 fn folder(name: &str) -> String {
-    let mut path = std::env::temp_dir();
-    path.push(format!("goemu-traced-{}", std::process::id()));
-    path.push(name);
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("traced-{name}"));
     let _ = std::fs::remove_dir_all(&path);
     std::fs::create_dir_all(&path).unwrap();
     path.to_str().unwrap().to_owned()

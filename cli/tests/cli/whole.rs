@@ -11,7 +11,7 @@ fn program(name: &str) -> std::path::PathBuf {
 
 #[test]
 fn a_program_runs_to_its_end_with_its_own_status() {
-    let out = std::env::temp_dir().join(format!("goemu-run-{}.json", std::process::id()));
+    let out = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("run.json");
     let ran = ran(command().args(["run", "--json"]).arg(&out).arg(program("whole-go1.27-stripped")));
     assert_eq!((ran.status, ran.stdout.as_str()), (0, ""));
     assert!(ran.stderr.starts_with("\u{1}case\t0\n\u{1}returned\t"), "{}", ran.stderr);
@@ -39,7 +39,7 @@ fn what_cannot_be_run_is_said_on_one_line() {
 
 #[test]
 fn data_races_are_told_and_change_the_status() {
-    let out = std::env::temp_dir().join(format!("goemu-races-{}.json", std::process::id()));
+    let out = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("races.json");
     let case = |number: &str, more: &[&str]| {
         let mut command = command();
         command.args(["run", "--races", "--env", &format!("GOEMU_CASE={number}"), "--json"]).arg(&out);

@@ -166,7 +166,7 @@ fn a_call_is_the_same_run_on_an_engine_from_outside() {
 #[test]
 fn observers_see_the_same_on_an_engine_from_outside() {
     let trace = |own: bool| {
-        let file = std::env::temp_dir().join(format!("goemu-engine-{}-{own}", std::process::id()));
+        let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("engine-{own}"));
         let mut machine = machine("corpus-go1.27", Config::default());
         if own {
             machine.set_engine(|| Box::new(SingleSteps::default()));
