@@ -95,3 +95,45 @@ fn groups(cx: &mut HookContext<'_>, arguments: &Arguments) -> Result<Option<Impo
     cx.memory.write_bytes(to.wrapping_add(24), &INTERACTIVE)?;
     Ok(Some(ImportReturn::Return(1)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Machine;
+    use crate::os::imports::windows::functions::{hand_out, utf16};
+    use goemu_loader::Image;
+
+    /// The functions are asked for as a program asks for them: by the way on which all names of Windows go.
+    #[test]
+    fn programs_reach_these_functions() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/bin/corpus-go1.15-windows-stripped");
+        let mut machine = Machine::new(Image::open(path).expect("a fixture")).expect("a machine");
+        let cx = &mut machine.cx();
+        let call = |cx: &mut HookContext<'_>, name: &str, words: &[u64]| {
+            let array = room(cx, 8 * words.len() as u64).expect("room");
+            for (word, at) in words.iter().zip((array..).step_by(8)) {
+                cx.set_word(at, *word).expect("memory");
+            }
+            let arguments = Arguments::Array(array, words.len() as u64);
+            match super::super::answer(cx, name, &arguments).expect("no fault") {
+                Some(ImportReturn::Return(result)) => result,
+                _ => panic!("{name}"),
+            }
+        };
+        let text = hand_out(cx, &utf16("D:(A;;GA;;;SY)")).expect("room");
+        let (to, size) = (room(cx, 8).expect("room"), room(cx, 4).expect("room"));
+        let convert = "ConvertStringSecurityDescriptorToSecurityDescriptorW";
+        assert_eq!(call(cx, convert, &[text, 1, to, size]), 1);
+        let made = cx.word(to).expect("memory");
+        assert_eq!(cx.memory.read(size), Ok(48_u32.to_le_bytes()));
+        assert_eq!(cx.memory.read(made), Ok([1, 0, 4, 0x80]));
+        assert_eq!(call(cx, "GetSecurityDescriptorLength", &[made]), 48);
+        // The same user twice, and the one of the entry.
+        let (authority, sid) = (room(cx, 8).expect("room"), room(cx, 8).expect("room"));
+        cx.set_word(authority, u64::from_le_bytes([0, 0, 0, 0, 0, 5, 0, 0])).expect("memory");
+        assert_eq!(call(cx, "AllocateAndInitializeSid", &[authority, 1, 18, 0, 0, 0, 0, 0, 0, 0, sid]), 1);
+        let system = cx.word(sid).expect("memory");
+        assert_eq!(call(cx, "EqualSid", &[system, made + 36]), 1);
+        assert_eq!(call(cx, "EqualSid", &[system, made]), 0);
+    }
+}

@@ -60,60 +60,134 @@ const TEXTS: &[(u64, &str)] = &[
     ),
 ];
 
+/// What functions of one kind do; `None` for any other name.
+type Answers = fn(&mut HookContext<'_>, &str, &Arguments) -> Result<Option<ImportReturn>, HookError>;
+
+/// By what they are about. The last are those of the C library, which programs with cgo have.
+const KINDS: [Answers; 8] = [version, machine, process, memory, time, texts, security::answer, clib::answer];
+
 /// What the function does, if it is one of these.
 pub(super) fn answer(
     cx: &mut HookContext<'_>,
     name: &str,
     arguments: &Arguments,
 ) -> Result<Option<ImportReturn>, HookError> {
-    let argument = |cx: &HookContext<'_>, n| arguments.get(cx, n);
-    let result = match name {
-        "GetVersion" => u64::from(VERSION[2] << 16 | VERSION[1] << 8 | VERSION[0]),
+    for answers in KINDS {
+        if let Some(answered) = answers(cx, name, arguments)? {
+            return Ok(Some(answered));
+        }
+    }
+    Ok(None)
+}
+
+fn returns(result: u64) -> Result<Option<ImportReturn>, HookError> {
+    Ok(Some(ImportReturn::Return(result)))
+}
+
+fn version(
+    cx: &mut HookContext<'_>,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<ImportReturn>, HookError> {
+    match name {
+        "GetVersion" => returns(u64::from(VERSION[2] << 16 | VERSION[1] << 8 | VERSION[0])),
         "RtlGetNtVersionNumbers" => {
             let numbers = [VERSION[0], VERSION[1], VERSION[2] | FREE_BUILD];
             for (number, n) in numbers.into_iter().zip(0..) {
-                let to = argument(cx, n)?;
+                let to = arguments.get(cx, n)?;
                 if to != 0 {
                     cx.memory.write(to, number.to_le_bytes())?;
                 }
             }
-            0
+            returns(0)
         }
         "RtlGetVersion" | "GetVersionExW" => {
-            let to = argument(cx, 0)?;
+            let to = arguments.get(cx, 0)?;
             for (number, at) in VERSION.into_iter().chain([NT]).zip((4..VERSION_INFO).step_by(4)) {
                 cx.memory.write(to.wrapping_add(at), number.to_le_bytes())?;
             }
-            u64::from(name == "GetVersionExW")
+            returns(u64::from(name == "GetVersionExW"))
         }
-        "GetSystemInfo" | "GetNativeSystemInfo" => system_info(cx, argument(cx, 0)?)?,
-        "GlobalMemoryStatusEx" => memory_status(cx, argument(cx, 0)?)?,
+        _ => Ok(None),
+    }
+}
+
+/// The computer and what is installed: its registry is empty, and it has no algorithms but random numbers.
+fn machine(
+    cx: &mut HookContext<'_>,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<ImportReturn>, HookError> {
+    match name {
+        "GetSystemInfo" | "GetNativeSystemInfo" => returns(system_info(cx, arguments.get(cx, 0)?)?),
+        "GlobalMemoryStatusEx" => returns(memory_status(cx, arguments.get(cx, 0)?)?),
+        "GetACP" | "GetOEMCP" => returns(ANSI_CODE_PAGE),
+        "RegOpenKeyExW" | "RegQueryValueExW" | "RegCreateKeyExW" => returns(ERROR_FILE_NOT_FOUND),
+        "RegEnumKeyExW" | "RegEnumValueW" => returns(ERROR_NO_MORE_ITEMS),
+        "RegCloseKey" | "CoTaskMemFree" => returns(0),
+        // FIPS mode is off.
+        "BCryptGetFipsAlgorithmMode" => {
+            cx.memory.write(arguments.get(cx, 0)?, [0])?;
+            returns(0)
+        }
+        "BCryptGenRandom" => {
+            let (to, size) = (arguments.get(cx, 1)?, arguments.get(cx, 2)? & 0xffff_ffff);
+            os::fill_random(cx, to, size)?;
+            returns(0)
+        }
+        "SHGetKnownFolderPath" | "SHGetFolderPathW" | "CoInitializeEx" => returns(E_ACCESSDENIED),
+        _ => Ok(None),
+    }
+}
+
+/// The process, its thread, and objects that do nothing.
+fn process(
+    cx: &mut HookContext<'_>,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<ImportReturn>, HookError> {
+    returns(match name {
         "GetCurrentProcess" => CURRENT_PROCESS,
         "GetCurrentThread" => CURRENT_THREAD,
         "GetCurrentThreadId" => 1,
         "GetProcessAffinityMask" => {
-            cx.set_word(argument(cx, 1)?, 1)?;
-            cx.set_word(argument(cx, 2)?, 1)?;
+            cx.set_word(arguments.get(cx, 1)?, 1)?;
+            cx.set_word(arguments.get(cx, 2)?, 1)?;
             1
         }
-        "GetACP" | "GetOEMCP" => ANSI_CODE_PAGE,
-        "GetProcessHeap"
-        | "CreateEventA"
+        "CreateEventA"
         | "CreateEventW"
         | "CreateIoCompletionPort"
         | "CreateWaitableTimerExW"
         | "CreateMutexW" => OBJECT,
-        "HeapAlloc" => return allocate(cx, argument(cx, 2)?),
-        "LocalAlloc" | "GlobalAlloc" => return allocate(cx, argument(cx, 1)?),
-        "HeapFree"
-        | "SetEvent"
-        | "ResetEvent"
-        | "VirtualProtect"
-        | "SetThreadPriority"
-        | "SetProcessPriorityBoost"
-        | "FlushFileBuffers" => 1,
-        "LocalFree" | "GlobalFree" | "RegCloseKey" | "timeBeginPeriod" | "timeEndPeriod"
-        | "CoTaskMemFree" | "SetLastError" | "GetLastError" | "Sleep" | "SwitchToThread" => 0,
+        "SetEvent" | "ResetEvent" | "SetThreadPriority" | "SetProcessPriorityBoost" | "FlushFileBuffers" => 1,
+        "SetLastError" | "GetLastError" | "SwitchToThread" => 0,
+        _ => return Ok(None),
+    })
+}
+
+/// Heaps, which are all the C library's.
+fn memory(
+    cx: &mut HookContext<'_>,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<ImportReturn>, HookError> {
+    match name {
+        "GetProcessHeap" => returns(OBJECT),
+        "HeapAlloc" => allocate(cx, arguments.get(cx, 2)?),
+        "LocalAlloc" | "GlobalAlloc" => allocate(cx, arguments.get(cx, 1)?),
+        "HeapFree" | "VirtualProtect" => returns(1),
+        "LocalFree" | "GlobalFree" => returns(0),
+        _ => Ok(None),
+    }
+}
+
+fn time(
+    cx: &mut HookContext<'_>,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<ImportReturn>, HookError> {
+    returns(match name {
         "GetTickCount" | "GetTickCount64" => {
             let milliseconds = 1000 + clock::read(cx.cpu) / 1_000_000;
             if name == "GetTickCount" { milliseconds & 0xffff_ffff } else { milliseconds }
@@ -121,47 +195,38 @@ pub(super) fn answer(
         "GetSystemTimeAsFileTime" | "GetSystemTimePreciseAsFileTime" => {
             let (seconds, nanoseconds) = os::now(cx, true);
             let ticks = seconds.wrapping_mul(10_000_000).wrapping_add(nanoseconds / 100);
-            cx.set_word(argument(cx, 0)?, UNIX_EPOCH.wrapping_add(ticks))?;
+            cx.set_word(arguments.get(cx, 0)?, UNIX_EPOCH.wrapping_add(ticks))?;
             0
         }
-        "GetCurrentDirectoryW" => {
-            let given = Arguments::given([argument(cx, 1)?, argument(cx, 0)?]);
-            fill(cx, &given, 0, utf16(CURRENT_FOLDER), 2)?
-        }
-        "GetTempPathW" | "GetTempPath2W" => {
-            // The first is the size here, the second the place.
-            let given = Arguments::given([argument(cx, 1)?, argument(cx, 0)?]);
-            fill(cx, &given, 0, utf16(TEMP_FOLDER), 2)?
+        "Sleep" | "timeBeginPeriod" | "timeEndPeriod" => 0,
+        _ => return Ok(None),
+    })
+}
+
+/// Paths, the command line and what errors are called.
+fn texts(
+    cx: &mut HookContext<'_>,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Option<ImportReturn>, HookError> {
+    match name {
+        // Their first argument is the size, the second the place.
+        "GetCurrentDirectoryW" | "GetTempPathW" | "GetTempPath2W" => {
+            let given = Arguments::given([arguments.get(cx, 1)?, arguments.get(cx, 0)?]);
+            let folder = if name == "GetCurrentDirectoryW" { CURRENT_FOLDER } else { TEMP_FOLDER };
+            returns(fill(cx, &given, 0, utf16(folder), 2)?)
         }
         "GetWindowsDirectoryW" | "GetSystemWindowsDirectoryW" => {
-            fill(cx, arguments, 0, utf16(WINDOWS_FOLDER), 2)?
+            returns(fill(cx, arguments, 0, utf16(WINDOWS_FOLDER), 2)?)
         }
-        "GetFullPathNameW" => return full_path(cx, arguments),
-        "FormatMessageW" => return error_text(cx, arguments),
+        "GetFullPathNameW" => full_path(cx, arguments),
+        "FormatMessageW" => error_text(cx, arguments),
         "GetCommandLineA" => {
             let line: Vec<String> = cx.world.process.arguments().map(str::to_owned).collect();
-            hand_out(cx, line.join(" ").as_bytes())?
+            returns(hand_out(cx, line.join(" ").as_bytes())?)
         }
-        "RegOpenKeyExW" | "RegQueryValueExW" | "RegCreateKeyExW" => ERROR_FILE_NOT_FOUND,
-        "RegEnumKeyExW" | "RegEnumValueW" => ERROR_NO_MORE_ITEMS,
-        // FIPS mode is off, and the system has no algorithms but random numbers.
-        "BCryptGetFipsAlgorithmMode" => {
-            cx.memory.write(argument(cx, 0)?, [0])?;
-            0
-        }
-        "BCryptGenRandom" => {
-            let (to, size) = (argument(cx, 1)?, argument(cx, 2)? & 0xffff_ffff);
-            os::fill_random(cx, to, size)?;
-            0
-        }
-        "SHGetKnownFolderPath" | "SHGetFolderPathW" | "CoInitializeEx" => E_ACCESSDENIED,
-        // Those of the C library, which programs with cgo have.
-        _ => match security::answer(cx, name, arguments)? {
-            None => return clib::answer(cx, name, arguments),
-            answered => return Ok(answered),
-        },
-    };
-    Ok(Some(ImportReturn::Return(result)))
+        _ => Ok(None),
+    }
 }
 
 /// `SYSTEM_INFO`: one processor, pages of 4 KiB, mappings at multiples of 64 KiB.
@@ -216,7 +281,7 @@ fn full_path(cx: &mut HookContext<'_>, arguments: &Arguments) -> Result<Option<I
     }
     let path = format!("{drive}\\{}", parts.join("\\"));
     let given = Arguments::given([arguments.get(cx, 2)?, arguments.get(cx, 1)?]);
-    Ok(Some(ImportReturn::Return(fill(cx, &given, 0, utf16(&path), 2)?)))
+    returns(fill(cx, &given, 0, utf16(&path), 2)?)
 }
 
 /// `FormatMessageW(flags, source, number, language, to, size, arguments)`
@@ -225,7 +290,7 @@ fn error_text(cx: &mut HookContext<'_>, arguments: &Arguments) -> Result<Option<
     match TEXTS.iter().find(|(known, _)| *known == number) {
         Some((_, text)) => {
             let text = utf16(&format!("{text}\r\n"));
-            Ok(Some(ImportReturn::Return(fill(cx, arguments, 4, text, 2)?)))
+            returns(fill(cx, arguments, 4, text, 2)?)
         }
         None => failed(0, ERROR_MR_MID_NOT_FOUND),
     }
