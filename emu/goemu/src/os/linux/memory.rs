@@ -202,7 +202,8 @@ fn contents(
         if writes && kernel.files.open(file)?.flags & flag::ACCESS != flag::READ_WRITE {
             return Err(errno::EACCES);
         }
-        kernel.shared.check(id, writes)?;
+        let part = offset..offset.saturating_add(size).checked_next_multiple_of(PAGE).unwrap_or(u64::MAX);
+        kernel.shared.check(id, &part, writes)?;
     }
     if !offset.is_multiple_of(PAGE) {
         return Err(errno::EINVAL);

@@ -29,6 +29,11 @@ struct Mapping {
 }
 
 impl Mapping {
+    /// The bytes of the file, to the end of a page.
+    fn part(&self) -> Range<u64> {
+        self.offset..self.offset.saturating_add(self.range.end - self.range.start)
+    }
+
     fn hits(&self, range: &Range<u64>) -> bool {
         self.range.start < range.end && range.start < self.range.end
     }
@@ -58,13 +63,19 @@ impl Shared {
         self.0.iter().filter(|mapping| mapping.hits(range))
     }
 
-    /// Whether a file can be mapped so. Two mappings of one file would have to be the same memory if one is written to.
-    pub(super) fn check(&self, id: Id, writes: bool) -> Result<(), i64> {
+    /// Whether a part of a file can be mapped so. Two mappings of the same bytes would have to be the same memory if one is written to,
+    /// and each page has memory of its own.
+    pub(super) fn check(&self, id: Id, part: &Range<u64>, writes: bool) -> Result<(), i64> {
         if self.0.len() >= MOST {
             return Err(errno::ENOMEM);
         }
-        let clash = self.0.iter().any(|mapping| mapping.id == id && (writes || mapping.writes));
-        if clash { Err(errno::ENODEV) } else { Ok(()) }
+        let clash = |mapping: &Mapping| {
+            let own = mapping.part();
+            mapping.id == id
+                && (writes || mapping.writes)
+                && part.start.max(own.start) < part.end.min(own.end)
+        };
+        if self.0.iter().any(clash) { Err(errno::ENODEV) } else { Ok(()) }
     }
 }
 
@@ -152,5 +163,23 @@ mod tests {
         assert!(shared.hits(&(0x2000..0x4000)) && shared.is_read_only(&(0x2000..0x4000)));
         assert!(shared.hits(&(0x5000..0x6000)) && !shared.is_read_only(&(0x5000..0x6000)));
         assert!(!shared.hits(&(0x3000..0x5000)));
+    }
+
+    /// Parts of one file that have no byte in common may be mapped, written to or not; others only to be read.
+    #[test]
+    fn a_file_is_mapped_more_than_once() {
+        let mapping = |offset, writes| Mapping { range: 0x1_0000..0x1_2000, id: 1, offset, writes };
+        let shared = Shared(vec![mapping(0, true), mapping(0x4000, false)]);
+        for (id, part, writes, can) in [
+            (1, 0x2000..0x4000, true, true),
+            (1, 0x6000..0x7000, true, true),
+            (1, 0x1000..0x3000, false, false),
+            (1, 0x0000..0x1000, true, false),
+            (1, 0x4000..0x6000, false, true),
+            (1, 0x5000..0x6000, true, false),
+            (2, 0x0000..0x1000, true, true),
+        ] {
+            assert_eq!(shared.check(id, &part, writes).is_ok(), can, "{id} {part:x?} {writes}");
+        }
     }
 }
