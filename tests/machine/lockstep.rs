@@ -1,5 +1,5 @@
 //! Whole started programs in both engines side by side: after each part of a run, which is as long as chance says, registers, flags and
-//! vectors are compared, and now and then all of memory and how often each edge was taken.
+//! vectors are compared, and now and then all of memory and how often each edge was taken; or the state before each block.
 //!
 //! `GOEMU_LOCKSTEP_SECONDS` makes it longer: `cargo xtask lockstep --programs` sets it.
 #![allow(
@@ -7,6 +7,9 @@
     clippy::print_stderr,
     reason = "a test fails by panicking, and says how much it compared"
 )]
+
+mod blocks;
+mod recorder;
 
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
@@ -19,6 +22,8 @@ use goemu::memory::{Memory, Perm};
 use goemu::program::Program;
 use goemu::{Image, Session, Stop};
 use goemu_tests::fixtures::{binary, present};
+
+use blocks::Compared;
 
 const PROGRAMS: [&str; 5] = [
     "process-go1.27-stripped",
@@ -118,20 +123,38 @@ fn side_by_side(name: &str, seed: u64, until: Instant) -> (u64, u64) {
     (compared, one.instructions())
 }
 
-#[test]
-fn started_programs_do_the_same_in_both_engines() {
+/// Runs all programs again and again with other seeds, until it is time; each for a tenth of it at most.
+fn rounds(mut program: impl FnMut(&str, u64, Instant)) {
     let seconds = std::env::var("GOEMU_LOCKSTEP_SECONDS").ok().and_then(|text| text.parse().ok());
-    let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(20));
-    let mut all = (0, 0);
+    let whole = Duration::from_secs(seconds.unwrap_or(20));
+    let end = Instant::now() + whole;
     for seed in 0.. {
         for name in present(PROGRAMS) {
-            if Instant::now() >= until {
-                eprintln!("{} comparisons, {} million instructions, {seed} rounds", all.0, all.1 / 1_000_000);
-                assert!(all.0 > 100, "{all:?}");
+            let now = Instant::now();
+            if now >= end {
+                eprintln!("{seed} rounds");
                 return;
             }
-            let (compared, instructions) = side_by_side(&name, seed, until);
-            all = (all.0 + compared, all.1 + instructions);
+            program(&name, seed, end.min(now + whole / 10));
         }
     }
+}
+
+#[test]
+fn started_programs_do_the_same_in_both_engines() {
+    let mut all = (0, 0);
+    rounds(|name, seed, until| {
+        let (compared, instructions) = side_by_side(name, seed, until);
+        all = (all.0 + compared, all.1 + instructions);
+    });
+    eprintln!("{} comparisons, {} million instructions", all.0, all.1 / 1_000_000);
+    assert!(all.0 > 100, "{all:?}");
+}
+
+#[test]
+fn before_each_block_started_programs_are_the_same_in_both_engines() {
+    let mut all = Compared::default();
+    rounds(|name, seed, until| all += blocks::side_by_side(name, seed, until));
+    eprintln!("{all:?}");
+    assert!(all.compared > all.blocks / 2 && all.compared > 10_000, "{all:?}");
 }

@@ -10,7 +10,7 @@ pub(crate) struct Args {
     /// Programs of 200 sequences each, run twice, some 40 a second; and as many thousands of faults
     #[arg(long, default_value_t = 5000)]
     seeds: u64,
-    /// Whole started programs instead, for so many seconds
+    /// Whole started programs instead, for so many seconds: after each part of a run, and before each translated block
     #[arg(long, value_name = "SECONDS")]
     programs: Option<u64>,
 }

@@ -74,6 +74,8 @@ pub(crate) enum Stub {
     Return,
     /// No entry of the table of jumps.
     Jump,
+    /// The block at an address is looked at; then its code goes on at a place.
+    Look { pc: u64, pending: i32, next: u32 },
 }
 
 /// Blocks that are kept at most: each takes some 200 bytes beside its code.

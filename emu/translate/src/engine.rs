@@ -2,6 +2,7 @@
 
 mod credit;
 mod left;
+mod look;
 mod parts;
 mod run;
 
@@ -20,6 +21,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::unit::{Done, Limits, Unit};
 use crate::{Unavailable, host};
 use credit::{Credit, Worth};
+pub use look::Look;
 use parts::Parts;
 use run::{Held, Run};
 
@@ -52,6 +54,8 @@ pub struct Translator {
     cooled: FxHashMap<u64, u32>,
     /// Instructions and entries of those that are forgotten.
     before: (u64, u64),
+    /// Who looks at each translated block.
+    look: Option<Look>,
     /// Translate and enter whatever comes, hot or not, worth it or not.
     eager: bool,
     /// What is left of [`WARM_UP`], or of a rest.
@@ -87,6 +91,7 @@ impl Translator {
             worth: FxHashMap::default(),
             cooled: FxHashMap::default(),
             before: (0, 0),
+            look: None,
             eager: false,
             cold: WARM_UP,
             credit: Credit::default(),
@@ -167,7 +172,15 @@ impl Translator {
         let coverage = self.coverage.as_deref();
         let target = |block: u64| self.interpreter.only_target(block);
         let (stops, allocators, target) = (&self.stops, &self.allocators, &target);
-        let limits = Limits { stops, guarded: &guarded, wanted: &wanted, target, coverage, allocators };
+        let limits = Limits {
+            stops,
+            guarded: &guarded,
+            wanted: &wanted,
+            target,
+            coverage,
+            allocators,
+            looks: self.look.is_some(),
+        };
         let done = Unit::translate(&parts.cache, memory, &limits, pc);
         self.credit.translated(done.as_ref().map_or(0, Done::len));
         let Some(done) = done else { return false };

@@ -34,7 +34,7 @@ mod transfer;
 mod unit;
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-pub use engine::Translator;
+pub use engine::{Look, Translator};
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub use host::signals::ThreadSignals;
 

@@ -8,6 +8,7 @@ mod faults;
 mod guesses;
 mod inline;
 mod lockstep;
+mod looks;
 mod loops;
 mod random;
 mod strings;

@@ -49,6 +49,8 @@ pub(crate) struct Limits<'a> {
     pub(crate) coverage: Option<&'a Coverage>,
     /// Which stops allocate.
     pub(crate) allocators: &'a Allocators,
+    /// Whether each block is looked at.
+    pub(crate) looks: bool,
 }
 
 /// A block that was begun or is still to be translated.
@@ -92,6 +94,8 @@ pub(crate) struct Unit<'a> {
     queue: VecDeque<(u64, usize)>,
     cold: Vec<Cold>,
     pub(crate) spots: Vec<Spot>,
+    /// Why the code leaves, numbered from those of the cache on.
+    stubs: Vec<Stub>,
     /// Guest addresses that were read.
     code: Vec<Range<u64>>,
     left: usize,
@@ -159,6 +163,7 @@ impl<'a> Unit<'a> {
             queue: VecDeque::new(),
             cold: Vec::new(),
             spots: Vec::new(),
+            stubs: Vec::new(),
             code: Vec::new(),
             left: MOST,
             since: 0,
@@ -213,6 +218,7 @@ impl<'a> Unit<'a> {
             self.interpret(pc, pending);
             return None;
         };
+        self.look(pc, pending);
         self.code.push(block.start()..block.next());
         self.left = self.left.saturating_sub(block.insns.len());
         self.since += block.insns.len() as i32;
@@ -234,6 +240,20 @@ impl<'a> Unit<'a> {
             return self.ret(last, facts, done + 2, 8);
         }
         self.end(&block, last, facts, done)
+    }
+
+    /// Where a block begins that is looked at: leaves, and goes on behind that.
+    fn look(&mut self, pc: u64, pending: i32) {
+        if self.limits.looks {
+            let number = self.next_stub();
+            emit_stub(&mut self.emitter, number);
+            self.stubs.push(Stub::Look { pc, pending, next: self.emitter.here() });
+        }
+    }
+
+    /// The number of the next stub.
+    fn next_stub(&self) -> u32 {
+        (self.cache.stubs.len() + self.stubs.len()) as u32
     }
 
     /// The POP before a return, which moves RSP together with it.
@@ -462,12 +482,11 @@ impl<'a> Unit<'a> {
 
     /// Emits the ways out, and gives what there is.
     fn finish(mut self) -> Option<Done> {
-        let (mut stubs, first) = (Vec::new(), self.cache.stubs.len());
         // Nothing of it can be refused.
         self.taken = Path::default();
         self.spot(0, 0, At::Pc);
         for cold in std::mem::take(&mut self.cold) {
-            let number = (first + stubs.len()) as u32;
+            let number = self.next_stub();
             self.taken = Path::default();
             match cold {
                 Cold::Count(way, uncounted, target, pc) => {
@@ -496,7 +515,7 @@ impl<'a> Unit<'a> {
                     self.emitter.bind(way);
                     self.count_path(taken);
                     emit_stub(&mut self.emitter, number);
-                    stubs.push(Stub::Interpret { pc, pending });
+                    self.stubs.push(Stub::Interpret { pc, pending });
                 }
                 Cold::Arrive(way, pc, (pending, taken)) => {
                     self.emitter.bind(way);
@@ -509,7 +528,7 @@ impl<'a> Unit<'a> {
                     let jump = self.emitter.jump(out);
                     self.emitter.bind(out);
                     emit_stub(&mut self.emitter, number);
-                    stubs.push(Stub::Arrive { pc, pending: 0, jump });
+                    self.stubs.push(Stub::Arrive { pc, pending: 0, jump });
                 }
             }
         }
@@ -528,7 +547,15 @@ impl<'a> Unit<'a> {
         }
         let switches = self.tables.iter().map(|&way| emitter.place(way)).collect::<Option<_>>()?;
         let (code, entries) = (self.emitter.finish()?, self.entries);
-        Some(Done { code, spots: self.spots, stubs, versions, entries, switches, read: self.code })
+        Some(Done {
+            code,
+            spots: self.spots,
+            stubs: self.stubs,
+            versions,
+            entries,
+            switches,
+            read: self.code,
+        })
     }
 }
 

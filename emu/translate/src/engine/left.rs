@@ -45,6 +45,8 @@ impl Parts {
                     Stub::Arrive { pc, pending, .. } => (After::Arrive, pc, pending),
                     Stub::Return => (After::Enter { table: layout::RETURNS }, 0, 0),
                     Stub::Jump => (After::Enter { table: layout::JUMPS }, 0, 0),
+                    // Nobody looks any more.
+                    Stub::Look { pc, pending, .. } => (After::Interpret, pc, pending),
                 };
                 Some(Leaving { after, pc, pending, taken: Path::default() })
             }

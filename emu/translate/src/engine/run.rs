@@ -10,6 +10,7 @@ use goemu_x86::memory::Memory;
 
 use super::Translator;
 use super::left::{After, Leaving};
+use super::look::Looked;
 use crate::host::enter::{Left, Window};
 use crate::host::signals::Inside;
 use crate::layout::{self, CHUNK, MARGIN};
@@ -203,7 +204,15 @@ impl Translator {
         window.state().cost_left = costs;
         lend(memory, window);
         parts.idle = 0;
-        let left = window.enter(inside, target, &mut cpu.ymm);
+        let mut left = window.enter(inside, target, &mut cpu.ymm);
+        while let (Some(look), Some(Looked { pc, pending, next })) = (&mut self.look, parts.looked(left)) {
+            let count = window.state().count;
+            store(cpu, window, false);
+            cpu.rip = pc;
+            look(cpu, memory, **fuel - chunk + count - i64::from(pending));
+            load(cpu, window, count);
+            left = window.enter(inside, next, &mut cpu.ymm);
+        }
         let refused = matches!(left, Left::Refused(_));
         store(cpu, window, refused);
         memory.charge(costs.saturating_sub(window.state().cost_left));

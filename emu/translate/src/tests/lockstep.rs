@@ -24,7 +24,7 @@ const SUM: [u8; 16] = [0x31, 0xc0, 0xb9, 0xe8, 3, 0, 0, 0x48, 0x01, 0xc8, 0x48, 
 /// fib of EDI by two calls each: push rbx; mov ebx,edi; cmp edi,2; jb l; lea edi,[rbx-1]; call fib; push rax;
 /// lea edi,[rbx-2]; call fib; pop rcx; add eax,ecx; pop rbx; ret; l: mov eax,edi; pop rbx; ret.
 /// Before it: call fib; hlt.
-const FIB: [u8; 44] = [
+pub(super) const FIB: [u8; 44] = [
     0xe8, 1, 0, 0, 0, 0xf4, // 0: call 6; hlt
     0x53, 0x89, 0xfb, 0x83, 0xff, 2, 0x72, 0x19, // 6: .. jb 39
     0x8d, 0x7b, 0xff, 0xe8, 0xf0, 0xff, 0xff, 0xff, 0x50, // 14
