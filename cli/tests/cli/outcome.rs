@@ -134,6 +134,29 @@ fn a_full_disk_is_an_error_and_the_shells_limits_are_none() {
     }
 }
 
+/// Where the host has no room for guards around the guest's space, code is interpreted; who asks for translated code is told.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn little_address_space_is_enough_for_the_interpreter() {
+    let limited = |command: &str| {
+        let script = format!("ulimit -v 20000000; exec \"$0\" {command}");
+        let ran =
+            std::process::Command::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_goemu")]).output();
+        let ran = ran.unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (ran.status.code(), text(&ran.stdout), text(&ran.stderr))
+    };
+    assert_eq!(limited("call main.f1"), (Some(0), "1\n".to_owned(), DEMO.to_owned()));
+    let why = "the host has no room for guards around the guest's space (look at `ulimit -v`)";
+    for runtime in ["auto", "real"] {
+        let (status, out, error) = limited(&format!("call main.f1 --engine translator --runtime {runtime}"));
+        assert_eq!((status, out.as_str()), (Some(1), ""));
+        assert!(error.contains(why), "{error}");
+    }
+    let (_, out, _) = limited("info");
+    assert!(out.contains(&format!("interpreter ({why})")), "{out}");
+}
+
 #[test]
 fn a_call_has_a_time() {
     let ran = call("go1.27", "loops 9223372036854775807 --fuel 1000g --timeout 200ms");

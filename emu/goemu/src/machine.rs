@@ -213,7 +213,7 @@ impl Machine {
             call_goroutine: &FreshGoroutine,
             changes,
         };
-        let mut machine = Machine::of(config, parts);
+        let mut machine = Machine::of(config, parts)?;
         if !machine.changes.is_empty() {
             machine.make_changes(false)?;
             machine.keep_state();
@@ -226,10 +226,11 @@ impl Machine {
         Ok(machine)
     }
 
-    fn of(config: Config, parts: Parts) -> Machine {
+    fn of(config: Config, parts: Parts) -> Result<Machine, Error> {
         let Parts { mut guest, hooks, os, call_goroutine, changes } = parts;
+        config.engine.check_memory(&guest.memory)?;
         let (start, engine) = (guest.save(), config.engine.make());
-        Machine {
+        Ok(Machine {
             guest,
             config,
             engine,
@@ -267,7 +268,7 @@ impl Machine {
             shown_stack: 0,
             reading: ReadOptions::default(),
             sigpanic: OnceCell::new(),
-        }
+        })
     }
 
     /// Calls return to where goroutines do, so that unwinders find the end of the stack there.

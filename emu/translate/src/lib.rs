@@ -86,3 +86,11 @@ pub fn check() -> Result<(), Unavailable> {
     #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
     Err(Unavailable::Host)
 }
+
+/// Whether translated code can run in this memory: the host has given it room for guards.
+///
+/// # Errors
+/// [`Unavailable::Guards`] where not.
+pub fn check_memory(memory: &goemu_memory::Memory) -> Result<(), Unavailable> {
+    if memory.can_host_code() { Ok(()) } else { Err(Unavailable::Guards) }
+}

@@ -64,7 +64,7 @@ impl Machine {
         let entry = entry(&image)?;
         let main = program_main(&image)?;
         let parts = process(&image, &config, entry)?;
-        let mut machine = Machine::of(config, parts);
+        let mut machine = Machine::of(config, parts)?;
         if !machine.changes.is_empty() {
             machine.make_changes(false)?;
         }

@@ -6,6 +6,7 @@ use super::Machine;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::interp::Interpreter;
+use crate::memory::{Memory, PAGE};
 
 /// Which of goemu's engines runs guest code. Results do not depend on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,12 +23,22 @@ pub enum EngineChoice {
 impl EngineChoice {
     /// Why the translator cannot run on this host; `None` where it can.
     pub fn why_interpreted() -> Option<String> {
-        goemu_translate::check().err().map(|why| why.to_string())
+        let whole = || {
+            goemu_translate::check()?;
+            // Whatever its limit, a memory has room for what a guest may address.
+            Ok(goemu_translate::check_memory(&Memory::new(PAGE)?)?)
+        };
+        whole().err().map(|why: Error| why.to_string())
     }
 
-    /// Whether there can be such an engine.
+    /// Whether there can be such an engine, as far as can be said without a guest.
     pub(super) fn check(self) -> Result<(), Error> {
         if self == EngineChoice::Translator { Ok(goemu_translate::check()?) } else { Ok(()) }
+    }
+
+    /// Whether there can be such an engine for a guest with this memory.
+    pub(super) fn check_memory(self, memory: &Memory) -> Result<(), Error> {
+        if self == EngineChoice::Translator { Ok(goemu_translate::check_memory(memory)?) } else { Ok(()) }
     }
 
     /// An engine; the interpreter where there can be no other.

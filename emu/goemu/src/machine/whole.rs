@@ -73,7 +73,7 @@ impl Machine {
         config.engine.check()?;
         let entry = boot::entry(&image)?;
         let parts = boot::process(&image, &config, entry)?;
-        let mut machine = Machine::of(config, super::Parts { call_goroutine: &Whole, ..parts });
+        let mut machine = Machine::of(config, super::Parts { call_goroutine: &Whole, ..parts })?;
         if machine.changes.skips_all {
             let why = "a whole program cannot go without: name the packages that it is to skip";
             return Err(Error::Change { change: "skip-init".to_owned(), why: why.to_owned() });
