@@ -154,6 +154,28 @@ func manyOptions() {
 	}
 }
 
+// inherited accepts connections of a socket that has so many options.
+//
+//go:noinline
+func inherited(many int) {
+	listener := sys(41, 2, 1, 0, 0, 0, 0)
+	levels := [5]uintptr{0, 1, 6, 17, 41}
+	for n := uintptr(0); n < uintptr(many); n++ {
+		sys(54, listener, levels[n%5], 50+n/5, uintptr(unsafe.Pointer(&buf)), 256, 0)
+	}
+	address := [16]byte{2, 0, 0x20, 0x20, 127, 0, 0, 1}
+	sys(49, listener, uintptr(unsafe.Pointer(&address)), 16, 0, 0, 0)
+	sys(50, listener, 100, 0, 0, 0, 0)
+	for {
+		client := sys(41, 2, 1, 0, 0, 0, 0)
+		sys(42, client, uintptr(unsafe.Pointer(&address)), 16, 0, 0, 0)
+		server := sys(43, listener, 0, 0, 0, 0, 0)
+		sys(54, server, 6, 1, uintptr(unsafe.Pointer(&buf)), 4, 0)
+		sys(3, server, 0, 0, 0, 0, 0)
+		sys(3, client, 0, 0, 0, 0, 0)
+	}
+}
+
 // deepFolders makes folders in folders.
 //
 //go:noinline
@@ -261,7 +283,7 @@ func manySleepers() {
 func init() {
 	kept = []interface{}{
 		dupLoop, lockLoop, closeRange, workingFolder, noEntries, growFile, mapFile, readPages, randomBytes, manyPorts, peekBytes,
-		manySockets, manyPipes, manyOptions, deepFolders, protectPages, forgetPages, badPoll, printLoop, codeStorm, growMap,
+		manySockets, manyPipes, manyOptions, inherited, deepFolders, protectPages, forgetPages, badPoll, printLoop, codeStorm, growMap,
 		grownString, manyGoroutines, manySleepers,
 	}
 }

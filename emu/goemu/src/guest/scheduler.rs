@@ -227,7 +227,7 @@ impl Scheduler {
     }
 
     /// All timers, by their addresses.
-    pub(crate) fn timers(&self) -> impl Iterator<Item = (&u64, &Timer)> {
+    pub(crate) fn timers(&self) -> impl ExactSizeIterator<Item = (&u64, &Timer)> {
         self.timers.iter()
     }
 

@@ -14,7 +14,7 @@ use crate::cpu::Cpu;
 /// Bytes that are asked for before what is there is counted again, and the part of what is there that is as good a reason.
 const OFTEN: u64 = 16 << 20;
 const PART: u64 = 8;
-/// What a look at a socket or an option takes, in instructions.
+/// What a look at a socket or a packet takes, in instructions.
 const SEEN: u64 = 8;
 
 /// The account.
@@ -69,9 +69,9 @@ impl Net {
         self.sockets.values().map(Socket::weight).sum()
     }
 
-    /// How many sockets and options there are.
+    /// What looking at all sockets takes.
     pub(super) fn count(&self) -> u64 {
-        let records = self.sockets.values().map(|socket| 1 + socket.options.len() + socket.packets.len());
+        let records = self.sockets.values().map(|socket| 1 + socket.packets.len());
         SEEN * records.sum::<usize>() as u64
     }
 }
@@ -79,8 +79,7 @@ impl Net {
 impl Socket {
     fn weight(&self) -> u64 {
         let packets = self.packets.iter().map(|(_, bytes)| bytes.capacity() as u64 + record::<Socket>() / 4);
-        let options = self.options.values().map(|value| value.capacity() as u64 + NODE);
-        record::<Socket>() + self.data.capacity() as u64 + packets.sum::<u64>() + options.sum::<u64>()
+        record::<Socket>() + self.data.capacity() as u64 + packets.sum::<u64>() + self.options.bytes
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) struct Socket {
     /// The other end has gone, and was written to.
     pub(super) broken: bool,
     pub(super) changes: (u64, u64),
-    pub(super) options: BTreeMap<(u64, u64), Vec<u8>>,
+    pub(super) options: options::Options,
     /// For a connection that was not accepted yet, it has no number yet.
     pub(super) node: Option<Id>,
 }
@@ -114,7 +114,7 @@ impl Socket {
             error: None,
             broken: false,
             changes: (0, 0),
-            options: BTreeMap::new(),
+            options: options::Options::default(),
             node: None,
         }
     }
@@ -189,7 +189,7 @@ pub(super) fn closed(kernel: &mut Kernel, number: usize) {
     let net = &mut kernel.net;
     let Ok(socket) = net.get(number) else { return };
     let unread = socket.held > 0
-        || socket.options.get(&options::LINGER).is_some_and(|value| options::lingers_not(value));
+        || socket.options.get(options::LINGER).is_some_and(|value| options::lingers_not(value));
     let (state, node) = (std::mem::replace(&mut socket.state, State::Idle), socket.node.take());
     match state {
         State::Connected(peer) => {

@@ -305,7 +305,9 @@ pub(super) fn setsockopt(
     cx.memory.read_bytes(from, &mut value)?;
     let socket = socket_of(kernel, number);
     kernel.net.added += value.len() as u64 + OPTION;
-    done(socket.and_then(|socket| options::set(kernel.net.get(socket)?, level, name, value)))
+    let work = socket.and_then(|socket| options::set(kernel.net.get(socket)?, level, name, value));
+    kernel.net.work += work.unwrap_or(0);
+    done(work.map(|_| ()))
 }
 
 /// `sendto(socket, from, size, flags, address, address_size)`

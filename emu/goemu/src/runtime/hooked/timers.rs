@@ -12,8 +12,9 @@ use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::MemFault;
 use crate::os;
 
-/// What it takes to start a timer, in instructions.
+/// What it takes to start a timer, in instructions, and what more each time that there are twice as many.
 const SETTING: u64 = 50;
+const AMONG: u64 = 8;
 
 /// `time.startTimer(t *runtimeTimer)`
 pub(in crate::runtime) fn start(cx: &mut HookContext<'_>) -> HookResult {
@@ -92,7 +93,8 @@ fn filled_in(cx: &HookContext<'_>, at: u64) -> Result<(Timer, u64), MemFault> {
 
 /// Sets a timer to a time on the program's clock.
 fn set(cx: &mut HookContext<'_>, at: u64, timer: Timer, when: u64) {
-    cx.memory.charge(SETTING);
+    let others = cx.world.scheduler.timers().len() as u64;
+    cx.memory.charge(SETTING + AMONG * u64::from((others + 1).ilog2()));
     // The clock of a program goes as the machine's does, from another number on.
     let when = when.min(i64::MAX as u64).saturating_sub(os::monotonic_start(cx.image));
     let period = if timer.period.cast_signed() > 0 { timer.period } else { 0 };

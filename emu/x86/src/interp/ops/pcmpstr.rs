@@ -11,7 +11,7 @@ use crate::interp::operand::{Form, form};
 use crate::memory::Memory;
 
 /// What a comparison counts for, in instructions. All engines interpret it.
-const WORK: u64 = 8;
+const WORK: u64 = 14;
 
 /// Compares and sets the flags. `EXPLICIT`: the lengths are in EAX and EDX, or in RAX and RDX where `WIDE`.
 #[inline(always)]

@@ -9,7 +9,7 @@ use crate::interp::op::{Flow, Handler, Step};
 use crate::memory::Memory;
 
 /// What a function takes, in instructions: it is computed on wide integers.
-const WORK: u64 = 150;
+const WORK: u64 = 240;
 
 /// Takes the angle from the stack. If it is too large, C2 is set and the angle stays.
 fn angle<R>(x87: &mut X87, of: impl Fn(F80, &mut Extended) -> Option<R>) -> Option<R> {
