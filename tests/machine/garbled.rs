@@ -102,6 +102,11 @@ fn programs_without_names_are_initialised() {
 #[test]
 fn what_is_recognised_is_what_has_the_name() {
     let names = [
+        "corners-go1.15-stripped",
+        "corners-go1.21-stripped",
+        "corners-go1.23-stripped",
+        "corners-go1.24-stripped",
+        "corners-go1.27-stripped",
         "corpus-go1.15-darwin-stripped",
         "corpus-go1.15-windows-stripped",
         "corpus-go1.27-darwin",
@@ -131,11 +136,19 @@ fn what_is_recognised_is_what_has_the_name() {
         ("timeSleep", "time.Sleep"),
         ("nanotime1", "time.now"),
         ("printpanics", "printpanics"),
+        ("chanlen", "reflect.chanlen"),
+        ("chanlen", "internal/reflectlite.chanlen"),
+        ("chancap", "reflect.chancap"),
     ];
     // What is small enough for the compiler to put it where it is called, or is found by what not every program has.
     let wanted = [
         "GC",
+        "chanlen",
+        "goroutineProfileWithLabelsConcurrent",
+        "internal/weak.runtime_makeStrongFromWeak",
+        "weak.runtime_makeStrongFromWeak",
         "GOMAXPROCS",
+        "SetDefaultGOMAXPROCS",
         "ReadMemStats",
         "coroswitch",
         "goexit1",
@@ -271,23 +284,20 @@ fn settings_are_read_without_names() {
 /// stopped, goroutines end before their functions do.
 #[test]
 fn hooks_are_set_without_names() {
-    let cases: [(&str, &str, &[&str], &str); 6] = [
+    let cases: [(&str, &str, &[&str], &str); 7] = [
         ("corners", "main.pooled", &[], "true"),
         ("corners", "main.counted", &[], r#""1 2 3 3 0""#),
         ("corners", "main.stopped", &[], "2"),
         ("corners", "main.goneEarly", &[], r#""<nil> ended""#),
         ("corners", "main.lockedCoroutine", &["false", "false"], "6"),
         ("corners", "main.canonical", &[r#""a""#, r#""a""#], r#"true, "aa""#),
+        ("corners", "main.timerChannel", &[], r#""0 0 0 0""#),
     ];
     for version in releases("corners", "-stripped", &[15, 21, 23, 24, 27]) {
         for (program, func, args, value) in cases {
             let name = format!("{program}-go1.{version}-stripped");
             let named = Image::open(binary(&name).unwrap()).unwrap();
             let Some(entry) = named.funcs_named(func).first().map(Func::entry) else { continue };
-            // What follows a weak pointer is not recognised before Go 1.25.
-            if func == "main.canonical" && version < 25 {
-                continue;
-            }
             let signature = match func {
                 "main.lockedCoroutine" => "func(made, used bool) int",
                 "main.canonical" => "func(a, b string) (bool, string)",
@@ -301,6 +311,66 @@ fn hooks_are_set_without_names() {
             let report = call.literals(args).unwrap().run();
             let ended = report.map_or_else(|error| error.to_string(), |report| report.outcome.to_string());
             assert_eq!(ended, value, "{name}: {func}");
+        }
+    }
+}
+
+/// Profiles of several goroutines, which hooks do not make, are made by the program's own runtime.
+#[test]
+fn profiles_of_goroutines_are_left_to_the_runtime() {
+    for version in releases("corners", "-stripped", &[15, 21, 23, 24, 27]) {
+        let name = format!("corners-go1.{version}-stripped");
+        let entry = Image::open(binary(&name).unwrap()).unwrap().funcs_named("main.profiled")[0].entry();
+        for runtime in [Some(Runtime::Hooked), None] {
+            let config = Config { runtime, ..Config::default() };
+            let mut machine = Machine::with_config(Image::parse(renamed(&name)).unwrap(), config).unwrap();
+            let call = machine.call(&format!("{entry:#x}")).unwrap().signature("func() bool").unwrap();
+            match (runtime, call.run()) {
+                (None, Ok(report)) => assert_eq!(report.runtime, Runtime::Real, "{name}"),
+                (Some(_), Err(error)) => {
+                    let text = error.to_string();
+                    assert!(
+                        text.starts_with("a profile of several goroutines is not supported"),
+                        "{name}: {text}"
+                    );
+                }
+                (_, ended) => panic!("{name} {runtime:?}: {ended:?}"),
+            }
+        }
+    }
+}
+
+/// A goroutine that the runtime has started for itself is none that waits when the first has ended.
+#[test]
+fn goroutines_of_the_runtime_are_none_of_the_program() {
+    for version in releases("corners", "-stripped", &[15, 21, 23, 24, 27]) {
+        let name = format!("corners-go1.{version}-stripped");
+        let entry = Image::open(binary(&name).unwrap()).unwrap().funcs_named("runtime.Goexit")[0].entry();
+        let config = Config { runtime: Some(Runtime::Hooked), ..Config::default() };
+        let mut machine = Machine::with_config(Image::parse(renamed(&name)).unwrap(), config).unwrap();
+        machine.initialise().unwrap();
+        let call = machine.call(&format!("{entry:#x}")).unwrap().signature("func()").unwrap();
+        let outcome = call.run().unwrap().outcome.to_string();
+        assert!(
+            outcome.contains("no goroutines (main called runtime.Goexit) - deadlock!"),
+            "{name}: {outcome}"
+        );
+    }
+}
+
+/// What the processor can do is known in programs without names, and where compiled code asks for it.
+#[test]
+fn features_of_the_processor_are_known() {
+    for version in releases("corpus", "", &VERSIONS) {
+        let name = format!("corpus-go1.{version}");
+        let named = Image::open(binary(&name).unwrap()).unwrap();
+        let copies =
+            ["POPCNT", "SSE41", "FMA"].map(|of| named.symbol(&format!("runtime.x86Has{of}")).unwrap().addr);
+        for bytes in [fs::read(binary(&name).unwrap()).unwrap(), renamed(&name)] {
+            let mut machine = Machine::new(Image::parse(bytes).unwrap()).unwrap();
+            machine.initialise().unwrap();
+            let flags = copies.map(|at| machine.memory().read::<1>(at).unwrap());
+            assert_eq!(flags, [[1]; 3], "{name}");
         }
     }
 }

@@ -196,7 +196,7 @@ impl Machine {
         world.processors = asked.filter(|number: &i32| *number > 0).map_or(1, i32::cast_unsigned);
         world.prepare(&mut memory);
         let mut hooks = Hooks::default();
-        world.goroutine_count = install::hooked(&image, &mut hooks, &mut memory);
+        install::hooked(&image, &mut hooks, &mut memory, &mut world);
         if image.is_linked_here() {
             install::objects(&image, &mut hooks);
         }

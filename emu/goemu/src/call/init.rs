@@ -173,20 +173,12 @@ impl Init<'_> {
         Ok(argv)
     }
 
-    /// The runtime's own copies of what compiled code asks, where `cpuinit` is part of `schedinit` (Go 1.22 and
-    /// later). A stripped program does not say where they are; its code takes the paths of older processors.
+    /// The runtime's own copies of what compiled code asks, where `cpuinit` is part of `schedinit` (Go 1.22 and later).
     fn copy_features(&mut self) -> Result<(), Error> {
-        let Some(x86) = self.image.symbol("internal/cpu.X86") else { return Ok(()) };
-        let at = &self.image.facts().x86;
-        let copies = [("POPCNT", at.popcnt), ("SSE41", at.sse41), ("FMA", at.fma), ("AVX", at.avx)];
-        for (name, offset) in copies {
-            let copy = self.image.symbol(&format!("runtime.x86Has{name}"));
-            if let (Some(copy), Some(offset)) = (copy, offset) {
-                let mut flag = [0];
-                let memory = &mut self.machine.guest.memory;
-                if memory.read_bytes(x86.addr + offset, &mut flag).is_ok() {
-                    memory.poke(copy.addr, &flag)?;
-                }
+        let memory = &mut self.machine.guest.memory;
+        for (from, to) in &self.start.features {
+            if let Ok(feature) = memory.read::<1>(*from) {
+                memory.poke(*to, &feature)?;
             }
         }
         Ok(())

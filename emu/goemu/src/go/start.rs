@@ -18,6 +18,10 @@ const SETTINGS: [&[u8]; 2] = [b"GODEBUG", b"GOTRACEBACK"];
 /// What sets them since Go 1.25, one of them, `traceadvanceperiod`, to a second.
 const SETS: &str = "runtime.parseRuntimeDebugVars";
 const PERIOD: u32 = 1_000_000_000;
+/// What finds the processor's features. `schedinit` calls it before it copies them; up to Go 1.21 `cpuinit` does both.
+const INITIALIZE: &str = "internal/cpu.Initialize";
+/// How many features are copied, at least.
+const FEATURES: usize = 3;
 /// What Windows' programs call for their environment.
 const ENVIRONMENT: &str = "GetEnvironmentStringsW";
 
@@ -29,6 +33,8 @@ pub(crate) struct Start {
     pub(crate) processors: Option<u64>,
     /// The variable `physPageSize`.
     pub(crate) page_size: Option<u64>,
+    /// What `schedinit` copies of the processor's features since Go 1.22, from and to: compiled code asks the copies.
+    pub(crate) features: Vec<(u64, u64)>,
 }
 
 impl Start {
@@ -37,6 +43,8 @@ impl Start {
         let mut start = Start::default();
         if let Some(osinit) = image.funcs_named("runtime.osinit").into_iter().find(is_no_wrapper) {
             start.processors = stores(&code_of(&osinit), Code::Mov_rm32_r32).last();
+            let schedinit = image.funcs_named("runtime.schedinit").into_iter().find(is_no_wrapper);
+            start.features = features(&schedinit.map(|func| code_of(&func)).unwrap_or_default()).1;
             return start;
         }
         Start::by_code(image).unwrap_or_default()
@@ -49,9 +57,15 @@ impl Start {
         start.processors = stores(&code_of(&osinit), Code::Mov_rm32_r32).last();
         start.functions = vec![("runtime.args", args.entry()), ("runtime.osinit", osinit.entry())];
         let argc = stores(&code_of(&args), Code::Mov_rm32_r32).next();
-        for func in calls(image, &code_of(&schedinit)) {
+        let code = code_of(&schedinit);
+        for func in calls(image, &code) {
             start.look_at(image, &func, argc);
         }
+        let (at, copied) = features(&code);
+        if let Some(initialize) = targets(&code[..at]).last().filter(|_| !copied.is_empty()) {
+            start.functions.push((INITIALIZE, *initialize));
+        }
+        start.features = copied;
         Some(start)
     }
 
@@ -88,6 +102,9 @@ impl Start {
             self.functions.push(("runtime.parsedebugvars", func.entry()));
         } else if code.iter().any(sets_period) {
             self.functions.push((SETS, func.entry()));
+        }
+        if !features(&code).1.is_empty() {
+            self.functions.push(("runtime.cpuinit", func.entry()));
         }
         within.push(code);
         if !self.has("runtime.gcinit") && within.iter().any(|code| has_text(image, code, COLLECTOR)) {
@@ -207,6 +224,27 @@ fn stores(code: &[Instruction], by: Code) -> impl Iterator<Item = u64> {
     code.iter().filter(stores).map(Instruction::ip_rel_memory_address)
 }
 
+/// What code copies of the processor's features, from and to, and where it begins: bytes one after the other, from one variable's fields.
+fn features(code: &[Instruction]) -> (usize, Vec<(u64, u64)>) {
+    let copies = |two: &[Instruction]| match two {
+        [load, store] => {
+            let is_copy = load.code() == Code::Movzx_r32_rm8
+                && store.code() == Code::Mov_rm8_r8
+                && two.iter().all(Instruction::is_ip_rel_memory_operand)
+                && load.op0_register() == store.op1_register().full_register32();
+            is_copy.then(|| (load.ip_rel_memory_address(), store.ip_rel_memory_address()))
+        }
+        _ => None,
+    };
+    for at in 0..code.len() {
+        let copied: Vec<_> = code[at..].chunks(2).map_while(copies).collect();
+        if copied.len() >= FEATURES {
+            return (at, copied);
+        }
+    }
+    (0, Vec::new())
+}
+
 /// The variables of so many bytes that code loads or compares.
 fn loads(code: &[Instruction], size: usize) -> impl Iterator<Item = u64> {
     let reads = move |insn: &&Instruction| {
@@ -258,6 +296,21 @@ mod tests {
             assert!(settings, "{name}: {start:x?}");
             let named =
                 |names: [&str; 2]| names.iter().find_map(|name| image.symbol(name)).map(|symbol| symbol.addr);
+            // Up to Go 1.21 `cpuinit` copies them.
+            let copied = image.facts().version.minor >= 22;
+            assert!(
+                copied == start.has(INITIALIZE) && copied != start.has("runtime.cpuinit"),
+                "{name}: {start:x?}"
+            );
+            assert_eq!(start.features, Start::of(&image).features, "{name}");
+            let (x86, at) = (image.symbol("internal/cpu.X86"), image.facts().x86);
+            for (feature, offset) in [("POPCNT", at.popcnt), ("SSE41", at.sse41), ("FMA", at.fma)] {
+                let copy = image.symbol(&format!("runtime.x86Has{feature}"));
+                if let (true, Some(x86), Some(copy), Some(offset)) = (copied, x86, copy, offset) {
+                    let copy = (x86.addr + offset, copy.addr);
+                    assert!(start.features.contains(&copy), "{name}: {feature} in {:x?}", start.features);
+                }
+            }
             for (found, names) in [
                 (start.processors, ["runtime.ncpu", "runtime.numCPUStartup"]),
                 (start.page_size, ["runtime.physPageSize", "runtime.physPageSize"]),

@@ -45,6 +45,8 @@ pub struct World {
     pub(crate) processors: u32,
     /// The variable in which the program looks how many goroutines there are.
     pub(crate) goroutine_count: Option<u64>,
+    /// Where the runtime's own code ends, where names do not tell what is its own; else 0.
+    pub(crate) runtime_end: u64,
     /// `debug.SetMaxStack` and `debug.SetMaxThreads`, where the program has called them.
     pub(crate) max_stack: Option<u64>,
     pub(crate) max_threads: Option<u64>,
@@ -107,6 +109,7 @@ impl World {
             scheduler: Scheduler::default(),
             processors: 1,
             goroutine_count: None,
+            runtime_end: 0,
             max_stack: None,
             max_threads: None,
             random_order: false,
@@ -251,6 +254,7 @@ impl Clone for World {
             scheduler,
             processors,
             goroutine_count,
+            runtime_end,
             max_stack,
             max_threads,
             random_order,
@@ -281,6 +285,7 @@ impl Clone for World {
         (self.starting, self.alone) = (*starting, *alone);
         self.scheduler.clone_from(scheduler);
         (self.processors, self.goroutine_count) = (*processors, *goroutine_count);
+        self.runtime_end = *runtime_end;
         self.random_order = *random_order;
         (self.max_stack, self.max_threads) = (*max_stack, *max_threads);
         (self.return_addr, self.call_g, self.guarded) = (*return_addr, *call_g, *guarded);

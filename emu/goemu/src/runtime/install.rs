@@ -13,14 +13,15 @@ use super::real;
 use super::table::{self, Body, Release, When};
 use crate::go::cgo;
 use crate::guest::address_map;
+use crate::guest::world::World;
 use crate::hook::{HookContext, Hooks};
 use crate::memory::Memory;
 use crate::os::imports;
 
 /// Sets the hooks on the functions that an image has. Of two functions of one name, the wrapper between
 /// calling conventions calls the other and needs none; a wrapper alone is the function itself (the runtime
-/// marks `deferreturn` so, to keep it out of tracebacks). Gives the variable in which the program looks how many goroutines there are.
-pub(crate) fn hooked(image: &Image, hooks: &mut Hooks, memory: &mut Memory) -> Option<u64> {
+/// marks `deferreturn` so, to keep it out of tracebacks).
+pub(crate) fn hooked(image: &Image, hooks: &mut Hooks, memory: &mut Memory, world: &mut World) {
     let release = Release::of(image);
     let mut wrappers = Vec::new();
     let mut hooked = HashSet::new();
@@ -49,9 +50,11 @@ pub(crate) fn hooked(image: &Image, hooks: &mut Hooks, memory: &mut Memory) -> O
         if let Some(variable) = recognised.processors {
             let _ = memory.poke(variable, &1_u32.to_le_bytes());
         }
-        return counted::variable(image, recognised.get("allgadd"));
+        world.goroutine_count = counted::variable(image, recognised.get("allgadd"));
+        world.runtime_end = counted::runtime_end(image);
+    } else {
+        world.goroutine_count = counted::variable(image, None);
     }
-    counted::variable(image, None)
 }
 
 fn add(hooks: &mut Hooks, name: &str, entry: u64, body: Body) {

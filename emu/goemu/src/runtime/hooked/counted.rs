@@ -2,7 +2,7 @@
 //! counts. It looks at the length of the runtime's list of goroutines (`allglen`), which is not there. Hooks keep the variable: 0 while
 //! there is one goroutine, which code takes for 1.
 
-use goemu_loader::{FuncId, Image};
+use goemu_loader::{Func, FuncId, Image};
 use iced_x86::{Code, Instruction, OpKind};
 
 use super::goroutines;
@@ -45,7 +45,7 @@ fn moved_last(code: &[Instruction]) -> Option<u64> {
 
 /// A goroutine was made.
 pub(super) fn made(cx: &mut HookContext<'_>, goroutine: &Goroutine) -> Result<(), MemFault> {
-    if !counts(cx.image, goroutine) {
+    if !counts(cx, goroutine) {
         return Ok(());
     }
     // With the first, which is not counted while it is alone.
@@ -54,7 +54,7 @@ pub(super) fn made(cx: &mut HookContext<'_>, goroutine: &Goroutine) -> Result<()
 
 /// The present goroutine has ended.
 pub(super) fn ended(cx: &mut HookContext<'_>) -> Result<(), MemFault> {
-    if !counts(cx.image, cx.goroutine) {
+    if !counts(cx, cx.goroutine) {
         return Ok(());
     }
     change(cx, |count| if count > 2 { count - 1 } else { 0 })
@@ -67,23 +67,27 @@ fn change(cx: &mut HookContext<'_>, by: impl Fn(u64) -> u64) -> Result<(), MemFa
 }
 
 /// Whether Go counts it: not what only calls functions of timers, nor what is the runtime's own.
-fn counts(image: &Image, goroutine: &Goroutine) -> bool {
+fn counts(cx: &HookContext<'_>, goroutine: &Goroutine) -> bool {
     let first = goroutine.stack.is_none();
-    first || goroutine.creator.is_some() && !is_system(image, goroutine.start)
+    first || goroutine.creator.is_some() && !is_system(cx, goroutine.start)
 }
 
 /// Whether a goroutine that started with a function is the runtime's own: Go shows none of these.
-pub(super) fn is_system(image: &Image, start: u64) -> bool {
-    let start = image.func_at(start);
-    let name = start.map_or("", |func| func.name());
-    start.is_some_and(|func| func.func_id() != FuncId::RuntimeMain) && name.starts_with("runtime.")
+pub(super) fn is_system(cx: &HookContext<'_>, start: u64) -> bool {
+    let is_own = |func: Func<'_>| func.name().starts_with("runtime.") || func.entry() < cx.world.runtime_end;
+    cx.image.func_at(start).is_some_and(|func| func.func_id() != FuncId::RuntimeMain && is_own(func))
+}
+
+/// Where the runtime's own code ends: linkers put packages behind those that they need, and the runtime needs none that starts goroutines.
+/// Each package ends with its assembly, `goexit` in the runtime's.
+pub(in crate::runtime) fn runtime_end(image: &Image) -> u64 {
+    image.funcs().find(|func| func.func_id() == FuncId::Goexit).map_or(0, |func| func.entry())
 }
 
 /// `NumGoroutine() int`, `gcount() int32`
 pub(in crate::runtime) fn count(cx: &mut HookContext<'_>) -> HookResult {
-    let others =
-        { cx.world.scheduler.resting() }.filter(|resting| counts(cx.image, &resting.goroutine)).count();
-    let own = u64::from(counts(cx.image, cx.goroutine));
+    let others = { cx.world.scheduler.resting() }.filter(|resting| counts(cx, &resting.goroutine)).count();
+    let own = u64::from(counts(cx, cx.goroutine));
     cx.set_result(0, 0, (own + others as u64).max(1))?;
     Ok(Action::Return)
 }
@@ -114,6 +118,17 @@ mod tests {
             let image = Image::open(path).expect("a fixture");
             let symbol = image.symbol("runtime.allglen").expect("a symbol").addr;
             assert_eq!(stored(&image, None), Some(symbol), "{name}");
+            let end = runtime_end(&image);
+            let own = ["forcegchelper", "bgsweep", "bgscavenge", "gcBgMarkWorker"];
+            for func in image.funcs() {
+                let name = func.name();
+                let is_own = name.strip_prefix("runtime.").is_some_and(|name| own.contains(&name));
+                assert!(!is_own || func.entry() < end, "{name} is not the runtime's");
+                let of_program =
+                    ["main.", "time.", "os.", "fmt."].iter().any(|package| name.starts_with(package));
+                let is_pulled = func.line_at(func.entry()).is_some_and(|line| line.file.contains("runtime/"));
+                assert!(!of_program || is_pulled || func.entry() > end, "{name} is the runtime's");
+            }
         }
     }
 }

@@ -469,8 +469,7 @@ pub(in crate::runtime) fn stacks(cx: &HookContext<'_>, runtime: bool) -> Vec<Sta
 /// The same, one after the other.
 fn others(cx: &HookContext<'_>, runtime: bool) -> impl Iterator<Item = Stack> {
     let others = cx.world.scheduler.in_order();
-    let others =
-        others.into_iter().filter(move |resting| !counted::is_system(cx.image, resting.goroutine.start));
+    let others = others.into_iter().filter(move |resting| !counted::is_system(cx, resting.goroutine.start));
     let reasons = OnceCell::new();
     others.map(move |resting| stack(cx, resting, runtime, &reasons))
 }

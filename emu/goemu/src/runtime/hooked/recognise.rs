@@ -106,6 +106,7 @@ const TEXTS: &[Text] = &[
     text("duplicate sigNoteSetup", "sigNoteSetup", Place::Own, 13),
     text("runtime: netpollinit failed", "internal/poll.runtime_pollServerInit", Place::Own, 0),
     text("coroswitch on exited coro", "coroswitch_m", Place::Own, 23),
+    text("mspan.ensureSwept: m is not locked", SWEPT, Place::Own, 0),
     text("signal_recv: inconsistent state", "os/signal.signal_recv", Place::Own, 0),
     text("LockOSThread nesting overflow", "startTemplateThread", Place::First, 10),
     text("runtime: blocked write on free polldesc", "internal/poll.runtime_pollOpen", Place::Own, 0),
@@ -134,7 +135,13 @@ pub(in crate::runtime) const HOW: &[(&str, &str)] = &[
     ("goexit1", "what goexit calls, which has a number (funcID)"),
     ("SetFinalizer", "a text in it"),
     ("AddCleanup[*", "a text in it"),
-    (STRONG, "keeps its thread, looks at the modules, and does not die"),
+    (STRONG[0], "keeps its thread, has a span swept, and does not die"),
+    (STRONG[1], "keeps its thread, has a span swept (since Go 1.25 looks at the modules), and does not die"),
+    ("chanlen", "looks for a channel's timer, and loads nothing but its first word"),
+    ("chancap", "looks for a channel's timer, and loads nothing but its second word"),
+    ("GoroutineProfile", "stops the world for a text"),
+    ("goroutineProfileWithLabels", "stops the world for a text"),
+    ("goroutineProfileWithLabelsConcurrent", "stops the world twice"),
     ("cgocall", "a text in it"),
     ("time.startTimer", "a text of addtimer, which does its work"),
     ("time.newTimer", "a text in it"),
@@ -149,6 +156,7 @@ pub(in crate::runtime) const HOW: &[(&str, &str)] = &[
     ("os/signal.signalWaitUntilIdle", "waits for a variable of signal_recv"),
     ("sigNoteSetup", "a text in it"),
     ("GOMAXPROCS", "looks how many processors there are, and stops the world"),
+    ("SetDefaultGOMAXPROCS", "as GOMAXPROCS, and takes a note back"),
     ("ReadMemStats", "goes to the system's stack for what has a text"),
     ("runtime/debug.setMaxStack", "sets a variable that runtime.main sets"),
     ("runtime/debug.setMaxThreads", "sets a variable that schedinit sets"),
@@ -164,8 +172,11 @@ pub(in crate::runtime) const HOW: &[(&str, &str)] = &[
     ("time.now", "has the address of the clock that Windows shows"),
 ];
 
-/// What follows a weak pointer.
-const STRONG: &str = "weak.runtime_makeStrongFromWeak";
+/// What follows a weak pointer: in Go 1.23, and since.
+const STRONG: [&str; 2] = ["internal/weak.runtime_makeStrongFromWeak", "weak.runtime_makeStrongFromWeak"];
+/// What waits until a span is swept. What follows a weak pointer calls it among its last: after it one function, and what grows the stack.
+const SWEPT: &str = "(*mspan).ensureSwept";
+const LAST: usize = 3;
 /// Bytes of a function that has the shape of `newobject`.
 const SMALL: u64 = 0x70;
 /// Instructions between an argument and the call that it is for.
@@ -192,8 +203,8 @@ struct Scan<'i> {
     switches: FxHashMap<u64, usize>,
     /// What `gopanic` calls.
     by_gopanic: Vec<u64>,
-    /// Functions that keep their thread and look where the program's variables are, with what they call.
-    finders: Vec<(u64, Vec<u64>)>,
+    /// Functions that keep their thread and, since Go 1.25, look where the program's variables are, with what they call.
+    keepers: Vec<(u64, Vec<u64>)>,
     noted: Noted,
     /// How often a text tells that a function is this one.
     votes: FxHashMap<(&'static str, u64), usize>,
@@ -212,7 +223,7 @@ impl<'i> Scan<'i> {
             sized: FxHashSet::default(),
             switches: FxHashMap::default(),
             by_gopanic: Vec::new(),
-            finders: Vec::new(),
+            keepers: Vec::new(),
             noted: Noted::default(),
             votes: FxHashMap::default(),
             found: Recognised::default(),
@@ -247,8 +258,8 @@ impl<'i> Scan<'i> {
             self.by_gopanic.extend(calls());
             self.found.add("gopanic", entry);
         }
-        if self.has_weak_variables() && self.is_finder(&code) {
-            self.finders.push((entry, calls().collect()));
+        if self.image.facts().rules().is_within((23, u16::MAX)) && self.may_follow(&code) {
+            self.keepers.push((entry, calls().collect()));
         }
         let switches = calls().filter(|target| self.systemstack.contains(target)).count();
         if switches > 0 {
@@ -264,17 +275,31 @@ impl<'i> Scan<'i> {
         }
     }
 
-    /// Whether weak pointers may be to variables of the program, which are looked for among its modules.
+    /// Whether code counts up a lock of its thread (`acquirem`) and, since there are weak pointers to variables of the program, has the
+    /// address of the first module.
+    fn may_follow(&self, code: &[Instruction]) -> bool {
+        let keeps = |insn: &Instruction| insn.code() == Code::Inc_rm32 && insn.op0_kind() == OpKind::Memory;
+        let module = self.image.module().map(|module| module.addr);
+        let looks = |insn: &Instruction| is_address(insn) && Some(insn.ip_rel_memory_address()) == module;
+        code.iter().any(keeps) && (!self.has_weak_variables() || code.iter().any(looks))
+    }
+
     fn has_weak_variables(&self) -> bool {
         self.image.facts().rules().is_within((25, u16::MAX))
     }
 
-    /// Whether code counts up a lock of its thread (`acquirem`) and has the address of the first module.
-    fn is_finder(&self, code: &[Instruction]) -> bool {
-        let Some(module) = self.image.module() else { return false };
-        let keeps = |insn: &Instruction| insn.code() == Code::Inc_rm32 && insn.op0_kind() == OpKind::Memory;
-        let looks = |insn: &Instruction| is_address(insn) && insn.ip_rel_memory_address() == module.addr;
-        code.iter().any(keeps) && code.iter().any(looks)
+    /// What follows a weak pointer: it keeps its thread, and has a span swept, after which it calls one function alone. Others that do so die
+    /// of what they find, or do more.
+    fn strong(&self) -> Option<(&'static str, u64)> {
+        let rules = self.image.facts().rules();
+        let (throw, swept) = (self.found.get("throw")?, self.found.get(SWEPT));
+        let is_it = |(_, calls): &&(u64, Vec<u64>)| {
+            !calls.contains(&throw)
+                && (self.has_weak_variables()
+                    || calls.iter().rev().take(LAST).any(|call| Some(*call) == swept))
+        };
+        let [(entry, _)] = self.keepers.iter().filter(is_it).collect::<Vec<_>>()[..] else { return None };
+        Some((STRONG[usize::from(!rules.is_within((23, 23)))], *entry))
     }
 
     fn on_windows(&mut self, func: &Func<'_>, code: &[Instruction]) {
@@ -372,12 +397,10 @@ impl<'i> Scan<'i> {
         }
         std::mem::take(&mut self.noted).conclude(self.image, &mut self.found);
         self.found.pools = calls::pool_cleanup(self.image, &self.found);
-        let throw = self.found.get("throw");
-        // Others that look so die of what they find.
-        let quiet = |(_, calls): &&(u64, Vec<u64>)| throw.is_some_and(|throw| !calls.contains(&throw));
-        if let [(entry, _)] = self.finders.iter().filter(quiet).collect::<Vec<_>>()[..] {
-            self.found.add(STRONG, *entry);
+        if let Some((name, entry)) = self.strong() {
+            self.found.add(name, entry);
         }
+        let throw = self.found.get("throw");
         // It prints on the system's stack, and exits there. `traceAdvance` goes there more often.
         let switches = |entry: &u64| self.switches.get(entry).copied().filter(|count| *count >= 2);
         let candidates = self.by_gopanic.iter().filter(|entry| Some(**entry) != throw);

@@ -117,6 +117,9 @@ impl Noted {
     }
 }
 
+/// Why the world is stopped for a profile of goroutines, up to Go 1.20.
+const PROFILE: &[u8] = b"profile";
+
 /// What is looked for once others are found.
 struct Second {
     /// What waits for the collector: `GC` waits for the cycle before its own, and for its own.
@@ -156,6 +159,7 @@ impl Second {
     }
 
     fn conclude(&self, image: &Image, found: &mut Recognised) {
+        let rules = image.facts().rules();
         let (mut stopping, mut asking) = (Vec::from_iter(self.stop_world), Vec::new());
         for func in image.funcs().filter(|func| func.end().saturating_sub(func.entry()) < LARGE) {
             let (entry, code) = (func.entry(), code_of(&func));
@@ -169,7 +173,21 @@ impl Second {
                 stopping.push(entry);
             }
             if code.iter().any(|insn| is_load(insn) && accesses(insn, self.processors)) {
-                asking.push((entry, code.iter().filter_map(call_target).collect::<Vec<_>>()));
+                // What a program has set is noted since Go 1.25.
+                let unset = |insn: &Instruction| {
+                    insn.code() == Code::Mov_rm8_imm8
+                        && insn.is_ip_rel_memory_operand()
+                        && insn.immediate(1) == 0
+                };
+                let is_default = rules.is_within((25, u16::MAX)) && code.iter().any(unset);
+                let name = if is_default { "SetDefaultGOMAXPROCS" } else { "GOMAXPROCS" };
+                asking.push((name, entry, code.iter().filter_map(call_target).collect::<Vec<_>>()));
+            }
+            if let Some(name) = self.profiles(image, &code, calls(self.stop_world)) {
+                found.add(name, entry);
+            }
+            if let Some(name) = size_of_channel(image, &func, &code) {
+                found.add(name, entry);
             }
             let stores = |code_is, variable| {
                 code.iter().any(|insn| insn.code() == code_is && accesses(insn, variable))
@@ -187,11 +205,29 @@ impl Second {
                 found.add("os/signal.signalWaitUntilIdle", entry);
             }
         }
-        for (entry, calls) in asking {
+        for (name, entry, calls) in asking {
             if calls.iter().any(|target| stopping.contains(target)) {
-                found.add("GOMAXPROCS", entry);
+                found.add(name, entry);
             }
         }
+    }
+
+    /// What makes profiles of goroutines. Since Go 1.19 it stops the world twice, before for a text.
+    fn profiles(&self, image: &Image, code: &[Instruction], stops: usize) -> Option<&'static str> {
+        let rules = image.facts().rules();
+        if rules.is_within((19, u16::MAX)) {
+            return (stops >= 2).then_some("goroutineProfileWithLabelsConcurrent");
+        }
+        let stop = code.iter().position(|insn| stops == 1 && call_target(insn) == self.stop_world)?;
+        let before = &code[stop.saturating_sub(NEAR)..stop];
+        let text = before.iter().any(|insn| {
+            is_address(insn) && image.bytes(insn.ip_rel_memory_address(), PROFILE.len()) == Some(PROFILE)
+        });
+        let size = before.iter().any(|insn| {
+            insn.op_count() == 2 && insn.try_immediate(1).is_ok_and(|size| size == PROFILE.len() as u64)
+        });
+        let first = if rules.is_within((0, 14)) { "GoroutineProfile" } else { "goroutineProfileWithLabels" };
+        (text && size).then_some(first)
     }
 
     /// Whether a small function names what switches, and does not note that a coroutine ends.
@@ -225,6 +261,32 @@ impl Second {
             && code.iter().any(goes_back)
             && code.iter().any(|insn| insn.flow_control() == FlowControl::Call)
     }
+}
+
+/// `chanlen` and `chancap`, since channels may be those of timers: they look whether there is a timer, and load one word of the channel.
+fn size_of_channel(image: &Image, func: &Func<'_>, code: &[Instruction]) -> Option<&'static str> {
+    let facts = image.facts().hchan;
+    let timer = facts.timer.filter(|_| func.end() - func.entry() < SMALL)?;
+    let of_channel = |insn: &&Instruction| {
+        insn.op_count() == 2
+            && (0..2).any(|operand| insn.op_kind(operand) == OpKind::Memory)
+            && !matches!(insn.memory_base(), Register::RSP | Register::RIP | Register::R14)
+    };
+    let asks = |insn: &Instruction| {
+        insn.code() == Code::Cmp_rm64_imm8 && insn.memory_displacement64() == timer && insn.immediate(1) == 0
+    };
+    let is_timer = |insn: &&Instruction| insn.memory_displacement64() == timer;
+    let rest = || code.iter().filter(of_channel).filter(|insn| !is_timer(insn));
+    let loads = |field: u64| {
+        rest().count() == 1
+            && rest().all(|insn| {
+                insn.code() == Code::Mov_r64_rm64
+                    && insn.op0_register() == Register::RAX
+                    && insn.memory_displacement64() == field
+            })
+    };
+    let sizes = [("chanlen", facts.qcount), ("chancap", facts.dataqsiz)];
+    code.iter().any(asks).then(|| sizes.into_iter().find(|(_, field)| loads(*field)))?.map(|(name, _)| name)
 }
 
 fn is_load(insn: &Instruction) -> bool {
