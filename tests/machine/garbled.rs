@@ -144,6 +144,7 @@ fn what_is_recognised_is_what_has_the_name() {
     let wanted = [
         "GC",
         "chanlen",
+        "chancap",
         "goroutineProfileWithLabelsConcurrent",
         "internal/weak.runtime_makeStrongFromWeak",
         "weak.runtime_makeStrongFromWeak",
@@ -284,7 +285,7 @@ fn settings_are_read_without_names() {
 /// stopped, goroutines end before their functions do.
 #[test]
 fn hooks_are_set_without_names() {
-    let cases: [(&str, &str, &[&str], &str); 7] = [
+    let cases: [(&str, &str, &[&str], &str); 8] = [
         ("corners", "main.pooled", &[], "true"),
         ("corners", "main.counted", &[], r#""1 2 3 3 0""#),
         ("corners", "main.stopped", &[], "2"),
@@ -292,12 +293,14 @@ fn hooks_are_set_without_names() {
         ("corners", "main.lockedCoroutine", &["false", "false"], "6"),
         ("corners", "main.canonical", &[r#""a""#, r#""a""#], r#"true, "aa""#),
         ("corners", "main.timerChannel", &[], r#""0 0 0 0""#),
+        ("corners", "main.timerSizes", &[], r#""0 0""#),
     ];
     for version in releases("corners", "-stripped", &[15, 21, 23, 24, 27]) {
         for (program, func, args, value) in cases {
             let name = format!("{program}-go1.{version}-stripped");
             let named = Image::open(binary(&name).unwrap()).unwrap();
             let Some(entry) = named.funcs_named(func).first().map(Func::entry) else { continue };
+            let value = if func == "main.timerSizes" && version < 23 { r#""1 1""# } else { value };
             let signature = match func {
                 "main.lockedCoroutine" => "func(made, used bool) int",
                 "main.canonical" => "func(a, b string) (bool, string)",

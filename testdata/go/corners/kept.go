@@ -11,7 +11,7 @@ import (
 )
 
 func init() {
-	mentioned = append(mentioned, counted, created, memory, measured, profiled, goneEarly)
+	mentioned = append(mentioned, counted, created, memory, measured, profiled, goneEarly, timerSizes)
 }
 
 // counted: how many goroutines there are, as each is started, and in the end.
@@ -116,3 +116,12 @@ type blobPointer *blob
 
 // Foo makes a method of *blob, so that it has as much to say of itself as a type with a name.
 func (b *blob) Foo() {}
+
+// timerSizes: how long the channel of a timer is that has fired, and how much fits in.
+//
+//go:noinline
+func timerSizes() string {
+	timer := time.NewTimer(time.Millisecond)
+	time.Sleep(20 * time.Millisecond)
+	return fmt.Sprint(len(timer.C), cap(timer.C))
+}

@@ -278,12 +278,8 @@ fn size_of_channel(image: &Image, func: &Func<'_>, code: &[Instruction]) -> Opti
     let is_timer = |insn: &&Instruction| insn.memory_displacement64() == timer;
     let rest = || code.iter().filter(of_channel).filter(|insn| !is_timer(insn));
     let loads = |field: u64| {
-        rest().count() == 1
-            && rest().all(|insn| {
-                insn.code() == Code::Mov_r64_rm64
-                    && insn.op0_register() == Register::RAX
-                    && insn.memory_displacement64() == field
-            })
+        rest().next().is_some()
+            && rest().all(|insn| insn.code() == Code::Mov_r64_rm64 && insn.memory_displacement64() == field)
     };
     let sizes = [("chanlen", facts.qcount), ("chancap", facts.dataqsiz)];
     code.iter().any(asks).then(|| sizes.into_iter().find(|(_, field)| loads(*field)))?.map(|(name, _)| name)
