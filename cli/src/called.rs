@@ -11,6 +11,7 @@ use goemu::{Image, Machine, Outcome, Report};
 use serde_json::{Map, Value as Json, json};
 
 use crate::binary::warning;
+use crate::info::interpreted_because;
 use crate::output::DIM;
 use crate::{hint, output, stopped, traceback, value};
 
@@ -121,6 +122,7 @@ impl Called {
         let Report { outcome, runtime, uninitialised, doubt, stdout, stderr, instructions, .. } =
             &self.report;
         let text = |bytes: &[u8]| Json::from(String::from_utf8_lossy(bytes));
+        let because = if self.engine == "interpreter" { interpreted_because() } else { None };
         let mut object = json!({
             "function": self.func,
             "outcome": outcome.word(),
@@ -135,6 +137,7 @@ impl Called {
             "warning": warning(&self.image),
             "runtime": runtime.to_string(),
             "engine": self.engine,
+            "interpreted_because": because,
             "go": self.go,
             "guessed": self.guess.as_ref().map(Guess::to_string),
         });

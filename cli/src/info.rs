@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -171,10 +171,15 @@ fn found(image: &Image) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Why code cannot be translated on this computer; `None` where it can.
+pub(crate) fn interpreted_because() -> Option<&'static str> {
+    static WHY: LazyLock<Option<String>> = LazyLock::new(EngineChoice::why_interpreted);
+    WHY.as_deref()
+}
+
 /// What runs guest code on this computer.
 fn engine() -> String {
-    EngineChoice::why_interpreted()
-        .map_or_else(|| "translator".to_owned(), |why| format!("interpreter ({why})"))
+    interpreted_because().map_or_else(|| "translator".to_owned(), |why| format!("interpreter ({why})"))
 }
 
 /// The format of the function table.
@@ -248,7 +253,7 @@ fn object(image: &Image) -> Json {
         |module: &Module| json!({ "path": module.path, "version": module.version, "sum": module.sum });
     let settings = build.settings.iter().map(|(key, value)| (key.clone(), Json::from(value.as_str())));
     let (format, runtime) = (image.table_format(), found_runtime(image));
-    let interpreted = EngineChoice::why_interpreted();
+    let interpreted = interpreted_because();
     json!({
         "go": build.version,
         "path": build.path,

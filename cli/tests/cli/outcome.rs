@@ -153,6 +153,8 @@ fn little_address_space_is_enough_for_the_interpreter() {
         assert_eq!((status, out.as_str()), (Some(1), ""));
         assert!(error.contains(why), "{error}");
     }
+    let (_, out, _) = limited("call main.f1 --json");
+    assert!(out.contains(r#""engine":"interpreter","interpreted_because":"the host has no room"#), "{out}");
     let (_, out, _) = limited("info");
     assert!(out.contains(&format!("interpreter ({why})")), "{out}");
 }

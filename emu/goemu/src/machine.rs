@@ -229,7 +229,7 @@ impl Machine {
     fn of(config: Config, parts: Parts) -> Result<Machine, Error> {
         let Parts { mut guest, hooks, os, call_goroutine, changes } = parts;
         config.engine.check_memory(&guest.memory)?;
-        let (start, engine) = (guest.save(), config.engine.make());
+        let (start, engine) = (guest.save(), config.engine.make(&guest.memory));
         Ok(Machine {
             guest,
             config,

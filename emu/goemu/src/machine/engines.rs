@@ -41,12 +41,12 @@ impl EngineChoice {
         if self == EngineChoice::Translator { Ok(goemu_translate::check_memory(memory)?) } else { Ok(()) }
     }
 
-    /// An engine; the interpreter where there can be no other.
-    pub(super) fn make(self) -> Box<dyn Engine> {
-        match self {
-            EngineChoice::Interpreter => Box::new(Interpreter::new()),
-            EngineChoice::Auto | EngineChoice::Translator => translator(),
+    /// An engine for a guest with this memory; the interpreter where there can be no other.
+    pub(super) fn make(self, memory: &Memory) -> Box<dyn Engine> {
+        if self == EngineChoice::Interpreter || goemu_translate::check_memory(memory).is_err() {
+            return Box::new(Interpreter::new());
         }
+        translator()
     }
 }
 

@@ -26,10 +26,12 @@ impl Machine {
         self.reset()?;
         let mut guest = self.guest.duplicate()?;
         let start = guest.save();
+        let make = self.make_engine.as_ref();
+        let engine = make.map_or_else(|| self.config.engine.make(&guest.memory), |make| make());
         let mut forked = Machine {
             guest,
             config: self.config.clone(),
-            engine: self.make_engine.as_ref().map_or_else(|| self.config.engine.make(), |make| make()),
+            engine,
             make_engine: self.make_engine.clone(),
             hooks: self.hooks.clone(),
             gate,
