@@ -337,7 +337,9 @@ pub(super) fn pool_cleanup(image: &Image, found: &Recognised) -> Option<u64> {
 /// The first variable of a function, if it is a function value that is called where it is not nil.
 fn called_first(code: &[Instruction]) -> Option<u64> {
     let first = code.iter().position(Instruction::is_ip_rel_memory_operand)?;
-    let [load, test, rest @ ..] = &code[first..] else { return None };
+    let told: Vec<&Instruction> =
+        code[first..].iter().filter(|insn| insn.mnemonic() != Mnemonic::Nop).collect();
+    let [load, test, rest @ ..] = &told[..] else { return None };
     let value = load.op0_register();
     let loads = load.code() == Code::Mov_r64_rm64;
     let tests =
@@ -349,7 +351,7 @@ fn called_first(code: &[Instruction]) -> Option<u64> {
             && insn.memory_displacement64() == 0
     };
     let calls =
-        rest.windows(2).any(|two| is_its_code(&two[0]) && two[1].flow_control() == FlowControl::IndirectCall);
+        rest.windows(2).any(|two| is_its_code(two[0]) && two[1].flow_control() == FlowControl::IndirectCall);
     (loads && tests && calls).then(|| load.ip_rel_memory_address())
 }
 
@@ -382,4 +384,22 @@ pub(super) fn calls_after_check(image: &Image, code: &[Instruction], at: usize) 
 fn is_of_panics(image: &Image, target: u64) -> bool {
     let id = image.func_at(target).map(|func| func.func_id());
     matches!(id, Some(FuncId::Gopanic | FuncId::Morestack))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use iced_x86::{Decoder, DecoderOptions};
+
+    /// `clearpools`, as releases begin it: what assemblers put between instructions is none of them.
+    #[test]
+    fn a_function_value_is_called_first() {
+        const PLAIN: &[u8] = b"\x48\x8b\x15\x09\x87\x28\x00\x48\x85\xd2\x74\x05\x48\x8b\x02\xff\xd0\xc3";
+        const FILLED: &[u8] = b"\x48\x8b\x15\x09\x87\x28\x00\x90\x48\x85\xd2\x74\x05\x48\x8b\x02\xff\xd0\xc3";
+        const OTHER: &[u8] = b"\x48\x8b\x15\x09\x87\x28\x00\x48\x85\xdb\x74\x05\x48\x8b\x02\xff\xd0\xc3";
+        for (code, is_it) in [(PLAIN, true), (FILLED, true), (OTHER, false)] {
+            let code: Vec<_> = Decoder::with_ip(64, code, 0x1000, DecoderOptions::NONE).into_iter().collect();
+            assert_eq!(called_first(&code), is_it.then_some(0x1000 + 7 + 0x28_8709), "{code:?}");
+        }
+    }
 }
