@@ -160,10 +160,13 @@ impl Emitter {
         self.made(Instruction::with2(Code::Movzx_r32_rm16, Register::R14D, from));
     }
 
-    /// Faults unless `address` lies in the guest's space. T is lost; flags stay.
+    /// Faults unless `address` lies in the guest's space, or its highest byte is not 0. T is lost; flags stay.
+    ///
+    /// Such an address, and what is near it, needs no more: with a base below 2^47 it is none that a processor takes, or one of the
+    /// kernel's, and the access itself faults.
     pub(crate) fn check(&mut self, address: Register) {
-        let mask = at(layout::STATE + enter::HIGH_BITS);
-        self.made(Instruction::with3(Code::VEX_Pext_r64_r64_rm64, T, address, mask));
+        self.made(Instruction::with3(Code::VEX_Rorx_r64_rm64_imm8, T, address, layout::SPACE_BITS));
+        self.made(Instruction::with2(Code::Movzx_r32_rm16, Register::R14D, Register::R14W));
         self.load(T, indexed(layout::TRIPWIRE));
     }
 

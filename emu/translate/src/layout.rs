@@ -49,8 +49,11 @@ pub(crate) const ARRIVED: i32 = 192;
 /// look, and some to spare.
 pub(crate) const MARGIN: i64 = 512;
 
-/// A readable page with nothing after it for 2^30 bytes: the high 24 bits of an address, used as an index of quadwords from its
-/// last, or the high 30 as one of bytes, fault unless they are 0.
+/// Bits of an address in the guest's space.
+pub(crate) const SPACE_BITS: u32 = 40;
+
+/// A readable page with nothing after it for 2^30 bytes: 16 bits of an address, used as an index of quadwords from its last, or the
+/// high 30 as one of bytes, fault unless they are 0.
 const TRIP: i32 = START + 0x100_0000;
 
 /// The displacement for an index that must be 0.

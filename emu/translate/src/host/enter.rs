@@ -41,8 +41,6 @@ pub(crate) struct State {
     pub(crate) fs_base: u64,
     /// R14 where it is a base: itself, if it lies in the space; else an address that faults.
     pub(crate) safe_r14: u64,
-    /// The bits that an address in the space has not.
-    high_bits: u64,
     /// The bits that a small number has not.
     not_small: u64,
     /// [`layout::SECOND_BITS`]
@@ -81,7 +79,6 @@ pub(crate) const COST_LEFT: i32 = offset_of!(State, cost_left) as i32;
 pub(crate) const BASE: i32 = offset_of!(State, base) as i32;
 pub(crate) const MINUS_BASE: i32 = BASE + 8;
 pub(crate) const SECOND_BITS: i32 = offset_of!(State, second_bits) as i32;
-pub(crate) const HIGH_BITS: i32 = offset_of!(State, high_bits) as i32;
 
 /// An address that no access of translated code may reach: it lies in the guard below the space, out of reach of the state.
 pub(crate) const FAULTS: u64 = (-0x2000_0000_i64) as u64;
@@ -125,7 +122,7 @@ impl Window {
         let base = self.base as u64;
         let state = self.state();
         state.base = [base, base.wrapping_neg()];
-        (state.owner, state.high_bits, state.not_small) = (owner, !0 << 40, !0 << SMALL_BITS);
+        (state.owner, state.not_small) = (owner, !0 << SMALL_BITS);
         state.switches = 0;
         state.second_bits = layout::SECOND_BITS;
         state.leave = leave as *const () as u64;
