@@ -4,6 +4,7 @@
 //! version of it, up to a few; so a loop's first round makes the checks, and its later ones need none.
 
 mod allocate;
+mod cold;
 mod counts;
 mod edges;
 mod indirect;
@@ -21,11 +22,12 @@ use goemu_x86::memory::Memory;
 use iced_x86::{Code, Instruction, InstructionInfoFactory, Register};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::cache::{At, Cache, Spot, Stub, Version, emit_stub};
+use crate::cache::{At, Cache, Spot, Stub, Version};
 use crate::emit::{Emitter, Label, T, operand};
 use crate::facts::Facts;
 use crate::kind::{Kind, kind};
 use crate::layout::{self, ARRIVED};
+use cold::Cold;
 use edges::Edge;
 use indirect::Called;
 use inline::{Callee, Callers};
@@ -65,22 +67,6 @@ struct Begun {
     /// Edges that were taken and are not counted where it begins.
     taken: Path,
     label: Label,
-}
-
-/// Ways out that are emitted behind the code.
-enum Cold {
-    /// Counts what is pending and what was taken, then goes on to the block at an address.
-    Count(Label, (i32, Path), edges::Target, u64),
-    /// Eight bytes.
-    Constant(Label, u64),
-    /// Leaves: to an address that is not translated.
-    Arrive(Label, u64, (i32, Path)),
-    /// Leaves for the interpreter.
-    Interpret(Label, u64, (i32, Path)),
-    /// Restores what [`Unit::allocate`] saved, and goes on at another label.
-    Restore(Label, Label),
-    /// An indirect call, after so many instructions and edges that are not counted: not where it was expected to go.
-    Call(Label, Box<(Instruction, Facts)>, (i32, Path)),
 }
 
 /// One translation under way.
@@ -245,15 +231,8 @@ impl<'a> Unit<'a> {
     /// Where a block begins that is looked at: leaves, and goes on behind that.
     fn look(&mut self, pc: u64, pending: i32) {
         if self.limits.looks {
-            let number = self.next_stub();
-            emit_stub(&mut self.emitter, number);
-            self.stubs.push(Stub::Look { pc, pending, next: self.emitter.here() });
+            self.leave(|next| Stub::Look { pc, pending, next });
         }
-    }
-
-    /// The number of the next stub.
-    fn next_stub(&self) -> u32 {
-        (self.cache.stubs.len() + self.stubs.len()) as u32
     }
 
     /// The POP before a return, which moves RSP together with it.
@@ -486,51 +465,7 @@ impl<'a> Unit<'a> {
         self.taken = Path::default();
         self.spot(0, 0, At::Pc);
         for cold in std::mem::take(&mut self.cold) {
-            let number = self.next_stub();
-            self.taken = Path::default();
-            match cold {
-                Cold::Count(way, uncounted, target, pc) => {
-                    self.emitter.bind(way);
-                    self.go_on(target, pc, uncounted);
-                }
-                Cold::Constant(label, value) => {
-                    self.emitter.align(8);
-                    self.emitter.bind(label);
-                    self.emitter.quad(value);
-                }
-                Cold::Restore(way, then) => {
-                    self.emitter.bind(way);
-                    self.emitter.restore_saved();
-                    self.emitter.jump(then);
-                }
-                Cold::Call(way, call, (pending, taken)) => {
-                    let (insn, mut facts) = *call;
-                    self.emitter.bind(way);
-                    self.taken = taken;
-                    self.spot(insn.ip(), pending, At::Pc);
-                    self.indirect(Kind::IndirectCall, &insn, &mut facts, pending + 1, false)?;
-                    self.spot(0, 0, At::Pc);
-                }
-                Cold::Interpret(way, pc, (pending, taken)) => {
-                    self.emitter.bind(way);
-                    self.count_path(taken);
-                    emit_stub(&mut self.emitter, number);
-                    self.stubs.push(Stub::Interpret { pc, pending });
-                }
-                Cold::Arrive(way, pc, (pending, taken)) => {
-                    self.emitter.bind(way);
-                    self.count_path(taken);
-                    // Counts everything down, so that the jump fits whatever it will go to.
-                    self.emitter.count(-pending);
-                    self.spot(pc, 0, At::Pc);
-                    self.emitter.poll(0);
-                    let out = self.emitter.label();
-                    let jump = self.emitter.jump(out);
-                    self.emitter.bind(out);
-                    emit_stub(&mut self.emitter, number);
-                    self.stubs.push(Stub::Arrive { pc, pending: 0, jump });
-                }
-            }
+            self.emit_cold(cold)?;
         }
         let emitter = &self.emitter;
         let begun = self.begun.into_iter().flat_map(|(pc, all)| all.into_iter().map(move |one| (pc, one)));
