@@ -9,6 +9,7 @@
 )]
 
 mod blocks;
+mod calls;
 mod recorder;
 
 use std::hash::{DefaultHasher, Hasher};
@@ -123,11 +124,15 @@ fn side_by_side(name: &str, seed: u64, until: Instant) -> (u64, u64) {
     (compared, one.instructions())
 }
 
+/// For how long a test of this file runs.
+fn whole() -> Duration {
+    let seconds = std::env::var("GOEMU_LOCKSTEP_SECONDS").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(20))
+}
+
 /// Runs all programs again and again with other seeds, until it is time; each for a tenth of it at most.
 fn rounds(mut program: impl FnMut(&str, u64, Instant)) {
-    let seconds = std::env::var("GOEMU_LOCKSTEP_SECONDS").ok().and_then(|text| text.parse().ok());
-    let whole = Duration::from_secs(seconds.unwrap_or(20));
-    let end = Instant::now() + whole;
+    let (end, most) = (Instant::now() + whole(), whole() / 10);
     for seed in 0.. {
         for name in present(PROGRAMS) {
             let now = Instant::now();
@@ -135,7 +140,7 @@ fn rounds(mut program: impl FnMut(&str, u64, Instant)) {
                 eprintln!("{seed} rounds");
                 return;
             }
-            program(&name, seed, end.min(now + whole / 10));
+            program(&name, seed, end.min(now + most));
         }
     }
 }
@@ -156,5 +161,20 @@ fn before_each_block_started_programs_are_the_same_in_both_engines() {
     let mut all = Compared::default();
     rounds(|name, seed, until| all += blocks::side_by_side(name, seed, until));
     eprintln!("{all:?}");
+    assert!(all.compared > all.blocks / 4 && all.compared > 10_000, "{all:?}");
+}
+
+#[test]
+fn before_each_block_calls_are_the_same_in_both_engines() {
+    let builds = [27, 15, 19, 21, 22, 23, 24, 25, 26].map(|version| format!("corpus-go1.{version}"));
+    let builds: Vec<String> = present(builds.iter().map(String::as_str)).into_iter().collect();
+    let most = whole() / (2 * builds.len() as u32);
+    let mut all = Compared::default();
+    for name in &builds {
+        for started in [false, true] {
+            all += calls::side_by_side(name, started, Instant::now() + most);
+        }
+    }
+    eprintln!("{all:?} in {} builds", builds.len());
     assert!(all.compared > all.blocks / 4 && all.compared > 10_000, "{all:?}");
 }

@@ -48,7 +48,12 @@ pub(super) struct Block {
     /// Its instructions, and whether one is repeated; not known of translated blocks.
     pub(super) len: i64,
     pub(super) repeats: bool,
+    /// Whether translated code was entered with it.
+    pub(super) enters: bool,
 }
+
+/// Blocks that a log holds, at most.
+const MOST: usize = 1 << 24;
 
 /// The blocks of each run.
 #[derive(Debug, Default)]
@@ -56,13 +61,21 @@ pub(super) struct Log {
     pub(super) runs: Vec<Vec<Block>>,
     /// Fuel at the beginning of the last.
     fuel: i64,
+    /// How many they are, those that are too many included.
+    blocks: usize,
 }
 
 impl Log {
-    fn add(&mut self, cpu: &Cpu, memory: &Memory, used: i64, insns: &[Instruction]) {
-        let (before, len) = (Before::of(cpu, memory), insns.len() as i64);
-        let repeats = insns.iter().any(|insn| insn.has_rep_prefix() || insn.has_repne_prefix());
-        self.runs.last_mut().unwrap().push(Block { before, used, len, repeats });
+    fn add(&mut self, block: Block) {
+        self.blocks += 1;
+        if self.blocks <= MOST {
+            self.runs.last_mut().unwrap().push(block);
+        }
+    }
+
+    /// Whether some were too many to be kept.
+    pub(super) fn is_cut(&self) -> bool {
+        self.blocks > MOST
     }
 }
 
@@ -97,8 +110,10 @@ impl Watch for Blocks<'_> {
     }
 
     fn block(&mut self, cpu: &Cpu, memory: &Memory, insns: &[Instruction]) {
-        self.log.lock().unwrap().add(cpu, memory, self.used, insns);
-        self.used += insns.len() as i64;
+        let (before, used, len) = (Before::of(cpu, memory), self.used, insns.len() as i64);
+        let repeats = insns.iter().any(|insn| insn.has_rep_prefix() || insn.has_repne_prefix());
+        self.log.lock().unwrap().add(Block { before, used, len, repeats, enters: false });
+        self.used += len;
     }
 
     fn before(&mut self, _: &Cpu, _: &Memory, _: &Instruction) {}
@@ -114,10 +129,10 @@ pub(super) fn translator(log: &Shared, eager: bool) -> Box<dyn Engine> {
     let mut engine = Translator::new().unwrap();
     engine.set_heat(if eager { 0 } else { Interpreter::HEAT });
     let looks = Arc::clone(log);
-    engine.set_look(Some(Box::new(move |cpu, memory, left| {
-        let mut log = looks.lock().unwrap();
+    engine.set_look(Some(Box::new(move |cpu, memory, left, enters| {
+        let (mut log, before) = (looks.lock().unwrap(), Before::of(cpu, memory));
         let used = log.fuel - left;
-        log.add(cpu, memory, used, &[]);
+        log.add(Block { before, used, len: 0, repeats: false, enters });
     })));
     Box::new(Recorder { engine, log: Arc::clone(log) })
 }

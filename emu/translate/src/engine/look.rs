@@ -6,19 +6,13 @@ use goemu_x86::memory::Memory;
 use super::Translator;
 use super::parts::Parts;
 use crate::cache::Stub;
-use crate::host::enter::Left;
+use crate::host::enter::{Left, Window};
+use crate::host::signals::Inside;
+use crate::transfer::{load, store};
 
-/// Sees the state before a translated block, RIP being its address, and the fuel that is left.
-pub type Look = Box<dyn FnMut(&Cpu, &Memory, i64) + Send>;
-
-/// A block that code was left at to be looked at.
-pub(super) struct Looked {
-    pub(super) pc: u64,
-    /// Instructions that are not counted down yet.
-    pub(super) pending: i32,
-    /// The host's address of what follows.
-    pub(super) next: u64,
-}
+/// Sees the state before a translated block, RIP being its address; the fuel that is left; and whether control came to the block from
+/// outside: then it may begin within one of the interpreter's.
+pub type Look = Box<dyn FnMut(&Cpu, &Memory, i64, bool) + Send>;
 
 impl Translator {
     /// Shows each translated block from now on, before it runs; the code is what it would be but for a way out and in again before
@@ -31,13 +25,27 @@ impl Translator {
     }
 }
 
-impl Parts {
-    /// The block that code was left at to be looked at, if that was the reason.
-    pub(super) fn looked(&self, left: Left) -> Option<Looked> {
-        let Left::Stub(number) = left else { return None };
-        match *self.cache.stubs.get(number as usize)? {
-            Stub::Look { pc, pending, next } => Some(Looked { pc, pending, next: self.cache.address(next) }),
-            _ => None,
-        }
+/// Shows all blocks that code was left at for that, going on behind each; `rest` is the fuel that is left where the count is 0. Gives
+/// why code was left otherwise.
+pub(super) fn show(
+    look: &mut Look,
+    parts: &Parts,
+    inside: &Inside,
+    window: &mut Window,
+    mut left: Left,
+    (cpu, memory, rest): (&mut Cpu, &Memory, i64),
+) -> Left {
+    let mut from_outside = true;
+    while let Left::Stub(number) = left
+        && let Some(&Stub::Look { pc, pending, next }) = parts.cache.stubs.get(number as usize)
+    {
+        let count = window.state().count;
+        store(cpu, window, false);
+        cpu.rip = pc;
+        look(cpu, memory, rest + count - i64::from(pending), from_outside);
+        from_outside = false;
+        load(cpu, window, count);
+        left = window.enter(inside, parts.cache.address(next), &mut cpu.ymm);
     }
+    left
 }

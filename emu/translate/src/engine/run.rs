@@ -10,7 +10,7 @@ use goemu_x86::memory::Memory;
 
 use super::Translator;
 use super::left::{After, Leaving};
-use super::look::Looked;
+use super::look::show;
 use crate::host::enter::{Left, Window};
 use crate::host::signals::Inside;
 use crate::layout::{self, CHUNK, MARGIN};
@@ -205,13 +205,8 @@ impl Translator {
         lend(memory, window);
         parts.idle = 0;
         let mut left = window.enter(inside, target, &mut cpu.ymm);
-        while let (Some(look), Some(Looked { pc, pending, next })) = (&mut self.look, parts.looked(left)) {
-            let count = window.state().count;
-            store(cpu, window, false);
-            cpu.rip = pc;
-            look(cpu, memory, **fuel - chunk + count - i64::from(pending));
-            load(cpu, window, count);
-            left = window.enter(inside, next, &mut cpu.ymm);
+        if let Some(look) = &mut self.look {
+            left = show(look, parts, inside, window, left, (cpu, memory, **fuel - chunk));
         }
         let refused = matches!(left, Left::Refused(_));
         store(cpu, window, refused);

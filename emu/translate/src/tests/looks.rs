@@ -44,7 +44,7 @@ fn each_block_is_shown_with_its_state() {
     let other = &mut pair.other;
     other.engine.set_heat(0);
     let look = Arc::clone(&looked);
-    other.engine.set_look(Some(Box::new(move |cpu, _, left| {
+    other.engine.set_look(Some(Box::new(move |cpu, _, left, _| {
         let (mut looked, used) = (look.lock().unwrap(), (1 << 20) - left);
         // Where the host has refused a block's first instruction, it is entered again.
         if looked.1.last() != Some(&used) {
