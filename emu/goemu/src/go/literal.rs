@@ -48,7 +48,7 @@ use type_name::TypeName;
 
 /// Values inside values.
 const MAX_DEPTH: usize = 100;
-/// Elements that `make` and indexes may ask for without writing them.
+/// Elements of all lists of a value, those included that `make` and indexes ask for without writing them.
 const MAX_ELEMS: u64 = 1 << 24;
 
 /// A text that is not a value of the type.
@@ -126,7 +126,7 @@ pub enum LiteralProblem {
     /// A value whose type nothing tells.
     #[error("the type of this is not known: write it as a conversion, T(value)")]
     NoOwnType,
-    /// More elements than one may ask for.
+    /// More elements than one may ask for, in all lists together.
     #[error("more than {MAX_ELEMS} elements")]
     TooMany,
     /// Nested too deeply.
@@ -191,7 +191,7 @@ fn with_parser<T>(
     types: &dyn Types,
     parse: impl FnOnce(&mut Parser<'_>) -> Parsed<T>,
 ) -> Result<T, LiteralError> {
-    let mut parser = Parser { lexer: Lexer::new(text), peeked: None, types, depth: 0 };
+    let mut parser = Parser { lexer: Lexer::new(text), peeked: None, types, depth: 0, elems: 0 };
     parse(&mut parser).map_err(|fail| {
         let before = text.get(..fail.at).unwrap_or(text);
         LiteralError { column: before.chars().count() + 1, flaw: fail.flaw }
@@ -222,6 +222,8 @@ struct Parser<'a> {
     peeked: Option<(Token<'a>, Lexer<'a>)>,
     types: &'a dyn Types,
     depth: usize,
+    /// Elements of lists so far.
+    elems: u64,
 }
 
 /// The type that a literal begins with, and what it makes of it.

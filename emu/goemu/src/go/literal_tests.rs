@@ -211,6 +211,7 @@ fn messages_say_where_and_what() {
         ("func()", "main.more", "column 1: the binary has no function main.more"),
         ("int", "#", "column 1: '#' cannot stand here"),
         ("[]int", "{9999999999: 1}", "column 14: more than 16777216 elements"),
+        ("[][]int", "{{16000000: 1}, {1000000: 1}}", "column 27: more than 16777216 elements"),
     ] {
         let error = seen(text, &type_of(ty)).expect_err(text);
         assert_eq!(error.to_string(), message, "{text}");

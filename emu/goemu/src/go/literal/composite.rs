@@ -60,9 +60,7 @@ impl Parser<'_> {
             if let Some(index) = self.index()? {
                 next = index;
             }
-            if next >= MAX_ELEMS {
-                return Err(self.fail(LiteralProblem::TooMany));
-            }
+            self.more(next.saturating_add(1).saturating_sub(elems.len() as u64))?;
             elems.resize(elems.len().max(next as usize + 1), None);
             let at = self.start();
             let value = self.value(elem)?;
@@ -82,6 +80,12 @@ impl Parser<'_> {
         }
         let elems = elems.into_iter().map(|e| e.map_or_else(|| zero(elem), |(_, value)| value)).collect();
         Ok(Value::List(List { ty: None, elems }))
+    }
+
+    /// A list has so many elements more.
+    fn more(&mut self, elems: u64) -> Parsed<()> {
+        self.elems = self.elems.saturating_add(elems);
+        if self.elems > MAX_ELEMS { Err(self.fail(LiteralProblem::TooMany)) } else { Ok(()) }
     }
 
     /// `7:` before an element.
@@ -324,9 +328,7 @@ impl Parser<'_> {
         self.expect(',')?;
         let len = self.number()?.and_then(|n| n.re.int()).and_then(|n| u64::try_from(n).ok());
         let Some(len) = len else { return Err(self.unexpected("a length")) };
-        if len > MAX_ELEMS {
-            return Err(self.fail(LiteralProblem::TooMany));
-        }
+        self.more(len)?;
         let len = len as usize;
         Ok(if is_byte(elem) {
             Value::Bytes(Bytes { ty: None, bytes: vec![0; len] })
