@@ -3,7 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use goemu::{Error, Image, Machine, Outcome, Value};
+use goemu::outcome::Runtime;
+use goemu::{Config, Error, Image, Machine, Outcome, Value};
 use goemu_tests::fixtures::{binary, present};
 
 #[allow(dead_code, reason = "its main only prints")]
@@ -183,4 +184,18 @@ fn a_call_that_initialises_packages_is_seen_once() {
     assert_eq!(outcome(&mut machine, "main.initialised", &["3"]), r#"9, 285, "total 285""#);
     let expected = ["main.initialised(3)", r#"main.initialised(3) = 9, 285, "total 285""#];
     assert_eq!(seen.take(), expected);
+}
+
+/// In programs with C the runtime asks C to set a signal's handler, which asks a library that is not in the file.
+#[test]
+fn handlers_of_signals_are_set_without_c() {
+    for name in ["cgo-go1.15-gcc", "cgo-go1.27-gcc-pie"] {
+        let image = Image::open(binary(name).unwrap()).unwrap();
+        let config = Config { runtime: Some(Runtime::Hooked), ..Config::default() };
+        let mut machine = Machine::with_config(image, config).unwrap();
+        let call = machine.call("runtime.sigaction").unwrap();
+        let call = call.signature("func(signal uint32, new, old *[4]uint64)").unwrap();
+        let report = call.literals(&["10", "&[4]uint64{}", "nil"]).unwrap().run().unwrap();
+        assert_eq!(report.outcome.word(), "returned", "{name}");
+    }
 }

@@ -90,6 +90,7 @@ pub const ROWS: &[Row] = &[
     row!("runtime.throw" ANY, Replaces hooked::fatal::throw, "a fatal error: the call ends"),
     row!("runtime.fatal" since(19), Replaces hooked::fatal::fatal, "a fatal error: the call ends"),
     row!("runtime.cgocall" ANY, Replaces imports::cgocall, "threads that were started keep lists of calls into C; here C just runs"),
+    row!("runtime.callCgoSigaction" ANY, Replaces hooked::cgo::sigaction, "C has no signals here: the runtime asks the system"),
     row!("runtime.cgoCheckPointer" ANY, Watches hooked::cgo::checks, "the runtime's start has set that checks are wanted"),
     row!("runtime.cgoCheckResult" ANY, Watches hooked::cgo::checks, "the runtime's start has set that checks are wanted"),
     row!("runtime.cgoIsGoPointer" ANY, Replaces hooked::cgo::is_go_pointer, "it looks into the allocator's spans, which are not there"),

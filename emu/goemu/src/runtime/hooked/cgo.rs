@@ -57,6 +57,16 @@ fn wanted(image: &Image, entry: u64) -> Option<u64> {
     Some(compared.ip_rel_memory_address())
 }
 
+/// `callCgoSigaction(sig uintptr, new, old *sigactiont) int32`, in assembly: EINVAL is what C says of signals that are its own, and
+/// the runtime then asks the system itself.
+pub(in crate::runtime) fn sigaction(cx: &mut HookContext<'_>) -> HookResult {
+    /// Words of arguments, before the result.
+    const ARGS: u64 = 3;
+    const EINVAL: u32 = 22;
+    cx.memory.write(cx.caller_sp().wrapping_add(8 * ARGS), EINVAL.to_le_bytes())?;
+    Ok(Action::Return)
+}
+
 /// `cgoIsGoPointer(p unsafe.Pointer) bool`
 pub(in crate::runtime) fn is_go_pointer(cx: &mut HookContext<'_>) -> HookResult {
     let is = is_go(cx, cx.arg(0)?);
