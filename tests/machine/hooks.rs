@@ -168,7 +168,7 @@ fn a_call_that_moves_to_the_real_runtime_is_seen_once() {
     let report = call.args([SCHED_YIELD, 0, 0, 0, 0, 0, 0]).run().unwrap();
     assert_eq!(
         report.runtime,
-        goemu::outcome::Runtime::Real,
+        Runtime::Real,
         "a thread can only yield where there are threads"
     );
     let begins = format!("{SYSCALL}(0x18, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0)");
