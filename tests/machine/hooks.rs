@@ -166,11 +166,7 @@ fn a_call_that_moves_to_the_real_runtime_is_seen_once() {
     machine.watch(SYSCALL, Some(SIGNATURE), move |call| list.lock().unwrap().push(call.to_string())).unwrap();
     let call = machine.call(SYSCALL).unwrap().signature(SIGNATURE).unwrap();
     let report = call.args([SCHED_YIELD, 0, 0, 0, 0, 0, 0]).run().unwrap();
-    assert_eq!(
-        report.runtime,
-        Runtime::Real,
-        "a thread can only yield where there are threads"
-    );
+    assert_eq!(report.runtime, Runtime::Real, "a thread can only yield where there are threads");
     let begins = format!("{SYSCALL}(0x18, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0)");
     assert_eq!(seen.take(), [begins.clone(), format!("{begins} = 0x0, 0x0, 0x0")]);
 }
