@@ -17,6 +17,7 @@ mod query;
 mod report;
 mod session;
 mod strings;
+mod turns;
 mod types;
 mod values;
 mod view;

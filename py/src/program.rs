@@ -20,6 +20,7 @@ use crate::hooks::HookTable;
 use crate::observe::Watchers;
 use crate::open::{Asked, Source};
 use crate::package::{self, Package};
+use crate::turns::Turns;
 use crate::types::Types;
 use crate::view;
 
@@ -68,6 +69,7 @@ pub(crate) struct Program {
     slot: Mutex<Slot>,
     /// The thread that uses the machine: 0 for none.
     owner: AtomicU64,
+    turns: Turns,
     /// Whether a session is open.
     pub(crate) in_session: AtomicBool,
     fuel: AtomicU64,
@@ -125,6 +127,7 @@ impl Program {
             asked,
             slot: Mutex::new(Slot::NotMade),
             owner: AtomicU64::new(0),
+            turns: Turns::default(),
             in_session: AtomicBool::new(false),
             hooks: HookTable::default(),
             callables: Callables::default(),
@@ -146,6 +149,7 @@ impl Program {
             asked: self.asked.clone(),
             slot: Mutex::new(Slot::NotMade),
             owner: AtomicU64::new(0),
+            turns: Turns::default(),
             in_session: AtomicBool::new(false),
             hooks: HookTable::default(),
             callables: Callables::default(),
@@ -235,6 +239,7 @@ impl Program {
     ) -> PyResult<T> {
         let mut slot = self.lock(py)?;
         self.owner.store(this_thread(), Ordering::Release);
+        self.turns.take(this_thread());
         let owning = Owning(&self.owner);
         let machine = self.made(py, &mut slot)?;
         may(machine)?;
@@ -248,19 +253,20 @@ impl Program {
     }
 
     fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Slot>> {
-        loop {
-            match self.slot.try_lock() {
-                Ok(slot) => return Ok(slot),
-                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
-                Err(TryLockError::WouldBlock) => {}
-            }
-            if self.owner.load(Ordering::Acquire) == this_thread() {
-                return Err(PyRuntimeError::new_err(
-                    "the program is in the middle of a call, which a hook cannot begin another in: call on q = p.clone()",
-                ));
-            }
-            py.detach(|| std::thread::sleep(Duration::from_micros(200)));
-            py.check_signals()?;
+        if self.owner.load(Ordering::Acquire) == this_thread() {
+            return Err(PyRuntimeError::new_err(
+                "the program is in the middle of a call, which a hook cannot begin another in: call on q = p.clone()",
+            ));
+        }
+        self.turns.let_others_in(py, this_thread());
+        self.try_lock().map_or_else(|| self.turns.wait(py, || self.try_lock()), Ok)
+    }
+
+    fn try_lock(&self) -> Option<MutexGuard<'_, Slot>> {
+        match self.slot.try_lock() {
+            Ok(slot) => Some(slot),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
     }
 

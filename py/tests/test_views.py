@@ -2,6 +2,7 @@ import gc
 import os
 import sys
 import threading
+import time
 import weakref
 import zlib
 
@@ -261,6 +262,27 @@ def test_threads_that_view_and_call(p, place):
     for thread in threads:
         thread.join()
     assert not failed and set(calls) == {144}
+
+
+def test_threads_take_turns(p):
+    calls, end = [0, 0], threading.Event()
+
+    def call(n):
+        while not end.is_set():
+            p.main.fib(12)
+            calls[n] += 1
+
+    threads = [threading.Thread(target=call, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    begun = time.monotonic()
+    for _ in range(50):
+        p.main.fib(12)
+    took = time.monotonic() - begun
+    end.set()
+    for thread in threads:
+        thread.join()
+    assert took < 10 and min(calls) > 5, (took, calls)
 
 
 def memory():
