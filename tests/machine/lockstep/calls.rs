@@ -12,7 +12,7 @@ use super::blocks::Compared;
 use super::recorder::{Block, Shared, interpreter, translator};
 
 /// Instructions of a call whose blocks are recorded, at most.
-const MOST: u64 = 1 << 23;
+const MOST: u64 = 1 << 20;
 
 /// Machines of one build, one for each engine.
 struct Pair {
