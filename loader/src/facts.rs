@@ -45,7 +45,9 @@ pub use runtime::{
     Stack, Sudog, Timer, TypeAssert, WbBuf, WinCall,
 };
 pub use signals::{Signal, Signals};
-pub use tables::{Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab, TraceArgs, TraceLimits};
+pub use tables::{
+    Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab, StackObject, TraceArgs, TraceLimits,
+};
 pub(crate) use texts::Texts;
 
 pub use types::{
@@ -267,6 +269,8 @@ pub struct Facts {
     pub pcdata: PcData,
     /// Indexes of per-function data.
     pub funcdata: FuncData,
+    /// Variables of frames that are reached by address.
+    pub stack_object: StackObject,
     /// Codes of the programs that print arguments in tracebacks.
     pub trace_args: TraceArgs,
     /// How long tracebacks are.
@@ -316,6 +320,7 @@ impl Facts {
             module: Module::of(minor),
             pcdata: PcData::of(minor),
             funcdata: FuncData::of(minor),
+            stack_object: StackObject::of(minor),
             trace_args: TraceArgs::of(minor),
             trace_limits: TraceLimits::of(minor),
             func_ids: FuncIds::of(minor),

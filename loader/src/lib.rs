@@ -49,7 +49,8 @@ pub use gotype::{
     Abi, ChanDir, Field, FuncType, Kind, Method, Param, Signature, Type, TypeRef, printed_name,
 };
 pub use image::func::{
-    DeferArg, DeferSlot, Frame, Func, FuncFlags, FuncId, Line, Lines, OpenDefers, TracedArg,
+    DeferArg, DeferSlot, Frame, FramePart, Func, FuncFlags, FuncId, Line, Lines, OpenDefers, PointerMap,
+    StackObject, TracedArg,
 };
 pub use image::{Image, KnownFrom, LoadOptions};
 pub use layout::{Import, Os, Perm, Reloc, Section, Segment, Span, Table, Target};

@@ -37,7 +37,7 @@ the runtime's own state (threads, locks, spans), which is not there.
 | `fatalpanic`, `throw`, `fatal`, `exit` | texts, tracebacks and status, as the release has them | `GOTRACEBACK` |
 | `cgocall` | C that is not in the file ends in an error that names it |  |
 | `cgoCheckPointer`, `cgoCheckResult`, `cgoIsGoPointer`, `cgoCheckUnknownPointer`, `isPinned` | each check, its panic and text, `GODEBUG=cgocheck=0`: the program's own code asks goemu what memory is Go's | where nothing but the object is known: words that are no pointers, and have the value of one |
-| `Pin`, `Unpin` | the panics of what is no pointer; with pinned objects, `GC` is left to the program's own runtime | the panic where a pinner is freed that has objects |
+| `Pin`, `Unpin` | the panics of what is no pointer; where objects were pinned, `GC` is left to the program's own runtime | the panic where a pinner is freed that has objects |
 | `newproc` | `go of nil func value`; up to Go 1.16, the limit of 2,008 bytes of arguments |  |
 | `goexit1` | `no goroutines (main called runtime.Goexit) - deadlock!` |  |
 | `gopark` | deadlocks, with what each goroutine waits for |  |
@@ -51,8 +51,8 @@ the runtime's own state (threads, locks, spans), which is not there.
 | `NumGoroutine` | without the runtime's own; where compilers put it into its callers, they see `allglen`, which hooks keep |  |
 | `goroutineProfileWithLabels` | of one goroutine the program's own code; of several it is left to the program's own runtime |  |
 | `SetFinalizer` | each check and its text; variables have none |  |
-| `AddCleanup` | each check; where Go panics, the call is left to the program's own runtime |  |
-| `GC` | pools are emptied, `NumGC` counts; with finalizers, cleanups or weak pointers it is left to the program's own runtime |  |
+| `AddCleanup`, `findObject`, `addCleanup` | the program's own code checks and panics; since Go 1.26, where it panics as the cleanup would never run, the call is left to the program's own runtime | without names a cleanup is noted alone, and a collection is left to the program's own runtime |
+| `GC` | pools are emptied, `NumGC` counts, weak pointers end, finalizers and cleanups run before it returns, in the order of the release: what stacks hold is known as the compiler has noted it | where that is not noted (assembly, a goroutine that was interrupted) and it matters, it is left to the program's own runtime |
 | `ReadMemStats` | the heap's bytes and objects, the stacks', `NextGC`, `NumGC`, `NumForcedGC`, `EnableGC`, the sizes of small objects | times, and what the runtime itself needs, are 0 |
 | `readGCStats`, `readMetrics` (but in initialisation), `WriteHeapDump`, `newm`, `StartTrace` | refused by name, so that the program's own runtime answers |  |
 | `setGCPercent`, `setMemoryLimit` | the program's own code runs, once its packages are initialised |  |
@@ -107,8 +107,8 @@ fn functions() -> HashMap<(u16, Os), BTreeSet<String>> {
 #[test]
 fn functions_of_all_rows_exist() {
     let functions = functions();
-    let exists = |row: &Row, name: &str| match row.name.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
+    let exists = |row: &Row, name: &str| match row.name.split_once('*') {
+        Some((start, end)) => name.starts_with(start) && name.ends_with(end),
         None => name == row.name,
     };
     let has = |row: &&Row| {

@@ -40,6 +40,7 @@ mod races;
 mod real_runtime;
 mod runtimes;
 mod signatures;
+mod specials;
 mod told;
 mod told_runs;
 mod tracebacks;

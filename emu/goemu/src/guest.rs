@@ -10,6 +10,7 @@ pub(crate) mod files;
 pub mod goroutine;
 pub(crate) mod heap;
 pub(crate) mod hook_heap;
+pub(crate) mod lifetimes;
 pub(crate) mod map_walk;
 pub(crate) mod outside;
 pub(crate) mod panicking;

@@ -112,6 +112,18 @@ impl Rules {
         self.minor >= 20
     }
 
+    /// Whether cleanups run on goroutines of their own; else on that of finalizers.
+    #[must_use]
+    pub fn cleanups_have_goroutines(self) -> bool {
+        self.minor >= 25
+    }
+
+    /// Whether `AddCleanup` panics where the cleanup itself would keep the object.
+    #[must_use]
+    pub fn refuses_cleanups_that_never_run(self) -> bool {
+        self.minor >= 26
+    }
+
     /// Whether a goroutine's creation is shown with the number of the goroutine that created it.
     #[must_use]
     pub fn shows_creators(self) -> bool {

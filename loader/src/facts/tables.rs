@@ -128,6 +128,14 @@ layouts! {
         wrap_info      "FUNCDATA_WrapInfo":           Option<u64> = 18 => 7;
     }
 
+    /// `runtime.stackObjectRecord`, a variable of a frame that is reached by its address.
+    StackObject "runtime.stackObjectRecord" {
+        offset         "off":            Option<u64> = 12 => 0;
+        size           "size":           Option<u64> = 17 => 4;
+        ty             "typ":            Option<u64> = 12 => 8, 17 => _;
+        record         "sizeof":         Option<u64> = 12 => 16, 17 => 24, 18 => 16;
+    }
+
     /// Codes of the program that prints a function's arguments (`internal/abi`, `TraceArgs...`; the runtime reads
     /// such programs since Go 1.17). Every other code is an offset.
     TraceArgs "" {

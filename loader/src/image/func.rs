@@ -5,6 +5,7 @@ mod args;
 mod defers;
 mod inline;
 mod lines;
+mod pointers;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ pub use defers::{DeferArg, DeferSlot, OpenDefers};
 pub use inline::Frame;
 pub use lines::Lines;
 use lines::Steps;
+pub use pointers::{FramePart, PointerMap, StackObject};
 
 /// A function: a small handle that reads the image's tables.
 #[derive(Clone, Copy)]

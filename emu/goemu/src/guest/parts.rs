@@ -1,9 +1,7 @@
 //! What parts of the runtime, of the system and of its libraries remember of a guest: each is used by one of them.
 //! All go back to the state that calls start from with [`World`](super::world::World).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-
-use rustc_hash::FxHashMap;
+use std::collections::HashMap;
 
 use super::ending::Dying;
 use super::map_walk::Walk;
@@ -21,63 +19,6 @@ pub(crate) trait Part: Clone {
         if !(self.is_empty() && from.is_empty()) {
             self.clone_from(from);
         }
-    }
-}
-
-/// Bytes of an entry of a table, about.
-const ENTRY: u64 = 48;
-
-/// What the collector and the program owe each other: finalizers, cleanups, weak pointers.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Lifetimes {
-    /// Whether the call has asked to be told of what a collection frees, which hooks do not tell.
-    pub(crate) watched: bool,
-    /// Collections that the program has asked for.
-    pub(crate) collections: u32,
-    /// When the last of them were, in nanoseconds since 1970: as many as `MemStats` tells of.
-    pub(crate) collected: VecDeque<u64>,
-    /// Cleanups that objects were given.
-    pub(crate) cleanups: u64,
-    /// By object: the closure of its finalizer.
-    pub(crate) finalizers: BTreeMap<u64, u64>,
-    /// By object: the word that its weak pointers share.
-    pub(crate) weak_handles: HashMap<u64, u64>,
-    /// By object: how often it is pinned, for pointers that are given to C.
-    pub(crate) pins: FxHashMap<u64, u64>,
-    /// By the set of a `Pinner`: the objects that it has pinned, as often as it has.
-    pub(crate) pinned_by: FxHashMap<u64, Vec<u64>>,
-    /// How many those are in all.
-    pub(crate) pinned: u64,
-}
-
-impl Lifetimes {
-    /// About how many bytes of the host's memory the records take.
-    pub(crate) fn held(&self) -> u64 {
-        let entries =
-            self.finalizers.len() + self.weak_handles.len() + self.pins.len() + self.pinned_by.len();
-        entries as u64 * ENTRY + self.pinned * 16
-    }
-}
-
-impl Part for Lifetimes {
-    fn is_empty(&self) -> bool {
-        let Lifetimes {
-            watched,
-            collections,
-            collected: _,
-            cleanups,
-            finalizers,
-            weak_handles,
-            pins,
-            pinned_by,
-            pinned: _,
-        } = self;
-        let counted = *watched || *collections > 0 || *cleanups > 0;
-        !counted
-            && finalizers.is_empty()
-            && weak_handles.is_empty()
-            && pins.is_empty()
-            && pinned_by.is_empty()
     }
 }
 

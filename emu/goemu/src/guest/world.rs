@@ -11,8 +11,9 @@ use crate::go::guest::HeapError;
 use crate::guest::address_map::{BESIDE, HEAP, MAPPINGS};
 use crate::guest::arena::Arena;
 use crate::guest::heap::{Heap, Kind};
+use crate::guest::lifetimes::Lifetimes;
 use crate::guest::outside::Outside;
-use crate::guest::parts::{Ending, Libraries, Lifetimes, Linked, Output, Part, Pending};
+use crate::guest::parts::{Ending, Libraries, Linked, Output, Part, Pending};
 use crate::guest::process::Process;
 use crate::guest::scheduler::Scheduler;
 use crate::memory::Memory;
@@ -194,7 +195,8 @@ impl World {
     /// What is there now is part of the state that calls start from.
     pub(crate) fn keep(&mut self) {
         self.heap.keep();
-        (self.doubt, self.lifetimes.watched) = (None, false);
+        self.doubt = None;
+        (self.lifetimes.watched, self.lifetimes.unserved) = (false, false);
     }
 
     /// Whether anything was placed in the heap that is not the program's own.

@@ -6,6 +6,8 @@
 
 pub(super) mod alloc;
 pub(super) mod cgo;
+pub(super) mod cleanups;
+pub(super) mod collections;
 pub(super) mod collector;
 pub(super) mod coroutines;
 pub(super) mod counted;
@@ -13,6 +15,7 @@ pub(super) mod defers;
 pub(super) mod fatal;
 pub(super) mod finalizers;
 pub(crate) mod goroutines;
+mod owed;
 pub(super) mod panics;
 pub(super) mod reasons;
 pub(super) mod recognise;
@@ -20,6 +23,7 @@ pub(super) mod stack;
 pub(super) mod system;
 pub(super) mod tables;
 pub(super) mod timers;
+pub(super) mod weak;
 
 use crate::go::traceback::unwind::Start;
 use crate::guest::heap::Kind;
@@ -40,6 +44,8 @@ pub(crate) fn panicked(cx: &mut HookContext<'_>, at: (u64, u64), text: String) -
 pub(crate) fn collect_if_due(cx: &mut HookContext<'_>) {
     if cx.world.heap.is_due() {
         collector::collect(cx);
+        // Where there is no room for a goroutine, it is tried again after the next.
+        let _ = owed::start(cx);
     }
 }
 

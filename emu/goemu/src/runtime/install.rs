@@ -7,7 +7,7 @@ use goemu_loader::{FuncId, Image, Os};
 
 use super::found::{is_hashed, is_nameless};
 use super::hooked::recognise::{self, Recognised};
-use super::hooked::{counted, fatal, finalizers, goroutines, system};
+use super::hooked::{cleanups, collections, counted, fatal, goroutines, system};
 use super::objects::{self as served, channels, panics};
 use super::real;
 use super::table::{self, Body, Release, When};
@@ -80,13 +80,14 @@ fn install_recognised(image: &Image, hooks: &mut Hooks, hooked: &HashSet<&str>, 
             }
             "GC" => {
                 let pools = recognised.pools;
-                hooks
-                    .add(entry, Arc::new(move |cx: &mut HookContext<'_>| system::collect_unnamed(cx, pools)));
+                hooks.add(
+                    entry,
+                    Arc::new(move |cx: &mut HookContext<'_>| collections::collect_unnamed(cx, pools)),
+                );
             }
-            "AddCleanup[*" => {
-                if let Some(body) = table::hooked(&table::full(name), release) {
-                    let add = move |cx: &mut HookContext<'_>| finalizers::add_cleanup_unnamed(cx, body);
-                    hooks.add(entry, Arc::new(add));
+            "AddCleanup[*]" => {
+                if table::hooked(&table::full(name), release).is_some() {
+                    hooks.add(entry, Arc::new(cleanups::add_unnamed as Body));
                 }
             }
             "gopark" => hooks.add(entry, Arc::new(goroutines::gopark_unnamed as Body)),

@@ -19,7 +19,7 @@ pub(crate) type Body = fn(&mut HookContext<'_>) -> HookResult;
 
 /// One row of the table.
 pub struct Row {
-    /// The function's full name; a star at the end stands for anything.
+    /// The function's full name; a star stands for anything.
     pub name: &'static str,
     /// Releases (minor versions) that have the function with this meaning: from, to.
     pub versions: (u16, u16),
@@ -156,20 +156,29 @@ pub const ROWS: &[Row] = &[
     row!("runtime.goroutineProfileWithLabelsConcurrent" since(19), Replaces hooked::counted::profile, "of several goroutines: only goemu knows them"),
     row!("runtime/debug.setGCPercent" ANY, Watches hooked::system::initialised, "the runtime's start has set what it tells"),
     row!("runtime/debug.setMemoryLimit" since(19), Watches hooked::system::initialised, "the runtime's start has set what it tells"),
-    row!("runtime.GC" ANY, Replaces hooked::system::collect, "the heap is goemu's, and its collector"),
+    row!("runtime.GC" ANY, Replaces hooked::collections::collect, "the heap is goemu's, and its collector"),
     row!("runtime.NumCPU" ANY, Replaces hooked::system::processor, "there is one processor, and no number of them yet"),
     row!("runtime.cgoCheckPointer" ANY, Object hooked::system::nothing),
     row!("runtime.cgoCheckResult" ANY, Object hooked::system::nothing),
-    row!("runtime.SetFinalizer" ANY, Object hooked::system::nothing),
-    row!("runtime.AddCleanup[*" since(24), Object hooked::finalizers::no_cleanup),
-    row!("runtime.SetFinalizer" ANY, Replaces hooked::finalizers::set_finalizer, "it is checked and noted; hooks run no finalizers"),
-    row!("runtime.AddCleanup[*" (24, 25), Replaces hooked::finalizers::add_cleanup, "it is checked and counted; hooks run no cleanups"),
-    row!("runtime.AddCleanup[*" since(26), Replaces hooked::finalizers::add_cleanup_that_can_run, "as before, and what it is given must not keep the object"),
-    row!("runtime.Cleanup.Stop" since(24), Replaces hooked::finalizers::stop_cleanup, "no cleanup would run"),
-    row!("runtime.getOrAddWeakHandle" (23, 24), Replaces hooked::finalizers::weak_handle_of_object, "objects with weak pointers are not freed"),
-    row!("runtime.getOrAddWeakHandle" since(25), Replaces hooked::system::weak_handle, "as before, and variables have some, too"),
-    row!("internal/weak.runtime_makeStrongFromWeak" (23, 23), Replaces hooked::system::strong, "objects with weak pointers are not freed"),
-    row!("weak.runtime_makeStrongFromWeak" since(24), Replaces hooked::system::strong, "objects with weak pointers are not freed"),
+    row!("runtime.SetFinalizer" ANY, Object hooked::finalizers::set_finalizer),
+    row!("runtime.mcall" ANY, Object hooked::goroutines::mcall),
+    row!("internal/abi.TypeOf" ANY, Object objects::iface::type_of),
+    row!("weak.runtime_registerWeakPointer" (24, 24), Object hooked::weak::handle_of_object),
+    row!("weak.runtime_registerWeakPointer" since(25), Object hooked::weak::handle),
+    row!("runtime.AddCleanup[*]" since(24), Object hooked::cleanups::none),
+    row!("runtime.SetFinalizer" ANY, Replaces hooked::finalizers::set_finalizer, "it is checked and noted: the heap is goemu's, and its collector"),
+    row!("runtime.createfing" since(24), Replaces hooked::system::nothing, "what runs finalizers is started when there is one to run"),
+    row!("runtime.(*cleanupQueue).createGs" since(25), Replaces hooked::system::nothing, "what runs cleanups is started when there is one to run"),
+    row!("runtime.AddCleanup[*]" (24, 25), Watches hooked::cleanups::add, "it looks for the object's arena, which is not there"),
+    row!("runtime.AddCleanup[*]" since(26), Watches hooked::cleanups::add_that_can_run, "as before, and it looks into spans, which are not there"),
+    row!("runtime.findObject" since(24), Replaces hooked::cleanups::find_object, "it looks into spans, which are not there"),
+    row!("runtime.addCleanup" (24, 25), Replaces hooked::cleanups::note, "the heap is goemu's, and its collector"),
+    row!("runtime.addCleanup" since(26), Replaces hooked::cleanups::note_with_argument, "the heap is goemu's, and its collector"),
+    row!("runtime.Cleanup.Stop" since(24), Replaces hooked::cleanups::stop, "the heap is goemu's, and its collector"),
+    row!("runtime.getOrAddWeakHandle" (23, 24), Replaces hooked::weak::handle_of_object, "the heap is goemu's, and its collector"),
+    row!("runtime.getOrAddWeakHandle" since(25), Replaces hooked::weak::handle, "as before, and variables have some, too"),
+    row!("internal/weak.runtime_makeStrongFromWeak" (23, 23), Replaces hooked::weak::strong, "the heap is goemu's, and its collector"),
+    row!("weak.runtime_makeStrongFromWeak" since(24), Replaces hooked::weak::strong, "the heap is goemu's, and its collector"),
     row!("runtime.ReadMemStats" ANY, Replaces hooked::system::memory_statistics, "the heap is goemu's"),
     row!("runtime/metrics.runtime_readMetrics" since(16), Replaces hooked::system::metrics, "only a started program has them"),
     row!("runtime/debug.WriteHeapDump" ANY, Replaces hooked::system::heap_dump, "the heap is goemu's"),
@@ -417,15 +426,15 @@ impl Release {
 /// The rows by name.
 struct Index {
     exact: FxHashMap<&'static str, Vec<&'static Row>>,
-    /// Those with a star, without it.
-    starred: Vec<(&'static str, &'static Row)>,
+    /// Those with a star: what is before it, and behind.
+    starred: Vec<(&'static str, &'static str, &'static Row)>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
     let mut index = Index { exact: FxHashMap::default(), starred: Vec::new() };
     for row in ROWS {
-        match row.name.strip_suffix('*') {
-            Some(start) => index.starred.push((start, row)),
+        match row.name.split_once('*') {
+            Some((start, end)) => index.starred.push((start, end, row)),
             None => index.exact.entry(row.name).or_default().push(row),
         }
     }
@@ -435,7 +444,8 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
 /// The row of a function in one of these cases.
 pub(super) fn find(name: &str, cases: &[When], release: Release) -> Option<&'static Row> {
     let exact = INDEX.exact.get(name).into_iter().flatten().copied();
-    let starred = INDEX.starred.iter().filter(|(start, _)| name.starts_with(start)).map(|(_, row)| *row);
+    let is_like = |(start, end, _): &&(&str, &str, _)| name.starts_with(start) && name.ends_with(end);
+    let starred = INDEX.starred.iter().filter(is_like).map(|(.., row)| *row);
     { exact.chain(starred) }.find(|row| {
         cases.contains(&row.when)
             && release.rules.is_within(row.versions)

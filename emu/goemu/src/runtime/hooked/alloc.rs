@@ -1,6 +1,6 @@
 //! Allocation (`mallocgc` in `runtime/malloc.go`): the one function that all others end in.
 
-use super::{collector, fatal};
+use super::{collector, fatal, owed};
 use crate::cpu::gpr;
 use crate::guest::heap::Kind;
 use crate::hook::{Action, HookContext, HookResult};
@@ -30,6 +30,8 @@ fn object(cx: &mut HookContext<'_>, size: u64, ty: u64) -> Option<u64> {
         return None;
     }
     collector::collect(cx);
+    // Where there is no room for a goroutine, it is tried again after the next.
+    let _ = owed::start(cx);
     cx.world.alloc_object(cx.memory, size, kind).ok()
 }
 

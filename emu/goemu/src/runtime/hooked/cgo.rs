@@ -96,7 +96,8 @@ pub(in crate::runtime) fn pin(cx: &mut HookContext<'_>) -> HookResult {
     cx.memory.charge(PINNING);
     let lifetimes = &mut cx.world.lifetimes;
     // Go gives the set a finalizer, which panics where it is not empty.
-    lifetimes.watched = true;
+    // A pinner that is freed with objects panics, which hooks do not do.
+    lifetimes.unserved = true;
     lifetimes.pinned_by.entry(set).or_default().push(base);
     lifetimes.pinned += 1;
     *lifetimes.pins.entry(base).or_default() += 1;

@@ -1,10 +1,12 @@
-//! Finalizers and cleanups (`runtime/mfinal.go`, `runtime/mcleanup.go`): their checks, as Go makes them. None of them runs here.
+//! Finalizers (`runtime/mfinal.go`): their checks, as Go makes them, and what is passed to them.
 
 use std::sync::Arc;
 
 use goemu_loader::{Kind, Type, TypeRef, printed_name};
 
-use super::{fatal, goroutines, system};
+use super::super::objects::iface;
+use super::{fatal, goroutines};
+use crate::guest::lifetimes::Owed;
 use crate::hook::{Action, HookContext, HookError, HookResult};
 
 /// Objects below this size, without pointers, share memory in Go: a finalizer may be set inside of it.
@@ -16,29 +18,53 @@ const SETTING: u64 = 150;
 pub(in crate::runtime) fn set_finalizer(cx: &mut HookContext<'_>) -> HookResult {
     let (ty, object, finalizer_ty, closure) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)?, cx.arg(3)?);
     cx.memory.charge(SETTING);
-    match check(cx, ty, object, finalizer_ty)? {
+    let takes = match check(cx, ty, object, finalizer_ty)? {
         Err(text) => return Ok(fatal::error(cx, &format!("runtime.SetFinalizer: {text}"))),
-        Ok(false) => return Ok(Action::Return),
-        Ok(true) => {}
-    }
-    if finalizer_ty == 0 {
-        cx.world.lifetimes.finalizers.remove(&object);
-        return Ok(Action::Return);
-    }
-    cx.world.lifetimes.watched = true;
-    if cx.world.lifetimes.finalizers.insert(object, closure).is_some() {
+        Ok(Checked::NeedsNone) => return Ok(Action::Return),
+        Ok(Checked::Removed) => {
+            cx.world.lifetimes.finalizers.remove(&object);
+            return Ok(Action::Return);
+        }
+        Ok(Checked::Takes(takes)) => takes,
+    };
+    if cx.world.lifetimes.finalizers.contains_key(&object) {
         return Ok(fatal::error(cx, "runtime.SetFinalizer: finalizer already set"));
     }
+    let (args, count) = match takes {
+        Takes::Pointer => ([object, 0], 1),
+        Takes::Any => ([ty, object], 2),
+        Takes::Interface(interface) => ([itab(cx, interface, ty)?, object], 2),
+    };
+    cx.world.lifetimes.watched = true;
+    cx.world.lifetimes.finalizers.insert(object, Owed { closure, args, count });
     Ok(Action::Return)
 }
 
-/// Whether the object can have a finalizer, which variables of the program need not; or what is wrong.
+/// What there is to do.
+enum Checked {
+    /// Nothing: variables of the program are never freed.
+    NeedsNone,
+    /// The object is to have none any more.
+    Removed,
+    /// It is to have one.
+    Takes(Takes),
+}
+
+/// What a finalizer takes.
+enum Takes {
+    Pointer,
+    Any,
+    /// An interface with methods, by its type.
+    Interface(u64),
+}
+
+/// What there is to do, or what is wrong.
 fn check(
     cx: &HookContext<'_>,
     ty: u64,
     object: u64,
     finalizer_ty: u64,
-) -> Result<Result<bool, String>, HookError> {
+) -> Result<Result<Checked, String>, HookError> {
     if ty == 0 {
         return Ok(Err("first argument is nil".to_owned()));
     }
@@ -48,7 +74,7 @@ fn check(
     };
     let elem = resolved(cx, elem)?;
     match cx.world.heap.base(object) {
-        None if is_variable(cx, object) => return Ok(Ok(false)),
+        None if is_variable(cx, object) => return Ok(Ok(Checked::NeedsNone)),
         None => return Ok(Err("pointer not in allocated block".to_owned())),
         Some(base) if base != object && (elem.size >= TINY || has_pointers(cx, &elem)) => {
             return Ok(Err("pointer not at beginning of allocated block".to_owned()));
@@ -56,7 +82,7 @@ fn check(
         Some(_) => {}
     }
     if finalizer_ty == 0 {
-        return Ok(Ok(true));
+        return Ok(Ok(Checked::Removed));
     }
     let finalizer = resolve(cx, finalizer_ty)?;
     let Kind::Func(func) = &finalizer.kind else {
@@ -68,27 +94,42 @@ fn check(
     }
     let [param] = &func.params[..] else { return Ok(Err(cannot())) };
     let takes = takes(cx, &*resolved(cx, param)?, &pointer)?;
-    Ok(if takes { Ok(true) } else { Err(cannot()) })
+    Ok(takes.map(Checked::Takes).ok_or_else(cannot))
 }
 
-/// Whether a parameter takes a pointer: it is of its type, of a like one without a name, or an interface that it implements.
-fn takes(cx: &HookContext<'_>, param: &Type, pointer: &Type) -> Result<bool, HookError> {
+/// How a parameter takes a pointer: it is of its type, of a like one without a name, or an interface that it implements.
+fn takes(cx: &HookContext<'_>, param: &Type, pointer: &Type) -> Result<Option<Takes>, HookError> {
     if param.rtype.is_some() && param.rtype == pointer.rtype {
-        return Ok(true);
+        return Ok(Some(Takes::Pointer));
     }
     match (&param.kind, &pointer.kind) {
         (Kind::Pointer(a), Kind::Pointer(b)) => {
             let alike = resolved(cx, a)?.rtype == resolved(cx, b)?.rtype;
-            Ok(alike && !(is_uncommon(cx, param)? && is_uncommon(cx, pointer)?))
+            let takes = alike && !(is_uncommon(cx, param)? && is_uncommon(cx, pointer)?);
+            Ok(takes.then_some(Takes::Pointer))
         }
         (Kind::Interface { methods, .. }, _) => {
-            let has = |name: &str| {
-                pointer.rtype.is_some_and(|ty| matches!(cx.image.method_code(ty, name), Ok(Some(_))))
+            // Where object files were linked, the table of a type's methods may be gone.
+            let has = |ty: u64, name: &str| {
+                matches!(cx.image.method_code(ty, name), Ok(Some(_)))
+                    || matches!(iface::method(cx, ty, name), Ok(Some(_)))
             };
-            Ok(methods.iter().all(|method| has(&method.name)))
+            let has = |name: &str| pointer.rtype.is_some_and(|ty| has(ty, name));
+            let takes = methods.iter().all(|method| has(&method.name));
+            let interface = param.rtype.filter(|_| !methods.is_empty()).map_or(Takes::Any, Takes::Interface);
+            Ok(takes.then_some(interface))
         }
-        _ => Ok(false),
+        _ => Ok(None),
     }
+}
+
+/// The table of a type's methods for an interface that it implements.
+fn itab(cx: &mut HookContext<'_>, interface: u64, ty: u64) -> Result<u64, HookError> {
+    if let Some(itab) = cx.image.itab(interface, ty) {
+        return Ok(itab);
+    }
+    let made = iface::itab(cx, interface, ty)?;
+    made.map_err(|_| goroutines::cannot(cx, "a finalizer that takes this interface"))
 }
 
 /// Whether a type has a name, or methods: its descriptor then has more to say of it (`uncommontype`).
@@ -122,76 +163,4 @@ pub(super) fn is_variable(cx: &HookContext<'_>, addr: u64) -> bool {
     segments
         .iter()
         .any(|segment| (segment.addr..segment.addr.saturating_add(segment.mem_size)).contains(&addr))
-}
-
-/// `AddCleanup[T, S any](ptr *T, cleanup func(S), arg S) Cleanup`, with a dictionary before its arguments. What Go panics at is
-/// left to a program that was started.
-pub(in crate::runtime) fn add_cleanup(cx: &mut HookContext<'_>) -> HookResult {
-    let (object, argument) = (cx.arg(1)?, cx.arg(3)?);
-    let is_variable = cx.world.heap.base(object).is_none() && is_variable(cx, object);
-    if object == 0 || object == argument || cx.world.heap.base(object).is_none() && !is_variable {
-        return Err(goroutines::cannot(cx, "a cleanup that cannot be"));
-    }
-    if is_variable {
-        return no_cleanup(cx);
-    }
-    cx.world.lifetimes.watched = true;
-    cx.world.lifetimes.cleanups += 1;
-    // Its number, and the object.
-    cx.set_result(4, 0, cx.world.lifetimes.cleanups)?;
-    cx.set_result(4, 1, object)?;
-    Ok(Action::Return)
-}
-
-/// The same since Go 1.26, which panics where the cleanup could never run: its argument, or a variable that it captures, is in the object.
-pub(in crate::runtime) fn add_cleanup_that_can_run(cx: &mut HookContext<'_>) -> HookResult {
-    let (object, cleanup, argument) = (cx.arg(1)?, cx.arg(2)?, cx.arg(3)?);
-    let base = cx.world.heap.base(object);
-    if base.is_some() && (cx.world.heap.base(argument) == base || holds(cx, cleanup, base)?) {
-        return Err(goroutines::cannot(cx, "a cleanup that would never run"));
-    }
-    add_cleanup(cx)
-}
-
-/// `AddCleanup` in a program without names: `Stop`, which is not found there, does nothing with what it is of no cleanup.
-pub(in crate::runtime) fn add_cleanup_unnamed(
-    cx: &mut HookContext<'_>,
-    add: fn(&mut HookContext<'_>) -> HookResult,
-) -> HookResult {
-    match add(cx)? {
-        Action::Return => no_cleanup(cx),
-        other => Ok(other),
-    }
-}
-
-/// Whether an object of the heap has an address in another one.
-fn holds(cx: &HookContext<'_>, holder: u64, object: Option<u64>) -> Result<bool, HookError> {
-    let Some((granule, _)) = cx.world.heap.find(holder) else { return Ok(false) };
-    for at in (cx.world.heap.address(granule)..cx.world.heap.end_of(granule)).step_by(8) {
-        if cx.world.heap.base(cx.word(at)?) == object {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// `Cleanup.Stop()`: it would not have run.
-pub(in crate::runtime) fn stop_cleanup(_: &mut HookContext<'_>) -> HookResult {
-    Ok(Action::Return)
-}
-
-/// `AddCleanup`, where it is not defined, and of a variable, which is never freed: nothing can be stopped by the two words of its result.
-pub(in crate::runtime) fn no_cleanup(cx: &mut HookContext<'_>) -> HookResult {
-    cx.set_result(4, 0, 0)?;
-    cx.set_result(4, 1, 0)?;
-    Ok(Action::Return)
-}
-
-/// `getOrAddWeakHandle(p unsafe.Pointer) *atomic.Uintptr`, up to Go 1.24: variables have no weak pointers.
-pub(in crate::runtime) fn weak_handle_of_object(cx: &mut HookContext<'_>) -> HookResult {
-    let object = cx.arg(0)?;
-    if cx.world.heap.base(object).is_none() && is_variable(cx, object) {
-        return Ok(fatal::error(cx, "getWeakHandle on invalid pointer"));
-    }
-    system::weak_handle(cx)
 }

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::fmt::Write as _;
 
 use super::reasons::Reasons;
-use super::{coroutines, counted, fatal, timers};
+use super::{coroutines, counted, fatal, owed, timers};
 use crate::cpu::gpr;
 use crate::error::Error;
 use crate::go::traceback::unwind::{Start, Unwinder};
@@ -242,6 +242,16 @@ pub(crate) fn yield_to_others(cx: &mut HookContext<'_>) -> HookResult {
     schedule(cx)
 }
 
+/// `mcall(fn func(*g))`, where it is not defined: compilers put `Gosched` into its callers. Nothing else is asked for by others than the
+/// runtime.
+pub(in crate::runtime) fn mcall(cx: &mut HookContext<'_>) -> HookResult {
+    // The closure is not defined either.
+    match cx.image.symbol_at(cx.arg(0)?) {
+        Some(closure) if closure.name == "runtime.gosched_m·f" => yield_to_others(cx),
+        _ => Err(cannot(cx, "a call on the system's stack")),
+    }
+}
+
 /// `ready(g, traceskip, next)`, which is called on the system's stack.
 pub(in crate::runtime) fn ready(cx: &mut HookContext<'_>) -> HookResult {
     let g = cx.arg(0)?;
@@ -286,6 +296,7 @@ pub(crate) fn ended(cx: &mut HookContext<'_>) -> HookResult {
         Some(stack) => cx.world.scheduler.give_back(stack, cx.goroutine.g),
         None => cx.world.scheduler.first_gone = true,
     }
+    owed::ended(cx)?;
     match cx.goroutine.coro {
         Some(coro) => coroutines::ended(cx, coro),
         None => schedule(cx),
@@ -443,8 +454,9 @@ fn deadlock(cx: &mut HookContext<'_>) -> HookResult {
     if cx.world.scheduler.resting().any(|resting| matches!(resting.status, Status::Waits(FOR_SIGNAL))) {
         return Err(cannot(cx, "waiting for a signal, of which none is sent,"));
     }
-    if cx.world.lifetimes.watched {
-        cx.world.doubt = Some("hooks run no finalizers or cleanups, which somebody may wait for");
+    if cx.world.lifetimes.watched && cx.world.lifetimes.has_specials() {
+        cx.world.doubt =
+            Some("hooks collect garbage later than Go does: somebody may wait for a finalizer or a cleanup");
     }
     let traceback = Traceback { goroutines: stacks(cx, false) };
     if first_gone && traceback.is_empty() {

@@ -1,9 +1,9 @@
 //! Where the runtime meets the operating system and the collector, which are not there.
 
+use goemu_loader::Os;
 use goemu_loader::facts::Growth;
-use goemu_loader::{Func, Os};
 
-use super::{collector, fatal, goroutines};
+use super::{collections, fatal, goroutines};
 use crate::cpu::gpr;
 use crate::error::Error;
 use crate::hook::{Action, HookContext, HookError, HookResult};
@@ -86,69 +86,6 @@ pub(in crate::runtime) fn processor(cx: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
 
-/// `getOrAddWeakHandle(p unsafe.Pointer) *atomic.Uintptr`: the word that all weak pointers to an object share.
-pub(in crate::runtime) fn weak_handle(cx: &mut HookContext<'_>) -> HookResult {
-    let object = cx.arg(0)?;
-    cx.world.lifetimes.watched = true;
-    let handle = match cx.world.lifetimes.weak_handles.get(&object) {
-        Some(handle) => *handle,
-        None => {
-            let Ok(handle) = cx.world.alloc(cx.memory, 8) else { return Ok(fatal::out_of_memory(cx)) };
-            cx.set_word(handle, object)?;
-            cx.world.lifetimes.weak_handles.insert(object, handle);
-            handle
-        }
-    };
-    cx.set_result(1, 0, handle)?;
-    Ok(Action::Return)
-}
-
-/// `weak.runtime_makeStrongFromWeak(u unsafe.Pointer) unsafe.Pointer`
-pub(in crate::runtime) fn strong(cx: &mut HookContext<'_>) -> HookResult {
-    let handle = cx.arg(0)?;
-    let object = if handle == 0 { 0 } else { cx.word(handle)? };
-    cx.set_result(1, 0, object)?;
-    Ok(Action::Return)
-}
-
-/// `GC()`: a collection, after which pools are emptied. Hooks run no finalizers or cleanups, and weak pointers last.
-pub(in crate::runtime) fn collect(cx: &mut HookContext<'_>) -> HookResult {
-    let cleanup = cx.image.funcs_named("sync.poolCleanup").first().map(Func::entry);
-    collect_and(cx, cleanup)
-}
-
-/// The same in a program without names; `pools`: the variable that has the function which empties pools.
-pub(in crate::runtime) fn collect_unnamed(cx: &mut HookContext<'_>, pools: Option<u64>) -> HookResult {
-    let value = pools.map_or(Ok(0), |variable| cx.word(variable))?;
-    let cleanup = if value == 0 { None } else { Some(cx.word(value)?) };
-    collect_and(cx, cleanup)
-}
-
-/// A collection, and then a function.
-fn collect_and(cx: &mut HookContext<'_>, cleanup: Option<u64>) -> HookResult {
-    if cx.world.lifetimes.watched {
-        return Err(goroutines::cannot(
-            cx,
-            "a collection that is to run finalizers or cleanups, or to end weak pointers,",
-        ));
-    }
-    let (seconds, nanoseconds) = os::now(cx, true);
-    let lifetimes = &mut cx.world.lifetimes;
-    lifetimes.collections = lifetimes.collections.saturating_add(1);
-    lifetimes.collected.truncate(PAUSES - 1);
-    lifetimes.collected.push_front(seconds.wrapping_mul(1_000_000_000).wrapping_add(nanoseconds));
-    if !cx.world.heap.held {
-        collector::collect(cx);
-    }
-    match cleanup {
-        Some(entry) => {
-            cx.cpu.rip = entry;
-            Ok(Action::Resume)
-        }
-        None => Ok(Action::Return),
-    }
-}
-
 /// The times of collections: `LastGC`, `PauseTotalNs`, and by the number of each when it was and how long all else stood still.
 fn collection_times(cx: &mut HookContext<'_>, stats: u64) -> Result<(), HookError> {
     let count = u64::from(cx.world.lifetimes.collections);
@@ -169,7 +106,7 @@ fn collection_times(cx: &mut HookContext<'_>, stats: u64) -> Result<(), HookErro
 /// `LastGC`, behind which `PauseTotalNs` is, and what is told of this many collections: how long they took, and when they ended.
 const LAST_GC: u64 = 8 * 22;
 const PAUSE_TIMES: u64 = 8 * 24;
-const PAUSES: usize = 256;
+const PAUSES: usize = collections::TOLD;
 /// How long a collection keeps the program from running, in nanoseconds: no time passes in a hooked one.
 const PAUSE: u64 = 10_000;
 /// `StackInuse`, behind which `StackSys` is, and `NextGC`.

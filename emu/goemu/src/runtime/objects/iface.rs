@@ -110,7 +110,11 @@ pub(in crate::runtime) fn method(
 }
 
 /// The itab of a type in an interface, or the name of a method that is missing.
-fn itab(cx: &mut HookContext<'_>, interface: u64, ty: u64) -> Result<Result<u64, String>, HookError> {
+pub(in crate::runtime) fn itab(
+    cx: &mut HookContext<'_>,
+    interface: u64,
+    ty: u64,
+) -> Result<Result<u64, String>, HookError> {
     if let Some(known) = cx.world.linked.itabs.get(&(interface, ty)) {
         return Ok(Ok(*known));
     }
@@ -176,6 +180,13 @@ fn assert(cx: &mut HookContext<'_>, args: usize, interface: u64, ty: u64, can_fa
             return errors::assertion(cx, &text);
         }
     }
+    Ok(Action::Return)
+}
+
+/// `abi.TypeOf(a any) *Type`
+pub(in crate::runtime) fn type_of(cx: &mut HookContext<'_>) -> HookResult {
+    let ty = cx.arg(0)?;
+    cx.set_result(2, 0, ty)?;
     Ok(Action::Return)
 }
 
