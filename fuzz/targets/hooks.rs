@@ -9,7 +9,7 @@ use goemu_tests::abuse;
 use libfuzzer_sys::fuzz_target;
 
 static MACHINE: LazyLock<Mutex<Machine>> =
-    LazyLock::new(|| Mutex::new(abuse::machine("corpus-go1.27", Runtime::Hooked)));
+    LazyLock::new(|| Mutex::new(abuse::machine("hostile-go1.27-stripped", Runtime::Hooked)));
 
 fuzz_target!(|bytes: &[u8]| {
     abuse::alone();

@@ -96,27 +96,25 @@ fn resident() -> u64 {
 /// If the fixture is not there, or cannot be loaded.
 #[must_use]
 pub fn machine(name: &str, runtime: Runtime) -> Machine {
-    let path = binary(name).expect("a fixture");
+    let image = Image::open(binary(name).expect("a fixture")).expect("a program");
+    // The one that makes system calls has large variables.
+    let variables: u64 = image.segments().iter().map(|segment| segment.mem_size).sum();
     let config = Config {
-        fuel: FUEL,
-        max_memory: MEMORY,
+        // A program that is started executes some instructions before.
+        fuel: if runtime == Runtime::Real { 20 * FUEL } else { FUEL },
+        max_memory: MEMORY + variables,
         max_output: 1 << 20,
         runtime: Some(runtime),
         ..Config::default()
     };
-    // A program that is started executes some instructions before, and the one that makes system calls has large variables.
-    let config = match runtime {
-        Runtime::Real => Config { fuel: 20 * FUEL, max_memory: MEMORY + (512 << 20), ..config },
-        Runtime::Hooked => config,
-    };
-    Machine::with_config(Image::open(path).expect("a program"), config).expect("a machine")
+    Machine::with_config(image, config).expect("a machine")
 }
 
-/// System calls in a row, in a machine of `hostile-go1.27-stripped` with the program's own runtime.
+/// System calls in a row, in a machine of `hostile-go1.27-stripped` with the program's own runtime. Whether they were made.
 ///
 /// # Panics
 /// If they take more than they may.
-pub fn system_calls(machine: &mut Machine, bytes: &[u8]) {
+pub fn system_calls(machine: &mut Machine, bytes: &[u8]) -> bool {
     /// What the guest replaces by an address in its buffer.
     const BUFFER: u64 = 0x0b0f << 48;
     let mut taken = Taken(bytes);
@@ -137,22 +135,24 @@ pub fn system_calls(machine: &mut Machine, bytes: &[u8]) {
     bounded("system calls", fuel, memory, || {
         let call = machine.call("main.many").and_then(|call| call.signature("func([]uint64)"));
         let run = call.and_then(|call| call.literals(&[format!("[]uint64{{{list}}}").as_str()]));
-        let _ = run.and_then(goemu::Call::run);
-    });
+        run.and_then(goemu::Call::run).is_ok()
+    })
 }
 
-/// A function that a hook replaces, with any arguments and any bytes in variables: `corpus-go1.27`, hooked.
+/// A function that a hook replaces, with any arguments and any bytes in variables: `hostile-go1.27-stripped`, hooked. Whether it was called.
 ///
 /// # Panics
 /// If it takes more than it may.
-pub fn hooks(machine: &mut Machine, bytes: &[u8]) {
+pub fn hooks(machine: &mut Machine, bytes: &[u8]) -> bool {
     let mut taken = Taken(bytes);
     let image = Arc::clone(machine.image());
     let named = runtime::found(&image).named;
-    let Some(name) = named.get(taken.below(named.len())) else { return };
-    let Some(entry) = image.funcs_named(name).first().map(goemu::Func::entry) else { return };
+    let Some(name) = named.get(taken.below(named.len())) else { return false };
+    // Those of the runtime are named without it.
+    let entry = |name: &str| image.funcs_named(name).first().map(goemu::Func::entry);
+    let Some(entry) = entry(&format!("runtime.{name}")).or_else(|| entry(name)) else { return false };
     let module = image.module().map(|module| (module.data, module.bss));
-    let Some((data, bss)) = module else { return };
+    let Some((data, bss)) = module else { return false };
     let addresses = [
         data.start,
         data.end - 8,
@@ -165,10 +165,11 @@ pub fn hooks(machine: &mut Machine, bytes: &[u8]) {
     ];
     let args: Vec<String> = (0..6).map(|_| taken.number(&addresses).to_string()).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    bounded(name, FUEL, MEMORY, || {
+    let memory = machine.config().max_memory;
+    bounded(name, FUEL, memory, || {
         let call = machine.call_at(entry, name).signature("func(a, b, c, d, e, f uintptr)");
         let session = call.and_then(|call| call.literals(&args)).and_then(goemu::Call::start);
-        let Ok(mut session) = session else { return };
+        let Ok(mut session) = session else { return false };
         session.forget_history();
         while taken.0.len() > 1 {
             let at = taken.number(&addresses);
@@ -176,22 +177,23 @@ pub fn hooks(machine: &mut Machine, bytes: &[u8]) {
         }
         let _ = session.resume();
         let _ = session.finish();
-    });
+        true
+    })
 }
 
-/// A function of another library, with any arguments: `corpus-go1.27-windows`, hooked.
+/// A function of another library, with any arguments: `corpus-go1.27-windows`, hooked. Whether it was called.
 ///
 /// # Panics
 /// If it takes more than it may.
-pub fn imports(machine: &mut Machine, bytes: &[u8]) {
+pub fn imports(machine: &mut Machine, bytes: &[u8]) -> bool {
     let mut taken = Taken(bytes);
     let image = Arc::clone(machine.image());
-    let Some(import) = image.imports().get(taken.below(image.imports().len())).cloned() else { return };
-    let Ok(stub) = machine.memory().read(import.addr).map(u64::from_le_bytes) else { return };
+    let Some(import) = image.imports().get(taken.below(image.imports().len())).cloned() else { return false };
+    let Ok(stub) = machine.memory().read(import.addr).map(u64::from_le_bytes) else { return false };
     let bss = image.module().map_or(0, |module| module.bss.start);
     bounded(&import.name, FUEL, MEMORY, || {
         let session = machine.call("main.fib").and_then(|call| call.arg(3).start());
-        let Ok(mut session) = session else { return };
+        let Ok(mut session) = session else { return false };
         session.forget_history();
         let stack = session.machine().cpu().gpr(4);
         let addresses = [bss, bss + 4096, stack, stack - 64, image.base()];
@@ -201,7 +203,8 @@ pub fn imports(machine: &mut Machine, bytes: &[u8]) {
         }
         cpu.rip = stub;
         let _ = session.resume_for(FUEL);
-    });
+        true
+    })
 }
 
 /// Memory that holds anything anywhere.
@@ -226,13 +229,14 @@ impl GuestMemory for Lies {
     }
 }
 
-/// A value of any type of a program, in memory that holds anything, and its text.
+/// A value of any type of a program, in memory that holds anything, and its text. Whether there was one.
 ///
 /// # Panics
 /// If reading it takes more than it may.
-pub fn values(image: &Image, types: &[TypeRef], bytes: &[u8]) {
+pub fn values(image: &Image, types: &[TypeRef], bytes: &[u8]) -> bool {
     let mut taken = Taken(bytes);
-    let Some(ty) = types.get(taken.below(types.len())).and_then(|ty| image.resolve(ty).ok()) else { return };
+    let ty = types.get(taken.below(types.len())).and_then(|ty| image.resolve(ty).ok());
+    let Some(ty) = ty else { return false };
     let (memory, at) = (Lies(taken.word()), taken.number(&[0xc0_0000_0000, 0x40_0000]));
     let limits = Limits { work: 1 << 14, bytes: 1 << 16, ..Limits::default() };
     // A value takes about as long as a hundred instructions.
@@ -240,7 +244,8 @@ pub fn values(image: &Image, types: &[TypeRef], bytes: &[u8]) {
         let value = Reader { limits, ..Reader::new(&memory, image) }.at(&ty, at);
         let text = Format::default().show(&value).to_string();
         assert!(text.len() < 64 << 20, "{}: {} bytes of text", ty.name, text.len());
-    });
+        true
+    })
 }
 
 /// Repeated instructions on pages of all kinds, in either engine.
