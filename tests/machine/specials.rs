@@ -53,6 +53,7 @@ const NEWER: &[(&str, &str)] = &[
     ("Unique", "truesome0some0true"),
     ("Weak", "true true truew true false true"),
     ("WeakFin", "wftrue|truewffalse"),
+    ("Zone", "trueeth3eth3"),
 ];
 
 /// Which goroutine runs cleanups, and in which order, depends on the release.

@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"iter"
+	"net/netip"
 	"runtime"
 	"time"
 	"unique"
@@ -24,6 +25,7 @@ func init() {
 		"Pulled":              specialPulled,
 		"BlockedFin":          specialBlockedFin,
 		"Generic":             specialGeneric,
+		"Zone":                specialZone,
 		"Bad":                 specialBad,
 	} {
 		specials[kind] = f
@@ -236,3 +238,20 @@ func bad(k int) (s string) {
 
 //go:noinline
 func specialBad() string { return bad(0) + "|" + bad(1) + "|" + bad(3) }
+
+//go:noinline
+func zone(n int) netip.Addr {
+	return netip.MustParseAddr(fmt.Sprintf("fe80::%d%%eth%d", n, n))
+}
+
+// specialZone: zones are canonical values, of a package whose code of cleanups is compiled in another way.
+//
+//go:noinline
+func specialZone() string {
+	a := zone(3)
+	gc()
+	s := fmt.Sprint(a == zone(3), a.Zone())
+	gc()
+	gc()
+	return s + zone(3).Zone()
+}

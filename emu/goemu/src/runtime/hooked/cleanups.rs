@@ -21,37 +21,19 @@ const NEAR: usize = 8;
 /// object in a table, where it is to find none.
 pub(in crate::runtime) fn add(cx: &mut HookContext<'_>) -> HookResult {
     let object = cx.arg(1)?;
-    if cx.world.lifetimes.no_arenas.is_none()
-        && let Some(end) = give_no_arenas(cx)?
-    {
-        return Ok(end);
+    if cx.world.lifetimes.no_arenas.is_none() {
+        let Ok(table) = cx.world.map_to_read(cx.memory, ARENAS) else { return Ok(fatal::out_of_memory(cx)) };
+        match arenas(cx) {
+            Some(variable) if cx.word(variable)? == 0 => cx.set_word(variable, table)?,
+            Some(_) => {}
+            // There the table has two levels, and the first is part of the heap.
+            None if cx.image.target().os == Os::Windows => {}
+            None => return add_unnamed(cx),
+        }
+        cx.world.lifetimes.no_arenas = Some(table);
     }
     cx.world.lifetimes.gets_cleanup = Some(object);
     Ok(Action::Run)
-}
-
-/// Gives the program a table of arenas in which there are none. `Some` ends the call.
-fn give_no_arenas(cx: &mut HookContext<'_>) -> Result<Option<Action>, HookError> {
-    let Ok(table) = cx.world.map_to_read(cx.memory, ARENAS) else {
-        return Ok(Some(fatal::out_of_memory(cx)));
-    };
-    match arenas(cx) {
-        Some(variable) => {
-            if cx.word(variable)? == 0 {
-                cx.set_word(variable, table)?;
-            }
-        }
-        // There the table has two levels, and the first is part of the heap.
-        None if cx.image.target().os == Os::Windows => {}
-        None => {
-            return Err(goroutines::cannot(
-                cx,
-                "a cleanup in a program that looks for arenas in another way",
-            ));
-        }
-    }
-    cx.world.lifetimes.no_arenas = Some(table);
-    Ok(None)
 }
 
 /// The same since Go 1.26, which panics where the cleanup could never run: its argument, or a variable that it captures, is in the object.
@@ -82,9 +64,16 @@ fn holds(cx: &HookContext<'_>, holder: u64, object: Option<u64>) -> Result<bool,
     Ok(false)
 }
 
-/// Where the running function loads the address of a table from that it then looks into, by an index: `mheap_.arenas[0]`.
+/// The variable `mheap_.arenas[0]`: the running function, or what compilers do not always put into it, loads the address of a table from
+/// there, and looks into that by an index.
 fn arenas(cx: &HookContext<'_>) -> Option<u64> {
-    let code = code_of(&cx.func()?);
+    let called = |name: &str| cx.image.funcs_named(name).first().copied();
+    let funcs = [cx.func(), called("runtime.inUserArenaChunk"), called("runtime.spanOf")];
+    funcs.into_iter().flatten().find_map(|func| looked_into(&code_of(&func)))
+}
+
+/// Where code loads the address of a table from that it then looks into by an index.
+fn looked_into(code: &[Instruction]) -> Option<u64> {
     let looks = |load: &Instruction, insn: &Instruction| {
         insn.memory_base() == load.op0_register()
             && insn.memory_index() != Register::None
@@ -153,7 +142,7 @@ pub(in crate::runtime) fn stop(cx: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
 
-/// `AddCleanup` in a program without names, where it is not known what it calls: no collection that the program asks for can be right then.
+/// `AddCleanup` in a program without names, or one that looks for arenas in another way: what it calls is not known, so that no collection that the program asks for can be right then.
 pub(in crate::runtime) fn add_unnamed(cx: &mut HookContext<'_>) -> HookResult {
     let (object, argument) = (cx.arg(1)?, cx.arg(3)?);
     let base = cx.world.heap.base(object);
