@@ -26,6 +26,7 @@ mod runtime;
 mod signals;
 mod tables;
 mod texts;
+mod traces;
 mod types;
 
 pub(crate) use abbrevs::{Abbrev, abbrevs};
@@ -49,6 +50,7 @@ pub use tables::{
     Func, FuncData, FuncIds, InlinedCall, Module, PcData, Pclntab, StackObject, TraceArgs, TraceLimits,
 };
 pub(crate) use texts::Texts;
+pub use traces::TraceForm;
 
 pub use types::{
     ArrayType, ChanType, FuncType, Imethod, InterfaceType, MapType, Method, PtrType, Rtype, StructField,

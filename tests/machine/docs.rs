@@ -54,7 +54,8 @@ the runtime's own state (threads, locks, spans), which is not there.
 | `AddCleanup`, `findObject`, `addCleanup` | the program's own code checks and panics; since Go 1.26, where it panics as the cleanup would never run, the call is left to the program's own runtime | without names a cleanup is noted alone, and a collection is left to the program's own runtime |
 | `GC` | pools are emptied, `NumGC` counts, weak pointers end, finalizers and cleanups run before it returns, in the order of the release: what stacks hold is known as the compiler has noted it | where that is not noted (assembly, a goroutine that was interrupted) and it matters, it is left to the program's own runtime |
 | `ReadMemStats` | the heap's bytes and objects, the stacks', `NextGC`, `NumGC`, `NumForcedGC`, `EnableGC`, the sizes of small objects | times, and what the runtime itself needs, are 0 |
-| `readGCStats`, `readMetrics` (but in initialisation), `WriteHeapDump`, `newm`, `StartTrace` | refused by name, so that the program's own runtime answers |  |
+| `readGCStats`, `readMetrics` (but in initialisation), `WriteHeapDump`, `newm` | refused by name, so that the program's own runtime answers |  |
+| `StartTrace`, `StopTrace`, `traceAdvance`, `ReadTrace`, `userTaskCreate` and its kin | a trace in the form of the release: what goroutines do on the one processor, and why, with their stacks; tasks, regions and messages; the errors, and who waits for whom; flight recorders | collections, system calls, sizes of the heap, samples, stacks where time wakes somebody; `GODEBUG` |
 | `setGCPercent`, `setMemoryLimit` | the program's own code runs, once its packages are initialised |  |
 | `getitab` | a table that the compiler made; all others, and the panics, are the program's own code |  |
 ";

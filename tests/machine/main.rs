@@ -45,6 +45,7 @@ mod told;
 mod told_runs;
 mod tracebacks;
 mod traces;
+mod tracing;
 mod typed_fast_path;
 mod values;
 mod whole;

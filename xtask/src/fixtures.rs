@@ -106,7 +106,7 @@ const CHECKED_IN: [&str; 24] = [
 ];
 
 /// The builds that CI makes for its tests: the releases between, other modes, programs of one table each.
-const COMPARED: [&str; 26] = [
+const COMPARED: [&str; 32] = [
     "algorithms-go1.27-stripped",
     "algorithms-v3-go1.23-stripped",
     "bad-go1.15-stripped",
@@ -131,13 +131,19 @@ const COMPARED: [&str; 26] = [
     "races-go1.25",
     "signatures-go1.15",
     "signatures-go1.27",
+    "tracing-go1.15-stripped",
+    "tracing-go1.21-stripped",
+    "tracing-go1.22-stripped",
+    "tracing-go1.24-stripped",
+    "tracing-go1.25-stripped",
+    "tracing-go1.27-stripped",
     "world-go1.15",
     "world-go1.25-windows-stripped",
 ];
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 17] = [
+const PROGRAMS: [&str; 18] = [
     "corpus",
     "library",
     "world",
@@ -154,6 +160,7 @@ const PROGRAMS: [&str; 17] = [
     "whole",
     "hostile",
     "races",
+    "tracing",
     "cgo",
 ];
 
@@ -167,6 +174,7 @@ fn only_mode(program: &str) -> Option<(&'static str, &'static [u16])> {
         "corners" => Some(("-stripped", &VERSIONS)),
         "signatures" => Some(("", &[15, 27])),
         "planted" => Some(("", &[27])),
+        "tracing" => Some(("-stripped", &VERSIONS)),
         "races" => Some(("", &[23, 25, 27])),
         "decoders" => Some(("-stripped", &[21, 27])),
         _ => None,

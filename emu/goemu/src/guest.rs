@@ -19,6 +19,7 @@ pub(crate) mod process;
 pub(crate) mod schedule;
 pub(crate) mod scheduler;
 pub(crate) mod state;
+pub(crate) mod tracing;
 pub(crate) mod tracked;
 pub(crate) mod under_way;
 pub(crate) mod waiters;

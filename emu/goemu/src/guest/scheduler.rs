@@ -161,14 +161,6 @@ impl Scheduler {
         self.waiting.remove(&g)
     }
 
-    /// Somebody has woken the goroutine with this `g`; whether it waited.
-    pub(crate) fn wake(&mut self, g: u64) -> bool {
-        let woken = self.take(g);
-        let waited = woken.is_some();
-        woken.into_iter().for_each(|resting| self.ready_next(resting));
-        waited
-    }
-
     /// The goroutine that runs now. `chance` picks one of those that are ready, where order is left to it.
     pub(crate) fn pick(&mut self, chance: Option<u64>) -> Option<Suspended> {
         if let Some(chance) = chance {
@@ -283,6 +275,22 @@ impl Scheduler {
     /// All of them, in no order.
     pub(crate) fn resting(&self) -> impl Iterator<Item = &Suspended> {
         self.next.iter().chain(&self.ready).chain(self.waiting.values())
+    }
+
+    /// Their numbers, and whether each waits.
+    pub(crate) fn others(&self) -> impl Iterator<Item = (u64, bool)> {
+        let ready = self.next.iter().chain(&self.ready).map(|resting| (resting.goroutine.id, false));
+        ready.chain(self.waiting.values().map(|resting| (resting.goroutine.id, true)))
+    }
+
+    /// The goroutine with this `g`, which has just stopped to run, and whether it waits; none if it has ended.
+    pub(crate) fn rests(&self, g: u64) -> Option<(&Suspended, bool)> {
+        let ready =
+            || self.ready.back().into_iter().chain(&self.next).find(|resting| resting.goroutine.g == g);
+        self.waiting
+            .get(&g)
+            .map(|resting| (resting, true))
+            .or_else(|| ready().map(|resting| (resting, false)))
     }
 
     /// How many they are.

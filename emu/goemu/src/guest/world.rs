@@ -16,6 +16,7 @@ use crate::guest::outside::Outside;
 use crate::guest::parts::{Ending, Libraries, Linked, Output, Part, Pending};
 use crate::guest::process::Process;
 use crate::guest::scheduler::Scheduler;
+use crate::guest::tracing::Tracing;
 use crate::memory::Memory;
 
 /// The guest's state beside memory and processor.
@@ -68,6 +69,7 @@ pub struct World {
     pub(crate) libraries: Libraries,
     pub(crate) ending: Ending,
     pub(crate) pending: Pending,
+    pub(crate) tracing: Tracing,
 }
 
 impl World {
@@ -124,6 +126,7 @@ impl World {
             libraries: Libraries::default(),
             ending: Ending::default(),
             pending: Pending::default(),
+            tracing: Tracing::default(),
         }
     }
 
@@ -189,7 +192,8 @@ impl World {
 
     /// About how many bytes of the host's memory are kept here for the guest.
     pub(crate) fn held(&self) -> u64 {
-        (self.stdout.len() + self.stderr.len()) as u64 + self.scheduler.held() + self.lifetimes.held()
+        let output = (self.stdout.len() + self.stderr.len()) as u64;
+        output + self.scheduler.held() + self.lifetimes.held() + self.tracing.held()
     }
 
     /// What is there now is part of the state that calls start from.
@@ -271,6 +275,7 @@ impl Clone for World {
             libraries,
             ending,
             pending,
+            tracing,
         } = from;
         self.heap.clone_from(heap);
         self.mappings.clone_from(mappings);
@@ -296,5 +301,6 @@ impl Clone for World {
         self.libraries.restore(libraries);
         self.ending.restore(ending);
         self.pending.restore(pending);
+        self.tracing.restore(tracing);
     }
 }

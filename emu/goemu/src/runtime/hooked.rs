@@ -23,6 +23,7 @@ pub(super) mod stack;
 pub(super) mod system;
 pub(super) mod tables;
 pub(super) mod timers;
+pub(super) mod tracing;
 pub(super) mod weak;
 
 use crate::go::traceback::unwind::Start;

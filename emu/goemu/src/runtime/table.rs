@@ -132,7 +132,16 @@ pub const ROWS: &[Row] = &[
     row!("runtime.stopTheWorldGC" since(14), Replaces hooked::system::nothing, "one goroutine runs, and no thread"),
     row!("runtime.startTheWorldGC" since(14), Replaces hooked::system::nothing, "one goroutine runs, and no thread"),
     row!("runtime.startTemplateThread" since(10), Replaces hooked::system::nothing, "there are no threads"),
-    row!("runtime.StartTrace" since(22), Replaces hooked::system::trace, "its buffers are those of processors and threads: a clear error"),
+    row!("runtime.StartTrace" since(11), Replaces hooked::tracing::start, "the tracer's buffers are those of processors and threads: goemu writes the trace"),
+    row!("runtime.StopTrace" (11, 21), Replaces hooked::tracing::stop, "goemu writes the trace"),
+    row!("runtime.traceAdvance" since(22), Replaces hooked::tracing::advance, "goemu writes the trace, whose generations end here"),
+    row!("runtime.ReadTrace" (11, 24), Replaces hooked::tracing::read, "goemu writes the trace"),
+    row!("runtime/trace.runtime_readTrace" (25, 25), Replaces hooked::tracing::read, "goemu writes the trace"),
+    row!("runtime.ReadTrace" since(26), Replaces hooked::tracing::read, "goemu writes the trace"),
+    row!("runtime/trace.userTaskCreate" since(11), Replaces hooked::tracing::task_begins, "goemu writes the trace"),
+    row!("runtime/trace.userTaskEnd" since(11), Replaces hooked::tracing::task_ends, "goemu writes the trace"),
+    row!("runtime/trace.userRegion" since(12), Replaces hooked::tracing::region, "goemu writes the trace"),
+    row!("runtime/trace.userLog" since(11), Replaces hooked::tracing::log, "goemu writes the trace"),
     row!("runtime.newm" ANY, Replaces hooked::system::thread, "there are no threads: a clear error"),
     row!("runtime.sigNoteSetup" since(13), on Darwin, Replaces hooked::system::nothing, "no signals are sent, so that none wakes a thread"),
     row!("os/signal.signal_recv" ANY, Replaces hooked::system::signal, "no signals are sent: a wait for one has no end"),
@@ -494,7 +503,7 @@ mod tests {
         assert!(has("runtime.AddCleanup[go.shape.int]", 24, When::Replaces));
         assert!(has("time.Sleep", 20, When::Replaces) && !has("time.Sleep", 20, When::Object));
         assert!(
-            has("runtime.StartTrace", 22, When::Replaces) && !has("runtime.StartTrace", 21, When::Replaces)
+            has("runtime.StopTrace", 21, When::Replaces) && !has("runtime.StopTrace", 22, When::Replaces)
         );
         assert!(!has("time.now", 20, When::Watches), "Windows only");
     }

@@ -1,7 +1,7 @@
 //! Coroutines (`runtime/coro.go`, Go 1.23 and later), which iter.Pull is made of: goroutines that never run at the same
 //! time, because one hands over to the other. A `coro` begins with the `g` of the one that rests.
 
-use super::{fatal, goroutines};
+use super::{fatal, goroutines, tracing};
 use crate::guest::scheduler::Status;
 use crate::hook::{Action, HookContext, HookError, HookResult};
 use crate::memory::MemFault;
@@ -21,6 +21,8 @@ pub(in crate::runtime) fn new(cx: &mut HookContext<'_>) -> HookResult {
     };
     resting.goroutine.coro = Some(coro);
     resting.status = Status::Coroutine;
+    let by = fatal::caller(cx)?;
+    tracing::made(cx, &resting, Some(by));
     cx.set_word(coro, resting.goroutine.g)?;
     cx.set_word(coro.wrapping_add(LOCKED), thread(cx, cx.goroutine.g)?)?;
     cx.world.scheduler.wait(resting);

@@ -84,14 +84,21 @@ pub(in crate::runtime) fn caller(cx: &HookContext<'_>) -> Result<Start, MemFault
 /// the goroutine stands where it left its own.
 pub(in crate::runtime) fn running(cx: &HookContext<'_>, start: Start, runtime: bool) -> Stack {
     let (at, facts) = (cx.goroutine.g, cx.image.facts());
-    let word = |field: u64| cx.word(at.wrapping_add(field)).unwrap_or_default();
-    let own = (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&start.sp);
-    let sched = |field: u64| word(facts.g.sched.wrapping_add(field));
-    let left = Start { pc: sched(facts.gobuf.pc), sp: sched(facts.gobuf.sp), trap: false };
-    let start = if own { start } else { left };
-    let mut stack = Stack::read(cx.image, cx.memory, start, (word(facts.g.goid), "running"), runtime);
+    let id = cx.word(at.wrapping_add(facts.g.goid)).unwrap_or_default();
+    let start = on_own_stack(cx, start);
+    let mut stack = Stack::read(cx.image, cx.memory, start, (id, "running"), runtime);
     stack.created_by = goroutines::created_by(cx, cx.goroutine.creator);
     stack
+}
+
+/// Where the running goroutine stands on its own stack: there, unless that is on the system's.
+pub(super) fn on_own_stack(cx: &HookContext<'_>, start: Start) -> Start {
+    if (cx.goroutine.stack_lo..cx.goroutine.stack_hi).contains(&start.sp) {
+        return start;
+    }
+    let (sched, gobuf) = (cx.goroutine.g.wrapping_add(cx.image.facts().g.sched), cx.image.facts().gobuf);
+    let word = |field: u64| cx.word(sched.wrapping_add(field)).unwrap_or_default();
+    Start { pc: word(gobuf.pc), sp: word(gobuf.sp), trap: false }
 }
 
 /// What a fatal error shows beside the stack of its goroutine.

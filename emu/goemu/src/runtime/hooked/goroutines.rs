@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::fmt::Write as _;
 
 use super::reasons::Reasons;
-use super::{coroutines, counted, fatal, owed, timers};
+use super::{coroutines, counted, fatal, owed, timers, tracing};
 use crate::cpu::gpr;
 use crate::error::Error;
 use crate::go::traceback::unwind::{Start, Unwinder};
@@ -102,6 +102,8 @@ fn go(
         return Ok(Some(fatal::out_of_memory(cx)));
     };
     let (id, func) = (resting.goroutine.id, resting.pc);
+    let by = fatal::caller(cx)?;
+    tracing::made(cx, &resting, Some(by));
     cx.world.scheduler.ready_next(resting);
     cx.emit(|_| Event::GoroutineStarted { goroutine: id, func });
     Ok(None)
@@ -223,6 +225,7 @@ pub(crate) fn wake_with(
             *register = *result;
         }
     }
+    tracing::woken(cx, resting.goroutine.id, false);
     cx.world.scheduler.ready_next(resting);
     Ok(())
 }
@@ -231,6 +234,7 @@ pub(crate) fn wake_with(
 pub(crate) fn wake_at(cx: &mut HookContext<'_>, g: u64, pc: u64) {
     if let Some(resting) = cx.world.scheduler.take(g) {
         let sp = resting.sp.wrapping_sub(8);
+        tracing::woken(cx, resting.goroutine.id, false);
         cx.world.scheduler.ready_next(Suspended { pc, sp, ..resting });
     }
 }
@@ -255,10 +259,18 @@ pub(in crate::runtime) fn mcall(cx: &mut HookContext<'_>) -> HookResult {
 /// `ready(g, traceskip, next)`, which is called on the system's stack.
 pub(in crate::runtime) fn ready(cx: &mut HookContext<'_>) -> HookResult {
     let g = cx.arg(0)?;
-    if cx.world.scheduler.wake(g) {
+    if wake(cx, g) {
         return Ok(Action::Return);
     }
     Err(cannot(cx, "waking a goroutine that does not wait"))
+}
+
+/// The goroutine with this `g` goes on; whether it waited.
+pub(super) fn wake(cx: &mut HookContext<'_>, g: u64) -> bool {
+    let Some(resting) = cx.world.scheduler.take(g) else { return false };
+    tracing::woken(cx, resting.goroutine.id, true);
+    cx.world.scheduler.ready_next(resting);
+    true
 }
 
 pub(in crate::runtime) fn cannot(cx: &HookContext<'_>, what: &str) -> HookError {
@@ -382,6 +394,7 @@ pub(crate) fn preempt(cx: &mut HookContext<'_>) -> HookResult {
 
 /// Goes on with another goroutine.
 fn schedule(cx: &mut HookContext<'_>) -> HookResult {
+    tracing::left(cx);
     cx.memory.charge(if cx.world.scheduler.at_rest() < MANY { STEP } else { STEP + COLD });
     clock::pass(cx.cpu, SWITCH);
     loop {
@@ -402,8 +415,10 @@ fn wake_due(cx: &mut HookContext<'_>) -> Result<Option<()>, HookError> {
     while let Some(due) = cx.world.scheduler.take_due(clock::now(cx.cpu)) {
         match due {
             Due::Wakes(g) => {
-                let woken = cx.world.scheduler.take(g);
-                woken.into_iter().for_each(|resting| cx.world.scheduler.ready_last(resting));
+                if let Some(woken) = cx.world.scheduler.take(g) {
+                    tracing::woken(cx, woken.goroutine.id, false);
+                    cx.world.scheduler.ready_last(woken);
+                }
             }
             Due::Fires(timer) => {
                 if timers::fire(cx, timer)?.is_none() {
@@ -418,6 +433,7 @@ fn wake_due(cx: &mut HookContext<'_>) -> Result<Option<()>, HookError> {
 /// Goes on with this one.
 pub(in crate::runtime) fn switch_to(cx: &mut HookContext<'_>, picked: Suspended) -> HookResult {
     let from = cx.goroutine.id;
+    tracing::runs(cx, picked.goroutine.id);
     set_registers(cx, &picked);
     **cx.goroutine = picked.goroutine;
     cx.goroutine.make_current(cx.image, cx.memory)?;

@@ -1,7 +1,7 @@
 //! What a collection owes is called by goroutines of its own, one call after the other (`runFinalizers` in `runtime/mfinal.go`,
 //! `runCleanups` in `runtime/mcleanup.go`).
 
-use super::goroutines;
+use super::{goroutines, tracing};
 use crate::guest::lifetimes::QUEUES;
 use crate::guest::scheduler::Suspended;
 use crate::hook::{HookContext, HookError};
@@ -44,6 +44,7 @@ fn next(cx: &mut HookContext<'_>, queue: usize) -> Result<Option<Suspended>, Hoo
     cx.memory.charge(STARTING);
     let Some(resting) = goroutines::make(cx, owed.closure, owed.words(), None)? else { return Ok(None) };
     let (goroutine, func) = (resting.goroutine.id, resting.pc);
+    tracing::made(cx, &resting, None);
     let queue = &mut cx.world.lifetimes.owed[queue];
     queue.calls.pop_front();
     queue.goroutine = Some(goroutine);

@@ -23,6 +23,16 @@ impl Reasons {
         Reasons { list: symbol.or_else(|| find(cx)) }
     }
 
+    /// The same, where the list is known.
+    pub(in crate::runtime) fn at(list: Option<u64>) -> Reasons {
+        Reasons { list }
+    }
+
+    /// Where the list is.
+    pub(in crate::runtime) fn list(&self) -> Option<u64> {
+        self.list
+    }
+
     /// A reason's text; `caller`: where the call of `gopark` returns to, which tells where there is no list.
     pub(in crate::runtime) fn text(&self, cx: &HookContext<'_>, reason: u64, caller: u64) -> String {
         let told = || {

@@ -185,11 +185,6 @@ pub(in crate::runtime) fn heap_dump(cx: &mut HookContext<'_>) -> HookResult {
     Err(goroutines::cannot(cx, "writing a dump of the heap"))
 }
 
-/// `StartTrace() error`: its buffers are those of processors and threads.
-pub(in crate::runtime) fn trace(cx: &mut HookContext<'_>) -> HookResult {
-    Err(goroutines::cannot(cx, "tracing the program's execution"))
-}
-
 /// `newm`: what the runtime wants another thread for, only a program that was started can do.
 pub(in crate::runtime) fn thread(cx: &mut HookContext<'_>) -> HookResult {
     Err(goroutines::cannot(cx, "starting a thread"))

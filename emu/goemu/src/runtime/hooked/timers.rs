@@ -4,7 +4,7 @@
 //! Up to Go 1.22 package time fills in the timer; since 1.23 the runtime makes it, and what it has sent is gone from
 //! its channel when it is stopped or set anew.
 
-use super::{fatal, goroutines};
+use super::{fatal, goroutines, tracing};
 use crate::guest::clock;
 use crate::guest::heap::Kind;
 use crate::guest::scheduler::Timer;
@@ -123,6 +123,7 @@ pub(in crate::runtime) fn fire(cx: &mut HookContext<'_>, at: u64) -> Result<Opti
     let late = timer.place.map_or(0, |(when, _)| now.saturating_sub(when));
     let args = [timer.arg[0], timer.arg[1], timer.seq, late];
     let Some(resting) = goroutines::make(cx, timer.f, &args, None)? else { return Ok(None) };
+    tracing::made(cx, &resting, None);
     cx.world.scheduler.ready_last(resting);
     Ok(Some(()))
 }
