@@ -34,6 +34,7 @@ mod object_listings;
 mod objects;
 mod planted;
 mod process;
+mod profiled;
 mod program_types;
 mod properties;
 mod races;

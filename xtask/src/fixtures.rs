@@ -106,7 +106,7 @@ const CHECKED_IN: [&str; 24] = [
 ];
 
 /// The builds that CI makes for its tests: the releases between, other modes, programs of one table each.
-const COMPARED: [&str; 32] = [
+const COMPARED: [&str; 35] = [
     "algorithms-go1.27-stripped",
     "algorithms-v3-go1.23-stripped",
     "bad-go1.15-stripped",
@@ -120,6 +120,7 @@ const COMPARED: [&str; 32] = [
     "corpus-go1.21",
     "corpus-go1.22",
     "corpus-go1.23",
+    "corpus-go1.23-checkptr",
     "corpus-go1.24",
     "corpus-go1.25",
     "corpus-go1.26",
@@ -127,6 +128,8 @@ const COMPARED: [&str; 32] = [
     "defers-go1.15-stripped",
     "defers-go1.27-stripped",
     "library-go1.27",
+    "profiled-go1.24-stripped",
+    "profiled-go1.27-stripped",
     "races-go1.23",
     "races-go1.25",
     "signatures-go1.15",
@@ -143,7 +146,7 @@ const COMPARED: [&str; 32] = [
 
 /// The programs: folders of `testdata/go`; `-v3` is one that is built for GOAMD64=v3, whose floating-point results
 /// may differ, since products are added without being rounded.
-const PROGRAMS: [&str; 18] = [
+const PROGRAMS: [&str; 19] = [
     "corpus",
     "library",
     "world",
@@ -156,6 +159,7 @@ const PROGRAMS: [&str; 18] = [
     "corners",
     "process",
     "planted",
+    "profiled",
     "decoders",
     "whole",
     "hostile",
@@ -172,6 +176,7 @@ fn only_mode(program: &str) -> Option<(&'static str, &'static [u16])> {
         "process" => Some(("-stripped", &[15, 19, 21, 23, 25, 27])),
         "whole" | "hostile" => Some(("-stripped", &[27])),
         "corners" => Some(("-stripped", &VERSIONS)),
+        "profiled" => Some(("-stripped", &[21, 23, 24, 25, 26, 27])),
         "signatures" => Some(("", &[15, 27])),
         "planted" => Some(("", &[27])),
         "tracing" => Some(("-stripped", &VERSIONS)),
@@ -220,11 +225,17 @@ const WHOLE: &[&str] = &["-ldflags=-buildid="];
 const STRIPPED: &[&str] = &["-ldflags=-buildid= -s -w"];
 const PIE: &[&str] = &["-ldflags=-buildid= -s -w", "-buildmode=pie"];
 
-static MODES: [Mode; 19] = [
+static MODES: [Mode; 20] = [
     linux("", WHOLE),
     linux("-noopt", &["-ldflags=-buildid=", "-gcflags=-N -l"]),
     linux("-stripped", STRIPPED),
     linux("-pie", &["-ldflags=-buildid=", "-buildmode=pie"]),
+    // Conversions of unsafe pointers are checked.
+    Mode {
+        versions: &[19, 23, 27],
+        corpus_only: true,
+        ..linux("-checkptr", &["-ldflags=-buildid= -s -w", "-gcflags=all=-d=checkptr"])
+    },
     abroad("-darwin", "darwin", WHOLE),
     abroad("-darwin-stripped", "darwin", STRIPPED),
     // Earlier releases leave it to the system's linker.

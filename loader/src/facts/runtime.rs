@@ -19,6 +19,8 @@ impl M {
             locks: moved(self.locks),
             incgo: self.incgo.map(moved),
             ncgo: self.ncgo.map(moved),
+            waitunlockf: self.waitunlockf.map(moved),
+            waitlock: self.waitlock.map(moved),
             ..self
         }
     }
@@ -50,6 +52,7 @@ layouts! {
                                                     17 => 280, 21 => 256, 23 => 264, 25 => 256, 26 => 264;
         sigpc         "sigpc":        u64         = 4 => 240, 5 => 304, 6 => 312, 7 => 320, 9 => 280, 11 => 272,
                                                     17 => 288, 21 => 264, 23 => 272, 25 => 264, 26 => 272;
+        waitreason    "waitreason":   Option<u64> = 15 => 176, 23 => 184, 25 => 176;
         parent_goid   "parentGoid":   Option<u64> = 21 => 272, 23 => 280, 25 => 272, 26 => 280;
         lockedm       "lockedm":      Option<u64> = 11 => 216, 17 => 232, 21 => 208, 23 => 216, 25 => 208;
         gopc          "gopc":         u64         = 4 => 248, 5 => 312, 6 => 320, 7 => 328, 9 => 288, 11 => 280,
@@ -85,6 +88,8 @@ layouts! {
                                                     26 => 264;
         incgo         "incgo":        Option<u64> = 12 => 280, 25 => 272, 26 => 280;
         ncgo          "ncgo":         Option<u64> = 12 => 312, 22 => 304, 24 => 328, 25 => 320, 26 => 328;
+        waitunlockf   "waitunlockf":  Option<u64> = 15 => 632, 22 => 920, 23 => 712, 24 => 736, 25 => 728, 26 => 760;
+        waitlock      "waitlock":     Option<u64> = 15 => 640, 22 => 928, 23 => 720, 24 => 744, 25 => 736, 26 => 768;
         fastrand      "fastrand":     Option<u64> = 4 => 184, 5 => 248, 6 => 244, 9 => 284, 10 => 288, 11 => 284, 12 => 288,
                                                     22 => _;
     }

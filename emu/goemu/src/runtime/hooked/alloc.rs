@@ -20,6 +20,17 @@ pub(in crate::runtime) fn mallocgc(cx: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
 
+/// `mallocgcTiny(size uintptr, typ *_type) (unsafe.Pointer, uintptr)` and its like, what `mallocgc` calls: builds with a profile put that into
+/// its callers. The second result is how much the object takes.
+pub(in crate::runtime) fn part_of_mallocgc(cx: &mut HookContext<'_>) -> HookResult {
+    let size = cx.arg(0)?;
+    let action = mallocgc(cx)?;
+    if matches!(action, Action::Return) {
+        cx.set_result(3, 1, size)?;
+    }
+    Ok(action)
+}
+
 /// Memory for an object of the program; where it is used up, after a collection.
 fn object(cx: &mut HookContext<'_>, size: u64, ty: u64) -> Option<u64> {
     let kind = kind(cx, ty);

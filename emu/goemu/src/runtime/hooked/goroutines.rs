@@ -158,6 +158,42 @@ pub(in crate::runtime) fn make(
 /// `gopark(unlockf, lock, reason, ...)`: the goroutine waits once `unlockf(g, lock)` has given up what it holds.
 pub(in crate::runtime) fn gopark(cx: &mut HookContext<'_>) -> HookResult {
     let (unlock, lock, reason) = (cx.arg(0)?, cx.arg(1)?, cx.arg(2)? & 0xff);
+    park_after(cx, (unlock, lock), reason)
+}
+
+/// `park_m(gp *g)`, which `gopark` ends in, on the system's stack: builds with a profile put `gopark` into its callers. `mcall` has noted in
+/// `g` where it goes on.
+pub(in crate::runtime) fn park_m(cx: &mut HookContext<'_>) -> HookResult {
+    let (facts, g) = (cx.image.facts(), cx.goroutine.g);
+    let m = cx.word(g.wrapping_add(facts.g.m))?;
+    let (Some(unlock), Some(lock), Some(reason)) =
+        (facts.m.waitunlockf, facts.m.waitlock, facts.g.waitreason)
+    else {
+        return Err(cannot(cx, "waiting in a build with a profile"));
+    };
+    let (unlock, lock) = (cx.word(m.wrapping_add(unlock))?, cx.word(m.wrapping_add(lock))?);
+    let [reason] = cx.memory.read(g.wrapping_add(reason))?;
+    let (pc, sp, bp) = noted(cx, g)?;
+    // As if it had been called there.
+    let own = sp.wrapping_sub(8);
+    cx.set_word(own, pc)?;
+    cx.goroutine.make_current(cx.image, cx.memory)?;
+    cx.goroutine.enter(cx.image, cx.cpu);
+    cx.cpu.set_gpr(gpr::RSP, own);
+    cx.cpu.set_gpr(gpr::RBP, bp);
+    park_after(cx, (unlock, lock), reason.into())
+}
+
+/// Where a goroutine goes on that has left its stack: address, stack pointer and frame pointer.
+fn noted(cx: &HookContext<'_>, g: u64) -> Result<(u64, u64, u64), MemFault> {
+    let facts = cx.image.facts();
+    let sched = |field: u64| cx.word(g.wrapping_add(facts.g.sched).wrapping_add(field));
+    let bp = facts.gobuf.bp.map(sched).transpose()?.unwrap_or(0);
+    Ok((sched(facts.gobuf.pc)?, sched(facts.gobuf.sp)?, bp))
+}
+
+/// The goroutine waits once `unlock(g, lock)` has given up what it holds, and goes on at the return address on its stack.
+fn park_after(cx: &mut HookContext<'_>, (unlock, lock): (u64, u64), reason: u64) -> HookResult {
     cx.world.scheduler.parking = Status::Parked { reason, caller: cx.return_address()? };
     let own = cx.cpu.gpr(gpr::RSP);
     if unlock == 0 {
@@ -281,11 +317,9 @@ pub(in crate::runtime) fn cannot(cx: &HookContext<'_>, what: &str) -> HookError 
 
 /// `gosched_m(g)`, `goyield_m(g)`: others run first. `mcall` has noted in `g` where it goes on, and has left its stack.
 pub(in crate::runtime) fn gosched(cx: &mut HookContext<'_>) -> HookResult {
-    let (facts, goroutine) = (cx.image.facts(), (**cx.goroutine).clone());
-    let sched = |field: u64| cx.word(goroutine.g.wrapping_add(facts.g.sched).wrapping_add(field));
-    let (pc, sp) = (sched(facts.gobuf.pc)?, sched(facts.gobuf.sp)?);
-    let bp = facts.gobuf.bp.map(sched).transpose()?.unwrap_or(0);
-    cx.world.scheduler.ready_last(by_call(goroutine, (pc, sp, bp), Status::Runnable));
+    let place = noted(cx, cx.goroutine.g)?;
+    let goroutine = (**cx.goroutine).clone();
+    cx.world.scheduler.ready_last(by_call(goroutine, place, Status::Runnable));
     schedule(cx)
 }
 

@@ -11,3 +11,11 @@ pub(in crate::runtime) fn getitab(cx: &mut HookContext<'_>) -> HookResult {
     cx.set_result(3, 0, itab)?;
     Ok(Action::Return)
 }
+
+/// `(*itabTableType).find(inter *interfacetype, typ *_type) *itab`, which `getitab` asks: builds with a profile put that into its callers.
+pub(in crate::runtime) fn find(cx: &mut HookContext<'_>) -> HookResult {
+    let (interface, ty) = (cx.arg(1)?, cx.arg(2)?);
+    let Some(itab) = cx.image.itab(interface, ty) else { return Ok(Action::Run) };
+    cx.set_result(3, 0, itab)?;
+    Ok(Action::Return)
+}
