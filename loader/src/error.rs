@@ -116,6 +116,14 @@ pub enum LoadError {
         /// What was asked for.
         base: u64,
     },
+    /// A base from which the program reaches beyond the address space.
+    #[error(
+        "{base:#x} is no base for this program, which would end above 0x800000000000, where the address space does"
+    )]
+    HighBase {
+        /// What was asked for.
+        base: u64,
+    },
     /// A dump's own tables say that it was somewhere else.
     #[error("the dump's tables say that its first byte was at {found:#x}, not at {base:#x}")]
     DumpElsewhere {

@@ -160,8 +160,13 @@ fn programs_that_are_position_independent_can_be_moved() {
             // Reading through nil fails wherever the program is.
             assert!(moved.segments().iter().all(|segment| segment.addr >= 0x1000), "{name} at {base:#x}");
         }
-        let error = LoadOptions::default().base(0x40_0010).parse(bytes).expect_err("no page").to_string();
+        let error =
+            LoadOptions::default().base(0x40_0010).parse(bytes.clone()).expect_err("no page").to_string();
         assert_eq!(error, "0x400010 is no base for a program: a multiple of 0x1000 is");
+        for base in [0x7fff_ffff_f000, 0x8000_0000_0000, u64::MAX - 0xff_ffff, u64::MAX - 0xfff] {
+            let error = LoadOptions::default().base(base).parse(bytes.clone()).expect_err("too high");
+            assert!(matches!(error, LoadError::HighBase { .. }), "{name} at {base:#x}: {error}");
+        }
     }
 }
 

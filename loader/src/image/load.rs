@@ -56,8 +56,8 @@ impl LoadOptions {
     ///
     /// # Errors
     ///
-    /// As [`Image::open`]; also [`LoadError::NotMovable`] or [`LoadError::OddBase`] if the program cannot be put there,
-    /// and [`LoadError::DumpElsewhere`] if a dump's own tables say that it was somewhere else.
+    /// As [`Image::open`]; also [`LoadError::NotMovable`], [`LoadError::OddBase`] or [`LoadError::HighBase`] if the program
+    /// cannot be put there, and [`LoadError::DumpElsewhere`] if a dump's own tables say that it was somewhere else.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Image, LoadError> {
         self.load(Source::open(path.as_ref())?)
     }
@@ -144,11 +144,19 @@ impl LoadOptions {
             Some(base) => Placement::Moved(base),
             None => Placement::Linked,
         };
-        let program = program(source.clone(), placement);
+        let program = program(source.clone(), placement).map_err(|error| match (error, self.base) {
+            (LoadError::Malformed { .. }, Some(base)) if ends_too_high(&source, base) => {
+                LoadError::HighBase { base }
+            }
+            (error, _) => error,
+        });
         // The table of tables has addresses, which fit one reading of the file only.
         let fits = match &program {
             Ok(image) => image.module().is_some(),
-            Err(error) => matches!(error, LoadError::NotMovable { .. } | LoadError::OddBase { .. }),
+            Err(error) => {
+                use LoadError::{HighBase, NotMovable, OddBase};
+                matches!(error, NotMovable { .. } | OddBase { .. } | HighBase { .. })
+            }
         };
         if fits && !dumped {
             return program;
@@ -200,6 +208,14 @@ fn is_whole(dump: &Image) -> bool {
     dump.segments().iter().all(|segment| segment.addr.saturating_add(segment.mem_size) <= end)
 }
 
+/// Whether a file with headers ends above the address space when it is moved to `base`.
+fn ends_too_high(source: &Arc<Source>, base: u64) -> bool {
+    let Ok(linked) = program(source.clone(), Placement::Linked) else { return false };
+    let end = linked.segments().iter().map(|segment| segment.addr.saturating_add(segment.mem_size)).max();
+    let size = end.unwrap_or(0).saturating_sub(linked.base());
+    base.checked_add(size).is_none_or(|end| end > USER_SPACE)
+}
+
 /// A file with headers.
 fn program(source: Arc<Source>, placement: Placement) -> Result<Image, LoadError> {
     image(Object::parse(source, placement)?)
@@ -224,7 +240,7 @@ fn without_headers(source: Arc<Source>, base: u64) -> Result<Image, LoadError> {
     let size = source.bytes().len() as u64;
     let layout = dump::without_headers(source.bytes(), base);
     if base.checked_add(size).is_none_or(|end| end > USER_SPACE) {
-        return Err(LoadError::OddBase { base });
+        return Err(LoadError::HighBase { base });
     }
     let mut image = image(Object::made(source, layout, SymbolTable::default()))?;
     let text = image.module().map(|module| module.text);
