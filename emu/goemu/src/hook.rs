@@ -51,11 +51,13 @@ pub enum Action {
 }
 
 /// What a hook does with accesses to guest memory that fail: the guest's mistake, not goemu's.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum HookError {
     /// The guest's memory does not allow what the function would do.
+    #[error(transparent)]
     Fault(MemFault),
     /// Goemu cannot.
+    #[error(transparent)]
     Error(Error),
 }
 

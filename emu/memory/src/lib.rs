@@ -23,6 +23,7 @@
 mod bump;
 mod cost;
 mod duplicate;
+mod error;
 mod far;
 mod going_back;
 mod hosting;
@@ -42,6 +43,7 @@ use std::ops::Range;
 use bitflags::bitflags;
 pub use bump::{BUMPED, Bump, Bumped, bumped};
 use cost::Cost;
+pub use error::{Access, Cause, MemFault, MemoryError};
 pub use far::FarBytes;
 use far::{Far, FarWrites};
 pub use hosting::HostPages;
@@ -87,98 +89,6 @@ impl PageFlags {
             [(PageFlags::READ, Perm::READ), (PageFlags::WRITE, Perm::WRITE), (PageFlags::EXEC, Perm::EXEC)];
         pairs.into_iter().filter(|(flag, _)| self.contains(*flag)).map(|(_, perm)| perm).collect()
     }
-}
-
-/// What an access was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// A load.
-    Read,
-    /// A store.
-    Write,
-    /// The fetch of an instruction.
-    Fetch,
-}
-
-/// Why an access failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// There is no memory at the address.
-    Unmapped,
-    /// There is memory, and the access is not allowed.
-    Denied,
-    /// The write is allowed, and there is no room to keep the page as it was at the snapshot.
-    Limit,
-}
-
-/// An access that failed. Nothing was read or written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemFault {
-    /// The first byte that could not be reached.
-    pub addr: u64,
-    /// What was tried.
-    pub access: Access,
-    /// Why it failed.
-    pub cause: Cause,
-}
-
-/// A request that the host or a limit refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum MemoryError {
-    /// The host would not reserve address space.
-    #[error("cannot reserve {size:#x} bytes of address space (look at `ulimit -v`): {source}")]
-    Reserve {
-        /// Bytes asked for.
-        size: u64,
-        /// What the host said.
-        source: std::io::Error,
-    },
-    /// The host would not commit memory or change its protection.
-    #[error("the host refuses {len:#x} bytes of memory for guest address {addr:#x}: {source}")]
-    Commit {
-        /// Guest address.
-        addr: u64,
-        /// Bytes asked for.
-        len: u64,
-        /// What the host said.
-        source: std::io::Error,
-    },
-    /// The range reaches outside the guest's space.
-    #[error("address {addr:#x} lies outside the guest's space of {size:#x} bytes")]
-    OutOfSpace {
-        /// Guest address.
-        addr: u64,
-        /// Bytes of guest space.
-        size: u64,
-    },
-    /// The range holds memory already.
-    #[error("guest memory at {addr:#x} is mapped already")]
-    Occupied {
-        /// First page that is.
-        addr: u64,
-    },
-    /// The range holds no memory.
-    #[error("no guest memory is mapped at {addr:#x}")]
-    NotMapped {
-        /// First page that is not.
-        addr: u64,
-    },
-    /// More than the limit would be mapped.
-    #[error("the guest's memory limit of {limit} bytes is reached")]
-    Limit {
-        /// Bytes that may be mapped.
-        limit: u64,
-    },
-    /// Others read and write some of it in place.
-    #[error("guest memory is lent: it cannot be mapped otherwise until the {leases} leases of it have ended")]
-    Lent {
-        /// How many leases there are.
-        leases: usize,
-    },
-    /// The snapshot is of another memory, or an earlier one was restored since.
-    #[error("this snapshot is gone: an earlier one was restored after it")]
-    NoSuchSnapshot,
 }
 
 /// Where the first bytes of a mapping come from. The rest is zero.
@@ -565,9 +475,11 @@ impl Memory {
 
     /// The pages of a range, its ends rounded outwards.
     fn pages(&self, range: &Range<u64>) -> Result<Range<u64>, MemoryError> {
-        if range.end > self.space() || range.start > range.end {
-            let addr = range.end.max(range.start);
-            return Err(MemoryError::OutOfSpace { addr, size: self.space() });
+        if range.start > range.end {
+            return Err(MemoryError::Backwards { start: range.start, end: range.end });
+        }
+        if range.end > self.space() {
+            return Err(MemoryError::OutOfSpace { addr: range.end, size: self.space() });
         }
         Ok(range.start / PAGE..range.end.div_ceil(PAGE))
     }

@@ -13,10 +13,9 @@ impl Memory {
     ///
     /// # Errors
     /// [`MemoryError::Occupied`] where a page of the range is mapped already, [`MemoryError::Limit`] beyond the limit,
-    /// and when the range leaves the space or the host refuses memory. Nothing is mapped then.
+    /// [`MemoryError::TooMuch`] where the contents are longer than the range's pages, and when the range leaves the space or the host refuses memory. Nothing is mapped then.
     pub fn map(&mut self, range: Range<u64>, perm: Perm, contents: Contents<'_>) -> Result<(), MemoryError> {
-        let pages = self.pages(&range)?;
-        let size = (pages.end - pages.start) * PAGE;
+        let (pages, size) = self.room(&range, contents)?;
         let untouched = matches!(contents, Contents::Zero) && !perm.contains(Perm::WRITE);
         let (total, limit) =
             if untouched { (self.untouched, MOST_UNTOUCHED) } else { (self.mapped, self.limit) };
@@ -37,6 +36,18 @@ impl Memory {
         *(if untouched { &mut self.untouched } else { &mut self.mapped }) = total;
         self.journal.mapped(pages.clone());
         if let Contents::Bytes(bytes) = contents { self.poke(pages.start * PAGE, bytes) } else { Ok(()) }
+    }
+
+    /// The pages of a range that these contents fit into, and how many bytes they have.
+    fn room(&self, range: &Range<u64>, contents: Contents<'_>) -> Result<(Range<u64>, u64), MemoryError> {
+        let pages = self.pages(range)?;
+        let room = (pages.end - pages.start) * PAGE;
+        match contents {
+            Contents::Bytes(bytes) if bytes.len() as u64 > room => {
+                Err(MemoryError::TooMuch { len: bytes.len() as u64, room })
+            }
+            _ => Ok((pages, room)),
+        }
     }
 
     /// Changes the permissions of mapped pages.
@@ -71,13 +82,14 @@ impl Memory {
     /// Maps a range in the place of whatever is mapped there.
     ///
     /// # Errors
-    /// As [`Memory::map`]; what was there is gone then.
+    /// As [`Memory::map`]. What was there is gone then, unless the range or the contents were refused as such.
     pub fn replace(
         &mut self,
         range: Range<u64>,
         perm: Perm,
         contents: Contents<'_>,
     ) -> Result<(), MemoryError> {
+        self.room(&range, contents)?;
         self.unmap(range.clone())?;
         self.map(range, perm, contents)
     }

@@ -1,5 +1,7 @@
 //! Memory against its promises: borders, permissions, snapshots.
 
+mod errors;
+
 use proptest::prelude::*;
 
 use super::*;

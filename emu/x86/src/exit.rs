@@ -127,19 +127,8 @@ impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let pc = self.pc;
         match self.kind {
-            FaultKind::Memory(MemFault { addr, access, cause }) => {
-                let verb = match access {
-                    Access::Read => "read of",
-                    Access::Write => "write to",
-                    Access::Fetch => "jump to",
-                };
-                let why = match (cause, access) {
-                    (Cause::Unmapped, _) => "nothing is mapped there",
-                    (Cause::Limit, _) => "the memory limit leaves no room to keep the page as it was",
-                    (Cause::Denied, Access::Fetch) => "it is not code",
-                    (Cause::Denied, _) => "the page does not allow it",
-                };
-                write!(f, "{verb} {addr:#x} at pc {pc:#x}: {why}")
+            FaultKind::Memory(fault) => {
+                write!(f, "{} {:#x} at pc {pc:#x}: {}", fault.attempt(), fault.addr, fault.reason())
             }
             FaultKind::Divide => write!(f, "integer divide error at pc {pc:#x}"),
             FaultKind::Invalid => write!(f, "invalid instruction at pc {pc:#x}"),
@@ -150,6 +139,8 @@ impl std::fmt::Display for Fault {
         }
     }
 }
+
+impl std::error::Error for Fault {}
 
 /// Why an engine came back. RIP and all state are those of the instruction that would run next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

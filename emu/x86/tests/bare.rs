@@ -55,6 +55,9 @@ fn pages_without_permissions_are_seen_from_outside_alone() {
     assert!(
         matches!(exit, Exit::Fault(fault) if matches!(fault.kind, FaultKind::Memory(of) if of.addr == DATA))
     );
+    let Exit::Fault(fault) = exit else { return };
+    let says = format!("read of {DATA:#x} at pc {:#x}: the page does not allow it", fault.pc);
+    assert_eq!(Box::<dyn std::error::Error>::from(fault).to_string(), says);
     let mut bytes = [0; 4];
     memory.peek(DATA + 2, &mut bytes);
     assert_eq!(bytes, [3, 4, 5, 6]);
