@@ -121,6 +121,13 @@ impl Default for Cpu {
     }
 }
 
+/// The last step of SplitMix64.
+fn spread(z: u64) -> u64 {
+    let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
 /// A register of at most 64 bits that has a name.
 enum Named {
     General(u8),
@@ -249,10 +256,12 @@ impl Cpu {
     /// The next number of RDRAND (SplitMix64).
     pub fn next_random(&mut self) -> u64 {
         self.entropy = self.entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = self.entropy;
-        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
+        spread(self.entropy)
+    }
+
+    /// A number that follows from another one and from the state of RDRAND, which stays as it is.
+    pub fn chance(&self, of: u64) -> u64 {
+        spread(self.entropy ^ spread(of))
     }
 
     /// So many bytes of these numbers.

@@ -507,7 +507,8 @@ mod tests {
         );
         assert!(!has("runtime.panicIndex", 26, When::Object) && !has("runtime.panicky", 20, When::Object));
         assert!(has("runtime.growslice", 19, When::Object) && has("runtime.growslice", 20, When::Object));
-        assert!(has("runtime.AddCleanup[go.shape.int]", 24, When::Replaces));
+        assert!(has("runtime.AddCleanup[go.shape.int]", 24, When::Watches));
+        assert!(!has("runtime.AddCleanup[go.shape.int].func1", 24, When::Watches), "a closure in it");
         assert!(has("time.Sleep", 20, When::Replaces) && !has("time.Sleep", 20, When::Object));
         assert!(
             has("runtime.StopTrace", 21, When::Replaces) && !has("runtime.StopTrace", 22, When::Replaces)
