@@ -305,3 +305,13 @@ impl Span {
         (self.start..self.end).contains(&addr)
     }
 }
+
+/// Whether a file is larger than its memory, and has nothing but zeros from where its contents end: somebody added them.
+pub(crate) fn is_padded(file: &[u8], contents: u64, [loaded, memory]: [u64; 2]) -> bool {
+    let ends = usize::try_from(contents).ok().filter(|end| *end <= file.len());
+    let larger = memory.checked_next_multiple_of(PAGE).is_some_and(|memory| file.len() as u64 > memory);
+    let Some((before, after)) = ends.filter(|_| larger).map(|end| file.split_at(end)) else { return false };
+    // What lies after all that is loaded was not in memory, where there would be something else.
+    let is_there = || before.iter().rev().take(PAGE as usize).any(|byte| *byte != 0);
+    (contents <= loaded || is_there()) && after.iter().all(|byte| *byte == 0)
+}

@@ -178,3 +178,19 @@ fn other_programs_cannot_be_moved() {
     let error = LoadOptions::default().base(0x50_0000).parse(bytes).expect_err("fixed");
     assert!(matches!(error, LoadError::NotMovable { linked: 0x40_0000, base: 0x50_0000 }), "{error}");
 }
+
+#[test]
+fn a_file_that_zeros_were_added_to_is_no_dump() {
+    let others = ["corpus-go1.15-stripped", "corpus-go1.27-stripped", "corpus-go1.27-darwin"];
+    for name in PROGRAMS.into_iter().chain(others) {
+        let mut bytes = fixture(name);
+        let program = Image::parse(bytes.clone()).expect("a program");
+        for size in [16 << 20, (16 << 20) + 0x1000, (16 << 20) + 1] {
+            bytes.resize(size, 0);
+            let padded = Image::parse(bytes.clone()).expect("a program with zeros after it");
+            assert!(!padded.is_dump(), "{name} of {size:#x} bytes");
+            let sections = |image: &Image| image.sections().len();
+            assert_eq!(sections(&padded), sections(&program), "{name}");
+        }
+    }
+}

@@ -77,14 +77,14 @@ fn dumped(segment: Segment, base: u64, file: &[u8]) -> Segment {
 }
 
 /// Whether a file is a dump by its headers: all segments are in place or it is as large as their memory, its sections do not reach to its end,
-/// it is a number of pages, and has room for zeroed variables.
+/// it is a number of pages, and has room for zeroed variables. A file that zeros were added to is none.
 pub(crate) fn is_dump(file: &[u8]) -> bool {
     let len = file.len() as u64;
     let Some(header) = parse_header(file).ok().filter(|_| len.is_multiple_of(PAGE)) else { return false };
     let Ok(headers) = program_headers(file, &header) else { return false };
     let loaded = || headers.iter().filter(|p| p.p_type == ph::PT_LOAD && p.p_memsz > 0);
     let start = lowest(&headers);
-    let end = loaded().map(|p| p.p_vaddr.saturating_add(p.p_memsz)).max().unwrap_or(0);
+    let end = loaded().map(|p| p.p_vaddr.saturating_add(p.p_memsz)).max().unwrap_or(0).max(start);
     let in_place = loaded().all(|p| p.p_vaddr.wrapping_sub(start) == p.p_offset);
     // Or there is neither less nor more than memory had: files lack what is zero.
     let whole = len == end.saturating_sub(start).checked_next_multiple_of(PAGE).unwrap_or(0);
@@ -94,7 +94,11 @@ pub(crate) fn is_dump(file: &[u8]) -> bool {
     let in_file = sections.iter().filter(|s| s.sh_type != sh::SHT_NOBITS);
     let last = in_file.map(|s| s.sh_offset.saturating_add(s.sh_size)).max().unwrap_or(0);
     let table = header.e_shoff.saturating_add(u64::from(header.e_shnum) * 64);
-    let has_sections = !sections.is_empty() && (len.saturating_sub(PAGE)..=len).contains(&last.max(table));
+    let last = last.max(table);
+    let backed = loaded().map(|p| p.p_offset.saturating_add(p.p_filesz)).max().unwrap_or(0);
+    let has_sections = !sections.is_empty()
+        && ((len.saturating_sub(PAGE)..=len).contains(&last)
+            || layout::is_padded(file, last, [backed, end - start]));
     (in_place || whole) && zeroed && !has_sections && len >= end.saturating_sub(start)
 }
 

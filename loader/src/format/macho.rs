@@ -119,7 +119,8 @@ pub(crate) fn is_dump(file: &[u8]) -> bool {
     let in_place = loaded().all(|s| s.file_size == 0 || s.addr.wrapping_sub(start) == s.file_offset);
     let zeroed = loaded().any(|s| s.mem_size > s.file_size.saturating_add(PAGE));
     let last = parsed.segments.iter().map(|s| s.file_offset.saturating_add(s.file_size)).max().unwrap_or(0);
-    let whole = (len.saturating_sub(PAGE)..=len).contains(&last);
+    let whole = (len.saturating_sub(PAGE)..=len).contains(&last)
+        || layout::is_padded(file, last, [0, end.saturating_sub(start)]);
     in_place && zeroed && !whole && len >= end.saturating_sub(start)
 }
 
