@@ -72,7 +72,7 @@ fn what_calls_start_from_is_restored() {
         let expected = touched(&mut machine);
         for guest in ["dirtyKept", "replaceKept", "protectKept", "ownText"] {
             let (time, ()) = work(|| {
-                for _ in 0..5 {
+                for _ in 0..3 {
                     assert_eq!(call(&mut machine, guest, None).run().unwrap().outcome.word(), "out_of_fuel");
                     assert_eq!(touched(&mut machine), expected, "{guest}");
                 }
