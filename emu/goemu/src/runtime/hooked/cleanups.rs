@@ -91,8 +91,11 @@ fn looked_into(code: &[Instruction]) -> Option<u64> {
 /// Go 1.26 for the closure, into which it need not look: [`add_that_can_run`] has.
 pub(in crate::runtime) fn find_object(cx: &mut HookContext<'_>) -> HookResult {
     let at = cx.arg(0)?;
-    let of_cleanup = cx.world.lifetimes.gets_cleanup;
-    let found = if of_cleanup.is_some_and(|object| object != at) { None } else { cx.world.object(at) };
+    let caller = cx.image.func_at(cx.return_address()?);
+    // Others ask for any object, also after an `AddCleanup` that has panicked.
+    let is_cleanup = caller.is_some_and(|func| func.name().starts_with("runtime.AddCleanup["));
+    let looks_into = is_cleanup && cx.world.lifetimes.gets_cleanup != Some(at);
+    let found = if looks_into { None } else { cx.world.object(at) };
     // A span of which nothing is known.
     let span = found.and(cx.world.lifetimes.no_arenas).unwrap_or_default();
     for (n, value) in [found.unwrap_or_default(), span, 0].into_iter().enumerate() {
@@ -142,7 +145,8 @@ pub(in crate::runtime) fn stop(cx: &mut HookContext<'_>) -> HookResult {
     Ok(Action::Return)
 }
 
-/// `AddCleanup` in a program without names, or one that looks for arenas in another way: what it calls is not known, so that no collection that the program asks for can be right then.
+/// `AddCleanup` in a program without names, or one that looks for arenas in another way: what it calls is not known, so that no collection
+/// that the program asks for can be right then.
 pub(in crate::runtime) fn add_unnamed(cx: &mut HookContext<'_>) -> HookResult {
     let (object, argument) = (cx.arg(1)?, cx.arg(3)?);
     let base = cx.world.heap.base(object);
